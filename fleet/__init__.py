@@ -1,0 +1,1 @@
+"""What the servers are and what is wrong with them. Nothing in here can change a server."""

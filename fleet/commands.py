@@ -1,0 +1,97 @@
+"""What is asked of a node, and what came back: words in, bytes out, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+OK = frozenset({0})
+
+
+@dataclass(unsafe_hash=True)
+class Unobservable(Exception):
+    """We could not look, and why. It is never green and never a finding.
+
+    Raised by whoever needs the fact, or stored beside the facts that were seen.
+    `hint` is what a person can do about it; `node` is filled in by the look.
+    """
+
+    why: str
+    hint: str = ""
+    node: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.why}" if self.node else self.why
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command for a node: words that no shell ever splits or expands.
+
+    `sudo` says that it needs root; the node's inventory entry says whether sudo gives it.
+    `limit` is in seconds, after which the command is ended on the node too.
+    """
+
+    words: tuple[str, ...]
+    sudo: bool = False
+    limit: float = 30.0
+
+    def __str__(self) -> str:
+        return " ".join(self.words[:3])
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one command answered.
+
+    `rc` is None when it never ended by itself, and `lost` then says why (time limit, connection, size).
+    `sent` and `received` are the controller's clock (epoch seconds) around the round trip.
+    """
+
+    rc: int | None
+    out: bytes = b""
+    err: bytes = b""
+    lost: str = ""
+    command: str = ""
+    sent: float = 0.0
+    received: float = 0.0
+
+    def text(self, ok: Collection[int] = OK) -> str:
+        """Standard output as text.
+
+        Raises Unobservable when the command was lost or its exit status is not in `ok`.
+        """
+        if self.lost or self.rc is None:
+            raise Unobservable(f"`{self.command}` gave no answer: {self.lost or 'it did not end'}")
+        if self.rc not in ok:
+            raise self.refusal()
+        return self.out.decode("utf-8", "surrogateescape")
+
+    def refusal(self) -> Unobservable:
+        """Why a command that ended badly could not tell us anything, with the right that is missing."""
+        said = self.err.decode("utf-8", "replace").strip()
+        last = said.splitlines()[-1] if said else "nothing on standard error"
+        return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(said))
+
+
+def missing_right(said: str) -> str:
+    """The right that is missing, guessed from what a command printed on standard error.
+
+    >>> missing_right("sudo: a password is required")
+    'allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`'
+    >>> missing_right("ls: cannot access 'x': No such file or directory")
+    ''
+    """
+    for sign, hint in RIGHTS:
+        if sign in said.lower():
+            return hint
+    return ""
+
+
+RIGHTS = (
+    ("a password is required", "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"),
+    ("a terminal is required", "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"),
+    ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
+    ("docker daemon socket", "add this account to the docker group, or set `sudo: true`"),
+    ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),
+)

@@ -1,0 +1,21 @@
+"""Ways to a node: paramiko, the OpenSSH client, this machine itself, or any testinfra connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fleet.commands import Command, Output
+
+
+class Link(Protocol):
+    """An open way to one node."""
+
+    def ask(self, commands: Sequence[Command]) -> list[Output]:
+        """Run the commands one after the other on the node, in one round trip; one Output for each.
+
+        Raises Unobservable when the node as a whole could not be asked.
+        """
+        ...
+
+    def close(self) -> None: ...

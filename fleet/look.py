@@ -1,0 +1,100 @@
+"""One look at all nodes at once: every topic of a node asks in lockstep, over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.facts import Facts, Fleet
+from fleet.inventory import Inventory
+from fleet.links import Link
+from fleet.schema import Node
+
+Look = Generator[Sequence[Command], list[Output], Any]
+Seen = dict[str, Facts | Unobservable]
+Progress = Callable[[str, bool], None]
+AT_ONCE = 50
+
+
+def look(
+    inventory: Inventory,
+    link_to: Callable[[Node], Link],
+    topics: Mapping[str, ModuleType],
+    now: datetime,
+    progress: Progress = lambda node, reached: None,
+) -> Fleet:
+    """Look at every node at once. `now` is the controller's clock, in UTC."""
+
+    def one(node: Node) -> tuple[Node, Seen]:
+        seen = look_at(node, inventory, link_to, topics)
+        progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
+        return node, seen
+
+    nodes = list(inventory.nodes.values())
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(nodes))) as pool:
+        looks = list(pool.map(one, nodes))
+    facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
+    return Fleet(inventory, now, facts)
+
+
+def look_at(
+    node: Node, inventory: Inventory, link_to: Callable[[Node], Link], topics: Mapping[str, ModuleType]
+) -> Seen:
+    """Everything that the topics see on one node. What a topic does not look for there is left out."""
+    looks: dict[str, Look] = {name: topic.observe(node, inventory) for name, topic in topics.items()}
+    try:
+        facts = drive(looks, link_to(node))
+    except Unobservable as why:
+        facts = dict.fromkeys(looks, why)
+    return {name: with_node(fact, node.name) for name, fact in facts.items() if fact is not None}
+
+
+def with_node(fact: Any, node: str) -> Any:
+    return replace(fact, node=node) if isinstance(fact, Unobservable) else fact
+
+
+def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
+    """Drive the generators in lockstep: one round trip for all that they ask in this step."""
+    facts: dict[str, Any] = {}
+    asking: dict[str, Sequence[Command]] = {}
+    for name, generator in looks.items():
+        step(name, generator, None, asking, facts)
+    while asking:
+        answers = ask(link, asking.values())
+        for name, commands in list(asking.items()):
+            del asking[name]
+            step(name, looks[name], [answers[command] for command in commands], asking, facts)
+    return facts
+
+
+def ask(link: Link, asked: Iterable[Sequence[Command]]) -> dict[Command, Output]:
+    """Ask each distinct command once."""
+    commands = list(dict.fromkeys(command for commands in asked for command in commands))
+    return dict(zip(commands, link.ask(commands), strict=True)) if commands else {}
+
+
+def step(
+    name: str,
+    generator: Look,
+    answers: list[Output] | None,
+    asking: dict[str, Sequence[Command]],
+    facts: dict[str, Any],
+) -> None:
+    """Take one generator to its next question, or to its facts."""
+    try:
+        asking[name] = next(generator) if answers is None else generator.send(answers)
+    except StopIteration as done:
+        facts[name] = done.value
+    except Unobservable as why:
+        facts[name] = why
+    except (ValueError, LookupError, TypeError, AttributeError) as odd:
+        facts[name] = Unobservable(f"{name}: could not make sense of the answer ({type(odd).__name__}: {odd})")
+
+
+def topics_of(topics: Mapping[str, ModuleType], wanted: Collection[str]) -> dict[str, ModuleType]:
+    return {name: topic for name, topic in topics.items() if name in wanted}
