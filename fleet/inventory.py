@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from pydantic import Field
 
-from fleet.rules import NotApplicable
 from fleet.schema import Node, Service, Strict, Waiver, Without
-
-S = TypeVar("S")
 
 
 class Inventory(Strict):
@@ -21,9 +16,3 @@ class Inventory(Strict):
     services: dict[str, Service] | Without
     waivers: tuple[Waiver, ...] = ()
 
-
-def required(section: S | Without) -> S:
-    """The section's policy. Raises NotApplicable with the inventory's own reason when it is left out."""
-    if isinstance(section, Without):
-        raise NotApplicable(section.none)
-    return section

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fleet.rules import NotApplicable
+
 if TYPE_CHECKING:
     from fleet.rules import Finding
+
+S = TypeVar("S")
 
 
 class Strict(BaseModel):
@@ -74,3 +78,10 @@ class Waiver(Strict):
             and any(fnmatchcase(name, self.subject) for name in names)
             and fnmatchcase(finding.node, self.node)
         )
+
+
+def required(section: S | Without) -> S:
+    """The section's policy. Raises NotApplicable with the inventory's own reason when it is left out."""
+    if isinstance(section, Without):
+        raise NotApplicable(section.none)
+    return section

@@ -1,0 +1,11 @@
+"""Every topic and every rule there is, by name."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from fleet.rules import Rule
+
+TOPICS: dict[str, ModuleType] = {}
+
+RULES: dict[str, Rule] = {rule.id: rule for topic in TOPICS.values() for rule in topic.RULES}
