@@ -1,0 +1,1 @@
+"""A miniature production on one machine, broken on purpose when asked."""

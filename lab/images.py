@@ -1,0 +1,39 @@
+"""The lab's images: one per directory under `lab/images`, built by the engine from the base image."""
+
+import time
+
+from lab.engine import Engine
+from lab.names import BASE, LAB, image
+from lab.shell import say
+
+NODE = "node"
+
+
+def names() -> list[str]:
+    """Every image that the lab is made of."""
+    return sorted(path.parent.name for path in (LAB / "images").glob("*/Dockerfile"))
+
+
+def for_services() -> list[str]:
+    """The tags of what runs inside the nodes."""
+    return [image(name) for name in names() if name != NODE]
+
+
+def build(engine: Engine) -> None:
+    """Build what has changed; BuildKit finds the rest in its cache."""
+    for name in names():
+        began = time.monotonic()
+        build_one(engine, name)
+        if (took := time.monotonic() - began) >= 2:
+            say(f"built {image(name)}: {took:.0f} s")
+
+
+def build_one(engine: Engine, name: str) -> None:
+    words = ["--quiet", "--network=host", "--build-arg", f"BASE={BASE}", "--tag", image(name)]
+    engine.ask("build", *words, str(LAB / "images" / name), limit=600, hint=f"see lab/images/{name}/Dockerfile")
+
+
+def fingerprint(engine: Engine) -> str:
+    """Changes when any image that goes into the nodes changes."""
+    tags = [*for_services(), image(NODE)]
+    return " ".join(engine.ask("image", "inspect", "--format", "{{.Id}}", *tags).split())

@@ -1,0 +1,82 @@
+"""Running programs, saying what takes long, and failing with a hint."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class LabError(Exception):
+    """What went wrong, in one sentence, and what to try."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def run(
+    words: Sequence[str],
+    *,
+    limit: float = 60,
+    given: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    hint: str = "",
+) -> str:
+    """Run to success within `limit` seconds and return standard output."""
+    done = attempt(words, limit=limit, given=given, env=env)
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()
+        raise LabError(f"`{brief(words)}` failed ({done.returncode}): {said[-1500:]}", hint)
+    return done.stdout.decode(errors="replace")
+
+
+def attempt(
+    words: Sequence[str],
+    *,
+    limit: float = 60,
+    given: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run, whatever the exit code; a program that is missing or too slow is a `LabError`."""
+    feed = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+    try:
+        return subprocess.run(list(words), capture_output=True, timeout=limit, env=env, **feed)  # type: ignore[call-overload,no-any-return]
+    except FileNotFoundError:
+        raise LabError(f"`{words[0]}` is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise LabError(f"`{brief(words)}` took longer than {limit:.0f} s") from None
+
+
+def brief(words: Sequence[str]) -> str:
+    line = " ".join(words).splitlines()[0]
+    return line if len(line) <= 120 else line[:117] + "..."
+
+
+def say(message: str) -> None:
+    print(f"lab: {message}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took when that was noticeable."""
+    say(f"{what} ...")
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    if took >= 2:
+        say(f"{what}: {took:.0f} s")
+
+
+def until(look: Callable[[], T | None], what: str, *, limit: float, every: float = 0.1) -> T:
+    """Ask again until `look` gives something true; after `limit` seconds give up."""
+    end = time.monotonic() + limit
+    while True:
+        if seen := look():
+            return seen
+        if time.monotonic() > end:
+            raise LabError(f"waited {limit:.0f} s for {what}, in vain")
+        time.sleep(every)
