@@ -1,0 +1,55 @@
+"""What a person who called us wrongly is told: what is wrong, and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic_core import PydanticCustomError
+
+
+class UsageError(Exception):
+    """The call, not the fleet, is wrong: exit 4 under pytest, exit 2 under remediate.
+
+    `message` says what is wrong, `hint` what to try. `str()` is both, on two lines.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+def refused(what: str, hint: str = "") -> PydanticCustomError:
+    """The error (a ValueError) that a field of the inventory raises about its value."""
+    return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
+
+
+def nearest(name: str, known: Iterable[str], kind: str) -> str:
+    """A hint that names the nearest known name, or all of them while they are few.
+
+    >>> nearest("prodction", ["local", "production"], "inventories")
+    'did you mean "production"? Known inventories are local, production'
+    >>> nearest("x", [], "nodes")
+    'there are no nodes'
+    """
+    names = sorted(known)
+    if not names:
+        return f"there are no {kind}"
+    few = ", ".join(quoted(name)[1:-1] for name in names[:12]) + (", …" if len(names) > 12 else "")
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    meant = f"did you mean {quoted(close[0])}? K" if close else "k"
+    return f"{meant}nown {kind} are {few}"
+
+
+def quoted(value: str, limit: int = 60) -> str:
+    r"""A value as it is safe to show on a terminal: quoted, no control characters, not longer than `limit`.
+
+    >>> print(quoted("a\x1b[31mb\n"))
+    "a\x1b[31mb\n"
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value[: limit + 1])
+    return f'"{shown[:limit]}…"' if len(value) > limit else f'"{shown}"'

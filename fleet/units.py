@@ -1,0 +1,126 @@
+"""Sizes and durations as people write them: one number, one unit, and nothing that could be read in two ways.
+
+`Size` and `Duration` are the types of policy fields. The grammar is strict on purpose: libraries read `50,5 GB` as
+50 bytes, take `50 GBB`, or let `-1h` through.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from fleet.errors import quoted, refused
+
+BYTES = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "week": 604800, "weeks": 604800}
+
+SIZE_GRAMMAR = "a size is a number above 0 and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB: `60 GiB`, `1.5 TB`"
+DURATION_GRAMMAR = "a duration is a number above 0 and one of s, min, h, d, w: `36 h`, `14 d`, `10 min`, `90 s`, `8 w`"
+MEASURE = re.compile(r"(?P<number>[0-9]{1,15}(\.[0-9]{1,6})?) ?(?P<unit>[A-Za-z]+)", re.ASCII)
+LONGEST = 100 * 366 * 86400
+
+
+def size(written: object) -> int:
+    """Bytes. Raises ValueError with the grammar for everything that is not exactly a size.
+
+    >>> size("60 GiB"), size("500 MB"), size("1.5kB")
+    (64424509440, 500000000, 1500)
+    """
+    number = measure(written, BYTES, "size", SIZE_GRAMMAR)
+    if number != int(number):
+        raise refused(f"{quoted(str(written))} is not a whole number of bytes", SIZE_GRAMMAR)
+    return int(number)
+
+
+def duration(written: object) -> timedelta:
+    """A span of time; one already parsed is taken as it is. Raises ValueError with the grammar for anything else.
+
+    >>> duration("36 h"), duration("10 min")
+    (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(seconds=600))
+    """
+    if isinstance(written, timedelta):
+        return written
+    seconds = measure(written, SECONDS, "duration", DURATION_GRAMMAR)
+    if seconds > LONGEST:
+        raise refused(f"{quoted(str(written))} is longer than a hundred years", DURATION_GRAMMAR)
+    return timedelta(seconds=float(seconds))
+
+
+def measure(written: object, units: dict[str, int], kind: str, grammar: str) -> Decimal:
+    """A number times its unit, exactly."""
+    match = MEASURE.fullmatch(written) if isinstance(written, str) else None
+    if match is None or match["unit"] not in units or Decimal(match["number"]) == 0:
+        raise refused(f"{quoted(str(written))} is not a {kind}", grammar)
+    return Decimal(match["number"]) * units[match["unit"]]
+
+
+def show_size(count: int) -> str:
+    """Bytes for a person, in the largest binary unit of which there is at least one.
+
+    >>> show_size(64424509440), show_size(1300), show_size(20)
+    ('60 GiB', '1.3 KiB', '20 B')
+    """
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if abs(count) >= BYTES[unit]:
+            return f"{count / BYTES[unit]:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{count} B"
+
+
+def show_duration(span: timedelta) -> str:
+    """A span of time for a person, in at most two units.
+
+    >>> show_duration(timedelta(hours=36)), show_duration(timedelta(seconds=90)), show_duration(timedelta())
+    ('1 d 12 h', '1 min 30 s', '0 s')
+    """
+    rest = abs(round(span.total_seconds()))
+    parts: list[str] = []
+    for unit in ("d", "h", "min", "s"):
+        count, rest = divmod(rest, SECONDS[unit])
+        if count and len(parts) < 2:
+            parts.append(f"{count} {unit}")
+    return ("-" if span < timedelta() else "") + (" ".join(parts) or "0 s")
+
+
+def exact_size(count: int) -> str:
+    return f"{count} B"
+
+
+def exact_duration(span: timedelta) -> str:
+    return f"{span.total_seconds():f}".rstrip("0").rstrip(".") + " s"
+
+
+def as_text(pattern: str, *examples: str) -> Any:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+NUMBER = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?"
+
+Size = Annotated[
+    int,
+    BeforeValidator(size),
+    PlainSerializer(exact_size, return_type=str, when_used="json"),
+    as_text(f"{NUMBER}({'|'.join(BYTES)})$", "60 GiB", "500 MB"),
+]
+"""A policy field in bytes, written `60 GiB` or `500 MB`."""
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(duration),
+    PlainSerializer(exact_duration, return_type=str, when_used="json"),
+    as_text(f"{NUMBER}({'|'.join(SECONDS)})$", "36 h", "14 d"),
+]
+"""A policy field as a timedelta, written `36 h`, `14 d`, `10 min` or `90 s`."""
