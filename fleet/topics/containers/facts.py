@@ -1,0 +1,137 @@
+"""What was seen of the containers on one node.
+
+Nothing secret is kept: no environment, no arguments, and of the labels only those that Docker itself sets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from fleet.commands import Unobservable
+
+SWARM_SERVICE = "com.docker.swarm.service.name"
+COMPOSE_SERVICE = "com.docker.compose.service"
+COMPOSE_PROJECT = "com.docker.compose.project"
+COMPOSE_ONEOFF = "com.docker.compose.oneoff"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One mount of a container. `type` is volume, bind, tmpfs, …; `name` is the volume's; `source` is on the node."""
+
+    type: str
+    source: str
+    destination: str
+    name: str = ""
+    driver: str = ""
+    rw: bool = True
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port the container listens on by declaration. `host` is None where it is not published on this node."""
+
+    container: int
+    protocol: str = "tcp"
+    host_ip: str = ""
+    host: int | None = None
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a container.
+
+    `pid` and `host_uid` are as the node sees them; `uid` is as the container sees it, through its user namespace
+    (None when that namespace has no such user). `entered` says that it does not descend from the container's first
+    process: somebody, or a health check, came in with `docker exec`. `no_new_privileges` is the kernel's own word.
+    """
+
+    pid: int
+    uid: int | None
+    host_uid: int
+    name: str
+    entered: bool = False
+    no_new_privileges: bool | None = None
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """How a container is kept apart from its node, as `docker inspect` has it under HostConfig."""
+
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    network: str = ""
+    pid: str = ""
+    ipc: str = ""
+    uts: str = ""
+    userns: str = ""
+    cgroupns: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container, running or not.
+
+    `name` has no leading slash. `state` is Docker's: created, running, paused, restarting, removing, exited, dead.
+    `health` is healthy, unhealthy, starting, or empty without a health check. `user` is what `docker exec` would be
+    (Config.User: the image's or the service's, may be empty). `pid` is its first process on the node, 0 when stopped.
+    `accounts` are the names and uids of its own /etc/passwd. `processes` is empty for a container that does not run.
+    """
+
+    id: str
+    name: str
+    image: str = ""
+    image_id: str = ""
+    labels: dict[str, str] | None = None
+    state: str = "running"
+    health: str = ""
+    restarts: int = 0
+    exit_code: int = 0
+    started_at: str = ""
+    user: str = ""
+    pid: int = 0
+    has_healthcheck: bool = False
+    mounts: tuple[Mount, ...] = ()
+    ports: tuple[Port, ...] = ()
+    isolation: Isolation = Isolation()
+    processes: tuple[Process, ...] | Unobservable = ()
+    accounts: dict[str, int] | Unobservable | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    def label(self, key: str) -> str:
+        return (self.labels or {}).get(key, "")
+
+    @property
+    def service(self) -> str:
+        """The name people know it by: its swarm service, its compose service, else its own name."""
+        return self.label(SWARM_SERVICE) or self.label(COMPOSE_SERVICE) or self.name
+
+    def belongs_to(self, service: str) -> bool:
+        """Whether it belongs to that swarm service, compose service or `project/service`, or has exactly that name.
+
+        A container made by `docker compose run` is somebody's visit, not the service.
+        """
+        if self.label(COMPOSE_ONEOFF).lower() == "true":
+            return self.name == service
+        compose = self.label(COMPOSE_SERVICE)
+        names = {self.label(SWARM_SERVICE), compose, self.name}
+        if compose:
+            names.add(f"{self.label(COMPOSE_PROJECT)}/{compose}")
+        return service in names
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The containers of one node. `docker` is absent where there is neither a client nor an engine."""
+
+    topic: ClassVar[str] = "containers"
+    docker: Literal["present", "absent"]
+    containers: tuple[Container, ...] = ()
+    node_id: str = ""
