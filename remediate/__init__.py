@@ -1,0 +1,1 @@
+"""The only code that changes servers: plans, consent, and the way back."""

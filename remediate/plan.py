@@ -1,0 +1,55 @@
+"""What a remedy answers: a plan that can be shown, or why a person must act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from fleet.facts import Fleet
+    from fleet.rules import Finding
+    from remediate.steps import AnyStep, Require
+
+Disturbs = Literal["nothing", "reload", "restart", "deletion", "ownership"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One remedy for one finding, before anything happens. Pure data; whoever holds it cannot run it.
+
+    `steps` are done in order, each only while its own precondition still holds; `requires` are read-only questions that
+    are asked again, under the lock, before the first step.
+    `disturbs` are the kinds of disturbance that need consent, `disturbance` says the same to a person
+    ("a restart of rodan_nginx, about 10 s"). `undo` says how it is undone, or why it cannot be.
+    `success` says how it will be judged. `after` are ids of rules whose plans must go first, and must not have failed.
+    `memory` is what a rolled-back plan is remembered by: while it stays the same (image and spec, say), the plan is not
+    made again. Empty means the shown steps themselves.
+    """
+
+    steps: tuple[AnyStep, ...]
+    disturbs: tuple[Disturbs, ...] = ("nothing",)
+    disturbance: str = "nothing"
+    undo: str = "each step is undone in reverse order"
+    success: str = "the same rule, on a fresh look at all nodes"
+    requires: tuple[Require, ...] = ()
+    notes: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    memory: str = ""
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Every node that the plan touches or asks."""
+        return frozenset(step.node for step in (*self.steps, *self.requires))
+
+
+@dataclass(frozen=True)
+class ForAPerson:
+    """There is nothing that a tool should do here: why not, and what a person can do, step by step."""
+
+    why: str
+    what_to_do: str
+
+
+Remedy = Callable[["Finding", "Fleet"], Plan | ForAPerson]
+"""Pure: what to do about one finding, from what was seen. May raise Unobservable when a fact that it needs was not seen."""

@@ -1,0 +1,1 @@
+"""Plans, outcomes and the journal, for people and for programs."""

@@ -1,0 +1,113 @@
+"""What every step has in common: its protocol, where it keeps things, and the ways it can end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+    from fleet.links.writing import WritingLink
+
+ABSENT = "absent"
+KEPT = "/var/lib/fleetkeeper"
+
+
+class Stale(Exception):
+    """The world is not what the plan was made for. Nothing has been changed by the step that raises it."""
+
+
+class StepFailed(Exception):
+    """The step was tried and did not work. `changed` says whether it may have left something behind.
+
+    `why` never holds what a command printed, unless the remedy declared its words harmless.
+    """
+
+    def __init__(self, why: str, *, changed: bool = True, rc: int | None = None) -> None:
+        super().__init__(why)
+        self.why, self.changed, self.rc = why, changed, rc
+
+
+class Lost(Exception):
+    """The connection went away after something had been sent: whether it happened is unknown until looked at again."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which step of which run this is, and the root-only directory on the node where it keeps old content."""
+
+    run: str
+    number: int
+    root: str = KEPT
+
+    @property
+    def directory(self) -> str:
+        return f"{self.root}/{self.run}/{self.number}"
+
+    @property
+    def kept(self) -> str:
+        """Where the old content is kept."""
+        return f"{self.directory}/old"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step left. `before` and `after` are digests (or a harmless word such as a user's name)."""
+
+    before: str = ""
+    after: str = ""
+    rc: int | None = None
+    said: str = ""
+
+
+class Step(Protocol):
+    """One change on one node. Frozen and serialisable; a small closed set of kinds."""
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def changes(self) -> bool:
+        """False for a step that only looks, such as `nginx -t`."""
+        ...
+
+    def show(self) -> str:
+        """What would be changed, for a person; no secret, no context lines."""
+        ...
+
+    def still_true(self, link: Link) -> None:
+        """Ask whether the step may run now. Raises Stale, or Unobservable."""
+        ...
+
+    def inverse(self, link: Link, place: Place) -> Step | None:
+        """The step that undoes this one, written to the journal before `do`. None when there is no way back."""
+        ...
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        """Make the change. Raises StepFailed, Lost or Stale."""
+        ...
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hex: how steps and the journal speak of content without holding it.
+
+    >>> digest(b"")[:12]
+    'e3b0c44298fc'
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def checked_path(path: str) -> str:
+    """An absolute path without surprises.
+
+    >>> checked_path("/etc/../etc/passwd")
+    Traceback (most recent call last):
+    ValueError: not a plain absolute path: '/etc/../etc/passwd'
+    """
+    pure = PurePosixPath(path)
+    plain = pure.is_absolute() and str(pure) == path and ".." not in pure.parts
+    if not plain or any(ord(char) < 32 for char in path):
+        raise ValueError(f"not a plain absolute path: {path!r}")
+    return path
