@@ -1,0 +1,6 @@
+"""Database dumps that happen, are complete, can be told apart, and fit: the heart of the audit."""
+
+from fleet.topics.backups.files import Facts, File, Verified
+from fleet.topics.backups.policy import Keep, Policy, Volume
+
+__all__ = ["Facts", "File", "Keep", "Policy", "Verified", "Volume"]
