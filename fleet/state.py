@@ -8,7 +8,7 @@ from pathlib import Path
 VARIABLE = "FLEETKEEPER_STATE"
 
 
-def state_directory(given: str | Path | None = None) -> Path:
+def directory(given: str | Path | None = None) -> Path:
     """The state directory: `given` (--state), $FLEETKEEPER_STATE, or $XDG_STATE_HOME/fleetkeeper. Made when missing.
 
     Raises OSError when it cannot be made.
@@ -19,16 +19,17 @@ def state_directory(given: str | Path | None = None) -> Path:
     return path
 
 
-def remember_audited(state: Path, inventory: str) -> None:
+def remember_audited(given: str | Path | None, inventory: str) -> None:
     """Remember the inventory of the last audit, as it was named: `remediate` without --hosts uses it."""
+    state = directory(given)
     waiting = state / f"last_audited.{os.getpid()}"
     waiting.write_text(f"{inventory}\n", encoding="utf-8")
     waiting.replace(state / "last_audited")
 
 
-def last_audited(state: Path) -> str:
+def last_audited(given: str | Path | None) -> str:
     """The inventory of the last audit, or nothing."""
     try:
-        return (state / "last_audited").read_text(encoding="utf-8").strip()
+        return (directory(given) / "last_audited").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""

@@ -52,4 +52,4 @@ class ForAPerson:
 
 
 Remedy = Callable[["Finding", "Fleet"], Plan | ForAPerson]
-"""Pure: what to do about one finding, from what was seen. May raise Unobservable when a fact that it needs was not seen."""
+"""Pure: what to do about one finding, from what was seen. May raise Unobservable when a fact was not seen."""

@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fleet.links import Link
     from fleet.links.writing import WritingLink
+
+    from fleet.links import Link
 
 ABSENT = "absent"
 KEPT = "/var/lib/fleetkeeper"
