@@ -1,0 +1,55 @@
+# One command for each thing a person does here. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+HOSTS ?= local
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test test-unit test-all demo demo-down audit fix lock docs bench clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  \t/p' $(MAKEFILE_LIST) | expand -t 22
+
+venv: .venv/.ready ## make the project's own Python environment
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@echo "setting up .venv (once; about a minute)"
+	@$(PYTHON) -m venv .venv || { echo "hint: on Debian, apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: venv ## unit tests, doctests, linters and types, then the lab
+	@$(BIN)/python -m pytest tests fleet remediate lab checks -q
+
+test-unit: venv ## everything that needs no servers
+	@$(BIN)/python -m pytest tests/unit fleet remediate lab checks -q
+
+test-all: venv ## what takes long as well
+	@$(BIN)/python -m pytest tests fleet remediate lab checks -q --all
+
+demo: venv ## bring up a broken miniature production, audit it, repair it, audit it again
+	@$(BIN)/python -m lab demo
+
+demo-down: venv ## take the lab down
+	@$(BIN)/python -m lab down
+
+audit: venv ## audit the servers of HOSTS (an inventory's name or path)
+	@$(BIN)/pytest --hosts=$(HOSTS)
+
+fix: venv ## show what would be repaired on HOSTS, and ask
+	@$(BIN)/remediate --hosts=$(HOSTS) --fix
+
+docs: venv ## write the generated reference pages again
+	@$(BIN)/python -m docs
+
+bench: venv ## measure against other tools, on a stage of its own
+	@$(BIN)/python -m benchmarks
+
+lock: venv ## write requirements.lock again from pyproject.toml
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile --universal --quiet --group dev --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	    --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean: ## remove what was built here
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,123 @@
+"""One audit: which inventories, one look at each, and a verdict for every promise. Knows nothing of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from types import ModuleType
+
+from fleet import recording, registry
+from fleet.errors import UsageError, nearest
+from fleet.facts import Fleet
+from fleet.inventory import Inventory, find, load
+from fleet.look import Progress, look
+from fleet.rules import Rule, Subject
+from fleet.verdicts import Verdict, verdict
+
+
+def silent(node: str, reached: bool) -> None:
+    """No progress shown."""
+
+
+@dataclass
+class Audit:
+    """The inventories of one run, by name, and what was seen of each. `limit` names the nodes that are judged."""
+
+    inventories: Mapping[str, Inventory]
+    limit: Collection[str] = ()
+    strict: bool = False
+    fleets: dict[str, Fleet] = field(default_factory=dict)
+
+    def look(self, progress: Progress = silent) -> None:
+        """Look at every inventory that was not looked at yet."""
+        for name, inventory in self.inventories.items():
+            if name not in self.fleets:
+                self.fleets[name] = look_through_pool(inventory, progress)
+
+    def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
+        """Judge one promise about one subject, looking first where nobody has looked yet."""
+        self.look()
+        found = rules_of(self.inventories[inventory])[rule]
+        return verdict(found, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+
+    def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
+        """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
+        for name, inventory in self.inventories.items():
+            found = rules_of(inventory).get(rule)
+            for subject in found.each(inventory) if found else ():
+                if subject.kind != "node" or not self.limit or subject.name in self.limit:
+                    yield name, subject
+
+    def record(self, path: Path) -> None:
+        """Save the look as JSON. Raises UsageError when there is more than one inventory."""
+        path.write_text(recording.dump(self.fleets[self.one().name]), encoding="utf-8")
+
+    def replay(self, path: Path) -> None:
+        """Judge a saved look instead of looking."""
+        inventory = self.one()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as why:
+            raise UsageError(f"cannot read the recording {path}: {why}") from None
+        self.fleets[inventory.name] = recording.load(text, inventory, topics_of(inventory))
+
+    def ship(self) -> dict[str, str]:
+        """Every look as JSON, for xdist's workers."""
+        return {name: recording.dump(fleet) for name, fleet in self.fleets.items()}
+
+    def receive(self, shipped: Mapping[str, str]) -> None:
+        """Judge the controller's looks instead of looking."""
+        for name, text in shipped.items():
+            inventory = self.inventories[name]
+            self.fleets[name] = recording.load(text, inventory, topics_of(inventory))
+
+    def one(self) -> Inventory:
+        """The only inventory of this run. Raises UsageError when there are several."""
+        if len(self.inventories) != 1:
+            raise UsageError("--record and --replay take one inventory", hint="name just one with --hosts")
+        return next(iter(self.inventories.values()))
+
+
+def look_through_pool(inventory: Inventory, progress: Progress) -> Fleet:
+    """Look over connections of our own, and close them."""
+    from fleet.links.pool import Links
+
+    with Links(inventory) as links:
+        return look(inventory, links.to, topics_of(inventory), datetime.now(timezone.utc), progress)
+
+
+def topics_of(inventory: Inventory) -> dict[str, ModuleType]:
+    """Our topics and the inventory's own."""
+    return {**registry.TOPICS, **inventory.modules}
+
+
+def rules_of(inventory: Inventory) -> dict[str, Rule]:
+    """Every rule that applies to an inventory, by id."""
+    own = {rule.id: rule for module in inventory.modules.values() for rule in module.RULES}
+    return {**registry.RULES, **own}
+
+
+def open_audit(hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False) -> Audit:
+    """The audit that `--hosts` asks for: names or paths of inventories, separated by commas.
+
+    Raises UsageError for an empty or unknown name, for a node that no inventory has, and for an invalid inventory.
+    """
+    names = [name.strip() for name in hosts.split(",")]
+    if not all(names):
+        raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
+    loaded = [load(find(name)).model_copy(update={"quick": quick}) for name in names]
+    inventories = {inventory.name: inventory for inventory in loaded}
+    if len(inventories) < len(loaded):
+        raise UsageError(f"--hosts={hosts} names an inventory twice")
+    known_nodes(limit, loaded)
+    return Audit(inventories, frozenset(limit), strict)
+
+
+def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
+    known = {node for inventory in inventories for node in inventory.nodes}
+    for node in limit:
+        if node not in known:
+            raise UsageError(f"--limit {node}: no such node", hint=nearest(node, known, "nodes"))
+

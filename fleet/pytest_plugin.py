@@ -1,0 +1,186 @@
+"""pytest's face of an audit: `pytest --hosts=production` judges every promise, and testinfra tests share its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fleet.audit import Audit
+    from fleet.verdicts import Verdict
+
+AUDIT = pytest.StashKey["Audit | None"]()
+ITEM = pytest.StashKey[dict[str, Any]]()
+PLAIN_TESTINFRA = "://"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)")
+    group.addoption("--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are looked at")
+    group.addoption("--quick", action="store_true", help="leave out what takes long, such as reading whole backups; it is then skipped")
+    group.addoption("--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)")
+    group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
+    group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
+    group.addoption("--state", type=Path, metavar="DIR", help="state directory (default: $FLEETKEEPER_STATE, else XDG's)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn `--hosts=INVENTORY` into an audit, and into hosts that testinfra reaches over our connections."""
+    config.stash[AUDIT] = None
+    hosts = getattr(config.option, "audited", None) or config.option.hosts
+    if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
+        return
+    from fleet.errors import UsageError
+    from fleet.reports.plugin import Reports
+
+    try:
+        config.stash[AUDIT] = audit = prepare(config, hosts)
+    except UsageError as why:
+        raise pytest.UsageError(str(why)) from None
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")
+
+
+def prepare(config: pytest.Config, hosts: str) -> Audit:
+    """The audit for this run. Raises UsageError."""
+    from fleet import testinfra_backend
+    from fleet.audit import open_audit
+
+    option = config.option
+    audit = open_audit(hosts, option.limit, strict=bool(config.getini("strict")), quick=option.quick)
+    option.audited = hosts
+    option.hosts = ",".join(testinfra_backend.register(audit.inventories.values()))
+    if option.replay:
+        audit.replay(option.replay)
+    if shipped := getattr(config, "workerinput", {}).get("fleetkeeper"):
+        audit.receive(shipped)
+    return audit
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.stash.get(AUDIT, None):
+        from fleet import testinfra_backend
+
+        testinfra_backend.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under xdist the controller looks once, and every worker judges the same facts."""
+    if audit := node.config.stash[AUDIT]:
+        see(node.config, audit)
+        node.workerinput["fleetkeeper"] = audit.ship()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One item for every subject of the rule; they come from the inventory alone, so collecting works offline."""
+    if "verdict" not in metafunc.fixturenames:
+        return
+    audit = metafunc.config.stash[AUDIT]
+    rule = rule_of(metafunc)
+    subjects = list(audit.subjects(rule)) if audit else []
+    ids = [f"{inventory}:{subject}" if len(audit.inventories) > 1 else str(subject) for inventory, subject in subjects]
+    if audit:
+        items = [(inventory, rule, subject) for inventory, subject in subjects]
+        metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+
+
+def rule_of(metafunc: pytest.Metafunc) -> str:
+    """The rule that a check is the face of: `checks/test_backups.py::test_are_fresh` is `backups.are_fresh`."""
+    topic = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
+    return f"{topic}.{metafunc.function.__name__.removeprefix('test_')}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to look green when nothing is audited."""
+    if config.stash[AUDIT] is None and any(map(is_check, items)):
+        from fleet.inventory import available
+
+        there_are = ", ".join(sorted(available())) or "none yet"
+        raise pytest.UsageError(
+            "nothing was audited: say which servers with --hosts\n"
+            f"hint: `pytest --hosts=local` audits this machine; the inventories here: {there_are}"
+        )
+
+
+def is_check(item: pytest.Item) -> bool:
+    return "verdict" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look as soon as it is known that there is something to judge."""
+    audit = session.config.stash[AUDIT]
+    if audit and not session.config.option.collectonly and any(map(is_check, session.items)):
+        see(session.config, audit)
+
+
+def see(config: pytest.Config, audit: Audit) -> None:
+    """Look once, show progress, and save the look where --record says."""
+    from fleet.reports.progress import Progress
+
+    nodes = sum(len(inventory.nodes) for inventory in audit.inventories.values())
+    with Progress(nodes, quiet=config.option.verbose < 0) as progress:
+        audit.look(progress)
+    if config.option.record:
+        audit.record(config.option.record)
+
+
+class Unknown(Exception):
+    """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
+
+
+class Judged:
+    """What the fixture `verdict` hands to a check."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    def expect(self) -> None:
+        """Pass when the promise holds; fail with what was seen; xfail when all of it is waived."""
+        from fleet.reports import terminal
+
+        __tracebackhide__ = True
+        if self.verdict.findings:
+            pytest.fail(terminal.message(self.verdict), pytrace=False)
+        if self.verdict.waived:
+            tolerate(terminal.accepted(self.verdict))
+
+
+def tolerate(reason: str) -> None:
+    """xfail; with --runxfail, which makes `pytest.xfail` do nothing, fail: never pass."""
+    __tracebackhide__ = True
+    pytest.xfail(reason)
+    pytest.fail(reason, pytrace=False)
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest) -> Judged:
+    """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
+    from fleet.reports import results, terminal
+
+    inventory, rule, subject = request.param
+    judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
+    request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
+    if judged.outcome.name == "UNKNOWN":
+        raise Unknown(terminal.message(judged))
+    if judged.outcome.name == "NOT_APPLICABLE":
+        pytest.skip(judged.not_applicable)
+    return Judged(judged)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
+        report.longrepr = str(call.excinfo.value)
+    if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        report.fleetkeeper = item.stash[ITEM]  # type: ignore[attr-defined]
+    return report

@@ -1,0 +1,1 @@
+"""What an audit says: at the end of the terminal, and in results.json."""

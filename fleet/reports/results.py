@@ -1,0 +1,93 @@
+"""results.json: what one audit saw, for machines. The schema is versioned and published in the docs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.rules import Finding
+from fleet.schema import Waiver
+from fleet.verdicts import Outcome, Verdict
+
+VERSION = 1
+Item = dict[str, Any]
+
+
+def item(verdict: Verdict, inventory: str) -> Item:
+    """One judged promise: its outcome, and everything that led to it."""
+    open_ = (*verdict.findings, *verdict.warnings)
+    return {
+        "inventory": inventory,
+        "rule": verdict.rule.id,
+        "subject": verdict.subject.name,
+        "kind": verdict.subject.kind,
+        "promise": verdict.rule.promise,
+        "outcome": verdict.outcome.name.lower(),
+        "findings": [found(f, None) for f in open_] + [found(f, w) for f, w in verdict.waived],
+        "unknown": [asdict(why) for why in verdict.unknown],
+        "reason": verdict.not_applicable,
+    }
+
+
+def found(finding: Finding, waiver: Waiver | None) -> Item:
+    """One finding, with the waiver that accepts it, if any."""
+    waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
+    return {**asdict(finding), "waived": waived}
+
+
+def node_states(fleet: Fleet) -> Item:
+    """For every node whether anything could be seen there, and the reason when nothing could."""
+    return {name: node_state(fleet, name) for name in fleet.inventory.nodes}
+
+
+def node_state(fleet: Fleet, node: str) -> Item:
+    here = [fact for (where, _), fact in fleet.facts.items() if where == node]
+    lost = [fact for fact in here if isinstance(fact, Unobservable)]
+    blind = bool(here) and len(lost) == len(here)
+    return {"looked_at": not blind, "why": lost[0].why if blind else "", "hint": lost[0].hint if blind else ""}
+
+
+def document(
+    run: Mapping[str, Any], fleets: Iterable[Fleet], items: Sequence[Item], exit_status: int
+) -> dict[str, Any]:
+    """The whole of results.json."""
+    outcomes = [outcome.name.lower() for outcome in Outcome]
+    return {
+        "schema": VERSION,
+        "run": {**run, "exit_status": exit_status},
+        "inventories": [
+            {
+                "name": fleet.inventory.name,
+                "path": fleet.inventory.path,
+                "looked_at": fleet.looked_at.isoformat(),
+                "nodes": node_states(fleet),
+            }
+            for fleet in fleets
+        ],
+        "summary": {outcome: sum(one["outcome"] == outcome for one in items) for outcome in outcomes},
+        "items": list(items),
+    }
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write the document in one step: a reader sees the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, default=plain)
+        file.write("\n")
+    os.replace(temporary, path)
+
+
+def plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in results.json")

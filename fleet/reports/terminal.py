@@ -1,0 +1,146 @@
+"""The end of the terminal: findings first, then what is unknown, then what is waived, then what to do next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from fleet.reports.results import Item, found
+from fleet.reports.text import count, one_line
+from fleet.rules import Finding
+from fleet.verdicts import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+Lines = Iterator[str]
+
+
+def message(verdict: Verdict) -> str:
+    """What a failed or unknown check says: also what JUnit and `-rA` show."""
+    lines: list[str] = []
+    for finding in verdict.findings:
+        lines += finding_lines(found(finding, None))
+    lines += [f"could not be seen: {one_line(str(why))}" + hint_of(asdict(why)) for why in verdict.unknown]
+    return "\n".join([verdict.rule.promise, *lines])
+
+
+def accepted(verdict: Verdict) -> str:
+    """What a waived check says."""
+    return "; ".join(
+        f"{one_line(finding.saw)} (waived by {waiver.owner} until {waiver.until}: {waiver.because})"
+        for finding, waiver in verdict.waived
+    )
+
+
+def finding_lines(finding: Item) -> Lines:
+    """Saw, wanted, why and hint of one finding, a line each."""
+    where = " ".join(filter(None, (finding["node"] and f"on {finding['node']}", finding["about"])))
+    yield f"  saw   {one_line(finding['saw'])}" + (f"  ({one_line(where)})" if where else "")
+    yield f"  want  {one_line(finding['want'])}"
+    for label in ("why", "hint"):
+        if finding[label]:
+            yield f"  {label:<5} {one_line(finding[label])}"
+
+
+def hint_of(unknown: Item) -> str:
+    return f"\n  hint  {one_line(unknown['hint'])}" if unknown["hint"] else ""
+
+
+def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str) -> None:
+    """Write the summary, and keep pytest's own list of failures from saying it all again."""
+    if not items:
+        return
+    sections(reporter, items)
+    quieten(reporter)
+    reporter.write_line("")
+    reporter.write_line(next_command(items, inventory))
+
+
+def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
+    failed = [item for item in items if item["outcome"] == Outcome.FINDING.name.lower()]
+    write(reporter, "findings", (line for item in failed for line in failed_lines(item)), red=True)
+    write(reporter, "could not be looked at", unknown_lines(items), red=True)
+    warned = [(item, f) for item in items for f in open_findings(item, "warning")]
+    write(reporter, "warnings", (line for item, f in warned for line in (title(item), *finding_lines(f))), yellow=True)
+    write(reporter, "waived", waived_lines(items), yellow=True)
+
+
+def write(reporter: TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
+    """Write one section, when it has lines. Its titles (not indented) carry the colour."""
+    written = list(lines)
+    if written:
+        reporter.section(name, sep="-", **colour)
+    for line in written:
+        reporter.write_line(line, **({} if line.startswith(" ") else colour))
+
+
+def title(item: Item) -> str:
+    return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
+
+
+def failed_lines(item: Item) -> Lines:
+    yield title(item)
+    for finding in open_findings(item):
+        if finding["severity"] == "error" or not open_findings(item, "error"):
+            yield from finding_lines(finding)
+
+
+def open_findings(item: Item, severity: str = "") -> list[Item]:
+    return [f for f in item["findings"] if not f["waived"] and severity in ("", f["severity"])]
+
+
+def unknown_lines(items: Iterable[Item]) -> Lines:
+    """One line for each reason, however many promises it hides: a dead node is said once."""
+    hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for item in items:
+        for why in item["unknown"]:
+            hidden[why["node"], why["why"], why["hint"]].append(f"{item['rule']} [{item['subject']}]")
+    for (node, why, hint), names in hidden.items():
+        yield one_line(f"{node}: {why}" if node else why)
+        yield f"  hides {one_line(folded(names))}"
+        if hint:
+            yield f"  hint  {one_line(hint)}"
+
+
+def folded(names: Sequence[str], at_most: int = 3) -> str:
+    """Some names, and how many more there are.
+
+    >>> folded(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more promises'
+    """
+    more = len(names) - at_most
+    return ", ".join(names[:at_most]) + (f" and {count(more, 'more promise')}" if more > 0 else "")
+
+
+def waived_lines(items: Iterable[Item]) -> Lines:
+    for item in items:
+        for finding in item["findings"]:
+            if waiver := finding["waived"]:
+                yield title(item)
+                yield f"  saw   {one_line(finding['saw'])}"
+                yield one_line(f"  until {waiver['until']}, accepted by {waiver['owner']}: {waiver['because']}")
+
+
+def next_command(items: Iterable[Item], inventory: str) -> str:
+    """The one command to run next."""
+    outcomes = {item["outcome"] for item in items}
+    if "finding" in outcomes:
+        return f"next: remediate --hosts={inventory}   (shows what it would do; changes nothing)"
+    if "unknown" in outcomes:
+        return f"next: give the missing access (see the hints), then pytest --hosts={inventory}"
+    return f"nothing to do: every promise that could be judged holds on {inventory}"
+
+
+def quieten(reporter: TerminalReporter) -> None:
+    """Leave pytest's short summary to tests that are not ours, unless -r asked for it."""
+    bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
+    if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):
+        reporter.reportchars = ""
+
+
+def plain(finding: Finding) -> str:
+    """One finding on one line, for plans and annotations."""
+    return one_line(f"{finding.saw}; wanted: {finding.want}")

@@ -1,0 +1,53 @@
+"""How the suite runs: what takes long only on request, and one last line that says what was skipped and why."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("all", max_examples=1000, deadline=None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also run what takes long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long, runs with --all only")
+    settings.load_profile("all" if config.option.all else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Servers last: a typo should not cost a bring-up."""
+    items.sort(key=lambda item: "tests/lab/" in item.nodeid)
+    if not config.option.all:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes long: make test-all"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(config, "workerinput"):
+        print(last_line(reporter.stats))  # noqa: T201
+
+
+def last_line(stats: dict[str, list[pytest.TestReport]]) -> str:
+    """How many passed, failed and were skipped, and why."""
+    failed = len(stats.get("failed", ())) + len(stats.get("error", ()))
+    reasons = Counter(reason(report) for report in stats.get("skipped", ()))
+    why = "; ".join(f"{number} × {text}" for text, number in reasons.items())
+    skipped = sum(reasons.values())
+    return f"{len(stats.get('passed', ()))} passed, {failed} failed, {skipped} skipped" + (f" ({why})" if why else "")
+
+
+def reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return re.sub(r"^Skipped: ", "", text)
