@@ -1,20 +1,26 @@
-"""The lab's commands. Exit codes: 0 done, 1 it failed, 2 asked for something that does not exist, 130 interrupted."""
+"""The lab's commands. Exit codes: 0 done, 1 it failed or is down, 2 asked for what does not exist, 130 interrupted."""
 
+import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec
 
 import click
 
-from lab import base, engine as engines
-from lab.shell import LabError, say
+from lab import base, bringup, faults, nodes, status as statuses
+from lab import engine as engines
+from lab.engine import Engine
+from lab.names import NODES
+from lab.shell import LabError, say, step
 
 P = ParamSpec("P")
+FAULT = click.Choice(list(faults.FAULTS))
 
 
 def told(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn a `LabError` into two lines and exit code 1."""
+    """Turn a `LabError` into two lines and exit code 1, an interruption into exit code 130."""
 
     @wraps(command)
     def inner(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -25,6 +31,9 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
             if error.hint:
                 say(f"hint: {error.hint}")
             sys.exit(1)
+        except KeyboardInterrupt:
+            say("interrupted; the next `python -m lab up` begins anew, `python -m lab down` clears up")
+            sys.exit(130)
 
     return inner
 
@@ -35,9 +44,90 @@ def main() -> None:
 
 
 @main.command()
+@click.option("--broken", is_flag=True, help=f"Then break it as the demo does: {', '.join(faults.DEMO)}.")
+@click.option("--break", "names", default="", metavar="NAME,...", help="Then break it so.")
+@told
+def up(broken: bool, names: str) -> None:
+    """Bring the lab up; nothing happens to one that is up."""
+    wanted = [*(faults.DEMO if broken else ()), *filter(None, names.split(","))]
+    if unknown := set(wanted) - set(faults.FAULTS):
+        raise click.BadParameter(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(faults.FAULTS)}")
+    with bringup.alone():
+        engine = bringup.up()
+        break_all(engine, wanted)
+    say("the lab is up; look around with `python -m lab status` and `python -m lab ssh vgpu`")
+
+
+@main.command()
+@told
+def down() -> None:
+    """Take the lab down, from whichever clone it was brought up; images stay in the cache."""
+    with bringup.alone(), step("taking the lab down"):
+        bringup.down()
+
+
+@main.command()
+@told
+def status() -> None:
+    """Show machines, services and faults; exit code 1 when the lab is not up."""
+    seen = statuses.look()
+    click.echo("\n".join(seen.lines))
+    sys.exit(0 if seen.up else 1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("node", type=click.Choice([node.name for node in NODES]))
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@told
+def ssh(node: str, command: tuple[str, ...]) -> None:
+    """Log in to NODE as ops, or run COMMAND there."""
+    bringup.require()
+    if not shutil.which("ssh"):
+        raise LabError("OpenSSH's `ssh` is not installed", "install openssh-client")
+    words = nodes.ssh_words(next(one for one in NODES if one.name == node))
+    os.execvp("ssh", [*words, *(command)])
+
+
+@main.command("break")
+@click.argument("names", nargs=-1, required=True, type=FAULT, metavar="NAME...")
+@told
+def break_command(names: tuple[str, ...]) -> None:
+    """Break the lab in one way or more; `python -m lab faults` lists them."""
+    with bringup.alone():
+        break_all(bringup.require(), names)
+
+
+@main.command()
+@click.argument("names", nargs=-1, type=FAULT, metavar="[NAME...]")
+@told
+def mend(names: tuple[str, ...]) -> None:
+    """Undo faults; without names, all that were made."""
+    with bringup.alone():
+        engine = bringup.require()
+        for name in names or reversed(faults.broken()):
+            with step(f"mending {name}"):
+                faults.mend(engine, name)
+
+
+@main.command("faults")
+def list_faults() -> None:
+    """List what can be broken; a star marks what is."""
+    broken = faults.broken()
+    for name, fault in faults.FAULTS.items():
+        click.echo(f"{'*' if name in broken else ' '} {name:<21} {fault.description}")
+
+
+@main.command()
 @told
 def engine() -> None:
     """Make sure of a Docker engine and of the base image; say where the engine listens."""
-    found = engines.ensure()
-    base.ensure(found)
+    with bringup.alone():
+        found = engines.ensure()
+        base.ensure(found)
     engines.describe(found)
+
+
+def break_all(engine: Engine, names: Iterable[str]) -> None:
+    for name in names:
+        with step(f"breaking {name}"):
+            faults.break_(engine, name)

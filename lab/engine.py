@@ -165,6 +165,11 @@ def stop() -> None:
     shutil.rmtree(RUN, ignore_errors=True)
 
 
+def left_behind() -> bool:
+    """Whether a private engine ran and was not stopped: killed, or lost with its session."""
+    return RUN.exists() and any(EXEC_ROOT.glob("containerd/*.pid"))
+
+
 def mounts_below(*places: Path) -> list[str]:
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return [point for point in points if any(Path(point).is_relative_to(place) for place in places)]

@@ -18,6 +18,10 @@ NETWORK = PREFIX
 DATA_VOLUME = f"{PREFIX}-data"
 SUBNET = "198.18.42.0/24"
 
+ACME = f"{PREFIX}-acme"
+ACME_NAME = "acme.lab.example"
+ACME_ADDRESS = "198.18.42.10"
+
 STACK = "rodan"
 STACK_FILE = LAB / "stack.yml"
 BACKUPS = "/var/lib/docker/volumes/rodan_pg_backup/_data"

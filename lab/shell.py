@@ -1,11 +1,12 @@
 """Running programs, saying what takes long, and failing with a hint."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
+
+import click
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def brief(words: Sequence[str]) -> str:
 
 
 def say(message: str) -> None:
-    print(f"lab: {message}", file=sys.stderr, flush=True)
+    click.echo(f"lab: {message}", err=True)
 
 
 @contextmanager

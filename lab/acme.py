@@ -1,0 +1,26 @@
+"""The certificate authority of the lab: Let's Encrypt's test server, beside the nodes as the real one is."""
+
+from lab.engine import Engine
+from lab.images import ACME as DIRECTORY
+from lab.names import ACME, ACME_ADDRESS, ACME_NAME, CA, CLONE, CLONE_LABEL, LABEL, MANAGER, NETWORK, SITE, image
+from lab.shell import until
+
+ROOTS = "/var/lib/acme/ca.pem"
+
+
+def start(engine: Engine) -> None:
+    engine.ask(
+        "run", "--detach", "--init", "--pull=never", f"--name={ACME}", f"--label={LABEL}", f"--label={CLONE_LABEL}={CLONE}", f"--network={NETWORK}",
+        f"--ip={ACME_ADDRESS}", f"--network-alias={ACME_NAME}", f"--add-host={SITE}:{MANAGER.address}", "--dns=127.0.0.1", image(DIRECTORY),
+    )  # fmt: skip
+
+
+def keep_roots(engine: Engine) -> None:
+    """Write the roots that this authority's certificates lead to into `.lab/ca.pem`."""
+    until(lambda: engine.attempt("exec", ACME, "test", "-s", ROOTS).returncode == 0, "the lab's certificate authority", limit=30)
+    CA.write_text(engine.ask("exec", ACME, "cat", ROOTS))
+
+
+def aged(engine: Engine, request: str, begin: int, end: int) -> str:
+    """A chain for a certificate request, valid from `begin` to `end`, in days from now."""
+    return engine.ask("exec", "--interactive", ACME, "age", "--", str(begin), str(end), given=request.encode())

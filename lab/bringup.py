@@ -1,0 +1,108 @@
+"""Bringing the lab up, seeing whether it is, and taking it down."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab import acme, base, engine as engines, images, nodes, setup, swarm
+from lab.engine import Engine
+from lab.names import CACHE, CLONE, NODES, STATE
+from lab.shell import LabError, say, step
+
+READY = STATE / "ready"
+BROKEN = STATE / "broken"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one command at a time change the lab."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another lab command to finish ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up() -> Engine:
+    """Bring the lab up, unless it is; what an interrupted attempt left is cleared first."""
+    engine = engines.ensure()
+    refuse_other_clone(engine)
+    if is_up(engine):
+        return engine
+    nodes.switch_off(engine)
+    forget()
+    nodes.check_ports()
+    prepare(engine)
+    assemble(engine)
+    READY.write_text(container_ids(engine))
+    return engine
+
+
+def prepare(engine: Engine) -> None:
+    """What stays between two labs: images, and the disk that the nodes' disks are cloned from."""
+    base.ensure(engine)
+    with step("building the images"):
+        images.build(engine)
+    if not nodes.seeded(engine):
+        with step("loading the images into the nodes' disk"):
+            nodes.seed(engine)
+
+
+def assemble(engine: Engine) -> None:
+    with step("switching on manager, data and vgpu"):
+        nodes.make_network(engine)
+        acme.start(engine)
+        nodes.switch_on(engine)
+    with step("joining them in a swarm and deploying the stack"):
+        swarm.form(engine)
+        swarm.deploy(engine)
+    with step("filling the backup volume, getting a certificate, writing crontabs"):
+        setup.furnish(engine)
+        swarm.wait_for_services(engine)
+
+
+def container_ids(engine: Engine) -> str:
+    return engine.ask("inspect", "--format", "{{.Id}}", *(node.container for node in NODES))
+
+
+def is_up(engine: Engine) -> bool:
+    """Whether the machines of a complete bring-up by this clone are still there, broken on purpose or not."""
+    if not READY.exists() or len(nodes.states(engine)) < len(NODES):
+        return False
+    return READY.read_text() == container_ids(engine) and "exited" not in nodes.states(engine).values()
+
+
+def require() -> Engine:
+    """The engine of a lab that is up, for commands that work on one."""
+    engine = engines.find()
+    if engine is not None:
+        refuse_other_clone(engine)
+        if is_up(engine):
+            return engine
+    raise LabError("the lab is not up", "python -m lab up")
+
+
+def refuse_other_clone(engine: Engine) -> None:
+    owner = engines.owner(engine)
+    if owner and owner != str(CLONE):
+        raise LabError(f"the lab of another clone is up: {owner}", "`python -m lab down` takes it down from here too")
+
+
+def down() -> None:
+    """Take the lab down, whoever's it is; images and the nodes' disk stay in the cache."""
+    engine = engines.find()
+    if engine is None and engines.left_behind():
+        engine = engines.start()
+    if engine is not None:
+        nodes.switch_off(engine)
+    engines.stop()
+    forget()
+
+
+def forget() -> None:
+    STATE.mkdir(exist_ok=True)
+    for path in (READY, BROKEN):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""What can be broken in the lab: a table that grows by one line per fault.
+
+To add one, write two functions that take the engine in a module of this folder and put a line into `FAULTS`.
+Breaking twice is breaking once; mending what is not broken, or has been repaired since, changes nothing.
+"""
+
+from collections.abc import Iterable
+
+from lab.engine import Engine
+from lab.faults import backups, certificates, machines, schedules, services
+from lab.faults.fault import Fault
+from lab.names import STATE
+
+BROKEN = STATE / "broken"
+
+FAULTS = {
+    "cron-missing": Fault(
+        "The crontab of the node that runs postgres has lost its backup entry.",
+        schedules.lose_entry, schedules.restore_entry,
+    ),
+    "cron-on-wrong-node": Fault(
+        "The backup entry is in the crontab of `data`, where no postgres runs.",
+        schedules.misplace_entry, schedules.restore_entry,
+    ),
+    "cron-stopped": Fault(
+        "The cron daemon of the node that runs postgres is stopped.",
+        schedules.stop_cron, schedules.start_cron,
+    ),
+    "backup-stale": Fault(
+        "The backups of the last three days are missing: the newest is days old.",
+        backups.hide_newest, backups.bring_back_newest,
+    ),
+    "backup-empty": Fault(
+        "The newest backup is what a failed pg_dump leaves: a valid gzip of nothing, 20 bytes.",
+        backups.add_empty, backups.remove_empty,
+    ),
+    "volume-over-budget": Fault(
+        "Nobody has thinned the backups for two years: some 1,400 more dumps, real ones, fill the volume.",
+        backups.never_thinned, backups.thin,
+    ),
+    "certificate-expiring": Fault(
+        "The certificate that nginx serves ends in five days.",
+        certificates.age, certificates.renew,
+    ),
+    "root-container": Fault(
+        "The web application runs as root; its image has an unprivileged user that works.",
+        services.run_as_root, services.run_as_its_user,
+    ),
+    "node-dead": Fault(
+        "`data` does not answer any more: its port takes connections and nothing comes back.",
+        machines.freeze, machines.thaw,
+    ),
+    "dockerd-dead": Fault(
+        "The Docker engine of `data` was killed; its containers run on without it.",
+        machines.kill_engine, machines.start_engine,
+    ),
+    "docker-denied": Fault(
+        "On `data`, ops may no longer use sudo, and so may not ask Docker.",
+        machines.deny_sudo, machines.allow_sudo,
+    ),
+}  # fmt: skip
+
+DEMO = ("cron-missing", "volume-over-budget", "backup-stale", "certificate-expiring", "root-container")
+
+
+def broken() -> list[str]:
+    """The faults made in this lab and not mended by name since; a remedy may have repaired them."""
+    return BROKEN.read_text().split() if BROKEN.exists() else []
+
+
+def break_(engine: Engine, name: str) -> None:
+    remember(dict.fromkeys([*broken(), name]))
+    FAULTS[name].break_(engine)
+
+
+def mend(engine: Engine, name: str) -> None:
+    FAULTS[name].mend(engine)
+    remember(other for other in broken() if other != name)
+
+
+def remember(names: Iterable[str]) -> None:
+    BROKEN.write_text(" ".join(names))

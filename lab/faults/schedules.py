@@ -1,0 +1,51 @@
+"""Faults of cron: the entry that is gone or elsewhere, the daemon that does not run."""
+
+from lab import nodes, setup, swarm
+from lab.engine import Engine
+from lab.names import DATA, NODES, Node
+
+
+def lose_entry(engine: Engine) -> None:
+    """Take the entry out everywhere; every other line stays as it is."""
+    for node in NODES:
+        text = setup.crontab(engine, node)
+        if setup.ENTRY in text:
+            setup.set_crontab(engine, node, without_entry(text))
+
+
+def misplace_entry(engine: Engine) -> None:
+    lose_entry(engine)
+    add_entry(engine, DATA)
+
+
+def restore_entry(engine: Engine) -> None:
+    """Put the entry where postgres runs, and nowhere else, unless a repair has put one there."""
+    home, _ = swarm.home(engine, "postgres")
+    for node in NODES:
+        text = setup.crontab(engine, node)
+        if node != home and setup.ENTRY in text:
+            setup.set_crontab(engine, node, without_entry(text))
+    if not has_backup(setup.crontab(engine, home)):
+        add_entry(engine, home)
+
+
+def has_backup(text: str) -> bool:
+    return any("backup" in line for line in text.splitlines() if not line.startswith("#"))
+
+
+def add_entry(engine: Engine, node: Node) -> None:
+    setup.set_crontab(engine, node, setup.crontab(engine, node) + setup.ENTRY + "\n")
+
+
+def without_entry(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if setup.ENTRY not in line)
+
+
+def stop_cron(engine: Engine) -> None:
+    home, _ = swarm.home(engine, "postgres")
+    nodes.on(engine, home, "sh", "-c", "service cron stop >/dev/null; ! pgrep -x cron")
+
+
+def start_cron(engine: Engine) -> None:
+    home, _ = swarm.home(engine, "postgres")
+    nodes.on(engine, home, "sh", "-c", "pgrep -x cron >/dev/null || service cron start")

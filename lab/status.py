@@ -1,0 +1,40 @@
+"""What the lab looks like now: its machines, its services, and what is broken on purpose."""
+
+from dataclasses import dataclass
+
+from lab import bringup, engine as engines, faults, nodes, swarm
+from lab.engine import Engine
+from lab.names import NODES
+from lab.shell import LabError
+
+
+@dataclass(frozen=True)
+class Status:
+    """Lines to print, and whether the lab is up."""
+
+    up: bool
+    lines: tuple[str, ...]
+
+
+def look() -> Status:
+    engine = engines.find()
+    if engine is None:
+        return Status(False, ("the lab is down (no Docker engine runs)",))
+    owner = engines.owner(engine)
+    if owner is None:
+        return Status(False, ("the lab is down (its Docker engine runs)",))
+    lines = [f"the lab of {owner}", *machine_lines(engine), *service_lines(engine)]
+    lines += [f"broken on purpose: {', '.join(faults.broken()) or 'nothing'}"]
+    return Status(bringup.is_up(engine), tuple(lines))
+
+
+def machine_lines(engine: Engine) -> list[str]:
+    states = nodes.states(engine)
+    return [f"  {node.name:<9} {states.get(node.name, 'gone'):<9} ssh ops@127.0.0.1:{node.port}" for node in NODES]
+
+
+def service_lines(engine: Engine) -> list[str]:
+    try:
+        return [f"  {name:<18} {count}" for name, count in swarm.replicas(engine).items()]
+    except LabError:
+        return ["  services: manager does not say"]

@@ -1,0 +1,85 @@
+"""The swarm that the three nodes form, the stack that runs on it, and reaching into its services."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from lab import nodes
+from lab.engine import Engine
+from lab.names import ACME_ADDRESS, MANAGER, NODES, STACK, STACK_FILE, Node
+from lab.shell import LabError, until
+
+SERVICE_LABEL = "com.docker.swarm.service.name"
+
+
+def form(engine: Engine) -> None:
+    """Join the nodes in one swarm, `manager` leading it, and label them."""
+    nodes.on(engine, MANAGER, "docker", "swarm", "init", "--advertise-addr", MANAGER.address)
+    token = nodes.on(engine, MANAGER, "docker", "swarm", "join-token", "--quiet", "worker").strip()
+    workers = [node for node in NODES if node != MANAGER]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        list(pool.map(lambda node: join(engine, node, token), workers))
+    for node in NODES:
+        for label in node.labels:
+            nodes.on(engine, MANAGER, "docker", "node", "update", "--label-add", label, node.name)
+
+
+def join(engine: Engine, node: Node, token: str) -> None:
+    nodes.on(engine, node, "docker", "swarm", "join", "--token", token, "--advertise-addr", node.address, f"{MANAGER.address}:2377")
+
+
+def deploy(engine: Engine) -> None:
+    """Hand `lab/stack.yml` to the swarm; nothing is pulled."""
+    words = ["env", f"ACME_ADDRESS={ACME_ADDRESS}", "docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", STACK]
+    nodes.on(engine, MANAGER, *words, given=STACK_FILE.read_bytes())
+
+
+def replicas(engine: Engine) -> dict[str, str]:
+    """What `docker service ls` says of every service, such as `rodan_postgres: 1/1`."""
+    listed = nodes.on(engine, MANAGER, "docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}")
+    return dict(line.split()[:2] for line in listed.splitlines())
+
+
+def all_run(engine: Engine) -> bool:
+    counts = [count.split("/") for count in replicas(engine).values()]
+    return bool(counts) and all(running == wanted for running, wanted in counts)
+
+
+def wait_for_services(engine: Engine, limit: float = 90) -> None:
+    """Wait until every service has as many running, healthy tasks as it wants."""
+    try:
+        until(lambda: all_run(engine), "all services to run", limit=limit, every=0.3)
+    except LabError as error:
+        counts = ", ".join(f"{name} {count}" for name, count in replicas(engine).items())
+        raise LabError(f"{error}: {counts}", f"`python -m lab ssh manager sudo docker stack ps --no-trunc {STACK}`") from None
+
+
+def containers(engine: Engine, node: Node, service: str) -> list[str]:
+    """The ids of the running containers of a service on a node; none while its engine does not answer."""
+    words = ["docker", "ps", "--quiet", "--filter", f"label={SERVICE_LABEL}={STACK}_{service}"]
+    return nodes.attempt_on(engine, node, *words).stdout.decode().split()
+
+
+def home(engine: Engine, service: str, limit: float = 60) -> tuple[Node, str]:
+    """The node and container that a service runs in; waits until there is one."""
+    return until(lambda: find(engine, service), f"a container of {service}", limit=limit, every=0.2)
+
+
+def find(engine: Engine, service: str) -> tuple[Node, str] | None:
+    with ThreadPoolExecutor(len(NODES)) as pool:
+        found = pool.map(lambda node: containers(engine, node, service), NODES)
+    return next(((node, ids[0]) for node, ids in zip(NODES, found, strict=True) if ids), None)
+
+
+def within(engine: Engine, service: str, *words: str, limit: float = 60, given: bytes | None = None) -> str:
+    """Run a command in the container of a service, to success; its standard output."""
+    node, container = home(engine, service)
+    options = ["--interactive"] if given is not None else []
+    return nodes.on(engine, node, "docker", "exec", *options, container, *words, limit=limit, given=given)
+
+
+def update(engine: Engine, service: str, *changes: str) -> None:
+    """Update a service and wait until the swarm says that it is done, whichever way it went."""
+    name = f"{STACK}_{service}"
+    nodes.on(engine, MANAGER, "docker", "service", "update", "--quiet", "--detach", "--no-resolve-image", *changes, name)
+    asked = ["docker", "service", "inspect", "--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}", name]
+    until(lambda: nodes.on(engine, MANAGER, *asked).strip() != "updating", f"{name} to be updated", limit=90, every=0.3)
+    wait_for_services(engine)
