@@ -10,6 +10,7 @@ from typing import ParamSpec
 import click
 
 from lab import base, bringup, faults, nodes, status as statuses
+from lab import demo as play
 from lab import engine as engines
 from lab.engine import Engine
 from lab.names import NODES
@@ -115,6 +116,13 @@ def list_faults() -> None:
     broken = faults.broken()
     for name, fault in faults.FAULTS.items():
         click.echo(f"{'*' if name in broken else ' '} {name:<21} {fault.description}")
+
+
+@main.command()
+@told
+def demo() -> None:
+    """Break the lab in five ways, audit it, repair it with `remediate`, and audit it again."""
+    play.run()
 
 
 @main.command()

@@ -1,0 +1,69 @@
+"""The demo: a broken miniature production, what the audit says of it, the plan, the repair, and the audit again."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from lab import bringup, faults
+from lab.engine import Engine
+from lab.shell import LabError, say, step
+
+BIN = Path(sys.executable).parent
+AUDIT = ("pytest", "--hosts=lab")
+PLAN = ("remediate", "--hosts=lab")
+FIX = ("remediate", "--hosts=lab", "--fix", "--yes", "--allow", "restart,delete")
+FAILED, OK = 1, 0
+
+
+def run() -> None:
+    """Play the whole demo. Raises LabError as soon as one act ends otherwise than it should."""
+    broken = prepare()
+    act("1. The audit. Five promises are broken, on purpose:", AUDIT, FAILED)
+    act("2. The plan. It is only shown:", PLAN, FAILED)
+    act("3. The repair. Each fix is proven by the check that failed:", FIX, OK)
+    act("4. The audit again:", AUDIT, OK)
+    epilogue(broken)
+
+
+def prepare() -> tuple[str, ...]:
+    """A lab that is up and broken in the demo's ways; a lab left from an earlier demo is mended first."""
+    with bringup.alone():
+        engine = bringup.up()
+        for name in reversed(faults.broken()):
+            faults.mend(engine, name)
+        break_all(engine)
+    return tuple(faults.DEMO)
+
+
+def break_all(engine: Engine) -> None:
+    for name in faults.DEMO:
+        with step(f"breaking it: {faults.FAULTS[name].description}"):
+            faults.break_(engine, name)
+
+
+def act(title: str, words: tuple[str, ...], expected: int) -> None:
+    """Show a command, run it as a person would, and insist on its exit status."""
+    click.secho(f"\n{title}", bold=True)
+    click.secho(f"$ {shlex.join(words)}", fg="cyan")
+    program, *arguments = words
+    status = subprocess.run([BIN / program, *arguments], check=False).returncode
+    if status != expected:
+        raise LabError(f"`{shlex.join(words)}` exited {status}, the demo expected {expected}", "look above for why")
+
+
+def epilogue(broken: tuple[str, ...]) -> None:
+    faults.remember(())
+    click.secho("\nWhat you saw", bold=True)
+    say(
+        f"  {len(broken)} faults ({', '.join(broken)}) were found, explained, repaired, and proven repaired by the same checks."
+    )
+    say("  results:      results.json, at the path that the audit printed; every step: .venv/bin/remediate log")
+    say(
+        "  look around:  .venv/bin/python -m lab status, .venv/bin/python -m lab ssh vgpu, .venv/bin/python -m lab break NAME"
+    )
+    say("  take it down: make demo-down")
