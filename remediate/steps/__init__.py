@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from remediate.steps.base import ABSENT, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.deletion import DeleteFiles, Identified
-from remediate.steps.files import EditCrontab, EditFile, WriteFile
+from remediate.steps.files import AlreadyBack, EditCrontab, EditFile, PutBack, WriteFile
 from remediate.steps.services import UpdateService
 
 AnyStep = Annotated[
-    WriteFile | EditFile | EditCrontab | Run | RunInContainer | DeleteFiles | UpdateService,
+    WriteFile | EditFile | EditCrontab | PutBack | Run | RunInContainer | DeleteFiles | UpdateService,
     Field(discriminator="kind"),
 ]
 
+
+@cache
+def adapter() -> TypeAdapter[AnyStep]:
+    return TypeAdapter(AnyStep)
+
+
+def dump(step: AnyStep) -> dict[str, Any]:
+    """A step as JSON. The content of a file is given by digest and length only, never as such."""
+    document: dict[str, Any] = adapter().dump_python(step, mode="json")
+    return document
+
+
+def load(document: object) -> AnyStep:
+    """The step that `dump` saved. Raises ValueError; a WriteFile cannot come back, since its content is not kept."""
+    if isinstance(document, dict) and document.get("kind") == "write_file":
+        raise ValueError("the content of a file that was written is not kept in the journal")
+    return adapter().validate_python(document)
+
+
 __all__ = [
     "ABSENT",
+    "AlreadyBack",
     "AnyStep",
     "DeleteFiles",
     "Done",
@@ -27,6 +48,7 @@ __all__ = [
     "Identified",
     "Lost",
     "Place",
+    "PutBack",
     "Require",
     "Run",
     "RunInContainer",
@@ -36,4 +58,6 @@ __all__ = [
     "UpdateService",
     "WriteFile",
     "digest",
+    "dump",
+    "load",
 ]

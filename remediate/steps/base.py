@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fleet.links.writing import WritingLink
-
     from fleet.links import Link
+    from fleet.links.writing import WritingLink
 
 ABSENT = "absent"
 KEPT = "/var/lib/fleetkeeper"
+LOCK = "/run/fleetkeeper.lock"
 
 
 class Stale(Exception):
@@ -37,11 +37,16 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Which step of which run this is, and the root-only directory on the node where it keeps old content."""
+    """Which step of which run this is, and where things are on the node.
+
+    `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
+    """
 
     run: str
     number: int
     root: str = KEPT
+    lock: str = LOCK
+    crontab: str = "crontab"
 
     @property
     def directory(self) -> str:
@@ -78,7 +83,11 @@ class Step(Protocol):
         """What would be changed, for a person; no secret, no context lines."""
         ...
 
-    def still_true(self, link: Link) -> None:
+    def directories(self) -> tuple[str, ...]:
+        """Directories that must take new content: asked, before any change, whether they are writable and have room."""
+        ...
+
+    def still_true(self, link: Link, place: Place) -> None:
         """Ask whether the step may run now. Raises Stale, or Unobservable."""
         ...
 

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from fleet.commands import Command, Output, missing_right
+from fleet.reports.text import one_line
+from remediate.masking import masked
+from remediate.steps.base import Done, Lost, Place, Stale, StepFailed
+from remediate.steps.putting import one
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+    from fleet.links.writing import WritingLink
+
+RUNNING = ("docker", "inspect", "--type", "container", "--format", "{{.State.Running}}")
+LAST_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,18 @@ class Require:
     answer: str | None = None
     sudo: bool = True
     limit: float = 30.0
+
+    def show(self) -> str:
+        return self.because
+
+    def still_true(self, link: Link) -> None:
+        """Raises Stale when the answer is another one, Unobservable when there is none."""
+        output = one(link, Command(self.words, self.sudo, self.limit))
+        if output.lost or output.rc is None:
+            output.text()
+        answer = output.out.decode("utf-8", "replace").rstrip("\n")
+        if output.rc != 0 or (self.answer is not None and answer != self.answer):
+            raise Stale(f"no longer so: {self.because}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +68,23 @@ class Run:
     limit: float = 60.0
     kind: Literal["run"] = "run"
 
+    def show(self) -> str:
+        return shown(self.says, self.words)
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """A command has no precondition of its own: the plan's `requires` say what must hold."""
+
+    def inverse(self, link: Link, place: Place) -> Run | None:
+        if not self.undo:
+            return None
+        return Run(self.node, self.undo, undo=self.words, expect=self.expect, sudo=self.sudo, limit=self.limit)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        return outcome(one(link, Command(self.words, self.sudo, self.limit)), self)
+
 
 @dataclass(frozen=True)
 class RunInContainer:
@@ -62,3 +105,55 @@ class RunInContainer:
     tells: bool = False
     limit: float = 60.0
     kind: Literal["run_in_container"] = "run_in_container"
+
+    def show(self) -> str:
+        return shown(self.says, self.words, f"in {self.service or self.container[:12]}")
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        answer = one(link, Command((*RUNNING, self.container), sudo=True))
+        if answer.lost or answer.rc is None:
+            answer.text()
+        if answer.rc != 0 and missing_right(answer.err.decode("utf-8", "replace")):
+            raise answer.refusal()
+        if answer.rc != 0 or answer.out.strip() != b"true":
+            raise Stale(f"the container of {self.service or self.container[:12]} is not the one that was seen")
+
+    def inverse(self, link: Link, place: Place) -> RunInContainer | None:
+        if not self.undo:
+            return None
+        return RunInContainer(
+            self.node, self.container, self.undo, self.service, self.user, undo=self.words, limit=self.limit
+        )
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        user = ("-u", self.user) if self.user else ()
+        words = ("docker", "exec", *user, self.container, *self.words)
+        return outcome(one(link, Command(words, sudo=True, limit=self.limit)), self)
+
+
+def outcome(answer: Output, step: Run | RunInContainer) -> Done:
+    """What the exit status means. What was printed is dropped, unless the remedy said that it is harmless."""
+    if answer.lost or answer.rc is None:
+        raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
+    said = last_line(answer) if step.tells else ""
+    if answer.rc not in step.expect:
+        raise StepFailed(f"exit {answer.rc}" + (f": {said}" if said else ""), changed=step.changes, rc=answer.rc)
+    return Done(rc=answer.rc, said=said)
+
+
+def last_line(answer: Output) -> str:
+    """The last line on standard error (or output), masked and on one line."""
+    lines = (answer.err or answer.out).decode("utf-8", "replace").strip().splitlines()
+    return one_line(masked(lines[-1][:LAST_LINE])) if lines else ""
+
+
+def shown(says: str, words: tuple[str, ...], where: str = "") -> str:
+    """The sentence, then the command: the sentence is for people, the command for those who doubt it."""
+    command = masked(shlex.join(words))
+    if len(command) > 400 or "\n" in command:
+        command = f"{shlex.join(words[:2])} … ({len(command)} characters)"
+    head = says or "run"
+    return f"{head}{f' ({where})' if where else ''}\n  $ {command}"

@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from remediate.steps.base import checked_path
+from fleet.commands import Command
+from fleet.reports.text import count
+from remediate.steps.base import Done, Lost, Place, Stale, StepFailed, checked_path
+from remediate.steps.putting import one
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+    from fleet.links.writing import WritingLink
+
+AT_ONCE = 200
+ODD_PLACE = 77
+
+# $1 the directory, then per file: name, and its identity as `stat` prints it. `file` is a plain name without slash.
+LIST = r"""
+cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
+[ -w . ] || exit 73
+shift
+while [ $# -ge 2 ]; do
+  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
+  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
+  if [ "$now" = "$2" ]; then echo same; elif [ "$now" = gone ]; then echo gone; else echo changed; fi
+  shift 2
+done
+"""
+
+DELETE = r"""
+cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
+shift
+while [ $# -ge 2 ]; do
+  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
+  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
+  if [ "$now" = gone ]; then echo gone
+  elif [ "$now" != "$2" ]; then echo changed
+  elif rm -f "./$1"; then echo deleted
+  else echo failed; fi
+  shift 2
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +64,11 @@ class Identified:
         if odd or "/" in self.name or self.name in {"", ".", ".."}:
             raise ValueError(f"not a plain file name: {self.name!r}")
 
+    @property
+    def identity(self) -> str:
+        """As `stat -c %i:%s:%Y:%h` prints it for a file with one name."""
+        return f"{self.inode}:{self.size}:{self.mtime}:1"
+
 
 @dataclass(frozen=True)
 class DeleteFiles:
@@ -44,3 +87,98 @@ class DeleteFiles:
         checked_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        total = sum(file.size for file in self.files)
+        head = f"delete {count(len(self.files), 'file')}, {size(total)}, in {self.directory} (no way back)"
+        gone = [f"  - {row(file)}" for file in self.files]
+        kept = [f"  stays: {row(file)}" for file in self.survivors]
+        return "\n".join([head, *gone, *kept])
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """Every survivor is there, unchanged, and the directory is writable; room is not needed."""
+        self.survive(link)
+
+    def survive(self, link: Link) -> None:
+        for batch in batches(self.survivors) if self.survivors else iter([()]):
+            states = ask(link, LIST, self.directory, batch)
+            for file, state in zip(batch, states, strict=True):
+                if state != "same":
+                    raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
+
+    def inverse(self, link: Link, place: Place) -> None:
+        return None
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        """Delete in order; the survivors are looked at again before each batch."""
+        states: list[str] = []
+        for batch in batches(self.files):
+            self.survive(link)
+            states += ask(link, DELETE, self.directory, batch, deleting=True)
+        return summed(self.files, states)
+
+
+def summed(files: tuple[Identified, ...], states: list[str]) -> Done:
+    """What became of the files. Raises StepFailed when one could not be deleted."""
+    skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
+    failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
+    said = f"{count(states.count('deleted'), 'file')} deleted"
+    if skipped:
+        said += f", {len(skipped)} skipped because they are no longer the files that were seen: {few(skipped)}"
+    if failed:
+        raise StepFailed(f"{said}; could not delete {few(failed)}", changed="deleted" in states)
+    return Done(said=said, rc=0)
+
+
+def ask(link: Link, script: str, directory: str, files: tuple[Identified, ...], *, deleting: bool = False) -> list[str]:
+    """What the node says about each file. Raises Stale, StepFailed, Unobservable, or Lost while deleting."""
+    words = [word for file in files for word in (file.name, file.identity)]
+    output = one(link, Command(("sh", "-c", script, "sh", directory, *words), sudo=True, limit=120.0))
+    if deleting and (output.lost or output.rc is None):
+        raise Lost(f"the connection was lost while deleting: {output.lost}")
+    if output.rc == ODD_PLACE:
+        raise Stale(f"{directory} is not there, or is reached through a link")
+    if output.rc == 73:
+        raise StepFailed(f"{directory} cannot be written (read-only, or no right to)", changed=False)
+    states = output.text().split()
+    if len(states) != len(files):
+        raise Lost(f"asked for {len(files)} files, heard of {len(states)}")
+    return states
+
+
+def batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]]:
+    return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
+
+
+def few(names: list[str]) -> str:
+    """Some of many names.
+
+    >>> few(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def row(file: Identified) -> str:
+    return f"{file.name} ({size(file.size)})" + (f": {file.note}" if file.note else "")
+
+
+def size(number: float) -> str:
+    """Bytes for people, in binary units.
+
+    >>> size(20), size(1_395_864_371)
+    ('20 B', '1.3 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from fleet.commands import Command
+from fleet.reports.text import one_line
+from remediate.masking import masked
+from remediate.steps.base import Done, Place, Stale, StepFailed
+from remediate.steps.putting import one
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+    from fleet.links.writing import WritingLink
+    from remediate.steps.engine_api import Engine
+
+INSPECT = ("docker", "service", "inspect", "--format")
+SEEN = "{{with .Spec.TaskTemplate.ContainerSpec}}{{.User}}\n{{.Image}}{{end}}"
+ENDED = frozenset({"failed", "rejected", "complete", "orphaned"})
+POLL = 1.0
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,3 +43,130 @@ class UpdateService:
     settle: float = 20.0
     limit: float = 180.0
     kind: Literal["update_service"] = "update_service"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        old, new = (user or "the image's own" for user in (self.was, self.user))
+        watch = f"stop first, healthy within {self.limit:.0f} s and for {self.settle:.0f} s, or back"
+        return f"restart the service {self.service} with user {new} instead of {old} ({watch})"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        answer = one(link, Command((*INSPECT, SEEN, self.service), sudo=True)).text()
+        user, _, image = answer.removesuffix("\n").partition("\n")
+        self.compare(user, image.strip())
+
+    def compare(self, user: str, image: str) -> None:
+        if user != self.was:
+            raise Stale(f"{self.service} runs as {user or 'the image default'!r} by now, not {self.was!r}")
+        if image != self.image:
+            raise Stale(f"{self.service} has been given another image since")
+
+    def inverse(self, link: Link, place: Place) -> UpdateService:
+        return UpdateService(self.node, self.service, self.was, self.user, self.image, self.settle, self.limit)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        from remediate.steps.engine_api import engine  # noqa: PLC0415  # the SDK takes 0.2 s to import
+
+        with engine(link) as swarm:
+            return self.update(swarm)
+
+    def update(self, swarm: Engine) -> Done:
+        service = swarm.service(self.service)
+        container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
+        self.compare(container.get("User", ""), container["Image"])
+        before = swarm.tasks(service["ID"])
+        wanted = sum(task["DesiredState"] == "running" for task in before)
+        if not wanted:
+            raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
+        swarm.update(service, with_user(service["Spec"], self.user))
+        watch = Watch(frozenset(task["ID"] for task in before), wanted, self.settle, self.limit)
+        watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+        restore_order(swarm, service)
+        return Done(self.was, self.user)
+
+
+def with_user(spec: Mapping[str, Any], user: str) -> Json:
+    """The spec with another user, and with the old task stopped before the new one starts.
+
+    Two servers on one data directory destroy it: start-first is never used, whatever the spec says.
+
+    >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "django")["TaskTemplate"]["ContainerSpec"]
+    {'Image': 'a', 'User': 'django'}
+    """
+    changed = deepcopy(dict(spec))
+    container = changed["TaskTemplate"]["ContainerSpec"]
+    container.pop("User", None)
+    if user:
+        container["User"] = user
+    if changed.get("UpdateConfig", {}).get("Order") == "start-first":
+        changed["UpdateConfig"]["Order"] = "stop-first"
+    return changed
+
+
+def restore_order(swarm: Engine, before: Json) -> None:
+    """Give the spec its own update order back: this alone starts no new task."""
+    if before["Spec"].get("UpdateConfig", {}).get("Order") == "start-first":
+        now = swarm.service(before["ID"])
+        spec = deepcopy(now["Spec"])
+        spec["UpdateConfig"]["Order"] = "start-first"
+        swarm.update(now, spec)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds, within `limit`.
+
+    A task counts as running only once its health check, if it has one, says so: swarm itself waits for that.
+    """
+
+    before: frozenset[str]
+    wanted: int
+    settle: float
+    limit: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def over(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
+        """Ask until it is settled. Raises StepFailed with the reason that the engine gives."""
+        deadline, up_since = self.clock() + self.limit, None
+        while True:
+            service, found = ask()
+            new = [task for task in found if task["ID"] not in self.before]
+            raise_for_ends(service, new)
+            up_since = (up_since or self.clock()) if self.is_up(new) else None
+            if up_since is not None and self.clock() - up_since >= self.settle:
+                return
+            if up_since is None and self.clock() > deadline:
+                raise StepFailed(f"not healthy within {self.limit:.0f} s: {states(new)}")
+            self.sleep(POLL)
+
+    def is_up(self, new: Iterable[Json]) -> bool:
+        running = [task for task in new if task["Status"]["State"] == "running"]
+        return len(running) >= self.wanted
+
+
+def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
+    """Raises StepFailed as soon as a new task has ended, or swarm itself gave up."""
+    for task in new:
+        if task["Status"]["State"] in ENDED:
+            raise StepFailed(f"a task with the new user {task['Status']['State']}: {said(task)}")
+    update = service.get("UpdateStatus") or {}
+    if update.get("State") in {"paused", "rollback_started", "rollback_paused", "rollback_completed"}:
+        raise StepFailed(f"swarm stopped the update: {one_line(update.get('Message', ''))[:200]}")
+
+
+def states(new: Iterable[Json]) -> str:
+    """The states of tasks, with what the engine says about them."""
+    return "; ".join(sorted({f"{task['Status']['State']}: {said(task)}" for task in new})) or "no new task appeared"
+
+
+def said(task: Mapping[str, Any]) -> str:
+    """What the engine says about a task: its error, or its message. Never what the program itself printed."""
+    status = task["Status"]
+    return one_line(masked(str(status.get("Err") or status.get("Message") or "no reason given")))[:200]

@@ -1,0 +1,157 @@
+"""The Docker Engine API over our own verified connection: `docker system dial-stdio` joins a stream to its socket.
+
+The SDK's own ssh adapter would open a second connection with its own idea of host keys; this is the same adapter on our
+stream.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from docker import APIClient
+from docker.errors import APIError
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+from requests.exceptions import RequestException
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+
+from fleet.commands import Unobservable
+from fleet.reports.text import one_line
+from remediate.masking import masked
+from remediate.steps.base import Lost, Stale, StepFailed
+
+if TYPE_CHECKING:
+    from fleet.links.writing import Stream, WritingLink
+
+DIAL = ("docker", "system", "dial-stdio")
+BASE = "http://engine.invalid"
+Json = dict[str, Any]
+
+
+class Incoming(io.RawIOBase):
+    """The reading side of a stream, as a file."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class StreamSocket:
+    """As much of a socket as http.client asks for."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
+        return io.BufferedReader(Incoming(self.stream))
+
+    def sendall(self, data: bytes) -> None:
+        self.stream.write(bytes(data))
+
+    def settimeout(self, seconds: float | None) -> None:
+        """The link has its own limits."""
+
+    def close(self) -> None:
+        self.stream.close()
+
+
+class Connection(HTTPConnection):
+    """One HTTP connection on a stream of its own."""
+
+    link: WritingLink
+
+    def connect(self) -> None:
+        self.sock = StreamSocket(self.link.open(DIAL, sudo=True))
+
+    @property
+    def is_connected(self) -> bool:
+        return self.sock is not None
+
+
+class Pool(HTTPConnectionPool):
+    """Connections over one link."""
+
+    def __init__(self, link: WritingLink) -> None:
+        super().__init__("engine.invalid", maxsize=1)
+        self.link = link
+
+    def _new_conn(self) -> Connection:
+        connection = Connection(self.host)
+        connection.link = self.link
+        return connection
+
+
+class Adapter(BaseHTTPAdapter):
+    """What the SDK sends, over our link."""
+
+    def __init__(self, link: WritingLink) -> None:
+        self.pool = Pool(link)
+        super().__init__()
+
+    def get_connection(self, url: object, proxies: object = None) -> Pool:
+        return self.pool
+
+    def request_url(self, request: Any, proxies: object) -> str:
+        path: str = request.path_url
+        return path
+
+    def close(self) -> None:
+        self.pool.close()
+
+
+class Engine:
+    """The few calls that a remedy needs. Raises Unobservable when the connection goes away."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def service(self, name: str) -> Json:
+        found: Json = self.client.inspect_service(name)
+        return found
+
+    def tasks(self, service: str) -> list[Json]:
+        found: list[Json] = self.client.tasks(filters={"service": service})
+        return found
+
+    def update(self, service: Json, spec: Json) -> None:
+        """Update the service, if its version index is still the one that was read. Raises Stale or StepFailed."""
+        url = self.client._url("/services/{0}/update", service["ID"])
+        answer = self.client._post_json(url, data=spec, params={"version": service["Version"]["Index"]})
+        try:
+            self.client._raise_for_status(answer)
+        except APIError as why:
+            if "out of sequence" in str(why):
+                raise Stale("the service has been changed by somebody else at this moment") from None
+            raise StepFailed(f"the engine refused the update: {reason(why)}", changed=False) from None
+
+
+@contextmanager
+def engine(link: WritingLink) -> Iterator[Engine]:
+    """The node's engine, API version negotiated. Raises StepFailed while nothing can have been done, else Lost."""
+    client: Any = APIClient(base_url=BASE, version="1.40")
+    client.trust_env = False
+    client.mount(BASE, Adapter(link))
+    try:
+        client._version = client.version(api_version=False)["ApiVersion"]
+    except (APIError, RequestException, Unobservable) as why:
+        raise StepFailed(f"the engine did not answer: {reason(why)}", changed=False) from None
+    try:
+        yield Engine(client)
+    except (APIError, RequestException, Unobservable) as why:
+        raise Lost(f"the engine stopped answering: {reason(why)}") from None
+    finally:
+        client.close()
+
+
+def reason(why: Exception) -> str:
+    return one_line(masked(str(getattr(why, "explanation", None) or why)))[:200]
