@@ -37,6 +37,9 @@ class Command:
     limit: float = 30.0
 
     def __str__(self) -> str:
+        """A short name for messages: the first words, or for `sh -c SCRIPT NAME …` the name (the script's $0)."""
+        if self.words[:2] == ("sh", "-c"):
+            return self.words[3] if len(self.words) > 3 else "sh -c"
         return " ".join(self.words[:3])
 
 
@@ -62,7 +65,8 @@ class Output:
         Raises Unobservable when the command was lost or its exit status is not in `ok`.
         """
         if self.lost or self.rc is None:
-            raise Unobservable(f"`{self.command}` gave no answer: {self.lost or 'it did not end'}")
+            why = self.lost or "it did not end"
+            raise Unobservable(f"`{self.command}` gave no answer: {why}", hint=missing_right(why))
         if self.rc not in ok:
             raise self.refusal()
         return self.out.decode("utf-8", "surrogateescape")
@@ -89,9 +93,17 @@ def missing_right(said: str) -> str:
 
 
 RIGHTS = (
-    ("a password is required", "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"),
-    ("a terminal is required", "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`"),
+    (
+        "a password is required",
+        "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
+    ),
+    (
+        "a terminal is required",
+        "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
+    ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
+    ("cannot connect to the docker daemon", "start the Docker engine on the node: `systemctl status docker` says more"),
+    ("docker api", "add this account to the docker group, or set `sudo: true`"),
     ("docker daemon socket", "add this account to the docker group, or set `sudo: true`"),
     ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),
 )

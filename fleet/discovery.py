@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.schema import Service, required
-from fleet.topics.containers.facts import Container, Facts
+from fleet.topics.containers.facts import Container, Facts, Placement
 
-
-@dataclass(frozen=True)
-class Placement:
-    """One running container of a service, and the node it runs on."""
-
-    node: str
-    container: Container
+__all__ = ["Placement", "declared", "instances", "placements", "seen_containers", "service_of", "unseen"]
 
 
 def service_of(fleet: Fleet, service: str) -> Service:

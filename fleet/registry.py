@@ -5,7 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
+from fleet.topics import containers, nodes
 
-TOPICS: dict[str, ModuleType] = {}
+TOPICS: dict[str, ModuleType] = {
+    "nodes": nodes,
+    "containers": containers,
+}
 
 RULES: dict[str, Rule] = {rule.id: rule for topic in TOPICS.values() for rule in topic.RULES}

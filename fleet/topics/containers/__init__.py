@@ -1,5 +1,32 @@
 """Containers: what runs on each node, as whom, and how far it is kept apart from the node."""
 
+from fleet.rules import Rule, each_node
 from fleet.topics.containers.facts import Container, Facts, Isolation, Mount, Port, Process
+from fleet.topics.containers.observing import observe
+from fleet.topics.containers.privileges import cannot_gain_privileges
+from fleet.topics.containers.users import (
+    each_declared_service,
+    each_service_and_node,
+    enter_as_their_own_user,
+    run_as_their_own_user,
+)
 
-__all__ = ["Container", "Facts", "Isolation", "Mount", "Port", "Process"]
+RULES: tuple[Rule, ...] = (
+    Rule(topic="containers", judge=run_as_their_own_user, each=each_service_and_node, looks_at=(Facts,)),
+    Rule(
+        topic="containers",
+        judge=enter_as_their_own_user,
+        each=each_declared_service,
+        looks_at=(Facts,),
+        person="the image or the stack file says as whom one enters, and both are kept elsewhere",
+    ),
+    Rule(
+        topic="containers",
+        judge=cannot_gain_privileges,
+        each=each_node,
+        looks_at=(Facts,),
+        person="what a container needs of its node is decided where the stack or compose file is kept",
+    ),
+)
+
+__all__ = ["RULES", "Container", "Facts", "Isolation", "Mount", "Port", "Process", "observe"]

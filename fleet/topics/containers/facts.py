@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from fleet.commands import Unobservable
+from fleet.facts import seen
 
 SWARM_SERVICE = "com.docker.swarm.service.name"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -42,15 +43,16 @@ class Port:
 class Process:
     """One process of a container.
 
-    `pid` and `host_uid` are as the node sees them; `uid` is as the container sees it, through its user namespace
-    (None when that namespace has no such user). `entered` says that it does not descend from the container's first
-    process: somebody, or a health check, came in with `docker exec`. `no_new_privileges` is the kernel's own word.
+    `pid`, `parent` and `host_uid` are as the node sees them; `uid` is as the container sees it, through its user
+    namespace (None when that namespace has no such user). `entered` says that it does not descend from the container's
+    first process: somebody, or a health check, came in with `docker exec`. `no_new_privileges` is the kernel's word.
     """
 
     pid: int
     uid: int | None
     host_uid: int
     name: str
+    parent: int = 0
     entered: bool = False
     no_new_privileges: bool | None = None
 
@@ -102,6 +104,14 @@ class Container:
     accounts: dict[str, int] | Unobservable | None = None
 
     @property
+    def remapped(self) -> bool:
+        """Whether a user namespace (userns-remap, a rootless engine) makes its users others on the node.
+
+        Raises Unobservable when its processes could not be seen.
+        """
+        return any(one.uid != one.host_uid for one in seen(self.processes))
+
+    @property
     def running(self) -> bool:
         return self.state == "running"
 
@@ -135,3 +145,11 @@ class Facts:
     docker: Literal["present", "absent"]
     containers: tuple[Container, ...] = ()
     node_id: str = ""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One container, and the node it is on."""
+
+    node: str
+    container: Container

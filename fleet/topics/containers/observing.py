@@ -1,0 +1,120 @@
+"""How the containers of a node are seen: the engine's own JSON, and one scan of /proc.
+
+Two constant scripts in one round trip. `docker inspect` of everything at once survives a container that vanishes in
+between, and costs one start of the client. Users come from /proc, because an image may drop its privileges itself: what
+`docker inspect` says about users is only what `docker exec` would be.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.schema import Node
+from fleet.topics.containers import parsing, scanning
+from fleet.topics.containers.facts import Facts
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+
+ABSENT = 69
+NO_CLIENT = 70
+
+DOCKER = """
+PATH=$PATH:/usr/local/bin:/snap/bin
+if ! command -v docker >/dev/null 2>&1; then
+  for socket in /run/docker.sock /var/run/docker.sock; do [ -S "$socket" ] && exit 70; done
+  exit 69
+fi
+"""
+
+INSPECT = Command(
+    (
+        "sh",
+        "-c",
+        DOCKER
+        + """
+ids=$(docker ps -aq --no-trunc) || exit 71
+docker info --format '{{json .Swarm.NodeID}}' || exit 71
+[ -n "$ids" ] || { echo '[]'; exit 0; }
+exec docker inspect --type container $ids
+""",
+        "docker inspect",
+    ),
+    sudo=True,
+)
+
+# The processes of containers only: those whose control group names 64 hexadecimal digits.
+SCAN = Command(
+    (
+        "sh",
+        "-c",
+        r"""
+grep -lsE '[0-9a-f]{64}' /proc/[0-9]*/cgroup |
+  sed 's,cgroup$,status,p;s,status$,uid_map,p;s,uid_map$,cgroup,' |
+  xargs grep -HsE '^(Name|State|PPid|Uid|NoNewPrivs):|^ *[0-9]+ +[0-9]+ +[0-9]+$|[0-9a-f]{64}'
+exit 0
+""",
+        "scan of /proc",
+    ),
+    sudo=True,
+)
+
+# A symbolic link could lead out of the container, a FIFO could hang: only plain files are read, and not for ever.
+# What the file says is indented, so that no container can speak for another one.
+ACCOUNTS = """
+for pid in "$@"; do
+  root=/proc/$pid/root
+  echo "=$pid"
+  if [ ! -d "$root/." ]; then
+    if [ -d "/proc/$pid" ]; then echo "!not permitted"; else echo "!ended"; fi
+  elif [ -L "$root/etc" ] || [ -L "$root/etc/passwd" ]; then
+    echo "!/etc/passwd is a symbolic link"
+  elif [ -f "$root/etc/passwd" ]; then
+    [ -r "$root/etc/passwd" ] || echo "!/etc/passwd could not be read"
+    head -c 262144 "$root/etc/passwd" 2>/dev/null | cut -d: -f1,3 | sed 's/^/ /'
+    echo
+  fi
+done
+"""
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Inspect and scan in one round trip; a second one reads the account names of the containers that run."""
+    inspected, scan = yield [INSPECT, SCAN]
+    if inspected.rc == ABSENT:
+        return Facts("absent")
+    node_id, containers = parsing.containers(engine_says(inspected))
+    pids = tuple(str(one.pid) for one in containers if one.pid)
+    accounts = (
+        (yield [Command(("sh", "-c", ACCOUNTS, "reading /etc/passwd of containers", *pids), sudo=True)]) if pids else []
+    )
+    processes = scanning.by_container(scan, containers)
+    names = scanning.accounts(accounts[0]) if accounts else {}
+    return Facts("present", scanning.joined(containers, processes, names), node_id)
+
+
+def engine_says(inspected: Output) -> str:
+    """What `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone by now."""
+    if inspected.rc == NO_CLIENT:
+        raise Unobservable(
+            "a Docker engine runs here, but there is no `docker` client to ask it with",
+            hint="install the client (Debian: docker-cli or docker.io) on the node",
+        )
+    if inspected.rc == 1 and only_gone(inspected.err.decode("utf-8", "replace")):
+        return inspected.text({0, 1})
+    return inspected.text()
+
+
+def only_gone(said: str) -> bool:
+    """Whether all complaints are about containers that ended between the list and the look at them.
+
+    >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
+    (True, False)
+    """
+    lines = [line for line in said.splitlines() if line.strip()]
+    return bool(lines) and all(
+        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in lines
+    )

@@ -1,0 +1,281 @@
+"""As whom containers run, and as whom one enters them: judged by process, never by one string of `docker inspect`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from fleet import discovery
+from fleet.commands import Unobservable
+from fleet.facts import Fleet, seen
+from fleet.inventory import Inventory
+from fleet.rules import Finding, NotApplicable, Subject
+from fleet.schema import Service
+from fleet.topics.containers.facts import Container, Facts, Placement, Process
+
+ROOT = 0
+IDLE = {
+    "created": "was created and never started",
+    "running": "runs, but its first process does not show",
+    "paused": "is paused",
+    "removing": "is being removed",
+    "dead": "is dead: the engine could not remove it",
+}
+WHY_ROOT = "root inside a container is root on the node for whoever finds a way out of it"
+
+
+def each_service_and_node(inventory: Inventory) -> Iterator[Subject]:
+    """The services that name their users, then every node, for the containers that the inventory does not mention."""
+    services = inventory.services if isinstance(inventory.services, dict) else {}
+    yield from (Subject("service", key) for key, service in services.items() if service.user)
+    yield from (Subject("node", name) for name in inventory.nodes)
+
+
+def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every process of a service runs as a user the inventory names for it; nothing else runs as root.
+
+    Judged on every process, as the kernel shows it, translated through the container's user namespace and named by the
+    container's own /etc/passwd; so an image that drops its privileges itself is right, and `0:0` is root. `master`
+    allows one more user to the processes from which the service's own descend: a master and what starts it, not a
+    worker. Processes that came in with `docker exec`, such as health checks, are not the service's. A container that
+    the inventory does not mention may not run as root; a root that a user namespace maps to an unprivileged user of the
+    node is no root there, and a warning in a service.
+    Source: the runbook's to-do list; CIS Docker Benchmark 1.6, 4.1.
+    """
+    if subject.kind == "service":
+        service = discovery.service_of(fleet, subject.name)
+        places, unknown = alive(fleet, service)
+        for place in places:
+            yield from judged_users(place, service)
+        yield from unknown
+    else:
+        yield from judged_strangers(fleet, subject.name)
+
+
+def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
+    """The containers of a service that have processes, and why there may be more, or why there are none."""
+    found = [place for place in discovery.seen_containers(fleet) if place.container.belongs_to(service.name)]
+    places = [place for place in found if place.container.pid]
+    unknown = list(discovery.unseen(fleet))
+    if not places and not unknown:
+        states = [f"{place.container.name} on {place.node} {idle(place.container)}" for place in found]
+        what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
+        unknown.append(Unobservable(f"nothing runs that could be judged: {what}", hint="see services.are_running"))
+    return places, unknown
+
+
+def idle(container: Container) -> str:
+    """Why a container has no processes, in words.
+
+    >>> idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
+    'starts, ends with status 1 and is started again (7 times so far)'
+    """
+    match container.state:
+        case "restarting":
+            times = f"{container.restarts} times so far"
+            return f"starts, ends with status {container.exit_code} and is started again ({times})"
+        case "exited":
+            return f"has ended with status {container.exit_code}"
+        case state:
+            return IDLE.get(state, f"is in state {state!r}")
+
+
+def judged_users(place: Placement, service: Service) -> Iterator[Finding | Unobservable]:
+    try:
+        wrong, missing = wrong_processes(place.container, service)
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if wrong:
+        yield finding_of(place, wrong, service, missing)
+
+
+def wrong_processes(container: Container, service: Service) -> tuple[list[Process], list[str]]:
+    """The processes that run as somebody else, and the policy's users that the container does not know.
+
+    Raises Unobservable when its processes or accounts could not be seen and the answer depends on them.
+    """
+    processes = own(container)
+    allowed, missing = uids(service.user, container)
+    masters = uids((service.master,), container)[0] if service.master else set()
+    leading = ancestors((one for one in processes if one.uid in allowed), processes)
+    right = [one for one in processes if one.uid in allowed or (one.uid in masters and one.pid in leading)]
+    return [one for one in processes if one not in right], missing
+
+
+def ancestors(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
+    """The pids of all processes from which one of `of` descends."""
+    parents = {one.pid: one.parent for one in processes}
+    found: set[int] = set()
+    for one in of:
+        pid = one.parent
+        while pid in parents and pid not in found:
+            found.add(pid)
+            pid = parents[pid]
+    return found
+
+
+def finding_of(place: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
+    remapped = all(one.uid == ROOT and one.host_uid != ROOT for one in wrong)
+    return Finding(
+        saw=f"{place.container.name} runs {described(wrong, place.container)}",
+        want=wanted(service),
+        why=WHY_ROOT if any(one.uid == ROOT for one in wrong) else "it may read and change what it should not",
+        node=place.node,
+        severity="warning" if remapped else "error",
+        hint=f"the image has no user {' or '.join(missing)}: it must be made there first" if missing else "",
+    )
+
+
+def wanted(service: Service) -> str:
+    """The users a service may have, in words.
+
+    >>> wanted(Service(name="web", user=("www-data",), master="root"))
+    'every process as www-data (a master of such workers as root)'
+    """
+    users = " or ".join(service.user)
+    return f"every process as {users}" + (f" (a master of such workers as {service.master})" if service.master else "")
+
+
+def uids(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
+    """The uids that users have in a container, and the names that it does not know.
+
+    A name counts before a number, as for `docker run --user`. Raises Unobservable when a name's uid cannot be known.
+    """
+    names = container.accounts
+    allowed: set[int] = set()
+    missing: list[str] = []
+    for user in users:
+        if isinstance(names, dict) and user in names:
+            allowed.add(names[user])
+        elif user.isascii() and user.isdigit():
+            allowed.add(int(user))
+        elif user == "root":
+            allowed.add(ROOT)
+        else:
+            seen(names)
+            missing.append(user)
+    return allowed, missing
+
+
+def own(container: Container) -> list[Process]:
+    """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
+    return [one for one in seen(container.processes) if not one.entered]
+
+
+def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
+    """One finding for each container with root processes that the inventory does not mention (or asks no user of)."""
+    facts = fleet.of(node, Facts)
+    if facts.docker == "absent":
+        raise NotApplicable("no Docker on this node")
+    for container in facts.containers:
+        if container.pid and not asked_for_users(fleet, container):
+            yield from judged_stranger(Placement(node, container))
+
+
+def asked_for_users(fleet: Fleet, container: Container) -> bool:
+    key = discovery.declared(fleet, container)
+    return bool(key) and bool(discovery.service_of(fleet, key).user)
+
+
+def judged_stranger(place: Placement) -> Iterator[Finding | Unobservable]:
+    container = place.container
+    try:
+        roots = [one for one in own(container) if one.uid == ROOT and one.host_uid == ROOT]
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if roots:
+        yield Finding(
+            saw=f"{container.name} runs {described(roots, container)}",
+            want="no process as root in a container that the inventory gives no user",
+            why=WHY_ROOT,
+            node=place.node,
+            about=container.service,
+            hint="name its user under `services`, or accept it for a while under `waivers`",
+        )
+
+
+def seen_from(why: Unobservable, place: Placement) -> Unobservable:
+    return Unobservable(f"{place.container.name}: {why.why}", hint=why.hint, node=place.node)
+
+
+def described(processes: Iterable[Process], container: Container) -> str:
+    """Processes in words, the same ones counted.
+
+    >>> postgres = Process(7, 999, 999, "postgres")
+    >>> described([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
+    '2 postgres as postgres (uid 999)'
+    """
+    kinds = Counter((one.name, person(one, container)) for one in processes)
+    worst = kinds.most_common(3)
+    said = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
+    rest = len(kinds) - len(worst)
+    return ", ".join(said) + (f" and {rest} other kinds" if rest else "")
+
+
+def person(process: Process, container: Container) -> str:
+    """Whose process it is, in words: the container's name for it, its number, and the node's where that differs."""
+    if process.uid is None:
+        return f"uid {process.host_uid} of the node, which the container does not know"
+    names = container.accounts if isinstance(container.accounts, dict) else {}
+    name = "root" if process.uid == ROOT else next((n for n, uid in names.items() if uid == process.uid), "")
+    number = f"uid {process.uid}"
+    if process.host_uid != process.uid:
+        number += f", on the node {process.host_uid}"
+    return f"{name} ({number})" if name else number
+
+
+def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
+    services = inventory.services if isinstance(inventory.services, dict) else {}
+    yield from (Subject("service", key) for key in services)
+
+
+def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """`docker exec` into a service does not come in as root.
+
+    The user of the service (or else of its image) is what a command of `docker exec` gets, whatever the service's own
+    processes are: a backup or a repair done so leaves files of root on the volumes, and that breaks the service later.
+    A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
+    """
+    places, unknown = alive(fleet, discovery.service_of(fleet, subject.name))
+    for place in places:
+        yield from judged_entry(place)
+    yield from unknown
+
+
+def judged_entry(place: Placement) -> Iterator[Finding | Unobservable]:
+    container = place.container
+    try:
+        harmless = entry_uid(container) != ROOT or container.remapped
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if not harmless:
+        yield Finding(
+            saw=f"`docker exec` into {container.name} comes in as root (its user is {container.user or 'not set'})",
+            want="the service's own user",
+            why="what is done that way leaves files of root on the volumes, which the service cannot change later",
+            node=place.node,
+            severity="warning",
+            hint="set `user:` in the stack or compose file, or use `docker exec -u USER`",
+        )
+
+
+def entry_uid(container: Container) -> int | None:
+    """The uid that `docker exec` gets, None where it would fail: Docker's own rules (name first, then number).
+
+    >>> [entry_uid(Container("4f", "db", user=user, accounts={"toor": 0})) for user in ("", "00", "0:0", "toor", "5:0")]
+    [0, 0, 0, 0, 5]
+
+    Raises Unobservable when the container's accounts cannot be known and the answer depends on them.
+    """
+    user = container.user.partition(":")[0]
+    if isinstance(container.accounts, dict) and user in container.accounts:
+        return container.accounts[user]
+    if user.isascii() and user.isdigit():
+        return int(user)
+    if user in ("", "root"):
+        return ROOT
+    seen(container.accounts)
+    return None
