@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from fleet import discovery
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
-from fleet.inventory import Inventory
 from fleet.rules import Finding, NotApplicable, Subject
 from fleet.schema import Service
 from fleet.topics.containers.facts import Container, Facts, Placement, Process
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
 
 ROOT = 0
 IDLE = {
