@@ -82,6 +82,8 @@ def address(value: str) -> str:
         raise refused(
             f"{quoted(value)} is not an address", "write the account as `user:`, the host alone as `address:`"
         )
+    if "[" in value:
+        ip(value)
     spelled(HOST, "an address", "a host name, an IP address, or a Host of your ssh config; it cannot begin with `-`")(
         value
     )
@@ -147,15 +149,17 @@ def day(value: object) -> date:
 
 def listed(value: object) -> object:
     """One name alone stands for a list of one."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(value)
-    return (value,) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise refused("should be a name, or a list of names", "put a number in quotes")
+    return (value,)
 
 
 def spoken(value: str) -> str:
     """Words for a person: there must be some."""
     if not value.strip():
-        raise refused("is empty", "say why, in words that help whoever reads it next year")
+        raise refused("is empty", "write it for whoever reads this next year")
     return value
 
 

@@ -15,7 +15,7 @@ from fleet import registry
 from fleet.errors import UsageError, quoted
 from fleet.fields import Name, PathName, Words
 from fleet.finding_inventories import available, find
-from fleet.leaks import HINT, leaks
+from fleet.leaks import HINT, leaks, whispered
 from fleet.own_topics import bring_in
 from fleet.problems import InventoryError, Problem, show, translated, without
 from fleet.schema import Nodes, Section, Services, Strict, Waiver
@@ -79,8 +79,9 @@ def load(path: Path, text: str | bytes | None = None) -> Inventory:
     try:
         document = read(content)
     except YamlError as odd:
-        raise InventoryError([Problem(str(path), odd.line, "", odd.what, odd.hint)]) from None
+        raise InventoryError([Problem(shortest(path), odd.line, "", odd.what, odd.hint)]) from None
     loading = Loading(path, document)
+    loading.listen(content.decode("utf-8-sig"))
     inventory = loading.inventory()
     if loading.problems or inventory is None:
         raise InventoryError(without(loading.secrets, problem) for problem in loading.problems)
@@ -93,7 +94,7 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as why:
-        raise InventoryError([Problem(str(path), 1, "", f"cannot be read: {why.strerror}")]) from None
+        raise InventoryError([Problem(shortest(path), 1, "", f"cannot be read: {why.strerror}")]) from None
 
 
 class Loading:
@@ -101,7 +102,7 @@ class Loading:
 
     def __init__(self, path: Path, document: Document) -> None:
         self.path = path
-        self.file = str(path)
+        self.file = shortest(path)
         self.document = document
         self.data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         self.problems: list[Problem] = []
@@ -125,7 +126,7 @@ class Loading:
         own = {name: self.own_section(module, context) for name, module in self.modules.items()}
         if inventory is None:
             return None
-        told = {"name": self.path.stem, "path": self.file, "modules": self.modules, "own": own}
+        told = {"name": self.path.stem, "path": str(self.path.absolute()), "modules": self.modules, "own": own}
         return inventory.model_copy(update=told)
 
     def look_over(self) -> None:
@@ -138,8 +139,19 @@ class Loading:
         for place, secret in leaks(self.data):
             self.secrets.append(secret)
             self.problem(place, "this looks like a secret (not shown here)", HINT)
+        for name, other in twins(section(self.data, "nodes")):
+            self.problem(("nodes", name), f"this is the same machine as {quoted(other)}", "one node for each machine")
         for circle in circles(section(self.data, "nodes")):
             self.problem(("nodes", circle[0], "jump"), f"the jumps go in a circle: {' → '.join(circle)}")
+
+    def listen(self, text: str) -> None:
+        """Find secrets in comments, where no secret was found in the data of the same line."""
+        lines = {self.document.line(place) for place, _ in leaks(self.data)}
+        for line, secret in whispered(text):
+            self.secrets.append(secret)
+            if line not in lines:
+                what = "this comment holds what looks like a secret (not shown here)"
+                self.problems.append(Problem(self.file, line, "", what, HINT))
 
     def bring_in_topics(self) -> None:
         """Import the team's own topics, each under a name of its own."""
@@ -192,10 +204,26 @@ class Loading:
             return None
 
 
+def shortest(path: Path) -> str:
+    """A path as it is shown: as seen from the current folder when it is below it."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+
+
 def section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section as it was written, when it is one."""
     found = data.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def twins(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Nodes that lead to the machine of an earlier node, and that node: what is there would be counted twice."""
+    first: dict[tuple[str, ...], str] = {}
+    for name, node in nodes.items():
+        if isinstance(node, dict):
+            way = tuple(str(node.get(key)) for key in ("connection", "address", "port", "jump"))
+            if first.setdefault(way, name) != name:
+                yield name, first[way]
 
 
 def circles(nodes: Mapping[str, Any]) -> Iterator[list[str]]:

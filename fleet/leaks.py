@@ -19,8 +19,8 @@ SECRETIVE = re.compile(
 SHAPES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*"),
     re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<value>[^\s/@]+)@"),
-    re.compile(r"(?i)(?:password|passwd|secret|token|api[_-]?key)\s*[=:]\s*(?P<value>[^\s$'\"][^\s'\"]*)"),
-    re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|sk-|hvs\.)[A-Za-z0-9_-]{10,}"),
+    re.compile(r"(?i)(?:password|passwd|secret|token|api[_-]?key)(?:\s*=\s*|:(?=\S))['\"]?(?P<value>[^\s$'\"]+)"),
+    re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[A-Za-z0-9_-]{10,}"),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     re.compile(r"(?<![A-Za-z0-9:])[0-9a-f]{32,}(?![A-Za-z0-9])"),
@@ -38,10 +38,17 @@ def leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     elif isinstance(data, list):
         for place, value in enumerate(data):
             yield from leaks(value, (*path, place))
-    elif isinstance(data, str | int) and data and path and SECRETIVE.search(str(path[-1])):
+    elif isinstance(data, str | int) and data and data is not True and path and SECRETIVE.search(str(path[-1])):
         yield path, str(data)
     elif isinstance(data, str):
         yield from ((path, value) for value in secrets(data))
+
+
+def whispered(text: str) -> Iterator[tuple[int, str]]:
+    """Secrets in comments: the line (from 1), and the value."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        for value in secrets(line.partition("#")[2]):
+            yield number, value
 
 
 def secrets(text: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleet.errors import UsageError, nearest, quoted
+from fleet.schema import Without
 from fleet.strict_yaml import Document, Path, surprising
 
 
@@ -50,8 +52,12 @@ def show(path: Path) -> str:
     >>> show(("nodes", "web", "roles")), show(("certificates", 0, "name"))
     ('nodes.web.roles', 'certificates[0].name')
     """
-    words = (f"[{part}]" if isinstance(part, int) else f".{quoted(part)[1:-1]}" for part in path)
-    return "".join(words).lstrip(".")
+    words = (f"[{part}]" if isinstance(part, int) else f".{word(part)}" for part in path)
+    return "".join(words).removeprefix(".")
+
+
+def word(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
 
 
 def translated(
@@ -60,7 +66,7 @@ def translated(
     """Each of pydantic's errors as a problem. `model` was validated against the data below the path `above`."""
     for detail in error.errors(include_url=False):
         path = written(document.data, (*above, *detail["loc"]))
-        shown = path[:-1] if path and isinstance(path[-1], int) and scalar(detail["input"]) else path
+        shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
         what, hint = said(detail, model)
         yield Problem(file, document.line(path), show(shown), what, hint)
 
@@ -105,7 +111,7 @@ def said(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
     if kind in ("missing", "extra_forbidden"):
         return about_key(kind, str(detail["loc"][-1]), members(model, detail["loc"][:-1]))
     if kind == "value_error":
-        return f"{described(given)}: {context['error']}", ""
+        return f"{described(given)}: {context['error']}" if scalar(given) else str(context["error"]), ""
     if kind == "too_short" and not given:
         return "there are none", "name at least one"
     if kind in WANTED:
@@ -145,7 +151,7 @@ def members(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
     kinds = list(alternatives(model))
     for part in loc:
         inner = [kind for outer in kinds for kind in inside(outer, part)]
-        kinds = inner or kinds
+        kinds = inner or [kind for kind in kinds if part != "asked" or kind is not Without]
     models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return {
         name: field.description or ""

@@ -119,7 +119,7 @@ class Waiver(Strict):
 
     rule: RuleGlob = Field(description="Rule, such as `backups.are_fresh` or `containers.*`.")
     subject: str = Field(default="*", min_length=1, description="Service, certificate, node or thing that it is about.")
-    node: NodeGlob = Field(default="*", description="Node where it is seen.")
+    node: NodeGlob = Field(default="*", validate_default=True, description="Node where it is seen.")
     until: Day = Field(description="Last day on which it is accepted.")
     owner: Words = Field(description="Who answers for it.")
     because: Words = Field(description="Why it is accepted.")

@@ -123,12 +123,12 @@ def mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, 
         key = key_of(event)
         here = (*path, key)
         if key in found:
-            first = document.lines[here]
-            raise YamlError(
-                line_of(event), f"{quoted(key)} stands here again, first on line {first}", "keep one of them"
-            )
-        document.lines[here] = line_of(event)
-        found[key] = value(next(stream), stream, here, document)
+            again = f"{quoted(key)} stands here again, first on line {document.lines[here]}"
+            document.twice.append((here, YamlError(line_of(event), again, "keep one of them")))
+            value(next(stream), stream, here, Document())
+        else:
+            document.lines[here] = line_of(event)
+            found[key] = value(next(stream), stream, here, document)
     return found
 
 
