@@ -1,0 +1,241 @@
+"""How commands reach a node's /bin/sh, and how their answers are told apart: the only place where shell text is made.
+
+A round trip is one script on the standard input of `/bin/sh` (so neither the login shell's quoting nor the kernel's
+limit on arguments matters) and two byte streams back. After each command a random token, its number and its exit
+status stand on standard output and on standard error; what comes before the first token (banners, noise of a
+`.bashrc`) is dropped. POSIX sh, no temporary files, nothing but builtins besides the commands themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from fleet.commands import Command, Output, Unobservable
+
+TOKEN_BYTES = 16
+KILL_AFTER = 5
+"""Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
+TIMED_OUT = frozenset({124, 137})
+"""What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
+STARTED = b"fleet-started\n"
+
+ENVIRONMENT = """\
+LC_ALL=C PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+export LC_ALL PATH
+"""
+
+UNDER_SUDO = """echo fleet-"started" >&2; LC_ALL=C; export LC_ALL; exec "$@" """
+"""Proves that sudo let us through: its own refusals and the command's exit status 1 look alike. The quotes keep sudo,
+which repeats the command that it refuses, from printing the proof itself."""
+
+LIMIT = f"""\
+n=$1; shift
+if command -v setsid >/dev/null 2>&1; then setsid "$@" & g=-; else "$@" & g=; fi
+c=$!
+end() {{ kill -"$1" "$g$c" 2>/dev/null; }}
+( trap 'kill "$s"; exit 0' TERM
+  sleep "$n" & s=$!; wait "$s"
+  trap 'kill "$s"; exit 9' TERM
+  end TERM; sleep {KILL_AFTER} & s=$!; wait "$s"; end KILL; exit 9 ) >/dev/null 2>&1 &
+d=$!
+trap 'trap "" TERM; end TERM; kill "$d"; (sleep 1; end KILL) >/dev/null 2>&1 & exit 143' TERM
+wait "$c"; r=$?
+kill "$d" 2>/dev/null; wait "$d" 2>/dev/null
+[ $? = 9 ] && r=124
+exit "$r"
+"""
+"""`timeout` for a node that has none, or has BusyBox's, which ends the command but not the command's children."""
+
+RUN = f"""\
+if timeout --version >/dev/null 2>&1; then t=1; else t=0; fi
+r() {{
+s=$1 n=$2; shift 2
+if [ $t = 1 ]; then set -- timeout -k {KILL_AFTER} "$n" "$@"; else set -- /bin/sh -c "$F" sh "$n" "$@"; fi
+case $s$u in
+0*) ;;
+10) set -- /bin/sh -c "$S" sh "$@" ;;
+*) set -- sudo -n -- /bin/sh -c "$S" sh "$@" ;;
+esac
+"$@" </dev/null 3<&- &
+wait $!; c=$?
+echo "$m $i $c"; echo "$m $i $c" >&2
+i=$((i + 1))
+case $c in 124|137) exit 1 ;; esac
+}}
+"""
+"""Runs one command under its limit. After a command that had to be ended the shell ends too: whatever that command
+left behind could still write, and must not write into the next answer. The rest is asked again in a new shell."""
+
+HEARTBEAT = """\
+exec 3<&0 </dev/null
+stop() { trap '' TERM; kill -TERM $! 2>/dev/null || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; exit 143; }
+trap stop TERM
+(while read -r x; do :; done <&3; kill -TERM $$) >/dev/null 2>&1 &
+w=$!
+"""
+"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What to send for one round trip, and the token that frames the answers."""
+
+    text: bytes
+    token: bytes
+
+
+def render(commands: Sequence[Command], sudo: bool, heartbeat: bool = True) -> Script:
+    """One shell script for all commands. `sudo`: whether this account gets root with `sudo -n`.
+
+    The whole script is one compound command, so a shell that got only a part of it runs nothing.
+    Without `heartbeat` it does not need its standard input (for connections that have none).
+
+    Raises Unobservable for words that no command line can carry.
+    """
+    token = secrets.token_hex(TOKEN_BYTES)
+    root = sudo and any(command.sudo for command in commands)
+    lines = [
+        "{",
+        HEARTBEAT.rstrip() if heartbeat else "w=",
+        ENVIRONMENT.rstrip(),
+        f"m={token} i=0 u={'$(id -u)' if root else ''}",
+        f"S={shlex.quote(UNDER_SUDO)}",
+        f"F={shlex.quote(LIMIT)}",
+        RUN.rstrip(),
+        'echo "$m begin"; echo "$m begin" >&2',
+        *(line(command, sudo) for command in commands),
+        '[ -z "$w" ] || kill $w; exit 0',
+        "}\n",
+    ]
+    return Script("\n".join(lines).encode("utf-8", "surrogateescape"), token.encode())
+
+
+def line(command: Command, sudo: bool) -> str:
+    r"""The call that runs one command.
+
+    >>> line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
+    "r 1 3 ls -l 'a b;$(c)'"
+    """
+    return f"r {int(command.sudo and sudo)} {max(1, ceil(command.limit))} {words_of(command.words)}"
+
+
+def words_of(words: Sequence[str]) -> str:
+    """The words as the shell must read them. Raises Unobservable for none at all, and for a NUL byte."""
+    if not words or not words[0]:
+        raise Unobservable("there is no command to run")
+    if any("\0" in word for word in words):
+        raise Unobservable(f"a name with a NUL byte cannot be given to `{words[0]}`")
+    return shlex.join(words)
+
+
+def render_stream(words: Sequence[str], sudo: bool) -> Script:
+    """A script that becomes one command, whose standard input is what follows once the token was printed."""
+    token = secrets.token_hex(TOKEN_BYTES)
+    start = f'echo {token}; LC_ALL=C; export LC_ALL; exec "$@"'
+    lines = ["{", ENVIRONMENT.rstrip(), f"set -- /bin/sh -c {shlex.quote(start)} sh {words_of(words)}"]
+    if sudo:
+        lines.append('[ "$(id -u)" = 0 ] || set -- sudo -n -- "$@"')
+    return Script("\n".join([*lines, 'exec "$@"', "}\n"]).encode("utf-8", "surrogateescape"), token.encode())
+
+
+@dataclass
+class Unframer:
+    """Cuts one stream at its tokens. Any bytes, in any pieces."""
+
+    token: bytes
+    begun: bool = False
+    parts: list[tuple[int, bytes]] = field(default_factory=list)
+    kept: int = 0
+    pending: bytearray = field(default_factory=bytearray)
+    searched: int = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived. Raises Unobservable when the tokens are not in the order in which they were sent."""
+        self.pending += data
+        while (at := self.pending.find(self.token, self.searched)) >= 0:
+            end = self.pending.find(b"\n", at)
+            if end < 0:
+                self.searched = at
+                return
+            self.cut(at, end)
+        self.searched = max(0, len(self.pending) - len(self.token))
+
+    def cut(self, at: int, end: int) -> None:
+        body, said = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end]).split()
+        del self.pending[: end + 1]
+        self.searched = 0
+        if said == [b"begin"] and not self.begun:
+            self.begun = True
+        elif self.begun and len(said) == 2 and said[0] == b"%d" % len(self.parts) and said[1].isdigit():
+            self.parts.append((int(said[1]), body))
+            self.kept += len(body)
+        else:
+            raise Unobservable(f"the node's shell answered out of order ({said!r})")
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return self.kept + len(self.pending)
+
+
+class Frames:
+    """Both streams of one round trip; knows which commands have answered."""
+
+    def __init__(self, commands: Sequence[Command], script: Script, sudo: bool = False) -> None:
+        self.commands = commands
+        self.sudo = sudo
+        self.out = Unframer(script.token)
+        self.err = Unframer(script.token)
+
+    def feed(self, out: bytes, err: bytes) -> None:
+        """Take what arrived on both streams. Raises Unobservable when they cannot be told apart."""
+        if out:
+            self.out.feed(out)
+        if err:
+            self.err.feed(err)
+
+    @property
+    def begun(self) -> bool:
+        return self.out.begun and self.err.begun
+
+    @property
+    def answered(self) -> int:
+        """How many commands are known to have ended."""
+        return min(len(self.out.parts), len(self.err.parts))
+
+    @property
+    def size(self) -> int:
+        return self.out.size + self.err.size
+
+    def output(self, number: int) -> Output:
+        """What command `number` answered; it must have."""
+        (rc, out), (rc_again, err) = self.out.parts[number], self.err.parts[number]
+        if rc != rc_again:
+            raise Unobservable(f"the node's shell gave two exit statuses for one command ({rc} and {rc_again})")
+        command = self.commands[number]
+        answer = Output(rc, out, err, command=str(command))
+        return proven(answer) if command.sudo and self.sudo else answer
+
+    def noise(self) -> str:
+        """The last line before the first token: why a node that answers nothing refused us."""
+        said = bytes(self.err.pending).strip() or bytes(self.out.pending).strip()
+        return said.splitlines()[-1].decode("utf-8", "replace")[:200] if said else ""
+
+
+def proven(answer: Output) -> Output:
+    """The answer of a command under sudo, or that sudo never started it.
+
+    >>> proven(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
+    b'no crontab for root\\n'
+    >>> proven(Output(1, err=b"sudo: a password is required\\n")).lost
+    'sudo: a password is required'
+    """
+    before, started, after = (b"\n" + answer.err).partition(b"\n" + STARTED)
+    if started:
+        return replace(answer, err=after)
+    said = before.decode("utf-8", "replace").strip().splitlines()
+    return replace(answer, rc=None, lost=said[-1][:200] if said else f"sudo ended with {answer.rc} and said nothing")

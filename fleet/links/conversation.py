@@ -1,0 +1,158 @@
+"""One round trip over any channel that leads to a shell: limits, the cap on output, and what was lost on the way.
+
+Channels differ (paramiko, processes); how long to wait and what a silence means is decided here, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+
+MOST_OUTPUT = 64 * 1024 * 1024
+"""Bytes that one round trip may answer."""
+START_LIMIT = 20.0
+"""Seconds until the node's shell must have said something (a login shell may be slow)."""
+GRACE = 10.0
+"""Seconds of silence, beyond a command's limit, after which the node did not end it as it was told."""
+
+
+class Channel(Protocol):
+    """A shell's standard streams. All methods raise OSError or EOFError when the way to it is gone."""
+
+    def send(self, data: bytes, limit: float) -> None: ...
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        """What came on (output, error) within `limit` seconds, maybe nothing; None when both have ended."""
+        ...
+
+    def ended(self) -> str:
+        """After the end: how it ended, for a person ("exit status 1", "connection lost")."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Open = Callable[[], Channel]
+
+
+def converse(commands: Sequence[Command], sudo: bool, opened: Open) -> list[Output]:
+    """Ask all commands; a new shell for the rest after one that had to be ended.
+
+    Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
+    """
+    answers: list[Output] = []
+    while len(answers) < len(commands):
+        rest = commands[len(answers) :]
+        room = MOST_OUTPUT - sum(len(answer.out) + len(answer.err) for answer in answers)
+        try:
+            answers += Round(rest, sudo, room).over(opened())
+        except Unobservable as why:
+            if not answers:
+                raise
+            answers += [Output(None, lost=str(why), command=str(command)) for command in rest]
+    return answers
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Why a round ended early. `all_of_it`: nothing more can be asked over this link."""
+
+    why: str
+    all_of_it: bool
+
+
+class Round:
+    """One script, and the answers to it as they come."""
+
+    def __init__(self, commands: Sequence[Command], sudo: bool, room: int) -> None:
+        self.commands = commands
+        self.script = render(commands, sudo)
+        self.frames = Frames(commands, self.script, sudo)
+        self.room = room
+        self.answers: list[Output] = []
+        self.shell_left = False
+        self.sent = time.time()
+        self.since = self.heard = time.monotonic()
+
+    def over(self, channel: Channel) -> list[Output]:
+        """The answers so far, at least one. Raises Unobservable when the shell never began."""
+        try:
+            cut = self.talk(channel)
+        finally:
+            channel.close()
+        if cut:
+            lost = self.commands[len(self.answers) :] if cut.all_of_it else [self.commands[len(self.answers)]]
+            self.answers += [Output(None, lost=cut.why, command=str(command)) for command in lost]
+        received = time.time()
+        return [replace(answer, sent=self.sent, received=received) for answer in self.answers]
+
+    def talk(self, channel: Channel) -> Cut | None:
+        """Send the script and listen. None: all that this shell was going to say has been heard."""
+        try:
+            channel.send(self.script.text, START_LIMIT)
+            while len(self.answers) < len(self.commands):
+                heard = channel.receive(self.patience())
+                if heard is None:
+                    return self.ended(channel)
+                if cut := self.hear(*heard):
+                    return cut
+                if self.shell_left:
+                    return None
+        except (OSError, EOFError) as error:
+            return Cut(f"the connection was lost ({error or type(error).__name__})", all_of_it=True)
+        return None
+
+    def hear(self, out: bytes, err: bytes) -> Cut | None:
+        if out or err:
+            self.heard = time.monotonic()
+            self.frames.feed(out, err)
+            self.collect()
+        if self.frames.size > self.room:
+            return Cut(f"more than {MOST_OUTPUT >> 20} MiB of output", all_of_it=False)
+        return self.overdue()
+
+    def collect(self) -> None:
+        """Take over the answers that are complete now."""
+        for number in range(len(self.answers), self.frames.answered):
+            answer, limit = self.frames.output(number), self.commands[number].limit
+            if answer.rc in TIMED_OUT:
+                self.shell_left = True
+                if self.heard - self.since >= limit - 0.25:
+                    answer = replace(answer, rc=None, lost=time_limit(limit))
+            self.answers.append(answer)
+            self.since = self.heard
+
+    def patience(self) -> float:
+        return max(0.05, self.deadline() - time.monotonic())
+
+    def deadline(self) -> float:
+        if not self.frames.begun:
+            return self.since + START_LIMIT
+        limit = self.commands[len(self.answers)].limit if len(self.answers) < len(self.commands) else 0.0
+        return max(self.since + limit + KILL_AFTER + GRACE, self.heard + GRACE)
+
+    def overdue(self) -> Cut | None:
+        if len(self.answers) == len(self.commands) or time.monotonic() < self.deadline():
+            return None
+        if not self.frames.begun:
+            raise Unobservable(f"no shell answered within {START_LIMIT:.0f} s", hint="does the login shell hang there?")
+        return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False)
+
+    def ended(self, channel: Channel) -> Cut:
+        """The shell is gone before its time."""
+        how = channel.ended()
+        if self.frames.begun:
+            return Cut(f"the connection was lost ({how})", all_of_it=True)
+        raise Unobservable(
+            f"no shell was started there: {self.frames.noise() or how}",
+            hint="this account needs a login shell that can run /bin/sh",
+        )
+
+
+def time_limit(limit: float) -> str:
+    return f"time limit of {limit:g} s"

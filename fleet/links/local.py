@@ -1,0 +1,45 @@
+"""This machine itself: the same script, fed to a shell of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakSet
+
+from fleet.commands import Command, Output
+from fleet.framing import render_stream
+from fleet.links.conversation import START_LIMIT, converse
+from fleet.links.processes import ProcessChannel, ProcessStream
+from fleet.links.writing import Stream
+
+SHELL = ("/bin/sh",)
+
+
+class LocalLink:
+    """Commands for the machine that we run on."""
+
+    def __init__(self, sudo: bool = False) -> None:
+        self.sudo = sudo
+        self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
+
+    def ask(self, commands: Sequence[Command]) -> list[Output]:
+        return converse(commands, self.sudo, self.channel)
+
+    def channel(self) -> ProcessChannel:
+        channel = ProcessChannel(SHELL)
+        self.running.add(channel)
+        return channel
+
+    def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        script = render_stream(words, sudo and self.sudo)
+        stream = ProcessStream(SHELL)
+        self.running.add(stream)
+        try:
+            stream.begin(script.text, script.token, START_LIMIT)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def close(self) -> None:
+        for running in tuple(self.running):
+            running.abort()

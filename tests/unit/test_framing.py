@@ -1,0 +1,235 @@
+"""Scripts that go to a node's shell, and the frames that come back."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.framing import LIMIT, Frames, Script, Unframer, proven, render, words_of
+
+TOKEN = b"0123456789abcdef" * 2
+SHELLS = [
+    pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell[0]), reason=f"no {shell[0]} here"))
+    for shell in (("sh",), ("bash",), ("busybox", "sh"))
+]
+
+any_bytes = st.binary(max_size=200).filter(lambda data: TOKEN not in data)
+answers = st.lists(st.tuples(any_bytes, any_bytes, st.integers(0, 255)), min_size=1, max_size=5)
+
+
+def stream(bodies: list[bytes], statuses: list[int], noise: bytes = b"") -> bytes:
+    framed = [body + TOKEN + b" %d %d\n" % (i, rc) for i, (body, rc) in enumerate(zip(bodies, statuses, strict=True))]
+    return noise + TOKEN + b" begin\n" + b"".join(framed)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    at = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[a:b] for a, b in pairwise(at)]
+
+
+@given(answers, any_bytes, st.lists(st.integers(0, 5000), max_size=20))
+def test_any_bytes_in_any_pieces_come_out_as_they_went_in(said, noise, cuts):
+    reader = Unframer(TOKEN)
+    for piece in pieces(stream([out for out, _, _ in said], [rc for _, _, rc in said], noise), cuts):
+        reader.feed(piece)
+    assert reader.parts == [(rc, out) for out, _, rc in said]
+
+
+@given(answers, st.integers(0, 5000))
+def test_a_stream_cut_anywhere_gives_only_whole_answers(said, cut):
+    whole = stream([out for out, _, _ in said], [rc for _, _, rc in said])
+    reader = Unframer(TOKEN)
+    reader.feed(whole[: cut % (len(whole) + 1)])
+    assert reader.parts == [(rc, out) for out, _, rc in said][: len(reader.parts)]
+    assert len(reader.parts) < len(said) or cut % (len(whole) + 1) == len(whole)
+
+
+@given(st.lists(st.one_of(any_bytes, st.just(TOKEN), st.just(b"\n"), st.just(b" begin\n"), st.just(b" 0 0\n"))))
+def test_garbage_is_an_answer_or_an_error_never_a_hang(said):
+    reader = Unframer(TOKEN)
+    with suppress(Unobservable):
+        for piece in said:
+            reader.feed(piece)
+    assert all(rc >= 0 for rc, _ in reader.parts)
+
+
+@pytest.mark.parametrize("line", [b" begin\n", b" 1 0\n", b" 0 x\n", b" 0\n", b"\n", b" 0 -1\n"])
+def test_a_token_line_that_was_not_asked_for_is_refused(line):
+    reader = Unframer(TOKEN)
+    reader.feed(TOKEN + b" begin\n")
+    with pytest.raises(Unobservable, match="out of order"):
+        reader.feed(TOKEN + line)
+
+
+def test_two_exit_statuses_for_one_command_are_refused():
+    frames = Frames([Command(("true",))], Script(b"", TOKEN))
+    frames.feed(stream([b""], [0]), stream([b""], [1]))
+    with pytest.raises(Unobservable, match="two exit statuses"):
+        frames.output(0)
+
+
+def test_an_answer_counts_when_both_streams_have_it():
+    frames = Frames([Command(("true",))], Script(b"", TOKEN))
+    frames.feed(stream([b"x"], [0]), b"")
+    assert frames.answered == 0
+    frames.feed(b"", stream([b"y"], [0]))
+    assert frames.output(0) == Output(0, b"x", b"y", command="true")
+
+
+def run(shell: tuple[str, ...], commands: list[Command], **env: str) -> tuple[list[Output], subprocess.Popen[bytes]]:
+    """What a real shell answers to the rendered script (no sudo)."""
+    script = render(commands, sudo=False, heartbeat=False)
+    done = subprocess.run(shell, input=script.text, capture_output=True, timeout=20, env=env or None, check=False)
+    frames = Frames(commands, script)
+    frames.feed(done.stdout, done.stderr)
+    return [frames.output(number) for number in range(frames.answered)], done
+
+
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@settings(max_examples=15, deadline=None)
+@given(st.lists(words, max_size=4))
+def test_case_2_words_reach_the_command_as_they_are(shell, given_words):
+    [answer], _ = run(shell, [Command(("printf", "%s\\0", "first", *given_words))])
+    assert answer.out.decode().split("\0")[:-1] == ["first", *given_words]
+
+
+@pytest.mark.parametrize(
+    "name", ["x; touch CANARY", "$(touch CANARY)", "`touch CANARY`", "a\ntouch CANARY", "'\ntouch CANARY\n'"]
+)
+def test_case_2_a_hostile_name_runs_nothing(name, tmp_path):
+    canary = tmp_path / "canary"
+    run(("sh",), [Command(("ls", "--", name.replace("CANARY", str(canary))))])
+    assert not canary.exists()
+
+
+def test_case_2_a_nul_byte_is_refused():
+    with pytest.raises(Unobservable, match="NUL"):
+        render([Command(("ls", "a\0b"))], sudo=False)
+
+
+def test_no_command_at_all_is_refused():
+    with pytest.raises(Unobservable):
+        words_of(())
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_case_15_every_exit_status_is_the_commands_own(shell):
+    statuses = [0, 1, 2, 126, 127, 128, 255]
+    said, _ = run(shell, [Command(("sh", "-c", f"exit {status}")) for status in statuses])
+    assert [answer.rc for answer in said] == statuses
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_case_16_noise_before_the_first_token_is_dropped(shell, tmp_path):
+    commands = [Command(("echo", "answer"))]
+    script = render(commands, sudo=False, heartbeat=False)
+    noisy = b"echo Welcome; printf 'no newline'; echo noise >&2\n" + script.text
+    done = subprocess.run(shell, input=noisy, capture_output=True, timeout=20, check=False)
+    frames = Frames(commands, script)
+    frames.feed(done.stdout, done.stderr)
+    assert frames.output(0) == Output(0, b"answer\n", b"", command="echo answer")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_case_14_a_command_that_hangs_is_ended_with_its_children(shell):
+    hang = Command(("sh", "-c", "sleep 77.125 & sleep 77.125"), limit=1)
+    before = time.monotonic()
+    [answer], _ = run(shell, [hang, Command(("echo", "not in this shell any more"))])
+    assert answer.rc == 124
+    assert time.monotonic() - before < 5
+    assert not pids_of("77.125")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("setsid", [True, False])
+def test_case_84_without_timeout_the_limit_still_holds(shell, setsid, tmp_path):
+    tools = ["sh", "sleep", "echo", "printf", *(["setsid"] if setsid else [])]
+    for tool in tools:
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    quick = Command(("sh", "-c", "echo fine; exit 3"))
+    said, _ = run(
+        (shutil.which(shell[0]), *shell[1:]), [quick, only_here(tmp_path, ("sleep", "78.25"), 1)], PATH=str(tmp_path)
+    )
+    assert [answer.rc for answer in said] == [3, 124]
+    assert said[0].out == b"fine\n"
+    assert not pids_of("78.25")
+
+
+def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
+    """The fallback itself, since the script's PATH always has the system's own `timeout` too."""
+    return Command(("sh", "-c", f'PATH={path}; n=$0; set -- {limit} "$@"; {LIMIT}', "x", *sleep), limit=20)
+
+
+def test_the_fallback_of_timeout_ends_what_ignores_sigterm():
+    before = time.monotonic()
+    stubborn = ("sh", "-c", LIMIT, "sh", "1", "sh", "-c", "trap '' TERM; sleep 79.5; sleep 79.5")
+    assert subprocess.run(stubborn, timeout=20, check=False).returncode == 124
+    assert 5 < time.monotonic() - before < 9
+    assert not pids_of("79.5")
+
+
+@given(st.integers(1, 2000))
+@settings(max_examples=12, deadline=None)
+def test_case_29_a_script_cut_anywhere_runs_nothing(tmp_path_factory, cut):
+    canary = tmp_path_factory.mktemp("cut") / "canary"
+    script = render([Command(("touch", str(canary)))], sudo=False).text
+    subprocess.run(
+        ("sh",), input=script[: -(cut % len(script)) - 1 or None][:-1], capture_output=True, timeout=20, check=False
+    )
+    assert not canary.exists()
+
+
+def test_the_environment_is_the_same_everywhere():
+    said, _ = run(
+        ("sh",), [Command(("sh", "-c", "echo $LC_ALL; echo $PATH"))], PATH="/usr/bin:/bin", LC_ALL="fr_CA.UTF-8"
+    )
+    assert said[0].out == b"C\n/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\n"
+
+
+def test_commands_read_no_standard_input():
+    said, _ = run(("sh",), [Command(("cat",)), Command(("echo", "next"))])
+    assert [answer.out for answer in said] == [b"", b"next\n"]
+
+
+def test_the_token_is_new_each_time_and_in_no_process_list():
+    first, second = (render([Command(("ps", "axww"))], sudo=False) for _ in range(2))
+    assert first.token != second.token
+    [answer], _ = run(("sh",), [Command(("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"))])
+    assert answer.out  # a token in there would have cut the answer
+
+
+def test_case_18_a_refusal_by_sudo_is_no_exit_status():
+    said = b"sudo: a password is required\n"
+    assert proven(Output(1, err=said)).rc is None
+    with pytest.raises(Unobservable) as refused:
+        proven(Output(1, err=said, command="crontab -l")).text(ok={0, 1})
+    assert "NOPASSWD" in refused.value.hint
+
+
+def test_case_18_sudo_repeating_the_command_is_no_proof_that_it_ran():
+    said = b"Sorry, user ops is not allowed to execute '/bin/sh -c echo fleet-\"started\" >&2; exec sh ls' as root.\n"
+    assert proven(Output(1, err=said)).rc is None
+
+
+def pids_of(word: str) -> list[int]:
+    """Processes with that word in their arguments (zombies have none)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
