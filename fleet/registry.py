@@ -5,11 +5,13 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import containers, nodes
+from fleet.topics import backups, containers, nodes, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
     "containers": containers,
+    "backups": backups,
+    "volumes": volumes,
 }
 
 RULES: dict[str, Rule] = {rule.id: rule for topic in TOPICS.values() for rule in topic.RULES}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
+from fleet.fields import Name, NodeName, ServiceName
 from fleet.schema import Strict
 from fleet.units import Duration, Size
 
@@ -30,8 +31,8 @@ def absolute(path: str) -> str:
 class Volume(Strict):
     """Where the dumps are: a Docker volume, or with `path` a directory, seen from one node and counted once."""
 
-    name: str = Field(min_length=1, description="Name of the Docker volume (with `path`: only a name for people).")
-    node: str = Field(description="The node it is looked at from; a volume shared with others is counted once, here.")
+    name: Name = Field(description="Name of the Docker volume (with `path`: only a name for people).")
+    node: NodeName = Field(description="The node it is looked at from: shared with others, it is counted once, here.")
     budget: Size | None = Field(default=None, description="The most that all files of the volume may take.")
     inodes: int | None = Field(default=None, ge=1, description="The most files and directories it may hold.")
     path: str | None = Field(default=None, description="Absolute directory, when it is not a Docker volume.")
@@ -65,7 +66,7 @@ class Keep(Strict):
 class Policy(Strict):
     """Dumps of one database: who makes them, when, where they are, and which of them stay."""
 
-    service: str = Field(description="The service (a key of `services`) whose database is dumped.")
+    service: ServiceName = Field(description="The service (a key of `services`) whose database is dumped.")
     schedule: str = Field(description="When, as five fields of cron, in the time zone of the node's cron.")
     command: str = Field(default="backup", min_length=1, description="What the schedule runs in the container.")
     volume: Volume
@@ -87,7 +88,7 @@ class Policy(Strict):
     shrink: int = Field(default=50, ge=1, le=99, description="Percent below the median at which one is suspicious.")
     horizon: Duration = Field(default=timedelta(days=30), description="How long budget and disk must last at least.")
     verify: Size = Field(
-        default=64 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."
+        default=128 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."
     )
     user: str | None = Field(default=None, description="Database user; default: the container's POSTGRES_USER.")
     database: str | None = Field(default=None, description="Database; default: the container's POSTGRES_DB.")
@@ -141,7 +142,7 @@ class Policy(Strict):
         if pattern.startswith("-") or not pattern.endswith(tuple("." + known for known in FORMATS)):
             raise ValueError("a pattern ends with .sql.gz, .sql or .dump, and does not start with a dash")
         try:
-            back = datetime.strptime(WHEN.strftime(pattern), pattern)  # noqa: DTZ007
+            back = datetime.strptime(WHEN.strftime(pattern), pattern)
         except ValueError as odd:
             raise ValueError(f"not a pattern of strftime that can be read back: {odd}") from odd
         if back.replace(second=0) != WHEN.replace(second=0):

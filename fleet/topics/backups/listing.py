@@ -1,0 +1,125 @@
+"""Listing the directory of the backups: one round trip, names that may hold anything, no link followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.topics.backups.files import File, Kind
+from fleet.topics.backups.policy import Policy
+
+SHELL_ROOT = r"""
+export LC_ALL=C
+where='{{if .Options}}{{if .Options.device}}device{{end}}{{end}} {{.Mountpoint}}'
+root_of() {
+  if [ -n "$2" ]; then printf '%s\n' "$2"; return; fi
+  found=$(docker volume inspect --format "$where" -- "$1") || return
+  case $found in
+    device*)
+      grep -qF " ${found#* } " /proc/mounts || { echo "the volume $1 is not mounted on this node" >&2; return 6; }
+      ;;
+  esac
+  printf '%s\n' "${found#* }"
+}
+"""
+"""`root_of NAME PATH` prints where a volume is. One that is mounted only while in use, and is not now, is unseen."""
+
+SHELL_LIST = r"""
+export LC_ALL=C
+gnu='%y %s %T@ %i %D %n %U %b/%f\0'
+busybox='%f %s %Y %i 0 %h %u %b/%n//'
+list() {
+  [ $# -gt 0 ] || return 0
+  if find . -maxdepth 0 -printf '' 2>/dev/null; then
+    find "$@" -maxdepth 0 -printf "$gnu"
+  else
+    stat -c "$busybox" "$@"
+  fi
+}
+list_all() {
+  if find . -maxdepth 0 -printf '' 2>/dev/null; then
+    find . -mindepth 1 -maxdepth 1 -printf "$gnu"
+  else
+    find . -mindepth 1 -maxdepth 1 -exec stat -c "$busybox" {} +
+  fi
+}
+"""
+"""Where find has no -printf (BusyBox), records end in `//`: as little as NUL can two slashes stand in a name."""
+
+SHELL_OBSERVE = (
+    SHELL_ROOT
+    + SHELL_LIST
+    + r"""
+root=$(root_of "$1" "$2") || exit
+cd -P -- "$root" || exit 5
+root=$(pwd -P)
+cd -P -- "./$3" || exit 5
+case $(pwd -P)/ in
+  "${root%/}"/*) ;;
+  *) echo "the directory of the backups is a link out of the volume" >&2; exit 6 ;;
+esac
+pwd -P
+printf '\0'
+list_all
+"""
+)
+"""Arguments: name of the volume, its path (or empty), the directory below it (or empty)."""
+
+KINDS: dict[str, Kind] = {"f": "file", "d": "directory", "l": "link"}
+MODES: dict[int, Kind] = {0x8000: "file", 0x4000: "directory", 0xA000: "link"}
+BLOCK = 512
+
+
+def look_into(policy: Policy) -> Command:
+    """The command that lists the directory of a policy's backups."""
+    volume = policy.volume
+    return Command(("sh", "-c", SHELL_OBSERVE, "sh", volume.name, volume.path or "", policy.path), sudo=True)
+
+
+def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
+    """The directory's path, and what stands in it. Raises Unobservable when it could not be listed whole."""
+    seen_whole(output)
+    directory, _, entries = output.out.partition(b"\0")
+    return directory.decode("utf-8", "backslashreplace").removesuffix("\n"), tuple(parse_entries(entries))
+
+
+def seen_whole(output: Output) -> None:
+    """A file that went away between two looks of find is no harm; anything else that find complains about is."""
+    complaints = output.err.decode("utf-8", "replace").splitlines()
+    vanished = [line for line in complaints if line.startswith("find: ") and line.endswith("No such file or directory")]
+    output.text(ok={0, 1} if complaints and vanished == complaints else {0})
+
+
+def parse_entries(listed: bytes) -> Iterator[File]:
+    """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS/NAME`, ended by NUL, or by `//` (TYPE: the mode in hex).
+
+    >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8/a.sql.gz\\0")
+    >>> file.name, file.size, file.kind, file.blocks
+    ('a.sql.gz', 20, 'file', 4096)
+    >>> [file] = parse_entries(b"81a4 20 1700000000 7 0 1 0 8/./a.sql.gz//\\n")
+    >>> file.name, file.kind
+    ('a.sql.gz', 'file')
+    """
+    for record in records(listed):
+        facts, _, name = record.partition(b"/")
+        try:
+            kind, size, mtime, inode, device, links, uid, blocks = facts.decode("ascii").split(" ")
+            yield File(
+                name=name.removeprefix(b"./").decode("utf-8", "backslashreplace"),
+                size=int(size),
+                mtime=float(mtime),
+                inode=int(inode),
+                kind=KINDS.get(kind, "other") if len(kind) == 1 else MODES.get(int(kind, 16) & 0xF000, "other"),
+                device=int(device),
+                links=int(links),
+                uid=int(uid),
+                blocks=int(blocks) * BLOCK,
+            )
+        except ValueError:
+            raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}") from None
+
+
+def records(listed: bytes) -> list[bytes]:
+    if b"\0" in listed:
+        return listed.split(b"\0")[:-1]
+    return [record.removeprefix(b"\n") for record in listed.split(b"//\n")[:-1]]

@@ -1,0 +1,71 @@
+"""Looking at the backups: list the directory, then stream what was never proven, all on the volume's node."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.schema import Without
+from fleet.topics.backups.completeness import READERS, parse_verified, verify
+from fleet.topics.backups.files import Facts, File, Verified
+from fleet.topics.backups.listing import look_into, parse_listing
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.times import stamp
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+    from fleet.schema import Node
+
+Stream = Generator[Sequence[Command], list[Output], tuple[Verified, ...] | Unobservable]
+TRIES = 4
+"""So many of the newest are streamed, one by one, until one of them is whole: the answer to "how old is it"."""
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look from the node that the inventory names, and from no other: a shared volume is counted once."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or policy.volume.node != node.name:
+        return None
+    [listed] = yield [look_into(policy)]
+    directory, files = parse_listing(listed)
+    verified = yield from stream(directory, files, policy)
+    return Facts(directory, files, verified)
+
+
+def stream(directory: str, files: Sequence[File], policy: Policy) -> Stream:
+    """Stream the newest, and of the others as many as fit in the policy's `verify`."""
+    if policy.format not in READERS:
+        return Unobservable(f"files of the format .{policy.format} cannot be verified yet")
+    waiting = newest_first(files, policy)
+    batch, waiting = fitting(waiting, policy.verify)
+    verified: list[Verified] = []
+    for _ in range(TRIES):
+        if not batch:
+            break
+        [answer] = yield [verify(directory, batch, policy.format)]
+        try:
+            verified += parse_verified(answer, batch)
+        except Unobservable as why:
+            return tuple(verified) or why
+        done = any(one.state == "complete" for one in verified)
+        batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
+    return tuple(verified)
+
+
+def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
+    """The regular files that have a backup's name, newest name first."""
+    named = [(stamp(file.name, policy.pattern), file) for file in files if file.kind == "file"]
+    dated = [(local, file) for local, file in named if local is not None]
+    return [file for _, file in sorted(dated, key=lambda pair: (pair[0], pair[1].name), reverse=True)]
+
+
+def fitting(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
+    """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest."""
+    batch, spent = list(waiting[:1]), 0
+    rest: list[File] = []
+    for file in waiting[1:]:
+        spent += file.size
+        (batch if spent <= budget else rest).append(file)
+    return batch, rest

@@ -1,0 +1,70 @@
+"""When a backup was made: from its name, in the policy's time zone, held against its mtime; and how old it may be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from fleet.topics.backups.policy import Policy
+
+EARLY = timedelta(minutes=5)
+"""How much older than its name a file may be: the clocks of two nodes are never quite the same."""
+WRITING = timedelta(hours=6)
+"""How much younger than its name a file may be: the name is the start of a dump, the mtime its end."""
+MANY = 5000
+
+
+def stamp(name: str, pattern: str) -> datetime | None:
+    """The local time in a file's name; None when the name is not exactly of the pattern.
+
+    >>> stamp("backup_2026_01_02T03_04_05.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+    datetime.datetime(2026, 1, 2, 3, 4, 5)
+    >>> stamp("backup_2026_1_2T3_4_5.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz") is None
+    True
+    """
+    try:
+        local = datetime.strptime(name, pattern)
+    except ValueError:
+        return None
+    return local if local.strftime(pattern) == name else None
+
+
+def moment(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
+    """The instant that a stamp means, in UTC.
+
+    The hour that comes twice in autumn is ambiguous: the mtime tells which of the two it was, or else the earlier.
+    """
+    first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return second if second > first and agree(second, mtime) else first
+
+
+def agree(named: datetime, mtime: float) -> bool:
+    """Whether a file was written when its name says that its dump was started."""
+    return -EARLY <= datetime.fromtimestamp(mtime, UTC) - named <= WRITING
+
+
+def max_age(policy: Policy, now: datetime) -> timedelta:
+    """How old the newest complete backup may be: what the policy says, else the schedule's longest gap and grace."""
+    return policy.max_age or longest_gap(policy.schedule, policy.timezone, now.year) + policy.grace
+
+
+@lru_cache
+def longest_gap(schedule: str, timezone: str, year: int) -> timedelta:
+    """The longest time between two runs from the start of a year on, as it really passes (in UTC).
+
+    Twice a day is thirteen hours apart once a year, in the night when the clocks go back.
+
+    >>> longest_gap("0 0,12 * * *", "America/Toronto", 2026), longest_gap("0 0,12 * * *", "UTC", 2026)
+    (datetime.timedelta(seconds=46800), datetime.timedelta(seconds=43200))
+    """
+    start = datetime(year, 1, 1, tzinfo=ZoneInfo(timezone))
+    due = [run.astimezone(UTC) for run in islice(CronSim(schedule, start), MANY)]
+    soon = [run for run in due if run < due[0] + timedelta(days=400)]
+    looked_at = soon if len(soon) > 2 else due[:20]
+    gap = max((after - before for before, after in pairwise(looked_at)), default=timedelta(days=366))
+    # A schedule too dense to be followed through a whole year may have met no change of clocks yet.
+    return gap + timedelta(hours=1) if len(looked_at) == MANY else gap

@@ -1,0 +1,207 @@
+"""What volumes take, what they may take, and what is left on their disks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.facts import Fleet
+from fleet.rules import Finding, Rule, Subject, the_fleet
+from fleet.schema import Without
+from fleet.topics import backups, nodes
+from fleet.topics.backups.catalog import catalog_of, true_clock
+from fleet.topics.backups.forecast import Forecast, forecast
+from fleet.topics.backups.listing import SHELL_ROOT
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.rules import policy_of
+from fleet.topics.backups.times import stamp
+from fleet.units import show_duration, show_size
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+    from fleet.schema import Node
+
+SHELL_USAGE = (
+    SHELL_ROOT
+    + r"""
+root=$(root_of "$1" "$2") || exit
+cd -P -- "$root" || exit 5
+echo "at $(pwd -P)"
+df -kP . | awk 'END { print "disk", $2, $4 }'
+df -iP . 2>/dev/null | awk 'END { print "inodes", $2, $4 }'
+find . -xdev -print0 | tr -dc '\0' | wc -c | awk '{ print "entries", $1 }'
+du -xak . | sort -rn | head -n 40
+"""
+)
+"""Arguments: name of the volume, its path (or empty). KiB as they lie on the disk; hard links are counted once."""
+
+KIB = 1024
+FEW_INODES = 1000
+TOLD = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
+
+    path: str
+    used: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One volume, as seen from the node where it is counted. Sizes are bytes on the disk.
+
+    `entries` are its files and directories. `free` and `free_inodes` are what is left on its file system for anybody
+    but root; a file system without a table of inodes has 0 `inodes`. `biggest` begins with the biggest.
+    """
+
+    topic: ClassVar[str] = "volumes"
+    path: str
+    used: int
+    entries: int
+    disk: int
+    free: int
+    inodes: int
+    free_inodes: int
+    biggest: tuple[Entry, ...]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look at the volume of the backups, from the node that counts it."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or policy.volume.node != node.name:
+        return None
+    [answer] = yield [usage_of(policy)]
+    return parse(answer)
+
+
+def usage_of(policy: Policy) -> Command:
+    """The command that measures a policy's volume and its disk."""
+    volume = policy.volume
+    return Command(("sh", "-c", SHELL_USAGE, "sh", volume.name, volume.path or ""), sudo=True, limit=120)
+
+
+def parse(output: Output) -> Facts:
+    r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
+
+    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n"))
+    >>> usage.used, usage.free, usage.biggest
+    (24576, 409600, (Entry(path='a', used=20480),))
+    """
+    lines = output.text().splitlines()
+    complaints = [line for line in output.err.decode("utf-8", "replace").splitlines() if "No such file" not in line]
+    if complaints:
+        raise Unobservable(f"the volume could not be measured whole: {complaints[0][:200]}")
+    told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
+    entries = [entry(line) for line in lines[4:] if "\t" in line]
+    [total] = [one for one in entries if one.path == "."]
+    return Facts(
+        path=lines[0].partition(" ")[2],
+        used=total.used,
+        entries=int(told["entries"][0]),
+        disk=int(told["disk"][0]) * KIB,
+        free=int(told["disk"][1]) * KIB,
+        inodes=number(told["inodes"], 0),
+        free_inodes=number(told["inodes"], 1),
+        biggest=tuple(one for one in entries if one is not total),
+    )
+
+
+def entry(line: str) -> Entry:
+    size, _, path = line.partition("\t")
+    return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
+
+
+def number(words: list[str], place: int) -> int:
+    """A count of df's; `-` or nothing where the file system has none."""
+    return int(words[place]) if len(words) > place and words[place].isdigit() else 0
+
+
+def each_volume(inventory: Inventory) -> Iterable[Subject]:
+    """The volume of the backups; where the inventory leaves backups out, the fleet, to say so."""
+    if isinstance(inventory.backups, Without):
+        return the_fleet(inventory)
+    return (Subject("volume", inventory.backups.volume.name),)
+
+
+def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The volume takes no more than its budget, and its disk has room left.
+
+    A full disk ends the next backup halfway, and the database with it where both share a disk. Bytes are counted as
+    they lie on the disk, once, from the node that the inventory names; so are files and directories (`inodes`). Its
+    file system must keep `free`, and enough inodes for a thousand files. Source: the runbook, cleaned twice a year.
+    """
+    policy = policy_of(fleet)
+    usage = fleet.of(policy.volume.node, Facts)
+    for saw, want in excesses(usage, policy):
+        yield Finding(
+            saw=saw,
+            want=want,
+            why="when it is full, the next backup is cut short, and nobody is told",
+            node=policy.volume.node,
+            about=policy.volume.name,
+            hint=strangers(usage, policy),
+        )
+
+
+def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
+    """What is too much or too little, and what is wanted."""
+    volume = policy.volume
+    if volume.budget is not None and usage.used > volume.budget:
+        yield f"{volume.name} takes {show_size(usage.used)}", f"at most {show_size(volume.budget)}"
+    if volume.inodes is not None and usage.entries > volume.inodes:
+        yield f"{volume.name} holds {usage.entries} files and directories", f"at most {volume.inodes}"
+    if usage.free < volume.free:
+        yield f"{show_size(usage.free)} are free on the disk of {volume.name}", f"at least {show_size(volume.free)}"
+    if usage.inodes and usage.free_inodes < FEW_INODES:
+        yield f"{usage.free_inodes} inodes are free on the disk of {volume.name}", f"at least {FEW_INODES}"
+
+
+def strangers(usage: Facts, policy: Policy) -> str:
+    """What else fills the volume: the biggest entries that are no backups."""
+    biggest = [one for one in usage.biggest if stamp(one.path.rpartition("/")[2], policy.pattern) is None]
+    others = [f"{one.path} ({show_size(one.used)})" for one in biggest if one.path != policy.path][:TOLD]
+    return f"besides backups there is {', '.join(others)}" if others else ""
+
+
+def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Budget and disk last for the policy's horizon, although backups grow.
+
+    Judged as if `keep` were applied every day, with sizes that go on growing as those of the proven backups did: what
+    thinning cannot help is told weeks before it happens.
+    """
+    policy = policy_of(fleet)
+    node = policy.volume.node
+    now = true_clock(fleet, node)
+    usage = fleet.of(node, Facts)
+    known = catalog_of(fleet, policy)
+    if not known.complete:
+        raise Unobservable("there is no complete backup to reckon with", node=node)
+    expected = forecast(known, policy, usage.used, usage.free - policy.volume.free, now)
+    if expected.runs_out is not None:
+        yield Finding(
+            saw=told(expected, policy),
+            want=f"room for {show_duration(policy.horizon)} at least",
+            why="thinning by keep will not make room then, and backups will fail",
+            node=node,
+            about=policy.volume.name,
+            hint="keep fewer, raise the budget, or give the volume a bigger disk",
+        )
+
+
+def told(expected: Forecast, policy: Policy) -> str:
+    when = f"{expected.runs_out:%Y-%m-%d}"
+    growth = f"backups grow by {show_size(round(expected.daily))} a day, the newest has {show_size(expected.size)}"
+    return f"{policy.volume.name} runs out of {expected.of} about {when}: {growth}"
+
+
+PERSON = "only a person can decide between fewer backups and more room"
+
+RULES: tuple[Rule, ...] = (
+    Rule("volumes", are_within_budget, each_volume, (Facts,)),
+    Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts), person=PERSON),
+)
