@@ -1,0 +1,236 @@
+"""What was done, by whom, when, and what the second look saw: written before each step, so that a crash hides nothing.
+
+Digests, paths and statuses only: never the content of a file, never what a command printed unless the remedy declared
+it harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fleet.errors import UsageError, nearest
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, started TEXT NOT NULL, who TEXT NOT NULL, inventory TEXT NOT NULL, path TEXT NOT NULL,
+    program TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, undoes TEXT NOT NULL DEFAULT '',
+    ended TEXT, exit INTEGER, noticed TEXT
+);
+CREATE TABLE plans (
+    run TEXT NOT NULL REFERENCES runs, number INTEGER NOT NULL, rule TEXT NOT NULL, subject TEXT NOT NULL,
+    shown TEXT NOT NULL, memory TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT '', why TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (run, number)
+);
+CREATE TABLE steps (
+    run TEXT NOT NULL REFERENCES runs, number INTEGER NOT NULL, plan INTEGER NOT NULL, node TEXT NOT NULL,
+    shown TEXT NOT NULL, step TEXT NOT NULL, inverse TEXT, state TEXT NOT NULL, before TEXT NOT NULL DEFAULT '',
+    after TEXT NOT NULL DEFAULT '', rc INTEGER, said TEXT NOT NULL DEFAULT '', started TEXT NOT NULL, ended TEXT,
+    PRIMARY KEY (run, number)
+);
+"""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run. `ended` is empty while it lasts, or when it was killed."""
+
+    id: str
+    started: str
+    who: str
+    inventory: str
+    path: str
+    program: str
+    host: str
+    pid: int
+    undoes: str
+    ended: str | None
+    exit: int | None
+    noticed: str | None
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One plan of a run, and what became of it. `outcome` is empty while it lasts, or when the run was killed."""
+
+    run: str
+    number: int
+    rule: str
+    subject: str
+    shown: str
+    memory: str
+    outcome: str
+    why: str
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step. `state` is starting, done, failed, lost, undone or kept (could not be undone)."""
+
+    run: str
+    number: int
+    plan: int
+    node: str
+    shown: str
+    step: str
+    inverse: str | None
+    state: str
+    before: str
+    after: str
+    rc: int | None
+    said: str
+    started: str
+    ended: str | None
+
+    @property
+    def way_back(self) -> Any:
+        """The journalled inverse as JSON; None when there is no way back."""
+        return json.loads(self.inverse) if self.inverse else None
+
+
+class Journal:
+    """The journal of one state directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            self.prepare()
+        except sqlite3.DatabaseError as why:
+            raise UsageError(f"the journal {path} cannot be used: {why}", hint=MOVE) from None
+
+    def prepare(self) -> None:
+        """Make the tables, or refuse a journal that a newer program wrote."""
+        [version] = self.db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise UsageError(f"the journal {self.path} was written by a newer program (schema {version})", hint=MOVE)
+        if version == 0:
+            self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        self.db.close()
+
+    def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:
+        """Open a run and return its id, which no other controller will ever use."""
+        run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        row = (run, now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
+        self.db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
+        return run
+
+    def end(self, run: str, exit_status: int) -> None:
+        self.db.execute("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (now(), exit_status, run))
+
+    def plan(self, plan: PlanRow) -> None:
+        """Write down a plan before its first step."""
+        row = (plan.run, plan.number, plan.rule, plan.subject, plan.shown, plan.memory, plan.outcome, plan.why)
+        self.db.execute("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def judged(self, run: str, plan: int, outcome: str, why: str) -> None:
+        """What became of a plan, as the second look saw it."""
+        self.db.execute("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
+
+    def starting(self, row: StepRow) -> None:
+        """A step, with its way back, before anything is sent."""
+        values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", now())
+        self.db.execute(
+            "INSERT INTO steps (run, number, plan, node, shown, step, inverse, state, started)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+
+    def ended(self, run: str, step: int, state: str, rc: int | None = None, said: str = "") -> None:
+        self.db.execute(
+            "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
+            (state, rc, said, now(), run, step),
+        )
+
+    def left(self, run: str, step: int, before: str, after: str) -> None:
+        """The digests before and after a step."""
+        self.db.execute(
+            "UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step)
+        )
+
+    def state(self, run: str, step: int, state: str) -> None:
+        self.db.execute("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
+
+    def runs(self, limit: int = 20) -> list[RunRow]:
+        """The latest runs, newest first."""
+        return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY started DESC LIMIT ?", limit)]
+
+    def run(self, name: str) -> RunRow:
+        """The run of that id, of an id that begins so, or the last one that changed something ("last").
+
+        Raises UsageError when there is none, or when several begin so.
+        """
+        if name == "last":
+            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY started DESC LIMIT 1")]
+        else:
+            found = [run for run in self.runs(-1) if run.id.startswith(name)]
+        if len(found) != 1:
+            what = "several runs begin with" if found else "there is no run"
+            raise UsageError(f"{what} {name!r}", hint=nearest(name, [run.id for run in self.runs()], "runs"))
+        return found[0]
+
+    def plans(self, run: str) -> list[PlanRow]:
+        return [PlanRow(*row) for row in self.all("SELECT * FROM plans WHERE run = ? ORDER BY number", run)]
+
+    def steps(self, run: str) -> list[StepRow]:
+        return [StepRow(*row) for row in self.all("SELECT * FROM steps WHERE run = ? ORDER BY number", run)]
+
+    def interrupted(self) -> list[RunRow]:
+        """Runs that never ended, whose process is gone, and that had started a step. Nobody was told of them yet."""
+        rows = self.all(f"{WITH_STEPS} AND ended IS NULL AND noticed IS NULL ORDER BY started")
+        return [run for run in (RunRow(*row) for row in rows) if not lives(run)]
+
+    def noticed(self, run: str) -> None:
+        """A person has been told, and has decided: do not say it again."""
+        self.db.execute("UPDATE runs SET noticed = ? WHERE id = ?", (now(), run))
+
+    def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
+        """The run that tried the same and took it back, and why; None when nobody did."""
+        found = self.all(
+            "SELECT run, why FROM plans JOIN runs ON runs.id = run WHERE inventory = ? AND rule = ? AND subject = ?"
+            " AND memory = ? AND outcome = 'rolled back' ORDER BY started DESC LIMIT 1",
+            *(inventory, rule, subject, memory),
+        )
+        return next(((self.run(run), why) for run, why in found), None)
+
+    def all(self, query: str, *values: object) -> list[Any]:
+        with closing(self.db.execute(query, values)) as cursor:
+            return cursor.fetchall()
+
+    def __iter__(self) -> Iterator[RunRow]:
+        return iter(self.runs(-1))
+
+
+WITH_STEPS = "SELECT * FROM runs WHERE EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id)"
+MOVE = "move the file away to begin a new journal; the old one is then only needed for `remediate undo`"
+
+
+def lives(run: RunRow) -> bool:
+    """Whether the process of a run is still there. One of another machine is asked about rather than forgotten."""
+    if run.host != socket.gethostname():
+        return False
+    try:
+        os.kill(run.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return run.pid != os.getpid()
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,206 @@
+"""One lock per node, held there by a process that ends when its heartbeat stops.
+
+A cut cable, a killed controller and a closed laptop all free it within a minute, and nothing else does. The node needs
+no more than a POSIX shell: `read` without a time limit, `ln` as the atomic step, and /proc to know a dead holder.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from fleet.commands import Unobservable
+from fleet.reports.text import one_line
+from remediate.steps.base import LOCK
+
+if TYPE_CHECKING:
+    from fleet.links.writing import Stream, WritingLink
+
+PATIENCE = 45
+"""Seconds without a heartbeat after which the holder on the node ends. Less than the minute that we promise."""
+BEAT = 10.0
+TRUSTED = 30.0
+"""Seconds after which we no longer believe that we hold a lock nobody has confirmed: well before the node lets go."""
+BUSY, NO_LOCK = 75, 73
+
+# $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
+HOLD = r"""
+set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
+born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+me="$$ $(born $$) $who"
+take() { printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?; rm -f "$lock.$$"; return $took; }
+held() { IFS= read -r line <"$lock" 2>/dev/null || line='? ? somebody who is just letting go'; rest=${line#* }; }
+busy() { held; printf 'held %s\n' "${rest#* }"; exit 75; }
+alive() { pid=${line%% *}; birth=${rest%% *}; kill -0 "$pid" 2>/dev/null && [ "$(born "$pid")" = "$birth" ]; }
+free() { held; [ "$line" = "$me" ] && rm -f "$lock"; }
+( : >"$lock.$$" ) 2>/dev/null || exit 73
+if ! take; then
+  held; [ "$line" != '? ? somebody who is just letting go' ] || sleep 1
+  held; alive && busy
+  mkdir "$lock.breaking" 2>/dev/null || busy
+  dead=$line; held; [ "$line" = "$dead" ] && rm -f "$lock"
+  rmdir "$lock.breaking"; take || busy
+fi
+watch() {
+  old=$dog
+  ( nap=; trap 'kill $nap; exit 0' TERM; sleep "$patience" & nap=$!; wait $nap; trap '' TERM
+    held; [ "$line" = "$me" ] && alive && kill -9 "$$"; free ) </dev/null >/dev/null 2>&1 &
+  dog=$!
+  [ -z "$old" ] || kill "$old" 2>/dev/null
+}
+trap '' HUP
+watch; echo taken
+while IFS= read -r beat; do watch; echo "$beat" || break; done
+free; kill "$dog" 2>/dev/null
+"""
+
+
+class Busy(Exception):
+    """Somebody else holds the lock of a node; `who` says who and since when."""
+
+    def __init__(self, node: str, who: str) -> None:
+        super().__init__(f"{node} is locked by {who}")
+        self.node, self.who = node, who
+
+
+class Held:
+    """A lock that we hold on one node. A thread of its own keeps it."""
+
+    def __init__(self, node: str, stream: Stream, beat: float = BEAT) -> None:
+        self.node, self.stream, self.beat = node, stream, beat
+        self.confirmed = time.monotonic()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.keep, name=f"lock of {node}", daemon=True)
+        self.thread.start()
+
+    def keep(self) -> None:
+        """Send a heartbeat, and believe in the lock from the moment of sending once it is answered."""
+        number = 0
+        while not self.over.wait(self.beat):
+            number += 1
+            sent = time.monotonic()
+            try:
+                self.stream.write(f"{number}\n".encode())
+                answer = read_line(self.stream)
+            except Unobservable:
+                return
+            if answer != str(number):
+                return
+            self.confirmed = sent
+
+    def alive(self) -> bool:
+        """Whether we may still believe that the lock is ours."""
+        return time.monotonic() - self.confirmed < TRUSTED
+
+    def release(self) -> None:
+        """Let go. A lock that cannot be reached any more frees itself."""
+        self.over.set()
+        try:
+            self.stream.close_write()
+            self.stream.wait(5.0)
+        except Unobservable:
+            pass
+        finally:
+            self.stream.close()
+
+
+class Locks:
+    """The locks of one run, taken all or none."""
+
+    def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
+        self.link_to, self.path, self.beat = link_to, path, beat
+        self.who = holder(run)
+        self.held: dict[str, Held] = {}
+
+    def take(self, nodes: Iterable[str]) -> dict[str, Unobservable]:
+        """Lock the nodes, in the order of their names so that two remediators cannot block one another.
+
+        Returns the nodes that could not be locked, and why. Raises Busy when somebody else holds one of them; then
+        none is held.
+        """
+        failed: dict[str, Unobservable] = {}
+        for node in sorted(set(nodes)):
+            try:
+                stream = take(self.link_to(node), node, self.path, self.who)
+            except Unobservable as why:
+                failed[node] = why
+            except Busy:
+                self.release()
+                raise
+            else:
+                self.held[node] = Held(node, stream, self.beat)
+        return failed
+
+    def alive(self, node: str) -> bool:
+        return node in self.held and self.held[node].alive()
+
+    def release(self) -> None:
+        for held in self.held.values():
+            held.release()
+        self.held.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def take(link: WritingLink, node: str, path: str, who: str, patience: int = PATIENCE) -> Stream:
+    """Start the holder on the node. Raises Busy, or Unobservable when there can be no lock."""
+    stream = link.open(("sh", "-c", HOLD, "sh", path, str(patience), who), sudo=True)
+    try:
+        said = read_line(stream)
+        if said == "taken":
+            return stream
+        rc = stream.wait(10.0)
+    except BaseException:
+        stream.close()
+        raise
+    stream.close()
+    if said.startswith("held ") and rc == BUSY:
+        raise Busy(node, one_line(said.removeprefix("held ")))
+    raise Unobservable(f"the node could not be locked: {path} cannot be written (exit {rc})", hint=RIGHT, node=node)
+
+
+RIGHT = "set `sudo: true` for the node, or log in as root; a full or read-only /run must be mended by hand"
+
+
+def read_line(stream: Stream) -> str:
+    """One line from the node. Raises Unobservable when the connection is gone."""
+    said = b""
+    while not said.endswith(b"\n"):
+        got = stream.read(1)
+        if not got:
+            break
+        said += got
+    return said.decode("utf-8", "replace").strip()
+
+
+def holder(run: str) -> str:
+    """Who we are, for whoever finds the lock taken."""
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{whoami()} (process {os.getpid()}, run {run}) since {since}"
+
+
+def whoami() -> str:
+    """The account and the machine that changes are made from.
+
+    >>> bool(whoami())
+    True
+    """
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return re.sub(r"[^\w@. -]", "?", f"{user}@{socket.gethostname()}")
