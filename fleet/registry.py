@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import backups, containers, nodes, volumes
+from fleet.topics import backups, containers, nodes, services, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
     "containers": containers,
+    "services": services,
     "backups": backups,
     "volumes": volumes,
 }

@@ -139,12 +139,15 @@ class Container:
 
 @dataclass(frozen=True)
 class Facts:
-    """The containers of one node. `docker` is absent where there is neither a client nor an engine."""
+    """The containers of one node. `docker` is absent where there is neither a client nor an engine.
+
+    `clock` is the node's own at the time of the look, in epoch seconds.
+    """
 
     topic: ClassVar[str] = "containers"
     docker: Literal["present", "absent"]
     containers: tuple[Container, ...] = ()
-    node_id: str = ""
+    clock: float = 0.0
 
 
 @dataclass(frozen=True)

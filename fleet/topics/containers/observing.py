@@ -36,8 +36,8 @@ INSPECT = Command(
         "-c",
         DOCKER
         + """
+date +%s
 ids=$(docker ps -aq --no-trunc) || exit 71
-docker info --format '{{json .Swarm.NodeID}}' || exit 71
 [ -n "$ids" ] || { echo '[]'; exit 0; }
 exec docker inspect --type container $ids
 """,
@@ -86,14 +86,15 @@ def observe(node: Node, inventory: Inventory) -> Look:
     inspected, scan = yield [INSPECT, SCAN]
     if inspected.rc == ABSENT:
         return Facts("absent")
-    node_id, containers = parsing.containers(engine_says(inspected))
+    clock, _, listed = engine_says(inspected).partition("\n")
+    containers = parsing.containers(listed)
     pids = tuple(str(one.pid) for one in containers if one.pid)
     accounts = (
         (yield [Command(("sh", "-c", ACCOUNTS, "reading /etc/passwd of containers", *pids), sudo=True)]) if pids else []
     )
     processes = scanning.by_container(scan, containers)
     names = scanning.accounts(accounts[0]) if accounts else {}
-    return Facts("present", scanning.joined(containers, processes, names), node_id)
+    return Facts("present", scanning.joined(containers, processes, names), float(clock))
 
 
 def engine_says(inspected: Output) -> str:

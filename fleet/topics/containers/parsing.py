@@ -17,20 +17,19 @@ Json = Mapping[str, Any]
 OURS = "com.docker."
 
 
-def containers(printed: str) -> tuple[str, tuple[Container, ...]]:
-    """The swarm's id of this node, from the first line, and the containers, from the JSON that follows.
+def containers(printed: str) -> tuple[Container, ...]:
+    """The containers that `docker inspect` printed.
 
-    >>> containers('"n0de"\\n[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0]
-    'n0de'
+    >>> containers('[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0].exit_code
+    1
     """
-    node_id, _, inspected = printed.partition("\n")
     try:
-        id_, listed = json.loads(node_id), json.loads(inspected)
+        inspected = json.loads(printed)
     except ValueError as odd:
         raise Unobservable(f"`docker inspect` printed something that is not JSON: {odd}") from None
-    if not isinstance(listed, list) or not all(isinstance(one, dict) and one.get("Id") for one in listed):
+    if not isinstance(inspected, list) or not all(isinstance(one, dict) and one.get("Id") for one in inspected):
         raise Unobservable("`docker inspect` printed no list of containers")
-    return str(id_ or ""), tuple(container(one) for one in listed)
+    return tuple(container(one) for one in inspected)
 
 
 def part(of: Json, key: str) -> Json:

@@ -1,0 +1,28 @@
+"""Services: whether what was declared runs, and whether it can be moved away from its data."""
+
+from fleet.rules import Rule
+from fleet.topics.containers import Facts as Containers
+from fleet.topics.containers.users import each_declared_service
+from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
+from fleet.topics.services.observing import observe
+from fleet.topics.services.pinning import with_local_data_are_pinned
+from fleet.topics.services.running import are_running
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        topic="services",
+        judge=are_running,
+        each=each_declared_service,
+        looks_at=(Containers, Facts),
+        person="why a service does not run must be understood before anything is done about it",
+    ),
+    Rule(
+        topic="services",
+        judge=with_local_data_are_pinned,
+        each=each_declared_service,
+        looks_at=(Facts,),
+        person="where data lives is decided in the stack file, and a new constraint restarts the service",
+    ),
+)
+
+__all__ = ["RULES", "Facts", "Member", "ServiceMount", "SwarmService", "Task", "Volume", "observe"]

@@ -1,0 +1,97 @@
+"""What was seen of the swarm, the services it was asked to run, and the volumes of one node.
+
+Nothing secret is kept: no environment, no arguments, no options of volume drivers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class Member:
+    """One node of the swarm, as a manager sees it."""
+
+    id: str
+    hostname: str
+    role: str = "worker"
+    address: str = ""
+    state: str = "ready"
+    availability: str = "active"
+    labels: dict[str, str] = field(default_factory=dict)
+    engine_labels: dict[str, str] = field(default_factory=dict)
+    os: str = "linux"
+    architecture: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceMount:
+    """One mount that a service asks for. `remote` says that the stack file itself names a network file system."""
+
+    type: str
+    source: str
+    target: str
+    read_only: bool = False
+    driver: str = ""
+    remote: bool = False
+
+
+@dataclass(frozen=True)
+class SwarmService:
+    """One service as the swarm was told to run it.
+
+    `version` is its version index, which an update must name. `order` is the update order (stop-first, start-first).
+    `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
+    command line names; the command line itself is not kept.
+    """
+
+    id: str
+    name: str
+    image: str = ""
+    user: str = ""
+    replicas: int | None = 1
+    constraints: tuple[str, ...] = ()
+    mounts: tuple[ServiceMount, ...] = ()
+    version: int = 0
+    order: str = "stop-first"
+    update_state: str = ""
+    has_healthcheck: bool = False
+    stack: str = ""
+    helpers: tuple[str, ...] = ()
+    published: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a service: `state` and `desired` are the swarm's words in lower case, `member` its host name."""
+
+    service: str
+    member: str
+    desired: str
+    state: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of this node. `remote` says that its data is on the network or another driver's, not on this disk."""
+
+    name: str
+    driver: str = "local"
+    mountpoint: str = ""
+    remote: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One node. Members, services and tasks are only known to a manager. `node_id` is the swarm's id of this node."""
+
+    topic: ClassVar[str] = "services"
+    swarm: Literal["manager", "worker", "inactive", "absent"]
+    node_id: str = ""
+    members: tuple[Member, ...] = ()
+    services: tuple[SwarmService, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    remote_mounts: tuple[str, ...] = ()
