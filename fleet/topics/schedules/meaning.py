@@ -1,0 +1,243 @@
+"""What a command line does with Docker: which command it runs, in which container. Nothing is ever executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from fleet.topics.schedules.facts import Target
+from fleet.topics.schedules.options import after_options, options
+from fleet.topics.schedules.shell import Part, Simple, Unreadable, Word, commands, literal
+from fleet.topics.schedules.targets import container
+
+WRAPPERS: Mapping[str, frozenset[str]] = {
+    "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
+    "doas": frozenset({"-u", "-C"}),
+    "env": frozenset({"-u", "-C", "-S"}),
+    "nice": frozenset({"-n", "--adjustment"}),
+    "ionice": frozenset({"-c", "-n", "-p", "--class", "--classdata"}),
+    "chrt": frozenset(),
+    "setsid": frozenset(),
+    "nohup": frozenset(),
+    "exec": frozenset({"-a"}),
+    "command": frozenset(),
+    "chronic": frozenset(),
+    "stdbuf": frozenset({"-i", "-o", "-e"}),
+    "timeout": frozenset({"-s", "-k", "--signal", "--kill-after"}),
+    "flock": frozenset({"-w", "-E", "--timeout", "--conflict-exit-code"}),
+    "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
+}
+OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1}
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
+OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
+EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
+COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
+DEEPEST = 4
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One command that would be run in a container.
+
+    `docker` is the client as it is written (`docker`, `/usr/bin/docker`); `words` what runs inside, None where a word
+    is not plain text. `quiet` says that no option and no assignment could hold a secret.
+    """
+
+    docker: str
+    target: Target
+    words: tuple[str | None, ...]
+    interactive: bool = False
+    terminal: bool = False
+    compose: bool = False
+    path: str = ""
+    quiet: bool = True
+
+    def runs(self, wanted: Sequence[str]) -> bool:
+        """Whether it runs exactly that command, with or without a directory before it or a shell around it."""
+        words = list(self.words)
+        if len(words) >= 3 and words[0] in SHELLS | {f"/bin/{shell}" for shell in SHELLS} and words[1] in ("-c", "-lc"):
+            words = [*(words[2] or "").split()]
+        if not words or words[0] is None:
+            return False
+        return [words[0].rpartition("/")[2], *words[1:]] == [wanted[0].rpartition("/")[2], *wanted[1:]]
+
+
+SHOWABLE = frozenset({"cd", "logger", "true", ":", "[", "test", "set", "exit", "head", "sleep", "docker"})
+
+
+def showable(script: str) -> bool:
+    """Whether a script that runs something in a container is short of anything that could hold a secret."""
+    try:
+        names = [literal(command.words[0]) for command in commands(script) if command.words]
+        plain = all(not command.assigned for command in commands(script))
+        return plain and set(names) <= SHOWABLE and all(found.quiet for found in executions(script))
+    except Unreadable:
+        return False
+
+
+@dataclass
+class Context:
+    """What the variables hold while a script is followed."""
+
+    variables: dict[str, Word] = field(default_factory=dict)
+    assigned: bool = False
+    before: Simple | None = None
+    depth: int = 0
+
+
+def executions(script: str, context: Context | None = None) -> Iterator[Execution]:
+    """Every `docker exec` and `docker compose exec` in a script. Raises Unreadable.
+
+    >>> [found] = executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
+    >>> found.words, found.terminal, found.target.filters
+    (('backup',), True, (('name', 'postgres'),))
+    """
+    context = context or Context()
+    if context.depth > DEEPEST:
+        raise Unreadable("too many shells inside each other")
+    for command in commands(script):
+        yield from followed(command, context)
+        context.before = command
+
+
+def followed(command: Simple, context: Context) -> Iterator[Execution]:
+    """One simple command: remember what it sets, and look at what it runs."""
+    own = {name: substituted(word, context) for name, word in command.assigned}
+    words = [substituted(word, context) for word in command.words]
+    context.assigned = context.assigned or any(name != "PATH" for name in own)
+    if not words:
+        context.variables.update(own)
+        return
+    name = literal(words[0]) or ""
+    if name in ("export", "readonly", "local"):
+        yield from followed(Simple((), ()), context)
+        remember(words[1:], context)
+    elif name == "set" and "--" in [literal(word) for word in words]:
+        positional(words[[literal(word) for word in words].index("--") + 1 :], context)
+    elif name == "for" and len(words) > 3:
+        context.variables[literal(words[1]) or ""] = words[3]
+    else:
+        yield from run(words, own, context)
+
+
+def remember(words: Sequence[Word], context: Context) -> None:
+    for word in words:
+        text = literal(word) or ""
+        if "=" in text:
+            context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
+
+
+def positional(words: Sequence[Word], context: Context) -> None:
+    """What `set --` makes of its words; a substitution may give several, and `$1` is then the first."""
+    for number, word in enumerate(words, 1):
+        context.variables[str(number)] = word
+    if words:
+        context.variables["@"] = context.variables["*"] = words[0]
+
+
+def substituted(word: Word, context: Context) -> Word:
+    """The word with known variables put in; an unknown one stays."""
+    parts: list[Part] = []
+    for part in word:
+        known = context.variables.get(part.text) if part.kind == "variable" else None
+        parts.extend(known if known is not None else (part,))
+    return tuple(parts)
+
+
+def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+    """What a command runs, behind all that may stand before it."""
+    rest, path = unwrapped(words, context)
+    name = (literal(rest[0]) or "").rpartition("/")[2] if rest else ""
+    set_path = literal(own.get("PATH", context.variables.get("PATH", ()))) or path
+    if name in SHELLS and "-c" in "".join(literal(word) or "" for word in rest[1:2]) and len(rest) > 2:
+        inner = Context(dict(context.variables), context.assigned, depth=context.depth + 1)
+        yield from executions(literal(rest[2]) or "", inner)
+    elif name == "xargs" and context.before is not None:
+        yield from through_xargs(rest, own, context)
+    elif name in ("docker", "docker-compose", "podman") and (found := docker(rest, name)):
+        quiet = found.quiet and not context.assigned and not own
+        yield Execution(**{**vars(found), "path": set_path, "quiet": quiet})
+
+
+def unwrapped(words: Sequence[Word], context: Context) -> tuple[list[Word], str]:
+    """The command behind sudo, nice, timeout and the like, and a PATH that `env` sets."""
+    rest, path = list(words), ""
+    while rest and (name := (literal(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
+        rest = after_options(rest[1:], WRAPPERS[name])[OPERANDS.get(name, 0) :]
+        while name == "env" and rest and "=" in (literal(rest[0]) or ""):
+            key, _, value = (literal(rest.pop(0)) or "").partition("=")
+            path = value if key == "PATH" else path
+            context.assigned = context.assigned or key != "PATH"
+        if name == "flock" and rest[:1] and literal(rest[0]) in ("-c", "--command"):
+            rest = [(Part("text", "sh"),), *rest]
+    return rest, path
+
+
+def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+    """`docker ps -q … | xargs docker exec`: what the command before printed becomes words."""
+    before = context.before
+    named = next((literal(word) for flag, word in pairwise(words) if literal(flag) == "-I"), "{}")
+    rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
+    given: Word = (Part("command", " ".join(source(word) for word in before.words)),) if before else ()
+    filled = [given if literal(word) == named else word for word in rest]
+    yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
+
+
+def source(word: Word) -> str:
+    """A plain word as it would be written; anything else becomes a variable that nobody knows."""
+    text = literal(word)
+    return "$UNKNOWN" if text is None else "'" + text.replace("'", "'\\''") + "'"
+
+
+def docker(words: Sequence[Word], name: str) -> Execution | None:
+    """The execution that a docker command is, if it is one."""
+    client = literal(words[0]) or name
+    rest = list(words[1:])
+    elsewhere = ""
+    while name != "docker-compose" and rest and (text := literal(rest[0]) or "").startswith("-"):
+        rest.pop(0)
+        if text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H"):
+            elsewhere = "it talks to another Docker engine"
+            if "=" not in text and text in OTHER_ENGINE and rest:
+                rest.pop(0)
+    if rest and literal(rest[0]) == "container":
+        rest.pop(0)
+    verb = literal(rest[0]) if rest else None
+    if name == "docker-compose" or verb == "compose":
+        return compose(client, rest[1:] if verb == "compose" else rest, elsewhere)
+    return execution(client, rest[1:], elsewhere) if verb == "exec" else None
+
+
+def execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    flags, rest = options(words, EXEC_VALUES)
+    if not rest:
+        return None
+    target = Target("unclear", why=elsewhere) if elsewhere else container(rest[0])
+    return Execution(
+        client,
+        target,
+        tuple(literal(word) for word in rest[1:]),
+        interactive="i" in flags or "interactive" in flags,
+        terminal="t" in flags or "tty" in flags,
+        quiet="e" not in flags and "env" not in flags and not elsewhere,
+    )
+
+
+def compose(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    rest = after_options(words, COMPOSE_VALUES)
+    if not rest or literal(rest[0]) != "exec":
+        return None
+    flags, rest = options(rest[1:], EXEC_VALUES)
+    if not rest:
+        return None
+    name = literal(rest[0])
+    target = Target("compose", name=name) if name else Target("unclear", why="its service is a variable")
+    return Execution(
+        client,
+        Target("unclear", why=elsewhere) if elsewhere else target,
+        tuple(literal(word) for word in rest[1:]),
+        terminal=not flags & {"T", "no-TTY", "no-tty", "d", "detach"},
+        compose=True,
+        quiet=not flags & {"e", "env"},
+    )

@@ -1,0 +1,164 @@
+"""How a node's schedules are looked at: one script, and a second one only for what the first cannot know."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from fleet.blocks import BlockError, block
+from fleet.commands import Command, Output, Unobservable
+from fleet.schema import Node, Without
+from fleet.topics.schedules import script
+from fleet.topics.schedules.crontab import parse
+from fleet.topics.schedules.entries import Candidate, Found, find
+from fleet.topics.schedules.facts import Crontab, Daemon, Entry, Facts, Fault
+from fleet.topics.schedules.script import File, Printed
+from fleet.topics.schedules.timers import find_timers
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+
+ALL = Command(("sh", "-c", script.SCRIPT), sudo=True)
+OWN = Command(("crontab", "-l"), sudo=True)
+BLOCK = "schedules.backup_runs_where_postgres_runs"
+NO_SUDO = "the account may not read it: set `sudo: true` for this node, or give it the right"
+TICKS = 100.0
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Every place that cron and systemd read, on one node; None where the inventory has no backups."""
+    policy = inventory.backups
+    if isinstance(policy, Without):
+        return None
+    everything, own = yield [ALL, OWN]
+    printed = script.read(everything.text())
+    if printed.one("account") != "root":
+        printed.files.extend(own_file(own, printed))
+    wanted = shlex.split(policy.command)
+    found = find(printed, policy.command)
+    find_timers(printed, wanted, found)
+    questions = asked(found, printed)
+    answers: list[str] = []
+    if questions:
+        [answer] = yield [Command(("sh", "-c", script.ASK, "sh", *questions), sudo=True)]
+        answers = answer.text().split("\n")
+    return facts(printed, found, own, answers)
+
+
+def own_file(own: Output, printed: Printed) -> list[File]:
+    """This account's own crontab, where the directory of all crontabs cannot be read."""
+    if own.rc != 0 or not printed.lines.get("unseen"):
+        return []
+    path = f"/var/spool/cron/crontabs/{printed.one('account')}"
+    printed.lines.setdefault("uid", []).append(f"0 {printed.one('account')}")
+    return [File(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
+
+
+def asked(found: Found, printed: Printed) -> list[str]:
+    """Users and programs that the candidates need and that the first script did not tell about."""
+    known = set(printed.lines.get("docker", []))
+    words: dict[str, None] = {}
+    for one in found.candidates:
+        if not known & set(one.programs):
+            words.update(dict.fromkeys(path for path in one.programs if path.startswith("/")))
+        words.update(dict.fromkeys([one.entry.user, *(user for user, _ in one.users)]))
+    return [word for word in words if word and not word.startswith("-") and word.isprintable()]
+
+
+def facts(printed: Printed, found: Found, own: Output, answers: Sequence[str]) -> Facts:
+    return Facts(
+        entries=tuple(judged(one, printed, answers) for one in found.candidates),
+        suspects=tuple(found.suspects),
+        cron=daemon(printed),
+        installed="installed" in printed.lines,
+        timezone=timezone(printed),
+        unseen=tuple(Unobservable(f"{path} could not be read", NO_SUDO) for path in printed.lines.get("unseen", [])),
+        account=printed.one("account"),
+        crontab=crontab(own),
+        docker=tuple(printed.lines.get("docker", [])),
+        manager=printed.one("manager"),  # type: ignore[arg-type]
+        enabled=printed.one("enabled").startswith("enabled") if printed.one("manager") != "openrc" else None,
+        jobs=found.jobs,
+    )
+
+
+def judged(one: Candidate, printed: Printed, answers: Sequence[str]) -> Entry:
+    """The entry with the faults that only the node could tell."""
+    programs = {*printed.lines.get("docker", []), *(line[8:] for line in answers if line.startswith("program "))}
+    users = {line[5:] for line in answers if line.startswith("user ")}
+    entry, faults = one.entry, list[Fault]()
+    strangers = [(user, line) for user, line in one.users if user not in users]
+    if entry.user and entry.user not in users and "no user field" not in entry.faults:
+        faults.append("unknown user")
+    elif strangers and "no user field" not in entry.faults:
+        faults.append("syntax error in file")
+        entry = replace(entry, fault_line=strangers[0][1])
+    if f"denied {entry.user}" in answers:
+        faults.append("docker denied")
+    if not programs & set(one.programs):
+        faults.append("docker not on path")
+    return replace(entry, faults=tuple(dict.fromkeys((*entry.faults, *faults))))
+
+
+def daemon(printed: Printed) -> Daemon | None:
+    """The cron that runs: the process that no other cron started."""
+    rows = [line.split(" ") for line in printed.lines.get("cron", [])]
+    pids = {row[0] for row in rows}
+    boot = float(printed.one("boot") or 0)
+    for pid, parent, name, ticks, *_ in rows:
+        if parent not in pids:
+            return Daemon(name, int(pid), boot + float(ticks) / TICKS if boot and ticks else 0.0)
+    return None
+
+
+def timezone(printed: Printed) -> str | Unobservable:
+    """The time zone that cron works in: its own TZ, else the node's.
+
+    >>> timezone(Printed(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
+    'America/Toronto'
+    """
+    running = daemon(printed)
+    own = [
+        line.partition(" ")[2]
+        for line in printed.lines.get("crontz", [])
+        if running and line.startswith(f"{running.pid} ")
+    ]
+    named = own[0].removeprefix(":") if own else printed.one("localtime")
+    if running and str(running.pid) in printed.lines.get("unread", []):
+        # An ordinary account may not read cron's environment; almost nobody sets TZ there.
+        named = printed.one("localtime")
+    if "/zoneinfo/" in named:
+        return named.partition("/zoneinfo/")[2].removeprefix("posix/")
+    if own and own[0]:
+        return own[0].removeprefix(":")
+    if printed.one("zone"):
+        return printed.one("zone")
+    if not named or own:
+        return "UTC"
+    return Unobservable(
+        "the time zone has no name: /etc/localtime is no link", "timedatectl set-timezone ZONE makes it one"
+    )
+
+
+def crontab(own: Output) -> Crontab | Unobservable:
+    """What `crontab -l` told. "no crontab for" is an empty one; every other failure is not (case 22)."""
+    if own.rc == 127:
+        return Unobservable("there is no crontab command on this node", "install cron")
+    if own.rc == 1 and b"no crontab for" in own.err and not own.out:
+        return Crontab()
+    try:
+        own.text()
+    except Unobservable as why:
+        return why
+    table = parse(own.out, system=False)
+    ignored = f"line {table.problems[0].line}: {table.problems[0].why}" if table.problems else ""
+    try:
+        lines, marks = block(own.out, BLOCK), ""
+    except BlockError as odd:
+        lines, marks = None, str(odd)
+    ended = "" if not table.unended else "its last line does not end with a newline"
+    return Crontab(sha256(own.out).hexdigest(), lines, ignored or ended, marks)

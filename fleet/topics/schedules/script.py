@@ -1,0 +1,184 @@
+"""What is asked of a node: one constant script that prints every schedule there is, and how to read what it prints.
+
+A file is printed as one header line and its content with `|` before each line; a missing newline at its end shows as a
+missing empty line after it. Nothing is ever written on the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fleet.commands import Unobservable
+
+LARGEST = 1 << 20
+SCRIPT = r"""
+export LC_ALL=C
+say() { printf '%s\n' "$*"; }
+show() { # kind path
+    case $2 in *'
+'*) return ;; esac
+    [ -f "$2" ] || return
+    if ! [ -r "$2" ]; then say "unseen $2"; return; fi
+    own=$(stat -c %u "$2") && of=$(stat -L -c '%u %a %h %Y %s' "$2") || { say "unseen $2"; return; }
+    if [ "${of##* }" -gt 1048576 ]; then say "unseen $2"; return; fi
+    say "file $1 $own $of $2"
+    sed 's/^/|/' "$2"
+    echo
+}
+shown() { # kind directory
+    [ -d "$2" ] || return
+    if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
+    for path in "$2"/*; do show "$1" "$path"; done
+}
+for spool in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron; do
+    shown user "$spool"
+    for path in "$spool"/*; do
+        if [ -f "$path" ]; then say "uid $(id -u "${path##*/}" 2>/dev/null || echo none) ${path##*/}"; fi
+    done
+done
+show system /etc/crontab
+shown system /etc/cron.d
+for period in hourly daily weekly monthly yearly; do shown directory "/etc/cron.$period"; done
+for directory in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /snap/bin; do
+    if [ -x "$directory/docker" ]; then say "docker $directory/docker"; fi
+done
+[ -x /usr/sbin/anacron ] && say anacron
+if command -v crontab >/dev/null; then say installed; fi
+say "account $(id -un)"
+say "localtime $(readlink -f /etc/localtime)"
+if [ -r /etc/timezone ]; then say "zone $(cat /etc/timezone)"; fi
+say "boot $(sed -n 's/^btime //p' /proc/stat)"
+for process in /proc/[0-9]*; do
+    { read -r name < "$process/comm"; } 2>/dev/null || continue
+    case $name in cron | crond | fcron | dcron) ;; *) continue ;; esac
+    inner=
+    parent=
+    while read -r key value rest; do
+        case $key in PPid:) parent=$value ;; NSpid:) inner=$rest ;; esac
+    done < "$process/status"
+    [ -z "$inner" ] || continue
+    say "cron ${process#/proc/} $parent $name $(sed 's/.*) //' "$process/stat" | cut -d ' ' -f 20)"
+    if [ -r "$process/environ" ]; then
+        tr '\0' '\n' < "$process/environ" | sed -n "s|^TZ=|crontz ${process#/proc/} |p"
+    else
+        say "unread ${process#/proc/}"
+    fi
+done
+if [ -d /run/systemd/system ]; then
+    say manager systemd
+    for unit in cron crond cronie; do
+        state=$(systemctl is-enabled "$unit.service" 2>/dev/null)
+        case $state in enabled* | disabled | masked*) say "enabled $state" ;; esac
+    done
+    systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer' | sed 's/^/timer /'
+    units=$(systemctl show -p Unit '*.timer' | sed -n 's/^Unit=//p')
+    # Names of units hold no blanks.
+    [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
+elif command -v rc-service >/dev/null; then
+    say manager openrc
+elif command -v service >/dev/null; then
+    say manager service
+    for link in /etc/rc[2345].d/S[0-9]*cron*; do
+        if [ -e "$link" ]; then say enabled enabled; break; fi
+    done
+fi
+say end
+"""
+
+ASK = r"""
+export LC_ALL=C
+socket=$(stat -L -c %g /var/run/docker.sock 2>/dev/null)
+for word; do
+    case $word in
+    /*) if [ -x "$word" ]; then printf 'program %s\n' "$word"; fi ;;
+    *)
+        if uid=$(id -u "$word" 2>/dev/null); then
+            printf 'user %s\n' "$word"
+            case " $(id -G "$word") " in
+            *" ${socket:-none} "*) ;;
+            *) if [ -n "$socket" ] && [ "$uid" != 0 ]; then printf 'denied %s\n' "$word"; fi ;;
+            esac
+        fi ;;
+    esac
+done
+echo end
+"""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file as it was printed. `owner` is the file's, `link_owner` that of the link by which it was reached."""
+
+    path: str
+    kind: str
+    link_owner: int
+    owner: int
+    mode: int
+    links: int
+    changed: float
+    content: bytes
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass
+class Printed:
+    """The script's output: files, and all other lines by their first word."""
+
+    files: list[File] = field(default_factory=list)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def one(self, key: str) -> str:
+        """The rest of the first line with that first word; empty when there is none."""
+        return (self.lines.get(key) or [""])[0]
+
+
+def read(text: str) -> Printed:
+    """Read what the script printed. Raises Unobservable when it did not come to its end.
+
+    >>> printed = read("file system 0 0 644 1 1700000000 4 /etc/crontab\\n|a b\\n\\ndocker /usr/bin/docker\\nend\\n")
+    >>> printed.files[0].content, oct(printed.files[0].mode), printed.one("docker")
+    (b'a b\\n', '0o644', '/usr/bin/docker')
+    """
+    rows = text.split("\n")
+    if rows[-2:] != ["end", ""]:
+        raise Unobservable("the list of schedules was cut short")
+    printed = Printed()
+    at = 0
+    while at < len(rows):
+        key, _, rest = rows[at].partition(" ")
+        at += 1
+        if key == "file":
+            content = list(contents(rows, at))
+            at += len(content)
+            ended = rows[at] == ""
+            at += ended
+            printed.files.append(file(rest, content, ended))
+        elif key:
+            printed.lines.setdefault(key, []).append(rest)
+    return printed
+
+
+def contents(rows: list[str], start: int) -> Iterator[str]:
+    for row in rows[start:]:
+        if not row.startswith("|"):
+            return
+        yield row[1:]
+
+
+def file(header: str, content: list[str], ended: bool) -> File:
+    kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
+    text = "\n".join(content) + ("\n" if content and ended else "")
+    return File(
+        path,
+        kind,
+        int(link_owner),
+        int(owner),
+        int(mode, 8),
+        int(links),
+        float(changed),
+        text.encode("utf-8", "surrogateescape"),
+    )

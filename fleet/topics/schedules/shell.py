@@ -1,0 +1,226 @@
+r"""Reading a command line as /bin/sh would split it, without running any of it.
+
+Enough of POSIX sh for what stands in crontabs: quotes, `$(…)`, backquotes, variables, lists, pipes, redirections. What
+it does not know (here-documents, `case`) it refuses, so that nobody guesses what a command does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+SEPARATORS = ("&&", "||", ";;", ";", "|&", "|", "&", "\n", "(", ")")
+OPENERS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", "!", "time"})
+CLOSERS = frozenset({"fi", "done", "}"})
+LONGEST = 65536
+
+
+class Unreadable(ValueError):
+    """A command that is no correct shell, or more shell than is understood here."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a word: text, the command of a substitution, or the name of a variable."""
+
+    kind: Literal["text", "command", "variable"]
+    text: str
+
+
+Word = tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Simple:
+    """One simple command. `piped` says that its standard input is the command before it."""
+
+    assigned: tuple[tuple[str, Word], ...]
+    words: tuple[Word, ...]
+    piped: bool = False
+
+
+def literal(word: Word) -> str | None:
+    """The word when it is plain text, else None."""
+    return "".join(part.text for part in word) if all(part.kind == "text" for part in word) else None
+
+
+def commands(text: str) -> tuple[Simple, ...]:
+    """The simple commands of a script, in the order in which they are written. Raises Unreadable.
+
+    >>> [literal(command.words[0]) for command in commands("cd / && sudo docker ps -q | head -1")]
+    ['cd', 'sudo', 'head']
+    """
+    if len(text) > LONGEST or "\0" in text:
+        raise Unreadable("too long, or not text")
+    found: list[Simple] = []
+    words: list[Word] = []
+    piped = False
+    for token in Reader(text).tokens():
+        if isinstance(token, tuple):
+            words.append(token)
+            continue
+        found += simple(words, piped)
+        words, piped = [], token in ("|", "|&")
+    return (*found, *simple(words, piped))
+
+
+def simple(words: list[Word], piped: bool) -> list[Simple]:
+    """A simple command from its words, without the reserved words before it."""
+    rest = list(words)
+    while rest and literal(rest[0]) in OPENERS | CLOSERS:
+        rest.pop(0)
+    if rest and literal(rest[0]) in ("case", "esac", "function", "select"):
+        raise Unreadable(f"`{literal(rest[0])}` is more than is understood here")
+    assigned: list[tuple[str, Word]] = []
+    while rest and (pair := assignment(rest[0])):
+        assigned.append(pair)
+        rest.pop(0)
+    return [Simple(tuple(assigned), tuple(rest), piped)] if assigned or rest else []
+
+
+def assignment(word: Word) -> tuple[str, Word] | None:
+    first = word[0] if word else None
+    if first is None or first.kind != "text" or not (match := ASSIGNMENT.match(first.text)):
+        return None
+    rest = first.text[match.end() :]
+    return match.group()[:-1], ((Part("text", rest), *word[1:]) if rest else word[1:])
+
+
+class Reader:
+    """Splits text into words and separators; redirections are read and left out."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def tokens(self) -> Iterator[Word | str]:
+        """Words, and separators as they are written."""
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char in " \t\r":
+                self.at += 1
+            elif self.text.startswith("\\\n", self.at):
+                self.at += 2
+            elif char == "#":
+                self.at = end if (end := self.text.find("\n", self.at)) >= 0 else len(self.text)
+            elif redirection := re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)").match(self.text, self.at):
+                self.redirect(redirection)
+            elif separator := next((one for one in SEPARATORS if self.text.startswith(one, self.at)), ""):
+                self.at += len(separator)
+                yield separator
+            else:
+                yield self.word()
+
+    def redirect(self, match: re.Match[str]) -> None:
+        """Skip a redirection and the word after it."""
+        if match[1].startswith("<<"):
+            raise Unreadable("a here-document is more than is understood here")
+        self.at = match.end()
+        while self.text[self.at : self.at + 1] in (" ", "\t"):
+            self.at += 1
+        if not self.word():
+            raise Unreadable("a redirection leads nowhere")
+
+    def word(self) -> Word:
+        """One word, up to an unquoted blank or operator."""
+        parts: list[Part] = []
+        while self.at < len(self.text) and self.text[self.at] not in " \t\r\n;&|()<>":
+            parts += self.piece()
+        return joined(parts)
+
+    def piece(self) -> list[Part]:
+        char = self.text[self.at]
+        if char == "'":
+            return [Part("text", self.until("'"))]
+        if char == '"':
+            self.at += 1
+            return self.quoted()
+        if char in "$`":
+            return [self.expansion()]
+        return self.plain()
+
+    def plain(self) -> list[Part]:
+        """One character, or the one after a backslash."""
+        char = self.text[self.at]
+        self.at += 1
+        if char != "\\":
+            return [Part("text", char)]
+        escaped = self.text[self.at : self.at + 1]
+        self.at += 1
+        return [Part("text", "" if escaped == "\n" else escaped)]
+
+    def quoted(self) -> list[Part]:
+        """What stands between double quotes; an empty text keeps the word from vanishing."""
+        parts = [Part("text", "")]
+        while (char := self.peek()) != '"':
+            if char in "$`":
+                parts.append(self.expansion())
+            elif char == "\\" and self.text[self.at + 1 : self.at + 2] in tuple('$`"\\\n'):
+                parts += self.plain()
+            else:
+                parts.append(Part("text", char))
+                self.at += 1
+        self.at += 1
+        return parts
+
+    def peek(self) -> str:
+        if self.at >= len(self.text):
+            raise Unreadable("a quote or a bracket is not closed")
+        return self.text[self.at]
+
+    def expansion(self) -> Part:
+        """What a dollar sign or a backquote begins."""
+        if self.peek() == "`":
+            return Part("command", self.until("`").replace("\\`", "`"))
+        if self.text.startswith("$((", self.at):
+            raise Unreadable("arithmetic is more than is understood here")
+        if self.text.startswith("$(", self.at):
+            return Part("command", self.substitution())
+        if self.text.startswith("${", self.at):
+            self.at += 1
+            inside = self.until("}")
+            return Part("variable", inside)
+        name = NAME.match(self.text, self.at + 1)
+        self.at = name.end() if name else self.at + 1
+        return Part("variable", name.group()) if name else Part("text", "$")
+
+    def substitution(self) -> str:
+        """The command inside `$(…)`, with brackets and quotes in it."""
+        self.at += 2
+        start, depth = self.at, 1
+        while depth:
+            char = self.peek()
+            if char in "'":
+                self.until("'")
+                continue
+            if char == '"':
+                self.at += 1
+                self.quoted()
+                continue
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            self.at += 2 if char == "\\" else 1
+        return self.text[start : self.at - 1]
+
+    def until(self, end: str) -> str:
+        """What stands between here and the closing character, which is passed."""
+        close = self.text.find(end, self.at + 1)
+        if close < 0:
+            raise Unreadable("a quote or a bracket is not closed")
+        inside = self.text[self.at + 1 : close]
+        self.at = close + 1
+        return inside
+
+
+def joined(parts: list[Part]) -> Word:
+    """The pieces of a word with neighbouring text in one."""
+    word: list[Part] = []
+    for part in parts:
+        if word and part.kind == word[-1].kind == "text":
+            word[-1] = Part("text", word[-1].text + part.text)
+        else:
+            word.append(part)
+    return tuple(word)
