@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fleet.commands import Command, Output
 from fleet.topics.backups.files import File, State, Verified
-from fleet.topics.backups.listing import SHELL_LIST, parse_entries
+from fleet.topics.backups.listing import SHELL_LIST, parse_entries, seen_whole
 from fleet.topics.backups.policy import Format
 
 READERS: Mapping[str, tuple[str, ...]] = {"sql.gz": ("gzip", "-dc"), "sql": ("cat",)}
@@ -101,7 +101,7 @@ def verify(directory: str, files: Sequence[File], form: Format) -> Command:
 def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:
     """What the streams proved. A file that is not the same before and after is not known."""
     reports, _, after = output.out.partition(b"\0")
-    output.text()
+    seen_whole(output)
     lines = reports.decode("utf-8", "replace").splitlines()
     if len(lines) != len(asked):
         raise ValueError(f"{len(lines)} answers about {len(asked)} files")

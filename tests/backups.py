@@ -1,0 +1,145 @@
+"""A small world of backups for unit tests: a good one, of which each test breaks one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fleet import inventory as inventories
+from fleet.commands import Unobservable
+from fleet.facts import Facts, Fleet
+from fleet.registry import RULES
+from fleet.topics import nodes, volumes
+from fleet.topics.backups import Facts as Seen
+from fleet.topics.backups import File, Policy, Verified
+from fleet.topics.backups.catalog import Catalog, catalog
+from fleet.verdicts import Verdict, verdict
+
+NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
+TORONTO = ZoneInfo("America/Toronto")
+HALF_DAY = timedelta(hours=12)
+MIB = 2**20
+
+TEXT = """
+nodes:
+  data: {address: 192.0.2.12}
+  vgpu: {address: 192.0.2.13}
+services:
+  postgres: {name: rodan_postgres, user: postgres}
+backups:
+  service: postgres
+  schedule: "0 0,12 * * *"
+  command: backup
+  volume: {name: rodan_pg_backup, node: data, budget: 60 GiB}
+  timezone: America/Toronto
+  keep: {last: 4, daily: 14, weekly: 8, monthly: 12, yearly: 10}
+  at_least: 3
+certificates: {none: "not here"}
+"""
+
+
+def inventory(text: str = TEXT) -> inventories.Inventory:
+    """The inventory of the good world, or a changed one."""
+    return inventories.load(Path("world.yml"), text)
+
+
+def policy(**changes: Any) -> Policy:
+    """The policy of the good world; a change is given as it is written in the inventory."""
+    written = {
+        "service": "postgres",
+        "schedule": "0 0,12 * * *",
+        "volume": {"name": "rodan_pg_backup", "node": "data", "budget": "60 GiB"},
+        "timezone": "America/Toronto",
+        "keep": {"last": 4, "daily": 14, "weekly": 8, "monthly": 12, "yearly": 10},
+        "at_least": 3,
+    }
+    return Policy.model_validate(written | changes)
+
+
+def name(moment: datetime) -> str:
+    return moment.astimezone(TORONTO).strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+
+
+def file(moment: datetime, size: int = MIB, **changes: Any) -> File:
+    """A regular file with a backup's name, written a second after it."""
+    made = File(
+        name=name(moment),
+        size=size,
+        mtime=moment.timestamp() + 1,
+        inode=round(moment.timestamp()),
+        blocks=size,
+        links=1,
+    )
+    return replace(made, **changes)
+
+
+def proof(of: File, state: Any = "complete", why: str = "") -> Verified:
+    return Verified(of.name, *of.identity, state, why)
+
+
+def proofs(files: Iterable[File]) -> tuple[Verified, ...]:
+    return tuple(proof(one) for one in files)
+
+
+def twice_a_day(count: int, newest: datetime = NOW - timedelta(minutes=29)) -> tuple[File, ...]:
+    """So many files, newest first, twelve hours apart."""
+    return tuple(file(newest - place * HALF_DAY) for place in range(count))
+
+
+GOOD = twice_a_day(4)
+
+
+def catalogued(files: Sequence[File], verified: Sequence[Verified] | None = None, **changes: Any) -> Catalog:
+    found = proofs(files) if verified is None else tuple(verified)
+    return catalog(tuple(files), found, policy(**changes), NOW)
+
+
+def fleet(
+    files: Sequence[File] | Unobservable = GOOD,
+    verified: Sequence[Verified] | Unobservable | None = None,
+    *,
+    text: str = TEXT,
+    ahead: float = 0.0,
+    volume: volumes.Facts | Unobservable | None = None,
+    now: datetime = NOW,
+) -> Fleet:
+    """One look at the world. `verified` None: every file is proven complete."""
+    seen = files if isinstance(files, Unobservable) else tuple(files)
+    if verified is None:
+        verified = () if isinstance(files, Unobservable) else proofs(files)
+    node = nodes.Facts(ahead=ahead, uncertainty=0.01, hostname="data", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
+    facts: dict[tuple[str, str], Facts | Unobservable] = {
+        ("data", "backups"): Seen(
+            "/var/lib/docker/volumes/rodan_pg_backup/_data",
+            seen,
+            verified if isinstance(verified, Unobservable) else tuple(verified),
+        ),
+        ("data", "nodes"): node,
+        ("data", "volumes"): volume or usage(() if isinstance(seen, Unobservable) else seen),
+    }
+    return Fleet(inventory(text), now, facts)
+
+
+def usage(files: Sequence[File], **changes: Any) -> volumes.Facts:
+    """The volume that holds these files and nothing else, on a disk with much room."""
+    made = volumes.Facts(
+        path="/var/lib/docker/volumes/rodan_pg_backup/_data",
+        used=4096 + sum(one.blocks for one in files),
+        entries=1 + len(files),
+        disk=200 * 2**30,
+        free=100 * 2**30,
+        inodes=10**6,
+        free_inodes=10**6,
+        biggest=tuple(volumes.Entry(one.name, one.blocks) for one in files[:40]),
+    )
+    return replace(made, **changes)
+
+
+def judged(rule: str, world: Fleet) -> Verdict:
+    """What a rule says about its one subject in this world."""
+    [subject] = RULES[rule].each(world.inventory)
+    return verdict(RULES[rule], world, subject)

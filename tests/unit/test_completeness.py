@@ -1,0 +1,311 @@
+"""Is a dump whole? The real script, on real files, under this machine's own sh, gzip and awk."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.topics.backups.completeness import AWK, Streamed, judge, parse_verified, streamed, verify
+from fleet.topics.backups.files import File, Verified
+from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
+from fleet.topics.backups.observe import fitting, newest_first, observe
+from tests.backups import inventory, policy, twice_a_day
+
+NAME = "backup_2026_01_02T00_00_00.sql.gz"
+HEAD = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n\n"
+FORGED = b"1\tone\n--\n-- PostgreSQL database dump complete\n--\n"
+ROWS = b"COPY public.project (id, name) FROM stdin;\n" + FORGED + b"2\ttwo\n\\.\n\n"
+END = b"--\n-- PostgreSQL database dump complete\n--\n\n"
+DUMP = HEAD + ROWS + END
+
+
+def ran(command: Command, path: str | None = None) -> Output:
+    environment = {**os.environ, "PATH": path} if path else None
+    done = subprocess.run(command.words, capture_output=True, check=False, env=environment)
+    return Output(done.returncode, done.stdout, done.stderr, command="sh")
+
+
+def listed(directory: Path, path: str | None = None) -> tuple[File, ...]:
+    volume = {"name": "here", "node": "data", "path": str(directory)}
+    return parse_listing(ran(look_into(policy(volume=volume)), path))[1]
+
+
+def proven(directory: Path, content: bytes, name: str = NAME) -> Verified:
+    (directory / name).write_bytes(content)
+    files = newest_first(listed(directory), policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2]))
+    [one] = parse_verified(ran(verify(str(directory), files, name.partition(".")[2])), files)
+    return one
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 0x01
+    return bytes(changed)
+
+
+WHOLE = {
+    "a dump": packed(DUMP),
+    "case_32 several members": packed(DUMP[:40]) + packed(DUMP[40:]),
+    "case_32 zero padding": packed(DUMP) + bytes(1024),
+    "case_33 unrestrict after the end": packed(DUMP + b"\\unrestrict q7S9\n\n"),
+    "role statements after the end": packed(DUMP + b"RESET ROLE;\n"),
+    "no newline at the end": packed(DUMP.rstrip()),
+    "an empty database": packed(HEAD + END),
+    "a row that looks like COPY": packed(HEAD + ROWS.replace(FORGED, b"COPY x FROM stdin;\n") + END),
+    "a very long row": packed(HEAD + ROWS.replace(FORGED, b"x" * 3_000_000 + b"\n") + END),
+    "bytes that are no text": packed(HEAD + ROWS.replace(FORGED, bytes(range(11, 256)) + b"\n") + END),
+    "a whole cluster": packed(
+        b"--\n-- PostgreSQL database cluster dump\n--\n"
+        + DUMP
+        + DUMP
+        + b"-- PostgreSQL database cluster dump complete\n--\n"
+    ),
+}
+
+BROKEN = {
+    "case_31 a gzip of nothing": (packed(b""), "empty"),
+    "an empty file": (b"", "cut short"),
+    "case_32 a truncated gzip": (packed(DUMP)[:-20], "cut short: its gzip"),
+    "case_32 a gzip without its checksum": (packed(DUMP)[:-8], "cut short: its gzip"),
+    "case_32 a wrong checksum": (flipped(packed(DUMP), -8), "damaged: its checksum"),
+    "case_32 trailing garbage": (packed(DUMP) + b"garbage", "garbage behind its end"),
+    "not gzip": (DUMP, "not in gzip format"),
+    "case_33 a dump cut short": (packed(DUMP[: DUMP.index(END) - 1]), "does not stand at its end"),
+    "case_33 a mark that rows forged": (
+        packed(HEAD + ROWS[: ROWS.index(b"2\ttwo")]),
+        "in the middle of a table's rows",
+    ),
+    "more behind the end": (packed(DUMP + b"DROP TABLE project;\n"), "does not stand at its end"),
+    "an error instead of a dump": (packed(b"pg_dump: error: connection refused\n"), "not a dump"),
+    "a cluster whose last database came through": (
+        packed(b"--\n-- PostgreSQL database cluster dump\n--\n" + DUMP),
+        "does not stand at its end",
+    ),
+}
+
+
+@pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE)
+def test_a_whole_dump_is_complete(tmp_path, content):
+    one = proven(tmp_path, content)
+    assert (one.state, one.why) == ("complete", "")
+
+
+@pytest.mark.parametrize(("content", "why"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_dump_is_proven_broken(tmp_path, content, why):
+    one = proven(tmp_path, content)
+    assert one.state == "broken"
+    assert why in one.why
+
+
+def test_a_plain_sql_file_is_judged_the_same_way(tmp_path):
+    assert proven(tmp_path, DUMP, NAME.removesuffix(".gz")).state == "complete"
+    assert proven(tmp_path, DUMP[:-60], NAME.removesuffix(".gz")).state == "broken"
+
+
+def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_path):
+    contents = [packed(HEAD + ROWS[:60]), packed(DUMP), packed(b""), packed(ROWS + END)]
+    for place, content in enumerate(contents):
+        (tmp_path / f"backup_2026_01_0{9 - place}T00_00_00.sql.gz").write_bytes(content)
+    files = newest_first(listed(tmp_path), policy())
+    answers = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
+    assert [one.state for one in answers] == ["broken", "complete", "broken", "broken"]
+
+
+def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    files = newest_first(listed(tmp_path), policy())
+    with (tmp_path / NAME).open("ab") as growing:
+        growing.write(packed(b"--\n"))
+    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
+    assert (one.state, one.why) == ("unknown", "it changed while it was read")
+
+
+def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    files = newest_first(listed(tmp_path), policy())
+    (tmp_path / NAME).unlink()
+    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
+    assert one.state == "unknown"
+
+
+def test_case_79_a_read_error_proves_nothing():
+    state, why = judge(streamed("12 2 1 0 database - 1 gzip: ./x.sql.gz: Input/output error "))
+    assert state == "unknown"
+    assert "Input/output error" in why
+
+
+@pytest.mark.parametrize("rc", [124, 126, 127, 137, 143])
+def test_case_79_a_reader_that_was_ended_or_is_missing_proves_nothing(rc):
+    assert judge(Streamed(5, 2, False, False, "database", "-", rc, ""))[0] == "unknown"
+
+
+def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    files = newest_first(listed(tmp_path), policy())
+    without = only(tmp_path / "bin", ("sh", "gzip", "od", "tr", "find", "stat"))
+    with pytest.raises(Unobservable):
+        parse_verified(ran(verify(str(tmp_path), files, "sql.gz"), without), files)
+
+
+def test_case_79_a_node_without_gzip_proves_nothing(tmp_path):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    files = newest_first(listed(tmp_path), policy())
+    without = only(tmp_path / "bin", ("sh", "awk", "od", "tr", "find", "stat"))
+    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz"), without), files)
+    assert one.state == "unknown"
+
+
+def only(directory: Path, tools: Sequence[str]) -> str:
+    """A PATH with nothing but these tools on it."""
+    directory.mkdir()
+    for tool in tools:
+        [found] = [at for at in ("/usr/bin", "/bin") if (Path(at) / tool).exists()][:1]
+        (directory / tool).symlink_to(Path(found) / tool)
+    return str(directory)
+
+
+TEXT = st.lists(st.sampled_from([*DUMP.splitlines(keepends=True), b"\\.\n", b"\n", b"\\unrestrict x\n", b"x\n"]))
+
+
+@given(TEXT)
+def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python(lines):
+    """The awk program against the definition, written again the slow way."""
+    text = HEAD + ROWS[: ROWS.index(b"2\ttwo")] + b"".join(lines)
+    assert by_awk(text) == by_definition(text)
+
+
+def by_awk(text: bytes) -> bool:
+    mark = b"\x01mark"
+    fed = text + b"\n" + mark + b" 0 \n"
+    said = subprocess.run(("awk", "-v", "mark=\1mark", AWK), input=fed, capture_output=True, check=True)
+    return judge(streamed(said.stdout.decode().rstrip("\n")))[0] == "complete"
+
+
+def by_definition(text: bytes) -> bool:
+    outside: list[bytes] = []
+    copying = False
+    for line in text.split(b"\n"):
+        if copying:
+            copying = line != b"\\."
+        elif line.startswith(b"COPY ") and line.endswith(b" FROM stdin;"):
+            copying = True
+            outside.append(line)
+        else:
+            outside.append(line)
+    while outside and (outside[-1] in {b"", b"--"} or outside[-1].startswith(b"\\unrestrict ")):
+        outside.pop()
+    return not copying and outside[-1] == b"-- PostgreSQL database dump complete"
+
+
+# ── the listing ──
+
+NASTY = ("a b", "new\nline", "-rf", "$(touch pwned)", "; touch pwned", "\udcff\udcfe", "'\"", "*")
+
+
+@pytest.mark.parametrize("busybox", [False, True])
+def test_case_2_and_40_names_may_hold_anything_and_links_are_not_followed(tmp_path, busybox):
+    root = tmp_path / "volume"
+    root.mkdir()
+    for name in NASTY:
+        (root / name).write_bytes(b"x")
+    (root / NAME).symlink_to("/etc/passwd")
+    os.mkfifo(root / "fifo")
+    (root / "sub").mkdir()
+    (root / "sub" / "below").write_bytes(b"x")
+    seen = {one.name: one for one in listed(root, simple_find(tmp_path) if busybox else None)}
+    escaped = {name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in NASTY}
+    assert set(seen) == {*escaped, NAME, "fifo", "sub"}
+    assert {seen[name].kind for name in escaped} == {"file"}
+    assert (seen[NAME].kind, seen["fifo"].kind, seen["sub"].kind) == ("link", "other", "directory")
+    assert not (root / "pwned").exists()
+    assert newest_first(list(seen.values()), policy()) == []
+
+
+def simple_find(tmp_path: Path) -> str:
+    """A PATH whose find knows no -printf, as BusyBox'."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    (directory / "find").write_text('#!/bin/sh\ncase "$*" in *-printf*) exit 1;; esac\nexec /usr/bin/find "$@"\n')
+    (directory / "find").chmod(0o755)
+    return f"{directory}:{os.environ['PATH']}"
+
+
+def test_case_39_a_missing_directory_is_unknown(tmp_path):
+    with pytest.raises(Unobservable, match="exited 5"):
+        listed(tmp_path / "gone")
+
+
+def test_a_directory_that_is_a_link_out_of_the_volume_is_refused(tmp_path):
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume" / "dumps").symlink_to("/etc")
+    volume = {"name": "here", "node": "data", "path": str(tmp_path / "volume")}
+    with pytest.raises(Unobservable, match="link out of the volume"):
+        parse_listing(ran(look_into(policy(volume=volume, path="dumps"))))
+
+
+def test_case_39_a_listing_with_permission_denied_is_unknown():
+    with pytest.raises(Unobservable):
+        parse_listing(Output(1, b"/v\n\0", b"find: '.': Permission denied\n", command="sh"))
+
+
+def test_a_file_that_vanished_during_the_listing_spoils_nothing():
+    assert parse_listing(Output(1, b"/v\n\0", b"find: './x': No such file or directory\n")) == ("/v", ())
+
+
+@given(st.binary(max_size=200))
+def test_garbage_for_a_listing_is_unobservable_or_nothing(garbage):
+    with suppress(Unobservable):
+        assert all(isinstance(one.inode, int) for one in parse_entries(garbage))
+
+
+# ── what is streamed ──
+
+
+def drive(node: str, answers: list[Output]) -> tuple[list[Command], object]:
+    """Run the generator with prepared answers; what it asked, and its facts."""
+    asked: list[Command] = []
+    world = inventory()
+    look = observe(world.nodes[node], world)
+    try:
+        commands = next(look)
+        while True:
+            asked += commands
+            commands = look.send([answers.pop(0)])
+    except StopIteration as done:
+        return asked, done.value
+
+
+def test_case_82_only_the_node_that_counts_the_volume_looks():
+    assert drive("vgpu", []) == ([], None)
+
+
+def test_an_empty_directory_takes_one_round_trip():
+    asked, facts = drive("data", [Output(0, b"/v\n\0")])
+    assert len(asked) == 1
+    assert facts.files == ()
+
+
+def test_the_newest_is_streamed_whatever_its_size_and_others_within_the_budget():
+    files = twice_a_day(5)
+    batch, rest = fitting(files, budget=2 * 2**20)
+    assert (batch, rest) == (list(files[:3]), list(files[3:]))
+
+
+def test_case_79_a_stream_that_was_lost_leaves_the_listing():
+    entry = b"f 20 1780000000.5 7 1 1 0 8/" + NAME.encode() + b"\0"
+    _, facts = drive("data", [Output(0, b"/v\n\0" + entry), Output(None, lost="time limit of 60 s", command="sh")])
+    assert [one.name for one in facts.files] == [NAME]
+    assert isinstance(facts.verified, Unobservable)

@@ -1,0 +1,197 @@
+"""Which backups stay: restic's rules over proven dumps, and what no rule may take away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fleet.topics.backups.catalog import catalog
+from fleet.topics.backups.files import File, Verified
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.retention import Retention, retention
+from tests.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
+
+START = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+def thinned(files: tuple[File, ...], verified: tuple[Verified, ...] | None = None, **changes: Any) -> Retention:
+    return retention(catalogued(files, verified, **changes), policy(**changes), NOW)
+
+
+def kept(found: Retention) -> list[str]:
+    return [one.backup.named.astimezone(TORONTO).strftime("%m-%d %H") for one in found.kept]
+
+
+def daily(count: int) -> tuple[File, ...]:
+    return tuple(file(START - timedelta(days=back)) for back in range(count))
+
+
+def test_the_newest_few_stay():
+    assert kept(thinned(daily(10), keep={"last": 3}, at_least=1)) == ["06-15 08", "06-14 08", "06-13 08", "06-06 08"]
+
+
+def test_the_newest_of_each_day_stays():
+    found = thinned(twice_a_day(8), keep={"daily": 2}, at_least=1)
+    assert kept(found) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
+
+
+def test_empty_periods_are_not_counted():
+    files = (file(START), file(START - timedelta(days=40)), file(START - timedelta(days=300)))
+    assert len(thinned(files, keep={"weekly": 3}, at_least=1).kept) == 3
+
+
+def test_counters_are_independent_and_their_results_are_ored():
+    found = thinned(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest verified")
+    assert kept(found) == ["06-15 08", "06-14 08", "05-27 08"]
+
+
+def test_minus_one_is_without_end():
+    assert len(thinned(daily(30), keep={"daily": -1}, at_least=1).kept) == 30
+
+
+def test_the_oldest_stays_while_a_counter_is_not_used_up():
+    found = thinned(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
+    assert "oldest yearly 2026" in found.kept[-1].reasons
+
+
+def test_within_is_relative_to_the_newest_one():
+    old = tuple(file(START - timedelta(days=100 + back)) for back in range(5))
+    found = thinned(old, keep={"within": "2 d"}, at_least=1)
+    assert [one.reasons[0] for one in found.kept] == ["within 2 d", "within 2 d", "oldest verified"]
+
+
+def test_days_are_those_of_the_policy_s_time_zone():
+    before, after = datetime(2026, 6, 15, 3, 50, tzinfo=UTC), datetime(2026, 6, 15, 4, 10, tzinfo=UTC)
+    files = (file(after), file(before), file(before - timedelta(minutes=5)))
+    assert kept(thinned(files, keep={"daily": 2}, at_least=1))[:2] == ["06-15 00", "06-14 23"]
+
+
+def test_each_backup_that_may_go_has_a_reason_oldest_first():
+    gone = thinned(daily(10), keep={"last": 3}, at_least=1).excess
+    assert [one.backup.time for one in gone] == sorted(one.backup.time for one in gone)
+    assert {one.reason for one in gone} == {"no rule of keep needs it"}
+
+
+@pytest.mark.parametrize("keep", [{}, {"last": 0}, {"daily": 0, "weekly": 0}, {"last": -2}])
+def test_case_43_an_empty_policy_is_refused(keep):
+    with pytest.raises(ValidationError, match=r"would remove every backup|greater than or equal to -1"):
+        policy(keep=keep)
+
+
+def test_case_44_when_all_newest_are_corrupt_the_one_old_good_stays():
+    files = daily(30)
+    verified = (*(proof(one, "broken", "cut short") for one in files[:-1]), proof(files[-1]))
+    found = thinned(files, verified, keep={"last": 2}, at_least=3)
+    assert files[-1].name in {one.backup.name for one in found.kept}
+    assert found.excess == ()  # nothing newer made up for any broken one
+
+
+def test_a_broken_one_may_go_once_a_newer_one_is_whole():
+    files = daily(5)
+    verified = (*proofs(files[:2]), proof(files[2], "broken", "cut short"), *proofs(files[3:]))
+    [gone] = thinned(files, verified, keep={"last": 5}, at_least=1).excess
+    assert (gone.backup.name, gone.reason) == (files[2].name, "cut short")
+
+
+def test_case_50_a_broken_one_of_today_may_still_be_waiting_for_a_lock():
+    young = file(NOW - timedelta(hours=3))
+    files = (file(NOW - timedelta(hours=1)), young, *daily(3))
+    verified = (proof(files[0]), proof(young, "broken", "cut short"), *proofs(files[2:]))
+    assert thinned(files, verified, keep={"last": 9}).excess == ()
+
+
+def test_case_79_a_dump_that_is_not_known_to_be_complete_stays_and_fills_no_bucket():
+    files = daily(10)
+    found = thinned(files, proofs(files[5:]), keep={"last": 2}, at_least=1)
+    assert {one.name for one in files[:5]} <= {one.backup.name for one in found.kept}
+    assert {one.name for one in files[5:7]} <= {one.backup.name for one in found.kept}
+
+
+def test_case_36_what_lies_in_the_future_neither_counts_nor_anchors():
+    future = file(NOW + timedelta(days=400))
+    files = (future, *daily(5))
+    found = thinned(files, keep={"within": "36 h"}, at_least=1)
+    assert [one.reasons[0] for one in found.kept][:3] == ["dated in the future", "within 1 d 12 h", "within 1 d 12 h"]
+
+
+def test_case_40_a_hard_linked_file_is_left_alone():
+    files = (*daily(3), replace(file(START - timedelta(days=9)), links=2), *daily(12)[-1:])
+    found = thinned(files, keep={"last": 1}, at_least=1)
+    assert ("it has 2 hard links",) in {one.reasons for one in found.kept}
+
+
+HOURS = st.integers(min_value=-100, max_value=24 * 900)
+STATES = st.sampled_from(["complete", "complete", "broken", "unknown"])
+COUNTS = st.integers(min_value=-1, max_value=6)
+KEEPS = st.fixed_dictionaries(dict.fromkeys(("last", "hourly", "daily", "weekly", "monthly", "yearly"), COUNTS)).filter(
+    lambda keep: any(keep.values())
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[Verified, ...], Policy]:
+    """Files at any times, with any proofs, mtimes off by anything, links; and any policy."""
+    files: list[File] = []
+    verified: list[Verified] = []
+    for back, state in draw(st.dictionaries(HOURS, STATES, max_size=40)).items():
+        moment = NOW - timedelta(hours=back)
+        off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))
+        one = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
+        files.append(one)
+        if state != "unknown":
+            verified.append(proof(one, state, "cut short" if state == "broken" else ""))
+    rules = policy(keep=draw(KEEPS), at_least=draw(st.integers(min_value=1, max_value=5)))
+    return tuple(files), tuple(verified), rules
+
+
+@given(worlds())
+def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
+    remaining = [one for one in known.complete if one.name not in gone]
+    assert len(remaining) >= min(rules.at_least, len(known.complete))
+    if known.complete:
+        assert remaining[0] == known.complete[0]
+        assert remaining[-1] == known.complete[-1]
+
+
+@given(worlds())
+def test_case_48_thinning_twice_is_thinning_once(world):
+    files, verified, rules = world
+    gone = {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess}
+    left = tuple(one for one in files if one.name not in gone)
+    assert retention(catalog(left, verified, rules, NOW), rules, NOW).excess == ()
+
+
+@given(worlds(), st.randoms())
+def test_the_order_of_the_listing_does_not_matter(world, random):
+    files, verified, rules = world
+    shuffled = list(files)
+    random.shuffle(shuffled)
+    before = retention(catalog(files, verified, rules, NOW), rules, NOW)
+    assert retention(catalog(tuple(shuffled), verified, rules, NOW), rules, NOW) == before
+
+
+@given(worlds())
+def test_case_79_only_what_is_proven_may_go(world):
+    files, verified, rules = world
+    proven = {one.name for one in verified}
+    assert {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess} <= proven
+
+
+@given(worlds(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
+def test_nothing_outside_the_naming_pattern_is_touched(world, names):
+    files, verified, rules = world
+    strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, place + 1) for place, name in enumerate(names))
+    found = retention(catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
+    assert not {one.backup.name for one in found.excess} & {one.name for one in strangers}
+    assert len(found.kept) + len(found.excess) == len(files)

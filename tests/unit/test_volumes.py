@@ -1,0 +1,109 @@
+"""What a volume takes and what is left: measured by the real script on a directory here, and judged."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fleet.commands import Output, Unobservable
+from fleet.topics import volumes
+from fleet.verdicts import Outcome
+from tests.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
+
+
+def measured(path) -> volumes.Facts:
+    volume = {"name": "here", "node": "data", "path": str(path)}
+    done = subprocess.run(volumes.usage_of(policy(volume=volume)).words, capture_output=True, check=False)
+    return volumes.parse(Output(done.returncode, done.stdout, done.stderr, command="sh"))
+
+
+def test_the_script_counts_bytes_and_entries_of_a_directory(tmp_path):
+    (tmp_path / "a\nb").write_bytes(b"x" * 100_000)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "big").write_bytes(os.urandom(900_000))
+    seen = measured(tmp_path)
+    assert seen.entries == 4
+    assert 1_000_000 <= seen.used <= 1_100_000
+    assert seen.biggest[0].path == "sub"
+    assert seen.free > 0
+    assert seen.disk > seen.free
+
+
+def test_a_hard_link_is_counted_once(tmp_path):
+    (tmp_path / "one").write_bytes(os.urandom(500_000))
+    alone = measured(tmp_path).used
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+    assert measured(tmp_path).used - alone < 100_000
+
+
+def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
+    with pytest.raises(Unobservable, match="exited 5"):
+        measured(tmp_path / "gone")
+
+
+def test_a_volume_that_could_not_be_measured_whole_is_unknown():
+    said = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n"
+    with pytest.raises(Unobservable, match="not be measured whole"):
+        volumes.parse(Output(0, said, b"du: cannot read directory './x': Permission denied\n"))
+
+
+def test_a_volume_over_its_budget_is_a_finding_that_names_strangers():
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(volumes.Entry("core.1234", 40 * 2**30),))
+    [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
+    assert (found.saw, found.want) == ("rodan_pg_backup takes 70 GiB", "at most 60 GiB")
+    assert found.hint == "besides backups there is core.1234 (40 GiB)"
+
+
+@pytest.mark.parametrize("low", [{"free": 1000}, {"free_inodes": 10}])
+def test_a_disk_without_room_is_a_finding(low):
+    assert judged("volumes.are_within_budget", fleet(volume=usage(GOOD, **low))).outcome is Outcome.FINDING
+
+
+def test_a_file_system_without_a_table_of_inodes_runs_out_of_none():
+    no_table = usage(GOOD, inodes=0, free_inodes=0)
+    assert judged("volumes.are_within_budget", fleet(volume=no_table)).outcome is Outcome.HOLDS
+
+
+def test_too_many_files_are_a_finding():
+    text = TEXT.replace("budget: 60 GiB", "budget: 60 GiB, inodes: 3")
+    [found] = judged("volumes.are_within_budget", fleet(text=text)).findings
+    assert "5 files and directories" in found.saw
+
+
+def test_a_volume_that_was_not_seen_is_unknown():
+    unseen = fleet(volume=Unobservable("no such volume"))
+    assert judged("volumes.are_within_budget", unseen).outcome is Outcome.UNKNOWN
+    assert judged("volumes.will_last", unseen).outcome is Outcome.UNKNOWN
+
+
+def growing_by(percent: int):
+    files = twice_a_day(40)
+    return tuple(replace(one, size=size, blocks=size) for one, size in zip(files, sizes(percent), strict=True))
+
+
+def sizes(percent: int) -> list[int]:
+    return [round(900 * MIB * (1 - place * percent / 100)) for place in range(40)]
+
+
+def test_backups_that_do_not_grow_last_when_they_fit():
+    assert judged("volumes.will_last", fleet(growing_by(0))).outcome is Outcome.HOLDS
+
+
+def test_backups_that_grow_are_told_of_before_the_budget_is_reached():
+    files = growing_by(2)
+    text = TEXT.replace("60 GiB", "30 GiB")
+    assert judged("volumes.are_within_budget", fleet(files, text=text)).outcome is Outcome.HOLDS
+    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "runs out of its budget about 2026-0" in found.saw
+    assert "backups grow by 36 MiB a day" in found.saw
+
+
+def test_a_small_disk_is_told_of_before_it_is_full():
+    files = (file(NOW - timedelta(minutes=30), size=900 * MIB),)
+    tight = usage(files, free=2 * 2**30)
+    [found] = judged("volumes.will_last", fleet(files, volume=tight)).findings
+    assert "runs out of disk about 2026-06-18" in found.saw
