@@ -174,6 +174,12 @@ class Pattern:
 
 
 Name = Annotated[str, AfterValidator(spelled(NAME, "a name", f"a name has {WORDS}")), Pattern(NAME)]
+DEPLOYED = f"(?:{NAME}/)?{NAME}"
+DeployedName = Annotated[
+    str,
+    AfterValidator(spelled(DEPLOYED, "a service", f"a service is NAME or PROJECT/NAME, each with {WORDS}")),
+    Pattern(DEPLOYED),
+]
 UserName = Annotated[str, AfterValidator(spelled(USER, "a user", f"a user has {WORDS}")), Pattern(USER)]
 Users = Annotated[
     tuple[UserName, ...],

@@ -13,6 +13,7 @@ from fleet.fields import (
     Address,
     Connection,
     Day,
+    DeployedName,
     Jump,
     Name,
     NodeGlob,
@@ -98,9 +99,13 @@ class Service(Strict):
     """Something that runs in containers and may move between nodes. It is found, never assumed."""
 
     key: SkipJsonSchema[str] = ""
-    name: Name = Field(description="Its swarm service, compose service, or container: the exact name.")
+    name: DeployedName = Field(
+        description="Its swarm service, compose service (or `project/service`), or container: the exact name."
+    )
     user: Users = Field(default=(), description="The user or users that its processes may have.")
-    master: UserName | None = Field(default=None, description="The user that its first process may have besides.")
+    master: UserName | None = Field(
+        default=None, description="The user that a master process may have, from which its own processes descend."
+    )
     replicas: int | None = Field(
         default=None, ge=0, description="How many containers there must be, when that matters."
     )

@@ -30,7 +30,7 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     """
     service = discovery.service_of(fleet, subject.name)
     found = [place for place in discovery.seen_containers(fleet) if place.container.belongs_to(service.name)]
-    unknown = [*discovery.unseen(fleet), *unseen(fleet)]
+    unknown = list({why.node: why for why in (*unseen(fleet), *discovery.unseen(fleet))}.values())
     present = [place for place in found if place.container.running]
     for place in found:
         yield from judged_state(place, fleet.of(place.node, Containers).clock)
