@@ -96,11 +96,26 @@ def show_duration(span: timedelta) -> str:
 
 
 def exact_size(count: int) -> str:
-    return f"{count} B"
+    """Bytes in our own grammar, exactly: the largest unit of which they are a whole number.
+
+    >>> exact_size(2**30), exact_size(1500), exact_size(2000)
+    ('1 GiB', '1500 B', '2 kB')
+    """
+    unit = max((unit for unit in BYTES if count % BYTES[unit] == 0), key=BYTES.__getitem__)
+    return f"{count // BYTES[unit]} {unit}"
 
 
 def exact_duration(span: timedelta) -> str:
-    return f"{span.total_seconds():f}".rstrip("0").rstrip(".") + " s"
+    """A span of time in our own grammar, exactly.
+
+    >>> exact_duration(timedelta(hours=36)), exact_duration(timedelta(seconds=1.5))
+    ('36 h', '1.5 s')
+    """
+    seconds = span.total_seconds()
+    for unit in ("d", "h", "min"):
+        if seconds % SECONDS[unit] == 0:
+            return f"{seconds / SECONDS[unit]:.0f} {unit}"
+    return f"{seconds:f}".rstrip("0").rstrip(".") + " s"
 
 
 def as_text(pattern: str, *examples: str) -> Any:

@@ -30,7 +30,7 @@ TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /e
 class Clock(Strict):
     """How far a node's clock may be from ours."""
 
-    within: Duration = Field(default=timedelta(seconds=5), description="how far a node's clock may be off: `5 s`")
+    within: Duration = Field(default=timedelta(seconds=5), description="How far off it may be, ahead or behind.")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,12 @@
+"""Which pages of this folder are generated, and from what. A test holds each against its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleet import reference
+
+PAGES: dict[str, Callable[[], str]] = {
+    "inventory.md": reference.page,
+    "inventory.schema.json": reference.schema_text,
+}
