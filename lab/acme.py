@@ -10,14 +10,16 @@ ROOTS = "/var/lib/acme/ca.pem"
 
 def start(engine: Engine) -> None:
     engine.ask(
-        "run", "--detach", "--init", "--pull=never", f"--name={ACME}", f"--label={LABEL}", f"--label={CLONE_LABEL}={CLONE}", f"--network={NETWORK}",
-        f"--ip={ACME_ADDRESS}", f"--network-alias={ACME_NAME}", f"--add-host={SITE}:{MANAGER.address}", "--dns=127.0.0.1", image(DIRECTORY),
+        "run", "--detach", "--init", "--pull=never", f"--name={ACME}",
+        f"--label={LABEL}", f"--label={CLONE_LABEL}={CLONE}", f"--network={NETWORK}", f"--ip={ACME_ADDRESS}",
+        f"--network-alias={ACME_NAME}", f"--add-host={SITE}:{MANAGER.address}", "--dns=127.0.0.1", image(DIRECTORY),
     )  # fmt: skip
 
 
 def keep_roots(engine: Engine) -> None:
     """Write the roots that this authority's certificates lead to into `.lab/ca.pem`."""
-    until(lambda: engine.attempt("exec", ACME, "test", "-s", ROOTS).returncode == 0, "the lab's certificate authority", limit=30)
+    made = ("exec", ACME, "test", "-s", ROOTS)
+    until(lambda: engine.attempt(*made).returncode == 0, "the lab's certificate authority", limit=30)
     CA.write_text(engine.ask("exec", ACME, "cat", ROOTS))
 
 

@@ -4,7 +4,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab import acme, base, engine as engines, images, nodes, setup, swarm
+from lab import acme, base, disks, images, nodes, setup, swarm
+from lab import engine as engines
 from lab.engine import Engine
 from lab.names import CACHE, CLONE, NODES, STATE
 from lab.shell import LabError, say, step
@@ -46,9 +47,9 @@ def prepare(engine: Engine) -> None:
     base.ensure(engine)
     with step("building the images"):
         images.build(engine)
-    if not nodes.seeded(engine):
+    if not disks.seeded(engine):
         with step("loading the images into the nodes' disk"):
-            nodes.seed(engine)
+            disks.seed(engine)
 
 
 def assemble(engine: Engine) -> None:

@@ -9,9 +9,10 @@ from typing import ParamSpec
 
 import click
 
-from lab import base, bringup, faults, nodes, status as statuses
+from lab import base, bringup, faults, nodes
 from lab import demo as play
 from lab import engine as engines
+from lab import status as statuses
 from lab.engine import Engine
 from lab.names import NODES
 from lab.shell import LabError, say, step
@@ -86,7 +87,7 @@ def ssh(node: str, command: tuple[str, ...]) -> None:
     if not shutil.which("ssh"):
         raise LabError("OpenSSH's `ssh` is not installed", "install openssh-client")
     words = nodes.ssh_words(next(one for one in NODES if one.name == node))
-    os.execvp("ssh", [*words, *(command)])
+    os.execvp("ssh", [*words, *command])  # noqa: S606 - this process becomes ssh, terminal and all
 
 
 @main.command("break")

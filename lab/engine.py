@@ -135,7 +135,8 @@ def daemon() -> Sequence[str]:
     program = shutil.which("dockerd") or "/usr/sbin/dockerd"
     return [
         program, f"--data-root={DATA_ROOT}", f"--exec-root={EXEC_ROOT}", f"--host=unix://{SOCKET}",
-        f"--pidfile={PIDFILE}", f"--containerd-namespace={NETWORK}", f"--containerd-plugins-namespace={NETWORK}-plugins",
+        f"--pidfile={PIDFILE}", f"--containerd-namespace={NETWORK}",
+        f"--containerd-plugins-namespace={NETWORK}-plugins",
         "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--log-level=warn",
     ]  # fmt: skip
 
@@ -178,7 +179,7 @@ def mounts_below(*places: Path) -> list[str]:
 def owner(engine: Engine) -> str | None:
     """The clone whose lab has nodes on this engine, if any."""
     listed = engine.ask("ps", "-a", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{CLONE_LABEL}"}}}}')
-    return next(iter(listed.split("\n")), None) or None
+    return next(filter(None, listed.split("\n")), None)
 
 
 def describe(engine: Engine) -> None:

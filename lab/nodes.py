@@ -1,4 +1,4 @@
-"""The three machines of the lab: their disks, their containers, their keys, and running commands in them."""
+"""The three machines of the lab: their containers, their keys, and running commands in them."""
 
 import json
 import os
@@ -9,28 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from lab import images
+from lab import disks
 from lab.engine import Engine
 from lab.names import (
-    CLONE, CLONE_LABEL, DATA_VOLUME, IDENTITY, KNOWN_HOSTS, LABEL, NETWORK, NODES, PREFIX, SITE, STATE, SUBNET, MANAGER, Node,
-)  # fmt: skip
+    CLONE,
+    CLONE_LABEL,
+    IDENTITY,
+    KNOWN_HOSTS,
+    LABEL,
+    MANAGER,
+    NETWORK,
+    NODES,
+    SITE,
+    STATE,
+    SUBNET,
+    Node,
+    image,
+)
 from lab.shell import LabError, until
-
-SEED = f"{PREFIX}-seed"
-DISK = "/lab/data"
-# Everything that a nested engine needs, without --privileged, which sandboxes refuse; never the right to set the clock.
-POWERS = (
-    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--cap-drop=SYS_TIME", "--security-opt=seccomp=unconfined",
-    "--security-opt=apparmor=unconfined", "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm",
-    f"--volume={DATA_VOLUME}:{DISK}", "--pull=never", "--detach", "--init",
-)  # fmt: skip
-CLONE_DISK = """
-set -eu; cd /lab/data/nodes
-rm -rf "$1"; mkdir "$1"
-cp -al seed/overlay2 "$1/overlay2"
-find seed -mindepth 1 -maxdepth 1 ! -name overlay2 ! -name engine-id ! -name swarm ! -name containers ! -name network \
-    -exec cp -a {} "$1/" ';'
-"""
 
 
 def on(engine: Engine, node: Node, *words: str, limit: float = 60, given: bytes | None = None) -> str:
@@ -62,39 +58,9 @@ def make_network(engine: Engine) -> None:
     engine.ask("network", "create", *options, "--label", LABEL, NETWORK)
 
 
-def seed(engine: Engine) -> None:
-    """Load the services' images once into a disk that the nodes' disks are then cloned from."""
-    with_disk(engine, "rm -rf /lab/data/seeded /lab/data/nodes /lab/data/backups; mkdir -p /lab/data/nodes")
-    engine.ask("run", *POWERS, "--network=none", f"--label={LABEL}", f"--name={SEED}", "--env=LAB_NODE=seed", images.image("node"))
-    until(lambda: engine.attempt("exec", SEED, "docker", "version").returncode == 0, "the engine of the seed", limit=60)
-    pipe(engine, ["save", *images.for_services()], ["exec", "--interactive", SEED, "docker", "load", "--quiet"])
-    engine.ask("exec", SEED, "sh", "-c", "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.1; done")
-    engine.ask("rm", "--force", SEED)
-    with_disk(engine, 'echo "$1" > /lab/data/seeded', images.fingerprint(engine))
-
-
-def pipe(engine: Engine, source: list[str], sink: list[str]) -> None:
-    give = subprocess.Popen([engine.client, *source], stdout=subprocess.PIPE, env=engine.environment)
-    take = subprocess.run([engine.client, *sink], stdin=give.stdout, capture_output=True, env=engine.environment, timeout=300)
-    if give.wait(timeout=10) or take.returncode:
-        raise LabError(f"loading the images into the seed failed: {take.stderr.decode(errors='replace')}")
-
-
-def seeded(engine: Engine) -> bool:
-    known = with_disk(engine, "cat /lab/data/seeded 2>/dev/null || true").strip()
-    return bool(known) and known == images.fingerprint(engine)
-
-
-def with_disk(engine: Engine, script: str, *words: str) -> str:
-    """Run a shell script on the lab's volume, in a container of its own."""
-    options = ["--rm", "--network=none", "--pull=never", f"--volume={DATA_VOLUME}:{DISK}", "--entrypoint=/bin/sh"]
-    return engine.ask("run", *options, images.image("node"), "-c", script, "sh", *words, limit=120)
-
-
 def switch_on(engine: Engine) -> None:
     """Clone the disks, start the three machines at once and wait until each one's engine and sshd answer."""
-    clones = "\n".join(f"clone {node.name}" for node in NODES)
-    with_disk(engine, f"rm -rf /lab/data/backups; mkdir /lab/data/backups\nclone() {{ {CLONE_DISK} }}\n{clones}")
+    disks.clone(engine, [node.name for node in NODES])
     key = public_key()
     with ThreadPoolExecutor(len(NODES)) as pool:
         list(pool.map(lambda node: start(engine, node, key), NODES))
@@ -102,13 +68,14 @@ def switch_on(engine: Engine) -> None:
 
 
 def start(engine: Engine, node: Node, key: str) -> None:
-    peers = [f"--add-host={peer.name}:{peer.address}" for peer in NODES if peer != node]
+    hosts = {SITE: MANAGER.address} | {peer.name: peer.address for peer in NODES if peer != node}
+    peers = [f"--add-host={name}:{address}" for name, address in hosts.items()]
     engine.ask(
-        "run", *POWERS, *peers, f"--name={node.container}", f"--hostname={node.name}", f"--label={LABEL}", f"--add-host={SITE}:{MANAGER.address}",
+        "run", *disks.POWERS, *peers, f"--name={node.container}", f"--hostname={node.name}", f"--label={LABEL}",
         f"--label={CLONE_LABEL}={CLONE}", f"--network={NETWORK}", f"--ip={node.address}", "--dns=127.0.0.1",
-        f"--network-alias={SITE if node == MANAGER else node.name}",
-        f"--publish=127.0.0.1:{node.port}:22", f"--env=LAB_NODE={node.name}", f"--env=LAB_KEY={key}", images.image("node"),
-        hint=f"`python -m lab down` clears what is left of an earlier lab",
+        f"--network-alias={SITE if node == MANAGER else node.name}", f"--publish=127.0.0.1:{node.port}:22",
+        f"--env=LAB_NODE={node.name}", f"--env=LAB_KEY={key}", image("node"),
+        hint="`python -m lab down` clears what is left of an earlier lab",
     )  # fmt: skip
     until(lambda: awake(engine, node), f"the Docker engine and sshd of {node.name}", limit=60)
 
@@ -166,6 +133,5 @@ def switch_off(engine: Engine) -> None:
 def ssh_words(node: Node) -> list[str]:
     """The OpenSSH command line that logs in to a node as ops, its host key verified."""
     options = [f'UserKnownHostsFile="{KNOWN_HOSTS}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes"]
-    return ["ssh", "-F", "/dev/null", "-i", str(IDENTITY), *(f"-o{option}" for option in options), "-p", str(node.port), "ops@127.0.0.1"]
-
-
+    login = ["-p", str(node.port), "ops@127.0.0.1"]
+    return ["ssh", "-F", "/dev/null", "-i", str(IDENTITY), *(f"-o{option}" for option in options), *login]

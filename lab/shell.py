@@ -43,9 +43,8 @@ def attempt(
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run, whatever the exit code; a program that is missing or too slow is a `LabError`."""
-    feed = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
     try:
-        return subprocess.run(list(words), capture_output=True, timeout=limit, env=env, **feed)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(list(words), input=given or b"", capture_output=True, timeout=limit, env=env, check=False)
     except FileNotFoundError:
         raise LabError(f"`{words[0]}` is not installed") from None
     except subprocess.TimeoutExpired:

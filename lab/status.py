@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from lab import bringup, engine as engines, faults, nodes, swarm
+from lab import bringup, faults, nodes, swarm
+from lab import engine as engines
 from lab.engine import Engine
 from lab.names import NODES
 from lab.shell import LabError

@@ -23,13 +23,15 @@ def form(engine: Engine) -> None:
 
 
 def join(engine: Engine, node: Node, token: str) -> None:
-    nodes.on(engine, node, "docker", "swarm", "join", "--token", token, "--advertise-addr", node.address, f"{MANAGER.address}:2377")
+    options = ["--token", token, "--advertise-addr", node.address]
+    nodes.on(engine, node, "docker", "swarm", "join", *options, f"{MANAGER.address}:2377")
 
 
 def deploy(engine: Engine) -> None:
     """Hand `lab/stack.yml` to the swarm; nothing is pulled."""
-    words = ["env", f"ACME_ADDRESS={ACME_ADDRESS}", "docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", STACK]
-    nodes.on(engine, MANAGER, *words, given=STACK_FILE.read_bytes())
+    setting = f"ACME_ADDRESS={ACME_ADDRESS}"
+    words = ["docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", STACK]
+    nodes.on(engine, MANAGER, "env", setting, *words, given=STACK_FILE.read_bytes())
 
 
 def replicas(engine: Engine) -> dict[str, str]:
@@ -49,7 +51,8 @@ def wait_for_services(engine: Engine, limit: float = 90) -> None:
         until(lambda: all_run(engine), "all services to run", limit=limit, every=0.3)
     except LabError as error:
         counts = ", ".join(f"{name} {count}" for name, count in replicas(engine).items())
-        raise LabError(f"{error}: {counts}", f"`python -m lab ssh manager sudo docker stack ps --no-trunc {STACK}`") from None
+        hint = f"python -m lab ssh manager sudo docker stack ps --no-trunc {STACK}"
+        raise LabError(f"{error}: {counts}", hint) from None
 
 
 def containers(engine: Engine, node: Node, service: str) -> list[str]:
@@ -79,7 +82,8 @@ def within(engine: Engine, service: str, *words: str, limit: float = 60, given: 
 def update(engine: Engine, service: str, *changes: str) -> None:
     """Update a service and wait until the swarm says that it is done, whichever way it went."""
     name = f"{STACK}_{service}"
-    nodes.on(engine, MANAGER, "docker", "service", "update", "--quiet", "--detach", "--no-resolve-image", *changes, name)
+    options = ["--quiet", "--detach", "--no-resolve-image", *changes]
+    nodes.on(engine, MANAGER, "docker", "service", "update", *options, name)
     asked = ["docker", "service", "inspect", "--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}", name]
     until(lambda: nodes.on(engine, MANAGER, *asked).strip() != "updating", f"{name} to be updated", limit=90, every=0.3)
     wait_for_services(engine)
