@@ -21,6 +21,7 @@ from typing import Any
 from fleet.errors import UsageError, nearest
 
 VERSION = 1
+ROLLED_BACK = "rolled back"
 SCHEMA = """
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, started TEXT NOT NULL, who TEXT NOT NULL, inventory TEXT NOT NULL, path TEXT NOT NULL,
@@ -75,7 +76,7 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step. `state` is starting, done, failed, lost, undone or kept (could not be undone)."""
+    """One step. `state` is starting, done, not done, failed, lost, undoing or undone."""
 
     run: str
     number: int
@@ -202,8 +203,8 @@ class Journal:
         """The run that tried the same and took it back, and why; None when nobody did."""
         found = self.all(
             "SELECT run, why FROM plans JOIN runs ON runs.id = run WHERE inventory = ? AND rule = ? AND subject = ?"
-            " AND memory = ? AND outcome = 'rolled back' ORDER BY started DESC LIMIT 1",
-            *(inventory, rule, subject, memory),
+            " AND memory = ? AND outcome = ? ORDER BY started DESC LIMIT 1",
+            *(inventory, rule, subject, memory, ROLLED_BACK),
         )
         return next(((self.run(run), why) for run, why in found), None)
 

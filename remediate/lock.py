@@ -33,17 +33,17 @@ BUSY, NO_LOCK = 75, 73
 
 # $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
 HOLD = r"""
-set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
+set -u; umask 022; lock=$1 patience=$2 who=$3 dog= nobody='? ? somebody who is just letting go'
 born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 me="$$ $(born $$) $who"
 take() { printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?; rm -f "$lock.$$"; return $took; }
-held() { IFS= read -r line <"$lock" 2>/dev/null || line='? ? somebody who is just letting go'; rest=${line#* }; }
+held() { IFS= read -r line <"$lock" 2>/dev/null || line=$nobody; rest=${line#* }; }
 busy() { held; printf 'held %s\n' "${rest#* }"; exit 75; }
 alive() { pid=${line%% *}; birth=${rest%% *}; kill -0 "$pid" 2>/dev/null && [ "$(born "$pid")" = "$birth" ]; }
 free() { held; [ "$line" = "$me" ] && rm -f "$lock"; }
 ( : >"$lock.$$" ) 2>/dev/null || exit 73
 if ! take; then
-  held; [ "$line" != '? ? somebody who is just letting go' ] || sleep 1
+  held; [ "$line" != "$nobody" ] || sleep 1
   held; alive && busy
   mkdir "$lock.breaking" 2>/dev/null || busy
   dead=$line; held; [ "$line" = "$dead" ] && rm -f "$lock"

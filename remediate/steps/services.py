@@ -71,7 +71,7 @@ class UpdateService:
         return UpdateService(self.node, self.service, self.was, self.user, self.image, self.settle, self.limit)
 
     def do(self, link: WritingLink, place: Place) -> Done:
-        from remediate.steps.engine_api import engine  # noqa: PLC0415  # the SDK takes 0.2 s to import
+        from remediate.steps.engine_api import engine  # the SDK takes 0.2 s to import
 
         with engine(link) as swarm:
             return self.update(swarm)

@@ -1,0 +1,269 @@
+"""Applying plans: the only code that opens links for writing.
+
+One change at a time. Every precondition is asked again under the lock right before its step, every way back is in the
+journal before its step, and whether anything is fixed is said by the rule that failed, on a fresh look.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from fleet.commands import Command, Unobservable
+from fleet.links import Link
+from fleet.links.writing import WritingLink, writing
+from fleet.reports.text import one_line
+from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
+from remediate.lock import Locks
+from remediate.masking import masked
+from remediate.planning import Planned
+from remediate.render.plans import steps_text
+from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump
+from remediate.steps.putting import one
+from remediate.undoing import take_back, undoable
+
+
+class End(Enum):
+    """What became of a plan. The value is the word in the journal and in reports."""
+
+    FIXED = "fixed"
+    ALREADY = "already right"
+    STILL_FAILING = "applied, still failing"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CHANGED = "not applied: the world has changed"
+    SKIPPED = "not applied"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of one plan. `why` is for a person; `undone` says what the way back did.
+
+    `rolled_back` is True when all that was changed has been undone because it did not work or did not help.
+    """
+
+    planned: Planned
+    end: End
+    why: str = ""
+    undone: tuple[str, ...] = ()
+    rolled_back: bool = False
+
+
+class Proof(Enum):
+    """What the second look saw."""
+
+    FIXED = "fixed"
+    FAILING = "failing"
+    UNKNOWN = "unknown"
+
+
+Prove = Callable[[Planned], tuple[Proof, str]]
+Renew = Callable[[Planned], Planned | None]
+Say = Callable[[str], None]
+
+
+def silent(text: str) -> None:
+    """No progress shown."""
+
+
+@dataclass
+class Applier:
+    """Applies plans of one run, one after the other.
+
+    `prove` judges a plan's findings by a fresh look; `renew` makes the same plan again from a fresh look, or None when
+    there is nothing left to do. `link_to` gives the link of a node.
+    """
+
+    run: str
+    journal: Journal
+    locks: Locks
+    link_to: Callable[[str], Link]
+    prove: Prove
+    renew: Renew
+    say: Say = silent
+    place: Place = field(default_factory=lambda: Place("", 0))
+    steps: int = 0
+
+    def apply(self, planned: Planned) -> Ended:
+        """Apply one plan and judge it. Whatever a node does is an end; only an interruption is raised."""
+        self.write_down(planned)
+        try:
+            ended = self.attempt(planned)
+            if ended.end is End.CHANGED:
+                ended = self.once_more(planned, ended)
+        except KeyboardInterrupt:
+            self.journal.judged(self.run, planned.number, "interrupted", "stopped from the keyboard")
+            raise
+        word = ROLLED_BACK if ended.rolled_back else ended.end.value
+        self.journal.judged(self.run, planned.number, word, ended.why)
+        return ended
+
+    def once_more(self, planned: Planned, first: Ended) -> Ended:
+        """The world has changed since the plan: plan again from a fresh look, and go on only with identical steps."""
+        try:
+            fresh = self.renew(planned)
+        except Unobservable as why:
+            return replace(first, why=f"{first.why}; it could not be looked at again: {why}", end=End.UNKNOWN)
+        if fresh is None:
+            return Ended(planned, End.ALREADY, "the finding is gone")
+        if fresh.identity != planned.identity:
+            return replace(
+                first, why=f"{first.why}; what would have to be done now is something else: look at it first"
+            )
+        return self.attempt(fresh)
+
+    def attempt(self, planned: Planned) -> Ended:
+        """Preconditions, steps, proof."""
+        doing = Doing(self, planned)
+        try:
+            doing.ready()
+            doing.all_steps()
+        except Stale as why:
+            return doing.stopped(End.FAILED, str(why)) if doing.changed else Ended(planned, End.CHANGED, str(why))
+        except StepFailed as why:
+            return doing.stopped(End.FAILED, str(why), by_itself=why.changed)
+        except Unobservable as why:
+            return doing.stopped(End.FAILED, str(why))
+        except Lost as why:
+            return self.judged(doing, str(why))
+        return self.judged(doing, "")
+
+    def judged(self, doing: Doing, lost: str) -> Ended:
+        """Look again with the rule that failed. A plan that did not help is taken back at once."""
+        proof, why = self.prove(doing.planned)
+        said = "; ".join(part for part in (lost, why) if part)
+        if proof is Proof.FIXED:
+            return Ended(doing.planned, End.FIXED, said or doing.said)
+        if proof is Proof.UNKNOWN:
+            return Ended(doing.planned, End.UNKNOWN, f"{said}; `remediate undo {self.run}` is the way back")
+        return doing.stopped(End.FAILED if lost else End.STILL_FAILING, said, by_itself=not lost)
+
+    def write_down(self, planned: Planned) -> None:
+        shown, subject = steps_text(planned.plan), planned.subject.name
+        row = PlanRow(self.run, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
+        self.journal.plan(row)
+
+    def writing_to(self, node: str) -> WritingLink:
+        """The node's link, for writing: only under its lock. Raises Unobservable."""
+        if not self.locks.alive(node):
+            raise Unobservable("the lock is not ours any more: the connection was silent for too long", node=node)
+        return writing(self.link_to(node))
+
+    def next_place(self) -> Place:
+        self.steps += 1
+        return replace(self.place, run=self.run, number=self.steps)
+
+    def step(self, step: AnyStep, plan: int) -> str:
+        """One step: precondition, way back into the journal, change. Returns its harmless words."""
+        place = self.next_place()
+        link = self.writing_to(step.node)
+        step.still_true(link, place)
+        inverse = step.inverse(link, place)
+        self.journal.starting(starting(place, plan, step, inverse))
+        try:
+            done = step.do(link, place)
+        except (Stale, StepFailed) as why:
+            changed = isinstance(why, StepFailed) and why.changed
+            self.journal.ended(self.run, place.number, "failed" if changed else "not done", rc_of(why), str(why))
+            raise
+        except (Lost, Unobservable) as why:
+            self.journal.ended(self.run, place.number, "lost", None, str(why))
+            raise Lost(str(why)) from None
+        except KeyboardInterrupt:
+            self.journal.ended(self.run, place.number, "lost", None, "interrupted")
+            raise
+        self.journal.left(self.run, place.number, done.before, done.after)
+        self.journal.ended(self.run, place.number, "done", done.rc, done.said)
+        return done.said
+
+
+def locks_of(run: str, link_to: Callable[[str], Link], place: Place) -> Locks:
+    """The locks of a run, none taken yet."""
+    return Locks(lambda node: writing(link_to(node)), run, place.lock)
+
+
+def starting(place: Place, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
+    """The journal's row of a step that is about to be done."""
+    shown = one_line(masked(step.show().split("\n")[0]))
+    way_back = json.dumps(dump(inverse)) if inverse else None
+    forward = json.dumps(dump(step))
+    return StepRow(
+        *(place.run, place.number, plan, step.node, shown, forward, way_back),
+        *("starting", "", "", None, "", "", None),
+    )
+
+
+def rc_of(why: Exception) -> int | None:
+    return why.rc if isinstance(why, StepFailed) else None
+
+
+@dataclass
+class Doing:
+    """One attempt at one plan."""
+
+    applier: Applier
+    planned: Planned
+    first: int = 0
+    said: str = ""
+
+    def __post_init__(self) -> None:
+        self.first = self.applier.steps
+
+    @property
+    def rows(self) -> list[StepRow]:
+        """What the journal knows of this attempt's steps."""
+        return [row for row in self.applier.journal.steps(self.applier.run) if row.number > self.first]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything may have been changed by now."""
+        return bool(undoable(self.rows))
+
+    def ready(self) -> None:
+        """What must hold before anything is changed: the plan's own questions, and room on every disk."""
+        plan = self.planned.plan
+        for require in plan.requires:
+            require.still_true(self.applier.link_to(require.node))
+        for node in sorted(plan.nodes):
+            link = self.applier.writing_to(node)
+            directories = [path for step in plan.steps if step.node == node for path in step.directories()]
+            room(link, node, dict.fromkeys(self.applier.place.resolved(path) for path in directories))
+
+    def all_steps(self) -> None:
+        for number, step in enumerate(self.planned.plan.steps, 1):
+            self.applier.say(progress(self.planned, number, step))
+            self.said = self.applier.step(step, self.planned.number) or self.said
+
+    def stopped(self, end: End, why: str, *, by_itself: bool = False) -> Ended:
+        """Take back what was done. `by_itself`: the remedy itself is to blame, so it is remembered."""
+        if not self.changed:
+            return Ended(self.planned, end, f"{why}; nothing was changed")
+        back = take_back(self.applier.journal, undoable(self.rows), self.applier.writing_to, self.applier.next_place)
+        return Ended(self.planned, end, why, back.said, rolled_back=by_itself and back.whole)
+
+
+def progress(planned: Planned, number: int, step: AnyStep) -> str:
+    """One line while a step is being done."""
+    shown = one_line(masked(step.show().split("\n")[0]))
+    return f"{planned.number}. {planned.rule.id}, step {number}/{len(planned.plan.steps)} on {step.node}: {shown}"
+
+
+ROOM = r"""
+for path; do
+  d=$path; while [ ! -d "$d" ]; do d=${d%/*}; [ -n "$d" ] || d=/; done
+  [ -w "$d" ] || { echo "$d: cannot be written (read-only, or no right to)"; continue; }
+  free=$(df -Pk -- "$d" | { read -r head; read -r fs all used free rest; echo "$free"; })
+  [ "${free:-0}" -ge 256 ] || echo "$d: the disk is full ($free KiB left)"
+done
+"""
+
+
+def room(link: Link, node: str, directories: Iterable[str]) -> None:
+    """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
+    paths = tuple(directories)
+    if paths:
+        said = one(link, Command(("sh", "-c", ROOM, "sh", *paths), sudo=True)).text().strip()
+        if said:
+            raise StepFailed(f"{node}: {said.splitlines()[0]}", changed=False)

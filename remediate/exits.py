@@ -1,0 +1,48 @@
+"""Exit codes, and which one counts when there are several reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What `remediate` says to whoever called it."""
+
+    NOTHING_LEFT = 0
+    FINDINGS_REMAIN = 1
+    USAGE = 2
+    REMEDY_FAILED = 3
+    NOT_ALL_SEEN = 4
+    LOCKED = 5
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.NOTHING_LEFT: "nothing is left to do",
+    Exit.FINDINGS_REMAIN: "findings remain (planned and not applied, for a person, or applied and still failing)",
+    Exit.USAGE: "the call or the inventory is wrong; nothing was changed",
+    Exit.REMEDY_FAILED: "a remedy failed",
+    Exit.NOT_ALL_SEEN: "not everything could be looked at",
+    Exit.LOCKED: "another remediator holds a lock; nothing was changed",
+    Exit.INTERRUPTED: "interrupted from the keyboard or by a signal",
+}
+PRECEDENCE = (
+    Exit.INTERRUPTED,
+    Exit.USAGE,
+    Exit.LOCKED,
+    Exit.REMEDY_FAILED,
+    Exit.NOT_ALL_SEEN,
+    Exit.FINDINGS_REMAIN,
+    Exit.NOTHING_LEFT,
+)
+
+
+def worst(reasons: Iterable[Exit]) -> Exit:
+    """The one that counts.
+
+    >>> worst([Exit.FINDINGS_REMAIN, Exit.REMEDY_FAILED, Exit.NOT_ALL_SEEN])
+    <Exit.REMEDY_FAILED: 3>
+    """
+    found = {Exit.NOTHING_LEFT, *reasons}
+    return next(code for code in PRECEDENCE if code in found)

@@ -1,0 +1,145 @@
+"""A proposal as text: what is wrong, the exact change, what it disturbs, and the way back.
+
+Plain lines with the name of a style each; colours are put on where the terminal is known. What came from a server is
+escaped here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from fleet.reports.text import count, one_line, printable
+from remediate.masking import masked
+from remediate.plan import Plan
+
+if TYPE_CHECKING:
+    from fleet.rules import Finding
+    from remediate.planning import ByHand, Planned, Proposal, Unknown
+
+
+class Line(NamedTuple):
+    """One line, and the name of its style (empty: plain)."""
+
+    text: str = ""
+    style: str = ""
+
+
+def safe(text: str) -> str:
+    """One line of text from anywhere, without secrets and without control characters."""
+    return one_line(masked(text))
+
+
+def indented(text: str, by: str) -> Iterator[str]:
+    return (f"{by}{printable(masked(line))}" for line in text.split("\n"))
+
+
+def steps_text(plan: Plan) -> str:
+    """The steps as a person sees them: what consent is given to."""
+    return "\n".join(line.text for line in step_lines(plan))
+
+
+def step_lines(plan: Plan) -> Iterator[Line]:
+    several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
+    for number, step in enumerate(plan.steps, 1):
+        first, *rest = step.show().split("\n")
+        head = f"{number}. " if several else ""
+        yield Line(f"    {head}on {step.node}: {safe(first)}", "step")
+        for text in rest:
+            yield Line(f"       {printable(masked(text))}", diff_style(text))
+
+
+def diff_style(text: str) -> str:
+    return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
+
+
+def finding_lines(findings: Iterable[Finding], about: bool = True) -> Iterator[Line]:
+    for finding in findings:
+        where = ", ".join(part for part in (finding.node, finding.about if about else "") if part)
+        yield Line(f"    {safe(f'{where}: ' if where else '')}{safe(finding.saw)}; wanted: {safe(finding.want)}")
+
+
+def plan_lines(one: Planned, total: int) -> Iterator[Line]:
+    """One plan, in full."""
+    subject = f" ({safe(one.subject.name)})" if one.subject.name else ""
+    yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
+    yield Line("  wrong:", "label")
+    yield from finding_lines(one.findings)
+    yield Line("  change:", "label")
+    yield from step_lines(one.plan)
+    for require in one.plan.requires:
+        yield Line(f"  only while: {safe(require.because)} ({require.node})", "label")
+    loud = "loud" if needs_consent(one.plan) else "label"
+    yield Line(f"  disturbs: {safe(one.plan.disturbance)}{kinds(one.plan)}", loud)
+    yield Line(f"  way back: {safe(one.plan.undo)}", "label")
+    yield Line(f"  fixed when: {safe(one.plan.success)}", "label")
+    for note in one.plan.notes:
+        yield Line(f"  note: {safe(note)}", "label")
+
+
+def needs_consent(plan: Plan) -> bool:
+    return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
+
+
+def kinds(plan: Plan) -> str:
+    """The kinds of disturbance that need a word of their own, as --allow takes them."""
+    words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
+    asked = [words[kind] for kind in plan.disturbs if kind in words]
+    return f" [needs --allow {','.join(asked)}]" if asked else ""
+
+
+def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
+    """What a person must do."""
+    for one in by_hand:
+        where = ", ".join(part for part in (one.finding.node, one.finding.about) if part)
+        subject = one.finding.subject if one.finding.subject != one.finding.node else ""
+        yield Line(f"{one.finding.rule}{f' ({safe(subject)})' if subject else ''}", "head")
+        yield Line(
+            f"    {safe(f'{where}: ' if where else '')}{safe(one.finding.saw)}; wanted: {safe(one.finding.want)}"
+        )
+        yield Line(f"  no remedy: {safe(one.answer.why)}", "label")
+        yield from (Line(text) for text in indented(f"what to do: {one.answer.what_to_do}", "  "))
+
+
+def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
+    """What could not be looked at: one line for each reason, however many promises it hides."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in unknown:
+        reasons.setdefault((str(one.why), one.why.hint), []).append(one.rule)
+    for (why, hint), rules in reasons.items():
+        rest = f" and {count(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
+        yield Line(f"    {safe(why)} ({rules[0]}{rest})")
+        if hint:
+            yield Line(f"      hint: {safe(hint)}", "faint")
+
+
+def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
+    """Everything that follows from one look."""
+    for one in proposal.planned:
+        yield from plan_lines(one, len(proposal.planned))
+        yield Line()
+    yield from section("For a person", hand_lines(proposal.by_hand))
+    yield from section("Could not be looked at", unknown_lines(proposal.unknown))
+    if proposal.held_back:
+        yield Line(f"Held back: {safe(proposal.held_back)}", "loud")
+    yield Line(summary(proposal, inventory), "head")
+
+
+def section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
+    found = list(lines)
+    if found:
+        yield Line(f"{title}:", "title")
+        yield from found
+        yield Line()
+
+
+def summary(proposal: Proposal, inventory: str) -> str:
+    """The last line: how much there is to do, and by whom."""
+    parts = [
+        count(len(proposal.planned), "plan") if proposal.planned else "",
+        f"{count(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",
+        f"{count(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
+        f"{len(proposal.waived)} waived" if proposal.waived else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f"{inventory}: {said}" if said else f"{inventory}: nothing to do"

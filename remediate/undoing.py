@@ -1,0 +1,86 @@
+"""The way back: one mechanism for a remedy that did not help, for `remediate undo`, and after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet.commands import Unobservable
+from fleet.reports.text import one_line
+from remediate.masking import masked
+from remediate.steps import AlreadyBack, AnyStep, Lost, Place, Stale, StepFailed, load
+
+if TYPE_CHECKING:
+    from fleet.links.writing import WritingLink
+    from remediate.journal import Journal, StepRow
+
+UNDOABLE = frozenset({"starting", "done", "failed", "lost", "undoing"})
+"""States of a step that may have left something behind."""
+
+
+@dataclass(frozen=True)
+class Back:
+    """What the way back did, step by step. `whole` when nothing is left that a step had changed."""
+
+    said: tuple[str, ...]
+    whole: bool
+
+
+def take_back(
+    journal: Journal,
+    rows: Sequence[StepRow],
+    writing_to: Callable[[str], WritingLink],
+    next_place: Callable[[], Place],
+) -> Back:
+    """Undo steps, the last one first. One that is not as the journal says it was left is not touched."""
+    said: list[str] = []
+    whole = True
+    for row in sorted(rows, key=lambda row: row.number, reverse=True):
+        text, gone = one_back(journal, row, writing_to, next_place())
+        said += [text] if text else []
+        whole = whole and gone
+    return Back(tuple(said), whole)
+
+
+def one_back(
+    journal: Journal, row: StepRow, writing_to: Callable[[str], WritingLink], place: Place
+) -> tuple[str, bool]:
+    """Undo one step: what to say, and whether its change is gone now."""
+    inverse = inverse_of(row)
+    if inverse is None:
+        return no_way_back(row)
+    what = one_line(masked(inverse.show().split("\n")[0]))
+    try:
+        link = writing_to(row.node)
+        inverse.still_true(link, place)
+        journal.state(row.run, row.number, "undoing")
+        inverse.do(link, place)
+    except AlreadyBack:
+        journal.state(row.run, row.number, "undone")
+        return "", True
+    except (Stale, StepFailed, Lost, Unobservable) as why:
+        return f"could not be undone on {row.node}: {what}: {why}", False
+    journal.state(row.run, row.number, "undone")
+    return f"undone on {row.node}: {what}", True
+
+
+def no_way_back(row: StepRow) -> tuple[str, bool]:
+    """A step that only looked leaves nothing; one that changed something without a way back says so."""
+    if looks_only(row):
+        return "", True
+    return f"no way back on {row.node}: {row.shown}", False
+
+
+def looks_only(row: StepRow) -> bool:
+    return '"changes": false' in row.step
+
+
+def inverse_of(row: StepRow) -> AnyStep | None:
+    """The journalled way back of a step, if it has one."""
+    return load(row.way_back) if row.inverse else None
+
+
+def undoable(rows: Sequence[StepRow]) -> list[StepRow]:
+    """Steps that may have left something behind."""
+    return [row for row in rows if row.state in UNDOABLE and not looks_only(row)]
