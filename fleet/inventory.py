@@ -177,10 +177,10 @@ class Loading:
         own = [rule.id for module in self.modules.values() for rule in module.RULES]
         return {
             "base": self.path.parent.absolute(),
-            "nodes": list(section(self.data, "nodes")),
-            "services": [key for key in section(self.data, "services") if key != "none"],
-            "roles": [*ROLES, *section(self.data, "roles")],
-            "rules": [*registry.RULES, *own],
+            "nodes": frozenset(section(self.data, "nodes")),
+            "services": frozenset(section(self.data, "services")) - {"none"},
+            "roles": frozenset((*ROLES, *section(self.data, "roles"))),
+            "rules": frozenset((*registry.RULES, *own)),
         }
 
     def own_section(self, module: ModuleType, context: dict[str, Any]) -> Any:

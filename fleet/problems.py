@@ -112,8 +112,8 @@ def said(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
         return about_key(kind, str(detail["loc"][-1]), members(model, detail["loc"][:-1]))
     if kind == "value_error":
         return f"{described(given)}: {context['error']}" if scalar(given) else str(context["error"]), ""
-    if kind == "too_short" and not given:
-        return "there are none", "name at least one"
+    if kind in ("too_short", "string_too_short") and not given:
+        return ("is empty", "") if given == "" else ("there are none", "name at least one")
     if kind in WANTED:
         return f"should be {WANTED[kind]}, not {described(given)}", likely(kind, given)
     return f"{detail['msg'].removeprefix('Input ')}, not {described(given)}", ""

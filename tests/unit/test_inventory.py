@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from fleet.inventory import InventoryError, available, find, json_schema, load
 from fleet.problems import Problem
 from fleet.rules import Finding, NotApplicable
 from fleet.schema import Service, Waiver, Without, required
+from fleet.strict_yaml import read
 from fleet.topics.backups.policy import Policy
 
 ROOT = Path(__file__).parents[2]
@@ -391,3 +393,35 @@ def test_the_schema_for_editors_knows_the_sections_and_no_internals() -> None:
 
 def test_find_and_available_are_part_of_the_interface() -> None:
     assert find("production") == available()["production"]
+
+
+PLACES = sorted(read(GOOD.encode()).lines, key=str)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**6)
+    | st.floats(0, 9).map(lambda x: round(x, 3))
+    | st.sampled_from(["", "x", "*", "-"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["none", "name", "x"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(PLACES), ANYTHING)
+def test_anything_in_any_place_is_an_inventory_or_told_at_that_line(
+    place: tuple[str | int, ...], value: object
+) -> None:
+    data = read(GOOD.encode()).data
+    if not place:
+        data = value
+    else:
+        above = data
+        for part in place[:-1]:
+            above = above[part]
+        above[place[-1]] = value
+    try:
+        load(Path("x.yml"), json.dumps(data, indent=1))
+    except InventoryError as wrong:
+        assert all(problem.what and "asked" not in problem.path for problem in wrong.problems)  # noqa: PT017
