@@ -146,10 +146,7 @@ class Applier:
         self.journal.plan(row)
 
     def writing_to(self, node: str) -> WritingLink:
-        """The node's link, for writing: only under its lock. Raises Unobservable."""
-        if not self.locks.alive(node):
-            raise Unobservable("the lock is not ours any more: the connection was silent for too long", node=node)
-        return writing(self.link_to(node))
+        return writer(self.locks, self.link_to)(node)
 
     def next_place(self) -> Place:
         self.steps += 1
@@ -182,6 +179,17 @@ class Applier:
 def locks_of(run: str, link_to: Callable[[str], Link], place: Place) -> Locks:
     """The locks of a run, none taken yet."""
     return Locks(lambda node: writing(link_to(node)), run, place.lock)
+
+
+def writer(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
+    """A node's link, for writing: only while its lock is ours. What is returned raises Unobservable."""
+
+    def writing_to(node: str) -> WritingLink:
+        if not locks.alive(node):
+            raise Unobservable("the lock is not ours any more: the connection was silent for too long", node=node)
+        return writing(link_to(node))
+
+    return writing_to
 
 
 def starting(place: Place, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:

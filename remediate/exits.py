@@ -22,7 +22,7 @@ MEANINGS = {
     Exit.NOTHING_LEFT: "nothing is left to do",
     Exit.FINDINGS_REMAIN: "findings remain (planned and not applied, for a person, or applied and still failing)",
     Exit.USAGE: "the call or the inventory is wrong; nothing was changed",
-    Exit.REMEDY_FAILED: "a remedy failed",
+    Exit.REMEDY_FAILED: "a remedy failed (or this program itself: a bug)",
     Exit.NOT_ALL_SEEN: "not everything could be looked at",
     Exit.LOCKED: "another remediator holds a lock; nothing was changed",
     Exit.INTERRUPTED: "interrupted from the keyboard or by a signal",

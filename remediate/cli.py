@@ -1,0 +1,161 @@
+"""The command line: `remediate` looks and shows the plan, `remediate --fix` does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from fleet.errors import UsageError
+from remediate.exits import MEANINGS, Exit
+
+C = TypeVar("C", bound=Callable[..., Any])
+CODES = "\b\nExit codes, the first that applies in the order 130, 2, 5, 3, 4, 1, 0:\n" + "\n".join(
+    f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items()
+)
+
+
+def options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
+    """Several click options as one decorator."""
+
+    def all_of(command: C) -> C:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return all_of
+
+
+STATE = click.option(
+    "--state", type=click.Path(path_type=Path), help="State directory (default: $FLEETKEEPER_STATE, else XDG's)."
+)
+WHERE = click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+CONSENT = options(
+    click.option("--yes", is_flag=True, help="Agree to what disturbs nothing, without asking; needs --hosts."),
+    click.option("--allow", multiple=True, metavar="KINDS", help="Agree to restart, delete, ownership (with commas)."),
+)
+OUTPUT = options(
+    click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+)
+
+
+@click.group(invoke_without_command=True, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@WHERE
+@click.option("--only", multiple=True, metavar="RULE", help="Only this rule: an id, a topic or a glob (repeatable).")
+@click.option("--limit", multiple=True, metavar="NODE", help="Judge and change only this node; all are looked at.")
+@click.option("--fix", is_flag=True, help="Apply the plan; without it, it is only shown.")
+@CONSENT
+@click.option("--max-changes", type=click.IntRange(min=1), help="Do nothing at all if the plan makes more changes.")
+@click.option("--max-fail", type=click.IntRange(min=1), help="Stop after that many remedies have failed.")
+@click.option("--again", is_flag=True, help="Plan also what was tried before and rolled back.")
+@click.option("--replay", type=click.Path(path_type=Path), help="Plan from a saved look (never with --fix).")
+@OUTPUT
+@STATE
+@click.version_option(package_name="fleetkeeper", prog_name="remediate")
+@click.pass_context
+def cli(context: click.Context, /, **given: Any) -> None:
+    """Look at the servers and show what would be done about each failed promise; with --fix, do it."""
+    context.obj = given
+    if context.invoked_subcommand is None:
+        from remediate.main import Call, remediate  # --help must not wait for the imports
+
+        sys.exit(remediate(Call(**given)))
+
+
+@cli.command()
+@click.argument("run", required=False)
+@STATE
+@click.pass_context
+def log(context: click.Context, run: str | None, state: Path | None) -> None:
+    """Show the latest runs, or all of one RUN (its id, the beginning of it, or "last")."""
+    from remediate.history import show_log
+
+    show_log(run, state or context.obj["state"])
+
+
+@cli.command()
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@STATE
+@click.pass_context
+def undo(context: click.Context, run: str, yes: bool, state: Path | None) -> None:
+    """Show how the changes of a RUN (or "last") are undone, and undo them."""
+    from remediate.history import undo_run
+
+    sys.exit(undo_run(run, state or context.obj["state"], yes=yes or context.obj["yes"]))
+
+
+@cli.command()
+@click.argument("rule")
+@WHERE
+@click.pass_context
+def explain(context: click.Context, rule: str, hosts: str | None) -> None:
+    """Say what a RULE promises, why it matters, how it is judged, and what its remedy does."""
+    from remediate.explain import explain_rule
+
+    click.echo(explain_rule(rule, hosts or context.obj["hosts"]))
+
+
+def main() -> NoReturn:
+    """The `remediate` program."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    sys.exit(called(cli))
+
+
+def called(command: click.Command) -> int:
+    """Run a command; errors become a message with a hint and an exit code."""
+    try:
+        status = command.main(prog_name="remediate", standalone_mode=False)
+        return status if isinstance(status, int) else Exit.NOTHING_LEFT
+    except click.ClickException as why:
+        why.show()
+        return Exit.USAGE
+    except UsageError as why:
+        complain(str(why))
+        return Exit.USAGE
+    except (OSError, sqlite3.Error) as why:
+        complain(f"{why}\n  hint: the state directory must be writable; --state names another one")
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted")
+        return Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001  # a bug must not pass for "findings remain"
+        traceback.print_exc()
+        complain("this is a bug in fleetkeeper\n  hint: `remediate log last` says what had been done until then")
+        return Exit.REMEDY_FAILED
+
+
+def complain(text: str) -> None:
+    click.echo(f"error: {text}", err=True)
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    """A polite end: like Ctrl-C, so that locks are let go and the journal is closed."""
+    raise KeyboardInterrupt
+
+
+def register() -> None:
+    """Add the groups of commands that live in files of their own."""
+    from importlib import import_module
+
+    for module, name in GROUPS:
+        if (Path(__file__).parent / f"{module}.py").exists():
+            cli.add_command(getattr(import_module(f"remediate.{module}"), name))
+
+
+GROUPS = (("backups_cli", "backups"), ("trust_cli", "trust"), ("init_cli", "init"))
+register()
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    main()

@@ -1,0 +1,146 @@
+"""What was done before: the log, the way back of a run, and runs that never came to their end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from fleet import state
+from fleet.commands import Unobservable
+from fleet.errors import UsageError
+from fleet.inventory import load
+from fleet.links import Link
+from fleet.links.pool import Links
+from remediate.apply import locks_of, writer
+from remediate.exits import Exit, worst
+from remediate.journal import Journal, PlanRow, RunRow, StepRow
+from remediate.lock import Busy, Locks, whoami
+from remediate.render.outcomes import log_lines, run_lines
+from remediate.render.plans import Line, safe
+from remediate.render.terminal import Screen
+from remediate.steps import AlreadyBack, Place, Stale
+from remediate.undoing import inverse_of, take_back, undoable
+
+
+def open_journal(given: Path | None) -> Journal:
+    return Journal(state.directory(given) / "journal.sqlite")
+
+
+def show_log(run: str | None, given: Path | None) -> None:
+    """Print the latest runs, or one of them in full."""
+    journal, screen = open_journal(given), Screen()
+    if run is None:
+        screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
+    else:
+        found = journal.run(run)
+        screen.lines(log_lines(found, journal.plans(found.id), journal.steps(found.id)))
+    journal.close()
+
+
+def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> None:
+    """Say first what an earlier run had started and not ended, and the way back."""
+    for run in journal.interrupted():
+        steps = undoable(journal.steps(run.id))
+        note(f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}) never came to its end.")
+        for step in steps:
+            word = "was started, and may have happened" if step.state == "starting" else f"is {step.state}"
+            note(f"  step {step.number} on {step.node} {word}: {safe(step.shown)}")
+        note(f"  way back: `remediate undo {run.id}`; leave it as it is, and the next look judges what is there")
+
+
+def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place | None = None) -> Exit:
+    """Show how a run is undone, ask, and undo it."""
+    journal = open_journal(given)
+    try:
+        run = journal.run(name)
+        inventory = load(Path(run.path))
+        with Links(inventory) as links:
+            undoing = Undoing(journal, run, lambda node: links.to(inventory.nodes[node]), place=place or Place("", 0))
+            return undoing.all(yes)
+    finally:
+        journal.close()
+
+
+@dataclass
+class Undoing:
+    """The way back of one run."""
+
+    journal: Journal
+    run: RunRow
+    link_to: Callable[[str], Link]
+    screen: Screen = field(default_factory=Screen)
+    place: Place = field(default_factory=lambda: Place("", 0))
+    number: int = 0
+
+    @property
+    def rows(self) -> list[StepRow]:
+        return undoable(self.journal.steps(self.run.id))
+
+    def all(self, yes: bool) -> Exit:
+        """Show, ask, lock, undo. What is not as the journal left it is refused."""
+        rows = self.rows
+        states = [self.state_of(row) for row in reversed(rows)]
+        self.screen.lines(Line(f"  {safe(text)}") for text in states)
+        if not rows:
+            self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
+            return Exit.NOTHING_LEFT
+        if not self.agreed(yes):
+            return Exit.FINDINGS_REMAIN
+        try:
+            return self.under_locks(rows)
+        except Busy as why:
+            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
+            return Exit.LOCKED
+
+    def state_of(self, row: StepRow) -> str:
+        """One line for a step: what undoing it means, and whether it can be."""
+        inverse = inverse_of(row)
+        if inverse is None:
+            return f"no way back on {row.node}: {row.shown}"
+        what = inverse.show().split("\n")[0]
+        try:
+            inverse.still_true(self.link_to(row.node), self.place)
+        except AlreadyBack:
+            return f"nothing to undo on {row.node}: {what}"
+        except (Stale, Unobservable) as why:
+            return f"cannot be undone on {row.node}: {what}: {why}"
+        return f"on {row.node}: {what}"
+
+    def agreed(self, yes: bool) -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise UsageError("undo must ask, and there is no terminal to ask at; nothing was changed", hint="add --yes")
+        return click.confirm(f"Undo run {self.run.id}?", err=True)
+
+    def under_locks(self, rows: list[StepRow]) -> Exit:
+        program = f"fleetkeeper {version('fleetkeeper')}"
+        own = self.journal.begin(whoami(), self.run.inventory, self.run.path, program, undoes=self.run.id)
+        code = Exit.INTERRUPTED
+        try:
+            with locks_of(own, self.link_to, self.place) as locks:
+                code = self.undo(rows, own, locks)
+        finally:
+            self.journal.end(own, code)
+        self.journal.noticed(self.run.id)
+        return code
+
+    def undo(self, rows: list[StepRow], own: str, locks: Locks) -> Exit:
+        unlocked = locks.take({row.node for row in rows})
+        for why in unlocked.values():
+            self.screen.error(str(why), hint=why.hint)
+        back = take_back(self.journal, rows, writer(locks, self.link_to), lambda: self.next_place(own))
+        self.screen.lines(Line(safe(text)) for text in back.said)
+        shown = "\n".join(back.said)
+        end = "undone" if back.whole else "not all undone"
+        self.journal.plan(PlanRow(own, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
+        return worst([] if back.whole else [Exit.REMEDY_FAILED])
+
+    def next_place(self, own: str) -> Place:
+        self.number += 1
+        return replace(self.place, run=own, number=self.number)

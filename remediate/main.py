@@ -1,0 +1,181 @@
+"""`remediate`: from the call to the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from fleet import state
+from fleet.audit import Audit, open_audit, rules_of
+from fleet.errors import UsageError
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.links import Link
+from fleet.links.pool import Links
+from fleet.reports.progress import Progress
+from fleet.schema import Node
+from remediate.consent import allowed, asked
+from remediate.exits import Exit, worst
+from remediate.history import tell_interrupted
+from remediate.journal import Journal
+from remediate.lock import Busy, whoami
+from remediate.plan import Disturbs
+from remediate.planning import Bounds, Proposal, never_tried
+from remediate.render.documents import document
+from remediate.render.outcomes import end_lines
+from remediate.render.plans import Line, proposal_lines
+from remediate.render.terminal import Screen
+from remediate.run import Fixing, Terms, exits
+from remediate.session import Session, known_rules
+from remediate.steps import Place
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked for on the command line."""
+
+    hosts: str | None = None
+    only: tuple[str, ...] = ()
+    limit: tuple[str, ...] = ()
+    fix: bool = False
+    yes: bool = False
+    allow: tuple[str, ...] = ()
+    max_changes: int | None = None
+    max_fail: int | None = None
+    again: bool = False
+    replay: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+    state: Path | None = None
+    place: Place = field(default_factory=lambda: Place("", 0))
+
+    def check(self) -> None:
+        """Refuse what cannot be meant. Raises UsageError before anything is looked at."""
+        if self.fix and self.replay:
+            raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
+        if self.fix and self.yes and not self.hosts:
+            raise UsageError("--fix --yes needs --hosts: nobody is there to see which servers are meant")
+        if self.fix and not self.yes and not sys.stdin.isatty():
+            raise UsageError(
+                "--fix must ask, and there is no terminal to ask at; nothing was changed",
+                hint="add --yes, and --allow restart,delete,ownership for what disturbs",
+            )
+        allowed(self.allow)
+
+
+def remediate(call: Call) -> Exit:
+    """Look, show the plan and, with --fix, apply it."""
+    call.check()
+    screen = Screen(quiet=call.quiet, json=call.as_json)
+    audit = open_audit(named(call, screen), call.limit)
+    inventory = audit.one()
+    only = known_rules(call.only, rules_of(inventory))
+    journal = Journal(state.directory(call.state) / "journal.sqlite")
+    try:
+        tell_interrupted(journal, screen.note)
+        with Links(inventory) as links:
+            return Remediation(call, screen, inventory, journal, links.to, only).run(audit)
+    finally:
+        journal.close()
+
+
+def named(call: Call, screen: Screen) -> str:
+    """The inventory: the one that was named, or the one of the last audit, said aloud. Raises UsageError."""
+    if call.hosts is not None:
+        return call.hosts
+    last = state.last_audited(call.state)
+    if not last:
+        raise UsageError("which servers?", hint="say --hosts=NAME; without it the inventory of the last audit is taken")
+    screen.say(f"inventory: {last} (the last one audited)")
+    return last
+
+
+@dataclass
+class Remediation:
+    """One call on one inventory."""
+
+    call: Call
+    screen: Screen
+    inventory: Inventory
+    journal: Journal
+    link_to: Callable[[Node], Link]
+    only: frozenset[str]
+
+    def run(self, audit: Audit) -> Exit:
+        session = self.session()
+        fleet = self.look(session, audit)
+        proposal = session.propose(fleet)
+        self.screen.lines(proposal_lines(proposal, self.inventory.name))
+        if self.call.fix and proposal.planned:
+            return self.fix(session, proposal)
+        code = worst(exits(proposal, None))
+        self.finish(proposal, None, code)
+        return code
+
+    def session(self) -> Session:
+        tried = never_tried if self.call.again else self.tried
+        return Session(self.inventory, self.link_to, self.only, Bounds(frozenset(self.call.limit), tried))
+
+    def tried(self, rule: str, subject: str, memory: str) -> str:
+        """Why a plan is not made again: a run has tried it and taken it back."""
+        before = self.journal.rolled_back(self.inventory.name, rule, subject, memory)
+        if before is None:
+            return ""
+        run, why = before
+        return f"it was tried on {run.started[:10]} (run {run.id}) and taken back: {why}"
+
+    def look(self, session: Session, audit: Audit) -> Fleet:
+        if self.call.replay:
+            audit.replay(self.call.replay)
+            return audit.fleets[self.inventory.name]
+        with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
+            session.progress = progress
+            fleet = session.look()
+        session.progress = lambda node, reached: None
+        return fleet
+
+    def fix(self, session: Session, proposal: Proposal) -> Exit:
+        """Ask, apply, and tell what became of it."""
+        terms = Terms(self.agreed(proposal), self.call.max_changes, self.call.max_fail)
+        run = self.journal.begin(
+            whoami(), self.inventory.name, self.inventory.path, f"fleetkeeper {version('fleetkeeper')}"
+        )
+        fixing = Fixing(session, self.journal, run, terms, self.screen.say, self.call.place)
+        try:
+            fixing.apply(proposal)
+            code = worst(exits(proposal, fixing.ends))
+        except Busy as why:
+            code = Exit.LOCKED
+            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+            self.screen.error("interrupted", hint=f"`remediate log {run}` says what was done")
+        self.journal.end(run, code)
+        self.screen.lines(end_lines(fixing.ends))
+        self.finish(proposal, fixing, code)
+        return code
+
+    def agreed(self, proposal: Proposal) -> frozenset[Disturbs]:
+        """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
+        silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
+        given = allowed(self.call.allow) | silently
+        if not sys.stdin.isatty():
+            return given
+        return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
+
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+        """The JSON document, or where the journal is."""
+        ends, run = (fixing.ends, fixing.run) if fixing else (None, "")
+        if self.call.as_json:
+            click.echo(json.dumps(document(self.inventory.name, proposal, ends, code, run), indent=2))
+        elif run:
+            self.screen.say(f"journal: `remediate log {run}`; way back: `remediate undo {run}`")
+        elif proposal.planned:
+            hosts = self.call.hosts or self.inventory.name
+            self.screen.lines([Line(f"nothing was changed; `remediate --hosts={hosts} --fix` does it")])
