@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import backups, containers, nodes, services, volumes
+from fleet.topics import backups, containers, nodes, schedules, services, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
     "containers": containers,
     "services": services,
+    "schedules": schedules,
     "backups": backups,
     "volumes": volumes,
 }

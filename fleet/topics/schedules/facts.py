@@ -24,7 +24,6 @@ Fault = Literal[
     "wrong mode",
     "hard links",
     "not executable",
-    "not text",
     "too long",
     "bad times",
     "nothing starts it",
@@ -106,14 +105,13 @@ class Daemon:
 class Crontab:
     """The crontab that we may edit: the account's own, root's where we are root.
 
-    `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`. `block` are our own lines in it. `ignored`
-    is why cron ignores the whole of it, empty when it does not; `marks` what is wrong with our marks in it.
+    `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`. `block` are our own lines in it. `trouble`
+    is why it cannot be edited to any good (cron ignores the whole of it, say), empty when it can.
     """
 
     digest: str = "absent"
     block: tuple[str, ...] | None = None
-    ignored: str = ""
-    marks: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class Facts:
     topic: ClassVar[str] = "schedules"
     entries: tuple[Entry, ...] = ()
     suspects: tuple[Suspect, ...] = ()
-    cron: Daemon | None = None
+    cron: Daemon | Unobservable | None = None
     installed: bool = True
     timezone: str | Unobservable = "UTC"
     unseen: tuple[Unobservable, ...] = ()

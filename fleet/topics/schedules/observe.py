@@ -13,7 +13,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node, Without
 from fleet.topics.schedules import script
 from fleet.topics.schedules.crontab import parse
-from fleet.topics.schedules.entries import Candidate, Found, find
+from fleet.topics.schedules.entries import Candidate, Found, body, find
 from fleet.topics.schedules.facts import Crontab, Daemon, Entry, Facts, Fault
 from fleet.topics.schedules.script import File, Printed
 from fleet.topics.schedules.timers import find_timers
@@ -27,6 +27,7 @@ OWN = Command(("crontab", "-l"), sudo=True)
 BLOCK = "schedules.backup_runs_where_postgres_runs"
 NO_SUDO = "the account may not read it: set `sudo: true` for this node, or give it the right"
 TICKS = 100.0
+HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen", NO_SUDO)
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -73,12 +74,12 @@ def facts(printed: Printed, found: Found, own: Output, answers: Sequence[str]) -
     return Facts(
         entries=tuple(judged(one, printed, answers) for one in found.candidates),
         suspects=tuple(found.suspects),
-        cron=daemon(printed),
+        cron=daemon(printed) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,
         timezone=timezone(printed),
         unseen=tuple(Unobservable(f"{path} could not be read", NO_SUDO) for path in printed.lines.get("unseen", [])),
         account=printed.one("account"),
-        crontab=crontab(own),
+        crontab=crontab(own, spooled(printed)),
         docker=tuple(printed.lines.get("docker", [])),
         manager=printed.one("manager"),  # type: ignore[arg-type]
         enabled=printed.one("enabled").startswith("enabled") if printed.one("manager") != "openrc" else None,
@@ -144,7 +145,13 @@ def timezone(printed: Printed) -> str | Unobservable:
     )
 
 
-def crontab(own: Output) -> Crontab | Unobservable:
+def spooled(printed: Printed) -> File | None:
+    """The file of the account's own crontab, where it was read."""
+    places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
+    return places[0] if places else None
+
+
+def crontab(own: Output, file: File | None) -> Crontab | Unobservable:
     """What `crontab -l` told. "no crontab for" is an empty one; every other failure is not (case 22)."""
     if own.rc == 127:
         return Unobservable("there is no crontab command on this node", "install cron")
@@ -154,11 +161,21 @@ def crontab(own: Output) -> Crontab | Unobservable:
         own.text()
     except Unobservable as why:
         return why
-    table = parse(own.out, system=False)
-    ignored = f"line {table.problems[0].line}: {table.problems[0].why}" if table.problems else ""
     try:
         lines, marks = block(own.out, BLOCK), ""
     except BlockError as odd:
         lines, marks = None, str(odd)
-    ended = "" if not table.unended else "its last line does not end with a newline"
-    return Crontab(sha256(own.out).hexdigest(), lines, ignored or ended, marks)
+    return Crontab(sha256(own.out).hexdigest(), lines, marks or trouble(own.out, file))
+
+
+def trouble(content: bytes, file: File | None) -> str:
+    """Why this crontab cannot be edited to any good."""
+    table = parse(content, system=False)
+    if table.problems:
+        return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"
+    if table.unended:
+        return "cron ignores the whole crontab, since its last line does not end with a newline"
+    if file is not None and body(file) != content:
+        # Debian's `crontab -l` leaves out three leading comment lines, its own or not.
+        return "`crontab -l` does not show all of it: its first comment lines would be lost"
+    return ""

@@ -49,6 +49,7 @@ say "account $(id -un)"
 say "localtime $(readlink -f /etc/localtime)"
 if [ -r /etc/timezone ]; then say "zone $(cat /etc/timezone)"; fi
 say "boot $(sed -n 's/^btime //p' /proc/stat)"
+[ -r /proc/1/status ] || say hidden
 for process in /proc/[0-9]*; do
     { read -r name < "$process/comm"; } 2>/dev/null || continue
     case $name in cron | crond | fcron | dcron) ;; *) continue ;; esac
