@@ -1,0 +1,67 @@
+"""Which entries are meant for a service, which of them do their work, and where they ought to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.commands import Unobservable
+from fleet.discovery import Placement, service_of
+from fleet.facts import Fleet
+from fleet.topics.backups.policy import Policy
+from fleet.topics.containers.facts import Container
+from fleet.topics.containers.facts import Facts as Containers
+from fleet.topics.schedules.facts import REBOOT, Entry, Facts, Target
+from fleet.topics.schedules.targets import HEX, resolve
+from fleet.topics.schedules.times import BadTimes, canonical
+from fleet.topics.schedules.words import harmful
+
+
+@dataclass(frozen=True)
+class Read:
+    """One entry, and the containers that it finds now on its own node."""
+
+    entry: Entry
+    found: tuple[Container, ...]
+    meant: bool
+
+    def does(self, home: Placement) -> bool:
+        """Whether it runs the command in exactly the right container."""
+        fires = not harmful(self.entry) and self.entry.times != REBOOT
+        return fires and [one.id for one in self.found] == [home.container.id]
+
+
+def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list[Read], list[Unobservable]]:
+    """The entries of one node with what they find, and why some cannot be told."""
+    there = fleet.of(node, Containers).containers
+    name = service_of(fleet, policy.service).name
+    known: list[Read] = []
+    unclear: list[Unobservable] = []
+    for entry in fleet.of(node, Facts).entries:
+        try:
+            found = resolve(entry.target, there)
+            known.append(Read(entry, found, bool(meant(entry.target, found, home.container, name))))
+        except Unobservable as why:
+            if "commented out" not in entry.faults:
+                unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
+    return known, unclear
+
+
+def meant(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:
+    """Whether a target means the service: it would find its container, or names one that the service had before."""
+    if resolve(target, (home,)):
+        return True
+    names = [target.name, *(value for key, value in target.filters if key == "name")]
+    former = any(name.strip("^$/").startswith(service) for name in names)
+    return former or (target.kind == "name" and not found and HEX.fullmatch(target.name) is not None)
+
+
+def wanted_times(policy: Policy) -> str:
+    """The policy's schedule, as cron reads it. Raises Unobservable for one that only we could read."""
+    fields = policy.schedule.split()
+    try:
+        if len(fields) == 5:
+            return canonical(fields)
+        odd = "five fields are wanted"
+    except BadTimes as why:
+        odd = str(why)
+    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {odd}")
