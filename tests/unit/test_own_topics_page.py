@@ -1,0 +1,95 @@
+"""The worked example of docs/own-topics.md does what the page says, on this machine."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fleet.inventory import Inventory, load
+from fleet.links.local import LocalLink
+from fleet.look import look
+from fleet.registry import TOPICS
+from fleet.rules import Subject
+from fleet.verdicts import Outcome, Verdict, verdict
+from remediate.plan import Plan
+
+PAGE = Path(__file__).parents[2] / "docs" / "own-topics.md"
+HOUR = 3600
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Path:
+    """The files of the page, with the sign in a folder of the test."""
+    for name, text in re.findall(r"```(?:yaml|python)\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.replace("/srv/webapps", str(tmp_path)))
+    return tmp_path
+
+
+def switch_on(team: Path, hours: float) -> None:
+    sign = team / "maintenance.on"
+    sign.touch()
+    ago = time.time() - hours * HOUR
+    os.utime(sign, (ago, ago))
+
+
+def judged(team: Path) -> tuple[Inventory, Verdict]:
+    inventory = load(team / "team.yml")
+    module = inventory.modules["maintenance"]
+    topics = {"nodes": TOPICS["nodes"], "maintenance": module}
+    fleet = look(inventory, lambda node: LocalLink(), topics, datetime.now(UTC))
+    return inventory, verdict(module.RULES[0], fleet, Subject("node", "web"))
+
+
+def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
+    assert judged(team)[1].outcome is Outcome.HOLDS
+    switch_on(team, hours=1)
+    assert judged(team)[1].outcome is Outcome.HOLDS
+    switch_on(team, hours=5)
+    [finding] = judged(team)[1].findings
+    assert finding.saw == "the maintenance page has been on for 5 h"
+
+
+def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
+    switch_on(team, hours=5)
+    inventory, found = judged(team)
+    module = inventory.modules["maintenance"]
+    fleet = look(inventory, lambda node: LocalLink(), {"nodes": TOPICS["nodes"]}, datetime.now(UTC))
+    plan = module.REMEDIES[found.rule.id](found.findings[0], fleet)
+    assert isinstance(plan, Plan)
+    assert f"{team}/maintenance.on" in plan.steps[0].show()
+
+
+def test_its_own_doctests_hold(team: Path) -> None:
+    failed, tried = doctest.testmod(load(team / "team.yml").modules["maintenance"])
+    assert (failed, tried) == (0, 1)
+
+
+def test_pytest_runs_its_check_from_its_own_folder(team: Path) -> None:
+    switch_on(team, hours=5)
+    words = [sys.executable, "-m", "pytest", "--hosts=./team.yml", "our_checks", f"--state={team}/state"]
+    ran = subprocess.run(words, cwd=team, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "the maintenance page has been on for 5 h" in ran.stdout
+    (team / "maintenance.on").unlink()
+    ran = subprocess.run(words, cwd=team, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_remediate_shows_its_plan_and_changes_nothing(team: Path) -> None:
+    switch_on(team, hours=5)
+    start = "from remediate.cli import main; main()"
+    words = ["--hosts=./team.yml", "--only=maintenance.is_over", f"--state={team}/state"]
+    ran = subprocess.run([sys.executable, "-c", start, *words], cwd=team, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "maintenance.on" in ran.stdout
+    assert (team / "maintenance.on").exists()
