@@ -49,10 +49,8 @@ volumes=$(docker volume ls -q) || exit 71
 all volume $volumes
 case $swarm in *'"ControlAvailable":true'*) ;; *) exit 0 ;; esac
 members=$(docker node ls -q) && services=$(docker service ls -q) || exit 71
-all node $members
-all service $services
-[ -z "$services" ] || docker service ps --no-trunc --format '{{json .}}' $services
-exit 0
+all node $members && all service $services || exit 71
+[ -z "$services" ] || exec docker service ps --no-trunc --format '{{json .}}' $services
 """,
         "docker service inspect",
     ),

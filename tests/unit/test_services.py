@@ -1,0 +1,377 @@
+"""Services: what does not run is said with its reason, and what can be moved away from its data is found."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from fleet.commands import Output, Unobservable
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.rules import Subject
+from fleet.schema import Node, Service
+from fleet.topics import containers, services
+from fleet.topics.containers import Container
+from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observing, pinning
+from fleet.verdicts import Outcome, Verdict, verdict
+
+NOW = 1764000000.0
+SWARM = "com.docker.swarm.service.name"
+COMPOSE, PROJECT = "com.docker.compose.service", "com.docker.compose.project"
+RULES = {rule.name: rule for rule in services.RULES}
+MEMBERS = (
+    Member("n1", "manager", role="manager"),
+    Member("n2", "data"),
+    Member("n3", "vgpu", labels={"queue": "GPU"}),
+)
+DATA = ServiceMount("volume", "rodan_pg_data", "/var/lib/postgresql/data")
+POSTGRES = SwarmService("s1", "rodan_postgres", constraints=("node.hostname == vgpu",), mounts=(DATA,))
+RUNS = Task("rodan_postgres", "vgpu", "running", "running")
+TASK = Container("4f" * 32, "rodan_postgres.1.x7k", labels={SWARM: "rodan_postgres"}, pid=7, health="healthy")
+DECLARED = Service(key="postgres", name="rodan_postgres", user=("postgres",))
+
+
+def fleet(
+    *found: Container,
+    told: SwarmService | None = POSTGRES,
+    tasks: tuple[Task, ...] = (RUNS,),
+    service: Service = DECLARED,
+    **changed: Any,
+) -> Fleet:
+    """Three nodes in a swarm; the containers are on vgpu. `changed` replaces facts: `data_services=…`."""
+    manager = Facts("manager", "n1", MEMBERS, (told,) if told else (), tasks)
+    facts: dict[tuple[str, str], Any] = {
+        ("manager", "services"): manager,
+        ("data", "services"): Facts("worker", "n2"),
+        ("vgpu", "services"): Facts("worker", "n3", volumes=(Volume("rodan_pg_data"),)),
+        ("manager", "containers"): containers.Facts("present", (), NOW),
+        ("data", "containers"): containers.Facts("present", (), NOW),
+        ("vgpu", "containers"): containers.Facts("present", found, NOW),
+    }
+    facts |= {tuple(key.split("_")): value for key, value in changed.items()}  # type: ignore[misc]
+    inventory = Inventory.model_construct(
+        name="lab",
+        nodes={name: Node(name=name, address="192.0.2.1") for name in ("manager", "data", "vgpu")},
+        services={"postgres": service},
+        waivers=(),
+    )
+    return Fleet(inventory, datetime.fromtimestamp(NOW, UTC), facts)
+
+
+def running(*found: Container, **more: Any) -> Verdict:
+    return verdict(RULES["are_running"], fleet(*found, **more), Subject("service", "postgres"))
+
+
+def pinned(**more: Any) -> Verdict:
+    return verdict(RULES["with_local_data_are_pinned"], fleet(TASK, **more), Subject("service", "postgres"))
+
+
+# Does it run
+
+
+def test_a_service_that_runs_and_is_healthy_holds():
+    assert running(TASK).outcome is Outcome.HOLDS
+
+
+def test_a_service_on_no_fully_seen_node_is_a_finding():
+    [found] = running(tasks=()).findings
+    assert "runs on no node" in found.saw
+
+
+def test_none_is_unknown_while_a_node_was_not_seen():
+    seen = running(tasks=(), data_containers=Unobservable("no route to host"))
+    assert seen.outcome is Outcome.UNKNOWN
+    assert not seen.findings
+
+
+def test_a_service_that_waits_for_a_lost_label_says_what_the_swarm_says():
+    waits = Task("rodan_postgres", "", "running", "pending", "no suitable node (scheduling constraints not satisfied)")
+    [found] = running(tasks=(waits,)).findings
+    assert "a task is pending: no suitable node" in found.saw
+
+
+def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
+    elsewhere = replace(RUNS, member="old-gpu")
+    manager = Facts("manager", "n1", (*MEMBERS, Member("n9", "old-gpu")), (POSTGRES,), (elsewhere,))
+    [found] = running(manager_services=manager).findings
+    assert "old-gpu, a swarm node that the inventory does not list" in found.saw
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"state": "restarting", "pid": 0, "exit_code": 137, "restarts": 9},
+            "ends with status 137 and is started again",
+        ),
+        ({"state": "paused"}, "is paused"),
+        ({"state": "dead", "pid": 0}, "is dead"),
+        ({"health": "unhealthy"}, "fails its health check"),
+        ({"restarts": 4, "started_at": datetime.fromtimestamp(NOW - 20, UTC).isoformat()}, "was restarted 4 times"),
+    ],
+)
+def test_a_container_that_is_there_and_does_not_work_is_one_finding_with_the_right_words(changes, words):
+    [found] = running(replace(TASK, **changes)).findings
+    assert words in found.saw
+    assert found.node == "vgpu"
+
+
+def test_restarts_of_long_ago_are_history():
+    long_ago = datetime.fromtimestamp(NOW - 86400, UTC).isoformat()
+    assert running(replace(TASK, restarts=9, started_at=long_ago)).outcome is Outcome.HOLDS
+
+
+def test_a_health_check_that_has_not_answered_yet_is_unknown():
+    assert running(replace(TASK, health="starting")).outcome is Outcome.UNKNOWN
+
+
+def test_a_service_that_has_ended_says_with_which_status():
+    [found] = running(replace(TASK, state="exited", pid=0, exit_code=3), told=None, tasks=()).findings
+    assert "has ended with status 3" in found.saw
+
+
+def test_a_container_that_was_created_and_never_started_says_so():
+    [found] = running(replace(TASK, state="created", pid=0), told=None, tasks=()).findings
+    assert "was created and never started" in found.saw
+
+
+def test_two_servers_where_one_is_wanted_are_a_finding():
+    other = containers.Facts("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
+    [found] = running(TASK, data_containers=other).findings
+    assert found.saw.startswith("2 of rodan_postgres run")
+
+
+def test_two_tasks_in_the_middle_of_an_update_are_no_finding():
+    other = containers.Facts("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
+    assert (
+        running(TASK, data_containers=other, told=replace(POSTGRES, update_state="updating")).outcome is Outcome.HOLDS
+    )
+
+
+def test_fewer_than_the_inventory_wants_are_a_finding():
+    three = DECLARED.model_copy(update={"replicas": 3})
+    [found] = running(TASK, service=three).findings
+    assert found.saw.startswith("1 of rodan_postgres run")
+    assert found.want == "3 running"
+
+
+def test_a_declared_service_that_the_swarm_was_told_to_run_zero_times_is_a_finding():
+    assert running(told=replace(POSTGRES, replicas=0), tasks=()).outcome is Outcome.FINDING
+
+
+def test_a_global_service_may_run_on_every_node():
+    everywhere = containers.Facts("present", (TASK,), NOW)
+    assert running(TASK, data_containers=everywhere, told=replace(POSTGRES, replicas=None)).outcome is Outcome.HOLDS
+
+
+def test_one_name_in_two_compose_projects_is_ambiguous_until_the_inventory_says_which():
+    def of(project: str) -> Container:
+        return Container("5e" * 32, f"{project}-postgres-1", labels={COMPOSE: "postgres", PROJECT: project}, pid=9)
+
+    by_name = Service(key="postgres", name="postgres")
+    [found] = running(of("old"), of("rodan"), service=by_name, told=None, tasks=()).findings
+    assert "ambiguous" in found.saw
+    exact = Service(key="postgres", name="rodan/postgres")
+    assert running(of("old"), of("rodan"), service=exact, told=None, tasks=()).outcome is Outcome.HOLDS
+
+
+def test_a_swarm_that_could_not_be_asked_is_unknown():
+    assert running(TASK, manager_services=Unobservable("denied")).outcome is Outcome.UNKNOWN
+
+
+# Can it be moved away from its data
+
+
+def test_case_76_a_database_with_local_data_and_no_constraint_is_a_finding_that_names_its_node_of_today():
+    [found] = pinned(told=replace(POSTGRES, constraints=())).findings
+    assert "rodan_pg_data" in found.saw
+    assert "may run on data, manager, vgpu" in found.saw
+    assert "node.hostname == vgpu" in found.hint
+
+
+def test_a_pinned_database_holds():
+    assert pinned().outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        ("node.id == n3",),
+        ("node.labels.queue == GPU",),
+        ("node.labels.queue==gpu",),
+        ("node.role != manager", "node.hostname != data"),
+        ("node.hostname == VGPU",),
+    ],
+)
+def test_whatever_leaves_one_node_pins(constraints):
+    assert pinned(told=replace(POSTGRES, constraints=constraints)).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    "constraints", [("node.role == worker",), ("node.hostname != manager",), ("node.platform.os == linux",)]
+)
+def test_what_leaves_several_nodes_does_not_pin(constraints):
+    assert pinned(told=replace(POSTGRES, constraints=constraints)).outcome is Outcome.FINDING
+
+
+LOOSE = replace(POSTGRES, constraints=())
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        replace(DATA, read_only=True),
+        replace(DATA, remote=True),
+        replace(DATA, type="tmpfs"),
+        ServiceMount("bind", "/srv/shared/db", "/data"),
+    ],
+)
+def test_data_on_the_network_or_only_read_may_move(mount):
+    remote = Facts("worker", "n2", remote_mounts=("/srv/shared",))
+    assert pinned(told=replace(LOOSE, mounts=(mount,)), data_services=remote).outcome is Outcome.HOLDS
+
+
+def test_a_bind_mount_on_a_node_s_own_disk_is_local_data():
+    assert pinned(told=replace(LOOSE, mounts=(ServiceMount("bind", "/srv/db", "/data"),))).outcome is Outcome.FINDING
+
+
+def test_a_volume_whose_directory_is_a_network_file_system_may_move():
+    shared = Facts("worker", "n3", volumes=(Volume("rodan_pg_data", remote=True),))
+    assert pinned(told=LOOSE, vgpu_services=shared).outcome is Outcome.HOLDS
+
+
+def test_a_volume_that_is_remote_on_one_node_and_local_on_another_is_local():
+    shared = Facts("worker", "n2", volumes=(Volume("rodan_pg_data", remote=True),))
+    assert pinned(told=LOOSE, data_services=shared).outcome is Outcome.FINDING
+
+
+def test_a_service_without_data_and_a_swarm_of_one_node_need_no_constraint():
+    assert pinned(told=replace(LOOSE, mounts=())).outcome is Outcome.HOLDS
+    alone = Facts("manager", "n1", MEMBERS[:1], (LOOSE,), ())
+    assert pinned(manager_services=alone).outcome is Outcome.HOLDS
+
+
+def test_containers_outside_a_swarm_stay_where_they_are():
+    out = {f"{node}_services": Facts("inactive") for node in ("manager", "data", "vgpu")}
+    assert pinned(**out).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_swarm_whose_managers_nobody_looks_at_is_unknown():
+    workers = {f"{node}_services": Facts("worker") for node in ("manager", "data", "vgpu")}
+    assert pinned(**workers).outcome is Outcome.UNKNOWN
+
+
+def test_an_unseen_manager_is_unknown():
+    assert pinned(manager_services=Unobservable("denied")).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("constraint", ["nonsense", "node.colour == red", "== x", ""])
+def test_a_constraint_that_swarm_does_not_know_fits_no_node(constraint):
+    assert not pinning.fits(MEMBERS[0], [constraint])
+
+
+@given(st.text(max_size=20), st.sampled_from(["==", "!="]))
+def test_a_constraint_and_its_negation_never_both_fit(value, operator):
+    fits = [pinning.fits(MEMBERS[2], [f"node.hostname {sign} {value}"]) for sign in ("==", "!=")]
+    assert fits.count(True) <= 1
+
+
+# What the engine prints
+
+
+def printed(*documents: object) -> str:
+    return "\n".join(json.dumps(one) for one in documents)
+
+
+ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "ControlAvailable": True}
+SPEC = {
+    "ID": "s1",
+    "Version": {"Index": 23},
+    "Spec": {
+        "Name": "rodan_web",
+        "Labels": {"com.docker.stack.namespace": "rodan"},
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": "web:1@sha256:00",
+                "User": "root",
+                "Args": ["sh", "-c", "runuser -u root -- start --password=hunter2"],
+                "Env": ["PASSWORD=hunter2"],
+                "Mounts": [
+                    {
+                        "Type": "volume",
+                        "Source": "nas",
+                        "Target": "/nas",
+                        "VolumeOptions": {
+                            "DriverConfig": {"Name": "local", "Options": {"type": "cifs", "o": "password=hunter2"}}
+                        },
+                    }
+                ],
+            },
+            "Placement": {"Constraints": ["node.role == worker"]},
+        },
+        "Mode": {"Replicated": {"Replicas": 2}},
+        "EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080}]},
+    },
+}
+
+
+def test_a_manager_tells_of_members_services_and_tasks():
+    member = {"ID": "n1", "Spec": {"Role": "manager", "Labels": {"a": "b"}}, "Description": {"Hostname": "m"}}
+    task = {"Name": "rodan_web.1", "Node": "m", "DesiredState": "Running", "CurrentState": "Running 2 hours ago"}
+    facts = observing.parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
+    [service] = facts.services
+    assert facts.swarm == "manager"
+    assert facts.members[0].labels == {"a": "b"}
+    assert len(facts.tasks) == 2
+    assert (service.image, service.user, service.version, service.replicas) == ("web:1", "root", 23, 2)
+    assert service.helpers == ("runuser",)
+    assert service.published == (8080,)
+    assert service.mounts[0].remote
+
+
+def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
+    facts = observing.parse(printed(ACTIVE, [], [], [SPEC]), ())
+    assert b"hunter2" not in TypeAdapter(Facts).dump_json(facts)
+
+
+def test_a_worker_tells_of_itself_only():
+    assert observing.parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
+
+
+@pytest.mark.parametrize("state", ["pending", "locked", "error"])
+def test_a_swarm_in_between_is_unobservable(state):
+    with pytest.raises(Unobservable, match=state):
+        observing.parse(printed({"LocalNodeState": state}, []), ())
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_an_answer_that_was_cut_short_is_unobservable(missing):
+    with pytest.raises(Unobservable):
+        observing.parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
+
+
+@given(st.integers(0, 10**4))
+def test_an_answer_cut_at_any_byte_is_unobservable_or_whole(cut):
+    whole = printed(ACTIVE, [], [], [SPEC])
+    cut = min(cut, len(whole) - 1)
+    with pytest.raises(Unobservable):
+        observing.parse(whole[:cut], ())
+
+
+def test_a_node_without_docker_is_in_no_swarm():
+    looking = services.observe(Node(name="x", address="192.0.2.1"), Inventory.model_construct())
+    next(looking)
+    with pytest.raises(StopIteration) as done:
+        looking.send([Output(69, command="docker service inspect"), Output(0)])
+    assert done.value.value == Facts("absent")
+
+
+def test_facts_survive_recording():
+    adapter = TypeAdapter(Facts)
+    facts = Facts("manager", "n1", MEMBERS, (POSTGRES,), (RUNS,), (Volume("v"),), ("/srv",))
+    assert adapter.validate_python(adapter.dump_python(facts, mode="json")) == facts
