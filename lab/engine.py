@@ -18,6 +18,7 @@ from lab.shell import LabError, attempt, run, say, step, until
 SOCKET = RUN / "docker.sock"
 PIDFILE = RUN / "docker.pid"
 EXEC_ROOT = RUN / "exec"
+CONTAINERD_PIDFILE = EXEC_ROOT / "containerd" / "containerd.pid"
 DATA_ROOT = CACHE / "engine"
 LOG = CACHE / "engine.log"
 PACKAGES = ("docker.io", "iptables", "mmdebstrap", "openssh-client", "ca-certificates")
@@ -117,6 +118,7 @@ def start() -> Engine:
     """Start the private engine and wait until it answers."""
     for directory in (RUN, CACHE):
         directory.mkdir(parents=True, exist_ok=True)
+    forget_the_dead()
     with step("starting a private Docker engine"), LOG.open("ab") as log:
         process = subprocess.Popen(daemon(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         until(lambda: process.poll() is not None or find_private(), "the private Docker engine", limit=60)
@@ -138,6 +140,7 @@ def daemon() -> Sequence[str]:
         f"--pidfile={PIDFILE}", f"--containerd-namespace={NETWORK}",
         f"--containerd-plugins-namespace={NETWORK}-plugins",
         "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--log-level=warn",
+        "--shutdown-timeout=3",
     ]  # fmt: skip
 
 
@@ -146,21 +149,28 @@ def last_words(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def pid() -> int | None:
-    """The process of the private engine, if that is what runs under the number in its file."""
+def pid(file: Path = PIDFILE) -> int | None:
+    """The process whose number is in the file, if it is alive and one of the private engine's."""
     try:
-        number = int(PIDFILE.read_text())
+        number = int(file.read_text())
         command = Path(f"/proc/{number}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return number if str(SOCKET).encode() in command else None
+    return number if str(RUN).encode() in command else None
+
+
+def forget_the_dead() -> None:
+    """Remove the pid files of an engine that was killed: a new one takes zombies and strangers for itself."""
+    for file in (PIDFILE, CONTAINERD_PIDFILE):
+        if pid(file) is None:
+            file.unlink(missing_ok=True)
 
 
 def stop() -> None:
     """Stop the private engine, and take what it left in /run and among the mounts."""
     if number := pid():
         os.kill(number, signal.SIGTERM)
-        until(lambda: pid() is None, "the private Docker engine to stop", limit=20, every=0.05)
+        until(lambda: pid() is None, "the private Docker engine to stop", limit=30, every=0.05)
     for mount in reversed(mounts_below(RUN, DATA_ROOT)):
         attempt(["umount", "--lazy", mount])
     shutil.rmtree(RUN, ignore_errors=True)
@@ -168,7 +178,7 @@ def stop() -> None:
 
 def left_behind() -> bool:
     """Whether a private engine ran and was not stopped: killed, or lost with its session."""
-    return RUN.exists() and any(EXEC_ROOT.glob("containerd/*.pid"))
+    return EXEC_ROOT.exists()
 
 
 def mounts_below(*places: Path) -> list[str]:
