@@ -17,8 +17,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.links.host_certificates import CERTIFIED, HostCertificate, read_certificate
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
 
 MARKERS = frozenset({"@revoked", "@cert-authority"})
 
@@ -58,6 +62,15 @@ def read_files(paths: Iterable[str | Path]) -> tuple[Entry, ...]:
             continue
         entries += parse(text, path)
     return tuple(entries)
+
+
+def beside(inventory: Inventory) -> tuple[str, ...]:
+    """The known_hosts file that comes with an inventory, if there is one."""
+    named = getattr(inventory, "known_hosts", None)
+    if named:
+        return (str(named),)
+    here = Path(inventory.path).parent / "known_hosts" if inventory.path else None
+    return (str(here),) if here and here.exists() else ()
 
 
 def parse(text: str, name: str = "known_hosts") -> Iterator[Entry]:

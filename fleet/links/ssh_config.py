@@ -107,9 +107,9 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
 def parse(output: str, address: str) -> Way:
     """Read what `ssh -G` prints: a lower-case keyword and its value per line.
 
-    >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 2222\\nidentityfile /k/%h\\nproxyjump a,b@c:33\\n", "db")
+    >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 22\\nidentityfile /k/%h\\nproxyjump a,b@c\\n", "db")
     >>> way.host, way.port, way.user, way.identities, way.jumps
-    ('192.0.2.7', 2222, 'ops', ('/k/192.0.2.7',), ('a', 'b@c:33'))
+    ('192.0.2.7', 22, 'ops', ('/k/192.0.2.7',), ('a', 'b@c'))
     """
     said: dict[str, list[str]] = {}
     for line in output.splitlines():

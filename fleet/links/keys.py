@@ -1,0 +1,179 @@
+"""Which keys to offer a server, and in which order: those of the agent and those in files.
+
+The order is that of ssh_config(5): keys of the agent that are also configured, the agent's others, then files. A key
+that was accepted somewhere is offered first elsewhere, since every refused offer costs a round trip and counts
+against the server's MaxAuthTries. Nothing ever prompts.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paramiko.agent import AgentKey, AgentSSH
+from paramiko.pkey import PKey
+from paramiko.ssh_exception import PasswordRequiredException, SSHException
+
+from fleet.commands import Unobservable
+from fleet.links.known_hosts import fingerprint
+from fleet.links.sockets import unix_socket
+
+if TYPE_CHECKING:
+    from fleet.links.ssh_config import Way
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+"""paramiko logs what it also raises, and what a server says, to standard error."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A key, and how to call it in a message."""
+
+    key: PKey
+    name: str
+
+
+class AgentAt(AgentSSH):
+    """The agent behind a socket; one question at a time, whichever thread asks."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.turn = threading.RLock()
+        self._connect(unix_socket(path))  # type: ignore[attr-defined]
+
+    def _send_message(self, msg: Any) -> Any:
+        with self.turn:
+            return super()._send_message(msg)  # type: ignore[misc]
+
+
+@dataclass
+class Keyring:
+    """The keys of this run: agents are asked once, files are read once."""
+
+    agents: dict[str, tuple[AgentKey, ...] | str] = field(default_factory=dict)
+    accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+        """The keys to offer, in order, and why the other configured ones cannot be."""
+        found, troubles = self.all_offers(way)
+        first = self.accepted.get((way.user, way.identities))
+        return sorted(found, key=lambda offer: offer.name != first), troubles
+
+    def remember(self, way: Way, offer: Offer) -> None:
+        self.accepted[way.user, way.identities] = offer.name
+
+    def all_offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+        held, troubles = self.held_by(way.agent)
+        configured = {blob for path in way.identities for blob in public_halves(path)}
+        wanted = [key for key in held if key.blob in configured]
+        offers = [Offer(key, f"{key.name} {fingerprint(key.blob)} of the agent") for key in wanted]
+        if not way.only_identities and not way.explicit_identity:
+            others = [key for key in held if key.blob not in configured]
+            offers += [Offer(key, f"{key.name} {fingerprint(key.blob)} of the agent") for key in others]
+        for path in way.identities:
+            if any(blob in {key.blob for key in wanted} for blob in public_halves(path)):
+                continue
+            try:
+                offers += from_file(path, way.certificates, way.explicit_identity)
+            except Unobservable as why:
+                troubles.append(str(why))
+        return offers, troubles
+
+    def held_by(self, socket: str) -> tuple[tuple[AgentKey, ...], list[str]]:
+        """The keys that the agent behind a socket holds, or what is wrong with it."""
+        if not socket:
+            return (), []
+        with self.guard:
+            if socket not in self.agents:
+                self.agents[socket] = ask_agent(socket)
+            held = self.agents[socket]
+        return ((), [held]) if isinstance(held, str) else (held, [])
+
+    def close(self) -> None:
+        with self.guard:
+            for held in self.agents.values():
+                for key in held if isinstance(held, tuple) else ():
+                    key.agent._close()  # type: ignore[attr-defined]
+            self.agents.clear()
+
+
+def ask_agent(socket: str) -> tuple[AgentKey, ...] | str:
+    try:
+        return tuple(AgentAt(socket).get_keys())
+    except (OSError, SSHException, EOFError) as error:
+        return f"the agent at {socket} does not answer ({error})"
+
+
+@lru_cache(maxsize=256)
+def public_halves(path: str) -> tuple[bytes, ...]:
+    """The public keys that stand beside a private one, also as a certificate: for finding it in an agent."""
+    found = []
+    for name in (f"{path}.pub", f"{path}-cert.pub", path):
+        try:
+            fields = Path(name).read_text("ascii").split()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(fields) > 1 and not fields[0].startswith("-"):
+            found.append(base64.b64decode(fields[1]))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
+    """The key in a file, with the certificates that belong to it before it alone.
+
+    Raises Unobservable when it is there and cannot be used; a file that is not there is only missed if it `must` be.
+    """
+    if not Path(path).exists():
+        if must:
+            raise Unobservable(f"there is no key {path}")
+        return ()
+    key = load(path)
+    bare = key.asbytes()
+    offers = []
+    for certificate in (f"{path}-cert.pub", *certificates):
+        if Path(certificate).exists() and (certified := with_certificate(path, certificate, bare)):
+            offers.append(Offer(certified, f"{certified.get_name()} {path} with {certificate}"))
+    return (*offers, Offer(key, f"{key.get_name()} {path}"))
+
+
+def load(path: str) -> PKey:
+    """Read a private key. Raises Unobservable with the reason, naming the file."""
+    try:
+        key = PKey.from_path(path)
+    except (PasswordRequiredException, TypeError):
+        raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
+    except OSError as error:
+        raise Unobservable(f"{path}: {error.strerror}") from None
+    except (SSHException, ValueError) as error:
+        raise Unobservable(passphrase_or(path, error)) from None
+    key.public_blob = None
+    return key
+
+
+def passphrase_or(path: str, error: Exception) -> str:
+    if "password" in str(error).lower() or "encrypted" in str(error).lower():
+        return f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)"
+    return f"{path} is no private key that can be read ({error})"
+
+
+def with_certificate(path: str, certificate: str, bare: bytes) -> PKey | None:
+    """The key once more, with a certificate, if that certificate is for it."""
+    from fleet.links.host_certificates import read_certificate
+
+    try:
+        blob = base64.b64decode(Path(certificate).read_text("ascii").split()[1])
+    except (OSError, UnicodeDecodeError, ValueError, IndexError):
+        return None
+    content = read_certificate(blob)
+    if content is None or content.key != bare:
+        return None
+    key = load(path)
+    key.load_certificate(certificate)
+    return key

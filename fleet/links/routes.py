@@ -1,0 +1,133 @@
+"""Routes over our own SSH: which hosts lie between us and a node, and the connections through them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from paramiko.ssh_exception import SSHException
+
+from fleet.commands import Unobservable
+from fleet.links.handshake import Connection, Server, connect
+from fleet.links.keys import Keyring
+from fleet.links.known_hosts import Entry, beside, read_files
+from fleet.links.over_paramiko import ParamikoLink
+from fleet.links.pool import Place
+from fleet.links.sockets import ProxyCommand, left, tcp
+from fleet.links.ssh_config import Asked, Way, resolve
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.schema import Node
+
+T = TypeVar("T")
+MOST_HOPS = 16
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A host on the way. `before` is the hop that leads to it; without one, the user's configuration may name some."""
+
+    name: str
+    asked: Asked
+    before: Hop | None = None
+
+
+class Routes:
+    """Connections by hop: a jump host is connected to once, whatever lies behind it."""
+
+    def __init__(self, inventory: Inventory, keep: Callable[[Any], Any], ssh_config: str | None, limit: float) -> None:
+        self.inventory = inventory
+        self.keep = keep
+        self.ssh_config = ssh_config
+        self.limit = limit
+        self.keys = Keyring()
+        self.places: dict[Hop, Place[Connection]] = {}
+        self.known: dict[tuple[str, ...], tuple[Entry, ...]] = {}
+        self.guard = threading.Lock()
+
+    def link(self, node: Node) -> ParamikoLink:
+        """Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
+        return ParamikoLink(self.reached(self.hop(node), time.monotonic() + self.limit), node.sudo)
+
+    def hop(self, node: Node, depth: int = 0) -> Hop:
+        """The node as the last hop of its route, as the inventory gives it."""
+        if depth > MOST_HOPS:
+            raise Unobservable(f"{node.name} is reached through itself", hint="see its `jump` in the inventory")
+        asked = Asked(node.address or node.name, node.user, node.port, node.identity)
+        if node.jump in self.inventory.nodes:
+            return Hop(node.name, asked, self.hop(self.inventory.nodes[node.jump], depth + 1))
+        return Hop(node.name, asked, chain(node.jump.split(",")) if node.jump else None)
+
+    def reached(self, hop: Hop, deadline: float) -> Connection:
+        with self.guard:
+            place = self.places.setdefault(hop, Place())
+        return place.filled(lambda: self.connected(hop, deadline))
+
+    def connected(self, hop: Hop, deadline: float) -> Connection:
+        way = resolve(hop.asked, self.ssh_config)
+        server = Server(hop.name, way, self.entries(way))
+        return connect(server, self.keys, self.dialler(hop, way), deadline, self.keep)
+
+    def dialler(self, hop: Hop, way: Way) -> Callable[[float], Any]:
+        """How to get a socket to a host; called again for each try. Its argument is the deadline."""
+        before = hop.before or chain(way.jumps)
+        if before:
+            return partial(self.through, before, way)
+        if way.proxy_command:
+            return lambda deadline: self.keep(ProxyCommand.started(way.proxy_command))
+        return lambda deadline: tcp(way.host, way.port, deadline, self.keep)
+
+    def through(self, before: Hop, way: Way, deadline: float) -> Any:
+        try:
+            upstream = self.reached(before, deadline)
+        except Unobservable as why:
+            raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
+        try:
+            target, origin = (way.host, way.port), ("127.0.0.1", 0)
+            return upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline))
+        except (SSHException, EOFError, OSError) as error:
+            reason = getattr(error, "text", "") or error or "it hung up"
+            raise Unobservable(
+                f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
+            ) from None
+
+    def entries(self, way: Way) -> tuple[Entry, ...]:
+        """What is known about host keys: the user's files, the system's, and the one beside the inventory."""
+        files = (*way.known_hosts, *beside(self.inventory))
+        with self.guard:
+            if files not in self.known:
+                self.known[files] = read_files(files)
+            return self.known[files]
+
+
+def chain(specs: list[str] | tuple[str, ...]) -> Hop | None:
+    """Hops written as ssh -J takes them, the first one nearest to us.
+
+    >>> chain(["ops@a", "b:2222"]).before.asked
+    Asked(address='a', user='ops', port=None, identity=None)
+    """
+    hop = None
+    for spec in specs:
+        hop = Hop(spec, parse_hop(spec), hop)
+    return hop
+
+
+HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?/?")
+
+
+def parse_hop(spec: str) -> Asked:
+    """Read `[user@]host[:port]`, IPv6 addresses in brackets.
+
+    >>> parse_hop("ops@[2001:db8::1]:2222")
+    Asked(address='2001:db8::1', user='ops', port=2222, identity=None)
+    """
+    found = HOP.fullmatch(spec.strip())
+    if not found or found["host"].startswith("-"):
+        raise Unobservable(f"{spec!r} is no jump host", hint="write it as user@host:port")
+    return Asked(found["host"].strip("[]"), found["user"], int(found["port"]) if found["port"] else None)
