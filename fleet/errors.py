@@ -8,6 +8,9 @@ from difflib import get_close_matches
 from pydantic_core import PydanticCustomError
 
 
+MANY = 12
+
+
 class UsageError(Exception):
     """The call, not the fleet, is wrong: exit 4 under pytest, exit 2 under remediate.
 
@@ -29,7 +32,7 @@ def refused(what: str, hint: str = "") -> PydanticCustomError:
 
 
 def nearest(name: str, known: Iterable[str], kind: str) -> str:
-    """A hint that names the nearest known name, or all of them while they are few.
+    """A hint that names the nearest known name, and all of them while they are few.
 
     >>> nearest("prodction", ["local", "production"], "inventories")
     'did you mean "production"? Known inventories are local, production'
@@ -39,10 +42,12 @@ def nearest(name: str, known: Iterable[str], kind: str) -> str:
     names = sorted(known)
     if not names:
         return f"there are no {kind}"
-    few = ", ".join(quoted(name)[1:-1] for name in names[:12]) + (", …" if len(names) > 12 else "")
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    meant = f"did you mean {quoted(close[0])}? K" if close else "k"
-    return f"{meant}nown {kind} are {few}"
+    meant = f"did you mean {quoted(close[0])}?" if close else ""
+    if close and len(names) > MANY:
+        return meant
+    few = ", ".join(quoted(name)[1:-1] for name in names[:MANY]) + (", …" if len(names) > MANY else "")
+    return f"{meant} Known {kind} are {few}" if meant else f"known {kind} are {few}"
 
 
 def quoted(value: str, limit: int = 60) -> str:

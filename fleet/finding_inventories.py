@@ -34,6 +34,8 @@ def at_path(name: str) -> Path:
         shown = quoted(name, limit=200)
         hint = nearest(path.stem, available(), "inventories") + "; a path must lead to a file"
         raise UsageError(f"no inventory at {shown}", hint)
+    if not NAME.fullmatch(path.stem):
+        raise UsageError(f"{quoted(path.name)} cannot name an inventory", "use letters, digits, `_`, `.` and `-`")
     return path
 
 

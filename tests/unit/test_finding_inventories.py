@@ -69,3 +69,10 @@ def test_local_is_there_wherever_one_stands(folder: Path) -> None:
 
 def test_the_copy_in_the_package_is_the_one_of_the_clone() -> None:
     assert (PACKAGE / "shipped" / "local.yml").read_bytes() == (ROOT / "inventories" / "local.yml").read_bytes()
+
+
+def test_the_name_of_a_file_is_a_name_too_case_73(folder: Path) -> None:
+    (folder / "a\x1b[31m.yml").write_text("nodes: {}")
+    with pytest.raises(UsageError, match="cannot name an inventory") as wrong:
+        find(f"{folder}/a\x1b[31m.yml")
+    assert "\x1b" not in str(wrong.value)

@@ -425,3 +425,12 @@ def test_anything_in_any_place_is_an_inventory_or_told_at_that_line(
         load(Path("x.yml"), json.dumps(data, indent=1))
     except InventoryError as wrong:
         assert all(problem.what and "asked" not in problem.path for problem in wrong.problems)  # noqa: PT017
+
+
+@pytest.mark.parametrize("zone", ["America/Torronto", "../../etc/passwd", "EST5", ""])
+def test_a_time_zone_is_one_of_the_database(zone: str) -> None:
+    assert broken("America/Toronto", f'"{zone}"').path == "backups.timezone"
+
+
+def test_the_nearest_time_zone_is_the_hint() -> None:
+    assert 'did you mean "America/Toronto"?' in broken("America/Toronto", "America/Torronto").hint
