@@ -7,7 +7,6 @@ from difflib import get_close_matches
 
 from pydantic_core import PydanticCustomError
 
-
 MANY = 12
 
 
