@@ -32,7 +32,9 @@ page lets an editor complete and check one.
   a secret is refused, and not printed.
 - **Paths** are as seen from the folder of the inventory; `~` is the home of whoever runs the audit.
 
-Promises of your own, and their sections: [own-topics.md](own-topics.md). This page is generated from the models (`make docs`).
+Promises of your own, and their sections: [own-topics.md](own-topics.md).
+
+This page is generated from the models (`make docs`).
 """
 
 
