@@ -189,6 +189,12 @@ def test_more_than_keep_asks_for_is_a_finding():
     assert "of 100 backups are more than keep asks for" in found.saw
 
 
+def test_what_keep_let_go_since_the_last_thinning_is_no_finding():
+    thinned = [*twice_a_day(4), *(file(NOW - timedelta(days=2 + back)) for back in range(12))]
+    newer = file(NOW - timedelta(minutes=3))
+    assert judged("backups.are_thinned", fleet((newer, *thinned))).outcome is Outcome.HOLDS
+
+
 def test_case_79_unverified_files_that_might_be_too_many_leave_thinning_unknown():
     files = twice_a_day(100)
     assert judged("backups.are_thinned", fleet(files, proofs(files[:3]))).outcome is Outcome.UNKNOWN

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, retention
+from fleet.topics.backups.retention import Retention, overdue, retention
 from tests.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -170,6 +170,15 @@ def test_case_48_thinning_twice_is_thinning_once(world):
     gone = {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess}
     left = tuple(one for one in files if one.name not in gone)
     assert retention(catalog(left, verified, rules, NOW), rules, NOW).excess == ()
+
+
+@given(worlds(), st.integers(min_value=0, max_value=30))
+def test_what_is_overdue_is_among_what_may_go_today(world, days):
+    files, verified, rules = world
+    rules = rules.model_copy(update={"slack": timedelta(days=days)})
+    known = catalog(files, verified, rules, NOW)
+    late = {one.backup.name for one in overdue(known, rules, NOW)}
+    assert late <= {one.backup.name for one in retention(known, rules, NOW).excess}
 
 
 @given(worlds(), st.randoms())

@@ -7,7 +7,7 @@ which knows whether a COPY block is open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleet.commands import Command, Output
@@ -15,7 +15,8 @@ from fleet.topics.backups.files import File, State, Verified
 from fleet.topics.backups.listing import SHELL_LIST, parse_entries, seen_whole
 from fleet.topics.backups.policy import Format
 
-READERS: Mapping[str, tuple[str, ...]] = {"sql.gz": ("gzip", "-dc"), "sql": ("cat",)}
+STREAMED: frozenset[Format] = frozenset({"sql.gz", "sql"})
+"""The formats that are judged here. A custom dump needs pg_restore."""
 
 AWK = r"""
 function fresh() { n = copying = ended = width = 0; kind = whole = "-" }
@@ -38,35 +39,50 @@ ended && !/^(--)?$/ && !/^\\unrestrict / && !/^(CREATE|ALTER|SET|RESET) (ROLE|SE
   !/^GRANT .* TO .*;$/ { ended = 0 }
 """
 
-SHELL_VERIFY = (
+SHELL_STREAM = (
     SHELL_LIST
     + r"""
 renice -n 19 -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ >/dev/null 2>&1
 cd -P -- "$1" || exit 5
-program=$2 count=$3
-shift 3
-reader=$1
-[ "$count" -gt 1 ] && reader="$1 $2"
-shift "$count"
+form=$2
+shift 2
 mark=$(printf '\001'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 [ ${#mark} -eq 33 ] || { echo "no random bytes" >&2; exit 7; }
-{
-  for file; do
-    # shellcheck disable=SC2086 -- the reader is one of two constants, words apart on purpose
-    said=$($reader -- "$file" 2>&1 >&3)
-    rc=$?
-    printf '\n%s %s %s\n' "$mark" "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
-  done
-} 3>&1 | awk -v mark="$mark" "$program" || exit 8
+stream() {
+  {
+    for file; do
+      if [ "$form" = sql ]; then said=$(cat -- "$file" 2>&1 >&3); else said=$(gzip -dc -- "$file" 2>&1 >&3); fi
+      rc=$?
+      printf '\n%s %s %s\n' "$mark" "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
+    done
+  } 3>&1 | awk -v mark="$mark" '"""
+    + AWK
+    + r"""'
+}
+"""
+)
+"""Arguments: directory, format, then the files as ./NAME. The mark between two files is random, made on the node: no
+file can hold it.
+"""
+
+SHELL_VERIFY = (
+    SHELL_STREAM
+    + r"""
+stream "$@" || exit 8
 printf '\0'
 list "$@"
 """
 )
-"""Arguments: directory, awk program, number of words of the reader, these words, then the files as ./NAME.
-
-The mark between two files is random, made on the node: no file can hold it.
+SHELL_PROVE = (
+    SHELL_STREAM
+    + r"""
+stream "$@" | awk -v wanted=$# '
+  $3 == 0 && $4 == 1 && $5 != "-" && $5 == $6 && $7 == 0 { whole++ }
+  END { exit whole != wanted }
+' || { echo "not all of them are whole dumps any more" >&2; exit 9; }
 """
+)
 
 PACE = 10 * 10**6
 """Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
@@ -92,10 +108,21 @@ class Streamed:
 
 def verify(directory: str, files: Sequence[File], form: Format) -> Command:
     """Stream these files, in this order, and look at each once more afterwards."""
-    reader = READERS[form]
-    names = tuple(f"./{file.name}" for file in files)
-    words = ("sh", "-c", SHELL_VERIFY, "sh", directory, AWK, str(len(reader)), *reader, *names)
-    return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)
+    return Command(words(SHELL_VERIFY, directory, files, form), sudo=True, limit=limit(files))
+
+
+def prove(directory: str, files: Sequence[File], form: Format) -> Command:
+    """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
+    return Command(words(SHELL_PROVE, directory, files, form), sudo=True, limit=limit(files))
+
+
+def words(script: str, directory: str, files: Sequence[File], form: Format) -> tuple[str, ...]:
+    return ("sh", "-c", script, "sh", directory, form, *(f"./{file.name}" for file in files))
+
+
+def limit(files: Sequence[File]) -> float:
+    """Seconds."""
+    return 60 + sum(file.size for file in files) / PACE
 
 
 def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Without
-from fleet.topics.backups.completeness import READERS, parse_verified, verify
+from fleet.topics.backups.completeness import STREAMED, parse_verified, verify
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.listing import look_into, parse_listing
 from fleet.topics.backups.policy import Policy
@@ -36,7 +36,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def stream(directory: str, files: Sequence[File], policy: Policy) -> Stream:
     """Stream the newest, and of the others as many as fit in the policy's `verify`."""
-    if policy.format not in READERS:
+    if policy.format not in STREAMED:
         return Unobservable(f"files of the format .{policy.format} cannot be verified yet")
     waiting = newest_first(files, policy)
     batch, waiting = fitting(waiting, policy.verify)

@@ -78,6 +78,9 @@ class Policy(Strict):
     )
     keep: Keep
     at_least: int = Field(default=3, ge=1, description="So many verified backups stay, whatever the rules say.")
+    slack: Duration = Field(
+        default=timedelta(days=7), description="How long a backup may stay after `keep` has let it go."
+    )
     below_keep: bool = Field(default=False, description="Whether a budget may remove what `keep` keeps.")
     max_age: Duration | None = Field(
         default=None,

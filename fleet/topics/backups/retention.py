@@ -12,7 +12,7 @@ future neither counts nor anchors, and the newest, the oldest and `at_least` ver
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,6 +68,17 @@ def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
         else:
             excess.append(Gone(backup, backup.why or "no rule of keep needs it"))
     return Retention(tuple(kept), tuple(reversed(excess)), protected(catalog.complete, policy))
+
+
+def overdue(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+    """What might have gone already when `slack` began: each new backup lets another go, and that is no fault.
+
+    All of it is among the excess of today.
+    """
+    then = now - policy.slack
+    return retention(
+        replace(catalog, backups=tuple(one for one in catalog.backups if one.time <= then)), policy, then
+    ).excess
 
 
 def reasons_to_keep(complete: Sequence[Backup], policy: Policy) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from fleet.topics import nodes
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of, true_clock
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, retention
+from fleet.topics.backups.retention import Retention, overdue, retention
 from fleet.topics.backups.times import max_age
 from fleet.units import show_duration, show_size
 
@@ -182,14 +182,15 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     """There are no more backups than `keep` asks for.
 
     The runbook: keep less frequent backups for older files, cleaned by hand twice a year. Judged by restic's rules
-    over proven dumps; what is not known to be complete stays, and fills no bucket.
+    over proven dumps; what is not known to be complete stays, and fills no bucket. Each new backup lets another go:
+    only what might have gone `slack` ago is too much.
     """
     policy = policy_of(fleet)
     node = policy.volume.node
     now = true_clock(fleet, node)
     backups = catalog_of(fleet, policy)
     excess = retention(backups, policy, now).excess
-    if excess:
+    if overdue(backups, policy, now):
         weight = sum(gone.backup.file.blocks for gone in excess)
         yield Finding(
             saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
@@ -207,7 +208,7 @@ def hidden_excess(backups: Catalog, policy: Policy, now: datetime) -> Iterator[U
     """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
     unknown = [one for one in backups.backups if one.state == "unknown" and not (one.growing or one.future or one.odd)]
     hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
-    if unknown and retention(hopeful, policy, now).excess:
+    if unknown and overdue(hopeful, policy, now):
         yield Unobservable(
             f"{len(unknown)} backups are not known to be complete: {unknown[0].why}",
             hint=VERIFY,

@@ -1,0 +1,150 @@
+"""The remedy for backups that are too old: make one now, inside the database's own container."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.commands import Unobservable
+from fleet.discovery import Placement, placements
+from fleet.facts import Fleet
+from fleet.rules import Finding
+from fleet.topics import volumes
+from fleet.topics.backups.catalog import catalog_of
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.rules import policy_of, retained
+from fleet.units import show_size
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.thinning import steps, weight
+from remediate.steps import DeleteFiles, Run, RunInContainer
+
+CREATE = r"""
+set -u
+umask 027
+directory=$1 name=$2 user=$3 database=$4 form=$5 needed=$6
+cd -- "$directory" || { echo "$directory is not there" >&2; exit 65; }
+free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
+[ "${free:-0}" -ge "$needed" ] || { echo "only ${free:-0} KiB are free, $needed are needed" >&2; exit 73; }
+[ ! -e "./$name" ] || { echo "$name is already there" >&2; exit 75; }
+part="./$name.part"
+trap 'rm -f -- "$part"' EXIT
+trap 'exit 71' HUP INT TERM
+user=${user:-${POSTGRES_USER:-postgres}}
+database=${database:-${POSTGRES_DB:-$user}}
+if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+fi
+export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
+[ -n "$PGPASSWORD" ] || unset PGPASSWORD
+dump() {
+  if [ "$form" = dump ]; then pg_dump -w -Fc -U "$user" -d "$database"; else pg_dump -w -U "$user" -d "$database"; fi
+}
+pack() { if [ "$form" = sql.gz ]; then gzip; else cat; fi; }
+unpack() { if [ "$form" = sql.gz ]; then gzip -dc -- "$part"; else cat -- "$part"; fi; }
+ends=$({ { dump; echo $? >&3; } | pack >"$part"; echo $? >&3; } 3>&1) || exit 66
+[ "$ends" = "0
+0" ] || { echo "the dump failed" >&2; exit 66; }
+if [ "$form" = dump ]; then
+  pg_restore -f /dev/null -- "$part" || exit 67
+else
+  end='-- PostgreSQL database dump complete'
+  ends=$({ { unpack; echo $? >&3; } | tail -n 20 | grep -qxe "$end"; echo $? >&3; } 3>&1)
+  [ "$ends" = "0
+0" ] || { echo "what was written is not a whole dump" >&2; exit 67; }
+fi
+sync -- "$part" 2>/dev/null || sync
+mv -n -- "$part" "./$name" && [ ! -e "$part" ] || { echo "$name could not be given its name" >&2; exit 68; }
+sync -- . 2>/dev/null || sync
+"""
+"""Runs in the database's container. Arguments: directory there, name, user and database (empty: the container's own),
+format, and the KiB that must be free.
+
+The exit status of pg_dump is known (the image's own `backup` loses it and leaves a gzip of nothing), and only a whole
+dump, flushed to the disk, gets a backup's name.
+"""
+
+SLOW = 2 * 10**6
+"""Bytes of a dump that the slowest server still writes in a second."""
+
+
+def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Dump the database now, inside its own container, to a name of the runbook's; then look at the file."""
+    policy = policy_of(fleet)
+    found = placements(fleet, policy.service)
+    if len(found) != 1:
+        return not_one(policy, found)
+    directory = seen_from(found[0], policy)
+    if isinstance(directory, ForAPerson):
+        return directory
+    needed = room_needed(fleet, policy)
+    first = room_first(fleet, policy, needed)
+    if isinstance(first, ForAPerson):
+        return first
+    return Plan(
+        steps=(*first, dump(fleet, policy, found[0], directory, needed)),
+        disturbs=("deletion",) if first else ("nothing",),
+        disturbance=f"removes backups that keep does not ask for; {READS}" if first else f"nothing; {READS}",
+        undo="remove the new file by hand, if it is not wanted",
+        success="the new backup is streamed on its node, is whole, and is young enough",
+    )
+
+
+READS = "the database is read once, as by its schedule"
+
+
+def not_one(policy: Policy, found: Sequence[Placement]) -> ForAPerson:
+    if not found:
+        return ForAPerson(f"{policy.service} runs on no node: there is nothing to dump", "start the service first")
+    where = ", ".join(f"{place.container.name} on {place.node}" for place in found)
+    which = "find out which of them holds the data, and stop the others"
+    return ForAPerson(f"{policy.service} runs {len(found)} times: {where}", which)
+
+
+def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
+    """The directory of the backups as the container sees it: never its own layer, which ends with it."""
+    for mount in place.container.mounts:
+        if mount.name == policy.volume.name or mount.destination == policy.directory:
+            if mount.rw:
+                return f"{mount.destination.rstrip('/')}/{policy.path}".rstrip("/")
+            return ForAPerson(f"{mount.destination} is read-only in {place.container.name}", "mount it writable")
+    return ForAPerson(
+        f"{place.container.name} on {place.node} does not mount {policy.volume.name}: a dump would end with it",
+        f"mount the volume into {policy.service}, or set backups.directory to where it is mounted",
+    )
+
+
+def dump(fleet: Fleet, policy: Policy, place: Placement, directory: str, needed: int) -> RunInContainer:
+    """The step that runs the script. The name is the node's time, in the time zone of all the other names."""
+    name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
+    target = (directory, name, policy.user or "", policy.database or "", policy.format, str(needed // 1024))
+    return RunInContainer(
+        node=place.node,
+        container=place.container.id,
+        words=("sh", "-c", CREATE, "sh", *target),
+        service=policy.service,
+        says=f"dump the database to {directory}/{name}, and keep it only if it is whole",
+        tells=True,
+        limit=900 + needed / SLOW,
+    )
+
+
+def room_needed(fleet: Fleet, policy: Policy) -> int:
+    """Bytes that must be free: the last dump and half as much again, and what must stay free."""
+    complete = catalog_of(fleet, policy).complete
+    return (complete[0].file.size * 3 // 2 if complete else 0) + policy.volume.free
+
+
+def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteFiles, ...] | ForAPerson:
+    """What makes room for the dump: nothing, thinning by `keep`, or a person."""
+    try:
+        free = fleet.of(policy.volume.node, volumes.Facts).free
+    except Unobservable:
+        return ()  # df in the container decides: not to have seen the disk must not stop a backup
+    if free >= needed:
+        return ()
+    excess = retained(fleet, policy).excess
+    if excess and free + weight(excess) >= needed:
+        return steps(fleet, policy, excess)
+    return ForAPerson(
+        f"{show_size(free)} are free, a backup needs {show_size(needed)}, and thinning by keep gives too little",
+        "make room on the disk of the volume, then run this again",
+    )

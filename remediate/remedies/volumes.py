@@ -1,0 +1,63 @@
+"""The remedy for a volume over its budget: thin the backups, and never pay for somebody else's files with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.facts import Fleet
+from fleet.rules import Finding
+from fleet.topics import volumes
+from fleet.topics.backups.catalog import catalog_of
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.retention import Gone, Retention
+from fleet.topics.backups.rules import policy_of, retained
+from fleet.units import show_size
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.thinning import thinning, weight
+
+
+def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Thin by `keep`; below `keep` only where the policy allows it; the rest is said, and why.
+
+    When the backups alone are within the budget, something else fills the volume: then none is removed for it.
+    """
+    policy = policy_of(fleet)
+    usage = fleet.of(policy.volume.node, volumes.Facts)
+    found = retained(fleet, policy)
+    taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
+    if policy.volume.budget is not None and taken <= policy.volume.budget:
+        return ForAPerson(f"the backups take {show_size(taken)}, within the budget", strangers(usage, policy))
+    over = too_much(usage, policy)
+    gone = chosen(found, policy, over)
+    missing = over - weight(gone)
+    if not gone:
+        return ForAPerson(
+            f"every backup is one that keep asks for, and {show_size(over)} are too much", strangers(usage, policy)
+        )
+    notes = (f"{show_size(missing)} will still be too much: {strangers(usage, policy)}",) if missing > 0 else ()
+    return thinning(fleet, policy, gone, *notes)
+
+
+def too_much(usage: volumes.Facts, policy: Policy) -> int:
+    """Bytes that must go to come within the budget, and to leave free what must stay free."""
+    over = usage.used - policy.volume.budget if policy.volume.budget is not None else 0
+    return max(over, policy.volume.free - usage.free, 0)
+
+
+def chosen(found: Retention, policy: Policy, over: int) -> Sequence[Gone]:
+    """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed."""
+    gone = list(found.excess)
+    if policy.below_keep:
+        oldest_first = (kept.backup for kept in reversed(found.kept))
+        for backup in oldest_first:
+            if weight(gone) >= over:
+                break
+            if backup.counts and backup.name not in found.protected:
+                gone.append(Gone(backup, "kept by keep, but over the budget"))
+    return sorted(gone, key=lambda one: one.backup.time)
+
+
+def strangers(usage: volumes.Facts, policy: Policy) -> str:
+    """What a person can do, with what else is in the volume."""
+    others = volumes.strangers(usage, policy)
+    return f"{others}; " * bool(others) + "make room there, keep fewer backups, or raise the budget"
