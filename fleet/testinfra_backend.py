@@ -1,0 +1,102 @@
+"""A team's own testinfra tests over our connections: every node is a testinfra host.
+
+Registered as `fleet` in testinfra's BACKENDS. What `host.run` does is what testinfra's ssh backend does (quoting,
+sudo, exit statuses), with verified host keys, one connection a node, and a time limit; 255 is a command's own status
+like any other. Commands run in /bin/sh with LC_ALL=C and the administrator's folders on the PATH.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testinfra.backend import base
+
+from fleet.commands import Command, Unobservable
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.links.pool import Links
+
+LIMIT = 300.0
+"""Seconds for one command of a team's own test (testinfra itself has no limit)."""
+
+
+@dataclass(frozen=True)
+class Using:
+    """The inventory and the connections of this run."""
+
+    inventory: Inventory
+    links: Links
+
+
+CURRENT: list[Using] = []
+
+
+def use(inventory: Inventory, links: Links) -> None:
+    """Say which inventory `fleet://` host names are about from now on, and over which links they are asked."""
+    CURRENT[:] = [Using(inventory, links)]
+
+
+def forget() -> None:
+    """Drop the inventory and its links; hosts of it can be asked no more."""
+    CURRENT.clear()
+
+
+def current() -> Using:
+    if not CURRENT:
+        raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
+    return CURRENT[0]
+
+
+class FleetBackend(base.BaseBackend):  # type: ignore[misc]
+    """One node of the inventory in use, as testinfra sees it."""
+
+    NAME = "fleet"
+
+    def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
+        self.using = current()
+        if hostspec not in self.using.inventory.nodes:
+            raise RuntimeError(unknown(hostspec, self.using.inventory))
+        self.node = self.using.inventory.nodes[hostspec]
+        self.limit = float(timeout)
+        super().__init__(hostspec, *args, **kwargs)
+        self._encoding = "utf-8"  # asking the node for it would take a python3 there, and another round trip
+
+    @classmethod
+    def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:
+        """The nodes that a host name stands for: one, or all for an empty name or `all`."""
+        inventory = current().inventory
+        return [host] if host not in ("", "all") or host in inventory.nodes else list(inventory.nodes)
+
+    def get_pytest_id(self) -> str:
+        return str(self.hostname)
+
+    def decode(self, data: bytes) -> str:
+        """Text; bytes that are no UTF-8 survive as surrogates and do not stop a test."""
+        return data.decode("utf-8", "surrogateescape")
+
+    def encode(self, data: str) -> bytes:
+        return data.encode("utf-8", "surrogateescape")
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
+        """Run a command line in the node's shell.
+
+        Raises RuntimeError when the node cannot be reached, or the command gave no answer within the limit.
+        """
+        line = self.get_command(command, *args)
+        asked = Command(("/bin/sh", "-c", line), limit=self.limit)
+        try:
+            [answer] = self.using.links.to(self.node).ask([asked])
+        except Unobservable as why:
+            raise RuntimeError(f"{why} ({why.hint})" if why.hint else str(why)) from None
+        if answer.rc is None:
+            raise RuntimeError(f"{self.hostname}: `{line}` gave no answer: {answer.lost}")
+        return self.result(answer.rc, self.encode(line), answer.out, answer.err)
+
+
+def unknown(name: str, inventory: Inventory) -> str:
+    near = difflib.get_close_matches(name, inventory.nodes, 1)
+    known = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
+    return f"the inventory {inventory.name} has no node {name!r}: {known}"
