@@ -120,8 +120,8 @@ class Facts:
 
     `timezone` is the one that cron works in. `unseen` are places that could not be read. `account` is whose crontab
     `crontab` is. `docker` are paths of the docker client. `manager` starts services here: systemd, service, openrc, or
-    empty. `enabled` says whether cron starts at boot, None where that was not seen. `jobs` counts what users'
-    crontabs run here.
+    empty. `unit` is what it calls cron, `enabled` whether cron starts at boot (None where that was not seen). `jobs`
+    counts what users' crontabs run here.
     """
 
     topic: ClassVar[str] = "schedules"
@@ -135,5 +135,6 @@ class Facts:
     crontab: Crontab | Unobservable = Crontab()
     docker: tuple[str, ...] = ()
     manager: Literal["systemd", "service", "openrc", ""] = ""
+    unit: str = "cron"
     enabled: bool | None = None
     jobs: int = 0

@@ -82,7 +82,8 @@ def facts(printed: Printed, found: Found, own: Output, answers: Sequence[str]) -
         crontab=crontab(own, spooled(printed)),
         docker=tuple(printed.lines.get("docker", [])),
         manager=printed.one("manager"),  # type: ignore[arg-type]
-        enabled=printed.one("enabled").startswith("enabled") if printed.one("manager") != "openrc" else None,
+        unit=printed.one("unit").partition(" ")[0] or "cron",
+        enabled=enabled(printed.one("unit").partition(" ")[2]),
         jobs=found.jobs,
     )
 
@@ -143,6 +144,11 @@ def timezone(printed: Printed) -> str | Unobservable:
     return Unobservable(
         "the time zone has no name: /etc/localtime is no link", "timedatectl set-timezone ZONE makes it one"
     )
+
+
+def enabled(state: str) -> bool | None:
+    """Whether the manager starts it at boot, from the word that `systemctl is-enabled` has for it."""
+    return state.startswith("enabled") if state else None
 
 
 def spooled(printed: Printed) -> File | None:

@@ -70,7 +70,7 @@ if [ -d /run/systemd/system ]; then
     say manager systemd
     for unit in cron crond cronie; do
         state=$(systemctl is-enabled "$unit.service" 2>/dev/null)
-        case $state in enabled* | disabled | masked*) say "enabled $state" ;; esac
+        case $state in enabled* | disabled | masked*) say "unit $unit $state" ;; esac
     done
     systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer' | sed 's/^/timer /'
     units=$(systemctl show -p Unit '*.timer' | sed -n 's/^Unit=//p')
@@ -78,10 +78,14 @@ if [ -d /run/systemd/system ]; then
     [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
 elif command -v rc-service >/dev/null; then
     say manager openrc
+    for unit in cronie dcron crond cron; do [ -x "/etc/init.d/$unit" ] && say "unit $unit"; done
 elif command -v service >/dev/null; then
     say manager service
-    for link in /etc/rc[2345].d/S[0-9]*cron*; do
-        if [ -e "$link" ]; then say enabled enabled; break; fi
+    for unit in cron cronie crond; do
+        [ -x "/etc/init.d/$unit" ] || continue
+        state=disabled
+        for link in /etc/rc[2345].d/S[0-9]*"$unit"; do [ -e "$link" ] && state=enabled; done
+        say "unit $unit $state"
     done
 fi
 say end

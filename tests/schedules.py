@@ -1,0 +1,170 @@
+"""A small world of schedules for unit tests: a good one, of which each test breaks one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleet import inventory as inventories
+from fleet.blocks import split
+from fleet.commands import Output, Unobservable
+from fleet.facts import Facts, Fleet
+from fleet.registry import RULES
+from fleet.rules import Subject
+from fleet.topics import backups, containers, nodes, schedules
+from fleet.verdicts import Verdict, verdict
+
+NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
+RUNBOOK = "0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup"
+ROOT = "/var/spool/cron/crontabs/root"
+BOOT = 1_780_000_000
+RULE = "schedules.backup_runs_where_postgres_runs"
+
+TEXT = """
+nodes:
+  manager: {address: 192.0.2.11, sudo: true}
+  data: {address: 192.0.2.12, sudo: true}
+  vgpu: {address: 192.0.2.13, sudo: true}
+services:
+  postgres: {name: rodan_postgres, user: postgres}
+backups:
+  service: postgres
+  schedule: "0 0,12 * * *"
+  command: backup
+  volume: {name: rodan_pg_backup, node: data, budget: 60 GiB}
+  timezone: America/Toronto
+  keep: {last: 4, daily: 14}
+certificates: {none: "not here"}
+"""
+POSTGRES = containers.Container(
+    id="612b4ae59567" + "0" * 52,
+    name="rodan_postgres.1.abcdefghijklmnop",
+    labels={"com.docker.swarm.service.name": "rodan_postgres"},
+)
+NGINX = containers.Container(
+    id="99" * 32, name="rodan_nginx.1.xyz", labels={"com.docker.swarm.service.name": "rodan_nginx"}
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as a node would have it."""
+
+    content: str | bytes
+    mode: int = 0o600
+    owner: int = 0
+    links: int = 1
+    link_owner: int = 0
+    changed: int = BOOT
+
+    @property
+    def bytes(self) -> bytes:
+        return self.content if isinstance(self.content, bytes) else self.content.encode()
+
+
+def entry(line: str, **changes: object) -> dict[str, File]:
+    """Root's crontab with one line in it."""
+    return {ROOT: replace(File(f"# m h dom mon dow command\n{line}\n"), **changes)}  # type: ignore[arg-type]
+
+
+GOOD = entry(RUNBOOK)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One node: its files and what its tools answer."""
+
+    files: Mapping[str, File]
+    cron: bool = True
+    account: str = "root"
+    docker: Sequence[str] = ("/usr/bin/docker", "/bin/docker")
+    users: Sequence[str] = ("root", "ops", "postgres")
+    zone: str = "America/Toronto"
+    more: Sequence[str] = ("installed", "manager systemd", "unit cron enabled")
+    denied: Sequence[str] = ()
+    unseen: Sequence[str] = ()
+    boot: int = BOOT
+
+    def printed(self) -> bytes:
+        rows = [b"".join(shown(path, file)) for path, file in self.files.items()]
+        lines = [
+            *(f"uid {0 if name == 'root' else 1000} {name}" for name in self.users),
+            *(f"docker {path}" for path in self.docker),
+            f"account {self.account}",
+            f"localtime /usr/share/zoneinfo/{self.zone}",
+            f"boot {self.boot}",
+            *(f"unseen {path}" for path in self.unseen),
+            *(["cron 44 1 cron 500"] if self.cron else []),
+            *self.more,
+            "end",
+        ]
+        return b"".join(rows) + "".join(f"{line}\n" for line in lines).encode()
+
+    def own(self) -> Output:
+        """What `crontab -l` answers."""
+        file = self.files.get(f"/var/spool/cron/crontabs/{self.account}")
+        if file is None:
+            return Output(1, err=f"no crontab for {self.account}\n".encode(), command="crontab -l")
+        return Output(0, file.bytes, command="crontab -l")
+
+    def told(self, words: Sequence[str]) -> Output:
+        """What the second script answers."""
+        lines = [f"user {word}" for word in words if word in self.users]
+        lines += [f"program {word}" for word in words if word in self.docker]
+        lines += [f"denied {word}" for word in words if word in self.denied]
+        return Output(0, "".join(f"{line}\n" for line in [*lines, "end"]).encode())
+
+    def seen(self, text: str = TEXT, own: Output | None = None) -> schedules.Facts:
+        """Drive the topic's generator against this machine."""
+        inventory = inventories.load(Path("world.yml"), text)
+        looking = schedules.observe(inventory.nodes["vgpu"], inventory)
+        next(looking)
+        try:
+            [asked] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
+            looking.send([self.told(asked.words[4:])])
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        raise AssertionError("the topic asks too often")
+
+
+def shown(path: str, file: File) -> list[bytes]:
+    kind = "user" if "/spool/" in path else "directory" if "ly/" in path else "system"
+    head = (
+        f"file {kind} {file.link_owner} {file.owner} {file.mode:o} {file.links} {file.changed} {len(file.bytes)} {path}"
+    )
+    return [head.encode() + b"\n", *(b"|" + row for row in split(file.bytes)), b"\n"]
+
+
+def fleet(
+    vgpu: Machine | Unobservable | None = None,
+    *,
+    data: Machine | Unobservable | None = None,
+    here: Sequence[containers.Container] | Unobservable = (POSTGRES,),
+    there: Sequence[containers.Container] = (),
+    files: Sequence[backups.File] | Unobservable = (),
+    text: str = TEXT,
+    now: datetime = NOW,
+) -> Fleet:
+    """One look: postgres and the entry on vgpu, nginx on manager, the backups on data."""
+    empty = Machine({})
+    machines = {"manager": empty, "data": data or empty, "vgpu": vgpu or Machine(GOOD)}
+    running = {"manager": (NGINX,), "data": there, "vgpu": here}
+    node = nodes.Facts(ahead=0.0, uncertainty=0.01, hostname="x", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
+    facts: dict[tuple[str, str], Facts | Unobservable] = {}
+    for name, machine in machines.items():
+        facts[name, "schedules"] = machine if isinstance(machine, Unobservable) else machine.seen(text)
+        facts[name, "nodes"] = node
+        containing = running[name]
+        facts[name, "containers"] = (
+            containing
+            if isinstance(containing, Unobservable)
+            else containers.Facts(docker="present", containers=tuple(containing))
+        )
+    facts["data", "backups"] = backups.Facts("/backups", files if isinstance(files, Unobservable) else tuple(files))
+    return Fleet(inventories.load(Path("world.yml"), text), now, facts)
+
+
+def judged(seen: Fleet, rule: str = RULE, subject: Subject = Subject("service", "postgres")) -> Verdict:  # noqa: B008
+    return verdict(RULES[rule], seen, subject)
