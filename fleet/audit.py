@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +12,7 @@ from fleet import recording, registry
 from fleet.errors import UsageError, nearest
 from fleet.facts import Fleet
 from fleet.inventory import Inventory, find, load
+from fleet.links.pool import Links
 from fleet.look import Progress, look
 from fleet.rules import Rule, Subject
 from fleet.verdicts import Verdict, verdict
@@ -29,12 +30,25 @@ class Audit:
     limit: Collection[str] = ()
     strict: bool = False
     fleets: dict[str, Fleet] = field(default_factory=dict)
+    pools: dict[str, Links] = field(default_factory=dict)
 
     def look(self, progress: Progress = silent) -> None:
-        """Look at every inventory that was not looked at yet."""
+        """Look at every inventory that was not looked at yet. The connections stay open for whoever asks more."""
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
-                self.fleets[name] = look_through_pool(inventory, progress)
+                now = datetime.now(UTC)
+                self.fleets[name] = look(inventory, self.links(name).to, topics_of(inventory), now, progress)
+
+    def links(self, inventory: str) -> Links:
+        """The connections to the nodes of one inventory; none is opened before it is needed."""
+        if inventory not in self.pools:
+            self.pools[inventory] = Links(self.inventories[inventory])
+        return self.pools[inventory]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self.pools.values():
+            pool.close()
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """Judge one promise about one subject, looking first where nobody has looked yet."""
@@ -80,14 +94,6 @@ class Audit:
         return next(iter(self.inventories.values()))
 
 
-def look_through_pool(inventory: Inventory, progress: Progress) -> Fleet:
-    """Look over connections of our own, and close them."""
-    from fleet.links.pool import Links
-
-    with Links(inventory) as links:
-        return look(inventory, links.to, topics_of(inventory), datetime.now(timezone.utc), progress)
-
-
 def topics_of(inventory: Inventory) -> dict[str, ModuleType]:
     """Our topics and the inventory's own."""
     return {**registry.TOPICS, **inventory.modules}
@@ -120,4 +126,3 @@ def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
     for node in limit:
         if node not in known:
             raise UsageError(f"--limit {node}: no such node", hint=nearest(node, known, "nodes"))
-

@@ -1,4 +1,4 @@
-"""pytest's face of an audit: `pytest --hosts=production` judges every promise, and testinfra tests share its connections."""
+"""pytest's face of an audit: `--hosts=production` judges every promise; testinfra tests share its connections."""
 
 from __future__ import annotations
 
@@ -18,13 +18,29 @@ PLAIN_TESTINFRA = "://"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)")
-    group.addoption("--limit", action="append", default=[], metavar="NODE", help="judge only this node (repeatable); all are looked at")
-    group.addoption("--quick", action="store_true", help="leave out what takes long, such as reading whole backups; it is then skipped")
-    group.addoption("--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)")
+    group = parser.getgroup(
+        "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
+    )
+    group.addoption(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NODE",
+        help="judge only this node (repeatable); all are looked at",
+    )
+    group.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out what takes long, such as reading whole backups; it is then skipped",
+    )
+    group.addoption(
+        "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
+    )
     group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
     group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
-    group.addoption("--state", type=Path, metavar="DIR", help="state directory (default: $FLEETKEEPER_STATE, else XDG's)")
+    group.addoption(
+        "--state", type=Path, metavar="DIR", help="state directory (default: $FLEETKEEPER_STATE, else XDG's)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,13 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def prepare(config: pytest.Config, hosts: str) -> Audit:
     """The audit for this run. Raises UsageError."""
-    from fleet import testinfra_backend
     from fleet.audit import open_audit
 
     option = config.option
     audit = open_audit(hosts, option.limit, strict=bool(config.getini("strict")), quick=option.quick)
     option.audited = hosts
-    option.hosts = ",".join(testinfra_backend.register(audit.inventories.values()))
+    option.hosts = ",".join(as_hosts(audit))
     if option.replay:
         audit.replay(option.replay)
     if shipped := getattr(config, "workerinput", {}).get("fleetkeeper"):
@@ -61,11 +76,24 @@ def prepare(config: pytest.Config, hosts: str) -> Audit:
     return audit
 
 
+def as_hosts(audit: Audit) -> list[str]:
+    """The nodes as testinfra host names, so that a team's own tests run over the audit's connections."""
+    import testinfra.backend
+
+    from fleet import testinfra_backend
+
+    testinfra.backend.BACKENDS["fleet"] = "fleet.testinfra_backend.FleetBackend"
+    for name, inventory in audit.inventories.items():
+        testinfra_backend.use(inventory, audit.links(name))
+    return [f"fleet://{name}" for name in testinfra_backend.host_names()]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if config.stash.get(AUDIT, None):
+    if audit := config.stash.get(AUDIT, None):
         from fleet import testinfra_backend
 
-        testinfra_backend.close()
+        audit.close()
+        testinfra_backend.forget()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,12 +109,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "verdict" not in metafunc.fixturenames:
         return
     audit = metafunc.config.stash[AUDIT]
+    if audit is None:
+        return
     rule = rule_of(metafunc)
-    subjects = list(audit.subjects(rule)) if audit else []
-    ids = [f"{inventory}:{subject}" if len(audit.inventories) > 1 else str(subject) for inventory, subject in subjects]
-    if audit:
-        items = [(inventory, rule, subject) for inventory, subject in subjects]
-        metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+    several = len(audit.inventories) > 1
+    subjects = list(audit.subjects(rule))
+    ids = [f"{inventory}:{subject}" if several else str(subject) for inventory, subject in subjects]
+    items = [(inventory, rule, subject) for inventory, subject in subjects]
+    metafunc.parametrize("verdict", items, ids=ids, indirect=True)
 
 
 def rule_of(metafunc: pytest.Metafunc) -> str:

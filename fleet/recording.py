@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from functools import cache
 from types import ModuleType
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 @cache
-def adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -52,12 +52,16 @@ def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> F
         looked_at = datetime.fromisoformat(recorded["looked_at"])
         version = recorded["schema"]
     except (ValueError, LookupError, TypeError, ValidationError) as odd:
-        raise UsageError(f"this is not a recording of a look: {odd}", hint="make one with `pytest --record FILE`") from None
+        raise UsageError(
+            f"this is not a recording of a look: {odd}", hint="make one with `pytest --record FILE`"
+        ) from None
     if version != VERSION:
         raise UsageError(f"the recording has schema {version}, this program reads {VERSION}")
     strangers = {node for node, _ in facts} - set(inventory.nodes)
     if strangers:
-        raise UsageError(f"the recording holds nodes that {inventory.name} does not have: {', '.join(sorted(strangers))}")
+        raise UsageError(
+            f"the recording holds nodes that {inventory.name} does not have: {', '.join(sorted(strangers))}"
+        )
     return Fleet(inventory, looked_at, facts)
 
 

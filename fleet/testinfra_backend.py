@@ -31,35 +31,44 @@ class Using:
     links: Links
 
 
-CURRENT: list[Using] = []
+CURRENT: dict[str, Using] = {}
 
 
 def use(inventory: Inventory, links: Links) -> None:
-    """Say which inventory `fleet://` host names are about from now on, and over which links they are asked."""
-    CURRENT[:] = [Using(inventory, links)]
+    """Say that `fleet://` host names are about this inventory too, and over which links its nodes are asked."""
+    CURRENT[inventory.name] = Using(inventory, links)
 
 
 def forget() -> None:
-    """Drop the inventory and its links; hosts of it can be asked no more."""
+    """Drop the inventories and their links; hosts of theirs can be asked no more."""
     CURRENT.clear()
 
 
-def current() -> Using:
+def host_names() -> list[str]:
+    """Every node in use as a host name: NODE, or INVENTORY:NODE where several inventories are in use."""
+    several = len(CURRENT) > 1
+    return [f"{name}:{node}" if several else node for name, using in CURRENT.items() for node in using.inventory.nodes]
+
+
+def using(hostspec: str) -> tuple[Using, str]:
+    """The inventory and the node that a host name stands for. Raises RuntimeError when there is none."""
     if not CURRENT:
         raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
-    return CURRENT[0]
+    inventory, _, node = hostspec.rpartition(":")
+    found = CURRENT.get(inventory) or next(iter(CURRENT.values()))
+    if node not in found.inventory.nodes:
+        raise RuntimeError(unknown(node, found.inventory))
+    return found, node
 
 
 class FleetBackend(base.BaseBackend):  # type: ignore[misc]
-    """One node of the inventory in use, as testinfra sees it."""
+    """One node of an inventory in use, as testinfra sees it."""
 
     NAME = "fleet"
 
     def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
-        self.using = current()
-        if hostspec not in self.using.inventory.nodes:
-            raise RuntimeError(unknown(hostspec, self.using.inventory))
-        self.node = self.using.inventory.nodes[hostspec]
+        self.using, node = using(hostspec)
+        self.node = self.using.inventory.nodes[node]
         self.limit = float(timeout)
         super().__init__(hostspec, *args, **kwargs)
         self._encoding = "utf-8"  # asking the node for it would take a python3 there, and another round trip
@@ -67,8 +76,8 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
     @classmethod
     def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:
         """The nodes that a host name stands for: one, or all for an empty name or `all`."""
-        inventory = current().inventory
-        return [host] if host not in ("", "all") or host in inventory.nodes else list(inventory.nodes)
+        names = host_names()
+        return [host] if host not in ("", "all") or host in names else names
 
     def get_pytest_id(self) -> str:
         return str(self.hostname)

@@ -43,7 +43,7 @@ def last_line(stats: dict[str, list[pytest.TestReport]]) -> str:
     """How many passed, failed and were skipped, and why."""
     failed = len(stats.get("failed", ())) + len(stats.get("error", ()))
     reasons = Counter(reason(report) for report in stats.get("skipped", ()))
-    why = "; ".join(f"{number} × {text}" for text, number in reasons.items())
+    why = "; ".join(f"{number} x {text}" for text, number in reasons.items())
     skipped = sum(reasons.values())
     return f"{len(stats.get('passed', ()))} passed, {failed} failed, {skipped} skipped" + (f" ({why})" if why else "")
 

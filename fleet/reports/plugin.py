@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,16 @@ class Reports:
     def __init__(self, config: pytest.Config, audit: Audit) -> None:
         self.config = config
         self.audit = audit
-        self.started = datetime.now(timezone.utc)
+        self.started = datetime.now(UTC)
         self.items: list[results.Item] = []
         self.written: Path | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the verdict, and keep it out of pytest's own sections: the summary tells it once, sorted."""
         judged = getattr(report, "fleetkeeper", None)
         if judged is not None:
             self.items.append(judged)
+            report._pdbshown = True  # type: ignore[attr-defined]  # pytest's own mark for "was shown already"
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if self.items and not self.config.option.collectonly:
@@ -46,7 +48,7 @@ class Reports:
         run = {
             "fleetkeeper": version("fleetkeeper"),
             "started": self.started.isoformat(),
-            "finished": datetime.now(timezone.utc).isoformat(),
+            "finished": datetime.now(UTC).isoformat(),
         }
         return results.document(run, self.audit.fleets.values(), self.items, exit_status)
 
@@ -54,9 +56,3 @@ class Reports:
         terminal.summary(terminalreporter, self.items, str(self.config.option.audited))
         if self.written:
             terminalreporter.write_line(f"results: {self.written}")
-
-    @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_logreport")
-    def fold(self, report: pytest.TestReport) -> None:
-        """Keep our items out of pytest's own sections: the summary tells them once, sorted by what matters."""
-        if hasattr(report, "fleetkeeper"):
-            report._pdbshown = True  # type: ignore[attr-defined]  # what pytest's terminal skips: already shown

@@ -32,7 +32,9 @@ class Progress:
             sys.stderr.write(f"\r\x1b[Klooking: {self.seen} nodes done, {self.waiting} to come{failed}")
             sys.stderr.flush()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

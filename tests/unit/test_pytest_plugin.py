@@ -1,0 +1,258 @@
+"""What pytest says of each outcome, held against a team's own topic on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+TOPIC = '''
+"""Promises about nothing, one for each outcome."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fleet.commands import Command, Unobservable
+from fleet.rules import Finding, NotApplicable, Rule, each_node
+
+
+@dataclass(frozen=True)
+class Facts:
+    topic: ClassVar[str] = "promises"
+    said: str
+
+
+def observe(node, inventory):
+    [answer] = yield [Command(("echo", "hello"))]
+    return Facts(answer.text())
+
+
+def holds(fleet, subject):
+    """The node says hello."""
+    if "hello" not in fleet.of(subject.name, Facts).said:
+        yield Finding("silence", "hello")
+
+
+def is_wrong(fleet, subject):
+    """The node says goodbye."""
+    yield Finding("hello \\x1b[31m<script>", "goodbye", why="it is late", node=subject.name, hint="say goodbye")
+
+
+def is_unknown(fleet, subject):
+    """Nobody can tell."""
+    raise Unobservable("nobody can tell", hint="ask somebody", node=subject.name)
+
+
+def does_not_apply(fleet, subject):
+    """Nobody asked."""
+    raise NotApplicable("nobody asked")
+
+
+def is_waived(fleet, subject):
+    """It is accepted."""
+    yield Finding("a wart", "no wart", node=subject.name)
+
+
+def is_waived_and_unknown(fleet, subject):
+    """It is accepted, as far as it was seen."""
+    yield Finding("a wart", "no wart", node=subject.name)
+    yield Unobservable("the rest was dark")
+
+
+def has_expired(fleet, subject):
+    """It was accepted for a while."""
+    yield Finding("an old wart", "no wart", node=subject.name)
+
+
+def warns(fleet, subject):
+    """It is nearly right."""
+    yield Finding("a freckle", "no freckle", node=subject.name, severity="warning")
+
+
+JUDGES = (holds, is_wrong, is_unknown, does_not_apply, is_waived, is_waived_and_unknown, has_expired, warns)
+RULES = tuple(Rule("promises", judge, each_node, (Facts,), person="nobody can") for judge in JUDGES)
+'''
+
+NAMES = (
+    "holds",
+    "is_wrong",
+    "is_unknown",
+    "does_not_apply",
+    "is_waived",
+    "is_waived_and_unknown",
+    "has_expired",
+    "warns",
+)
+
+INVENTORY = """
+nodes:
+  here: {connection: local}
+  there: {address: 127.0.0.1, port: 1}
+services: {none: nothing runs here}
+backups: {none: nothing is kept}
+certificates: {none: nothing is served}
+topics: [./promises.py]
+waivers:
+  - {rule: promises.is_waived*, until: 2999-12-31, owner: ada@example.org, because: it is only a wart}
+  - {rule: promises.has_expired, until: 2020-01-31, owner: bob@example.org, because: soon}
+"""
+
+
+@pytest.fixture
+def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Run pytest on the promises above, in a process of its own."""
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(pytester.path / "state"))
+    pytester.makefile(".py", promises=TOPIC)
+    pytester.makefile(".yml", mine=INVENTORY)
+    checks = "".join(f"def test_{name}(verdict):\n    verdict.expect()\n\n" for name in NAMES)
+    pytester.makepyfile(test_promises=checks)
+
+    def run(*arguments: str, hosts: str = "./mine.yml") -> pytest.RunResult:
+        return pytester.runpytest_subprocess(f"--hosts={hosts}", "-p", "no:cacheprovider", *arguments)
+
+    return run
+
+
+def results(pytester: pytest.Pytester) -> dict:
+    return json.loads((pytester.path / "state/audits/mine/results.json").read_text())
+
+
+def test_each_outcome_has_pytests_own_word(audit, pytester: pytest.Pytester) -> None:
+    ran = audit()
+    ran.assert_outcomes(passed=3, failed=4, errors=5, skipped=2, xfailed=2)
+    assert ran.ret == 1
+    by_rule = {item["rule"]: item["outcome"] for item in results(pytester)["items"] if item["subject"] == "here"}
+    assert by_rule == {
+        "promises.holds": "holds",
+        "promises.is_wrong": "finding",
+        "promises.is_unknown": "unknown",
+        "promises.does_not_apply": "not_applicable",
+        "promises.is_waived": "waived",
+        "promises.is_waived_and_unknown": "unknown",
+        "promises.has_expired": "finding",
+        "promises.warns": "holds",
+    }
+
+
+def test_case_75_waived_and_unknown_is_an_error_also_with_runxfail(audit) -> None:
+    audit("-k", "is_waived_and_unknown", "--runxfail").assert_outcomes(errors=2)
+
+
+def test_case_75_waived_is_shown_as_the_failure_it_is_with_runxfail(audit) -> None:
+    ran = audit("-k", "is_waived and not unknown", "--runxfail")
+    ran.assert_outcomes(failed=2)
+    assert ran.ret == 1
+
+
+def test_case_75_an_expired_waiver_is_a_finding_that_names_its_owner(audit) -> None:
+    audit("-k", "has_expired").stdout.fnmatch_lines(["*the waiver of bob@example.org ran out on 2020-01-31*"])
+
+
+def test_case_75_a_bad_date_in_a_waiver_is_a_usage_error_with_its_line(audit, pytester: pytest.Pytester) -> None:
+    path = pytester.path / "mine.yml"
+    path.write_text(INVENTORY.replace("2999-12-31", "2026-02-31"))
+    ran = audit()
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*mine.yml:10: waivers*until*"])
+
+
+def test_a_node_that_does_not_answer_is_an_error_and_not_a_finding(audit, pytester: pytest.Pytester) -> None:
+    audit("-k", "holds").assert_outcomes(passed=1, errors=1)
+    nodes = results(pytester)["inventories"][0]["nodes"]
+    assert (nodes["here"]["looked_at"], nodes["there"]["looked_at"]) == (True, False)
+    assert "refused" in nodes["there"]["why"]
+
+
+def test_findings_come_first_then_unknown_then_waived_then_the_next_command(audit) -> None:
+    said = audit().stdout.str()
+    places = [
+        said.index(text) for text in ("- findings -", "- could not be looked at -", "- waived -", "next: remediate")
+    ]
+    assert places == sorted(places)
+    assert "= FAILURES =" not in said
+    assert "short test summary" not in said
+
+
+def test_case_73_what_a_server_said_is_shown_without_its_control_characters(audit) -> None:
+    said = audit("-k", "is_wrong").stdout.str()
+    assert "hello \\x1b[31m<script>" in said
+    assert "\x1b[31m<script>" not in said
+
+
+def test_a_dead_reason_is_said_once_however_many_promises_it_hides(audit) -> None:
+    assert audit().stdout.str().count("the rest was dark") == 1
+
+
+def test_warnings_are_told_and_do_not_fail(audit) -> None:
+    ran = audit("-k", "warns")
+    assert ran.ret == 0
+    ran.stdout.fnmatch_lines(["*- warnings -*", "*a freckle*"])
+
+
+def test_warnings_fail_with_strict(audit) -> None:
+    audit("-k", "warns", "--strict").assert_outcomes(failed=2)
+
+
+def test_limit_judges_only_the_nodes_it_names(audit) -> None:
+    audit("-k", "is_wrong", "--limit", "there").assert_outcomes(failed=1)
+
+
+def test_an_unknown_node_in_limit_is_a_usage_error_that_names_the_nearest(audit) -> None:
+    ran = audit("--limit", "thre")
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*thre*", "*there*"])
+
+
+def test_case_74_xdist_and_serial_runs_give_the_same_verdicts(audit, pytester: pytest.Pytester) -> None:
+    serial = (audit(), results(pytester))[1]
+    parallel = (audit("-n", "2"), results(pytester))[1]
+    assert sorted(map(key, parallel["items"])) == sorted(map(key, serial["items"]))
+    assert parallel["summary"] == serial["summary"]
+
+
+def key(item: dict) -> tuple[str, str, str]:
+    return item["check"], item["outcome"], json.dumps(item["findings"], sort_keys=True)
+
+
+def test_a_recorded_look_gives_the_same_verdicts_when_replayed(audit, pytester: pytest.Pytester) -> None:
+    first = (audit("--record=look.json"), results(pytester))[1]
+    again = (audit("--replay=look.json"), results(pytester))[1]
+    assert sorted(map(key, again["items"])) == sorted(map(key, first["items"]))
+
+
+def test_what_is_not_a_recording_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
+    (pytester.path / "look.json").write_text("{}")
+    assert audit("--replay=look.json").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_case_80_checks_without_hosts_never_exit_0(audit, pytester: pytest.Pytester) -> None:
+    ran = pytester.runpytest_subprocess()
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*--hosts*"])
+
+
+@pytest.mark.parametrize("hosts", ["", "mine.yml,", "prodction", "./missing.yml"])
+def test_case_3_and_80_an_empty_or_unknown_name_is_a_usage_error(audit, hosts: str) -> None:
+    assert audit(hosts=hosts).ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_collecting_asks_no_server_anything(audit, pytester: pytest.Pytester) -> None:
+    path = pytester.path / "mine.yml"
+    path.write_text(INVENTORY.replace("here: {connection: local}", "here: {address: 192.0.2.1}"))
+    ran = audit("--collect-only", "-q")
+    assert ran.ret == 0
+    ran.stdout.fnmatch_lines(["*test_holds[[]here]*"])
+
+
+def test_junit_carries_the_words_of_a_finding(audit, pytester: pytest.Pytester) -> None:
+    audit("--junitxml=report.xml", "-k", "is_wrong")
+    assert "say goodbye" in Path(pytester.path / "report.xml").read_text()
+
+
+def test_a_teams_own_tests_share_the_run_and_keep_their_tracebacks(audit, pytester: pytest.Pytester) -> None:
+    (pytester.path / "mine.yml").write_text(INVENTORY.replace("  there: {address: 127.0.0.1, port: 1}\n", ""))
+    pytester.makepyfile(test_own="def test_own(host):\n    assert host.check_output('echo %s', 'a b') == 'b a'\n")
+    ran = audit()
+    ran.stdout.fnmatch_lines(["*= FAILURES =*", "*assert 'a b' == 'b a'*"])
