@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fleet.links.writing import Stream, WritingLink
 
 DIAL = ("docker", "system", "dial-stdio")
-BASE = "http://engine.invalid"
+BASE = "http://engine.invalid:2375"
 Json = dict[str, Any]
 
 

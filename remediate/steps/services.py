@@ -76,7 +76,8 @@ class UpdateService:
         with engine(link) as swarm:
             return self.update(swarm)
 
-    def update(self, swarm: Engine) -> Done:
+    def update(self, swarm: Engine, pace: Pace | None = None) -> Done:
+        """Update and watch. Raises Stale, StepFailed, or whatever the engine raises."""
         service = swarm.service(self.service)
         container = service["Spec"]["TaskTemplate"]["ContainerSpec"]
         self.compare(container.get("User", ""), container["Image"])
@@ -85,7 +86,7 @@ class UpdateService:
         if not wanted:
             raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
         swarm.update(service, with_user(service["Spec"], self.user))
-        watch = Watch(frozenset(task["ID"] for task in before), wanted, self.settle, self.limit)
+        watch = Watch(frozenset(task["ID"] for task in before), wanted, self.settle, self.limit, pace or Pace())
         watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         restore_order(swarm, service)
         return Done(self.was, self.user)
@@ -119,6 +120,14 @@ def restore_order(swarm: Engine, before: Json) -> None:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """The watch's clock (seconds), and how it waits."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
 class Watch:
     """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds, within `limit`.
 
@@ -129,22 +138,21 @@ class Watch:
     wanted: int
     settle: float
     limit: float
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    pace: Pace
 
     def over(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
         """Ask until it is settled. Raises StepFailed with the reason that the engine gives."""
-        deadline, up_since = self.clock() + self.limit, None
+        deadline, up_since = self.pace.clock() + self.limit, None
         while True:
             service, found = ask()
             new = [task for task in found if task["ID"] not in self.before]
             raise_for_ends(service, new)
-            up_since = (up_since or self.clock()) if self.is_up(new) else None
-            if up_since is not None and self.clock() - up_since >= self.settle:
+            up_since = (up_since or self.pace.clock()) if self.is_up(new) else None
+            if up_since is not None and self.pace.clock() - up_since >= self.settle:
                 return
-            if up_since is None and self.clock() > deadline:
+            if up_since is None and self.pace.clock() > deadline:
                 raise StepFailed(f"not healthy within {self.limit:.0f} s: {states(new)}")
-            self.sleep(POLL)
+            self.pace.sleep(POLL)
 
     def is_up(self, new: Iterable[Json]) -> bool:
         running = [task for task in new if task["Status"]["State"] == "running"]

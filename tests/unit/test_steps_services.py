@@ -1,0 +1,227 @@
+"""Updating a swarm service: judged by its new tasks, stopped before started, and never left in between unsaid."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from fleet.commands import Output
+from remediate.steps import Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
+from remediate.steps.engine_api import engine
+from remediate.steps.services import Pace, with_user
+from tests.unit.test_steps_commands import Answering
+
+STEP = UpdateService("manager", "rodan_web", "django", "", "web:1", settle=3, limit=10)
+SERVICE = {
+    "ID": "s1",
+    "Version": {"Index": 7},
+    "Spec": {"TaskTemplate": {"ContainerSpec": {"Image": "web:1", "Env": ["SECRET=canary-4711"]}}},
+}
+
+
+def task(name: str, state: str, desired: str = "running", **status: str) -> dict[str, Any]:
+    return {"ID": name, "DesiredState": desired, "Status": {"State": state, **status}}
+
+
+class Swarm:
+    """An engine whose tasks follow a script: one list of tasks for each time it is asked."""
+
+    def __init__(
+        self, *moments: list[dict[str, Any]], service: dict[str, Any] = SERVICE, update: str = "updating"
+    ) -> None:
+        self.moments, self.now, self.update_state = list(moments), deepcopy(service), update
+        self.specs: list[dict[str, Any]] = []
+
+    def service(self, name: str) -> dict[str, Any]:
+        return (
+            {**deepcopy(self.now), "UpdateStatus": {"State": self.update_state, "Message": "why"}}
+            if self.specs
+            else deepcopy(self.now)
+        )
+
+    def tasks(self, service: str) -> list[dict[str, Any]]:
+        return self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
+
+    def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
+        self.specs.append(spec)
+        self.now["Spec"] = spec
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def updated(swarm: Swarm) -> Done:
+    clock = Clock()
+    return STEP.update(swarm, Pace(clock, clock.sleep))
+
+
+OLD = task("old", "running")
+GONE = task("old", "shutdown", "shutdown")
+
+
+def test_new_tasks_that_keep_running_are_success_and_the_spec_differs_in_the_user_only() -> None:
+    swarm = Swarm([OLD], [GONE, task("new", "starting")], [GONE, task("new", "running")])
+    done = updated(swarm)
+    assert (done.before, done.after) == ("", "django")
+    [spec] = swarm.specs
+    assert spec["TaskTemplate"]["ContainerSpec"] == {
+        **SERVICE["Spec"]["TaskTemplate"]["ContainerSpec"],
+        "User": "django",
+    }
+
+
+def test_case_63_a_new_task_that_ends_is_a_failure_with_the_engines_reason() -> None:
+    swarm = Swarm([OLD], [GONE, task("new", "failed", Err="task: non-zero exit (1)")])
+    with pytest.raises(StepFailed, match=r"failed: task: non-zero exit \(1\)") as failed:
+        updated(swarm)
+    assert failed.value.changed
+
+
+def test_a_task_that_runs_for_a_moment_and_then_ends_is_a_failure() -> None:
+    swarm = Swarm([OLD], [task("new", "running")], [task("new", "failed", Err="gone"), task("next", "ready")])
+    with pytest.raises(StepFailed, match="gone"):
+        updated(swarm)
+
+
+def test_a_task_that_never_comes_up_is_a_failure_at_the_limit() -> None:
+    swarm = Swarm([OLD], [task("new", "pending", Message="no suitable node")])
+    with pytest.raises(StepFailed, match="not healthy within 10 s: pending: no suitable node"):
+        updated(swarm)
+
+
+def test_swarms_own_pause_is_a_failure() -> None:
+    swarm = Swarm([OLD], [task("new", "starting")], update="paused")
+    with pytest.raises(StepFailed, match="swarm stopped the update: why"):
+        updated(swarm)
+
+
+def test_two_replicas_need_two_new_tasks() -> None:
+    swarm = Swarm([OLD, task("old2", "running")], [task("new", "running"), task("new2", "starting")])
+    with pytest.raises(StepFailed, match="not healthy"):
+        updated(swarm)
+
+
+@pytest.mark.parametrize("spec", [{"Image": "web:2"}, {"Image": "web:1", "User": "somebody"}])
+def test_a_service_that_was_changed_since_is_not_updated(spec: dict[str, str]) -> None:
+    service = deepcopy(SERVICE)
+    service["Spec"] = {"TaskTemplate": {"ContainerSpec": spec}}
+    swarm = Swarm([OLD], service=service)
+    with pytest.raises(Stale):
+        updated(swarm)
+    assert swarm.specs == []
+
+
+def test_a_service_without_running_tasks_cannot_be_proven_and_is_left_alone() -> None:
+    swarm = Swarm([task("old", "shutdown", "shutdown")])
+    with pytest.raises(Stale, match="no running task"):
+        updated(swarm)
+    assert swarm.specs == []
+
+
+def test_start_first_is_never_used_and_is_given_back_afterwards() -> None:
+    service = deepcopy(SERVICE)
+    service["Spec"]["UpdateConfig"] = {"Order": "start-first", "Parallelism": 1}
+    swarm = Swarm([OLD], [task("new", "running")], service=service)
+    updated(swarm)
+    assert [spec["UpdateConfig"]["Order"] for spec in swarm.specs] == ["stop-first", "start-first"]
+
+
+def test_going_back_to_no_user_leaves_no_empty_one() -> None:
+    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "web:1", "User": "django"}}}
+    assert with_user(spec, "")["TaskTemplate"]["ContainerSpec"] == {"Image": "web:1"}
+
+
+def test_the_way_back_is_the_same_update_the_other_way_round_and_keeps_no_secret() -> None:
+    back = STEP.inverse(Answering(Output(0)), Place("run", 1))
+    assert (back.user, back.was, back.image) == ("", "django", "web:1")
+    assert load(dump(back)) == back
+
+
+@pytest.mark.parametrize(("printed", "stale"), [("\nweb:1\n", False), ("django\nweb:1\n", True), ("\nweb:2\n", True)])
+def test_its_precondition_is_asked_with_the_docker_client(printed: str, stale: bool) -> None:
+    link = Answering(Output(0, printed.encode()))
+    if stale:
+        with pytest.raises(Stale):
+            STEP.still_true(link, Place("run", 1))
+    else:
+        STEP.still_true(link, Place("run", 1))
+
+
+class Recorded:
+    """A stream to an engine that answers each request with the next recorded reply."""
+
+    def __init__(self, replies: list[bytes]) -> None:
+        self.replies, self.sent, self.waiting = replies, b"", b""
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        if not self.waiting:
+            self.waiting = self.replies.pop(0) if self.replies else b""
+
+    def read(self, size: int = 65536) -> bytes:
+        part, self.waiting = self.waiting[:size], self.waiting[size:]
+        return part
+
+    def close(self) -> None: ...
+
+
+class Dialled(Answering):
+    def __init__(self, replies: list[bytes]) -> None:
+        super().__init__(Output(0))
+        self.stream = Recorded(replies)
+
+    def open(self, words: tuple[str, ...], sudo: bool = False):
+        assert words == ("docker", "system", "dial-stdio")
+        return self.stream
+
+
+def reply(body: str, status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body.encode()
+
+
+def test_the_engine_is_spoken_to_over_our_own_stream_in_its_own_version() -> None:
+    link = Dialled([reply('{"ApiVersion": "1.41"}'), reply('{"ID": "s1"}')])
+    with engine(link) as swarm:
+        assert swarm.service("web") == {"ID": "s1"}
+    assert b"GET /v1.41/services/web" in link.stream.sent
+
+
+def test_a_version_index_that_is_out_of_date_is_stale() -> None:
+    refusal = reply('{"message": "rpc error: update out of sequence"}', "500 Internal Server Error")
+    with (
+        engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm,
+        pytest.raises(Stale, match="at this moment"),
+    ):
+        swarm.update(SERVICE, {})
+
+
+def test_an_update_that_the_engine_refuses_changed_nothing() -> None:
+    refusal = reply('{"message": "invalid user"}', "400 Bad Request")
+    with engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm:
+        with pytest.raises(StepFailed, match="invalid user") as failed:
+            swarm.update(SERVICE, {})
+        assert not failed.value.changed
+
+
+def test_an_engine_that_hangs_up_before_anything_was_sent_changed_nothing() -> None:
+    with pytest.raises(StepFailed, match="did not answer") as failed, engine(Dialled([])):
+        pass
+    assert not failed.value.changed
+
+
+def test_case_69_an_engine_that_hangs_up_later_leaves_it_unknown() -> None:
+    with pytest.raises(Lost), engine(Dialled([reply('{"ApiVersion": "1.41"}')])) as swarm:
+        swarm.service("web")
