@@ -21,6 +21,7 @@ from fleet.problems import InventoryError, Problem, show, translated, without
 from fleet.schema import Nodes, Section, Services, Strict, Waiver
 from fleet.strict_yaml import LARGEST, Document, YamlError, read
 from fleet.topics.backups.policy import Policy as Backups
+from fleet.topics.certificates.policy import Policy as Certificates
 from fleet.topics.nodes import Clock
 
 __all__ = ["Inventory", "InventoryError", "available", "find", "json_schema", "load"]
@@ -53,7 +54,7 @@ class Inventory(Strict):
     nodes: Nodes = Field(description="The machines, by the names that people call them.")
     services: Section[Services] = Field(description="What runs in containers, by the names used below; or `none: why`.")
     backups: Section[Backups] = Field(description="Who dumps the database, when and where to; or `none: why`.")
-    certificates: Section[Any] = Field(description="The names that are served with TLS, and where; or `none: why`.")
+    certificates: Section[Certificates] = Field(description="The names that are served with TLS, and where; or `none: why`.")
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     known_hosts: PathName | None = Field(

@@ -1,0 +1,159 @@
+"""What was seen of certificates on one node: as they are served, as they lie on disk, and how they are renewed.
+
+Certificates are public and are kept whole, as PEM. Of private keys only the fingerprint of their public half is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from fleet.commands import Unobservable
+
+Refused = Literal["", "not TLS", "closed", "refused", "alert"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One handshake for one name on one port of one container, made on its node.
+
+    `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked.
+    `chain` is what the server sent, leaf first. `refused` is why there is none, and `said` openssl's words for it.
+    `old` are the protocol versions below TLS 1.2 that it also speaks. `hsts` is the max-age of its
+    Strict-Transport-Security in seconds, None without one.
+    """
+
+    name: str
+    container: str
+    port: int
+    host: str = "127.0.0.1"
+    inside: int = 0
+    protocol: str = ""
+    chain: tuple[str, ...] | Unobservable = ()
+    refused: Refused = ""
+    said: str = ""
+    old: tuple[str, ...] | Unobservable = ()
+    hsts: int | Unobservable | None = None
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with certificates, leaf first. `trouble` is why it could not be read, as the container said it."""
+
+    path: str
+    chain: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A file with a private key, which never leaves the node.
+
+    `public` is the SHA-256 (hex) of its public half in DER (SubjectPublicKeyInfo). `trouble` is why there is none.
+    """
+
+    path: str
+    public: str = ""
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses."""
+
+    names: tuple[str, ...]
+    ports: tuple[int, ...]
+    default: tuple[int, ...] = ()
+    certificates: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it."""
+
+    sites: tuple[Site, ...] = ()
+    broken: str = ""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """One certificate that certbot looks after, from /etc/letsencrypt/renewal/NAME.conf and live/NAME.
+
+    `webroots` are directories, with whether each is there. `account_found` says whether the account that the renewal
+    names (or any, where it names none) is on disk. `reloads` says that certbot itself reloads the server afterwards.
+    """
+
+    name: str
+    configured: bool = True
+    authenticator: str = ""
+    server: str = ""
+    account: str = ""
+    account_found: bool = True
+    webroots: tuple[tuple[str, bool], ...] = ()
+    reloads: bool = False
+    autorenew: bool = True
+    chain: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"/etc/letsencrypt/live/{self.name}/fullchain.pem"
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Something that would run `certbot renew`, and whether the server is reloaded with it.
+
+    `where` is a file and line, or a timer. `faults` keep it from running. `inside` says that it is in the container.
+    """
+
+    where: str
+    inside: bool = False
+    reloads: bool = False
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What lies in one container that serves TLS.
+
+    `certbot` is its path there, empty without one. `busy` says that a certbot was running during the look.
+    `http` is the status that a request for the ACME challenge's directory gets on port 80 of the node, 0 when nothing
+    answers there. `nginx` is None where the container has no nginx.
+    """
+
+    container: str
+    service: str
+    nginx: Nginx | None = None
+    files: tuple[File, ...] = ()
+    keys: tuple[Key, ...] = ()
+    lineages: tuple[Lineage, ...] = ()
+    certbot: str = ""
+    busy: bool = False
+    renewals: tuple[Renewal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Crontab:
+    """The crontab that a remedy may edit. `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`."""
+
+    account: str = "root"
+    digest: str = "absent"
+    block: tuple[str, ...] | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
+
+    `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
+    """
+
+    topic: ClassVar[str] = "certificates"
+    served: tuple[Served, ...] = ()
+    inside: tuple[Inside | Unobservable, ...] = ()
+    renewals: tuple[Renewal, ...] | Unobservable = ()
+    http: dict[str, int | Unobservable] | None = None
+    crontab: Crontab | Unobservable = Crontab()
+    cron: bool | Unobservable = True
