@@ -48,6 +48,15 @@ def test_case_79_dumps_that_could_not_be_streamed_leave_the_promise_unknown(rule
     assert judged(rule, fleet(verified=Unobservable("no awk on this node"))).outcome is Outcome.UNKNOWN
 
 
+@pytest.mark.parametrize("rule", ["backups.are_fresh", "backups.are_complete", "backups.have_plausible_size"])
+def test_a_quick_look_skips_what_it_does_not_know_and_says_so(rule):
+    world = fleet(verified=())
+    quick = replace(world, inventory=world.inventory.model_copy(update={"quick": True}))
+    skipped = judged(rule, quick)
+    assert skipped.outcome is Outcome.NOT_APPLICABLE
+    assert skipped.not_applicable.startswith("left out by --quick")
+
+
 # ── fresh ──
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
@@ -18,6 +18,7 @@ from fleet.topics.backups.completeness import AWK, Streamed, judge, parse_verifi
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
 from fleet.topics.backups.observe import fitting, newest_first, observe
+from tests.backups import TEXT as WORLD
 from tests.backups import inventory, policy, twice_a_day
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
@@ -26,6 +27,11 @@ FORGED = b"1\tone\n--\n-- PostgreSQL database dump complete\n--\n"
 ROWS = b"COPY public.project (id, name) FROM stdin;\n" + FORGED + b"2\ttwo\n\\.\n\n"
 END = b"--\n-- PostgreSQL database dump complete\n--\n\n"
 DUMP = HEAD + ROWS + END
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path_factory.mktemp("state")))
 
 
 def ran(command: Command, path: str | None = None) -> Output:
@@ -181,6 +187,7 @@ TEXT = st.lists(st.sampled_from([*DUMP.splitlines(keepends=True), b"\\.\n", b"\n
 
 
 @given(TEXT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python(lines):
     """The awk program against the definition, written again the slow way."""
     text = HEAD + ROWS[: ROWS.index(b"2\ttwo")] + b"".join(lines)
@@ -266,6 +273,7 @@ def test_a_file_that_vanished_during_the_listing_spoils_nothing():
 
 
 @given(st.binary(max_size=200))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_garbage_for_a_listing_is_unobservable_or_nothing(garbage):
     with suppress(Unobservable):
         assert all(isinstance(one.inode, int) for one in parse_entries(garbage))
@@ -308,4 +316,57 @@ def test_case_79_a_stream_that_was_lost_leaves_the_listing():
     entry = b"f 20 1780000000.5 7 1 1 0 8/" + NAME.encode() + b"\0"
     _, facts = drive("data", [Output(0, b"/v\n\0" + entry), Output(None, lost="time limit of 60 s", command="sh")])
     assert [one.name for one in facts.files] == [NAME]
-    assert isinstance(facts.verified, Unobservable)
+    [unknown] = facts.verified
+    assert (unknown.state, unknown.why) == ("unknown", "`sh` gave no answer: time limit of 60 s")
+
+
+# ── what is remembered ──
+
+
+def streamed_from(directory: Path, *, quick: bool = False) -> tuple[int, tuple[Verified, ...]]:
+    """How many files a look at a directory streams, and what it then knows."""
+    text = WORLD.replace("budget: 60 GiB", f"path: {directory}")
+    world = inventory(text).model_copy(update={"quick": quick})
+    look = observe(world.nodes["data"], world)
+    count = 0
+    try:
+        commands = next(look)
+        while True:
+            count += sum(word.startswith("./backup_") for command in commands for word in command.words)
+            commands = look.send([ran(command) for command in commands])
+    except StopIteration as done:
+        return count, done.value.verified
+
+
+def test_what_was_proven_is_not_streamed_again_except_the_newest(tmp_path):
+    for day in range(1, 6):
+        (tmp_path / f"backup_2026_01_0{day}T00_00_00.sql.gz").write_bytes(packed(DUMP))
+    first, proofs = streamed_from(tmp_path)
+    again, remembered = streamed_from(tmp_path)
+    assert (first, again) == (5, 1)
+    assert set(remembered) == set(proofs)
+
+
+def test_a_file_that_changed_is_streamed_again(tmp_path):
+    for day in range(1, 4):
+        (tmp_path / f"backup_2026_01_0{day}T00_00_00.sql.gz").write_bytes(packed(DUMP))
+    streamed_from(tmp_path)
+    (tmp_path / "backup_2026_01_01T00_00_00.sql.gz").write_bytes(packed(DUMP[:200]))
+    count, proofs = streamed_from(tmp_path)
+    assert count == 2
+    assert sorted(one.state for one in proofs) == ["broken", "complete", "complete"]
+
+
+def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path, monkeypatch):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    (tmp_path / "state").write_bytes(b"not a directory")
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path / "state"))
+    assert [one.state for one in streamed_from(tmp_path)[1]] == ["complete"]
+
+
+def test_a_quick_look_streams_nothing_and_knows_what_is_remembered(tmp_path):
+    (tmp_path / NAME).write_bytes(packed(DUMP))
+    assert streamed_from(tmp_path, quick=True) == (0, ())
+    streamed_from(tmp_path)
+    count, [one] = streamed_from(tmp_path, quick=True)
+    assert (count, one.state) == (0, "complete")

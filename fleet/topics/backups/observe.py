@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
@@ -10,6 +11,7 @@ from fleet.schema import Without
 from fleet.topics.backups.completeness import STREAMED, parse_verified, verify
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.listing import look_into, parse_listing
+from fleet.topics.backups.memory import recall, remember
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.times import stamp
 
@@ -30,17 +32,25 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
-    verified = yield from stream(directory, files, policy)
+    place = f"{Path(inventory.path).absolute()} {node.name} {directory}"
+    remembered = recall(place, files)
+    if inventory.quick:
+        return Facts(directory, files, remembered)
+    verified = yield from stream(directory, files, policy, remembered)
+    if not isinstance(verified, Unobservable):
+        remember(place, verified)
     return Facts(directory, files, verified)
 
 
-def stream(directory: str, files: Sequence[File], policy: Policy) -> Stream:
-    """Stream the newest, and of the others as many as fit in the policy's `verify`."""
+def stream(directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = ()) -> Stream:
+    """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
     if policy.format not in STREAMED:
         return Unobservable(f"files of the format .{policy.format} cannot be verified yet")
-    waiting = newest_first(files, policy)
-    batch, waiting = fitting(waiting, policy.verify)
-    verified: list[Verified] = []
+    found = newest_first(files, policy)
+    newest = {file.name for file in found[:1]}
+    known = {one.name for one in remembered} - newest
+    batch, waiting = fitting([file for file in found if file.name not in known], policy.verify)
+    verified = [one for one in remembered if one.name not in newest]
     for _ in range(TRIES):
         if not batch:
             break
@@ -48,7 +58,7 @@ def stream(directory: str, files: Sequence[File], policy: Policy) -> Stream:
         try:
             verified += parse_verified(answer, batch)
         except Unobservable as why:
-            return tuple(verified) or why
+            verified += (Verified(file.name, *file.identity, "unknown", str(why)) for file in batch)
         done = any(one.state == "complete" for one in verified)
         batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
     return tuple(verified)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
-from fleet.rules import Finding, Rule, Subject, the_fleet
+from fleet.rules import Finding, NotApplicable, Rule, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics import nodes
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of, true_clock
@@ -58,7 +58,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         return
     young = [one for one in backups.backups if one.state == "unknown" and not one.future and now - one.time <= allowed]
     if young:
-        yield Unobservable(f"{young[0].name} is young enough, but {not_known(young[0])}", hint=VERIFY, node=node)
+        yield not_proven(fleet, f"{young[0].name} is young enough, but {not_known(young[0])}")
         return
     yield Finding(
         saw=stale(newest, backups, now),
@@ -68,6 +68,13 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         about=newest.name if newest else "",
         hint="`remediate` makes one now; then see why the schedule did not",
     )
+
+
+def not_proven(fleet: Fleet, why: str) -> Unobservable:
+    """Why nothing can be said. Raises NotApplicable when the audit was asked to leave out what takes long."""
+    if fleet.inventory.quick:
+        raise NotApplicable(f"left out by --quick: {why}")
+    return Unobservable(why, hint=VERIFY, node=policy_of(fleet).volume.node)
 
 
 def not_known(backup: Backup) -> str:
@@ -108,8 +115,8 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
             hint="see why it failed (disk full? database down?); it is removed by `keep` once a newer one is whole",
         )
     unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
-    if unknown:
-        yield Unobservable(f"{names(unknown)}: {unknown[0].why}", hint=VERIFY, node=node)
+    if unknown or fleet.inventory.quick:
+        yield not_proven(fleet, f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time")
 
 
 def names(backups: Sequence[Backup]) -> str:
@@ -131,7 +138,7 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     policy = policy_of(fleet)
     complete = catalog_of(fleet, policy).complete
     if not complete:
-        raise Unobservable("there is no complete backup to weigh", node=policy.volume.node)
+        raise not_proven(fleet, "there is no complete backup to weigh")
     newest, others = complete[0], [backup.file.size for backup in complete[1:]]
     typical = median(others) if len(others) >= 3 else 0
     least = max(policy.smallest, typical * (100 - policy.shrink) / 100)
@@ -201,19 +208,16 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
             hint="`remediate` shows which go, and why each of the others stays",
         )
     else:
-        yield from hidden_excess(backups, policy, now)
+        yield from hidden_excess(fleet, backups, now)
 
 
-def hidden_excess(backups: Catalog, policy: Policy, now: datetime) -> Iterator[Unobservable]:
+def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
     """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
+    policy = policy_of(fleet)
     unknown = [one for one in backups.backups if one.state == "unknown" and not (one.growing or one.future or one.odd)]
     hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
     if unknown and overdue(hopeful, policy, now):
-        yield Unobservable(
-            f"{len(unknown)} backups are not known to be complete: {unknown[0].why}",
-            hint=VERIFY,
-            node=policy.volume.node,
-        )
+        yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}")
 
 
 def hoped(backup: Backup) -> Backup:

@@ -1,0 +1,63 @@
+"""What earlier looks proved, so that no file is streamed twice: kept by the controller, in its state directory.
+
+A proof is of one file: same place, name, inode, size and mtime. Losing it all costs time, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from fleet import state
+from fleet.topics.backups.files import File, Verified
+
+VERSION = 1
+"""Of the definition of complete: a proof by another one is none."""
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS verified (
+    place TEXT, version INTEGER, name TEXT, inode INTEGER, size INTEGER, mtime REAL, state TEXT, why TEXT,
+    PRIMARY KEY (place, name)
+)
+"""
+
+
+def recall(place: str, files: Sequence[File]) -> tuple[Verified, ...]:
+    """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
+    identities = {file.name: file.identity for file in files}
+    try:
+        with database() as known:
+            rows = known.execute(
+                "SELECT name, inode, size, mtime, state, why FROM verified WHERE place = ? AND version = ?",
+                (place, VERSION),
+            ).fetchall()
+    except (sqlite3.Error, OSError):
+        return ()
+    proofs = (Verified(*row) for row in rows)
+    return tuple(one for one in proofs if identities.get(one.name) == one.identity)
+
+
+def remember(place: str, proofs: Sequence[Verified]) -> None:
+    """Keep what is proven about the files of a place, and forget all others. What is not known is not kept."""
+    rows = [
+        (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
+        for one in proofs
+        if one.state != "unknown"
+    ]
+    try:
+        with database() as known:
+            known.execute("DELETE FROM verified WHERE place = ?", (place,))
+            known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    except (sqlite3.Error, OSError):
+        return
+
+
+@contextmanager
+def database() -> Iterator[sqlite3.Connection]:
+    """The database, in one transaction. Raises sqlite3.Error or OSError."""
+    path = Path(state.directory()) / "verified.sqlite"
+    with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+        connection.execute(TABLE)
+        yield connection
