@@ -66,6 +66,7 @@ def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
     warned = [(item, f) for item in items for f in open_findings(item, "warning")]
     write(reporter, "warnings", (line for item, f in warned for line in (title(item), *finding_lines(f))), yellow=True)
     write(reporter, "waived", waived_lines(items), yellow=True)
+    write(reporter, "not asked for here", reason_lines(items))
 
 
 def write(reporter: TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
@@ -122,6 +123,16 @@ def waived_lines(items: Iterable[Item]) -> Lines:
                 yield title(item)
                 yield f"  saw   {one_line(finding['saw'])}"
                 yield one_line(f"  until {waiver['until']}, accepted by {waiver['owner']}: {waiver['because']}")
+
+
+def reason_lines(items: Iterable[Item]) -> Lines:
+    """Why promises were not judged, a line for each reason."""
+    skipped: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        if item["outcome"] == Outcome.NOT_APPLICABLE.name.lower():
+            skipped[item["reason"]].append(item["rule"])
+    for reason, rules in skipped.items():
+        yield f"{one_line(reason)}: {folded(list(dict.fromkeys(rules)))}"
 
 
 def next_command(items: Iterable[Item], inventory: str) -> str:
