@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,11 @@ from fleet.facts import Fleet
 from fleet.inventory import Inventory, find, load
 from fleet.links.pool import Links
 from fleet.look import Progress, look
-from fleet.rules import Rule, Subject
+from fleet.rules import NotApplicable, Rule, Subject
 from fleet.verdicts import Verdict, verdict
+
+
+NOTHING = "nothing"
 
 
 def silent(node: str, reached: bool) -> None:
@@ -52,6 +55,8 @@ class Audit:
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """Judge one promise about one subject, looking first where nobody has looked yet."""
+        if subject.kind == NOTHING:
+            return Verdict(rules_of(self.inventories[inventory])[rule], subject, not_applicable=subject.name)
         self.look()
         found = rules_of(self.inventories[inventory])[rule]
         return verdict(found, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
@@ -60,7 +65,7 @@ class Audit:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
         for name, inventory in self.inventories.items():
             found = rules_of(inventory).get(rule)
-            for subject in found.each(inventory) if found else ():
+            for subject in subjects_of(found, inventory) if found else ():
                 if subject.kind != "node" or not self.limit or subject.name in self.limit:
                     yield name, subject
 
@@ -92,6 +97,15 @@ class Audit:
         if len(self.inventories) != 1:
             raise UsageError("--record and --replay take one inventory", hint="name just one with --hosts")
         return next(iter(self.inventories.values()))
+
+
+def subjects_of(rule: Rule, inventory: Inventory) -> Sequence[Subject]:
+    """What a rule is about in an inventory. Where that is nothing, one subject that says why: never silence."""
+    try:
+        subjects = tuple(rule.each(inventory))
+    except NotApplicable as why:
+        return (Subject(NOTHING, str(why)),)
+    return subjects or (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
 
 
 def topics_of(inventory: Inventory) -> dict[str, ModuleType]:

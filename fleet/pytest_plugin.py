@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from fleet.audit import Audit
+    from fleet.rules import Subject
     from fleet.verdicts import Verdict
 
 AUDIT = pytest.StashKey["Audit | None"]()
@@ -114,9 +115,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     rule = rule_of(metafunc)
     several = len(audit.inventories) > 1
     subjects = list(audit.subjects(rule))
-    ids = [f"{inventory}:{subject}" if several else str(subject) for inventory, subject in subjects]
+    ids = [f"{inventory}:{short(subject)}" if several else short(subject) for inventory, subject in subjects]
     items = [(inventory, rule, subject) for inventory, subject in subjects]
     metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+
+
+def short(subject: Subject) -> str:
+    return subject.kind if subject.kind == "nothing" else subject.name
 
 
 def rule_of(metafunc: pytest.Metafunc) -> str:

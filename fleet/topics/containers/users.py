@@ -10,7 +10,7 @@ from fleet import discovery
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Subject
-from fleet.schema import Service
+from fleet.schema import Service, required
 from fleet.topics.containers.facts import Container, Facts, Placement, Process
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ def person(process: Process, container: Container) -> str:
 
 
 def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
-    services = inventory.services if isinstance(inventory.services, dict) else {}
-    yield from (Subject("service", key) for key in services)
+    """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
+    yield from (Subject("service", key) for key in required(inventory.services))
 
 
 def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
