@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from remediate.plan import Remedy
 from remediate.remedies.backups import make_one
+from remediate.remedies.containers import run_as_their_own_user
+from remediate.remedies.schedules import schedule_backup, start_cron
 from remediate.remedies.thinning import thin
 from remediate.remedies.volumes import make_room
 
 REMEDIES: dict[str, Remedy] = {
+    "schedules.cron_is_active": start_cron,
+    "schedules.backup_runs_where_postgres_runs": schedule_backup,
     "backups.are_fresh": make_one,
     "backups.are_thinned": thin,
     "volumes.are_within_budget": make_room,
+    "containers.run_as_their_own_user": run_as_their_own_user,
 }

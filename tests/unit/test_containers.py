@@ -16,7 +16,7 @@ from fleet.commands import Output, Unobservable
 from fleet.facts import Fleet
 from fleet.inventory import Inventory
 from fleet.rules import Finding, Subject
-from fleet.schema import Node, Service
+from fleet.schema import Node, Service, Without
 from fleet.topics import containers
 from fleet.topics.containers import Container, Facts, Isolation, Mount, Process, observing, parsing, scanning
 from fleet.verdicts import Outcome, Verdict, verdict
@@ -26,6 +26,7 @@ SWARM = "com.docker.swarm.service.name"
 ID = "4f" * 32
 RULES = {rule.name: rule for rule in containers.RULES}
 ACCOUNTS = {"root": 0, "toor": 0, "www-data": 33, "django": 4000, "postgres": 999}
+EMPTY = Inventory.model_construct(services=Without(none="nothing here"))
 WHOLE = ((0, 0, 4294967295),)
 REMAPPED = ((0, 100000, 65536),)
 ROOTLESS = ((0, 1000, 1), (1, 100000, 65536))
@@ -482,7 +483,7 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
 
 
 def looked(*rounds: list[Output]) -> Facts:
-    looking = observing.observe(Node(name="vgpu", address="192.0.2.13"), Inventory.model_construct())
+    looking = observing.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
     next(looking)
     for outputs in rounds:
         try:

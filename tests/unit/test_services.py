@@ -328,7 +328,7 @@ def test_a_manager_tells_of_members_services_and_tasks():
     assert facts.swarm == "manager"
     assert facts.members[0].labels == {"a": "b"}
     assert len(facts.tasks) == 2
-    assert (service.image, service.user, service.version, service.replicas) == ("web:1", "root", 23, 2)
+    assert (service.image, service.user, service.version, service.replicas) == ("web:1@sha256:00", "root", 23, 2)
     assert service.helpers == ("runuser",)
     assert service.published == (8080,)
     assert service.mounts[0].remote

@@ -75,6 +75,38 @@ class Isolation:
 
 
 @dataclass(frozen=True)
+class Denied:
+    """Files of one mount that a user could not use as needed: how many (`more` when counting stopped), and examples.
+
+    `examples` are owner, mode and path, as `0:0 644 /srv/data/x`. `source` is the mount's place on the node.
+    """
+
+    destination: str
+    source: str
+    count: int
+    more: bool = False
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What would stand in the way of running a container as `user`; nothing was changed to find out.
+
+    `helpers` are the programs that need root and are named in its start path; `low_ports` those it listens on and the
+    user could not; `unsaved` what it holds outside volumes and would lose when it is made anew. Each is whole or
+    Unobservable.
+    """
+
+    user: str
+    uid: int
+    gid: int
+    denied: tuple[Denied, ...] | Unobservable
+    helpers: tuple[str, ...] | Unobservable
+    low_ports: tuple[int, ...] | Unobservable
+    unsaved: tuple[str, ...] | Unobservable
+
+
+@dataclass(frozen=True)
 class Container:
     """One container, running or not.
 
@@ -82,6 +114,7 @@ class Container:
     `health` is healthy, unhealthy, starting, or empty without a health check. `user` is what `docker exec` would be
     (Config.User: the image's or the service's, may be empty). `pid` is its first process on the node, 0 when stopped.
     `accounts` are the names and uids of its own /etc/passwd. `processes` is empty for a container that does not run.
+    `preflight` is only there where its processes run as somebody else than the inventory says.
     """
 
     id: str
@@ -102,6 +135,7 @@ class Container:
     isolation: Isolation = Isolation()
     processes: tuple[Process, ...] | Unobservable = ()
     accounts: dict[str, int] | Unobservable | None = None
+    preflight: Preflight | Unobservable | None = None
 
     @property
     def remapped(self) -> bool:

@@ -14,6 +14,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node
 from fleet.topics.containers import parsing, scanning
 from fleet.topics.containers.facts import Facts
+from fleet.topics.containers.preflight import preflights
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 ABSENT = 69
 NO_CLIENT = 70
 
+# A client alone is no engine, and without its processes and its socket nothing can run in containers.
+# Where even process 1 is hidden from this account, processes prove nothing, and the client is asked.
 DOCKER = """
 PATH=$PATH:/usr/local/bin:/snap/bin
+[ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
+  grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || exit 69
 if ! command -v docker >/dev/null 2>&1; then
-  for socket in /run/docker.sock /var/run/docker.sock; do [ -S "$socket" ] && exit 70; done
-  exit 69
+  exit 70
 fi
 """
 
@@ -82,7 +86,10 @@ done
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Inspect and scan in one round trip; a second one reads the account names of the containers that run."""
+    """Inspect and scan in one round trip; a second one reads the account names of the containers that run.
+
+    A third one only where a declared service runs as somebody else: what would stand in the way of mending it.
+    """
     inspected, scan = yield [INSPECT, SCAN]
     if inspected.rc == ABSENT:
         return Facts("absent")
@@ -94,7 +101,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
     )
     processes = scanning.by_container(scan, containers)
     names = scanning.accounts(accounts[0]) if accounts else {}
-    return Facts("present", scanning.joined(containers, processes, names), float(clock))
+    joined = scanning.joined(containers, processes, names)
+    if isinstance(inventory.services, dict) and not inventory.quick:
+        joined = yield from preflights(listed, joined, inventory.services)
+    return Facts("present", joined, float(clock))
 
 
 def engine_says(inspected: Output) -> str:

@@ -141,7 +141,7 @@ def service(inspected: Json) -> SwarmService:
     return SwarmService(
         id=str(inspected.get("ID") or ""),
         name=str(spec.get("Name") or ""),
-        image=str(made.get("Image") or "").partition("@")[0],
+        image=str(made.get("Image") or ""),
         user=str(made.get("User") or ""),
         replicas=replicas(part(spec, "Mode")),
         constraints=tuple(str(one) for one in listed(part(task, "Placement"), "Constraints")),

@@ -1,0 +1,223 @@
+"""Before a container gets another user: what would stand in the way, found out without changing anything."""
+
+import contextlib
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.commands import Output, Unobservable
+from fleet.inventory import Inventory
+from fleet.schema import Node, Service
+from fleet.topics.containers import Container, Mount, Process, observing, preflight
+
+SWARM = "com.docker.swarm.service.name"
+ROOT = Process(7, 0, 0, "app", parent=1)
+WEB = Container(
+    "4f" * 32, "web.1.x", labels={SWARM: "web"}, pid=7, processes=(ROOT,), accounts={"root": 0, "django": 4}
+)
+SERVICES = {"web": Service(key="web", name="web", user=("rodan", "django"))}
+ME = os.getuid()
+
+
+def ran(script: str, *arguments: str) -> Output:
+    done = subprocess.run(("sh", "-c", script, "sh", *arguments), capture_output=True, check=False)
+    return Output(done.returncode, done.stdout, done.stderr, command="script")
+
+
+def access(tmp_path: Path, user: int, mode: str = "rw") -> tuple:
+    """What the script says about a directory for a user of this machine, asked through our own process."""
+    mount = Mount("bind", str(tmp_path), "/data", rw=mode == "rw")
+    printed = ran(preflight.ACCESS, str(os.getpid()), str(user), mode, str(tmp_path)).text()
+    return preflight.parse_access(printed, [mount])[2]
+
+
+# Who is asked
+
+
+def test_only_a_declared_service_that_runs_as_somebody_else_is_asked_for_the_first_user_it_knows():
+    assert preflight.wanted(WEB, SERVICES) == "django"
+    assert preflight.wanted(replace(WEB, processes=(Process(7, 4, 4, "app"),)), SERVICES) == ""
+    assert preflight.wanted(replace(WEB, labels={SWARM: "redis"}), SERVICES) == ""
+    assert preflight.wanted(replace(WEB, accounts={"root": 0}), SERVICES) == ""
+    assert preflight.wanted(replace(WEB, processes=(Process(7, 0, 100000, "app"),)), SERVICES) == ""
+    assert preflight.wanted(replace(WEB, accounts=Unobservable("hidden")), SERVICES) == ""
+
+
+def test_a_fleet_that_is_right_costs_no_round_trip():
+    right = replace(WEB, processes=(Process(7, 4, 4, "app"),))
+    with pytest.raises(StopIteration) as done:
+        next(preflight.preflights("[]", [right], SERVICES))
+    assert done.value.value == (right,)
+
+
+def test_looking_asks_three_questions_about_one_that_is_wrong():
+    asking = preflight.preflights(json.dumps([{"Id": WEB.id, "Path": "start"}]), [WEB], SERVICES)
+    assert len(next(asking)) == 3
+    with pytest.raises(StopIteration) as done:
+        asking.send([Output(0, b"floor 0\nhelper runuser\n"), Output(0, b"who 4 4\n"), Output(0, b"A /srv/x\n")])
+    [seen] = done.value.value
+    assert (seen.preflight.user, seen.preflight.uid) == ("django", 4)
+    assert seen.preflight.helpers == ("runuser",)
+    assert seen.preflight.unsaved == ("/srv/x",)
+
+
+def test_what_could_not_be_found_out_is_unobservable_and_the_rest_stands():
+    asking = preflight.preflights("[]", [WEB], SERVICES)
+    next(asking)
+    slow = Output(None, lost="time limit of 60 s", command="docker diff")
+    with pytest.raises(StopIteration) as done:
+        asking.send([Output(0, b"floor 0\n"), Output(0, b"who 4 4\n"), slow])
+    [seen] = done.value.value
+    assert isinstance(seen.preflight.unsaved, Unobservable)
+    assert seen.preflight.low_ports == ()
+
+
+def test_an_odd_answer_is_unobservable():
+    assert isinstance(preflight.or_why(Output(0, b"no floor"), preflight.low_ports), Unobservable)
+
+
+def test_quick_leaves_it_out():
+    quick = Inventory.model_construct(services=SERVICES, quick=True)
+    looking = observing.observe(Node(name="x", address="192.0.2.1"), quick)
+    next(looking)
+    inspected = f'[{{"Id": "{WEB.id}", "Name": "/web", "State": {{"Status": "running", "Pid": 7}}}}]'
+    looking.send([Output(0, f"1\n{inspected}".encode()), Output(0)])
+    with pytest.raises(StopIteration) as done:
+        looking.send([Output(0, b"=7\n root:0\n\n")])
+    assert done.value.value.containers[0].preflight is None
+
+
+# Files
+
+
+def test_a_file_that_others_may_not_write_is_counted_with_owner_mode_and_path(tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "mine").write_text("x")
+    (tmp_path / "mine").chmod(0o644)
+    [found] = access(tmp_path, 54321)
+    assert (found.count, found.destination) == (1, "/data")
+    assert found.examples == (f"{ME}:{os.getgid()} 644 {tmp_path}/mine",)
+
+
+def test_a_file_that_need_only_be_read_is_fine_when_it_can_be_read(tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "mine").write_text("x")
+    (tmp_path / "mine").chmod(0o644)
+    assert access(tmp_path, 54321, "ro") == ()
+    (tmp_path / "mine").chmod(0o600)
+    assert access(tmp_path, 54321, "ro")[0].count == 1
+
+
+def test_the_owner_s_own_bits_count_for_the_owner(tmp_path):
+    tmp_path.chmod(0o700)
+    (tmp_path / "mine").write_text("x")
+    (tmp_path / "mine").chmod(0o600)
+    assert access(tmp_path, ME) == ()
+    (tmp_path / "mine").chmod(0o066)
+    assert access(tmp_path, ME)[0].count == 1
+
+
+def test_links_are_not_followed_and_not_counted(tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "link").symlink_to("/etc/shadow")
+    assert access(tmp_path, 54321) == ()
+
+
+def test_a_thousand_and_more_are_not_counted_to_the_end(tmp_path):
+    for number in range(1100):
+        (tmp_path / str(number)).touch(mode=0o600)
+    tmp_path.chmod(0o777)
+    [found] = access(tmp_path, 54321)
+    assert (found.count, found.more, len(found.examples)) == (1000, True, 3)
+
+
+def test_a_name_with_a_newline_cannot_forge_the_answer(tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "x\nmount\n0").touch(mode=0o600)
+    [found] = access(tmp_path, 54321)
+    assert found.count >= 1
+
+
+def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
+    answer = ran(preflight.ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
+    with pytest.raises(Unobservable, match="is not there"):
+        answer.text()
+
+
+# Start scripts
+
+
+def started(*words: str) -> str:
+    return ran(preflight.START, str(os.getpid()), *words).text()
+
+
+def test_a_start_script_that_calls_runuser_is_seen(tmp_path):
+    script = tmp_path / "start"
+    script.write_text("#!/bin/sh\n# chown is not called\nexec runuser -u root -- app\n")
+    assert preflight.helpers(started(str(script))) == ("runuser",)
+
+
+def test_a_start_script_is_read_through_links(tmp_path):
+    (tmp_path / "real").write_text("#!/bin/sh\nexec gosu app app\n")
+    (tmp_path / "relative").symlink_to("real")
+    (tmp_path / "absolute").symlink_to(tmp_path / "relative")
+    assert preflight.helpers(started(str(tmp_path / "absolute"))) == ("gosu",)
+
+
+def test_a_program_that_is_no_script_is_not_searched():
+    assert preflight.helpers(started("/bin/sh", "sleep", "no-such-program")) == ()
+
+
+def test_a_container_that_cannot_be_looked_into_is_unobservable():
+    with pytest.raises(Unobservable):
+        ran(preflight.START, "999999999").text()
+
+
+def test_words_that_could_be_options_or_expressions_are_never_looked_up():
+    line = {"Path": "sh", "Args": ["-c", "start --x=$(touch /tmp/p); exec web", "--", "-rf"]}
+    assert preflight.programs(line) == ("sh", "start", "touch", "/tmp/p", "exec", "web")
+
+
+# Unsaved state
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/letsencrypt/live/x/privkey.pem", "/etc/nginx/nginx.conf", "/srv/upload/1.png", "/root/notes", "/usr/bin/x"],
+)
+def test_case_77_what_is_written_outside_volumes_is_unsaved(path):
+    assert preflight.unsaved(f"A {path}\n", ()) == (path,)
+    assert preflight.unsaved(f"C {path}\n", ()) == (path,)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tmp/x",
+        "/run/nginx.pid",
+        "/var/log/nginx/error.log",
+        "/var/cache/x/y",
+        "/srv/__pycache__/a.pyc",
+        "/root/.cache/x",
+    ],
+)
+def test_what_every_start_makes_anew_is_not(path):
+    assert preflight.unsaved(f"A {path}\n", ()) == ()
+
+
+def test_what_was_deleted_and_where_volumes_are_mounted_is_not_unsaved():
+    assert preflight.unsaved("D /etc/motd\nA /data\n", [Mount("volume", "/v", "/data/")]) == ()
+
+
+@given(st.text(max_size=200))
+def test_no_output_breaks_the_parsers(printed):
+    preflight.unsaved(printed, ())
+    preflight.helpers(printed)
+    with contextlib.suppress(ValueError):
+        preflight.parse_access(printed, ())

@@ -1,0 +1,191 @@
+"""The remedy for a service that runs as somebody else: one watched restart, or exact reasons why a person must act."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.rules import Subject
+from fleet.schema import Node, Service
+from fleet.topics import containers, services
+from fleet.topics.containers import Container, Process
+from fleet.topics.containers.facts import Denied, Preflight
+from fleet.topics.services import Member, ServiceMount, SwarmService
+from fleet.verdicts import verdict
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.containers import run_as_their_own_user
+from remediate.steps import UpdateService
+
+RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")
+CLEAR = Preflight("django", 4000, 4000, (), (), (), ())
+WEB = Container(
+    id="4f" * 32,
+    name="rodan_web.1.x",
+    labels={"com.docker.swarm.service.name": "rodan_web"},
+    pid=7,
+    processes=(Process(7, 0, 0, "python3"),),
+    accounts={"root": 0, "django": 4000},
+    preflight=CLEAR,
+)
+TOLD = SwarmService(
+    "s1", "rodan_web", image="web:1@sha256:00", user="root", version=23, stack="rodan", has_healthcheck=True
+)
+SERVICE = Service(key="web", name="rodan_web", user=("rodan", "django"))
+MEMBERS = (Member("n1", "manager", role="manager"), Member("n2", "data"))
+
+
+def answer(container: Container = WEB, told: SwarmService | None = TOLD, **more: Any) -> Plan | ForAPerson:
+    """What the remedy answers to the first finding of the rule."""
+    inventory = Inventory.model_construct(
+        name="lab",
+        nodes={name: Node(name=name, address="192.0.2.1") for name in ("data", "manager")},
+        services={"web": more.get("service", SERVICE)},
+        waivers=(),
+    )
+    facts = {
+        ("data", "containers"): containers.Facts("present", (container,)),
+        ("manager", "containers"): containers.Facts("present", ()),
+        ("data", "services"): services.Facts("worker", "n2"),
+        ("manager", "services"): services.Facts("manager", "n1", MEMBERS, (told,) if told else ()),
+        **more.get("facts", {}),
+    }
+    fleet = Fleet(inventory, datetime.now(UTC), facts)
+    seen = verdict(RULE, fleet, more.get("subject", Subject("service", "web")))
+    return run_as_their_own_user((*seen.findings, *seen.warnings)[0], fleet)
+
+
+def refused(container: Container = WEB, told: SwarmService | None = TOLD, **more: Any) -> ForAPerson:
+    answered = answer(container, told, **more)
+    assert isinstance(answered, ForAPerson)
+    return answered
+
+
+def test_where_nothing_stands_in_the_way_the_service_is_given_the_first_user_that_its_image_knows():
+    plan = answer()
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, UpdateService)
+    assert (step.node, step.service, step.user, step.was, step.image) == (
+        "manager",
+        "rodan_web",
+        "django",
+        "root",
+        "web:1@sha256:00",
+    )
+
+
+def test_the_plan_asks_for_consent_to_a_restart_and_names_its_way_back():
+    plan = answer()
+    assert isinstance(plan, Plan)
+    assert plan.disturbs == ("restart",)
+    assert "root" in plan.undo
+    [must] = plan.requires
+    assert (must.node, must.answer) == ("manager", "23")
+
+
+def test_the_patch_of_the_stack_file_is_printed_with_the_name_that_it_has_there():
+    plan = answer()
+    assert isinstance(plan, Plan)
+    assert "services.web.user: django" in plan.notes[0]
+
+
+def test_without_a_health_check_the_new_task_is_watched_for_longer():
+    plan = answer(told=replace(TOLD, has_healthcheck=False))
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, UpdateService)
+    assert step.settle == 60
+
+
+def test_a_rolled_back_plan_is_remembered_by_image_and_users():
+    first, same, other = answer(), answer(told=replace(TOLD, version=29)), answer(told=replace(TOLD, image="web:2"))
+    assert isinstance(first, Plan)
+    assert isinstance(same, Plan)
+    assert isinstance(other, Plan)
+    assert first.memory == same.memory != other.memory
+
+
+OWNED = Denied("/data", "/var/lib/docker/volumes/d/_data", 1000, True, ("0:0 644 /var/lib/docker/volumes/d/_data/x",))
+
+
+@pytest.mark.parametrize(
+    ("found", "why", "what_to_do"),
+    [
+        ({"denied": (OWNED,)}, "more than 1000 files of /data", "chown -R 4000:4000"),
+        ({"helpers": ("runuser",)}, "its start script calls runuser", "change the start script"),
+        ({"low_ports": (80,)}, "listens on port 80", "above 1024"),
+        ({"unsaved": ("/etc/letsencrypt/key.pem",)}, "/etc/letsencrypt/key.pem", "put them on a volume"),
+    ],
+)
+def test_case_63_what_would_not_work_is_not_tried_and_the_reason_is_exact(found, why, what_to_do):
+    said = refused(replace(WEB, preflight=replace(CLEAR, **found)))
+    assert why in said.why
+    assert what_to_do in said.what_to_do
+
+
+@pytest.mark.parametrize("field", ["denied", "helpers", "low_ports", "unsaved"])
+def test_what_could_not_be_found_out_makes_no_plan(field):
+    with pytest.raises(Unobservable):
+        answer(replace(WEB, preflight=replace(CLEAR, **{field: Unobservable("time limit")})))
+
+
+def test_a_look_that_left_the_preflight_out_makes_no_plan():
+    with pytest.raises(Unobservable, match="not looked at"):
+        answer(replace(WEB, preflight=None))
+
+
+def test_case_76_a_service_that_may_lose_its_data_at_a_restart_is_never_restarted():
+    loose = replace(TOLD, mounts=(ServiceMount("volume", "data", "/data"),))
+    assert "may lose its data" in refused(told=loose).why
+
+
+def test_a_user_that_the_image_lacks_must_be_made_there():
+    said = refused(replace(WEB, accounts={"root": 0}, preflight=None))
+    assert "no user rodan or django" in said.why
+
+
+def test_a_master_that_is_meant_to_be_root_keeps_its_user():
+    assert "as whom its workers run" in refused(service=SERVICE.model_copy(update={"master": "root"})).why
+
+
+def test_a_service_that_is_told_right_and_still_wrong_is_for_a_person():
+    assert "set-uid" in refused(told=replace(TOLD, user="django")).what_to_do
+
+
+def test_a_service_in_the_middle_of_an_update_is_left_alone():
+    assert "an update of it is paused" in refused(told=replace(TOLD, update_state="paused")).why
+
+
+def test_a_root_that_is_nobody_on_the_node_is_not_worth_a_restart():
+    assert "user namespaces" in refused(replace(WEB, processes=(Process(7, 0, 100000, "python3"),))).why
+
+
+def test_a_compose_service_gets_the_patch_and_the_command():
+    labels = {"com.docker.compose.service": "web", "com.docker.compose.project": "rodan"}
+    said = refused(
+        replace(WEB, labels=labels, name="rodan-web-1"), told=None, service=SERVICE.model_copy(update={"name": "web"})
+    )
+    assert (
+        said.what_to_do == "in the compose file: services.web.user: django; then `docker compose up -d --no-deps web`"
+    )
+
+
+def test_a_container_started_by_hand_is_for_whoever_knows_how():
+    said = refused(replace(WEB, labels={}, name="rodan_web"), told=None)
+    assert "--user django" in said.what_to_do
+
+
+def test_a_container_that_nobody_declared_is_for_a_person():
+    stranger = replace(WEB, labels={}, name="redis")
+    said = refused(stranger, subject=Subject("node", "data"))
+    assert "waivers" in said.what_to_do
+    assert "redis" in said.what_to_do
+
+
+def test_no_plan_is_made_while_a_node_was_not_seen():
+    with pytest.raises(Unobservable):
+        answer(facts={("manager", "services"): Unobservable("denied")})
