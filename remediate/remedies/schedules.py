@@ -1,0 +1,275 @@
+"""Remedies about schedules: the entry on the node where the service runs, none elsewhere, and a cron that runs.
+
+The entry stands in root's crontab, not in /etc/cron.d: the runbook tells people to look with `crontab -l`, and a file
+in /etc/cron.d would be a second place that nobody looks at.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fleet.commands import Unobservable
+from fleet.discovery import Placement, placements
+from fleet.facts import Fleet, seen
+from fleet.rules import Finding
+from fleet.schema import required
+from fleet.topics.backups.policy import Policy
+from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleet.topics.schedules.crontab import LONGEST_COMMAND, escaped
+from fleet.topics.schedules.facts import Crontab, Entry, Facts
+from fleet.topics.schedules.observe import BLOCK
+from fleet.topics.schedules.placing import Read, read, wanted_times
+from fleet.topics.schedules.rules import zone_of
+from fleet.topics.schedules.times import same
+from fleet.topics.schedules.words import harmful
+from remediate.plan import ForAPerson, Plan
+from remediate.steps import AnyStep, EditCrontab, Run
+
+CONFIRM = 'crontab -l -u "$1" | grep -qxF -- "$2"'
+NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one node's crontab should become: our line (None: no block of ours), and the lines that go."""
+
+    node: str
+    facts: Facts
+    line: str | None
+    without: tuple[str, ...]
+    by_hand: tuple[Entry, ...] = ()
+
+    @property
+    def crontab(self) -> Crontab:
+        """The crontab as it was seen. Raises Unobservable: what could not be read is never written (case 22)."""
+        return seen(self.facts.crontab, self.node)
+
+    @property
+    def lines(self) -> tuple[str, ...] | None:
+        """What our block should hold."""
+        return None if self.line is None else (self.line,)
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be edited. Only where it is must the crontab have been seen."""
+        if self.line is None and not self.without and isinstance(self.facts.crontab, Unobservable):
+            return False
+        return bool(self.without) or self.lines != self.crontab.block
+
+
+def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Put the entry where the service runs, make sure that it is there, then take it out everywhere else.
+
+    An entry that works is left as it is. Raises Unobservable while a crontab that would be edited was not seen.
+    """
+    policy: Policy = required(fleet.inventory.backups)
+    homes = placements(fleet, policy.service)
+    if len(homes) != 1:
+        return ForAPerson("where the entry belongs cannot be told", finding.hint)
+    [home] = homes
+    here = at_home(fleet, home, policy)
+    there = [elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
+    refused = not_here(here, finding) or next(filter(None, (not_there(one, finding) for one in there)), None)
+    if refused:
+        return refused
+    changes = [one for one in (here, *there) if one.needed and not locked(one)]
+    if not changes:
+        return ForAPerson("root's crontab holds what is wanted already", finding.hint)
+    return plan(here, changes, policy)
+
+
+def plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
+    """All edits as one plan, so that the old entry only goes when the new one stands."""
+    return Plan(
+        steps=tuple(step for change in changes for step in steps(change, last=change is changes[-1])),
+        disturbance="nothing: the backup itself runs when it is next due",
+        undo="the crontabs are put back as they were",
+        success=f"an entry on {here.node} that runs `{policy.command}` in the right container, and none elsewhere",
+        notes=(
+            f"whether a run succeeded is logged with `logger -t fleetkeeper` on {here.node}; what it prints is dropped,"
+            " since backup scripts print passwords",
+        ),
+    )
+
+
+def steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
+    account = change.facts.account
+    yield EditCrontab(
+        node=change.node,
+        user=account,
+        block=BLOCK,
+        lines=change.lines,
+        expect=change.crontab.digest,
+        without=change.without,
+        was=change.crontab.block or (),
+    )
+    if change.line is not None and not last:
+        yield Run(
+            change.node,
+            ("sh", "-c", CONFIRM, "sh", account, change.line),
+            says=f"make sure that the new entry stands in the crontab of {account}, before any other is taken out",
+            changes=False,
+        )
+
+
+def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
+    """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
+    facts = fleet.of(home.node, Facts)
+    entries, unclear = read(fleet, home.node, home, policy)
+    for why in (*unclear, *facts.unseen):
+        # A second entry might hide there: two dumps at once are worse than a finding.
+        raise Unobservable(why.why, why.hint, home.node)
+    meant = [one for one in entries if one.meant and "commented out" not in one.entry.faults]
+    kept = right(fleet, meant, home, policy)
+    spare = [one.entry for one in meant if one not in kept and not one.entry.ours]
+    line = None
+    if not kept:
+        line = entry_line(policy, home.container, facts)
+    elif any(one.entry.ours for one in kept):
+        line = next(iter(facts_block(facts)), None)
+    return sorted_out(home.node, facts, line, spare)
+
+
+def right(fleet: Fleet, meant: Sequence[Read], home: Placement, policy: Policy) -> list[Read]:
+    """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
+    working = [one for one in meant if one.does(home)]
+    times = wanted_times(policy)
+    start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
+    if working and same([one.entry.times for one in working], times, start):
+        return working
+    return next(([one] for one in working if same([one.entry.times], times, start)), [])
+
+
+def facts_block(facts: Facts) -> tuple[str, ...]:
+    crontab = seen(facts.crontab)
+    return crontab.block or () if isinstance(crontab, Crontab) else ()
+
+
+def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
+    """Any other node: no entry for the service stays there."""
+    facts = fleet.of(node, Facts)
+    entries, _ = read(fleet, node, home, policy)
+    left = [one.entry for one in entries if one.meant and "commented out" not in one.entry.faults]
+    return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
+
+
+def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> Change:
+    """Lines of the account's own crontab can be taken out; everything else is for a person."""
+    place = f"/{facts.account}"
+    mine = [entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(place) and entry.written]
+    return Change(
+        node,
+        facts,
+        line,
+        tuple(entry.written for entry in mine),
+        tuple(entry for entry in spare if entry not in mine),
+    )
+
+
+def locked(change: Change) -> ForAPerson | None:
+    """Why this node's crontab is not edited by us."""
+    if change.facts.account != "root":
+        return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
+    if change.crontab.trouble:
+        return ForAPerson(
+            f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
+            "mend it with `sudo crontab -e` (its lines come alive again: look at what they do), then look again",
+        )
+    return None
+
+
+def not_here(change: Change, finding: Finding) -> ForAPerson | None:
+    """Why nothing can be done at all: no entry is taken out anywhere before the right one stands."""
+    for entry in change.by_hand:
+        left_over = finding.severity == "warning" and finding.about == entry.where
+        if left_over or not harmful(entry):
+            return by_hand(entry, change.node)
+    return locked(change) if change.needed else None
+
+
+def not_there(change: Change, finding: Finding) -> ForAPerson | None:
+    """Why what was found on another node is not for us."""
+    if finding.node != change.node:
+        return None
+    entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)
+    return by_hand(entry, change.node) if entry else locked(change)
+
+
+def by_hand(entry: Entry, node: str) -> ForAPerson:
+    return ForAPerson(
+        f"{entry.where} on {node} is not ours to edit: it stands outside root's crontab, or does more than the backup",
+        f"take it out by hand on {node}, then look again",
+    )
+
+
+def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
+    """One line of crontab: due as the policy says, in the service's one container, refusing when there is not one.
+
+    Its output is dropped, since the image's script prints the database's password; success or failure is logged.
+    """
+    docker = next(iter(sorted(facts.docker, key=preferred)), "docker")
+    filters = " ".join(f"--filter {shlex.quote(one)}" for one in by_label(container))
+    name = container.service
+    command = (
+        f"set -- $({docker} ps -q --no-trunc {filters} 2>/dev/null); "
+        f'[ $# -eq 1 ] && {docker} exec "$1" {shlex.join(shlex.split(policy.command))} >/dev/null 2>&1 '
+        f'&& logger -t fleetkeeper "{name}: the backup command ended well" '
+        f'|| logger -t fleetkeeper -p user.err "{name}: the backup command failed, or not 1 but $# containers run"'
+    )
+    line = f"{policy.schedule} {escaped(command)}"
+    if len(escaped(command).encode()) > LONGEST_COMMAND or not line.isprintable():
+        raise ValueError("the entry would be longer than cron takes, or not plain text")
+    return line
+
+
+def preferred(path: str) -> tuple[bool, str]:
+    return path != "/usr/bin/docker", path
+
+
+def by_label(container: Container) -> list[str]:
+    """The filters of `docker ps` that find the containers of this service and of no other."""
+    if container.label(SWARM_SERVICE):
+        return [f"label={SWARM_SERVICE}={container.label(SWARM_SERVICE)}"]
+    if container.label(COMPOSE_SERVICE):
+        keys = (COMPOSE_PROJECT, COMPOSE_SERVICE)
+        return [f"label={key}={container.label(key)}" for key in keys if container.label(key)]
+    return [f"name=^/{container.name.replace('.', '[.]')}$"]
+
+
+def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Start cron, and have it started at boot."""
+    node = finding.node
+    facts = fleet.of(node, Facts)
+    starts = START.get(facts.manager)
+    if not facts.installed or starts is None:
+        return ForAPerson("nothing here knows how to start cron", finding.hint)
+    start, enable, stop = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
+    running = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
+    steps: list[AnyStep] = []
+    if running is None:
+        steps.append(Run(node, start, says="start cron", undo=stop))
+    if facts.enabled is False:
+        steps.append(Run(node, enable, says="have cron started at boot"))
+    return Plan(
+        steps=tuple(steps),
+        disturbance="nothing, except that what is scheduled on this node happens again",
+        undo="cron is stopped again",
+        success="a process of cron on this node",
+    )
+
+
+START: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "systemd": (
+        ("systemctl", "start", "{unit}"),
+        ("systemctl", "enable", "{unit}"),
+        ("systemctl", "stop", "{unit}"),
+    ),
+    "service": (("service", "{unit}", "start"), ("update-rc.d", "{unit}", "enable"), ("service", "{unit}", "stop")),
+    "openrc": (
+        ("rc-service", "{unit}", "start"),
+        ("rc-update", "add", "{unit}", "default"),
+        ("rc-service", "{unit}", "stop"),
+    ),
+}

@@ -1,0 +1,264 @@
+"""What is done about schedules: the right line in the right crontab, nothing else touched, nothing guessed."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from fleet import blocks
+from fleet.commands import Output, Unobservable
+from fleet.rules import Subject
+from fleet.topics import containers
+from fleet.topics.schedules.crontab import cut, parse
+from fleet.verdicts import Outcome
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.schedules import schedule_backup, start_cron
+from remediate.steps import EditCrontab, Run
+from tests.schedules import GOOD, POSTGRES, ROOT, RULE, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
+
+MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
+
+
+def proposed(seen) -> list[Plan | ForAPerson]:
+    """The answers to all findings, each different one once."""
+    verdict = judged(seen)
+    answers = [schedule_backup(found, seen) for found in (*verdict.findings, *verdict.warnings)]
+    return list({repr(one): one for one in answers}.values())
+
+
+def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
+    """The world after a plan: what each edit makes of the crontab that it expects."""
+    for step in plan.steps:
+        if isinstance(step, EditCrontab):
+            machine = machines[step.node]
+            seen = machine.seen().crontab
+            assert not isinstance(seen, Unobservable)
+            assert step.expect == seen.digest
+            old = machine.files.get(ROOT, File(b"")).bytes
+            new = File(blocks.edit(old, step.block, step.lines, step.without))
+            machines[step.node] = replace(machine, files={**machine.files, ROOT: new})
+    return machines
+
+
+def repaired(vgpu: Machine, data: Machine | None = None, **changes):
+    """Plan for a broken world and judge the world that the plan makes."""
+    data = data or Machine({})
+    [plan] = proposed(fleet(vgpu, data=data, **changes))
+    assert isinstance(plan, Plan)
+    after = applied(plan, {"vgpu": vgpu, "data": data})
+    return plan, after, judged(fleet(after["vgpu"], data=after["data"], **changes))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        MAILTO.rstrip(),
+        f"# {RUNBOOK}",
+        RUNBOOK.replace("exec", "exec -it"),
+        RUNBOOK.replace("0 0,12", "5 0,12"),
+        RUNBOOK.replace("name=postgres", "name=rodan_postgres.1.gone"),
+        RUNBOOK.replace("* docker", "* root docker"),
+        f"{RUNBOOK}\n{RUNBOOK}",
+        RUNBOOK.replace("0,12", "0") + f"\n{RUNBOOK}",
+    ],
+)
+def test_what_is_broken_in_roots_crontab_holds_after_the_remedy(line: str):
+    plan, _, verdict = repaired(Machine(entry(line)))
+    assert verdict.outcome is Outcome.HOLDS
+    assert plan.disturbs == ("nothing",)
+
+
+def test_an_empty_crontab_gets_the_entry():
+    plan, after, verdict = repaired(Machine({}))
+    assert verdict.outcome is Outcome.HOLDS
+    [step] = plan.steps
+    assert isinstance(step, EditCrontab)
+    assert step.expect == "absent"
+    assert after["vgpu"].files[ROOT].bytes.startswith(b"# BEGIN fleetkeeper " + RULE.encode())
+
+
+def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
+    plan, after, verdict = repaired(Machine({}), Machine(entry(f"{MAILTO}{RUNBOOK}")))
+    assert verdict.outcome is Outcome.HOLDS
+    assert [(step.kind, step.node) for step in plan.steps] == [
+        ("edit_crontab", "vgpu"),
+        ("run", "vgpu"),
+        ("edit_crontab", "data"),
+    ]
+    assert after["data"].files[ROOT].bytes == File(f"# m h dom mon dow command\n{MAILTO}").bytes
+    assert not plan.steps[1].changes
+
+
+def test_case_24_our_own_entry_moves_too():
+    _, there, _ = repaired(Machine({}))
+    ours = Machine({ROOT: there["vgpu"].files[ROOT]})
+    _, after, verdict = repaired(Machine({}), ours)
+    assert verdict.outcome is Outcome.HOLDS
+    assert after["data"].files[ROOT].bytes == b""
+
+
+def test_an_entry_that_works_is_left_alone_when_another_is_taken_out():
+    plan, after, verdict = repaired(Machine(GOOD), Machine(GOOD))
+    assert verdict.outcome is Outcome.HOLDS
+    assert [step.node for step in plan.steps] == ["data"]
+    assert after["vgpu"].files == GOOD
+
+
+def test_case_48_the_same_fix_twice_has_nothing_left_to_do():
+    _, after, verdict = repaired(Machine(entry(RUNBOOK.replace("exec", "exec -it"))))
+    assert (verdict.findings, verdict.warnings) == ((), ())
+    assert proposed(fleet(after["vgpu"])) == []
+
+
+def test_an_ambiguous_name_becomes_a_label():
+    other = containers.Container(id="ab" * 32, name="other_postgres", labels={})
+    plan, _, verdict = repaired(Machine(GOOD), here=(POSTGRES, other))
+    assert verdict.outcome is Outcome.HOLDS
+    assert "--filter label=com.docker.swarm.service.name=rodan_postgres" in plan.steps[0].show()
+
+
+def test_case_25_two_containers_of_the_service_are_for_a_person():
+    [answer] = proposed(fleet(there=(replace(POSTGRES, id="cd" * 32),)))
+    assert isinstance(answer, ForAPerson)
+
+
+def test_case_22_a_crontab_that_could_not_be_read_is_never_written():
+    seen = fleet(Machine({}))
+    facts = replace(seen.facts["vgpu", "schedules"], crontab=Unobservable("denied"))
+    blind = replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts})
+    [found] = judged(blind).findings
+    with pytest.raises(Unobservable):
+        schedule_backup(found, blind)
+
+
+@pytest.mark.parametrize("text", ["1 1 * * * true", "99 * * * * true\n", "# BEGIN fleetkeeper " + RULE + "\n"])
+def test_a_crontab_that_cron_ignores_is_for_a_person(text: str):
+    [answer] = proposed(fleet(Machine({ROOT: File(text)})))
+    assert isinstance(answer, ForAPerson)
+    assert "cannot be edited to any good" in answer.why
+
+
+def test_comments_that_crontab_does_not_show_are_not_lost():
+    machine = Machine({ROOT: File("# one\n# two\n1 1 * * * true\n")})
+    shown = Output(0, b"1 1 * * * true\n", command="crontab -l")
+    seen = fleet(machine)
+    facts = machine.seen(own=shown)
+    [found] = judged(seen).findings
+    answer = schedule_backup(found, replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts}))
+    assert isinstance(answer, ForAPerson)
+    assert "would be lost" in answer.why
+
+
+def test_an_entry_outside_roots_crontab_that_works_at_other_times_is_for_a_person():
+    text = RUNBOOK.replace("0 0,12", "9 9").replace("* docker", "* root docker") + "\n"
+    [answer] = proposed(fleet(Machine({"/etc/cron.d/backup": File(text, 0o644)})))
+    assert isinstance(answer, ForAPerson)
+
+
+def test_an_entry_that_does_more_than_the_backup_is_for_a_person():
+    line = RUNBOOK + " && curl -u me:secret https://example.org/done"
+    data = Machine(entry(line))
+    [answer] = proposed(fleet(data=data))
+    assert isinstance(answer, ForAPerson)
+    assert "secret" not in repr(answer)
+
+
+def test_a_broken_file_in_cron_d_does_not_keep_the_right_entry_away():
+    machine = Machine({"/etc/cron.d/x.y": File(RUNBOOK.replace("* docker", "* root docker") + "\n", 0o644)})
+    _, _, verdict = repaired(machine)
+    assert verdict.outcome is Outcome.HOLDS
+    assert len(verdict.warnings) == 1
+
+
+def test_an_account_without_root_is_for_a_person():
+    machine = Machine({}, account="ops")
+    [answer] = proposed(fleet(machine))
+    assert isinstance(answer, ForAPerson)
+    assert "sudo: true" in answer.why
+
+
+def line_of(here: containers.Container = POSTGRES, text: str = TEXT) -> str:
+    [plan] = proposed(fleet(Machine({}), here=(here,), text=text))
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, EditCrontab)
+    [line] = step.lines or ()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("labels", "filters"),
+    [
+        ({"com.docker.swarm.service.name": "rodan_postgres"}, "label=com.docker.swarm.service.name=rodan_postgres"),
+        (
+            {"com.docker.compose.service": "rodan_postgres", "com.docker.compose.project": "r"},
+            "--filter label=com.docker.compose.project=r --filter label=com.docker.compose.service=rodan_postgres",
+        ),
+        ({}, "--filter 'name=^/rodan_postgres$'"),
+    ],
+)
+def test_the_container_is_found_by_its_label_or_exact_name(labels, filters):
+    assert filters in line_of(replace(POSTGRES, name="rodan_postgres", labels=labels))
+
+
+def test_the_line_is_one_that_debians_cron_accepts():
+    line = line_of(text=TEXT.replace("command: backup", 'command: "backup --stamp %F"'))
+    table = parse(line.encode() + b"\n", system=False)
+    assert table.problems == []
+    command, percent = cut(table.jobs[0].command)
+    assert not percent
+    assert "--stamp %F" in command
+
+
+@pytest.mark.parametrize(
+    ("containers_found", "status", "ran", "said"),
+    [("one", 0, True, "ended well"), ("one", 1, True, "failed"), ("", 0, False, "not 1 but 0"), ("a b", 0, False, "2")],
+)
+def test_the_line_refuses_ambiguity_and_logs_only_success_or_failure(tmp_path, containers_found, status, ran, said):
+    (tmp_path / "docker").write_text(
+        f'#!/bin/sh\ncase $1 in ps) echo {containers_found};; exec) echo "$@" >> {tmp_path}/ran; echo SECRET; '
+        f"echo SECRET >&2; exit {status};; esac\n"
+    )
+    (tmp_path / "logger").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\n')
+    for tool in ("docker", "logger"):
+        (tmp_path / tool).chmod(0o755)
+    command = parse(line_of().encode() + b"\n", system=False).jobs[0].command
+    here = cut(command)[0].replace("/usr/bin/docker", f"{tmp_path}/docker")
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["/bin/sh", "-c", here], capture_output=True, env=path, check=False)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    log = (tmp_path / "log").read_text()
+    assert said in log
+    assert "SECRET" not in log
+    assert (tmp_path / "ran").exists() is ran
+    if ran:
+        assert (tmp_path / "ran").read_text() == "exec one backup\n"
+
+
+def started(machine: Machine):
+    seen = fleet(machine)
+    verdict = judged(seen, "schedules.cron_is_active", Subject("node", "vgpu"))
+    [found] = (*verdict.findings, *verdict.warnings)
+    return start_cron(found, seen)
+
+
+@pytest.mark.parametrize(
+    ("manager", "words"),
+    [("systemd", ("systemctl", "start", "cron")), ("service", ("service", "cron", "start"))],
+)
+def test_a_stopped_cron_is_started_by_whatever_starts_things_there(manager: str, words):
+    plan = started(Machine(GOOD, cron=False, more=("installed", f"manager {manager}", "unit cron enabled")))
+    assert isinstance(plan, Plan)
+    assert [step.words for step in plan.steps if isinstance(step, Run)] == [words]
+
+
+def test_a_cron_that_is_not_enabled_is_enabled():
+    plan = started(Machine(GOOD, more=("installed", "manager systemd", "unit crond disabled")))
+    assert isinstance(plan, Plan)
+    assert [step.words for step in plan.steps if isinstance(step, Run)] == [("systemctl", "enable", "crond")]
+
+
+def test_a_cron_that_is_not_there_is_for_a_person():
+    assert isinstance(started(Machine(GOOD, cron=False, more=("manager systemd",))), ForAPerson)
