@@ -6,6 +6,7 @@ that builds reach what the machine reaches; they stay in images on this machine.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ APT::Install-Recommends "false";
 Acquire::Languages "none";
 Binary::apt::APT::Keep-Downloaded-Packages "true";
 """
+ENVIRONMENT = f"PIP_CERT={BUNDLE} PIP_DISABLE_PIP_VERSION_CHECK=1"
 HINT = "make `debian:bookworm-slim` available to Docker (docker pull), or run on Debian with mmdebstrap installed"
 
 
@@ -40,81 +42,90 @@ def ensure(engine: Engine) -> None:
 
 
 def make(engine: Engine) -> str:
-    if shutil.which("mmdebstrap") and os.geteuid() == 0 and debian_sources():
+    sources = debian_sources()
+    if shutil.which("mmdebstrap") and os.geteuid() == 0 and sources:
         with step("making a minimal Debian from this machine's package sources (about a minute)"):
-            bootstrap(engine)
+            bootstrap(engine, sources)
         return ORIGIN
     with step(f"pulling {ON_THE_MACHINE[0]}"):
         engine.ask("pull", "--quiet", ON_THE_MACHINE[0], limit=90, hint=HINT)
     return ON_THE_MACHINE[0]
 
 
-def debian_sources() -> list[Path]:
-    """The machine's own files of package sources that speak of bookworm."""
-    found = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    return [path for path in found if path.is_file() and is_debian(path.read_text(errors="replace"))]
+def debian_sources() -> dict[Path, str]:
+    """What the machine's files of package sources say of Debian bookworm itself, by file."""
+    files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    parts = {path: debian_part(path.read_text(errors="replace")) for path in files if path.is_file()}
+    return {path: part for path, part in parts.items() if part}
 
 
-def is_debian(text: str) -> bool:
-    """Whether these are sources of Debian bookworm itself, in either of apt's two formats.
+def debian_part(text: str) -> str:
+    """Only the lines, or stanzas, of apt sources that are Debian's own: others want keys that a base has not.
 
-    >>> is_debian("deb http://mirror.example/debian bookworm main\\n")
-    True
-    >>> is_debian("Types: deb\\nURIs: http://mirror.example/debian\\nSuites: bookworm bookworm-updates\\n")
-    True
-    >>> is_debian("deb https://vendor.example/apt vendor-bookworm main\\n")
+    >>> debian_part("deb http://mirror.example/debian bookworm main\\ndeb https://vendor.example bookworm stable\\n")
+    'deb http://mirror.example/debian bookworm main\\n'
+    >>> debian_part("Types: deb\\nURIs: http://mirror.example/debian\\nSuites: bookworm\\nComponents: main contrib\\n")
+    'Types: deb\\nURIs: http://mirror.example/debian\\nSuites: bookworm\\nComponents: main contrib\\n'
+    """
+    stanzas = re.search("(?im)^types:", text)
+    parts = re.split(r"\n\s*\n", text) if stanzas else text.splitlines()
+    return "".join(f"{part.strip()}\n" + "\n" * bool(stanzas and len(parts) > 1) for part in parts if is_debian(part))
+
+
+def is_debian(source: str) -> bool:
+    """Whether one source, a line or a stanza, is of bookworm's main and signed by Debian.
+
+    >>> is_debian("deb [signed-by=/usr/share/keyrings/vendor.gpg] https://vendor.example bookworm main")
+    False
+    >>> is_debian("deb-src http://mirror.example/debian bookworm main")
     False
     """
-    lines = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return any(words[0] in ("deb", "Suites:") and "bookworm" in words for words in lines if words)
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith("#")]
+    words = " ".join(lines).split()
+    signed = re.search(r"(?i)signed-by[:=]\s*([^\s\]]+)", " ".join(lines))
+    ours = signed is None or "debian-archive" in signed[1]
+    return ours and "deb" in words and "main" in words and any(word.startswith("bookworm") for word in words)
 
 
-def bootstrap(engine: Engine) -> None:
+def bootstrap(engine: Engine, sources: dict[Path, str]) -> None:
     """Make a minimal Debian with mmdebstrap and hand it to `docker import`."""
     options = ["--quiet", "--variant=minbase", "--include=ca-certificates", *(f"--dpkgopt={rule}" for rule in DROPPED)]
-    with tempfile.NamedTemporaryFile(suffix=".tar") as tar:
-        words = ["mmdebstrap", *options, "bookworm", tar.name, *map(str, debian_sources())]
-        run(words, limit=400, hint=HINT)
-        engine.ask("import", tar.name, ORIGIN, limit=120)
+    with tempfile.TemporaryDirectory() as work:
+        files = [put(Path(work), path, text) for path, text in sources.items()]
+        tar = str(Path(work) / "base.tar")
+        run(["mmdebstrap", *options, "bookworm", tar, *map(str, files)], limit=400, hint=HINT)
+        engine.ask("import", tar, ORIGIN, limit=120)
 
 
 def dress(engine: Engine, origin: str) -> None:
     with tempfile.TemporaryDirectory() as work:
         context = Path(work)
         overlay(context / "machine")
-        (context / "Dockerfile").write_text(
-            f"FROM {origin}\n{forget_sources()}COPY machine/ /\nENV PIP_CERT={BUNDLE} PIP_DISABLE_PIP_VERSION_CHECK=1\n"
-        )
+        forget = "RUN rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*\n" if debian_sources() else ""
+        (context / "Dockerfile").write_text(f"FROM {origin}\n{forget}COPY machine/ /\nENV {ENVIRONMENT}\n")
         engine.ask("build", "--quiet", "--network=host", "--tag", BASE, work, limit=120)
-
-
-def forget_sources() -> str:
-    """The machine's own sources take the place of the origin's, where it has some."""
-    return "RUN rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*\n" if debian_sources() else ""
 
 
 def overlay(root: Path) -> None:
     """What the machine uses to reach packages: its CA bundle, apt's options, and its Debian sources."""
-    copy(BUNDLE, root)
-    if not debian_sources():
-        return
-    write(root / "etc/apt/apt.conf.d/90lab", apt_settings())
-    for path in debian_sources():
-        copy(path, root)
+    root.mkdir()
+    if BUNDLE.is_file():
+        put(root, BUNDLE, BUNDLE.read_text(errors="replace"))
+    put(root, Path("/etc/apt/apt.conf.d/90lab"), apt_settings())
+    for path, text in debian_sources().items():
+        put(root, path, text)
 
 
 def apt_settings() -> str:
     """The settings of the machine's apt that decide where packages come from and over what."""
-    dump = run(["apt-config", "dump"]).splitlines()
+    dump = run(["apt-config", "dump"]).splitlines() if shutil.which("apt-config") else []
     kept = [line for line in dump if line.startswith(APT_MATTERS) and not line.endswith(' "";')]
     return "".join(f"{line}\n" for line in kept) + APT_OURS
 
 
-def copy(path: Path, root: Path) -> None:
-    if path.is_file():
-        write(root / path.relative_to("/"), path.read_text(errors="replace"))
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+def put(root: Path, path: Path, text: str) -> Path:
+    """Write a file of the machine below another root; where it lies now."""
+    copy = root / path.relative_to("/")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(text)
+    return copy

@@ -1,6 +1,7 @@
 """Bringing the lab up, seeing whether it is, and taking it down."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -92,15 +93,20 @@ def refuse_other_clone(engine: Engine) -> None:
         raise LabError(f"the lab of another clone is up: {owner}", "`python -m lab down` takes it down from here too")
 
 
-def down() -> None:
-    """Take the lab down, whoever's it is; images and the nodes' disk stay in the cache."""
+def down(purge: bool = False) -> None:
+    """Take the lab down, whoever's it is; images and the nodes' disk stay in the cache, unless it is purged."""
     engine = engines.find()
     if engine is None and engines.left_behind():
         engine = engines.start()
     if engine is not None:
         nodes.switch_off(engine)
+        if purge:
+            disks.remove(engine)
+            images.remove(engine)
     engines.stop()
     forget()
+    if purge:
+        shutil.rmtree(engines.DATA_ROOT, ignore_errors=True)
 
 
 def forget() -> None:

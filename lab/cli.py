@@ -61,11 +61,12 @@ def up(broken: bool, names: str) -> None:
 
 
 @main.command()
+@click.option("--purge", is_flag=True, help="Remove images and disks from the cache too: the next start is a cold one.")
 @told
-def down() -> None:
+def down(purge: bool) -> None:
     """Take the lab down, from whichever clone it was brought up; images stay in the cache."""
     with bringup.alone(), step("taking the lab down"):
-        bringup.down()
+        bringup.down(purge)
 
 
 @main.command()

@@ -67,3 +67,7 @@ def with_disk(engine: Engine, script: str, *words: str) -> str:
     """Run a shell script on the lab's volume, in a container of its own."""
     options = ["--rm", "--network=none", "--pull=never", f"--volume={DATA_VOLUME}:/lab/data", "--entrypoint=/bin/sh"]
     return engine.ask("run", *options, image("node"), "-c", script, "sh", *words, limit=120)
+
+
+def remove(engine: Engine) -> None:
+    engine.attempt("volume", "rm", DATA_VOLUME)

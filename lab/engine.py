@@ -25,6 +25,10 @@ PACKAGES = ("docker.io", "iptables", "mmdebstrap", "openssh-client", "ca-certifi
 INSTALL = "install Docker Engine (with the buildx plugin), start it, and let this user talk to it"
 
 
+class NoEngine(LabError):
+    """This machine has no Docker engine and is none on which the lab knows how to start one."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """A Docker engine that answers, and the client that speaks to it."""
@@ -54,7 +58,7 @@ def ensure() -> Engine:
     if engine := find():
         return engine
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise LabError("no Docker engine answers on this machine", INSTALL)
+        raise NoEngine("no Docker engine answers on this machine", INSTALL)
     install()
     return start()
 

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lab.engine import Engine
-from lab.names import BASE, LAB, image
+from lab.names import BASE, LAB, PREFIX, image
 from lab.shell import say
 
 NODE = "node"
@@ -38,3 +38,10 @@ def build_one(engine: Engine, name: str) -> None:
 def fingerprint(engine: Engine) -> str:
     """Changes when any image that goes into the nodes changes."""
     return " ".join(engine.ask("image", "inspect", "--format", "{{.Id}}", *for_services()).split())
+
+
+def remove(engine: Engine) -> None:
+    """Remove every image of the lab; what BuildKit keeps of a machine's own engine is left to its owner."""
+    tags = engine.ask("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={PREFIX}/*").split()
+    if tags:
+        engine.ask("image", "rm", "--force", *tags)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lab import bringup, faults, nodes, swarm
 from lab import engine as engines
 from lab.engine import Engine
-from lab.names import NODES
+from lab.names import CLONE, NODES
 from lab.shell import LabError
 
 
@@ -25,7 +25,8 @@ def look() -> Status:
     if owner is None:
         return Status(False, ("the lab is down (its Docker engine runs)",))
     lines = [f"the lab of {owner}", *machine_lines(engine), *service_lines(engine)]
-    lines += [f"broken on purpose: {', '.join(faults.broken()) or 'nothing'}"]
+    if owner == str(CLONE):
+        lines += [f"broken on purpose: {', '.join(faults.broken()) or 'nothing'}"]
     return Status(bringup.is_up(engine), tuple(lines))
 
 
