@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -16,6 +16,7 @@ EARLY = timedelta(minutes=5)
 WRITING = timedelta(hours=6)
 """How much younger than its name a file may be: the name is the start of a dump, the mtime its end."""
 MANY = 5000
+SELDOM = 20
 
 
 def stamp(name: str, pattern: str) -> datetime | None:
@@ -62,9 +63,11 @@ def longest_gap(schedule: str, timezone: str, year: int) -> timedelta:
     (datetime.timedelta(seconds=46800), datetime.timedelta(seconds=43200))
     """
     start = datetime(year, 1, 1, tzinfo=ZoneInfo(timezone))
-    due = [run.astimezone(UTC) for run in islice(CronSim(schedule, start), MANY)]
-    soon = [run for run in due if run < due[0] + timedelta(days=400)]
-    looked_at = soon if len(soon) > 2 else due[:20]
-    gap = max((after - before for before, after in pairwise(looked_at)), default=timedelta(days=366))
+    year_on = takewhile(lambda run: run < start + timedelta(days=400), CronSim(schedule, start))
+    due = list(islice(year_on, MANY))
+    if len(due) < 3:
+        due = list(islice(CronSim(schedule, start), SELDOM))
+    instants = [run.astimezone(UTC) for run in due]
+    gap = max((after - before for before, after in pairwise(instants)), default=timedelta(days=366))
     # A schedule too dense to be followed through a whole year may have met no change of clocks yet.
-    return gap + timedelta(hours=1) if len(looked_at) == MANY else gap
+    return gap + timedelta(hours=1) if len(due) == MANY else gap
