@@ -309,6 +309,12 @@ def test_missing_no_new_privileges_is_a_warning_and_the_kernel_has_the_last_word
     assert [severity for severity, _ in ways(container(state="created"))] == ["warning"]
 
 
+def test_a_stopped_container_is_judged_and_an_ended_task_of_the_swarm_is_not():
+    stopped = container(state="exited", isolation=Isolation(privileged=True))
+    assert ways(stopped) == []
+    assert [severity for severity, _ in ways(replace(stopped, labels={}))] == ["error", "warning"]
+
+
 # What the engine prints
 
 

@@ -13,7 +13,7 @@ from fleet import discovery
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Severity, Subject
-from fleet.topics.containers.facts import Container, Facts, Mount, Placement
+from fleet.topics.containers.facts import SWARM_SERVICE, Container, Facts, Mount, Placement
 
 CAPABILITIES = {
     "ALL": "everything root can do",
@@ -48,12 +48,13 @@ HOST_NAMESPACES = (
 
 @dataclass(frozen=True)
 class Way:
-    """One way out of a container: the benchmark's id, what was seen and is wanted, and how bad it is."""
+    """One way out of a container: the benchmark's id, what was seen and is wanted, how bad it is, and why."""
 
     cis: str
     saw: str
     want: str
     severity: Severity = "error"
+    why: str = "whoever gets into the container can get out of it, onto the node"
 
 
 def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -62,13 +63,21 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     Privileged, the engine's socket, the node's namespaces, capabilities that amount to root, the node's own directories
     and devices, and switched-off filters are errors; a missing no-new-privileges is a warning. no-new-privileges is
     read from the kernel for each process, since the engine's own default may set it. Containers that do not run are
-    judged too: they can be started. Source: CIS Docker Benchmark 1.6, section 5.
+    judged too, since they can be started; tasks of a swarm that have ended are not.
+    Source: CIS Docker Benchmark 1.6, section 5.
     """
     facts = fleet.of(subject.name, Facts)
     if facts.docker == "absent":
         raise NotApplicable("no Docker on this node")
     for container in facts.containers:
+        if ended_task(container):
+            continue
         yield from judged(Placement(subject.name, container), discovery.declared(fleet, container))
+
+
+def ended_task(container: Container) -> bool:
+    """A task of the swarm that has ended is kept for its log only: the swarm starts another one instead."""
+    return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
 
 
 def judged(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
@@ -80,7 +89,7 @@ def judged(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
                 yield Finding(
                     saw=f"{name} {way.saw}",
                     want=f"{way.want} (CIS Docker {way.cis})",
-                    why="whoever gets into the container can get out of it, onto the node",
+                    why=way.why,
                     node=place.node,
                     about=key or place.container.service,
                     severity=way.severity,
@@ -166,6 +175,7 @@ def no_new_privileges(container: Container) -> Iterator[Way]:
             "may gain privileges through set-uid programs",
             "`security_opt: [no-new-privileges:true]`",
             "warning",
+            "whoever gets into a process of it can become root inside, with one careless set-uid file",
         )
 
 
