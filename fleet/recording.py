@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,7 +38,7 @@ def dump(fleet: Fleet) -> str:
 
 def entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
     kind = "unobservable" if isinstance(fact, Unobservable) else "facts"
-    return {"node": node, "topic": topic, kind: adapter(type(fact)).dump_python(fact, mode="json")}
+    return {"node": node, "topic": topic, kind: adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
 
 
 def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> Fleet:

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 Lines = Iterator[str]
+WORDS = ("want", "why", "hint")
 
 
 def message(verdict: Verdict) -> str:
     """What a failed or unknown check says: also what JUnit and `-rA` show."""
-    lines: list[str] = []
-    for finding in verdict.findings:
-        lines += finding_lines(found(finding, None))
+    lines = list(finding_lines([found(finding, None) for finding in verdict.findings]))
     lines += [f"could not be seen: {one_line(str(why))}" + hint_of(asdict(why)) for why in verdict.unknown]
     return "\n".join([verdict.rule.promise, *lines])
 
@@ -35,14 +34,21 @@ def accepted(verdict: Verdict) -> str:
     )
 
 
-def finding_lines(finding: Item) -> Lines:
-    """Saw, wanted, why and hint of one finding, a line each."""
-    where = " ".join(filter(None, (finding["node"] and f"on {finding['node']}", finding["about"])))
-    yield f"  saw   {one_line(finding['saw'])}" + (f"  ({one_line(where)})" if where else "")
-    yield f"  want  {one_line(finding['want'])}"
-    for label in ("why", "hint"):
-        if finding[label]:
-            yield f"  {label:<5} {one_line(finding[label])}"
+def finding_lines(findings: Iterable[Item]) -> Lines:
+    """Saw, wanted, why and hint, a line each; what is wanted of several alike is said once, under all that was seen."""
+    alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    for finding in findings:
+        alike[finding["want"], finding["why"], finding["hint"]].append(finding)
+    for said, group in alike.items():
+        yield from (seen_line(finding) for finding in group)
+        yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, said, strict=True) if text)
+
+
+def seen_line(finding: Item) -> str:
+    """What was seen, and where unless that says it already."""
+    places = (finding["node"] and f"on {finding['node']}", finding["about"])
+    where = " ".join(place for place in places if place and place not in finding["saw"])
+    return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
 
 
 def hint_of(unknown: Item) -> str:
@@ -60,11 +66,12 @@ def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str) -
 
 
 def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
-    failed = [item for item in items if item["outcome"] == Outcome.FINDING.name.lower()]
-    write(reporter, "findings", (line for item in failed for line in failed_lines(item)), red=True)
+    wrong = Outcome.FINDING.name.lower()
+    failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
+    warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
+    write(reporter, "findings", told(failed), red=True)
     write(reporter, "could not be looked at", unknown_lines(items), red=True)
-    warned = [(item, f) for item in items for f in open_findings(item, "warning")]
-    write(reporter, "warnings", (line for item, f in warned for line in (title(item), *finding_lines(f))), yellow=True)
+    write(reporter, "warnings", told(warned), yellow=True)
     write(reporter, "waived", waived_lines(items), yellow=True)
     write(reporter, "not asked for here", reason_lines(items))
 
@@ -82,11 +89,12 @@ def title(item: Item) -> str:
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
-def failed_lines(item: Item) -> Lines:
-    yield title(item)
-    for finding in open_findings(item):
-        if finding["severity"] == "error" or not open_findings(item, "error"):
-            yield from finding_lines(finding)
+def told(judged: Iterable[tuple[Item, list[Item]]]) -> Lines:
+    """A title and its findings, for each item that has any."""
+    for item, findings in judged:
+        if findings:
+            yield title(item)
+            yield from finding_lines(findings)
 
 
 def open_findings(item: Item, severity: str = "") -> list[Item]:
@@ -135,14 +143,15 @@ def reason_lines(items: Iterable[Item]) -> Lines:
         yield f"{one_line(reason)}: {folded(list(dict.fromkeys(rules)))}"
 
 
-def next_command(items: Iterable[Item], inventory: str) -> str:
+def next_command(items: Sequence[Item], inventory: str) -> str:
     """The one command to run next."""
     outcomes = {item["outcome"] for item in items}
     if "finding" in outcomes:
         return f"next: remediate --hosts={inventory}   (shows what it would do; changes nothing)"
     if "unknown" in outcomes:
         return f"next: give the missing access (see the hints), then pytest --hosts={inventory}"
-    return f"nothing to do: every promise that could be judged holds on {inventory}"
+    warned = any(open_findings(item) for item in items)
+    return f"every promise that applies holds on {inventory}" + (", with warnings" if warned else "")
 
 
 def quieten(reporter: TerminalReporter) -> None:
