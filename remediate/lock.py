@@ -33,7 +33,8 @@ BUSY, NO_LOCK = 75, 73
 
 # $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
 HOLD = r"""
-set -u; umask 022; lock=$1 patience=$2 who=$3 dog= nobody='? ? somebody who is just letting go'
+set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
+nobody='? ? somebody who is just letting go'
 born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 me="$$ $(born $$) $who"
 take() { printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?; rm -f "$lock.$$"; return $took; }

@@ -1,18 +1,31 @@
-"""A stage for the engine: this machine as a node whose files live in a temporary folder, and links that fail on purpose."""
+"""A stage for the engine: this machine as nodes whose files live in a temporary folder, and links that fail."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import ModuleType, TracebackType
+from typing import ClassVar, Self
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
 from fleet.links.local import LocalLink
 from fleet.links.writing import Stream
-from remediate.steps import Place
+from fleet.look import Look
+from fleet.rules import Finding, Rule, Subject
+from fleet.schema import Node, Strict, Without
+from remediate.apply import Ended
+from remediate.journal import Journal
+from remediate.plan import Plan, Remedy
+from remediate.planning import Proposal
+from remediate.run import Fixing, Terms
+from remediate.session import Session
+from remediate.steps import ABSENT, Place, WriteFile
 
 CRONTAB = r"""#!/bin/sh
 # As Debian's: -u USER, then -l, -r or a file; the table is replaced by a rename.
@@ -101,9 +114,16 @@ class FaultyLink:
     before: Callable[[tuple[str, ...]], None] = lambda words: None
     after: Callable[[tuple[str, ...]], None] = lambda words: None
     cut_after: int | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         self.inner = LocalLink()
+        self.streams: list[Stream] = []
+
+    def die(self) -> None:
+        """What the end of the controller's process does to its connections."""
+        for stream in self.streams:
+            stream.close()
 
     def ask(self, commands: Sequence[Command]) -> list[Output]:
         for command in commands:
@@ -115,11 +135,164 @@ class FaultyLink:
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         self.before(words)
-        stream = self.inner.open(words, sudo)
+        stream = self.inner.open(self.with_own_lock(words), sudo)
+        self.streams.append(stream)
         if self.cut_after is not None and words[4] in {"file", "crontab"}:
             stream = FaultyStream(stream, self.cut_after)
         self.after(words)
         return stream
 
+    def with_own_lock(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Two nodes are one machine here: each has a lock of its own all the same."""
+        return tuple(f"{word}.{self.name}" if word.endswith("/lock") else word for word in words)
+
     def close(self) -> None:
         self.inner.close()
+
+
+# ---- a small topic of files, so that plans, proofs and the command line can be tried end to end ------------------
+
+
+class Policy(Strict):
+    """What each file should say, by its path."""
+
+    wanted: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the files of one node say, by their paths; None for one that is not there."""
+
+    topic: ClassVar[str] = "papers"
+    says: dict[str, str | None]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    paths = tuple(path for path in inventory.own["papers"].wanted if f"/{node.name}/" in path)
+    answers = yield [Command(("cat", "--", path)) for path in paths]
+    return Facts(
+        {path: answer.text({0, 1}) if answer.rc == 0 else gone(answer) for path, answer in zip(paths, answers)}
+    )
+
+
+def gone(answer: Output) -> None:
+    answer.text({0, 1})
+
+
+def each_paper(inventory: Inventory) -> list[Subject]:
+    return [Subject("paper", path) for path in inventory.own["papers"].wanted]
+
+
+def node_of(path: str) -> str:
+    return path.split("/")[-2]
+
+
+def say_what_is_wanted(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
+    """Every paper says what it should say.
+
+    Only for tests: a paper is a file in a folder that is called like its node.
+    """
+    says = fleet.of(node_of(subject.name), Facts).says[subject.name]
+    wanted = fleet.inventory.own["papers"].wanted[subject.name]
+    if says != wanted:
+        yield Finding(saw=repr(says), want=repr(wanted), node=node_of(subject.name), about=subject.name)
+
+
+def rewrite(finding: Finding, fleet: Fleet) -> Plan:
+    """Write the paper anew."""
+    return Plan(steps=(writing(finding, fleet, fleet.inventory.own["papers"].wanted[finding.about]),))
+
+
+def writing(finding: Finding, fleet: Fleet, text: str) -> WriteFile:
+    """The step that makes a paper say `text`."""
+    says = fleet.of(finding.node, Facts).says[finding.about]
+    expect = ABSENT if says is None else sha(says.encode())
+    owner = f"{os.getuid()}:{os.getgid()}"
+    return WriteFile(finding.node, finding.about, text.encode(), expect, owner=owner)
+
+
+RULES = (Rule(topic="papers", judge=say_what_is_wanted, each=each_paper, looks_at=(Facts,)),)
+RULE = RULES[0]
+REMEDIES = {RULE.id: rewrite}
+
+
+@dataclass
+class StagedSession(Session):
+    """A session that knows nothing but papers, with remedies of the test's own."""
+
+    answers: dict[str, Remedy] = field(default_factory=lambda: dict(REMEDIES))
+
+    @property
+    def topics(self) -> dict[str, ModuleType]:
+        return {"papers": sys.modules[__name__]}
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.topics["papers"].RULES}
+
+    @property
+    def remedies(self) -> dict[str, Remedy]:
+        return self.answers
+
+
+@dataclass
+class Stage:
+    """Two nodes, one paper on each, a journal, and links that a test may break."""
+
+    folder: Path
+    says: dict[str, str] = field(default_factory=lambda: {"a": "old a\n", "b": "old b\n"})
+    links: dict[str, FaultyLink] = field(default_factory=lambda: {"a": FaultyLink(), "b": FaultyLink()})
+    remedy: Remedy = rewrite
+    terms: Terms = field(default_factory=Terms)
+
+    def __post_init__(self) -> None:
+        for node, text in self.says.items():
+            (self.folder / node).mkdir(exist_ok=True)
+            self.paper(node).write_text(text)
+        wanted = {str(self.paper(node)): f"new {node}\n" for node in self.says}
+        nodes = {name: Node(name=name, connection="local") for name in self.says}
+        none = Without(none="a test")
+        self.inventory = Inventory(
+            name="stage",
+            nodes=nodes,
+            services=none,
+            backups=none,
+            certificates=none,
+            own={"papers": Policy(wanted=wanted)},
+        )
+        (self.folder / "state").mkdir(exist_ok=True)
+        self.journal = Journal(self.folder / "state" / "journal.sqlite")
+        place(self.folder)
+
+    def paper(self, node: str) -> Path:
+        return self.folder / node / "paper"
+
+    def link(self, node: str) -> FaultyLink:
+        self.links[node].name = node
+        return self.links[node]
+
+    def texts(self) -> dict[str, str]:
+        return {node: self.paper(node).read_text() for node in self.says}
+
+    @property
+    def session(self) -> StagedSession:
+        return StagedSession(
+            self.inventory,
+            lambda node: self.link(node.name),
+            sleep=lambda seconds: None,
+            answers={RULE.id: self.remedy},
+        )
+
+    def propose(self) -> Proposal:
+        return self.session.propose(self.session.look())
+
+    def fixing(self) -> Fixing:
+        run = self.journal.begin("tester", "stage", "", "fleetkeeper test")
+        return Fixing(self.session, self.journal, run, self.terms, place=place(self.folder))
+
+    def fix(self, proposal: Proposal | None = None) -> list[Ended]:
+        """What `remediate --fix` does between consent and table."""
+        fixing = self.fixing()
+        fixing.apply(proposal or self.propose())
+        self.journal.end(fixing.run, 0)
+        return fixing.ends

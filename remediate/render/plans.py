@@ -53,18 +53,12 @@ def diff_style(text: str) -> str:
     return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
 
 
-def finding_lines(findings: Iterable[Finding], about: bool = True) -> Iterator[Line]:
-    for finding in findings:
-        where = ", ".join(part for part in (finding.node, finding.about if about else "") if part)
-        yield Line(f"    {safe(f'{where}: ' if where else '')}{safe(finding.saw)}; wanted: {safe(finding.want)}")
-
-
 def plan_lines(one: Planned, total: int) -> Iterator[Line]:
     """One plan, in full."""
     subject = f" ({safe(one.subject.name)})" if one.subject.name else ""
     yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
-    yield from finding_lines(one.findings)
+    yield from (Line(f"    {finding_text(finding)}") for finding in one.findings)
     yield Line("  change:", "label")
     yield from step_lines(one.plan)
     for require in one.plan.requires:
@@ -89,16 +83,25 @@ def kinds(plan: Plan) -> str:
 
 
 def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
-    """What a person must do."""
-    for one in by_hand:
-        where = ", ".join(part for part in (one.finding.node, one.finding.about) if part)
-        subject = one.finding.subject if one.finding.subject != one.finding.node else ""
-        yield Line(f"{one.finding.rule}{f' ({safe(subject)})' if subject else ''}", "head")
-        yield Line(
-            f"    {safe(f'{where}: ' if where else '')}{safe(one.finding.saw)}; wanted: {safe(one.finding.want)}"
-        )
-        yield Line(f"  no remedy: {safe(one.answer.why)}", "label")
-        yield from (Line(text) for text in indented(f"what to do: {one.answer.what_to_do}", "  "))
+    """What a person must do, the findings of one rule together; errors first, then warnings."""
+    groups: dict[tuple[bool, str, str], list[ByHand]] = {}
+    for one in sorted(by_hand, key=lambda one: one.finding.severity == "warning"):
+        groups.setdefault((one.finding.severity == "warning", one.finding.rule, one.answer.why), []).append(one)
+    for (warning, rule, why), group in groups.items():
+        yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe(why)}", "head")
+        advice = ""
+        for one in sorted(group, key=lambda one: one.answer.what_to_do):
+            if one.answer.what_to_do != advice:
+                advice = one.answer.what_to_do
+                yield from (Line(text) for text in indented(f"to do: {advice}", "    "))
+            yield Line(f"      {finding_text(one.finding)}", "faint")
+
+
+def finding_text(finding: Finding) -> str:
+    """Where, what was seen, what was wanted."""
+    names = (finding.node, finding.about or finding.subject)
+    where = ", ".join(dict.fromkeys(name for name in names if name))
+    return f"{safe(where)}: {safe(finding.saw)}; wanted: {safe(finding.want)}"
 
 
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
