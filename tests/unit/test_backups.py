@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -221,3 +222,11 @@ def test_case_40_what_is_no_regular_file_of_that_name_is_no_backup():
 def test_the_order_of_the_listing_does_not_matter():
     files = twice_a_day(60)
     assert judged("backups.are_thinned", fleet(files)) == judged("backups.are_thinned", fleet(files[::-1]))
+
+
+def test_5000_files_are_judged_in_less_than_a_second():
+    world = fleet(twice_a_day(5000))
+    start = time.process_time()
+    for rule in RULES:
+        judged(rule, world)
+    assert time.process_time() - start < 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
@@ -56,7 +57,7 @@ class Catalog:
     backups: tuple[Backup, ...]
     foreign: tuple[File, ...]
 
-    @property
+    @cached_property
     def complete(self) -> tuple[Backup, ...]:
         """Those that count, newest first."""
         return tuple(backup for backup in self.backups if backup.counts)
@@ -81,6 +82,7 @@ def true_clock(fleet: Fleet, node: str) -> datetime:
     return fleet.now(node)
 
 
+@lru_cache(maxsize=8)
 def catalog(files: tuple[File, ...], verified: tuple[Verified, ...], policy: Policy, now: datetime) -> Catalog:
     """Tell backups from other files, and order them. The order of `files` does not matter."""
     proven = {one.name: one for one in verified}

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from fleet.topics.backups.catalog import Backup, Catalog
@@ -56,6 +57,7 @@ class Retention:
     protected: frozenset[str]
 
 
+@lru_cache(maxsize=8)
 def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Sort every backup into what stays and what may go."""
     reasons = reasons_to_keep(catalog.complete, policy)
