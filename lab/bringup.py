@@ -45,6 +45,7 @@ def up() -> Engine:
 
 def prepare(engine: Engine) -> None:
     """What stays between two labs: images, and the disk that the nodes' disks are cloned from."""
+    engine = engines.with_buildkit(engine)
     base.ensure(engine)
     with step("building the images"):
         images.build(engine)

@@ -132,7 +132,7 @@ def demo() -> None:
 def engine() -> None:
     """Make sure of a Docker engine and of the base image; say where the engine listens."""
     with bringup.alone():
-        found = engines.ensure()
+        found = engines.with_buildkit(engines.ensure())
         base.ensure(found)
     engines.describe(found)
 

@@ -22,6 +22,8 @@ CONTAINERD_PIDFILE = EXEC_ROOT / "containerd" / "containerd.pid"
 DATA_ROOT = CACHE / "engine"
 LOG = CACHE / "engine.log"
 PACKAGES = ("docker.io", "iptables", "mmdebstrap", "openssh-client", "ca-certificates")
+WHERE_THEY_EXIST = ("docker-cli", "docker-buildx")
+"""Parts of docker.io in Debian 12, packages of their own later."""
 INSTALL = "install Docker Engine (with the buildx plugin), start it, and let this user talk to it"
 
 
@@ -60,7 +62,7 @@ def ensure() -> Engine:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NoEngine("no Docker engine answers on this machine", INSTALL)
     install()
-    return start()
+    return find() or start()
 
 
 def find() -> Engine | None:
@@ -72,7 +74,7 @@ def find() -> Engine | None:
     if client := shutil.which("docker"):
         engine = Engine(client, None, private=False)
         if answers(engine):
-            return with_buildkit(engine)
+            return engine
     return None
 
 
@@ -103,14 +105,15 @@ def builds(client: str) -> bool:
 
 
 def install() -> None:
-    missing = [name for name in PACKAGES if not installed(name)]
-    if not missing:
+    """Install what a private engine needs, unless it is there."""
+    if all(map(installed, PACKAGES)):
         return
-    with step(f"installing {', '.join(missing)} from this machine's package sources"):
+    with step(f"installing {', '.join(PACKAGES)} from this machine's package sources"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
         run([*apt, "update"], limit=180, env=env)
-        run([*apt, "install", "-y", "--no-install-recommends", *missing], limit=400, env=env, hint=INSTALL)
+        more = [name for name in WHERE_THEY_EXIST if attempt(["apt-cache", "show", name]).returncode == 0]
+        run([*apt, "install", "-y", "--no-install-recommends", *PACKAGES, *more], limit=400, env=env, hint=INSTALL)
 
 
 def installed(package: str) -> bool:
@@ -123,7 +126,7 @@ def start() -> Engine:
     for directory in (RUN, CACHE):
         directory.mkdir(parents=True, exist_ok=True)
     forget_the_dead()
-    with step("starting a private Docker engine"), LOG.open("ab") as log:
+    with step("starting a private Docker engine"), LOG.open("wb") as log:
         process = subprocess.Popen(daemon(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         until(lambda: process.poll() is not None or find_private(), "the private Docker engine", limit=60)
     engine = find_private()

@@ -1,0 +1,64 @@
+"""Every fault of the lab is really there after `break`, and really gone after `mend`."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from lab import faults, nodes
+from lab.names import BACKUPS, DATA, MANAGER, SITE, VGPU, Node
+from tests.lab.conftest import Lab
+
+ISSUER = (
+    f"openssl s_client -connect localhost:443 -servername {SITE} </dev/null 2>/dev/null | openssl x509 -noout -enddate"
+)
+WEB_USER = 'docker exec "$(docker ps -q -f label=com.docker.swarm.service.name=rodan_rodan-main)" id -un'
+LOGIN = ("-oBatchMode=yes", "-oConnectTimeout=3", "sudo -n docker ps -q >/dev/null")
+
+
+def asked(lab: Lab, node: Node, script: str) -> str:
+    return lab.engine.attempt("exec", node.container, "sh", "-c", script).stdout.decode()
+
+
+def crontab(lab: Lab, node: Node) -> str:
+    return asked(lab, node, "crontab -u root -l")
+
+
+def login(node: Node) -> bool:
+    """Whether ops can log in and ask Docker."""
+    try:
+        done = subprocess.run([*nodes.ssh_words(node), *LOGIN], capture_output=True, timeout=5, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+SEEN: dict[str, Callable[[Lab], object]] = {
+    "cron-missing": lambda lab: crontab(lab, VGPU),
+    "cron-on-wrong-node": lambda lab: crontab(lab, DATA),
+    "cron-stopped": lambda lab: bool(asked(lab, VGPU, "pgrep -x cron")),
+    "backup-stale": lambda lab: asked(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
+    "backup-empty": lambda lab: asked(lab, DATA, f"find {BACKUPS} -size -21c -type f"),
+    "volume-over-budget": lambda lab: int(asked(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
+    "certificate-expiring": lambda lab: asked(lab, MANAGER, ISSUER)[:13],
+    "root-container": lambda lab: asked(lab, DATA, WEB_USER),
+    "node-dead": lambda lab: login(DATA),
+    "dockerd-dead": lambda lab: login(DATA),
+    "docker-denied": lambda lab: login(DATA),
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", faults.FAULTS)
+def test_a_fault_shows_until_it_is_mended(lab: Lab, name: str) -> None:
+    before = SEEN[name](lab)
+    faults.break_(lab.engine, name)
+    faults.break_(lab.engine, name)
+    assert SEEN[name](lab) != before
+    assert name in faults.broken()
+    faults.mend(lab.engine, name)
+    faults.mend(lab.engine, name)
+    assert SEEN[name](lab) == before
+    assert name not in faults.broken()
