@@ -39,16 +39,17 @@ def test_a_port_that_is_taken_is_named_with_its_node(monkeypatch: pytest.MonkeyP
 
 def test_the_key_is_made_once_and_is_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(nodes, "STATE", tmp_path / ".lab")
-    monkeypatch.setattr(nodes, "IDENTITY", tmp_path / ".lab" / "id_ed25519")
+    key = tmp_path / ".lab" / "id_ed25519"
+    monkeypatch.setattr(nodes, "IDENTITY", key)
     first = nodes.public_key()
     assert first.startswith("ssh-ed25519 ")
     assert nodes.public_key() == first
-    assert stat.S_IMODE(nodes.IDENTITY.stat().st_mode) == 0o600
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
 def test_only_debians_own_stanzas_are_taken() -> None:
     ours = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main\n"
-    theirs = "Types: deb\nURIs: https://vendor.example\nSuites: bookworm\nComponents: main\nSigned-By: /etc/keys/vendor.gpg\n"
+    theirs = ours.replace("mirror", "vendor") + "Signed-By: /etc/keys/vendor.gpg\n"
     assert base.debian_part(f"{ours}\n{theirs}").strip() == ours.strip()
     assert base.debian_part(theirs) == ""
 
