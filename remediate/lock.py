@@ -37,7 +37,10 @@ set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
 nobody='? ? somebody who is just letting go'
 born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 me="$$ $(born $$) $who"
-take() { printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?; rm -f "$lock.$$"; return $took; }
+take() {
+  printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?
+  rm -f "$lock.$$"; return $took
+}
 held() { IFS= read -r line <"$lock" 2>/dev/null || line=$nobody; rest=${line#* }; }
 busy() { held; printf 'held %s\n' "${rest#* }"; exit 75; }
 alive() { pid=${line%% *}; birth=${rest%% *}; kill -0 "$pid" 2>/dev/null && [ "$(born "$pid")" = "$birth" ]; }
@@ -91,7 +94,7 @@ class Held:
             try:
                 self.stream.write(f"{number}\n".encode())
                 answer = read_line(self.stream)
-            except Unobservable:
+            except (Unobservable, OSError, ValueError):  # the connection went, or the stream was closed under us
                 return
             if answer != str(number):
                 return
@@ -107,7 +110,7 @@ class Held:
         try:
             self.stream.close_write()
             self.stream.wait(5.0)
-        except Unobservable:
+        except (Unobservable, OSError, ValueError):
             pass
         finally:
             self.stream.close()

@@ -171,7 +171,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
     paths = tuple(path for path in inventory.own["papers"].wanted if f"/{node.name}/" in path)
     answers = yield [Command(("cat", "--", path)) for path in paths]
     return Facts(
-        {path: answer.text({0, 1}) if answer.rc == 0 else gone(answer) for path, answer in zip(paths, answers)}
+        {
+            path: answer.text({0, 1}) if answer.rc == 0 else gone(answer)
+            for path, answer in zip(paths, answers, strict=True)
+        }
     )
 
 

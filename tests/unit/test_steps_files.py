@@ -86,7 +86,7 @@ def test_case_30_a_file_that_changed_after_the_plan_is_not_touched(tmp_path: Pat
     if now:
         path.write_bytes(now)
     before = tree(tmp_path)
-    with pytest.raises(Stale, match="changed since|is gone"):
+    with pytest.raises(Stale, match=r"changed since|is gone"):
         writing(path).still_true(LINK, place(tmp_path))
     with pytest.raises(Stale):
         writing(path).do(LINK, place(tmp_path))

@@ -1,0 +1,198 @@
+"""The lock: one holder, known by name, gone within its patience once nobody is heard of."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fleet.commands import Unobservable
+from fleet.links.local import LocalLink
+from remediate import lock
+from remediate.lock import Busy, Locks, take
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "lock")
+
+
+def locks(path: str, run: str = "one", beat: float = 0.05) -> Locks:
+    return Locks(lambda node: LocalLink(), run, path, beat)
+
+
+def wait_until(true, limit: float = 5.0) -> None:
+    end = time.monotonic() + limit
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert true()
+
+
+def test_case_67_the_second_is_told_who_holds_it_and_since_when(path: str) -> None:
+    with locks(path, "one") as first:
+        first.take(["a"])
+        with pytest.raises(Busy, match=r"a is locked by \S+@\S+ \(process \d+, run one\) since 20\d\d-") as busy:
+            locks(path, "two").take(["a"])
+    assert busy.value.node == "a"
+
+
+def test_released_it_is_free_and_leaves_no_file(path: str, tmp_path: Path) -> None:
+    for run in ("one", "two"):
+        with locks(path, run) as held:
+            held.take(["a"])
+            assert held.alive("a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_heartbeat_is_answered_and_keeps_it(path: str) -> None:
+    with locks(path) as mine:
+        mine.take(["a"])
+        first = mine.held["a"].confirmed
+        wait_until(lambda: mine.held["a"].confirmed > first)
+        assert mine.alive("a")
+
+
+def test_case_81_without_a_heartbeat_it_frees_itself_within_its_patience_and_not_before(path: str) -> None:
+    stream = take(LocalLink(), "a", path, "somebody silent", patience=1)
+    with pytest.raises(Busy):
+        locks(path).take(["a"])
+    wait_until(lambda: not os.path.exists(path), 4.0)
+    with locks(path) as mine:
+        assert mine.take(["a"]) == {}
+    stream.close()
+
+
+def test_the_promise_of_a_minute_is_kept_and_we_stop_believing_before_the_node_lets_go() -> None:
+    assert lock.BEAT < lock.TRUSTED < lock.PATIENCE <= 60
+
+
+def test_the_node_ends_the_holder_itself_when_it_goes_silent(path: str) -> None:
+    stream = take(LocalLink(), "a", path, "somebody silent", patience=1)
+    holder = int(Path(path).read_text().split()[0])
+    wait_until(lambda: not alive(holder), 4.0)
+    stream.close()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_case_67_a_dead_holders_lock_is_taken_over_at_once(path: str) -> None:
+    stream = take(LocalLink(), "a", path, "somebody who is killed")
+    holder = int(Path(path).read_text().split()[0])
+    os.kill(holder, signal.SIGKILL)
+    wait_until(lambda: not alive(holder))
+    stream.close()
+    with locks(path) as mine:
+        assert mine.take(["a"]) == {}
+
+
+def test_a_process_that_merely_has_the_dead_holders_number_does_not_keep_it(path: str) -> None:
+    Path(path).write_text(f"{os.getpid()} 1 somebody long dead\n")
+    with locks(path) as mine:
+        assert mine.take(["a"]) == {}
+
+
+def test_a_cut_connection_frees_it(path: str) -> None:
+    stream = take(LocalLink(), "a", path, "somebody")
+    stream.close()
+    wait_until(lambda: not os.path.exists(path))
+
+
+def test_of_many_at_once_exactly_one_gets_it(path: str) -> None:
+    Path(path).write_text("1 1 a dead one, to make it harder\n")
+    got, refused, all_ready = [], [], threading.Barrier(6)
+
+    def contend(number: int) -> None:
+        mine = locks(path, str(number))
+        all_ready.wait()
+        try:
+            mine.take(["a"])
+            got.append(mine)
+        except Busy:
+            refused.append(mine)
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for mine in got:
+        mine.release()
+    assert (len(got), len(refused)) == (1, 5)
+
+
+def test_a_node_where_no_lock_can_be_made_is_not_locked_and_says_why() -> None:
+    with locks("/proc/nowhere/lock") as mine:
+        failed = mine.take(["a"])
+    assert "could not be locked" in str(failed["a"])
+    assert "sudo" in failed["a"].hint
+
+
+def test_all_or_none_are_held(tmp_path: Path) -> None:
+    taken = {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
+    with locks(taken["b"]) as other:
+        other.take(["b"])
+        mine = Locks(lambda node: Elsewhere(taken[node]), "two", "PATH")
+        with pytest.raises(Busy):
+            mine.take(["b", "a"])
+        assert mine.held == {}
+    wait_until(lambda: not os.path.exists(taken["a"]))
+
+
+class Elsewhere(LocalLink):
+    """A node whose lock lies somewhere of its own."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def open(self, words: tuple[str, ...], sudo: bool = False):
+        return super().open(tuple(self.path if word == "PATH" else word for word in words), sudo)
+
+
+def test_a_lock_nobody_confirms_any_more_is_not_believed_in(path: str) -> None:
+    with locks(path) as mine:
+        mine.take(["a"])
+        mine.held["a"].confirmed -= lock.TRUSTED + 1
+        mine.held["a"].over.set()
+        assert not mine.alive("a")
+        assert not mine.alive("another node")
+
+
+def test_a_heartbeat_that_is_not_answered_ends_the_belief(path: str) -> None:
+    with locks(path) as mine:
+        mine.take(["a"])
+        mine.held["a"].stream.close()
+        mine.held["a"].thread.join(5)
+        assert not mine.held["a"].thread.is_alive()
+
+
+def test_case_73_the_holders_name_cannot_drive_the_terminal(path: str) -> None:
+    Path(path).write_text(f"{os.getpid()} {born(os.getpid())} evil\x1b[2Jname\n")
+    with pytest.raises(Busy) as busy:
+        locks(path).take(["a"])
+    assert busy.value.who == "evil\\x1b[2Jname"
+
+
+def born(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def test_a_link_that_fails_while_locking_is_reported_for_its_node_only(path: str) -> None:
+    class Dead(LocalLink):
+        def open(self, words, sudo=False):
+            raise Unobservable("connection refused")
+
+    links = {"a": Dead(), "b": LocalLink()}
+    with Locks(lambda node: links[node], "one", path) as mine:
+        failed = mine.take(["a", "b"])
+        assert list(failed) == ["a"]
+        assert mine.alive("b")
