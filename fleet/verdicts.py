@@ -95,6 +95,8 @@ def hear(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
         heard.unknown.append(why)
     except NotApplicable as why:
         heard.not_applicable = str(why)
+    except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on
+        heard.unknown.append(Unobservable(f"{rule.id} stumbled over what was seen ({type(odd).__name__}: {odd})"))
     return heard
 
 
