@@ -104,22 +104,26 @@ class Lineage:
 class Renewal:
     """Something that would run `certbot renew`, and whether the server is reloaded with it.
 
-    `where` is a file and line, or a timer. `faults` keep it from running. `inside` says that it is in the container.
+    `where` is a file and line, a timer, or a process. `faults` keep it from running, `unclear` says what could not be
+    told about it. `inside` says that it is in the container itself. `entered` that it enters containers from the node:
+    `containers` are the ids of those that it would enter now.
     """
 
     where: str
     inside: bool = False
+    entered: bool = False
+    containers: tuple[str, ...] = ()
     reloads: bool = False
     faults: tuple[str, ...] = ()
+    unclear: str = ""
 
 
 @dataclass(frozen=True)
 class Inside:
     """What lies in one container that serves TLS.
 
-    `certbot` is its path there, empty without one. `busy` says that a certbot was running during the look.
-    `http` is the status that a request for the ACME challenge's directory gets on port 80 of the node, 0 when nothing
-    answers there. `nginx` is None where the container has no nginx.
+    `certbot` is its path there, empty without one. `busy` says that a certbot was running during the look. `nginx` is
+    None where the container has no nginx. `letsencrypt` says whether there is a directory /etc/letsencrypt.
     """
 
     container: str
@@ -130,6 +134,7 @@ class Inside:
     lineages: tuple[Lineage, ...] = ()
     certbot: str = ""
     busy: bool = False
+    letsencrypt: bool = False
     renewals: tuple[Renewal, ...] = ()
 
 
@@ -148,12 +153,14 @@ class Facts:
     """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
 
     `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
+    `cron` says whether cron runs on the node; `unseen` are schedules that could not be read.
     """
 
     topic: ClassVar[str] = "certificates"
     served: tuple[Served, ...] = ()
     inside: tuple[Inside | Unobservable, ...] = ()
-    renewals: tuple[Renewal, ...] | Unobservable = ()
     http: dict[str, int | Unobservable] | None = None
+    renewals: tuple[Renewal, ...] | Unobservable = ()
     crontab: Crontab | Unobservable = Crontab()
     cron: bool | Unobservable = True
+    unseen: tuple[str, ...] = ()

@@ -1,0 +1,94 @@
+"""How certificates are looked at: containers and schedules first, then each port and each container: two round trips.
+
+Handshakes are made on the node where the container runs: neither a firewall nor a name that leads elsewhere matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.schema import Node, Service, Without
+from fleet.topics.certificates import handshakes, scheduled, scripts
+from fleet.topics.certificates.facts import Facts, Inside
+from fleet.topics.certificates.inside import parse
+from fleet.topics.certificates.policy import Policy
+from fleet.topics.certificates.probes import Probe, challenges, or_why, places, probes, served
+from fleet.topics.containers.facts import Container
+from fleet.topics.containers.observing import ABSENT, INSPECT, engine_says
+from fleet.topics.containers.parsing import containers
+from fleet.topics.schedules import script as schedules
+from fleet.topics.schedules.observe import ALL, OWN
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+
+Asked = dict[Command, Output]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """None where the inventory has no certificates; empty facts on a node where none of their services runs."""
+    if isinstance(inventory.certificates, Without) or isinstance(inventory.services, Without):
+        return None
+    inspected, everything, own = yield [INSPECT, ALL, OWN]
+    if inspected.rc == ABSENT:
+        return Facts()
+    there = containers(engine_says(inspected).partition("\n")[2])
+    serving = serving_here(there, inventory.certificates, inventory.services)
+    if not serving:
+        return Facts()
+    wanted = inventory.certificates
+    at = [place for one, key in serving for place in places(one, [c for c in wanted if c.service == key])]
+    http = challenges(at, there)
+    inside = {one.id: scripts.look_inside(one.id) for one, _ in serving}
+    asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
+    return replace(
+        scheduled_here(everything, own, there),
+        served=tuple(served(place, asked) for place in at),
+        inside=tuple(look_inside(asked[inside[one.id]], one.id, key) for one, key in serving),
+        http={name: http_status(asked[command]) for name, command in http.items()},
+    )
+
+
+def serving_here(
+    there: Iterable[Container], certificates: Policy, services: Mapping[str, Service]
+) -> list[tuple[Container, str]]:
+    """The running containers of services that certificates name, each with the service's key."""
+    keys = dict.fromkeys(certificate.service for certificate in certificates)
+    return [(one, key) for one in there if one.running for key in keys if one.belongs_to(services[key].name)]
+
+
+def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:
+    """One round trip for everything; a second one, through containers, only where the node has no openssl."""
+    commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
+    asked = dict(zip(commands, (yield commands), strict=True))
+    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == scripts.NO_OPENSSL]
+    if again:
+        again = list(dict.fromkeys(again))
+        asked.update(zip(again, (yield again), strict=True))
+    return asked
+
+
+def look_inside(answer: Output, container: str, service: str) -> Inside | Unobservable:
+    return or_why(lambda: parse(answer.text(), container, service))
+
+
+def http_status(answer: Output) -> int | Unobservable:
+    return or_why(lambda: handshakes.status(answer))
+
+
+def scheduled_here(everything: Output, own: Output, there: Sequence[Container]) -> Facts:
+    """What is scheduled on the node itself, or why that could not be seen."""
+    try:
+        printed = schedules.read(everything.text())
+    except Unobservable as why:
+        return Facts(renewals=why, crontab=why, cron=why)
+    return Facts(
+        renewals=tuple(scheduled.renewals(printed, there)),
+        crontab=scheduled.crontab(own, printed.one("account")),
+        cron=scheduled.cron_runs(printed),
+        unseen=tuple(printed.lines.get("unseen", [])),
+    )

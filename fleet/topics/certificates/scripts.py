@@ -1,0 +1,205 @@
+"""What is asked of a node and of a container about certificates: constant scripts, values only as arguments.
+
+Nothing is written. Private keys stay where they are: of a key only the digest of its public half is printed, and of a
+file with certificates only the certificates, whatever else stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.commands import Command
+from fleet.topics.containers.observing import DOCKER
+
+NO_OPENSSL = 69
+MARK = "fleetkeeper-look"
+"""The $0 of what we run: a look must not take itself for a certbot that runs."""
+
+BOUNDED = r"""
+export LC_ALL=C
+command -v openssl >/dev/null 2>&1 || exit 69
+bounded() { if command -v timeout >/dev/null 2>&1; then timeout 10 "$@"; else "$@"; fi; }
+"""
+
+# $1 address:port, further words: options of s_client, of which a server name is one
+HANDSHAKE = (
+    BOUNDED
+    + r"""
+where=$1; shift
+bounded openssl s_client -connect "$where" -showcerts "$@" </dev/null 2>&1
+"""
+)
+
+# Debian's own openssl.cnf refuses old protocols on the client's side: then nothing could be told about the server.
+OLD = (
+    BOUNDED
+    + r"""
+where=$1; shift
+export OPENSSL_CONF=/dev/null
+bounded openssl s_client -connect "$where" -cipher ALL:@SECLEVEL=0 "$@" </dev/null 2>&1
+"""
+)
+
+# $1 address:port, $2 name, further words as above
+HEADERS = (
+    BOUNDED
+    + r"""
+where=$1 name=$2; shift 2
+printf 'GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: fleetkeeper\r\nConnection: close\r\n\r\n' "$name" |
+  bounded openssl s_client -connect "$where" -quiet "$@" 2>/dev/null | head -c 16384
+"""
+)
+
+# $1 name, $2 address, $3 port: the status of a request for a challenge that nobody made
+CHALLENGE = r"""
+export LC_ALL=C
+path=/.well-known/acme-challenge/fleetkeeper-looks
+request() { printf 'GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: fleetkeeper\r\n\r\n' "$path" "$1"; }
+if command -v curl >/dev/null 2>&1; then
+  status=$(curl -s -g -o /dev/null -m 5 -w '%{http_code}' -H "Host: $1" "http://$2:$3$path")
+  case $? in 0 | 7 | 52 | 56) echo "$status" ;; *) exit 71 ;; esac
+elif command -v bash >/dev/null 2>&1; then
+  request "$1" | bash -c 'exec 3<>"/dev/tcp/$0/$1" || { echo 000; exit 0; }
+    cat >&3; read -r -t 5 version status rest <&3 && echo "$status" || echo 000' "$2" "$3" 2>/dev/null
+elif command -v nc >/dev/null 2>&1; then
+  request "$1" | nc -w 5 "$2" "$3" 2>/dev/null | { read -r version status rest && echo "$status" || echo 000; }
+else
+  exit 69
+fi
+"""
+
+INSIDE = r"""
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
+say() { printf '%s\n' "$*"; }
+clean() { case $1 in *'
+'*) return 1 ;; esac; }
+indent() { sed 's/^/|/'; }
+pem() { sed -n '/^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/,/^-----END [A-Z0-9 ]*CERTIFICATE-----/p' | head -c 65536; }
+certificates() { # kind path
+  clean "$2" || return
+  if [ -f "$2" ] && [ -r "$2" ]; then say "$1 $2"; pem <"$2" | indent
+  elif [ -e "$2" ]; then say "$1 $2"; say "!cannot be read"
+  else say "$1 $2"; say "!is not there"; fi
+}
+key() {
+  clean "$1" || return
+  say "key $1"
+  if [ ! -e "$1" ]; then say "!is not there"
+  elif [ ! -r "$1" ]; then say "!cannot be read"
+  elif ! command -v openssl >/dev/null 2>&1; then say "!no openssl"
+  elif public=$(openssl pkey -in "$1" -passin pass: -pubout 2>/dev/null); then printf '%s\n' "$public" | indent
+  else say "!cannot be read as a key"; fi
+}
+web_server() {
+  nginx=
+  for name in nginx openresty angie freenginx; do
+    if command -v "$name" >/dev/null 2>&1; then nginx=$name; break; fi
+  done
+  [ -n "$nginx" ] || return
+  conf=
+  for process in /proc/[0-9]*; do
+    title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
+    case $title in
+    "nginx: master process "*" -c "*) conf=${title##* -c }; conf=${conf%% *} ;;
+    esac
+  done
+  if [ -n "$conf" ]; then printed=$("$nginx" -T -c "$conf" 2>&1); else printed=$("$nginx" -T 2>&1); fi
+  say "nginx $?"
+  printf '%s\n' "$printed" | head -c 4194304 | indent
+  main=$(printf '%s\n' "$printed" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
+  [ -n "$main" ] || main=/etc/nginx/nginx.conf
+  printf '%s\n' "$printed" | tr ';{}' '\n\n\n' |
+    sed -n 's/^[[:space:]]*ssl_certificate\(_key\)\{0,1\}[[:space:]]\{1,\}/\1 /p' | sort -u |
+    while read -r kind path; do
+      if [ "$kind" != _key ]; then path="$kind${path:+ $path}"; fi
+      path=${path#[\"\']}; path=${path%[\"\']}
+      case $path in *'$'* | data:* | engine:* | '') continue ;; /*) ;; *) path=${main%/*}/$path ;; esac
+      if [ "$kind" = _key ]; then key "$path"; else certificates file "$path"; fi
+    done
+}
+lineages() {
+  cd /etc/letsencrypt 2>/dev/null || return
+  say letsencrypt
+  for conf in renewal/*.conf; do
+    [ -f "$conf" ] && clean "$conf" || continue
+    say "renewal ${conf#renewal/}"
+    head -c 65536 <"$conf" | indent
+    sed -n 's/^webroot_path *= *//p' "$conf" | tr ',' '\n' | while read -r root; do
+      if [ -d "$root" ]; then say "webroot yes $root"; elif [ -n "$root" ]; then say "webroot no $root"; fi
+    done
+  done
+  for live in live/*/; do
+    live=${live%/}
+    [ -d "$live" ] || continue
+    certificates live "/etc/letsencrypt/$live/fullchain.pem"
+    key "/etc/letsencrypt/$live/privkey.pem"
+  done
+  find accounts -name private_key.json 2>/dev/null | sed 's/^/account /'
+  for hook in renewal-hooks/deploy/* renewal-hooks/post/*; do
+    if [ -f "$hook" ] && [ -x "$hook" ]; then say "hook $hook"; fi
+  done
+  for ini in cli.ini "$HOME/.config/letsencrypt/cli.ini"; do
+    if [ -f "$ini" ] && grep -Eq '^ *(deploy|renew|post)-hook' "$ini"; then say "hook $ini"; fi
+  done
+}
+processes() {
+  for process in /proc/[0-9]*; do
+    { read -r name <"$process/comm"; } 2>/dev/null || continue
+    say "process $name"
+    title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
+    case $title in
+    *fleetkeeper-look*) ;;
+    *certbot*renew*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
+    esac
+  done
+}
+schedules() {
+  for table in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /etc/crontabs/* /etc/cron.*ly/* \
+    /etc/periodic/*/*; do
+    [ -f "$table" ] && clean "$table" || continue
+    grep -sqi certbot "$table" || continue
+    say "cron $table"
+    grep -i certbot "$table" | head -c 16384 | indent
+  done
+}
+web_server
+lineages
+processes
+schedules
+for bot in certbot /opt/certbot/bin/certbot /snap/bin/certbot /usr/local/bin/certbot; do
+  if path=$(command -v "$bot" 2>/dev/null); then say "certbot $path"; break; fi
+done
+say end
+"""
+
+
+def handshake(where: str, options: Sequence[str]) -> Command:
+    """One TLS handshake. `where` is address:port, `options` are further words for s_client."""
+    return Command(("sh", "-c", HANDSHAKE, f"TLS handshake with {where}", where, *options), limit=20.0)
+
+
+def old_handshake(where: str, flag: str, options: Sequence[str]) -> Command:
+    """One handshake that offers nothing newer than `flag` says (-tls1, -tls1_1)."""
+    return Command(("sh", "-c", OLD, f"TLS handshake with {where}", where, flag, *options), limit=20.0)
+
+
+def headers(where: str, name: str, options: Sequence[str]) -> Command:
+    return Command(("sh", "-c", HEADERS, f"HTTPS request to {where}", where, name, *options), limit=20.0)
+
+
+def challenge(name: str, address: str, port: int) -> Command:
+    words = ("sh", "-c", CHALLENGE, f"HTTP request to {address}:{port}", name, address, str(port))
+    return Command(words, limit=15.0)
+
+
+def in_container(container: str, command: Command) -> Command:
+    """The same question, asked by root in a container. `command` is a `sh -c` with a name and arguments."""
+    _, _, script, label, *arguments = command.words
+    outer = DOCKER + 'exec docker exec -u 0 "$@"'
+    words = ("sh", "-c", outer, label, container, "sh", "-c", script, MARK, *arguments)
+    return Command(words, sudo=True, limit=command.limit)
+
+
+def look_inside(container: str) -> Command:
+    """Everything about certificates in one container."""
+    return in_container(container, Command(("sh", "-c", INSIDE, "look into the container"), limit=60.0))
