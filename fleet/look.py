@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -94,3 +94,8 @@ def step(
         facts[name] = why
     except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen
         facts[name] = Unobservable(f"{name}: could not make sense of the answer ({type(odd).__name__}: {odd})")
+
+
+def topics_of(topics: Mapping[str, ModuleType], wanted: Collection[str]) -> dict[str, ModuleType]:
+    """The topics with these names."""
+    return {name: topic for name, topic in topics.items() if name in wanted}
