@@ -1,0 +1,64 @@
+"""Each fault that has a remedy: broken, found, planned, repaired, and proven repaired by the same rule."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.lab.conftest import outcomes
+
+REPAIRED = ("cron-missing", "cron-on-wrong-node", "cron-stopped", "volume-over-budget", "backup-stale",
+            "certificate-expiring", "root-container")  # fmt: skip
+FIX = ("--fix", "--yes", "--allow", "restart,delete")
+
+
+@pytest.mark.parametrize("fault", REPAIRED)
+def test_a_fault_is_repaired_and_proven_by_the_rule_that_found_it(broken, fault: str) -> None:
+    lab = broken(fault)
+    found = outcomes(lab.audit(), "finding")
+    assert found
+    fixed = lab.remediate(*FIX)
+    assert fixed.status == 0, fixed.said
+    after = lab.audit()
+    assert outcomes(after, "finding", "unknown") == set(), after["said"]
+    assert "fixed" in fixed.out
+
+
+def test_a_plan_changes_nothing_and_exits_1(broken) -> None:
+    lab = broken("cron-missing")
+    before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+    planned = lab.remediate()
+    assert planned.status == 1, planned.said
+    assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
+
+
+def test_case_48_a_second_fix_has_nothing_to_do(broken) -> None:
+    lab = broken("cron-missing")
+    assert lab.remediate(*FIX).status == 0
+    again = lab.remediate("--json")
+    assert again.status == 0, again.said
+    assert json.loads(again.out)["plans"] == []
+
+
+def test_case_10_fix_without_a_terminal_and_without_yes_changes_nothing(broken) -> None:
+    lab = broken("cron-missing")
+    assert lab.remediate("--fix").status == 2
+    assert "fleetkeeper" not in lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+
+
+def test_what_disturbs_needs_its_own_consent(broken) -> None:
+    lab = broken("root-container")
+    refused = lab.remediate("--fix", "--yes")
+    assert refused.status == 1, refused.said
+    assert "containers.run_as_their_own_user" in outcomes(lab.audit(), "finding")
+
+
+def test_undo_brings_the_crontab_back_byte_by_byte(broken) -> None:
+    lab = broken("cron-missing")
+    before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+    assert lab.remediate(*FIX).status == 0
+    assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") != before
+    undone = lab.run("remediate", "undo", "last", "--yes")
+    assert undone.status == 0, undone.said
+    assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
