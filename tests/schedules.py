@@ -88,7 +88,7 @@ class Machine:
     boot: int = BOOT
 
     def printed(self) -> bytes:
-        rows = [b"".join(shown(path, file)) for path, file in self.files.items()]
+        rows = [b"".join(shown(path, file)) for path, file in self.files.items() if "/cron" in path]
         lines = [
             *(f"uid {0 if name == 'root' else 1000} {name}" for name in self.users),
             *(f"docker {path}" for path in self.docker),
@@ -111,10 +111,12 @@ class Machine:
 
     def told(self, words: Sequence[str]) -> Output:
         """What the second script answers."""
+        scripts = [self.files[word[1:]] for word in words if word.startswith("=") and word[1:] in self.files]
+        rows = [b"".join(shown(path, file)) for path, file in self.files.items() if file in scripts]
         lines = [f"user {word}" for word in words if word in self.users]
         lines += [f"program {word}" for word in words if word in self.docker]
         lines += [f"denied {word}" for word in words if word in self.denied]
-        return Output(0, "".join(f"{line}\n" for line in [*lines, "end"]).encode())
+        return Output(0, b"".join(rows) + "".join(f"{line}\n" for line in [*lines, "end"]).encode())
 
     def seen(self, text: str = TEXT, own: Output | None = None) -> schedules.Facts:
         """Drive the topic's generator against this machine."""
@@ -123,6 +125,7 @@ class Machine:
         next(looking)
         try:
             [asked] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
+            [asked] = looking.send([self.told(asked.words[4:])])
             looking.send([self.told(asked.words[4:])])
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]

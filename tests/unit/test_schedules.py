@@ -318,6 +318,33 @@ def test_a_script_of_cron_daily_that_runs_it_is_judged_by_the_line_that_starts_i
     assert "not executable" in found.saw
 
 
+def behind(text: str, times: str = "0 0,12 * * *") -> Machine:
+    """A crontab that runs a script, and the script."""
+    return Machine({**entry(f"{times} nice /opt/pg-backup.sh"), "/opt/pg-backup.sh": File(text, 0o755)})
+
+
+def test_a_script_that_an_entry_runs_is_looked_into():
+    text = "#!/bin/bash\nset -eu\nid=$(docker ps -q -f name=postgres)\ndocker exec $id backup\n"
+    assert judged(fleet(behind(text))).outcome is Outcome.HOLDS
+    [found] = judged(fleet(behind(text, times="1 1 * * *"))).findings
+    assert "due at `1 1 * * *`" in found.saw
+    assert "asks for a terminal" in judged(fleet(behind(text.replace("exec", "exec -it")))).findings[0].saw
+
+
+@pytest.mark.parametrize(
+    ("text", "hinted"), [("pg_dumpall > /x\n", True), ("rsync -a /home /mnt\n", False), ("", True)]
+)
+def test_a_script_that_could_be_a_backup_is_named_and_another_is_not(text: str, hinted: bool):
+    [found] = judged(fleet(behind(text))).findings
+    assert (f"{ROOT}:2" in found.hint) is hinted
+
+
+def test_a_crontab_time_zone_that_debians_cron_ignores_is_a_warning():
+    verdict = judged(fleet(Machine(entry(f"CRON_TZ=Asia/Tokyo\n{RUNBOOK}"))))
+    assert verdict.outcome is Outcome.HOLDS
+    assert "CRON_TZ" in verdict.warnings[0].saw
+
+
 TIMER = (
     "timer Id=backup.timer",
     "timer ActiveState=active",

@@ -36,6 +36,7 @@ Fault = Literal[
     "docker not on path",
     "docker denied",
     "timer inactive",
+    "time zone ignored",
 ]
 
 

@@ -13,8 +13,8 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node, Without
 from fleet.topics.schedules import script
 from fleet.topics.schedules.crontab import parse
-from fleet.topics.schedules.entries import Candidate, Found, body, find
-from fleet.topics.schedules.facts import Crontab, Daemon, Entry, Facts, Fault
+from fleet.topics.schedules.entries import Candidate, Found, body, find, follow
+from fleet.topics.schedules.facts import UNKNOWN_TIMES, Crontab, Daemon, Entry, Facts, Fault
 from fleet.topics.schedules.script import File, Printed
 from fleet.topics.schedules.timers import find_timers
 
@@ -42,12 +42,21 @@ def observe(node: Node, inventory: Inventory) -> Look:
     wanted = shlex.split(policy.command)
     found = find(printed, policy.command)
     find_timers(printed, wanted, found)
+    scripts = [f"={behind.script}" for behind in found.behind]
+    if scripts:
+        [answer] = yield [ask(scripts)]
+        follow(found, script.read(answer.text()).files, wanted)
     questions = asked(found, printed)
-    answers: list[str] = []
+    answers = Printed()
     if questions:
-        [answer] = yield [Command(("sh", "-c", script.ASK, "sh", *questions), sudo=True)]
-        answers = answer.text().split("\n")
+        [answer] = yield [ask(questions)]
+        answers = script.read(answer.text())
     return facts(printed, found, own, answers)
+
+
+def ask(questions: Sequence[str]) -> Command:
+    """The second script; its questions are arguments and never part of it."""
+    return Command(("sh", "-c", script.ASK, "sh", *dict.fromkeys(questions)), sudo=True)
 
 
 def own_file(own: Output, printed: Printed) -> list[File]:
@@ -70,7 +79,7 @@ def asked(found: Found, printed: Printed) -> list[str]:
     return [word for word in words if word and not word.startswith("-") and word.isprintable()]
 
 
-def facts(printed: Printed, found: Found, own: Output, answers: Sequence[str]) -> Facts:
+def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Facts:
     return Facts(
         entries=tuple(judged(one, printed, answers) for one in found.candidates),
         suspects=tuple(found.suspects),
@@ -88,10 +97,10 @@ def facts(printed: Printed, found: Found, own: Output, answers: Sequence[str]) -
     )
 
 
-def judged(one: Candidate, printed: Printed, answers: Sequence[str]) -> Entry:
+def judged(one: Candidate, printed: Printed, answers: Printed) -> Entry:
     """The entry with the faults that only the node could tell."""
-    programs = {*printed.lines.get("docker", []), *(line[8:] for line in answers if line.startswith("program "))}
-    users = {line[5:] for line in answers if line.startswith("user ")}
+    programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
+    users = set(answers.lines.get("user", []))
     entry, faults = one.entry, list[Fault]()
     strangers = [(user, line) for user, line in one.users if user not in users]
     if entry.user and entry.user not in users and "no user field" not in entry.faults:
@@ -99,10 +108,15 @@ def judged(one: Candidate, printed: Printed, answers: Sequence[str]) -> Entry:
     elif strangers and "no user field" not in entry.faults:
         faults.append("syntax error in file")
         entry = replace(entry, fault_line=strangers[0][1])
-    if f"denied {entry.user}" in answers:
+    if entry.user in answers.lines.get("denied", []):
         faults.append("docker denied")
     if not programs & set(one.programs):
         faults.append("docker not on path")
+    if one.zoned:
+        # Debian's cron ignores CRON_TZ; cronie, which calls itself crond, obeys it.
+        running = daemon(printed)
+        faults.append("time zone ignored")
+        entry = replace(entry, times=UNKNOWN_TIMES) if running and running.name != "cron" else entry
     return replace(entry, faults=tuple(dict.fromkeys((*entry.faults, *faults))))
 
 

@@ -1,4 +1,7 @@
-"""What is asked of a node: one constant script that prints every schedule there is, and how to read what it prints.
+"""What is asked of a node: a constant script that prints every schedule there is, and how to read what it prints.
+
+A second one answers what only the entries can raise: `/path` is that program there, `=/path` what is in that script,
+anything else is that a user, and may they talk to Docker.
 
 A file is printed as one header line and its content with `|` before each line; a missing newline at its end shows as a
 missing empty line after it. Nothing is ever written on the node.
@@ -12,7 +15,7 @@ from dataclasses import dataclass, field
 from fleet.commands import Unobservable
 
 LARGEST = 1 << 20
-SCRIPT = r"""
+SHOW = r"""
 export LC_ALL=C
 say() { printf '%s\n' "$*"; }
 show() { # kind path
@@ -26,6 +29,11 @@ show() { # kind path
     sed 's/^/|/' "$2"
     echo
 }
+"""
+
+SCRIPT = (
+    SHOW
+    + r"""
 shown() { # kind directory
     [ -d "$2" ] || return
     if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
@@ -90,12 +98,15 @@ elif command -v service >/dev/null; then
 fi
 say end
 """
+)
 
-ASK = r"""
-export LC_ALL=C
+ASK = (
+    SHOW
+    + r"""
 socket=$(stat -L -c %g /var/run/docker.sock 2>/dev/null)
 for word; do
     case $word in
+    =*) show script "${word#=}" ;;
     /*) if [ -x "$word" ]; then printf 'program %s\n' "$word"; fi ;;
     *)
         if uid=$(id -u "$word" 2>/dev/null); then
@@ -109,6 +120,7 @@ for word; do
 done
 echo end
 """
+)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ FAULTS: Mapping[Fault, Words] = {
     "docker denied": Words(
         "runs as {user}, who may not talk to Docker", "put it into root's crontab, or {user} into the docker group"
     ),
+    "time zone ignored": Words(
+        "stands below a CRON_TZ that Debian's cron ignores", "take CRON_TZ away: all times are in the node's zone", True
+    ),
     "timer inactive": Words("is not active", "systemctl enable --now the timer"),
 }
 
