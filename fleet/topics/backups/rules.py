@@ -65,7 +65,6 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         want=f"at most {show_duration(allowed)} old",
         why="all that was entered since then would be lost with the database",
         node=node,
-        about=newest.name if newest else "",
         hint="`remediate` makes one now; then see why the schedule did not",
     )
 
@@ -204,7 +203,6 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
             want="the newest of each period that keep names",
             why="they fill the volume until the next backup fails",
             node=node,
-            about=excess[0].backup.name,
             hint="`remediate` shows which go, and why each of the others stays",
         )
     else:
