@@ -7,7 +7,7 @@ Breaking twice is breaking once; mending what is not broken, or has been repaire
 from collections.abc import Iterable
 
 from lab.engine import Engine
-from lab.faults import backups, certificates, machines, schedules, services
+from lab.faults import backups, certificates, containers, machines, schedules, services
 from lab.faults.fault import Fault
 from lab.names import STATE
 
@@ -45,6 +45,30 @@ FAULTS = {
     "root-container": Fault(
         "The web application runs as root; its image has an unprivileged user that works.",
         services.run_as_root, services.run_as_its_user,
+    ),
+    "root-with-runuser": Fault(
+        "The web application runs as root, and its start script insists on that, as Rodan's own does.",
+        containers.start_with_runuser, containers.as_designed,
+    ),
+    "root-files": Fault(
+        "The web application runs as root and has a volume whose files belong to root.",
+        containers.own_media, containers.as_designed,
+    ),
+    "root-low-port": Fault(
+        "The web application runs as root and listens on port 81, where ports below 1024 are closed to others.",
+        containers.listen_low, containers.as_designed,
+    ),
+    "root-unsaved": Fault(
+        "The web application runs as root, and its container holds a key that is on no volume.",
+        containers.keep_unsaved, containers.as_designed,
+    ),
+    "root-or-dead": Fault(
+        "The web application runs as root; as anybody else it starts, is healthy, and dies after twelve seconds.",
+        containers.die_unprivileged, containers.as_designed,
+    ),
+    "stranger": Fault(
+        "On `data` runs a container as root that the inventory does not mention.",
+        containers.start_stranger, containers.remove_stranger,
     ),
     "node-dead": Fault(
         "`data` does not answer any more: its port takes connections and nothing comes back.",

@@ -144,6 +144,17 @@ def test_a_name_with_a_newline_cannot_forge_the_answer(tmp_path):
     assert found.count >= 1
 
 
+@pytest.mark.parametrize("entry", ["web:x:0 -delete:0:", "web:x:4:0 -o -delete:", "web:x::0:", "web:x:-1:0:"])
+def test_case_2_a_hostile_passwd_cannot_speak_to_find(tmp_path, entry):
+    """The script runs as root, and the container writes that file."""
+    (tmp_path / "canary").touch()
+    (tmp_path / "passwd").write_text(entry + "\n")
+    script = preflight.ACCESS.replace("/proc/$pid/root/etc", str(tmp_path))
+    answer = ran(script, str(os.getpid()), "web", "rw", str(tmp_path))
+    assert answer.rc == 74
+    assert (tmp_path / "canary").exists()
+
+
 def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
     answer = ran(preflight.ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
     with pytest.raises(Unobservable, match="is not there"):

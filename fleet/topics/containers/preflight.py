@@ -55,8 +55,21 @@ done
 exit 0
 """
 
+# What the container's own files say about users is checked to be numbers: find would take anything else as its own.
 # Who may use what: owner, group, others, in the kernel's order (path_resolution(7)); access lists are not considered.
-ACCESS = r"""
+# $source is where; $uid and $groups who; $d and $f the bits that are needed on directories and files.
+DENIED = r"""
+denied() {
+  first=$1; shift
+  find "$source" -xdev $first \( -type d ! \( -user $uid -perm -${d}00 -o ! -user $uid $groups -perm -0${d}0 \
+      -o ! -user $uid ! $groups -perm -00$d \) -o ! -type d ! -type l ! \( -user $uid -perm -${f}00 \
+      -o ! -user $uid $groups -perm -0${f}0 -o ! -user $uid ! $groups -perm -00$f \) \) "$@"
+}
+"""
+
+ACCESS = (
+    DENIED
+    + r"""
 pid=$1 user=$2; shift 2
 etc=/proc/$pid/root/etc
 entry=$(awk -F: -v u="$user" '$1 == u { print; exit }' "$etc/passwd")
@@ -65,10 +78,13 @@ entry=$(awk -F: -v u="$user" '$1 == u { print; exit }' "$etc/passwd")
 name=${entry%%:*}
 uid=$(printf %s "$entry" | cut -d: -f3)
 gid=$(printf %s "$entry" | cut -d: -f4)
+number() { case $1 in '' | *[!0-9]*) echo "/etc/passwd or /etc/group holds an odd number" >&2; exit 74 ;; esac; }
+number "$uid"; number "$gid"
 echo "who $uid $gid"
 groups="( -group $gid"
 for extra in $(awk -F: -v u="$name" '{ n = split($4, m, ","); for (i = 1; i <= n; i++) if (m[i] == u) print $3 }' \
                "$etc/group" 2>/dev/null); do
+  number "$extra"
   groups="$groups -o -group $extra"
 done
 groups="$groups )"
@@ -77,16 +93,12 @@ while [ $# -ge 2 ]; do
   source=$2; shift 2
   echo "mount"
   [ -e "$source" ] || { echo "$source is not there" >&2; exit 72; }
-  denied() {
-    find "$source" -xdev "$@" \( -type d ! \( -user $uid -perm -${d}00 -o ! -user $uid $groups -perm -0${d}0 \
-        -o ! -user $uid ! $groups -perm -00$d \) -o ! -type d ! -type l ! \( -user $uid -perm -${f}00 \
-        -o ! -user $uid $groups -perm -0${f}0 -o ! -user $uid ! $groups -perm -00$f \) \)
-  }
   denied -prune >/dev/null || exit 73
-  denied | head -n 1001 | wc -l
-  denied | head -n 3 | while IFS= read -r path; do stat -c '%u:%g %a %n' "$path"; done | sed 's/^/ /'
+  denied '' | head -n 1001 | wc -l
+  denied '' | head -n 3 | while IFS= read -r path; do stat -c '%u:%g %a %n' "$path"; done | sed 's/^/ /'
 done
 """
+)
 
 # What was only a directory is left out: its content is listed by itself.
 DIFF = r"""

@@ -1,0 +1,58 @@
+"""Faults of users: the web application runs as root, and each time something else stands in the way of its own user.
+
+The setting is the same, so that what a remedy may do and what it must leave to a person differ by the obstacle alone.
+"""
+
+from lab import nodes, swarm
+from lab.engine import Engine
+from lab.faults.services import USER, WEB
+from lab.names import DATA
+
+MEDIA = "/srv/media"
+VOLUME = "rodan_media"
+FLOOR = "net.ipv4.ip_unprivileged_port_start"
+KEY = "/etc/ssl/private/lab.key"
+HELPS_ROOT_ONLY = "start-with-runuser"
+DIES_AS_ANYBODY_ELSE = "sh -c 'start & test $(id -u) = 0 && wait; sleep 12; exit 3'"
+ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
+OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:latest", "sleep", "86400")
+
+
+def start_with_runuser(engine: Engine) -> None:
+    swarm.update(engine, WEB, "--user", "root", "--args", HELPS_ROOT_ONLY)
+
+
+def die_unprivileged(engine: Engine) -> None:
+    swarm.update(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE)
+
+
+def listen_low(engine: Engine) -> None:
+    swarm.update(engine, WEB, "--user", "root", "--args", ON_A_LOW_PORT, "--sysctl-add", f"{FLOOR}=1024")
+
+
+def own_media(engine: Engine) -> None:
+    """A volume whose files belong to root, as Rodan's do since 2022."""
+    mount = f"type=volume,source={VOLUME},target={MEDIA}"
+    swarm.update(engine, WEB, "--user", "root", "--mount-add", mount)
+    swarm.within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p {MEDIA}/scores; echo 1 > {MEDIA}/scores/x")
+
+
+def keep_unsaved(engine: Engine) -> None:
+    swarm.update(engine, WEB, "--user", "root")
+    swarm.within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p /etc/ssl/private; echo lab > {KEY}")
+
+
+def as_designed(engine: Engine) -> None:
+    """The service as the stack file has it, whatever was changed above."""
+    swarm.update(engine, WEB, "--user", USER, "--args", "start", "--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--force")
+    nodes.on(engine, DATA, "sh", "-c", f"docker volume rm -f {VOLUME} >/dev/null")
+
+
+def start_stranger(engine: Engine) -> None:
+    nodes.on(
+        engine, DATA, "sh", "-c", 'docker inspect notes >/dev/null 2>&1 || docker run -d "$@"', "sh", *OWN_STRANGER
+    )
+
+
+def remove_stranger(engine: Engine) -> None:
+    nodes.on(engine, DATA, "sh", "-c", "docker rm -f notes >/dev/null 2>&1 || :")
