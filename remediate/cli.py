@@ -109,13 +109,13 @@ def main() -> NoReturn:
     """The `remediate` program."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
-    sys.exit(called(cli))
+    sys.exit(called(lambda: cli.main(prog_name="remediate", standalone_mode=False)))
 
 
-def called(command: click.Command) -> int:
-    """Run a command; errors become a message with a hint and an exit code."""
+def called(work: Callable[[], object]) -> int:
+    """Do it; errors become a message with a hint and an exit code."""
     try:
-        status = command.main(prog_name="remediate", standalone_mode=False)
+        status = work()
         return status if isinstance(status, int) else Exit.NOTHING_LEFT
     except click.ClickException as why:
         why.show()

@@ -32,7 +32,7 @@ from remediate.render.outcomes import end_lines
 from remediate.render.plans import Line, proposal_lines
 from remediate.render.terminal import Screen
 from remediate.run import Fixing, Terms, exits
-from remediate.session import Session, known_rules
+from remediate.session import PATIENCE, Session, known_rules
 from remediate.steps import Place
 
 
@@ -54,6 +54,7 @@ class Call:
     quiet: bool = False
     state: Path | None = None
     place: Place = field(default_factory=lambda: Place("", 0))
+    patience: float = PATIENCE
 
     def check(self) -> None:
         """Refuse what cannot be meant. Raises UsageError before anything is looked at."""
@@ -120,7 +121,13 @@ class Remediation:
 
     def session(self) -> Session:
         tried = never_tried if self.call.again else self.tried
-        return Session(self.inventory, self.link_to, self.only, Bounds(frozenset(self.call.limit), tried))
+        return Session(
+            self.inventory,
+            self.link_to,
+            self.only,
+            Bounds(frozenset(self.call.limit), tried),
+            patience=self.call.patience,
+        )
 
     def tried(self, rule: str, subject: str, memory: str) -> str:
         """Why a plan is not made again: a run has tried it and taken it back."""

@@ -78,13 +78,17 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Everything that follows from one look. `held_back` says why some plans are withheld, when they are."""
+    """Everything that follows from one look.
+
+    `held_back` says why some plans are withheld, when they are; `notes` is what should be said about waivers.
+    """
 
     planned: tuple[Planned, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     waived: tuple[tuple[Finding, Waiver], ...] = ()
     held_back: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def judge(fleet: Fleet, rules: Iterable[Rule], limit: Collection[str] = ()) -> list[Verdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from types import ModuleType
@@ -19,6 +19,7 @@ from fleet.look import topics_of as some_topics
 from fleet.rules import Finding, Rule
 from fleet.schema import Node
 from fleet.verdicts import Verdict, verdict
+from fleet.waiving import notes
 from remediate.apply import Proof
 from remediate.plan import Remedy
 from remediate.planning import GATE, Bounds, Planned, Proposal, judge, propose
@@ -38,7 +39,7 @@ class Session:
     only: frozenset[str] = frozenset()
     bounds: Bounds = field(default_factory=Bounds)
     progress: Callable[[str, bool], None] = lambda node, reached: None
-    sleep: Callable[[float], None] = time.sleep
+    patience: float = PATIENCE
 
     @property
     def topics(self) -> dict[str, ModuleType]:
@@ -71,13 +72,18 @@ class Session:
         return judge(fleet, [rule] if rule else [])
 
     def propose(self, fleet: Fleet) -> Proposal:
-        return propose(fleet, self.verdicts(fleet), self.remedies, self.gate(fleet), self.bounds)
+        verdicts = self.verdicts(fleet)
+        proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
+        whole = not self.only and not self.bounds.limit
+        return replace(
+            proposal, notes=tuple(notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole))
+        )
 
     def prove(self, planned: Planned) -> tuple[Proof, str]:
         """Whether the findings of a plan are gone, by the rule that found them, on a fresh look at all nodes."""
         proof, why = self.judged_again(planned)
         if proof is Proof.FAILING:
-            self.sleep(PATIENCE)
+            time.sleep(self.patience)
             proof, why = self.judged_again(planned)
         return proof, why
 

@@ -282,7 +282,7 @@ class Stage:
         return StagedSession(
             self.inventory,
             lambda node: self.link(node.name),
-            sleep=lambda seconds: None,
+            patience=0,
             answers={RULE.id: self.remedy},
         )
 

@@ -29,6 +29,7 @@ def document(inventory: str, proposal: Proposal, ends: Iterable[Ended] | None, e
         "for_a_person": [by_hand(one) for one in proposal.by_hand],
         "unknown": [unknown(one) for one in proposal.unknown],
         "waived": [{**found(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
+        "notes": list(proposal.notes),
         "held_back": proposal.held_back or None,
         "outcomes": None if ends is None else [ended(one) for one in ends],
         "exit": int(exit_code),

@@ -1,0 +1,53 @@
+"""What is said about waivers, and when nothing is."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from fleet.commands import Unobservable
+from fleet.rules import Finding, Rule, Subject, each_node
+from fleet.schema import Waiver
+from fleet.verdicts import Verdict
+from fleet.waiving import notes
+
+TODAY = date(2026, 11, 22)
+FINDING = Finding("root", "django", rule="a.b", subject="web", node="n")
+RULE = Rule("a", lambda fleet, subject: [], each_node, ())
+
+
+def waiver(days: int) -> Waiver:
+    return Waiver(rule="a.b", until=TODAY + timedelta(days=days), owner="ops@example.org", because="upstream")
+
+
+def waived(one: Waiver) -> Verdict:
+    return Verdict(RULE, Subject("service", "web"), waived=((FINDING, one),))
+
+
+def test_case_75_a_waiver_with_time_left_is_not_mentioned() -> None:
+    assert notes([one := waiver(15)], [waived(one)], TODAY) == []
+
+
+@pytest.mark.parametrize("days", [0, 14])
+def test_case_75_a_fortnight_before_its_end_it_is_mentioned(days: int) -> None:
+    one = waiver(days)
+    assert notes([one], [waived(one)], TODAY) == [
+        f"the waiver of a.b ends on {one.until}, in {days} days (ops@example.org)"
+    ]
+
+
+def test_case_75_run_out_it_is_mentioned_with_its_owner() -> None:
+    found = Verdict(RULE, Subject("service", "web"), findings=(FINDING,))
+    [said] = notes([waiver(-1)], [found], TODAY)
+    assert said == "the waiver of a.b ran out on 2026-11-21: what it accepted counts again (ops@example.org)"
+
+
+def test_a_waiver_that_nothing_needs_is_mentioned() -> None:
+    assert "needed by nothing" in notes([waiver(100)], [Verdict(RULE, Subject("service", "web"))], TODAY)[0]
+
+
+def test_while_something_is_unknown_or_was_not_judged_no_waiver_is_called_unneeded() -> None:
+    unknown = Verdict(RULE, Subject("service", "web"), unknown=(Unobservable("no route"),))
+    assert notes([waiver(100)], [unknown], TODAY) == []
+    assert notes([waiver(100)], [], TODAY, whole=False) == []
