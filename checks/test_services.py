@@ -7,5 +7,9 @@ def test_are_running(verdict: Judged) -> None:
     verdict.expect()
 
 
+def test_postgres_kept_its_data(verdict: Judged) -> None:
+    verdict.expect()
+
+
 def test_with_local_data_are_pinned(verdict: Judged) -> None:
     verdict.expect()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import backups, containers, nodes, schedules, services, volumes
+from fleet.topics import backups, containers, databases, nodes, schedules, services, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
     "containers": containers,
     "services": services,
     "schedules": schedules,
+    "databases": databases,
     "backups": backups,
     "volumes": volumes,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Literal
@@ -16,6 +17,7 @@ from fleet.units import Duration, Size
 
 Format = Literal["sql.gz", "sql", "dump"]
 FORMATS: tuple[Format, ...] = ("sql.gz", "sql", "dump")
+TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?")
 WHEN = datetime(2001, 2, 3, 4, 5, 6)
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%._-+:@")
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
@@ -93,6 +95,10 @@ class Policy(Strict):
     verify: Size = Field(
         default=128 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."
     )
+    floors: dict[str, int] = Field(
+        default_factory=dict,
+        description="Rows that these tables have at least: `{auth_user: 100}`. With fewer, the data is gone.",
+    )
     user: str | None = Field(default=None, description="Database user; default: the container's POSTGRES_USER.")
     database: str | None = Field(default=None, description="Database; default: the container's POSTGRES_DB.")
     directory: str = Field(default="/backups", description="Where the container sees the volume.")
@@ -105,6 +111,16 @@ class Policy(Strict):
     def format(self) -> Format:
         """What the files are, by the end of their names."""
         return next(known for known in FORMATS if self.pattern.endswith("." + known))
+
+    @field_validator("floors")
+    @classmethod
+    def plain_tables(cls, floors: dict[str, int]) -> dict[str, int]:
+        for table, least in floors.items():
+            if not TABLE.fullmatch(table) or least < 1:
+                raise ValueError(
+                    f"{table!r}: {least}: a table (`auth_user`, `public.auth_user`) and a number from 1 on are wanted"
+                )
+        return floors
 
     @field_validator("schedule")
     @classmethod

@@ -1,0 +1,12 @@
+"""The database behind the backups: is it still the same one, and have its backups come back?
+
+Its rules stand where people look for them: `services.postgres_kept_its_data` and `backups.come_back`.
+"""
+
+from fleet.rules import Rule
+from fleet.topics.databases.facts import Accepted, Cluster, Drill, Facts, Records
+from fleet.topics.databases.observing import observe
+
+RULES: tuple[Rule, ...] = ()
+
+__all__ = ["RULES", "Accepted", "Cluster", "Drill", "Facts", "Records", "observe"]

@@ -1,0 +1,145 @@
+"""Asking the database who it is, inside its own container, and reading what was written down before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.schema import Node, Without
+from fleet.topics.backups.policy import Policy
+from fleet.topics.containers.observing import ABSENT, DOCKER
+from fleet.topics.databases.facts import Cluster, Facts, Records
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+
+T = TypeVar("T")
+
+ASK = r"""
+user=${1:-${POSTGRES_USER:-postgres}} database=${2:-${POSTGRES_DB:-${1:-${POSTGRES_USER:-postgres}}}}
+shift 2
+if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+fi
+export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
+[ -n "$PGPASSWORD" ] || unset PGPASSWORD
+query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" -d "$database" "$@"; }
+system=$(echo 'SELECT system_identifier FROM pg_control_system();' | query) || exit 1
+directory=$(echo 'SHOW data_directory;' | query) || exit 1
+printf 'system %s\ndirectory %s\n' "$system" "$directory"
+for table; do
+  there=$(echo "SELECT to_regclass(:'table') IS NOT NULL;" | query -v table="$table") || exit 1
+  rows=-1
+  if [ "$there" = t ]; then
+    case $table in
+      *.*) rows=$(echo 'SELECT count(*) FROM :"s".:"t";' | query -v s="${table%%.*}" -v t="${table#*.}") || exit 1 ;;
+      *) rows=$(echo 'SELECT count(*) FROM :"t";' | query -v t="$table") || exit 1 ;;
+    esac
+  fi
+  printf 'rows %s %s\n' "$rows" "$table"
+done
+"""
+"""Runs in the container. Arguments: user and database (empty: the container's own), then tables."""
+
+SHELL_CLUSTERS = (
+    DOCKER
+    + r"""
+inner=$1 service=$2
+shift 2
+list() { docker ps --quiet --no-trunc --filter status=running "$@"; }
+ids=$(
+  list --filter "label=com.docker.swarm.service.name=$service" &&
+  case $service in
+    */*) list --filter "label=com.docker.compose.project=${service%%/*}" \
+      --filter "label=com.docker.compose.service=${service#*/}" ;;
+    *) list --filter "label=com.docker.compose.service=$service" && list --filter "name=^/$service\$" ;;
+  esac
+) || exit 71
+for id in $(printf '%s\n' "$ids" | sort -u); do
+  echo "cluster $id"
+  docker exec "$id" sh -c "$inner" sh "$@" || exit 72
+done
+"""
+)
+"""Arguments: the script for the container, the service's name, then the arguments for the container."""
+
+RECORDS = "/var/lib/fleetkeeper/backups"
+SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
+NONE_YET = 3
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """One round trip; on a node without Docker there is nothing to find."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or isinstance(inventory.services, Without):
+        return None
+    asked = [clusters_of(policy, inventory.services[policy.service].name)]
+    here = policy.volume.node == node.name
+    answers = yield [*asked, *([records_of(policy)] if here else [])]
+    return Facts(or_why(parse_clusters, answers[0]), or_why(parse_records, answers[1]) if here else None)
+
+
+def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
+    try:
+        return parse(answer)
+    except Unobservable as why:
+        return why
+
+
+def clusters_of(policy: Policy, service: str) -> Command:
+    """The command that asks every container of the service who its database is."""
+    tables = tuple(policy.floors)
+    words = ("sh", "-c", SHELL_CLUSTERS, "sh", ASK, service, policy.user or "", policy.database or "", *tables)
+    return Command(words, sudo=True)
+
+
+def record_path(policy: Policy) -> str:
+    """Where `remediate` writes down what it knows about a policy's database, on the volume's node."""
+    return f"{RECORDS}/{policy.service}.json"
+
+
+def records_of(policy: Policy) -> Command:
+    return Command(("sh", "-c", SHELL_RECORDS, "sh", record_path(policy)), sudo=True)
+
+
+def parse_clusters(output: Output) -> tuple[Cluster, ...]:
+    r"""What the containers said. Raises Unobservable when one of them could not be asked.
+
+    >>> parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\n"))
+    (Cluster(container='f00', system='7575134923612332072', directory='/d', rows={'auth_user': 120}),)
+    """
+    if output.rc == ABSENT:
+        return ()
+    found: list[Cluster] = []
+    for block in output.text().split("cluster ")[1:]:
+        container, *lines = block.splitlines()
+        told = dict(line.split(" ", 1) for line in lines if not line.startswith("rows "))
+        rows = [line.split(" ", 2)[1:] for line in lines if line.startswith("rows ")]
+        counted = {table: int(number) for number, table in rows}
+        found.append(Cluster(container, str(int(told["system"])), told["directory"], counted))
+    return tuple(found)
+
+
+def parse_records(output: Output) -> Records:
+    """The record, or an empty one. Raises Unobservable when it is there and cannot be read."""
+    if output.rc == NONE_YET:
+        return Records()
+    text = output.text()
+    try:
+        records = ADAPTER.validate_json(text)
+    except ValidationError as odd:
+        raise Unobservable(f"the record of the database makes no sense: {odd.errors()[0]['msg']}") from None
+    return Records(records.accepted, records.drills, hashlib.sha256(output.out).hexdigest())
+
+
+def written(records: Records) -> bytes:
+    """The record as it is written to the node."""
+    return ADAPTER.dump_json(Records(records.accepted, records.drills), indent=1) + b"\n"
+
+
+ADAPTER: TypeAdapter[Records] = TypeAdapter(Records)
