@@ -1,0 +1,1 @@
+"""pytest's face of each rule: one file for each topic, one line for each promise."""
