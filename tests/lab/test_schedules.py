@@ -1,0 +1,88 @@
+"""Our reading of crontabs held against Debian's own cron, and an entry moved to where postgres runs."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from itertools import chain
+
+import pytest
+
+from fleet.topics.schedules.crontab import parse
+from fleet.topics.schedules.entries import file_faults, table_faults
+from fleet.topics.schedules.script import File
+from lab import setup
+from lab.names import NODES
+from tests.lab.conftest import outcomes
+from tests.unit.test_crontab import ACCEPTED, REFUSED
+
+RULE = "schedules.backup_runs_where_postgres_runs"
+JOB = "* * * * * root touch /tmp/fk/%s\n"
+MORE = {
+    "unended": (JOB[:-1] % "unended", 0o644),
+    "bad-line": (JOB % "bad-line" + "99 * * * * root true\n", 0o644),
+    "no-such-user": (JOB % "no-such-user" + "* * * * * nosuch true\n", 0o644),
+    "writable": (JOB % "writable", 0o664),
+    "secret": (JOB % "secret", 0o600),
+    "executable": (JOB % "executable", 0o755),
+    "dotted.name": (JOB % "dotted.name", 0o644),
+    "under_score-and-dash": (JOB % "under_score-and-dash", 0o644),
+    "tilde~": (JOB % "tilde~", 0o644),
+    "set": ("A = b c\n" + JOB % "set", 0o644),
+    "spaced": ("   \t" + JOB % "spaced", 0o644),
+    "comment-last": (JOB % "comment-last" + "# no newline", 0o644),
+    "long": (JOB % ("long #" + "x" * 1000), 0o644),
+    "names": (JOB.replace("* * root", "jan-dec sun-sat root") % "names", 0o644),
+}
+
+
+@pytest.mark.parametrize("lines", [REFUSED, ACCEPTED], ids=["refused", "accepted"])
+def test_debians_crontab_refuses_what_we_call_a_problem_and_nothing_else(lab, lines: list[str]) -> None:
+    script = (
+        'for line; do printf "%s\\n" "$line" > /tmp/c; crontab -u games /tmp/c 2>/dev/null && echo y || echo n; done'
+    )
+    said = lab.on("data", "sh", "-c", f"{script}; crontab -u games -r; rm /tmp/c", "sh", *lines).split()
+    ours = ["n" if parse(f"{line}\n".encode(), system=False).problems else "y" for line in lines]
+    assert dict(zip(lines, said, strict=True)) == dict(zip(lines, ours, strict=True))
+
+
+def predicted(name: str, content: str, mode: int) -> bool:
+    """Whether we say that cron runs it."""
+    file = File(f"/etc/cron.d/{name}", "system", 0, 0, mode, 1, 0.0, content.encode())
+    table = parse(file.content, system=True)
+    strangers = any(job.user != "root" for job in table.jobs)
+    return not (strangers or list(chain(file_faults(file, "0"), table_faults(table))))
+
+
+@pytest.mark.long
+def test_a_real_cron_runs_exactly_the_files_that_we_say_it_runs(lab) -> None:
+    put = 'mkdir -p /tmp/fk; printf %s "$2" > "/etc/cron.d/$1"; chmod "$3" "/etc/cron.d/$1"'
+    try:
+        for name, (content, mode) in MORE.items():
+            lab.on("data", "sh", "-c", put, "sh", name, content, f"{mode:o}")
+        time.sleep(125)
+        ran = set(lab.on("data", "ls", "/tmp/fk").split())
+    finally:
+        names = " ".join(shlex.quote(f"/etc/cron.d/{name}") for name in MORE)
+        lab.on("data", "sh", "-c", f"rm -rf /tmp/fk {names}")
+    assert ran == {name for name, (content, mode) in MORE.items() if predicted(name, content, mode)}
+
+
+def test_case_24_an_entry_on_the_wrong_node_is_moved_and_every_other_line_stays(broken) -> None:
+    lab = broken("cron-on-wrong-node")
+    before = {node.name: setup.crontab(lab.engine, node) for node in NODES}
+    ran = lab.remediate("--only", RULE, "--fix", "--yes")
+    assert ran.status == 0, ran.said
+    after = {node.name: setup.crontab(lab.engine, node) for node in NODES}
+    assert after["vgpu"].startswith(before["vgpu"])
+    assert f"# BEGIN fleetkeeper {RULE}" in after["vgpu"]
+    assert after["data"] == before["data"].replace(f"{setup.ENTRY}\n", "")
+    assert after["manager"] == before["manager"]
+    assert RULE in outcomes(lab.audit("-k", "schedules"), "holds")
+
+
+def test_case_27_a_stopped_cron_is_started(broken) -> None:
+    lab = broken("cron-stopped")
+    ran = lab.remediate("--only", "schedules.cron_is_active", "--fix", "--yes")
+    assert ran.status == 0, ran.said
+    assert lab.on("vgpu", "pgrep", "-x", "cron").split()
