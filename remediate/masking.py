@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 NAMED = re.compile(
-    r"(?i)(\b[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credential)[\w-]*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|\S+)"
+    r"(?i)(\b[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credential)[\w-]*["']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|\S+)"
 )
 OPTION = re.compile(r"(?i)(--?[\w-]*(?:password|passwd|secret|token|api-?key)[= ]+)(\"[^\"]*\"|'[^']*'|\S+)")
 IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+(?=@)")

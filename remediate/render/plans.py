@@ -59,6 +59,9 @@ def plan_lines(one: Planned, total: int) -> Iterator[Line]:
     yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
     yield from (Line(f"    {finding_text(finding)}") for finding in one.findings)
+    yield from (
+        Line(f"  why it matters: {safe(why)}", "label") for why in dict.fromkeys(f.why for f in one.findings) if why
+    )
     yield Line("  change:", "label")
     yield from step_lines(one.plan)
     for require in one.plan.requires:
