@@ -79,7 +79,7 @@ def test_other_times_are_found(times: str):
 
 def test_no_entry_at_all_is_found_and_says_what_mentions_backups():
     [found] = judged(fleet(Machine(entry("0 3 * * * /opt/pg_backup.sh")))).findings
-    assert found.saw == "nothing on vgpu runs `backup` in rodan_postgres.1.abcdefghijklmnop, which runs there"
+    assert found.saw == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
     assert f"{ROOT}:2" in found.hint
     assert found.node == "vgpu"
 

@@ -31,6 +31,7 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
 OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1}
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
+GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
 COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
 DEEPEST = 4
@@ -193,14 +194,10 @@ def source(word: Word) -> str:
 def docker(words: Sequence[Word], name: str) -> Execution | None:
     """The execution that a docker command is, if it is one."""
     client = literal(words[0]) or name
-    rest = list(words[1:])
-    elsewhere = ""
-    while name != "docker-compose" and rest and (text := literal(rest[0]) or "").startswith("-"):
-        rest.pop(0)
-        if text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H"):
-            elsewhere = "it talks to another Docker engine"
-            if "=" not in text and text in OTHER_ENGINE and rest:
-                rest.pop(0)
+    rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
+    before = [literal(word) or "" for word in words[1 : len(words) - len(rest)]]
+    other = any(text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H") for text in before)
+    elsewhere = "it talks to another Docker engine" if other and name != "docker-compose" else ""
     if rest and literal(rest[0]) == "container":
         rest.pop(0)
     verb = literal(rest[0]) if rest else None

@@ -101,7 +101,7 @@ def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
     """There is no entry at all."""
     others = ", ".join(f"{one.place}:{one.line}" if one.line else one.place for one in facts.suspects[:3])
     return Finding(
-        saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.name}, which runs there",
+        saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
         want=f"`{policy.schedule}` in cron, on {home.node}",
         why=NO_BACKUPS,
         node=home.node,

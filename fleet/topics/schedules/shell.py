@@ -149,7 +149,7 @@ class Reader:
         self.at += 1
         if char != "\\":
             return [Part("text", char)]
-        escaped = self.text[self.at : self.at + 1]
+        escaped = self.text[self.at : self.at + 1] or char
         self.at += 1
         return [Part("text", "" if escaped == "\n" else escaped)]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
-from itertools import islice
+from itertools import islice, takewhile
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 from fleet.topics.schedules.facts import NEVER, REBOOT
 
@@ -28,6 +28,7 @@ SHORTCUTS = {
     "@hourly": "0 * * * *",
     "@reboot": REBOOT,
 }
+ANY = datetime(2000, 1, 1)
 ENOUGH = 800
 HORIZON = timedelta(days=370)
 
@@ -68,11 +69,20 @@ def canonical(fields: Sequence[str]) -> str:
 
     >>> canonical("0 0-23/12 * jan-mar sun".split())
     '0 0,12 * 1,2,3 0'
-    >>> canonical("0 20-4 * * *".split())
-    'never'
+    >>> canonical("0 20-4 * * *".split()), canonical("0 0 31 2 *".split())
+    ('never', 'never')
     """
     read = [field(text, span) for text, span in zip(fields, FIELDS, strict=True)]
-    return NEVER if "" in read else " ".join(read)
+    return " ".join(read) if "" not in read and comes(" ".join(read)) else NEVER
+
+
+def comes(times: str) -> bool:
+    """Whether there is such a day at all: cron takes the 31st of February, and never runs it."""
+    try:
+        CronSim(times, ANY)
+    except CronSimError:
+        return False
+    return True
 
 
 def field(text: str, span: Range) -> str:
@@ -156,7 +166,9 @@ def same(many: Sequence[str], wanted: str, start: datetime) -> bool:
     """
     if list(many) == [wanted]:
         return True
-    until = start + HORIZON
-    have = islice(merge(*(due(times, start) for times in many)), ENOUGH)
-    want = islice(due(wanted, start), ENOUGH)
-    return [time for time in have if time < until] == [time for time in want if time < until]
+    return soon(merge(*(due(times, start) for times in many)), start) == soon(due(wanted, start), start)
+
+
+def soon(moments: Iterator[datetime], start: datetime) -> list[datetime]:
+    """The due times of about a year, or so many of them that a difference would have shown."""
+    return list(islice(takewhile(lambda moment: moment < start + HORIZON, moments), ENOUGH))

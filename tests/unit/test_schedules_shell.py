@@ -1,0 +1,127 @@
+"""Reading command lines without running them; sh itself is the oracle for words."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.topics.schedules.facts import Target
+from fleet.topics.schedules.meaning import executions, showable
+from fleet.topics.schedules.shell import Unreadable, commands, literal
+
+BY_NAME = Target("lookup", filters=(("name", "a"),))
+ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size=40)
+
+
+@given(st.one_of(ODD, st.text(max_size=60)))
+def test_any_text_is_read_or_refused_in_so_many_words(text: str):
+    for reader in (commands, lambda script: list(executions(script)), showable):
+        with suppress(Unreadable):
+            reader(text)
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0"), max_size=10), min_size=1, max_size=5))
+def test_quoted_words_come_back_as_they_were(words: list[str]):
+    [command] = commands("echo " + shlex.join(words))
+    assert [literal(word) for word in command.words[1:]] == words
+
+
+@settings(max_examples=40)
+@given(st.text(alphabet=st.sampled_from("ab '\"\\"), max_size=12))
+def test_words_are_what_sh_makes_of_them(text: str):
+    try:
+        [command] = commands(f"printf '<%s>' {text}")
+    except Unreadable:
+        return
+    said = subprocess.run(["sh", "-c", f"printf '<%s>' {text}"], capture_output=True, text=True, check=False).stdout
+    ours = [literal(word) for word in command.words[2:]]
+    assert "".join(f"<{word}>" for word in ours or [""]) == said
+
+
+@pytest.mark.parametrize(
+    "script", ["cat <<X\nX", "case a in a) b;; esac", "echo 'open", "echo $(open", "echo $((1+1))", "echo >"]
+)
+def test_what_is_not_understood_is_refused(script: str):
+    with pytest.raises(Unreadable):
+        commands(script)
+
+
+def target(script: str) -> Target:
+    [found] = executions(script)
+    return found.target
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("docker exec db backup", Target("name", name="db")),
+        ("docker exec -u root -w /x -e A=b --env=C -itd /db backup", Target("name", name="db")),
+        ("docker --log-level debug exec db backup", Target("name", name="db")),
+        ("podman exec db backup", Target("name", name="db")),
+        ("X=db; docker exec ${X} backup", Target("name", name="db")),
+        (
+            "docker exec $(docker ps -aq --filter name=a -f label=b=c) x",
+            Target("lookup", filters=(("name", "a"), ("label", "b=c")), everything=True),
+        ),
+        ("docker exec $(docker container ls --quiet --filter=name=a) x", BY_NAME),
+        ("docker exec $(docker ps -qf name=a | head -n1) x", Target("lookup", filters=(("name", "a"),), first=True)),
+        ('set -- $(docker ps -q -f name=a); [ $# -eq 1 ] && docker exec "$1" x', BY_NAME),
+        ("docker compose -f /srv/c.yml exec -T db backup", Target("compose", name="db")),
+        ("docker-compose -p p exec db backup", Target("compose", name="db")),
+    ],
+)
+def test_targets_are_told(script: str, wanted: Target):
+    assert target(script) == wanted
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "docker exec $(cat /run/id) backup",
+        "docker exec $UNKNOWN backup",
+        "docker exec $(docker ps -f name=a) backup",
+        "docker exec $(docker ps -ql) backup",
+        "docker exec $(docker ps -q | tail -1) backup",
+        "docker exec rodan_$(hostname) backup",
+        "docker -H tcp://192.0.2.1 exec db backup",
+        "docker --context=other exec db backup",
+    ],
+)
+def test_targets_that_cannot_be_told_say_why(script: str):
+    found = target(script)
+    assert found.kind == "unclear"
+    assert found.why
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo docker exec db backup",
+        "docker run db backup",
+        "# docker exec db backup",
+        "docker exec",
+        "dockerd exec db x",
+    ],
+)
+def test_what_runs_nothing_in_a_container_is_none(script: str):
+    assert list(executions(script)) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "may"),
+    [
+        ("docker exec $(docker ps -q -f name=a) backup > /dev/null 2>&1", True),
+        ("cd / && docker exec db backup | logger -t x", True),
+        ("PGPASSWORD=x docker exec db backup", False),
+        ("docker exec -e PGPASSWORD=x db backup", False),
+        ("docker exec db backup; curl -u me:x https://example.org", False),
+        ("env A=x docker exec db backup", False),
+    ],
+)
+def test_a_line_is_only_kept_when_nothing_in_it_could_be_a_secret(script: str, may: bool):
+    assert showable(script) is may
