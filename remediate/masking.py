@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-NAMED = re.compile(
-    r"(?i)(\b[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|api_?key|private_?key|credential)[\w-]*["']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|\S+)"
-)
-OPTION = re.compile(r"(?i)(--?[\w-]*(?:password|passwd|secret|token|api-?key)[= ]+)(\"[^\"]*\"|'[^']*'|\S+)")
+WORDS = r"pass(?:word|wd|phrase|(?![a-z]))|secret|token|api_?key|private_?key|credential"
+VALUE = r"""("[^"]*"|'[^']*'|\S+)"""
+NAMED = re.compile(rf"(?i)(\b[\w-]*(?:{WORDS})[\w-]*[\"']?\s*[=:]\s*){VALUE}")
+OPTION = re.compile(rf"(?i)(--?[\w-]*(?:{WORDS}|api-key)[= ]+){VALUE}")
 IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+(?=@)")
 BLOCKS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 

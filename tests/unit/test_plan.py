@@ -260,7 +260,7 @@ def test_case_71_what_looks_like_a_secret_is_struck_out(text: str) -> None:
     assert "canary" not in masked(text)
 
 
-@pytest.mark.parametrize("text", ["0 0,12 * * * docker exec x backup", "user: django", "https://example.org/token/x"])
+@pytest.mark.parametrize("text", ["0 0,12 * * * docker exec x backup", "passed: 3", "user: django", "https://example.org/token/x"])
 def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert masked(text) == text
 
