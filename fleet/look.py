@@ -36,8 +36,12 @@ def look(
         return node, seen
 
     nodes = list(inventory.nodes.values())
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(nodes))) as pool:
+    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, len(nodes)))
+    try:
         looks = list(pool.map(one, nodes))
+    finally:
+        # Not waiting for the threads: after a Ctrl-C they end when the caller closes the links.
+        pool.shutdown(wait=False, cancel_futures=True)
     facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
     return Fleet(inventory, now, facts)
 
