@@ -20,7 +20,7 @@ from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import SwarmService
 from fleet.topics.services.pinning import judged as unpinned
 from remediate.plan import ForAPerson, Plan
-from remediate.steps import Require, UpdateService
+from remediate.steps import ChangeOwner, Require, UpdateService
 
 SETTLE = 20.0
 SETTLE_WITHOUT_HEALTHCHECK = 60.0
@@ -31,6 +31,8 @@ Reason = tuple[str, str]
 
 def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Set the user of the swarm service, one restart, watched, with the old user as the way back.
+
+    Files on volumes that are the service's alone are given to that user first; their old owners are kept.
 
     Raises Unobservable while anything that could stand in the way was not seen.
     """
@@ -47,7 +49,8 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     reasons = list(obstacles(fleet, service, told, places, finding))
     if reasons:
         return ForAPerson("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
-    return change(manager, told, known_user(service, places))
+    user = known_user(service, places)
+    return change(manager, told, user, [step for place in places for step in gifts(fleet, place)])
 
 
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
@@ -68,14 +71,16 @@ def known_user(service: Service, places: Iterable[Placement]) -> str:
     return ""
 
 
-def change(manager: str, told: SwarmService, user: str) -> Plan:
+def change(manager: str, told: SwarmService, user: str, gifts: list[ChangeOwner]) -> Plan:
     settle = SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK
     watched = "healthy" if told.has_healthcheck else "without ending"
+    changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
+    back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
     return Plan(
-        steps=(UpdateService(manager, told.name, user, told.user, told.image, settle=settle),),
-        disturbs=("restart",),
-        disturbance=f"a restart of {told.name}: down until its new task is up, some 10 to 30 s",
-        undo=f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch",
+        steps=(*gifts, UpdateService(manager, told.name, user, told.user, told.image, settle=settle)),
+        disturbs=("ownership", "restart") if gifts else ("restart",),
+        disturbance=f"new owners of files, then a restart of {changed}" if gifts else f"a restart of {changed}",
+        undo=back + (", and the files their old owners" if gifts else ""),
         success=f"{watched} for {settle:.0f} s as {user}; then every process, on a fresh look at all nodes",
         requires=(
             Require(
@@ -85,6 +90,31 @@ def change(manager: str, told: SwarmService, user: str) -> Plan:
         notes=(patch(told.name.removeprefix(f"{told.stack}_"), user),),
         memory=f"{told.name} {told.image} {told.user!r} to {user!r}",
     )
+
+
+def gifts(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
+    """The steps that give the files of its own volumes to its user."""
+    preflight = ready(place)
+    given = [one for one in seen(preflight.denied) if not hindrance(fleet, place, one)]
+    return [ChangeOwner(place.node, one.source, preflight.uid, preflight.gid) for one in given]
+
+
+def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
+    """Why the files of a mount are not simply its own; empty when they are."""
+    [mount] = [one for one in place.container.mounts if one.destination == denied.destination]
+    if mount.type != "volume" or mount.driver != "local":
+        return "they lie in a directory of the node, not on a volume of its own"
+    remote = [one.name for one in fleet.of(place.node, Services).volumes if one.remote]
+    if mount.name in remote:
+        return "the volume is on the network, and others may use it"
+    others = [
+        other.container.name
+        for other in discovery.seen_containers(fleet)
+        if other.node == place.node and other.container.id != place.container.id and other.container.pid
+        for theirs in other.container.mounts
+        if theirs.source == mount.source
+    ]
+    return f"{others[0]} uses them too" if others else ""
 
 
 def patch(service: str, user: str) -> str:
@@ -107,6 +137,7 @@ def obstacles(
         yield f"it may lose its data at any restart: {loose.saw}", loose.hint
     for place in places:
         if place.container.preflight is not None or known_user(service, [place]):
+            yield from own_files(fleet, place)
             yield from seen_obstacles(ready(place))
 
 
@@ -136,10 +167,19 @@ def ready(place: Placement) -> Preflight:
     return seen(preflight, place.node)
 
 
-def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
-    who = f"{preflight.user} (uid {preflight.uid})"
+def own_files(fleet: Fleet, place: Placement) -> Iterator[Reason]:
+    """Files that it could not use, and that are not its own alone."""
+    preflight = ready(place)
     for denied in seen(preflight.denied):
-        yield files(denied, who), f"give the files to {preflight.uid}:{preflight.gid}: {chown(denied, preflight)}"
+        if why := hindrance(fleet, place, denied):
+            yield (
+                f"{files(denied, preflight)}, and {why}",
+                f"give them to {preflight.uid}:{preflight.gid} if that is right for all: {chown(denied, preflight)}",
+            )
+
+
+def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
+    """What would not work whatever belongs to whom."""
     if helpers := seen(preflight.helpers):
         yield (
             f"its start script calls {', '.join(helpers)}, which only root may use so",
@@ -147,7 +187,7 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
         )
     for port in seen(preflight.low_ports):
         yield (
-            f"it listens on port {port}, and ports below 1024 are closed to {who} there",
+            f"it listens on port {port}, and ports below 1024 are closed to {preflight.user} there",
             f"let it listen on a port above 1024 and publish that as {port}",
         )
     if unsaved := seen(preflight.unsaved):
@@ -158,8 +198,9 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
         )
 
 
-def files(denied: Denied, who: str) -> str:
+def files(denied: Denied, preflight: Preflight) -> str:
     number = f"more than {denied.count}" if denied.more else str(denied.count)
+    who = f"{preflight.user} (uid {preflight.uid})"
     return (
         f"{number} files of {denied.destination} could not be used by {who}, such as {', '.join(denied.examples[:2])}"
     )
@@ -167,6 +208,12 @@ def files(denied: Denied, who: str) -> str:
 
 def chown(denied: Denied, preflight: Preflight) -> str:
     return f"`chown -R {preflight.uid}:{preflight.gid} {denied.source}` on its node, while the service is stopped"
+
+
+def own_and_other_files(place: Placement) -> Iterator[Reason]:
+    preflight = ready(place)
+    for denied in seen(preflight.denied):
+        yield files(denied, preflight), chown(denied, preflight)
 
 
 def by_compose(service: Service, places: list[Placement]) -> ForAPerson:
@@ -178,7 +225,8 @@ def by_compose(service: Service, places: list[Placement]) -> ForAPerson:
         return ForAPerson(
             "it was started by hand (`docker run`): how, only a person knows", f"start it again with `--user {user}`"
         )
-    found = [reason for place in places if place.container.preflight for reason in seen_obstacles(ready(place))]
+    looked = [place for place in places if place.container.preflight is not None]
+    found = [reason for place in looked for reason in (*own_and_other_files(place), *seen_obstacles(ready(place)))]
     first = "; ".join(f"{why} ({do})" for why, do in found)
     return ForAPerson(
         "it belongs to a Compose project, whose file is kept by people" + (f"; before that: {first}" if first else ""),

@@ -11,10 +11,20 @@ from remediate.steps.base import ABSENT, Done, Lost, Place, Stale, Step, StepFai
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.deletion import DeleteFiles, Identified
 from remediate.steps.files import AlreadyBack, EditCrontab, EditFile, PutBack, WriteFile
+from remediate.steps.ownership import ChangeOwner, TakeBackOwner
 from remediate.steps.services import UpdateService
 
 AnyStep = Annotated[
-    WriteFile | EditFile | EditCrontab | PutBack | Run | RunInContainer | DeleteFiles | UpdateService,
+    WriteFile
+    | EditFile
+    | EditCrontab
+    | PutBack
+    | Run
+    | RunInContainer
+    | DeleteFiles
+    | ChangeOwner
+    | TakeBackOwner
+    | UpdateService,
     Field(discriminator="kind"),
 ]
 
@@ -41,6 +51,7 @@ __all__ = [
     "ABSENT",
     "AlreadyBack",
     "AnyStep",
+    "ChangeOwner",
     "DeleteFiles",
     "Done",
     "EditCrontab",
@@ -55,6 +66,7 @@ __all__ = [
     "Stale",
     "Step",
     "StepFailed",
+    "TakeBackOwner",
     "UpdateService",
     "WriteFile",
     "digest",

@@ -12,13 +12,13 @@ from fleet.inventory import Inventory
 from fleet.rules import Subject
 from fleet.schema import Node, Service
 from fleet.topics import containers, services
-from fleet.topics.containers import Container, Process
+from fleet.topics.containers import Container, Mount, Process
 from fleet.topics.containers.facts import Denied, Preflight
-from fleet.topics.services import Member, ServiceMount, SwarmService
+from fleet.topics.services import Member, ServiceMount, SwarmService, Volume
 from fleet.verdicts import verdict
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.containers import run_as_their_own_user
-from remediate.steps import UpdateService
+from remediate.steps import ChangeOwner, UpdateService
 
 RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")
 CLEAR = Preflight("django", 4000, 4000, (), (), (), ())
@@ -109,13 +109,41 @@ def test_a_rolled_back_plan_is_remembered_by_image_and_users():
     assert first.memory == same.memory != other.memory
 
 
-OWNED = Denied("/data", "/var/lib/docker/volumes/d/_data", 1000, True, ("0:0 644 /var/lib/docker/volumes/d/_data/x",))
+MEDIA = "/var/lib/docker/volumes/media/_data"
+VOLUME = Mount("volume", MEDIA, "/data", name="media", driver="local")
+OWNED = Denied("/data", MEDIA, 1000, True, (f"0:0 600 {MEDIA}/x",))
+OWNER = replace(WEB, mounts=(VOLUME,), preflight=replace(CLEAR, denied=(OWNED,)))
+PINNED = replace(TOLD, constraints=("node.hostname == data",), mounts=(ServiceMount("volume", "media", "/data"),))
+
+
+def test_files_on_a_volume_of_its_own_are_given_to_it_first_with_consent_to_that():
+    plan = answer(OWNER, PINNED)
+    assert isinstance(plan, Plan)
+    assert plan.steps[0] == ChangeOwner("data", MEDIA, 4000, 4000)
+    assert isinstance(plan.steps[1], UpdateService)
+    assert plan.disturbs == ("ownership", "restart")
+    assert "old owners" in plan.undo
+
+
+def test_files_that_another_container_uses_too_are_for_a_person():
+    neighbour = replace(OWNER, id="5e" * 32, name="celery", labels={}, processes=(Process(9, 33, 33, "celery"),))
+    shared = {("data", "containers"): containers.Facts("present", (OWNER, neighbour))}
+    said = refused(OWNER, PINNED, facts=shared)
+    assert "more than 1000 files of /data could not be used by django (uid 4000)" in said.why
+    assert "celery uses them too" in said.why
+    assert f"chown -R 4000:4000 {MEDIA}" in said.what_to_do
+
+
+def test_files_on_the_network_or_in_a_directory_of_the_node_are_for_a_person():
+    network = {("data", "services"): services.Facts("worker", "n2", volumes=(Volume("media", remote=True),))}
+    assert "on the network" in refused(OWNER, PINNED, facts=network).why
+    bound = replace(OWNER, mounts=(Mount("bind", MEDIA, "/data"),))
+    assert "a directory of the node" in refused(bound, PINNED).why
 
 
 @pytest.mark.parametrize(
     ("found", "why", "what_to_do"),
     [
-        ({"denied": (OWNED,)}, "more than 1000 files of /data", "chown -R 4000:4000"),
         ({"helpers": ("runuser",)}, "its start script calls runuser", "change the start script"),
         ({"low_ports": (80,)}, "listens on port 80", "above 1024"),
         ({"unsaved": ("/etc/letsencrypt/key.pem",)}, "/etc/letsencrypt/key.pem", "put them on a volume"),

@@ -1,0 +1,158 @@
+"""Giving the files of a volume to a user, with the old owners kept on the node so that all of it can be taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fleet.commands import Command, Output
+from fleet.reports.text import count
+from fleet.topics.containers.preflight import DENIED
+from remediate.steps.base import Done, Lost, Place, Stale, StepFailed, checked_path
+from remediate.steps.files import AlreadyBack
+from remediate.steps.putting import one
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+    from fleet.links.writing import WritingLink
+
+LIMIT = 600.0
+NOT_KEPT, PARTLY, ODD_PLACE, STILL_DENIED = 73, 75, 77, 78
+WHY = {
+    NOT_KEPT: "the old owners could not be kept (disk full, read-only, or files came and went): nothing was changed",
+    PARTLY: "not every file could be given away",
+    STILL_DENIED: "some files stay closed to their new owner: their mode keeps even the owner out",
+}
+
+ENTER = r"""
+cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
+"""
+
+# $1 directory, $2 uid, $3 gid, $4 where the old owners are kept: names with NULs between them, owners one a line.
+GIVE = (
+    DENIED
+    + ENTER
+    + r"""
+umask 077
+source=. uid=$2 gid=$3 keep=$4 groups="( -group $3 )" d=7 f=6
+mkdir -p -- "$keep" && rm -f -- "$keep/complete" && denied '' -print0 >"$keep/names" || exit 73
+[ -s "$keep/names" ] || { echo 0; exit 0; }
+xargs -0 stat -c '%u:%g' <"$keep/names" >"$keep/owners" || exit 73
+files=$(tr -dc '\000' <"$keep/names" | wc -c)
+[ "$files" -eq "$(wc -l <"$keep/owners")" ] && sync && : >"$keep/complete" || exit 73
+xargs -0 chown -h -- "$uid:$gid" <"$keep/names" || exit 75
+[ -z "$(denied '' -print | head -n 1)" ] || exit 78
+echo "$files"
+"""
+)
+
+# $1 directory, $2 uid:gid that the files were given to, $3 where the old owners are kept.
+TAKE_BACK = (
+    ENTER
+    + r"""
+[ -e "$3/complete" ] || exit 76
+xargs -0 sh -c '
+  given=$0
+  for name; do
+    read -r was <&3 || exit 1
+    [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || continue
+    chown -h -- "$was" "$name" || exit 1
+    echo 1
+  done
+' "$2" <"$3/names" 3<"$3/owners" | wc -l
+"""
+)
+NOTHING_KEPT = 76
+
+
+@dataclass(frozen=True)
+class ChangeOwner:
+    """Give every file below `directory` that `uid`:`gid` could not read and write to that user; links stay as they are.
+
+    `directory` is a volume's own, on one file system. The old owners are kept, root-only, in the step's directory.
+    """
+
+    node: str
+    directory: str
+    uid: int
+    gid: int
+    kind: Literal["change_owner"] = "change_owner"
+
+    def __post_init__(self) -> None:
+        checked_path(self.directory)
+        if self.directory.count("/") < 3 or min(self.uid, self.gid) < 0:
+            raise ValueError(f"not the directory of a volume: {self.directory}")
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"give what {self.uid}:{self.gid} cannot use in {self.directory} to that user (old owners are kept)"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        answer = one(link, Command(("sh", "-c", ENTER, "looking for a volume", self.directory), sudo=True))
+        if answer.rc == ODD_PLACE:
+            raise Stale(f"{self.directory} is not there, or is reached through a link")
+        answer.text()
+
+    def inverse(self, link: Link, place: Place) -> TakeBackOwner:
+        return TakeBackOwner(self.node, self.directory, self.uid, self.gid, place.directory)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        words = ("sh", "-c", GIVE, "giving files away", self.directory, str(self.uid), str(self.gid), place.directory)
+        answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
+        if answer.rc in WHY:
+            raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
+        return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count(int(answer.text()), 'file')} given")
+
+
+@dataclass(frozen=True)
+class TakeBackOwner:
+    """Give files back to the owners that were kept; one that belongs to somebody else by now is left alone."""
+
+    node: str
+    directory: str
+    uid: int
+    gid: int
+    kept: str
+    kind: Literal["take_back_owner"] = "take_back_owner"
+
+    def __post_init__(self) -> None:
+        checked_path(self.directory)
+        checked_path(self.kept)
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"give the files in {self.directory} back to their old owners"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """The kept owners decide, in `do`."""
+
+    def inverse(self, link: Link, place: Place) -> ChangeOwner:
+        return ChangeOwner(self.node, self.directory, self.uid, self.gid)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, f"{self.uid}:{self.gid}", self.kept)
+        answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
+        if answer.rc == NOTHING_KEPT:
+            raise AlreadyBack("no file had been given away")
+        return Done(rc=0, said=f"{count(int(answer.text()), 'file')} given back")
+
+
+def ended(answer: Output, directory: str) -> Output:
+    """Raises Lost when nobody knows how far it came, Stale when the directory is not what it was."""
+    if answer.lost or answer.rc is None:
+        raise Lost(f"the connection was lost while owners were being changed: {answer.lost}")
+    if answer.rc == ODD_PLACE:
+        raise Stale(f"{directory} is not there, or is reached through a link")
+    return answer

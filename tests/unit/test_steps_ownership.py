@@ -1,0 +1,139 @@
+"""Giving files to a user and taking all of it back. Owners can only be changed by root: elsewhere this is skipped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fleet.links.local import LocalLink
+from remediate.steps import AlreadyBack, ChangeOwner, Stale, StepFailed, TakeBackOwner, dump, load
+from tests.stage import place
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change owners")
+LINK = LocalLink()
+UID, GID = 54321, 54322
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """Files of root, of somebody else, of the user already, a link out of the volume, and odd names."""
+    volume = tmp_path / "volumes" / "media" / "_data"
+    (volume / "scores").mkdir(parents=True)
+    for name in ("scores/plain", "scores/with space", "scores/new\nline", "-rf"):
+        (volume / name).write_text("x")
+        (volume / name).chmod(0o600)
+    os.chown(volume / "scores/plain", 33, 44)
+    (volume / "mine").touch()
+    os.chown(volume / "mine", UID, 7)
+    (tmp_path / "outside").touch()
+    (volume / "link").symlink_to(tmp_path / "outside")
+    return volume
+
+
+def owners(folder: Path) -> dict[str, tuple[int, int]]:
+    found = [folder, *folder.rglob("*")]
+    return {str(one.relative_to(folder)): (one.lstat().st_uid, one.lstat().st_gid) for one in found}
+
+
+def give(volume: Path) -> ChangeOwner:
+    return ChangeOwner("a", str(volume), UID, GID)
+
+
+def test_what_the_user_could_not_use_becomes_the_user_s_and_nothing_else(volume: Path, tmp_path: Path) -> None:
+    before = owners(volume)
+    step = give(volume)
+    step.still_true(LINK, place(tmp_path))
+    assert step.do(LINK, place(tmp_path)).said == "6 files given"
+    after = owners(volume)
+    assert {name for name in after if after[name] == (UID, GID)} == set(before) - {"mine", "link"}
+    assert (after["mine"], after["link"]) == (before["mine"], before["link"])
+    assert (tmp_path / "outside").stat().st_uid == 0
+
+
+def test_the_way_back_restores_every_owner(volume: Path, tmp_path: Path) -> None:
+    before = owners(volume)
+    back = give(volume).inverse(LINK, place(tmp_path))
+    give(volume).do(LINK, place(tmp_path))
+    assert back.do(LINK, place(tmp_path, number=2)).said == "6 files given back"
+    assert owners(volume) == before
+
+
+def test_the_way_back_survives_the_journal(volume: Path, tmp_path: Path) -> None:
+    back = give(volume).inverse(LINK, place(tmp_path))
+    assert load(dump(back)) == back
+    assert load(dump(give(volume))) == give(volume)
+
+
+def test_the_way_back_leaves_alone_what_somebody_else_has_taken_since(volume: Path, tmp_path: Path) -> None:
+    back = give(volume).inverse(LINK, place(tmp_path))
+    give(volume).do(LINK, place(tmp_path))
+    os.chown(volume / "-rf", 12, 12)
+    (volume / "scores/plain").unlink()
+    assert back.do(LINK, place(tmp_path, number=2)).said == "4 files given back"
+    assert owners(volume)["-rf"] == (12, 12)
+
+
+def test_many_files_are_given_and_given_back(volume: Path, tmp_path: Path) -> None:
+    """More than one command line holds: the way back must keep names and owners together."""
+    for number in range(700):
+        path = volume / ("x" * 200 + str(number))
+        path.touch(mode=0o600)
+        os.chown(path, number, number)
+    before = owners(volume)
+    back = give(volume).inverse(LINK, place(tmp_path))
+    give(volume).do(LINK, place(tmp_path))
+    back.do(LINK, place(tmp_path, number=2))
+    assert owners(volume) == before
+
+
+def test_case_48_the_same_step_twice_changes_nothing_more(volume: Path, tmp_path: Path) -> None:
+    give(volume).do(LINK, place(tmp_path))
+    assert give(volume).do(LINK, place(tmp_path, number=2)).said == "0 files given"
+
+
+def test_before_anything_was_given_away_there_is_nothing_to_take_back(volume: Path, tmp_path: Path) -> None:
+    with pytest.raises(AlreadyBack):
+        give(volume).inverse(LINK, place(tmp_path)).do(LINK, place(tmp_path, number=2))
+
+
+def test_a_file_whose_mode_keeps_even_its_owner_out_fails_the_step_and_can_be_taken_back(
+    volume: Path, tmp_path: Path
+) -> None:
+    (volume / "-rf").chmod(0o400)
+    before = owners(volume)
+    with pytest.raises(StepFailed, match="keeps even the owner out") as why:
+        give(volume).do(LINK, place(tmp_path))
+    assert why.value.changed
+    TakeBackOwner("a", str(volume), UID, GID, place(tmp_path).directory).do(LINK, place(tmp_path, number=2))
+    assert owners(volume) == before
+
+
+def test_old_owners_that_cannot_be_kept_change_nothing(volume: Path, tmp_path: Path) -> None:
+    before = owners(volume)
+    (tmp_path / "kept").write_text("not a directory")
+    with pytest.raises(StepFailed, match="nothing was changed") as why:
+        give(volume).do(LINK, place(tmp_path))
+    assert not why.value.changed
+    assert owners(volume) == before
+
+
+def test_a_directory_that_became_a_link_is_not_entered(volume: Path, tmp_path: Path) -> None:
+    moved = volume.rename(tmp_path / "moved")
+    volume.symlink_to(moved)
+    with pytest.raises(Stale):
+        give(volume).still_true(LINK, place(tmp_path))
+    with pytest.raises(Stale):
+        give(volume).do(LINK, place(tmp_path))
+
+
+@pytest.mark.parametrize("directory", ["/", "/etc", "/var/lib", "relative/x/y", "/var/lib/../x/y"])
+def test_a_directory_of_the_system_is_refused(directory: str) -> None:
+    with pytest.raises(ValueError, match="not"):
+        ChangeOwner("a", directory, UID, GID)
+
+
+def test_what_is_kept_is_for_root_only(volume: Path, tmp_path: Path) -> None:
+    give(volume).do(LINK, place(tmp_path))
+    assert Path(place(tmp_path).directory).stat().st_mode & 0o077 == 0
