@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import shlex
 import time
+from datetime import UTC, datetime
 from itertools import chain
 
 import pytest
 
+from fleet.inventory import load
+from fleet.links.pool import Links
+from fleet.look import look
+from fleet.topics import containers
 from fleet.topics.schedules.crontab import parse
 from fleet.topics.schedules.entries import file_faults, table_faults
+from fleet.topics.schedules.meaning import executions
 from fleet.topics.schedules.script import File
+from fleet.topics.schedules.targets import resolve
 from lab import setup
 from lab.names import NODES
-from tests.lab.conftest import outcomes
+from tests.lab.conftest import ROOT, outcomes
 from tests.unit.test_crontab import ACCEPTED, REFUSED
 
 RULE = "schedules.backup_runs_where_postgres_runs"
@@ -52,6 +59,42 @@ def predicted(name: str, content: str, mode: int) -> bool:
     table = parse(file.content, system=True)
     strangers = any(job.user != "root" for job in table.jobs)
     return not (strangers or list(chain(file_faults(file, "0"), table_faults(table))))
+
+
+FILTERS = """
+-f name=postgres
+-f name=^/rodan
+-f name=^rodan_postgres
+-f name=rodan.postgres
+-f name=/rodan_
+-f name=nginx -f name=postgres
+-f name=rodan -f label=com.docker.swarm.service.name=rodan_postgres
+-f label=com.docker.swarm.service.name
+-f label=com.docker.swarm.service.name=rodan_nginx -f label=com.docker.swarm.service.name=rodan_celery
+-f status=running
+-f status=exited
+-a -f name=rodan
+-f health=healthy
+-f volume=rodan_pg_backup
+-f volume=/backups
+-f name=[
+-f name=
+-f id=ID
+-f id=ID[0]
+-f name=POSTGRES
+"""
+
+
+def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
+    inventory = load(ROOT / "inventories" / "lab.yml")
+    with Links(inventory) as links:
+        seen = look(inventory, links.to, {"containers": containers}, datetime.now(UTC))
+    there = seen.of("vgpu", containers.Facts).containers
+    assert len(there) >= 2
+    for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():
+        [found] = executions(f"docker exec $(docker ps -q {line}) x")
+        said = lab.on("vgpu", "docker", "ps", "-q", "--no-trunc", *line.split()).split()
+        assert (line, sorted(one.id for one in resolve(found.target, there))) == (line, sorted(said))
 
 
 @pytest.mark.long

@@ -1,7 +1,8 @@
 """Which container an entry means, and which containers that finds now: `docker ps -f` without asking Docker again.
 
-Source: daemon/list.go and api/types/filters of moby: names and ids match as regular expressions or literally, values of
-one filter are alternatives (labels must all match), different filters must all match.
+Source: daemon/list.go and api/types/filters of moby, and docker itself in the lab: names match as regular expressions
+or literally, ids by their beginning, values of one filter are alternatives (labels must all match), different filters
+must all match.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ Test = Callable[[Container, str], bool]
 
 TESTS: Mapping[str, Test] = {
     "name": lambda c, value: matches(value, c.name) or matches(value, f"/{c.name}"),
-    "id": lambda c, value: matches(value, c.id),
+    "id": lambda c, value: c.id.startswith(value),
     "status": lambda c, value: c.state == value,
     "health": lambda c, value: (c.health or "none") == value,
     "label": has_label,
