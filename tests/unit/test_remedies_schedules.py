@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,11 @@ from fleet.topics.schedules.crontab import cut, parse
 from fleet.verdicts import Outcome
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.schedules import schedule_backup, start_cron
+from remediate.render.plans import steps_text
 from remediate.steps import EditCrontab, Run
 from tests.schedules import GOOD, POSTGRES, ROOT, RULE, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
 
+PLANS = Path(__file__).parents[1] / "plans"
 MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
 
 
@@ -89,6 +92,13 @@ def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
     ]
     assert after["data"].files[ROOT].bytes == File(f"# m h dom mon dow command\n{MAILTO}").bytes
     assert not plan.steps[1].changes
+
+
+def test_the_plan_of_a_move_reads_as_it_should():
+    [plan] = proposed(fleet(Machine({}), data=Machine(entry(f"{MAILTO}{RUNBOOK}"))))
+    assert isinstance(plan, Plan)
+    told = "\n".join([steps_text(plan), plan.undo, plan.success, *plan.notes, ""])
+    assert told == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
 
 
 def test_case_24_our_own_entry_moves_too():
