@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -48,7 +49,29 @@ OUTPUT = options(
 )
 
 
-@click.group(invoke_without_command=True, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Our commands, and those that live in files of their own, which are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        here = Path(__file__).parent
+        return sorted(
+            [*super().list_commands(ctx), *(name for name in OWN_FILES if (here / f"{name}_cli.py").exists())]
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in OWN_FILES and cmd_name in self.list_commands(ctx):
+            found: click.Command = getattr(import_module(f"remediate.{cmd_name}_cli"), cmd_name)
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+OWN_FILES = ("backups", "init", "trust")
+"""Commands in remediate/NAME_cli.py, each a click command or group called NAME."""
+
+
+@click.group(
+    cls=Commands, invoke_without_command=True, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @WHERE
 @click.option("--only", multiple=True, metavar="RULE", help="Only this rule: an id, a topic or a glob (repeatable).")
 @click.option("--limit", multiple=True, metavar="NODE", help="Judge and change only this node; all are looked at.")
@@ -143,18 +166,6 @@ def interrupted(number: int, frame: FrameType | None) -> None:
     """A polite end: like Ctrl-C, so that locks are let go and the journal is closed."""
     raise KeyboardInterrupt
 
-
-def register() -> None:
-    """Add the groups of commands that live in files of their own."""
-    from importlib import import_module
-
-    for module, name in GROUPS:
-        if (Path(__file__).parent / f"{module}.py").exists():
-            cli.add_command(getattr(import_module(f"remediate.{module}"), name))
-
-
-GROUPS = (("backups_cli", "backups"), ("trust_cli", "trust"), ("init_cli", "init"))
-register()
 
 if __name__ == "__main__":
     os.umask(0o077)

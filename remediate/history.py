@@ -13,7 +13,7 @@ import click
 from fleet import state
 from fleet.commands import Unobservable
 from fleet.errors import UsageError
-from fleet.inventory import load
+from fleet.inventory import Inventory, load
 from fleet.links import Link
 from fleet.links.pool import Links
 from remediate.apply import locks_of, writer
@@ -42,15 +42,17 @@ def show_log(run: str | None, given: Path | None) -> None:
     journal.close()
 
 
-def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> None:
-    """Say first what an earlier run had started and not ended, and the way back."""
-    for run in journal.interrupted():
+def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
+    """Say first what an earlier run had started and not ended, and the way back. Returns those runs."""
+    found = journal.interrupted()
+    for run in found:
         steps = undoable(journal.steps(run.id))
         note(f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}) never came to its end.")
         for step in steps:
             word = "was started, and may have happened" if step.state == "starting" else f"is {step.state}"
             note(f"  step {step.number} on {step.node} {word}: {safe(step.shown)}")
-        note(f"  way back: `remediate undo {run.id}`; leave it as it is, and the next look judges what is there")
+        note(f"  way back: `remediate undo {run.id}`; answer no there to leave it as it is, and it is not told again")
+    return found
 
 
 def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place | None = None) -> Exit:
@@ -60,10 +62,20 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place |
         run = journal.run(name)
         inventory = load(Path(run.path))
         with Links(inventory) as links:
-            undoing = Undoing(journal, run, lambda node: links.to(inventory.nodes[node]), place=place or Place("", 0))
-            return undoing.all(yes)
+            return Undoing(journal, run, way(inventory, links), place=place or Place("", 0)).all(yes)
     finally:
         journal.close()
+
+
+def way(inventory: Inventory, links: Links) -> Callable[[str], Link]:
+    """The link to a node by its name; what is returned raises Unobservable for one that the inventory has lost."""
+
+    def link_to(node: str) -> Link:
+        if node not in inventory.nodes:
+            raise Unobservable(f"{inventory.name} has no such node any more", node=node)
+        return links.to(inventory.nodes[node])
+
+    return link_to
 
 
 @dataclass
@@ -90,6 +102,7 @@ class Undoing:
             self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
             return Exit.NOTHING_LEFT
         if not self.agreed(yes):
+            self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
         try:
             return self.under_locks(rows)

@@ -22,7 +22,7 @@ from fleet.reports.progress import Progress
 from fleet.schema import Node
 from remediate.consent import allowed, asked
 from remediate.exits import Exit, worst
-from remediate.history import tell_interrupted
+from remediate.history import tell_interrupted, undo_run
 from remediate.journal import Journal
 from remediate.lock import Busy, whoami
 from remediate.plan import Disturbs
@@ -79,7 +79,9 @@ def remediate(call: Call) -> Exit:
     only = known_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
-        tell_interrupted(journal, screen.note)
+        for run in tell_interrupted(journal, screen.note):
+            if call.fix and sys.stdin.isatty() and click.confirm(f"Undo run {run.id} first?", err=True):
+                undo_run(run.id, call.state, yes=True, place=call.place)
         with Links(inventory) as links:
             return Remediation(call, screen, inventory, journal, links.to, only).run(audit)
     finally:
