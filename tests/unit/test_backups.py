@@ -224,6 +224,11 @@ def test_the_order_of_the_listing_does_not_matter():
     assert judged("backups.are_thinned", fleet(files)) == judged("backups.are_thinned", fleet(files[::-1]))
 
 
+def test_a_policy_with_floors_can_be_judged_like_any_other():
+    text = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
+    assert judged("backups.are_fresh", fleet(text=text)).outcome is Outcome.HOLDS
+
+
 def test_5000_files_are_judged_in_less_than_a_second():
     world = fleet(twice_a_day(5000))
     start = time.process_time()

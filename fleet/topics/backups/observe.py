@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.schema import Without
+from fleet.schema import Without, required
 from fleet.topics.backups.completeness import STREAMED, parse_verified, verify
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.listing import look_into, parse_listing
@@ -32,7 +32,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
-    place = f"{Path(inventory.path).absolute()} {node.name} {directory}"
+    place = place_of(inventory, directory)
     remembered = recall(place, files)
     if inventory.quick:
         return Facts(directory, files, remembered)
@@ -40,6 +40,11 @@ def observe(node: Node, inventory: Inventory) -> Look:
     if not isinstance(verified, Unobservable):
         remember(place, verified)
     return Facts(directory, files, verified)
+
+
+def place_of(inventory: Inventory, directory: str) -> str:
+    """What proofs about a directory are remembered by."""
+    return f"{Path(inventory.path).absolute()} {required(inventory.backups).volume.node} {directory}"
 
 
 def stream(directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = ()) -> Stream:

@@ -103,6 +103,10 @@ class Policy(Strict):
     database: str | None = Field(default=None, description="Database; default: the container's POSTGRES_DB.")
     directory: str = Field(default="/backups", description="Where the container sees the volume.")
 
+    def __hash__(self) -> int:
+        """Policies are keys of caches; `floors`, a mapping, is left out."""
+        return hash((self.service, self.schedule, self.volume, self.timezone, self.pattern, self.keep))
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
