@@ -118,6 +118,8 @@ class Links:
         """
         with self.guard:
             place = self.places.setdefault(node.name, Place())
+        if self.register.closed:
+            raise Unobservable("stopped", node=node.name)
         try:
             return place.filled(lambda: self.register.keep(self.opened(node)))
         except Unobservable as why:
@@ -125,8 +127,6 @@ class Links:
 
     def opened(self, node: Node) -> Link:
         """Open a link of the kind that the inventory asks for. Libraries are imported when they are needed."""
-        if self.register.closed:
-            raise Unobservable("stopped")
         if node.connection == "local":
             return LocalLink(node.sudo)
         if node.connection == "ssh":

@@ -128,7 +128,7 @@ def test_case_17_too_much_output_is_cut_and_the_rest_goes_on(link, monkeypatch):
 def test_the_limits_are_those_that_are_promised():
     assert conversation.MOST_OUTPUT == 64 << 20
     assert Command(("true",)).limit == 30
-    assert Links(inventory(Node(name="a"))).limit == 10
+    assert Links(inventory(Node(name="a", connection="local"))).limit == 10
 
 
 def test_many_threads_share_one_link(link):
@@ -334,9 +334,8 @@ def test_a_port_where_something_else_listens_is_said():
 def test_case_1_an_address_with_a_dash_is_no_option(tmp_path):
     canary = tmp_path / "canary"
     for connection in ("", "ssh"):
-        node = Node.model_construct(
-            **{**Node(name="node").__dict__, "connection": connection, "address": f"-oProxyCommand=touch {canary}"}
-        )
+        good = Node(name="node", address="node", connection=connection)
+        node = good.model_copy(update={"address": f"-oProxyCommand=touch {canary}"})
         with Links(Inventory.model_construct(name="t", path="", nodes={"node": node}, waivers=())) as links:
             assert refusal(links).why
     assert not canary.exists()
@@ -496,7 +495,8 @@ def test_case_21_a_jump_host_of_the_inventory_is_used_and_shared(server, connect
 def test_case_21_jump_hosts_of_the_users_configuration_are_used(server, tmp_path):
     config = tmp_path / "config"
     config.write_text(
-        f"Include {tmp_path}/more\nHost *\n  IdentityFile {server.identity}\n  UserKnownHostsFile {server.known_hosts}\n"
+        f"Include {tmp_path}/more\n"
+        f"Host *\n  IdentityFile {server.identity}\n  UserKnownHostsFile {server.known_hosts}\n"
     )
     (tmp_path / "more").write_text(
         f"Host inner\n  HostName 127.0.0.1\n  Port {server.port}\n  ProxyJump gate,second\n"
@@ -629,7 +629,7 @@ def test_root_needs_no_sudo(monkeypatch):
 
 
 @pytest.fixture
-def as_nobody(tmp_path, monkeypatch) -> Iterator[Link]:
+def as_nobody(tmp_path, monkeypatch) -> WritingLink:
     """This machine, seen by an account that is not root, with a sudo of our own on its PATH."""
     if os.getuid() or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv")
@@ -640,7 +640,7 @@ def as_nobody(tmp_path, monkeypatch) -> Iterator[Link]:
     for path in (tmp_path, *tmp_path.parents):
         if path.is_relative_to("/tmp") and path != Path("/tmp"):
             path.chmod(path.stat().st_mode | 0o111)
-    yield LocalLink(sudo=True)
+    return LocalLink(sudo=True)
 
 
 def fake_sudo(folder: Path, script: str) -> None:
@@ -688,9 +688,9 @@ def test_a_stream_that_sudo_refuses_is_not_started(as_nobody, tmp_path):
 
 
 def test_any_connection_of_testinfra_gives_the_same_answers():
-    node = Node(name="node", connection="local://")
-    with Links(inventory(node)) as links:
-        link = links.to(node)
+    local = Node(name="node", connection="local").model_copy(update={"connection": "local://"})
+    with Links(inventory(local)) as links:
+        link = links.to(local)
         assert isinstance(link, TestinfraLink)
         first, hung, last = link.ask([sh("echo out; echo err >&2; exit 255"), sh("sleep 68.8", limit=1), sh("echo 3")])
     assert (first.rc, first.out, first.err) == (255, b"out\n", b"err\n")
@@ -704,7 +704,9 @@ def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():
 
 
 def test_a_connection_that_testinfra_does_not_know_is_unknown():
-    with Links(inventory(Node(name="node", connection="carrier-pigeon://x"))) as links:
+    with Links(
+        inventory(Node(name="node", connection="local").model_copy(update={"connection": "carrier-pigeon://x"}))
+    ) as links:
         assert "carrier-pigeon" in str(refusal(links))
 
 
