@@ -80,10 +80,14 @@ if [ -d /run/systemd/system ]; then
         state=$(systemctl is-enabled "$unit.service" 2>/dev/null)
         case $state in enabled* | disabled | masked*) say "unit $unit $state" ;; esac
     done
-    systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer' | sed 's/^/timer /'
-    units=$(systemctl show -p Unit '*.timer' | sed -n 's/^Unit=//p')
-    # Names of units hold no blanks.
-    [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
+    if timers=$(systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer'); then
+        printf '%s\n' "$timers" | sed 's/^/timer /'
+        units=$(printf '%s\n' "$timers" | sed -n 's/^Unit=//p')
+        # Names of units hold no blanks.
+        [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
+    else
+        say "unseen the timers of systemd"
+    fi
 elif command -v rc-service >/dev/null; then
     say manager openrc
     for unit in cronie dcron crond cron; do [ -x "/etc/init.d/$unit" ] && say "unit $unit"; done
