@@ -68,7 +68,7 @@ done
 )
 """Arguments: the script for the container, the service's name, then the arguments for the container."""
 
-RECORDS = "/var/lib/fleetkeeper/backups"
+RECORDS = "/var/lib/fleetkeeper"
 SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
 NONE_YET = 3
 
@@ -100,7 +100,7 @@ def clusters_of(policy: Policy, service: str) -> Command:
 
 def record_path(policy: Policy) -> str:
     """Where `remediate` writes down what it knows about a policy's database, on the volume's node."""
-    return f"{RECORDS}/{policy.service}.json"
+    return f"{RECORDS}/backups-{policy.service}.json"
 
 
 def records_of(policy: Policy) -> Command:

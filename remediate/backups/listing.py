@@ -1,0 +1,118 @@
+"""`remediate backups list`: every backup with what is known about it, and why it stays or may go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.topics.backups.catalog import Backup, Catalog, true_clock
+from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.retention import Retention, retention
+from fleet.topics.databases import Drill
+from fleet.topics.databases import Facts as Databases
+from fleet.units import show_duration, show_size
+from remediate.backups.desk import Desk
+from remediate.exits import Exit
+from remediate.render.plans import Line, safe
+
+TOPICS = ("nodes", "backups", "databases")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backup as it is listed."""
+
+    backup: Backup
+    age: float
+    stays: bool
+    reasons: tuple[str, ...]
+    drill: Drill | None = None
+
+    @property
+    def said(self) -> str:
+        """What is known about it, in a word or a sentence."""
+        return "in progress" if self.backup.growing else f"{self.backup.state}: {self.backup.why}".removesuffix(": ")
+
+    def document(self) -> dict[str, Any]:
+        backup = self.backup
+        return {
+            "name": backup.name,
+            "time": backup.time.isoformat(),
+            "age_seconds": round(self.age),
+            "bytes": backup.file.size,
+            "state": "in progress" if backup.growing else backup.state,
+            "why": backup.why,
+            "stays": self.stays,
+            "reasons": list(self.reasons),
+            "drilled": self.drill.at.isoformat() if self.drill and not self.drill.error else None,
+        }
+
+
+def show(desk: Desk) -> Exit:
+    """List the backups, newest first, as a table or as JSON. Nothing is changed."""
+    fleet = desk.look(*TOPICS)
+    try:
+        found = list(rows(desk.catalog(fleet), desk.policy, true_clock(fleet, desk.policy.volume.node), drills(fleet)))
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    if desk.screen.json:
+        click.echo(json.dumps({"schema": 1, "backups": [row.document() for row in found]}, indent=2))
+    desk.screen.lines(table(found))
+    return Exit.NOTHING_LEFT
+
+
+def drills(fleet: Fleet) -> dict[str, Drill]:
+    """The last drill of each backup; nothing where the record could not be read."""
+    try:
+        records = fleet.of(fleet.inventory.backups.volume.node, Databases).records  # type: ignore[union-attr]
+    except Unobservable:
+        return {}
+    known = () if records is None or isinstance(records, Unobservable) else records.drills
+    return {drill.backup: drill for drill in known}
+
+
+def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[Row]:
+    """Every backup, newest first. Pure."""
+    found: Retention = retention(catalog, policy, now)
+    kept = {one.backup.name: one.reasons for one in found.kept}
+    gone = {one.backup.name: (one.reason,) for one in found.excess}
+    for backup in catalog.backups:
+        reasons = kept.get(backup.name) or gone[backup.name]
+        age = (now - backup.time).total_seconds()
+        yield Row(backup, age, backup.name in kept, reasons, drilled.get(backup.name))
+
+
+def table(found: list[Row]) -> Iterator[Line]:
+    """The rows as lines of text, in columns."""
+    if not found:
+        yield Line("there is no backup")
+    width = max((len(safe(row.backup.name)) for row in found), default=0)
+    for row in found:
+        style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
+        age = show_duration(row.backup.time - row.backup.time) if row.age < 0 else shown_age(row.age)
+        fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
+        came = "; came back in a drill" if row.drill and not row.drill.error else ""
+        size = show_size(row.backup.file.size)
+        yield Line(
+            f"{safe(row.backup.name):<{width}}  {age:>10}  {size:>9}  {safe(row.said)}; {safe(fate)}{came}", style
+        )
+
+
+def shown_age(seconds: float) -> str:
+    """An age for a person, with its largest unit only.
+
+    >>> shown_age(100000), shown_age(59)
+    ('1 d', '59 s')
+    """
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

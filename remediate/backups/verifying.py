@@ -1,0 +1,81 @@
+"""`remediate backups verify`: stream on the node what was never proven, file by file, and remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.links import Link
+from fleet.topics.backups import Facts
+from fleet.topics.backups.catalog import Backup
+from fleet.topics.backups.completeness import parse_verified, verify
+from fleet.topics.backups.files import Verified
+from fleet.topics.backups.memory import remember
+from fleet.topics.backups.observe import place_of
+from fleet.topics.backups.policy import Policy
+from fleet.units import show_size
+from remediate.backups.desk import Desk, one_of
+from remediate.exits import Exit, worst
+from remediate.render.plans import Line, safe
+
+
+def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
+    """Verify the named backups, or all that are not known; `again` also those that were proven before.
+
+    Each proof is remembered at once: an interrupted run goes on where it stopped. Only reads.
+    """
+    fleet = desk.look("nodes", "backups")
+    try:
+        catalog = desk.catalog(fleet)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    wanted = [one_of(catalog, name) for name in names] or list(catalog.backups)
+    unknown = [one for one in wanted if again or names or one.state == "unknown"]
+    proofs = stream(desk, fleet, unknown)
+    found = [proofs.get(one.name) or verified(one) for one in wanted]
+    desk.screen.lines(summary(found))
+    states = {one.state for one in found}
+    broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
+    return worst([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
+
+
+def verified(backup: Backup) -> Verified:
+    return Verified(backup.name, *backup.file.identity, backup.state, backup.why)
+
+
+def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Verified]:
+    """Stream one file after the other; what is proven so far is remembered after each."""
+    node = desk.policy.volume.node
+    facts = fleet.of(node, Facts)
+    place = place_of(desk.inventory, facts.directory)
+    known = {one.name: one for one in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
+    link = desk.session.link_to(desk.inventory.nodes[node])
+    proofs: dict[str, Verified] = {}
+    for number, backup in enumerate(backups, 1):
+        desk.screen.say(f"{number}/{len(backups)} {safe(backup.name)} ({show_size(backup.file.size)})")
+        proofs[backup.name] = one(link, facts.directory, backup, desk.policy)
+        remember(place, list({**known, **proofs}.values()))
+    return proofs
+
+
+def one(link: Link, directory: str, backup: Backup, policy: Policy) -> Verified:
+    """What streaming one file proves; that it could not be streamed is an answer, too."""
+    try:
+        [answer] = link.ask([verify(directory, [backup.file], policy.format)])
+        [proof] = parse_verified(answer, [backup.file])
+    except Unobservable as why:
+        return Verified(backup.name, *backup.file.identity, "unknown", str(why))
+    return proof
+
+
+def summary(found: Sequence[Verified]) -> list[Line]:
+    """What is not complete, by name; then how many there are of each state."""
+    odd = [one for one in found if one.state != "complete"]
+    styles = {"broken": "bad", "unknown": "loud"}
+    lines = [Line(f"{one.state}: {safe(one.name)}: {safe(one.why)}", styles[one.state]) for one in odd]
+    counts = ", ".join(
+        f"{sum(one.state == state for one in found)} {state}" for state in ("complete", "broken", "unknown")
+    )
+    return [*lines, Line(counts)]

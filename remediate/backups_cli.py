@@ -1,0 +1,75 @@
+"""`remediate backups …`: the runbook's three commands, and the ones that it lacks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+HOSTS = click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+STATE = click.option("--state", type=click.Path(path_type=Path), help="State directory.")
+
+
+def asked(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
+    """The inventory and the state directory, said behind the command or before it."""
+    before = context.obj or {}
+    return {"hosts": hosts or before.get("hosts"), "given": state or before.get("state")}
+
+
+@click.group()
+def backups() -> None:
+    """List, make, verify, try and restore backups of the database."""
+
+
+@backups.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@HOSTS
+@STATE
+@click.pass_context
+def list_them(context: click.Context, as_json: bool, hosts: str | None, state: Path | None) -> None:
+    """Every backup: age, size, whether it is complete, and why it stays or may go."""
+    from remediate.backups import desk, listing
+
+    with desk.opened(**asked(context, hosts, state), as_json=as_json) as opened:
+        sys.exit(listing.show(opened))
+
+
+@backups.command()
+@HOSTS
+@STATE
+@click.pass_context
+def create(context: click.Context, hosts: str | None, state: Path | None) -> None:
+    """Make a backup now, and verify it."""
+    from remediate.backups import creating, desk
+
+    with desk.opened(**asked(context, hosts, state)) as opened:
+        sys.exit(creating.create(opened))
+
+
+@backups.command()
+@click.argument("names", nargs=-1)
+@click.option("--again", is_flag=True, help="Also those that were proven before.")
+@HOSTS
+@STATE
+@click.pass_context
+def verify(context: click.Context, names: tuple[str, ...], again: bool, hosts: str | None, state: Path | None) -> None:
+    """Stream backups on their node, all that are not known or those NAMES, and remember what is proven."""
+    from remediate.backups import desk, verifying
+
+    with desk.opened(**asked(context, hosts, state)) as opened:
+        sys.exit(verifying.run(opened, names, again=again))
+
+
+@backups.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@HOSTS
+@STATE
+@click.pass_context
+def accept(context: click.Context, yes: bool, hosts: str | None, state: Path | None) -> None:
+    """Write down that the database that runs now is the right one: whatever comes later is held against it."""
+    from remediate.backups import accepting, desk
+
+    with desk.opened(**asked(context, hosts, state)) as opened:
+        sys.exit(accepting.accept(opened, yes=yes))
