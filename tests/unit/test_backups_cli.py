@@ -1,0 +1,144 @@
+"""`remediate backups`: what it lists, what verifying says, and what is written down."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from fleet.errors import UsageError
+from fleet.topics.backups.catalog import catalog
+from fleet.topics.containers import Facts as Containers
+from fleet.topics.containers.facts import Container, Mount
+from fleet.topics.databases import Drill
+from remediate.backups.accepting import data_volume
+from remediate.backups.desk import one_of
+from remediate.backups.listing import rows, table
+from remediate.backups.verifying import summary
+from remediate.backups_cli import backups
+from tests.backups import GOOD, NOW, catalogued, file, fleet, policy, proof, proofs, twice_a_day
+from tests.unit.test_databases import RIGHT
+
+DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+
+def listed(*files, verified=None, drills=None):
+    return list(rows(catalogued(files, verified), policy(), NOW, drills or {}))
+
+
+def test_each_backup_is_listed_with_its_age_its_state_and_its_reasons():
+    first, *_ = listed(*GOOD)
+    assert (first.backup.name, first.stays, first.said) == (GOOD[0].name, True, "complete")
+    assert first.reasons[:2] == ("last", "daily 2026-06-15")
+
+
+def test_one_that_may_go_says_why():
+    gone = [row for row in listed(*twice_a_day(60)) if not row.stays]
+    assert {row.reasons for row in gone} == {("no rule of keep needs it",)}
+
+
+def test_a_broken_one_and_one_in_progress_are_told_apart():
+    growing = replace(file(NOW - timedelta(minutes=2)), mtime=NOW.timestamp() - 5)
+    verified = (proof(growing, "broken", "cut short"), proof(GOOD[0], "broken", "cut short"), *proofs(GOOD[1:]))
+    assert [row.said for row in listed(growing, *GOOD, verified=verified)][:2] == ["in progress", "broken: cut short"]
+
+
+def test_a_row_as_json_has_its_drill():
+    drill = Drill(GOOD[0].name, datetime(2026, 6, 1, tzinfo=UTC), 3.0, 60.0)
+    first, second, *_ = listed(*GOOD, drills={GOOD[0].name: drill})
+    assert first.document()["drilled"] == "2026-06-01T00:00:00+00:00"
+    assert second.document()["drilled"] is None
+    json.dumps(first.document())
+
+
+def test_the_table_has_one_line_for_each_and_says_when_there_is_none():
+    assert [line.text for line in table([])] == ["there is no backup"]
+    lines = [line.text for line in table(listed(*GOOD))]
+    assert len(lines) == 4
+    assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz      29 min      1 MiB  complete; stays: last")
+
+
+def test_verifying_says_what_is_not_complete_and_how_many_there_are():
+    lines = summary([proof(GOOD[0]), proof(GOOD[1], "broken", "cut short"), proof(GOOD[2], "unknown", "no awk")])
+    assert [line.text for line in lines] == [
+        f"broken: {GOOD[1].name}: cut short",
+        f"unknown: {GOOD[2].name}: no awk",
+        "1 complete, 1 broken, 1 unknown",
+    ]
+
+
+def test_a_name_that_is_not_there_is_an_error_that_names_the_newest():
+    with pytest.raises(UsageError, match="no backup x") as raised:
+        one_of(catalog(GOOD, proofs(GOOD), policy(), NOW), "x")
+    assert GOOD[0].name in raised.value.hint
+
+
+def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
+    container = Container(
+        RIGHT.container,
+        "rodan_postgres.1",
+        mounts=(
+            Mount("volume", "/v/lib", "/var/lib", "lib"),
+            Mount("volume", "/v/data", "/var/lib/postgresql/data", "rodan_pg_data"),
+            Mount("volume", "/v/b", "/backups", "rodan_pg_backup"),
+        ),
+    )
+    world = fleet()
+    world = replace(world, facts={**world.facts, ("vgpu", "containers"): Containers("present", (container,))})
+    assert data_volume(world, "vgpu", RIGHT) == "rodan_pg_data"
+    assert data_volume(world, "vgpu", replace(RIGHT, directory="/data")) == ""
+
+
+# ── the whole way, on this machine as a node ──
+
+HERE = """
+nodes:
+  here: {{connection: local}}
+services:
+  postgres: {{name: nothing_of_this_name}}
+backups:
+  service: postgres
+  schedule: "0 0,12 * * *"
+  volume: {{name: here, node: here, path: {path}}}
+  timezone: UTC
+  keep: {{last: 4}}
+certificates: {{none: "not here"}}
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An inventory of this machine, whose backups stand in a directory of their own."""
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path / "state"))
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    (tmp_path / "here.yml").write_text(HERE.format(path=directory))
+
+    def run(*words: str):
+        return CliRunner().invoke(backups, [*words, "--hosts", str(tmp_path / "here.yml")])
+
+    return directory, run
+
+
+def test_list_and_verify_work_on_real_files(here):
+    directory, run = here
+    now = datetime.now(UTC)
+    for hours in (1, 13):
+        then = now - timedelta(hours=hours)
+        path = directory / then.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+        path.write_bytes(gzip.compress(DUMP if hours == 1 else b""))
+        os.utime(path, (then.timestamp(), then.timestamp()))
+    found = run("list", "--json")
+    assert [row["state"] for row in json.loads(found.stdout)["backups"]] == ["complete", "broken"]
+    checked = run("verify")
+    assert (checked.exit_code, checked.stdout.splitlines()[-1]) == (1, "1 complete, 1 broken, 0 unknown")
+
+
+def test_verify_refuses_a_name_that_is_not_there(here):
+    _, run = here
+    assert isinstance(run("verify", "backup_2020_01_01T00_00_00.sql.gz").exception, UsageError)

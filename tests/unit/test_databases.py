@@ -1,0 +1,151 @@
+"""The database behind the backups: told apart from any other, and what is written down about it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from fleet.commands import Output, Unobservable
+from fleet.facts import Fleet
+from fleet.topics import databases, services
+from fleet.topics.databases import Accepted, Cluster, Drill, Records
+from fleet.topics.databases.observing import ASK, SHELL_RECORDS, parse_clusters, parse_records, written
+from fleet.topics.services.facts import Volume
+from fleet.verdicts import Outcome
+from remediate.planning import GATE
+from tests.backups import TEXT, fleet, judged
+
+RIGHT = Cluster("f" * 64, "7710948127737466900", "/var/lib/postgresql/data", {"auth_user": 120})
+ACCEPTED = Accepted(RIGHT.system, "vgpu", "rodan_pg_data", datetime(2026, 5, 1, tzinfo=UTC), "ops@example.org")
+FLOORS = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
+
+
+def world(
+    *on_vgpu: Cluster, records: Records | Unobservable | None = None, text: str = TEXT, data: object = ()
+) -> Fleet:
+    """The good world, with these servers on vgpu and this record on the volume's node."""
+    base = fleet(text=text)
+    here = databases.Facts(data, records or Records())
+    there = databases.Facts(on_vgpu)
+    volumes = services.Facts("worker", volumes=(Volume("rodan_pg_data"),))
+    return replace(
+        base,
+        facts={
+            **base.facts,
+            ("data", "databases"): here,
+            ("vgpu", "databases"): there,
+            ("vgpu", "services"): volumes,
+        },
+    )
+
+
+def test_the_accepted_database_holds():
+    assert judged(GATE, world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
+
+
+def test_before_anything_was_accepted_it_is_skipped_and_says_how_to_accept():
+    skipped = judged(GATE, world(RIGHT))
+    assert skipped.outcome is Outcome.NOT_APPLICABLE
+    assert "remediate backups accept" in skipped.not_applicable
+
+
+def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_data_is():
+    empty = replace(RIGHT, system="7710948999999999999")
+    [found] = judged(GATE, world(empty, records=Records(ACCEPTED))).findings
+    assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in found.saw
+    assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in found.hint
+
+
+@pytest.mark.parametrize(("rows", "saw"), [(3, "table auth_user has 3 rows"), (-1, "table auth_user is not there")])
+def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
+    emptied = replace(RIGHT, rows={"auth_user": rows})
+    [found] = judged(GATE, world(emptied, text=FLOORS)).findings
+    assert found.saw == saw
+
+
+def test_floors_are_enough_without_a_record():
+    assert judged(GATE, world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("clusters", [(), (RIGHT, replace(RIGHT, container="e" * 64))])
+def test_none_and_two_databases_are_unknown(clusters):
+    assert judged(GATE, world(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
+
+
+def test_a_node_that_could_not_be_asked_may_hold_another_one():
+    unseen = world(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
+    assert judged(GATE, unseen).outcome is Outcome.UNKNOWN
+
+
+def test_a_record_that_cannot_be_read_is_unknown():
+    assert judged(GATE, world(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
+
+
+# ── what containers say ──
+
+
+def test_the_container_s_answer_is_read():
+    said = b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\nrows -1 public.gone\n"
+    [cluster] = parse_clusters(Output(0, said))
+    assert cluster.rows == {"auth_user": 120, "public.gone": -1}
+
+
+def test_no_docker_is_no_database():
+    assert parse_clusters(Output(69)) == ()
+
+
+@pytest.mark.parametrize("rc", [70, 71, 72, 1, 125])
+def test_a_container_that_cannot_be_asked_is_unknown(rc):
+    with pytest.raises(Unobservable):
+        parse_clusters(Output(rc, b"cluster f00\n", b"psql: error: FATAL: the database system is starting up\n"))
+
+
+def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
+    psql = tmp_path / "psql"
+    psql.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nread -r sql\necho "$sql" >>{tmp_path}/asked\n{ANSWERS}')
+    psql.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
+    words = ("sh", "-c", ASK, "sh", "", "", "auth_user", "public.x")
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "system 7\ndirectory /d\nrows 120 auth_user\nrows -1 public.x\n"
+    asked = (tmp_path / "asked").read_text()
+    assert "-X -w -qAt -v ON_ERROR_STOP=1 -U rodan -d rodan -v table=auth_user" in asked
+    assert "hush" not in asked
+    assert "FROM auth_user" not in asked
+
+
+ANSWERS = """
+case "$sql" in
+  *system_identifier*) echo 7 ;;
+  *data_directory*) echo /d ;;
+  *to_regclass*) case "$*" in *auth_user*) echo t ;; *) echo f ;; esac ;;
+  *) echo 120 ;;
+esac
+"""
+
+
+# ── what is written down ──
+
+
+def test_what_is_written_is_read_again():
+    drill = Drill("backup.sql.gz", datetime(2026, 5, 2, tzinfo=UTC), 12.5, 3600.0, {"auth_user": 120}, ("plpgsql",))
+    content = written(Records(ACCEPTED, (drill,)))
+    again = parse_records(Output(0, content))
+    assert again == Records(ACCEPTED, (drill,), hashlib.sha256(content).hexdigest())
+
+
+def test_no_record_is_an_empty_one_and_a_broken_one_is_unknown(tmp_path):
+    words = ("sh", "-c", SHELL_RECORDS, "sh", str(tmp_path / "none.json"))
+    assert parse_records(Output(subprocess.run(words, check=False).returncode)) == Records()
+    with pytest.raises(Unobservable, match="makes no sense"):
+        parse_records(Output(0, b'{"accepted": 3}'))
+
+
+def test_a_record_that_must_not_be_read_is_unknown():
+    with pytest.raises(Unobservable):
+        parse_records(Output(1, b"", b"cat: /var/lib/fleetkeeper/x: Permission denied\n"))
