@@ -5,11 +5,14 @@ from lab.engine import Engine
 from lab.names import DATA, NODES, Node
 
 
+REPAIRED = "# BEGIN fleetkeeper schedules."
+
+
 def lose_entry(engine: Engine) -> None:
-    """Take the entry out everywhere; every other line stays as it is."""
+    """Take the entry out everywhere, also one that a repair has put there; every other line stays as it is."""
     for node in NODES:
         text = setup.crontab(engine, node)
-        if setup.ENTRY in text:
+        if has_backup(text):
             setup.set_crontab(engine, node, without_entry(text))
 
 
@@ -23,7 +26,7 @@ def restore_entry(engine: Engine) -> None:
     home, _ = swarm.home(engine, "postgres")
     for node in NODES:
         text = setup.crontab(engine, node)
-        if node != home and setup.ENTRY in text:
+        if node != home and has_backup(text):
             setup.set_crontab(engine, node, without_entry(text))
     if not has_backup(setup.crontab(engine, home)):
         add_entry(engine, home)
@@ -38,7 +41,14 @@ def add_entry(engine: Engine, node: Node) -> None:
 
 
 def without_entry(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if setup.ENTRY not in line)
+    kept: list[str] = []
+    repaired = False
+    for line in text.splitlines(keepends=True):
+        repaired = repaired or line.startswith(REPAIRED)
+        if not repaired and setup.ENTRY not in line:
+            kept.append(line)
+        repaired = repaired and not line.startswith("# END")
+    return "".join(kept)
 
 
 def stop_cron(engine: Engine) -> None:
