@@ -4,7 +4,6 @@ from lab import nodes, setup, swarm
 from lab.engine import Engine
 from lab.names import DATA, NODES, Node
 
-
 REPAIRED = "# BEGIN fleetkeeper schedules."
 
 
