@@ -1,0 +1,186 @@
+"""The user's own SSH set-up, as `ssh -G` resolves it and as we read it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet.commands import Unobservable
+from fleet.links import ssh_config
+from fleet.links.routes import chain, parse_hop
+from fleet.links.ssh_config import Asked, Way, expand, override, parse, resolve, same_for_all_hosts, without_ssh
+
+HOME = str(Path("~").expanduser())
+needs_ssh = pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH client here")
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes a configuration; its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "config"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@needs_ssh
+def test_without_configuration_a_host_is_itself(config):
+    way = resolve(Asked("db.example.org"), config(""))
+    assert (way.host, way.port, way.user) == ("db.example.org", 22, getpass.getuser())
+    assert f"{HOME}/.ssh/id_ed25519" in way.identities
+    assert f"{HOME}/.ssh/known_hosts" in way.known_hosts
+    assert "/etc/ssh/ssh_known_hosts" in way.known_hosts
+    assert (way.jumps, way.proxy_command, way.alias) == ((), "", "")
+
+
+@needs_ssh
+def test_case_21_aliases_match_and_include_are_followed(config, tmp_path):
+    (tmp_path / "more").write_text(
+        "Host db\n  HostName 192.0.2.7\n  Port 2222\nMatch user ops\n  ProxyJump gate,x@inner:33\n"
+    )
+    file = config(f"Include {tmp_path}/more\n")
+    way = resolve(Asked("db", user="ops"), file)
+    assert (way.host, way.port, way.user, way.jumps) == ("192.0.2.7", 2222, "ops", ("gate", "x@inner:33"))
+    assert resolve(Asked("db", user="other"), file).jumps == ()
+
+
+@needs_ssh
+def test_the_inventory_goes_before_the_configuration(config, tmp_path):
+    file = config("Host *\n  User ops\n  Port 2222\n  IdentityFile /k/one\n")
+    way = resolve(Asked("db", user="me", port=33, identity="/k/two"), file)
+    assert (way.user, way.port, way.identities, way.explicit_identity) == ("me", 33, ("/k/two",), True)
+
+
+@needs_ssh
+def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
+    file = config("Host *\n  User ops\n  Port 2222\n")
+    asked: list[str] = []
+    ask = ssh_config.ask_ssh.__wrapped__
+    monkeypatch.setattr(ssh_config, "ask_ssh", lambda host, *more: asked.append(host) or ask(host, *more))
+    ways = [resolve(Asked(name), file) for name in ("a", "b.example", "::1")]
+    assert [(way.host, way.port, way.user) for way in ways] == [
+        (name, 2222, "ops") for name in ("a", "b.example", "::1")
+    ]
+    assert set(asked) == {ssh_config.PLACEHOLDER}
+
+
+@needs_ssh
+@pytest.mark.parametrize("name", ["db", "db.example.org", "192.0.2.1", "::1"])
+@pytest.mark.parametrize(
+    "text", ["Host *\n  User ops\n  Port 2222\n  IdentityFile ~/.ssh/deploy\n", "User x\nHashKnownHosts yes\n"]
+)
+def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config, text, name):
+    file = config(text)
+    assert same_for_all_hosts((file,))
+    assert resolve(Asked(name), file) == parse(ssh_config.ask_ssh(name, (), file), name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Host db\n  Port 1\n",
+        "Match exec true\n  Port 1\n",
+        "HostName %h.example.org\n",
+        "IdentityFile ~/.ssh/%h\n",
+        "host=db\n",
+        "CanonicalizeHostname yes\n",
+        "Include {folder}/more\n",
+    ],
+)
+def test_a_configuration_that_tells_hosts_apart_is_asked_for_each(config, tmp_path, text):
+    (tmp_path / "more").write_text("Host db\n  Port 1\n")
+    assert not same_for_all_hosts((config(text.replace("{folder}", str(tmp_path))),))
+
+
+def test_tokens_and_variables_are_expanded(monkeypatch):
+    monkeypatch.setenv("WHERE", "/keys")
+    way = Way("db", "192.0.2.7", 2222, "ops")
+    assert expand("${WHERE}/%h-%n-%p-%r-%%", way) == "/keys/192.0.2.7-db-2222-ops-%"
+    assert expand("%d/%u/%l/%i", way) == f"{HOME}/{getpass.getuser()}/{socket.gethostname()}/{os.getuid()}"
+
+
+def test_a_token_that_only_ssh_can_expand_is_said():
+    with pytest.raises(Unobservable) as why:
+        expand("/run/%C", Way("db", "192.0.2.7", 22, "ops"))
+    assert "connection: ssh" in why.value.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "socket_path"),
+    [
+        ("none", ""),
+        ("SSH_AUTH_SOCK", "/run/mine"),
+        ("$OTHER", "/run/other"),
+        ("~/agent", f"{HOME}/agent"),
+        ("${OTHER}", "/run/other"),
+    ],
+)
+def test_the_agent_is_the_one_that_the_configuration_names(monkeypatch, said, socket_path):
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/mine")
+    monkeypatch.setenv("OTHER", "/run/other")
+    assert parse(f"hostname a\nidentityagent {said}\n", "a").agent == socket_path
+
+
+def test_none_means_none():
+    way = parse("hostname a\nproxyjump none\nproxycommand none\nidentityfile none\nuserknownhostsfile none\n", "a")
+    assert (way.jumps, way.proxy_command, way.identities, way.known_hosts) == ((), "", (), ())
+
+
+def test_a_proxy_command_has_its_tokens_expanded():
+    assert parse("hostname a\nport 33\nproxycommand nc %h %p\n", "a").proxy_command == "nc a 33"
+
+
+@needs_ssh
+def test_a_configuration_that_ssh_cannot_read_is_unknown(config):
+    with pytest.raises(Unobservable, match="SSH configuration cannot be read"):
+        resolve(Asked("db"), config("Host db\n  NoSuchKeyword yes\n"))
+
+
+@pytest.mark.parametrize("address", ["-oProxyCommand=id", "-x"])
+def test_case_1_an_address_with_a_dash_is_refused(address):
+    with pytest.raises(Unobservable, match="dash"):
+        resolve(Asked(address))
+
+
+def test_without_openssh_a_plain_configuration_is_still_read(config):
+    way = without_ssh("db", config("Host db\n  HostName 192.0.2.7\n  User ops\n  Port 2222\n"))
+    assert (way.host, way.user, way.port) == ("192.0.2.7", "ops", 2222)
+    assert f"{HOME}/.ssh/known_hosts" in way.known_hosts
+    assert f"{HOME}/.ssh/id_ed25519" in way.identities
+
+
+@pytest.mark.parametrize("keyword", ["Include x", "Match all", "CanonicalizeHostname yes"])
+def test_without_openssh_what_cannot_be_followed_is_said(config, keyword):
+    with pytest.raises(Unobservable) as why:
+        without_ssh("db", config(f"{keyword}\n"))
+    assert keyword.split()[0].lower() in str(why.value)
+    assert "install the OpenSSH client" in why.value.hint
+
+
+def test_jump_hosts_are_written_as_for_ssh_j():
+    assert parse_hop("ops@gate:2222") == Asked("gate", "ops", 2222)
+    assert parse_hop("ssh://ops@[2001:db8::1]:2222") == Asked("2001:db8::1", "ops", 2222)
+    assert parse_hop("gate") == Asked("gate")
+    last = chain(["a", "b"])
+    assert (last.asked.address, last.before.asked.address, last.before.before) == ("b", "a", None)
+
+
+@pytest.mark.parametrize("spec", ["", "-oX", "a b:c", "ops@-x", "gate:port"])
+def test_case_1_a_jump_host_that_is_none_is_refused(spec):
+    with pytest.raises(Unobservable):
+        parse_hop(spec)
+
+
+def test_an_identity_with_a_tilde_is_expanded():
+    assert override(Way("a", "a", 22, "x"), Asked("a", identity="~/k")).identities == (f"{HOME}/k",)
+    way = Way("a", "a", 22, "x", identities=("/k",))
+    assert override(way, Asked("a")) == replace(way)
