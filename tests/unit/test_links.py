@@ -17,6 +17,7 @@ import pytest
 from fleet.commands import Command, Unobservable
 from fleet.inventory import Inventory
 from fleet.links import Link, conversation
+from fleet.links.host_keys import shown_keys
 from fleet.links.local import LocalLink
 from fleet.links.pool import Links
 from fleet.links.through_testinfra import TestinfraLink, batches
@@ -479,6 +480,20 @@ def test_the_host_key_type_that_is_known_is_asked_for(tmp_path):
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
+
+
+def test_all_host_keys_of_a_node_are_shown_as_lines_that_trust_it(tmp_path):
+    with sshd(tmp_path, kinds=("ed25519", "rsa", "ecdsa")) as server:
+        node = server.node()
+        keys = shown_keys(inventory(node), node, str(server.config))
+        assert sorted(key.line for key in keys) == sorted(server.known_hosts.read_text().splitlines())
+        assert "Accepted" not in server.log
+
+
+def test_host_keys_of_a_node_that_is_down_are_unknown():
+    node = Node(name="node", address="127.0.0.1", port=1, user="x")
+    with pytest.raises(Unobservable, match="connection refused"):
+        shown_keys(inventory(node), node)
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
