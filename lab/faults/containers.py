@@ -15,6 +15,7 @@ KEY = "/etc/ssl/private/lab.key"
 HELPS_ROOT_ONLY = "start-with-runuser"
 DIES_AS_ANYBODY_ELSE = "sh -c 'start & test $(id -u) = 0 && wait; sleep 12; exit 3'"
 ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
+FORGET = 'docker rm -f $(docker ps -aqf "volume=$1") >/dev/null 2>&1; docker volume rm -f "$1" >/dev/null'
 OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:latest", "sleep", "86400")
 
 
@@ -45,7 +46,7 @@ def keep_unsaved(engine: Engine) -> None:
 def as_designed(engine: Engine) -> None:
     """The service as the stack file has it, whatever was changed above."""
     swarm.update(engine, WEB, "--user", USER, "--args", "start", "--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--force")
-    nodes.on(engine, DATA, "sh", "-c", f"docker volume rm -f {VOLUME} >/dev/null")
+    nodes.on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
 
 
 def start_stranger(engine: Engine) -> None:

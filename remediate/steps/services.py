@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fleet.commands import Command
@@ -32,7 +32,8 @@ class UpdateService:
 
     `node` is a manager. `was` is the user that the service's spec has now ("" when it names none); `image` is the image
     in its spec: both are preconditions. `settle` is how long (seconds) the new tasks must keep running after they came
-    up, `limit` how long (seconds) they may take to come up.
+    up, `limit` how long (seconds) they may take to come up. `back` marks the way back: what the new user has broken may
+    have no running task left, and is mended all the same.
     """
 
     node: str
@@ -42,6 +43,7 @@ class UpdateService:
     image: str
     settle: float = 20.0
     limit: float = 180.0
+    back: bool = False
     kind: Literal["update_service"] = "update_service"
 
     @property
@@ -68,7 +70,7 @@ class UpdateService:
             raise Stale(f"{self.service} has been given another image since")
 
     def inverse(self, link: Link, place: Place) -> UpdateService:
-        return UpdateService(self.node, self.service, self.was, self.user, self.image, self.settle, self.limit)
+        return replace(self, user=self.was, was=self.user, back=not self.back)
 
     def do(self, link: WritingLink, place: Place) -> Done:
         from remediate.steps.engine_api import engine  # the SDK takes 0.2 s to import
@@ -83,6 +85,8 @@ class UpdateService:
         self.compare(container.get("User", ""), container["Image"])
         before = swarm.tasks(service["ID"])
         wanted = sum(task["DesiredState"] == "running" for task in before)
+        if self.back:
+            wanted = max(wanted, replicas(service["Spec"]))
         if not wanted:
             raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
         swarm.update(service, with_user(service["Spec"], self.user))
@@ -90,6 +94,15 @@ class UpdateService:
         watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         restore_order(swarm, service)
         return Done(self.was, self.user)
+
+
+def replicas(spec: Mapping[str, Any]) -> int:
+    """How many tasks a service is told to have; for a global one, at least one.
+
+    >>> replicas({"Mode": {"Replicated": {"Replicas": 3}}}), replicas({"Mode": {"Global": {}}})
+    (3, 1)
+    """
+    return int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
 
 
 def with_user(spec: Mapping[str, Any], user: str) -> Json:

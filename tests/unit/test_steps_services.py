@@ -62,9 +62,9 @@ class Clock:
         self.now += seconds
 
 
-def updated(swarm: Swarm) -> Done:
+def updated(swarm: Swarm, step: UpdateService = STEP) -> Done:
     clock = Clock()
-    return STEP.update(swarm, Pace(clock, clock.sleep))
+    return step.update(swarm, Pace(clock, clock.sleep))
 
 
 OLD = task("old", "running")
@@ -128,6 +128,17 @@ def test_a_service_without_running_tasks_cannot_be_proven_and_is_left_alone() ->
     with pytest.raises(Stale, match="no running task"):
         updated(swarm)
     assert swarm.specs == []
+
+
+def test_the_way_back_mends_a_service_that_has_no_running_task_left() -> None:
+    """What the new user broke: swarm has paused the update, and nothing runs or is meant to run."""
+    service: dict[str, Any] = deepcopy(SERVICE)
+    service["Spec"]["TaskTemplate"]["ContainerSpec"]["User"] = "django"
+    ended = task("new", "failed", "shutdown")
+    swarm = Swarm([ended], [ended, task("mended", "running")], service=service)
+    back = STEP.inverse(Answering(Output(0)), Place("run", 1))
+    assert updated(swarm, back).after == ""
+    assert "User" not in swarm.specs[0]["TaskTemplate"]["ContainerSpec"]
 
 
 def test_start_first_is_never_used_and_is_given_back_afterwards() -> None:
