@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from fleet.links.writing import WritingLink, writing
 from fleet.schema import Node
 from tests.sshd import Sshd, gone, keygen, pids_of, public, sshd
 
+ROOT = Path(__file__).parents[2]
 KINDS = ("own", "ssh", "local")
 
 
@@ -241,6 +244,41 @@ def outcome(link: Link, commands: list[Command]) -> list[str]:
         return ["lost" if answer.rc is None else "answered" for answer in link.ask(commands)]
     except Unobservable:
         return ["lost"]
+
+
+INTERRUPTED = """
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from fleet.commands import Command
+from fleet.inventory import Inventory
+from fleet.links.pool import Links
+from fleet.look import look
+from fleet.schema import Node
+
+def observe(node, inventory):
+    yield [Command(("sleep", "69.9"))]
+
+nodes = {name: Node.model_validate_json(node) for name, node in zip("ab", sys.argv[2:])}
+inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
+with Links(inventory, ssh_config=sys.argv[1]) as links:
+    look(inventory, links.to, {"slow": SimpleNamespace(observe=observe)}, datetime.now(UTC))
+"""
+
+
+def test_case_68_ctrl_c_ends_a_look_at_once_here_and_on_every_node(server):
+    nodes = [server.node("a"), server.node("b", connection="ssh")]
+    words = (sys.executable, "-c", INTERRUPTED, str(server.config), *(node.model_dump_json() for node in nodes))
+    child = subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+    deadline = time.monotonic() + 10
+    while len(pids_of("69.9")) < 4 and time.monotonic() < deadline:  # `timeout` and `sleep`, on two nodes
+        time.sleep(0.02)
+    assert len(pids_of("69.9")) == 4
+    before = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in child.communicate(timeout=10)[1]
+    assert time.monotonic() - before < 4
+    assert gone("69.9", within=4)
 
 
 def test_closing_interrupts_a_connect(tmp_path):
