@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import backups, containers, databases, nodes, schedules, services, volumes
+from fleet.topics import backups, certificates, containers, databases, nodes, schedules, services, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
@@ -15,6 +15,7 @@ TOPICS: dict[str, ModuleType] = {
     "databases": databases,
     "backups": backups,
     "volumes": volumes,
+    "certificates": certificates,
 }
 
 RULES: dict[str, Rule] = {rule.id: rule for topic in TOPICS.values() for rule in topic.RULES}

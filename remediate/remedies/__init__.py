@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from remediate.plan import Remedy
 from remediate.remedies.backups import make_one
+from remediate.remedies.certificates import reload, renew
 from remediate.remedies.containers import run_as_their_own_user
+from remediate.remedies.renewal import prepare_renewal
 from remediate.remedies.schedules import schedule_backup, start_cron
 from remediate.remedies.thinning import thin
 from remediate.remedies.volumes import make_room
@@ -16,4 +18,8 @@ REMEDIES: dict[str, Remedy] = {
     "backups.are_thinned": thin,
     "volumes.are_within_budget": make_room,
     "containers.run_as_their_own_user": run_as_their_own_user,
+    "certificates.are_valid": renew,
+    "certificates.are_far_from_expiry": renew,
+    "certificates.are_served_as_on_disk": reload,
+    "certificates.will_renew": prepare_renewal,
 }

@@ -153,7 +153,8 @@ class Facts:
     """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
 
     `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
-    `cron` says whether cron runs on the node; `unseen` are schedules that could not be read.
+    `cron` says whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the
+    docker client.
     """
 
     topic: ClassVar[str] = "certificates"
@@ -164,3 +165,4 @@ class Facts:
     crontab: Crontab | Unobservable = Crontab()
     cron: bool | Unobservable = True
     unseen: tuple[str, ...] = ()
+    docker: tuple[str, ...] = ()

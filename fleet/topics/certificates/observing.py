@@ -91,4 +91,5 @@ def scheduled_here(everything: Output, own: Output, there: Sequence[Container]) 
         crontab=scheduled.crontab(own, printed.one("account")),
         cron=scheduled.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),
+        docker=tuple(printed.lines.get("docker", [])),
     )

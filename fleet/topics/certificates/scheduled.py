@@ -5,7 +5,6 @@ Crontabs are read as the topic `schedules` reads them: with everything that keep
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
@@ -133,14 +132,3 @@ def cron_runs(printed: Printed) -> bool | Unobservable:
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
     return daemon(printed) is not None
-
-
-def entry(service: str, swarm: bool, minute: int) -> str:
-    """The line that we install: twice a day, as certbot asks for, with a reload only after a renewal.
-
-    >>> entry("web", False, 7)[:36]
-    '7 4,16 * * * docker exec $(docker ps'
-    """
-    label = "com.docker.swarm.service.name" if swarm else "com.docker.compose.service"
-    lookup = f"docker ps -q --filter label={label}={shlex.quote(service)}"
-    return f"{minute} 4,16 * * * docker exec $({lookup}) certbot renew -q --deploy-hook 'nginx -s reload'"

@@ -1,0 +1,174 @@
+"""What is wrong with a chain, one problem at a time: the verdicts of `openssl verify`, or stricter, and why.
+
+Stricter than openssl 3 at its default, on purpose: no keys of kinds that browsers refuse (Ed25519, DSA), no SHA-1 below
+the root, no RSA below 2048 bits, no common name instead of a subjectAltName, an issuer must be marked as an authority.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatch
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from fleet.commands import Unobservable
+from fleet.topics.certificates.names import alternatives, common_name, is_for
+from fleet.topics.certificates.problem import Case, Kind, Problem, issued_by, subject
+from fleet.topics.certificates.roots import Roots
+from fleet.topics.certificates.trust import trusted
+from fleet.units import show_duration
+
+TEST = re.compile(
+    r"\(staging\)|fake le |\bstaging\b|\bpebble\b|happy hacker|mkcert|caddy local authority|traefik default cert"
+    r"|snakeoil|snake oil|minica|\btest(ing)?\b.*\b(ca|root|intermediate)\b|example ca|internet widgits|lab-only",
+    re.IGNORECASE,
+)
+SMALLEST_RSA = 2048
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
+WEAK = (hashes.MD5, hashes.SHA1)
+
+
+def load(chain: Sequence[str]) -> list[x509.Certificate]:
+    """The certificates of a chain. Raises Unobservable when one cannot be read."""
+    try:
+        return [x509.load_pem_x509_certificate(one.encode()) for one in chain]
+    except ValueError as odd:
+        raise Unobservable(f"a certificate cannot be read: {odd}") from None
+
+
+def problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
+    """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
+    leaf = certificates[0]
+    found = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
+    test = list(test_issuers(certificates, case.allowed))
+    trust = list(trusted(certificates, case))
+    # A test authority is not trusted anyway: one cause, one finding. What is weak has its own words.
+    if (test and [one.kind for one in trust] == ["untrusted"]) or (weak(found) and kinds(trust) == {"invalid"}):
+        trust = []
+    return [*found, *test, *trust]
+
+
+def kinds(found: Sequence[Problem]) -> set[Kind]:
+    return {one.kind for one in found}
+
+
+def weak(found: Sequence[Problem]) -> bool:
+    return bool(kinds(found) & {"weak key", "weak signature"})
+
+
+def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
+    """RFC 5280, 4.1.2.5: both ends are included."""
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if now > end:
+        yield Problem(
+            "expired",
+            f"it expired {show_duration(now - end)} ago, on {end:%Y-%m-%d %H:%M} UTC",
+            "a certificate that is valid now",
+            "every client refuses it, and shows a warning instead of the site",
+            "`remediate` renews it if certbot knows it; then see why its renewal did not",
+        )
+    if now < begin:
+        yield Problem(
+            "not yet valid",
+            f"it is not valid before {begin:%Y-%m-%d %H:%M} UTC, {show_duration(begin - now)} from now",
+            "a certificate that is valid now",
+            "every client refuses it until then",
+            "compare the clocks of this machine and of whoever issued it",
+        )
+
+
+def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
+    if is_for(leaf, name):
+        return
+    found = alternatives(leaf)
+    shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    yield Problem(
+        "wrong name",
+        f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject(leaf)})",
+        f"a certificate for {name}",
+        "every client refuses a certificate for another name",
+        "get one that names it (`certbot certonly -d …` with all names), or mend the site's configuration. "
+        "A wildcard stands for exactly one label",
+    )
+
+
+def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[Problem]:
+    """Keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
+    for place, one in enumerate(certificates):
+        if place and one in roots:
+            continue
+        if why := weakness(one):
+            yield Problem(
+                "weak key",
+                f"the key of {subject(one)} is {why}",
+                "RSA of 2048 bits or more, or the curves P-256, P-384, P-521",
+                "today's clients refuse it, and it could be forged",
+                "get a certificate with a new key (`certbot renew --new-key`)",
+            )
+        if not issued_by(one, one) and isinstance(one.signature_hash_algorithm, WEAK):
+            yield Problem(
+                "weak signature",
+                f"{subject(one)} is signed with {one.signature_hash_algorithm.name.upper()}",
+                "SHA-256 or better",
+                "today's clients refuse it, and it could be forged",
+                "get a new certificate; the authority's own chain may be out of date",
+            )
+
+
+def weakness(one: x509.Certificate) -> str:
+    """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
+    try:
+        key = one.public_key()
+    except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know
+        return f"of a kind that cannot be read ({odd})"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits" if key.key_size < SMALLEST_RSA else ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"on the curve {key.curve.name}" if key.curve.name not in CURVES else ""
+    kind = type(key).__name__.strip("_").removesuffix("PublicKey")
+    return f"of the kind {kind}, which browsers do not take"
+
+
+def use(leaf: x509.Certificate) -> Iterator[Problem]:
+    """RFC 5280, 4.2.1.12: where extended key usage stands, it must name servers."""
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        yield Problem(
+            "not for servers",
+            "its extended key usage does not name TLS servers",
+            "a certificate for a TLS server",
+            "clients refuse it",
+            "ask the authority for a server certificate",
+        )
+
+
+def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[Problem]:
+    """Staging and test authorities, by their names: anybody can get a certificate from them."""
+    issuers = dict.fromkeys(common_name(one.issuer) for one in certificates)
+    for issuer in issuers:
+        if TEST.search(issuer) and not any(fnmatch(issuer, pattern) for pattern in allowed):
+            yield Problem(
+                "test issuer",
+                f"it comes from a staging or test authority: {issuer}",
+                "a certificate of a real authority",
+                "no client trusts it",
+                "renew from the real server (`server =` in certbot's renewal configuration); "
+                "`allow_issuer:` accepts a test authority",
+            )
+            return
+
+
+def left(leaf: x509.Certificate, now: datetime) -> timedelta:
+    return leaf.not_valid_after_utc - now
+
+
+def lifetime(leaf: x509.Certificate) -> timedelta:
+    return leaf.not_valid_after_utc - leaf.not_valid_before_utc

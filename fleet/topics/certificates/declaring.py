@@ -1,0 +1,103 @@
+"""The rule that nothing is served or renewed that the inventory does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from fleet.commands import Unobservable
+from fleet.discovery import service_of, unseen
+from fleet.facts import Fleet
+from fleet.rules import Finding, Subject, the_fleet
+from fleet.schema import Without, required
+from fleet.topics.certificates.facts import Facts, Inside, Lineage, Site
+from fleet.topics.certificates.names import alternatives, covers
+from fleet.topics.certificates.nginx import rank
+from fleet.topics.certificates.policy import Policy
+from fleet.topics.certificates.views import leaf_of
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+
+
+def each_serving_service(inventory: Inventory) -> Iterable[Subject]:
+    """The services that certificates name; where the inventory leaves certificates out, the fleet, to say so."""
+    if isinstance(inventory.certificates, Without):
+        return the_fleet(inventory)
+    return (Subject("service", key) for key in dict.fromkeys(one.service for one in inventory.certificates))
+
+
+def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every name that is served with TLS, and every certificate that certbot keeps, is in the inventory.
+
+    What nobody wrote down nobody watches: its end comes as a surprise. nginx' sites and certbot's lineages in the
+    containers of the service are held against the names under `certificates`. Findings are warnings. Source: issue
+    "certificates on disk that the inventory does not mention are listed".
+    """
+    policy: Policy = required(fleet.inventory.certificates)
+    names = [name for one in policy for name in (one.name, *further(one.acme))]
+    lineages = {one.lineage for one in policy if one.lineage}
+    service_of(fleet, subject.name)
+    for node in fleet.inventory.nodes:
+        try:
+            facts = fleet.of(node, Facts)
+        except Unobservable as why:
+            yield why
+            continue
+        for inside in facts.inside:
+            if isinstance(inside, Unobservable):
+                yield inside
+            elif inside.service == subject.name:
+                yield from strangers(inside, names, lineages, node)
+    yield from unseen(fleet)
+
+
+def further(acme: object) -> tuple[str, ...]:
+    return getattr(acme, "names", ())
+
+
+def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -> Iterator[Finding]:
+    for lineage in inside.lineages:
+        if lineage.name not in lineages and not is_known(held(lineage), names):
+            yield warning(
+                f"certbot keeps a certificate for {', '.join(held(lineage))[:200]} that the inventory does not mention",
+                lineage.name,
+                node,
+            )
+    for site in inside.nginx.sites if inside.nginx else ():
+        if plain(site) and not answers(site, names):
+            yield warning(
+                f"nginx serves {', '.join(plain(site))[:200]}, which the inventory does not mention",
+                plain(site)[0],
+                node,
+            )
+
+
+def held(lineage: Lineage) -> tuple[str, ...]:
+    return alternatives(leaf_of(lineage.chain)) if lineage.chain else (lineage.name,)
+
+
+def plain(site: Site) -> tuple[str, ...]:
+    """The names of a site that a client can ask for."""
+    return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
+
+
+def answers(site: Site, names: Iterable[str]) -> bool:
+    """Whether nginx would answer for one of the names with this site."""
+    return any(rank(pattern, name) > (0, 0) for pattern in site.names for name in names)
+
+
+def is_known(found: Iterable[str], names: Iterable[str]) -> bool:
+    return any(covers(pattern, name) for pattern in found for name in names)
+
+
+def warning(saw: str, about: str, node: str) -> Finding:
+    return Finding(
+        saw=saw,
+        want="each of them under `certificates` in the inventory",
+        why="nobody is told when it expires",
+        node=node,
+        about=about,
+        severity="warning",
+        hint="add it, or remove it: `certbot delete --cert-name NAME`",
+    )

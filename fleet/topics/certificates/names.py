@@ -1,0 +1,58 @@
+"""Whether a certificate is for a name: RFC 6125 (6.4), RFC 9525 (6.3), and RFC 2818 for IP addresses.
+
+The common name is never looked at: no client has done so since 2017.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from cryptography import x509
+
+
+def alternatives(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The names that a certificate is for (its subjectAltName), DNS names and IP addresses."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    dns = found.get_values_for_type(x509.DNSName)
+    return (*(name.lower() for name in dns), *(str(ip) for ip in found.get_values_for_type(x509.IPAddress)))
+
+
+def is_for(certificate: x509.Certificate, name: str) -> bool:
+    """Whether a certificate is for exactly this name or address, or for its wildcard."""
+    return any(covers(pattern, name) for pattern in alternatives(certificate))
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether one name of a certificate covers a name. A wildcard is the whole first label and stands for one label.
+
+    >>> covers("*.example.org", "a.example.org"), covers("*.example.org", "a.b.example.org")
+    (True, False)
+    >>> covers("*.example.org", "example.org"), covers("w*.example.org", "www.example.org"), covers("*.org", "a.org")
+    (False, False, False)
+    """
+    pattern, name = pattern.rstrip(".").lower(), name.rstrip(".").lower()
+    if address(pattern) is not None or address(name) is not None:
+        return address(pattern) == address(name)
+    if "*" not in pattern:
+        return pattern == name
+    first, _, rest = pattern.partition(".")
+    label, _, tail = name.partition(".")
+    return first == "*" and "*" not in rest and "." in rest and label != "" and tail == rest
+
+
+def address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def common_name(name: x509.Name) -> str:
+    """What people call an issuer or subject: its common name, else its organisation, else all of it."""
+    for kind in (x509.oid.NameOID.COMMON_NAME, x509.oid.NameOID.ORGANIZATION_NAME):
+        for one in name.get_attributes_for_oid(kind):
+            return one.value if isinstance(one.value, str) else one.value.decode("utf-8", "replace")
+    return name.rfc4514_string() or "a nameless one"

@@ -1,0 +1,67 @@
+"""What can be wrong with a certificate, as one finding each, and what it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from fleet.topics.certificates.names import common_name
+from fleet.topics.certificates.roots import Roots
+
+Kind = Literal[
+    "expired",
+    "not yet valid",
+    "wrong name",
+    "self-signed",
+    "incomplete",
+    "untrusted",
+    "invalid",
+    "weak key",
+    "weak signature",
+    "not for servers",
+    "test issuer",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a chain, in words for a person."""
+
+    kind: Kind
+    saw: str
+    want: str
+    why: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a chain is judged by: for which name, by which roots, when, and which test authorities are allowed."""
+
+    name: str
+    roots: Roots
+    now: datetime
+    allowed: tuple[str, ...] = ()
+
+
+def subject(one: x509.Certificate) -> str:
+    """How a certificate is called in messages.
+
+    The name is quoted: it is whatever the server sent.
+    """
+    return f'"{common_name(one.subject)}"'
+
+
+def issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate names that issuer and bears its signature."""
+    if one.issuer != issuer.subject:
+        return False
+    try:
+        one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

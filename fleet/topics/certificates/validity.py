@@ -1,0 +1,179 @@
+"""The rule that a client gets a certificate that it accepts, and that the keys on disk belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.rules import Finding, Subject
+from fleet.topics import nodes
+from fleet.topics.certificates import chain
+from fleet.topics.certificates.facts import Inside, Served
+from fleet.topics.certificates.problem import Case, Problem
+from fleet.topics.certificates.roots import trusted
+from fleet.topics.certificates.views import (
+    Said,
+    View,
+    configured,
+    each_view,
+    leaf_of,
+    lineages,
+)
+from fleet.units import show_duration
+
+NOTABLE = 60.0
+
+
+def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """A client that asks for this name gets a certificate that it accepts.
+
+    Each published port of the service is asked on its own node, with the name. Judged are dates, name, chain, strength,
+    purpose and issuer, by this machine's clock and the system's authorities (or the inventory's `ca`); and on disk,
+    whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of `openssl verify`.
+    """
+    return each_view(fleet, subject, valid)
+
+
+def valid(view: View) -> Said:
+    """Every port where TLS is spoken, or has to be; then the keys on disk."""
+    yield from silent_ports(view)
+    case = case_of(view)
+    for served in view.handshakes:
+        if isinstance(served.chain, Unobservable):
+            yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
+        elif served.chain:
+            found = chain.problems(chain.load(served.chain), case)
+            yield from (told(problem, view, served) for problem in found)
+    yield from keys(view)
+
+
+def case_of(view: View) -> Case:
+    """What the name is judged by. Raises Unobservable when there are no authorities to judge by."""
+    mine = view.certificate
+    roots = trusted(view.fleet.inventory.ca, mine.ca)
+    return Case(mine.name, roots, view.fleet.looked_at, mine.allow_issuer)
+
+
+def told(problem: Problem, view: View, served: Served) -> Finding:
+    dated = problem.kind in ("expired", "not yet valid")
+    return Finding(
+        saw=f"on port {served.port}: {problem.saw}",
+        want=problem.want,
+        why=problem.why,
+        node=view.node,
+        about=view.about(served),
+        hint=problem.hint + (skew(view) if dated else ""),
+    )
+
+
+def skew(view: View) -> str:
+    """What to know about the node's clock, where it is off: a server with a wrong clock renews at the wrong time."""
+    try:
+        ahead = view.fleet.of(view.node, nodes.Facts).ahead
+    except Unobservable:
+        return ""
+    if abs(ahead) < NOTABLE:
+        return ""
+    way = "ahead" if ahead > 0 else "behind"
+    return f". Dates are judged by this machine's clock; that of {view.node} is {show_duration(abs_of(ahead))} {way}"
+
+
+def abs_of(seconds: float) -> timedelta:
+    return timedelta(seconds=abs(seconds))
+
+
+def silent_ports(view: View) -> Iterator[Finding]:
+    """Ports of the policy without TLS; and the name that is served on no port at all (case 59)."""
+    answered = [one for one in view.handshakes if one.chain]
+    for served in view.handshakes:
+        if not served.chain and served.port in view.certificate.ports:
+            yield silent(view, served)
+    if not answered and not view.certificate.ports:
+        asked = ", ".join(f"{one.port} ({words(one)})" for one in view.handshakes)
+        yield Finding(
+            saw=f"served on no port: asked {asked}",
+            want="a TLS port of the service that answers",
+            why="nobody reaches the site over HTTPS",
+            node=view.node,
+            about=view.certificate.name,
+            hint=f"see which ports {view.service} publishes (`docker ps`), or name them as `ports:` in the inventory",
+        )
+
+
+def silent(view: View, served: Served) -> Finding:
+    return Finding(
+        saw=f"port {served.port} gives no certificate: {words(served)}",
+        want=f"TLS on port {served.port}",
+        why="nobody reaches the site there",
+        node=view.node,
+        about=view.about(served),
+        hint=f"`docker logs` of {view.service} and `nginx -t` in it say more",
+    )
+
+
+def words(served: Served) -> str:
+    """Why there was no handshake, for a person."""
+    known = {
+        "closed": "nothing listens there",
+        "not TLS": "it does not speak TLS",
+        "refused": "it ended the connection during the handshake",
+        "alert": f"it refused the handshake: {served.said}",
+    }
+    return known.get(served.refused, served.said or "no answer")
+
+
+def keys(view: View) -> Said:
+    """Whether each private key on disk belongs to the certificate beside it: else the next reload fails."""
+    try:
+        inside = view.inside
+    except Unobservable as why:
+        yield Unobservable(f"whether its key belongs to it could not be seen: {why.why}", why.hint, view.node)
+        return
+    public = {one.path: one for one in inside.keys}
+    files = {one.path: one for one in inside.files}
+    for certificate, key in pairs(view, inside):
+        if certificate not in files or key not in public or not files[certificate].chain:
+            continue
+        found, wanted = public[key].public, digest(leaf_of(files[certificate].chain))
+        if found and found != wanted:
+            yield mismatch(view, certificate, key)
+
+
+def pairs(view: View, inside: Inside) -> list[tuple[str, str]]:
+    """The certificate and key files that belong together: of nginx' sites for the name, and of its lineages."""
+    sites = inside.nginx.sites if inside.nginx else ()
+    mine = {path for one in view.handshakes for path in paths(view, one)}
+    found = [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False) if pair[0] in mine]
+    found += [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
+    return list(dict.fromkeys(found))
+
+
+def paths(view: View, served: Served) -> list[str]:
+    try:
+        return [one.path for one in configured(view, served) or []]
+    except Unobservable:
+        return []
+
+
+def digest(leaf: x509.Certificate) -> str:
+    """SHA-256 (hex) of the certificate's public key, as `openssl pkey -pubout` gives it in DER."""
+    kind = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    made = hashes.Hash(hashes.SHA256())
+    made.update(leaf.public_key().public_bytes(*kind))
+    return made.finalize().hex()
+
+
+def mismatch(view: View, certificate: str, key: str) -> Finding:
+    return Finding(
+        saw=f"the private key in {key} does not belong to the certificate in {certificate}",
+        want="the key that the certificate was issued for",
+        why="the server cannot load them together: the next reload or restart fails",
+        node=view.node,
+        about=certificate,
+        hint="somebody copied one of the two files alone; `certbot renew --cert-name NAME` makes a new pair",
+    )

@@ -1,0 +1,163 @@
+"""One certificate of the inventory as it was seen: each container that serves it, its handshakes and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from fleet.commands import Unobservable
+from fleet.discovery import seen_containers, service_of, unseen
+from fleet.facts import Fleet, seen
+from fleet.rules import Finding, Subject, the_fleet
+from fleet.schema import Without, required
+from fleet.topics.certificates.chain import load
+from fleet.topics.certificates.facts import Facts, File, Inside, Lineage, Served
+from fleet.topics.certificates.names import is_for
+from fleet.topics.certificates.nginx import site_of
+from fleet.topics.certificates.policy import Certificate, Policy
+from fleet.topics.containers.facts import Container
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+
+Said = Iterator[Finding | Unobservable]
+
+
+@dataclass(frozen=True)
+class View:
+    """One certificate in one container that serves its name."""
+
+    fleet: Fleet
+    certificate: Certificate
+    node: str
+    container: Container
+    facts: Facts
+
+    @property
+    def service(self) -> str:
+        return self.container.service
+
+    @property
+    def handshakes(self) -> list[Served]:
+        """Every port that was asked for this name."""
+        mine = self.facts.served
+        return [one for one in mine if (one.name, one.container) == (self.certificate.name, self.container.id)]
+
+    @property
+    def served(self) -> list[Served]:
+        """The ports where a handshake gave a certificate. Raises Unobservable for a port that could not be told."""
+        return [one for one in self.handshakes if seen(one.chain)]
+
+    @property
+    def inside(self) -> Inside:
+        """What lies in the container. Raises Unobservable when it could not be seen."""
+        why = [one for one in self.facts.inside if isinstance(one, Unobservable)]
+        found = [one for one in self.facts.inside if isinstance(one, Inside) and one.container == self.container.id]
+        if not found:
+            raise why[0] if why else Unobservable("the container was not looked into")
+        return found[0]
+
+    def about(self, served: Served) -> str:
+        """How one port of this name is called."""
+        return f"{self.certificate.name}:{served.port}"
+
+
+def each_certificate(inventory: Inventory) -> Iterable[Subject]:
+    """One subject for each name; where the inventory leaves certificates out, the fleet, to say so."""
+    if isinstance(inventory.certificates, Without):
+        return the_fleet(inventory)
+    return (Subject("certificate", one.name) for one in inventory.certificates)
+
+
+def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
+    """The inventory's entry. Raises NotApplicable with its own reason where there is none."""
+    policy: Policy = required(fleet.inventory.certificates)
+    return next(one for one in policy if one.name == subject.name)
+
+
+def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> Said:
+    """Judge every container that serves the name: what cannot be seen of one hides no finding about another."""
+    certificate = certificate_of(fleet, subject)
+    places = placed(fleet, certificate)
+    hidden = list(unseen(fleet))
+    for node, container in places:
+        try:
+            yield from judge(View(fleet, certificate, node, container, fleet.of(node, Facts)))
+        except Unobservable as why:
+            yield replace(why, node=why.node or node)
+    yield from hidden
+    if not places and not hidden:
+        yield nowhere(certificate)
+
+
+def views(fleet: Fleet, certificate: Certificate) -> list[View]:
+    """Every container that serves the name. Raises Unobservable while one could not be seen."""
+    for why in unseen(fleet):
+        raise why
+    return [
+        View(fleet, certificate, node, container, fleet.of(node, Facts))
+        for node, container in placed(fleet, certificate)
+    ]
+
+
+def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
+    name = service_of(fleet, certificate.service).name
+    everywhere = ((one.node, one.container) for one in seen_containers(fleet))
+    return [(node, one) for node, one in everywhere if one.running and one.belongs_to(name)]
+
+
+def nowhere(certificate: Certificate) -> Finding:
+    return Finding(
+        saw=f"{certificate.name} is served nowhere: no container of {certificate.service} runs",
+        want=f"one running container of {certificate.service}",
+        why="nobody reaches the site",
+        about=certificate.name,
+        hint="see services.are_running",
+    )
+
+
+def leaf_of(chain: Iterable[str]) -> x509.Certificate:
+    """The first certificate of a chain. Raises Unobservable when it cannot be read."""
+    return load(list(chain)[:1])[0]
+
+
+def fingerprint(chain: Iterable[str]) -> str:
+    """SHA-256 of the leaf, in hex."""
+    return leaf_of(chain).fingerprint(hashes.SHA256()).hex()
+
+
+def lineages(view: View) -> list[Lineage]:
+    """The lineages of certbot for the name: the one that the inventory names, else all whose leaf covers it."""
+    found = view.inside.lineages
+    if view.certificate.lineage:
+        return [one for one in found if one.name == view.certificate.lineage]
+    mine = [one for one in found if one.chain and is_for(leaf_of(one.chain), view.certificate.name)]
+    return mine or [one for one in found if one.name == view.certificate.name]
+
+
+def newest(found: Iterable[Lineage]) -> Lineage | None:
+    """The lineage that ends last; one without a certificate on disk counts least."""
+    ranked = sorted(found, key=lambda one: leaf_of(one.chain).not_valid_after_utc.timestamp() if one.chain else 0.0)
+    return ranked[-1] if ranked else None
+
+
+def configured(view: View, served: Served) -> list[File] | None:
+    """The files that nginx is told to serve for the name on this port; None where that cannot be told from nginx.
+
+    Raises Unobservable when a file that it names was not seen.
+    """
+    server = view.inside.nginx
+    if server is None or server.broken:
+        return None
+    site = site_of(server.sites, view.certificate.name, served.inside or served.port)
+    if site is None or not site.certificates:
+        return None
+    files = {one.path: one for one in view.inside.files}
+    unknown = [path for path in site.certificates if path not in files]
+    if unknown:
+        raise Unobservable(f"nginx serves {unknown[0]}, which is no plain file that could be read", node=view.node)
+    return [files[path] for path in site.certificates]

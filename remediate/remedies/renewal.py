@@ -1,0 +1,204 @@
+"""What a renewal needs, brought about: a lineage, an account, an entry in cron, a hook that reloads the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleet.discovery import service_of
+from fleet.facts import Fleet, seen
+from fleet.rules import Finding, Subject
+from fleet.topics.certificates import renewing
+from fleet.topics.certificates.facts import Lineage
+from fleet.topics.certificates.policy import Acme
+from fleet.topics.certificates.scheduled import BLOCK
+from fleet.topics.certificates.views import View, certificate_of, lineages, newest, views
+from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.certbot import ACCOUNT, HOOK, WRITE_HOOK, There
+from remediate.steps import EditCrontab
+
+Answer = Plan | ForAPerson
+
+
+def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
+    """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do."""
+    view = view_of(finding, fleet)
+    if isinstance(view, ForAPerson):
+        return view
+    answers: dict[str, Callable[[View, Finding], Answer]] = {
+        renewing.WANT_LINEAGE: first_issue,
+        renewing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
+        renewing.WANT_SCHEDULE: install,
+        renewing.WANT_RELOAD: hook,
+        renewing.WANT_VOLUME: keep,
+    }
+    answer = answers.get(finding.want)
+    return answer(view, finding) if answer else ForAPerson("only a person can mend this", finding.hint)
+
+
+def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
+    """The one container on the finding's node. Raises Unobservable while one could not be seen."""
+    certificate = certificate_of(fleet, Subject("certificate", finding.subject))
+    there = [one for one in views(fleet, certificate) if one.node == finding.node]
+    if len(there) != 1:
+        where = finding.node or "any node"
+        return ForAPerson(f"{len(there)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)
+    return there[0]
+
+
+def not_reloadable(view: View) -> ForAPerson | None:
+    """Why nothing may be reloaded: nginx would refuse its configuration, and goes on with the old one (case 54)."""
+    server = view.inside.nginx
+    if server is None:
+        return ForAPerson(f"{view.service} runs no nginx, and nothing else is reloaded here", "renew it by hand")
+    if server.broken:
+        return ForAPerson(
+            f"nginx refuses its configuration: {server.broken}",
+            "mend that first (`nginx -t` in the container); do not restart it: the old configuration goes on serving",
+        )
+    return None
+
+
+def first_issue(view: View, finding: Finding) -> Answer:
+    """Get a certificate that certbot does not know yet, with what the inventory says under `acme`."""
+    acme = view.certificate.acme
+    if not isinstance(acme, Acme) or not acme.webroot:
+        return ForAPerson(
+            f"certbot does not know {view.certificate.name}, and the inventory does not say how to get it",
+            "write `acme: {agree_tos: true, webroot: /var/www/letsencrypt, email: …}` for it, or run "
+            f"`certbot certonly -d {view.certificate.name}` in {view.service}",
+        )
+    if not view.inside.certbot:
+        return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
+    if refused := not_reloadable(view):
+        return refused
+    name = view.certificate.lineage or view.certificate.name
+    domains = [word for host in (view.certificate.name, *acme.names) for word in ("--domain", host)]
+    words = ("certonly", "--non-interactive", "--cert-name", name, *domains, "--webroot", "-w", acme.webroot)
+    there = There(view)
+    return Plan(
+        steps=(
+            there.certbot(
+                *words,
+                *terms(acme),
+                "--deploy-hook",
+                "nginx -s reload",
+                says=f"get a certificate for {view.certificate.name}, one attempt (certbot certonly)",
+            ),
+        ),
+        undo=f"`certbot delete --cert-name {name}` in {view.service}",
+        success=f"certbot keeps a certificate for {view.certificate.name}, on a fresh look",
+        requires=(there.no_other_certbot(),),
+        notes=(f"nginx serves it once its `ssl_certificate` is /etc/letsencrypt/live/{name}/fullchain.pem",),
+    )
+
+
+def terms(acme: Acme) -> tuple[str, ...]:
+    """Whom to ask, who asks, and that the terms are agreed to."""
+    server = ("--server", acme.server) if acme.server else ()
+    who = ("--email", acme.email, "--no-eff-email") if acme.email else ("--register-unsafely-without-email",)
+    return ("--agree-tos", *who, *server)
+
+
+def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
+    """Use another account of the same server, or register one, and name it in the renewal configuration."""
+    acme = view.certificate.acme
+    if lineage is None or not lineage.server.startswith("https://"):
+        return ForAPerson("which server the account belongs to is not known", finding.hint)
+    if not isinstance(acme, Acme):
+        return ForAPerson(
+            f"the ACME account that renews {lineage.name} is gone, and the inventory does not allow a new one",
+            "restore /etc/letsencrypt/accounts from a copy, or write `acme: {agree_tos: true, email: …}` for it",
+        )
+    there = There(view)
+    server = acme.server or lineage.server
+    accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
+    register = (view.inside.certbot or "certbot", "register", "--non-interactive", *terms(acme), "--server", server)
+    conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
+    return Plan(
+        steps=(
+            there.inside(
+                ACCOUNT,
+                (conf, accounts, *register),
+                f"register a new ACME account with {server}, and name it in {conf}",
+                limit=120.0,
+            ),
+        ),
+        undo="none: the old account's key is gone; the new one does no harm",
+        success="the account of the renewal is on disk, on a fresh look",
+        requires=(there.no_other_certbot(),),
+    )
+
+
+def hook(view: View, finding: Finding) -> Answer:
+    """Reload nginx after each renewal, by a hook that lies with certbot's own files."""
+    if not view.inside.certbot:
+        return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
+    says = f"write {HOOK}, which runs `nginx -s reload`"
+    step = There(view).inside(WRITE_HOOK, (HOOK,), says, undo=("rm", "-f", HOOK))
+    return Plan(steps=(step,), undo=f"{HOOK} is removed")
+
+
+def install(view: View, finding: Finding) -> Answer:
+    """Run certbot twice a day from the node's crontab, and reload nginx when it renewed something."""
+    crontab = seen(view.facts.crontab, view.node)
+    if not view.inside.certbot:
+        return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
+    if crontab.account != "root":
+        return ForAPerson("a crontab is only edited as root: set `sudo: true` for this node", finding.hint)
+    if crontab.trouble:
+        return ForAPerson(
+            f"root's crontab on {view.node} cannot be edited to any good: {crontab.trouble}",
+            "mend it with `sudo crontab -e`, then look again",
+        )
+    step = EditCrontab(view.node, "root", BLOCK, (entry(view),), crontab.digest, was=crontab.block or ())
+    return Plan(
+        steps=(step,),
+        disturbance="nothing: certbot runs when it is next due",
+        undo="the crontab is put back as it was",
+        success=f"an entry on {view.node} that runs certbot in {view.service}, on a fresh look",
+    )
+
+
+def entry(view: View) -> str:
+    """One line of crontab: twice a day, as certbot asks for, in the one container, with a reload after a renewal.
+
+    The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail.
+    """
+    docker = "docker" if not view.facts.docker or "/usr/bin/docker" in view.facts.docker else view.facts.docker[0]
+    minute = sum(view.node.encode()) % 60
+    filters = " ".join(f"--filter {one}" for one in by_label(view.container))
+    certbot = f"{view.inside.certbot} renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
+    said = f'logger -t fleetkeeper -p user.err "{view.service}: certbot renew failed, or not 1 but $# containers run"'
+    return (
+        f"{minute} 4,16 * * * set -- $({docker} ps -q --no-trunc {filters}); "
+        f'[ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {said}'
+    )
+
+
+def by_label(container: Container) -> list[str]:
+    """The filters of `docker ps` that find the containers of this service and of no other."""
+    if name := container.label(SWARM_SERVICE):
+        return [f"label={SWARM_SERVICE}={name}"]
+    if name := container.label(COMPOSE_SERVICE):
+        project = container.label(COMPOSE_PROJECT)
+        return [f"label={COMPOSE_SERVICE}={name}", *([f"label={COMPOSE_PROJECT}={project}"] if project else [])]
+    return [f"name=^/{container.name}$"]
+
+
+def keep(view: View, finding: Finding) -> ForAPerson:
+    """How to put /etc/letsencrypt on a volume without losing what is in it (DESIGN: nothing unsaved is recreated)."""
+    name = service_of(view.fleet, view.certificate.service).name
+    return ForAPerson(
+        "recreating the container would lose certificate, key and account: nothing here may do that",
+        f"1. on {view.node}: `docker cp {view.container.id[:12]}:/etc/letsencrypt ./letsencrypt-saved`\n"
+        "2. in the stack file, for the service:\n"
+        "     volumes:\n"
+        "       - letsencrypt:/etc/letsencrypt\n"
+        "   and at its end:\n"
+        "     volumes:\n"
+        "       letsencrypt:\n"
+        "3. make the volume and fill it before you deploy: `docker volume create STACK_letsencrypt`, then copy "
+        "./letsencrypt-saved into it\n"
+        f"4. deploy, and look again: the new container of {name} must serve the same certificate",
+    )
