@@ -190,6 +190,13 @@ def test_case_61_root_of_a_rootless_engine_is_no_root():
     assert on_the_node("run_as_their_own_user", stranger(process(0, host_uid=1000))).outcome is Outcome.HOLDS
 
 
+def test_a_drill_of_our_own_is_let_be_only_while_it_is_cut_off_from_every_network():
+    drill = stranger(process(0), labels={"fleetkeeper": "drill"}, isolation=Isolation(network="none"))
+    assert on_the_node("run_as_their_own_user", drill).outcome is Outcome.HOLDS
+    connected = replace(drill, isolation=Isolation(network="host"))
+    assert on_the_node("run_as_their_own_user", connected).outcome is Outcome.FINDING
+
+
 def test_a_stranger_whose_processes_were_not_seen_is_unknown():
     hidden = stranger(process(5), processes=Unobservable("hidden"))
     assert on_the_node("run_as_their_own_user", hidden).outcome is Outcome.UNKNOWN

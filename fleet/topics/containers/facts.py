@@ -1,6 +1,6 @@
 """What was seen of the containers on one node.
 
-Nothing secret is kept: no environment, no arguments, and of the labels only those that Docker itself sets.
+Nothing secret is kept: no environment, no arguments, and of the labels only those that Docker itself and our own drills set.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ SWARM_SERVICE = "com.docker.swarm.service.name"
 COMPOSE_SERVICE = "com.docker.compose.service"
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_ONEOFF = "com.docker.compose.oneoff"
+DRILL = "fleetkeeper"
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,11 @@ class Container:
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    @property
+    def drill(self) -> bool:
+        """Whether it is our own throwaway server for trying a backup: labelled so, and cut off from every network."""
+        return self.label(DRILL) == "drill" and self.isolation.network == "none"
 
     def label(self, key: str) -> str:
         return (self.labels or {}).get(key, "")

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleet.commands import Unobservable
-from fleet.topics.containers.facts import Container, Isolation, Mount, Port
+from fleet.topics.containers.facts import DRILL, Container, Isolation, Mount, Port
 
 Json = Mapping[str, Any]
-OURS = "com.docker."
+KEPT = ("com.docker.", DRILL)
 
 
 def containers(printed: str) -> tuple[Container, ...]:
@@ -55,7 +55,7 @@ def container(inspected: Json) -> Container:
         name=str(inspected.get("Name") or "").lstrip("/"),
         image=str(config.get("Image") or ""),
         image_id=str(inspected.get("Image") or ""),
-        labels={k: str(v) for k, v in part(config, "Labels").items() if k.startswith(OURS)},
+        labels={k: str(v) for k, v in part(config, "Labels").items() if k.startswith(KEPT)},
         state=status(state),
         health=health(state),
         restarts=int(inspected.get("RestartCount") or 0),

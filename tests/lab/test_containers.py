@@ -1,0 +1,79 @@
+"""Users of containers on the lab: what works is done and can be taken back, what would not is refused with reasons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab.conftest import Lab, outcomes
+
+RULE = "containers.run_as_their_own_user"
+ONLY = ("--only", RULE)
+FIX = (*ONLY, "--fix", "--yes", "--allow", "restart,ownership")
+MEDIA = "/var/lib/docker/volumes/rodan_media/_data"
+Broken = Callable[..., Lab]
+
+
+def user(lab: Lab) -> str:
+    """As whom the swarm was told to run the web application."""
+    asked = "{{.Spec.TaskTemplate.ContainerSpec.User}}"
+    return lab.on("manager", "docker", "service", "inspect", "--format", asked, "rodan_rodan-main").strip()
+
+
+def owners(lab: Lab) -> str:
+    return lab.on("data", "find", MEDIA, "-printf", "%P %U:%G %m\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("root-with-runuser", "its start script calls runuser"),
+        pytest.param("root-low-port", "it listens on port 81", marks=pytest.mark.long),
+        pytest.param("root-unsaved", "/etc/ssl/private/lab.key", marks=pytest.mark.long),
+    ],
+)
+def test_case_63_and_77_what_would_not_work_is_not_tried(broken: Broken, fault: str, reason: str) -> None:
+    lab = broken(fault)
+    said = lab.remediate(*FIX)
+    assert reason in said.said
+    assert said.status == 1
+    assert user(lab) == "root"
+
+
+@pytest.mark.long
+def test_files_of_root_are_given_away_with_consent_and_come_back_with_undo(broken: Broken) -> None:
+    lab = broken("root-files")
+    before = owners(lab)
+    assert "it needs --allow ownership" in lab.remediate(*ONLY, "--fix", "--yes", "--allow", "restart").said
+    assert (owners(lab), user(lab)) == (before, "root")
+    done = lab.remediate(*FIX)
+    assert done.status == 0, done.said
+    assert user(lab) == "django"
+    assert " 0:0 " not in owners(lab)
+    assert RULE not in outcomes(lab.audit("checks/test_containers.py"), "failed", "error")
+    found = re.search(r"remediate undo (\S+?)`", done.said)
+    assert found
+    undone = lab.run("remediate", "undo", found[1], "--yes")
+    assert (owners(lab), user(lab)) == (before, "root"), undone.said
+
+
+@pytest.mark.long
+def test_case_63_a_service_that_dies_as_its_own_user_is_rolled_back_and_not_tried_again(broken: Broken) -> None:
+    lab = broken("root-or-dead")
+    said = lab.remediate(*FIX)
+    assert said.status == 3, said.said
+    assert "non-zero exit (3)" in said.said
+    assert user(lab) == "root"
+    audit = lab.audit("checks/test_services.py")
+    assert not outcomes(audit, "failed", "error"), audit["said"]
+    assert "taken back" in lab.remediate(*ONLY).said
+
+
+def test_a_root_container_that_nobody_declared_is_a_finding_for_a_person(broken: Broken) -> None:
+    lab = broken("stranger")
+    assert RULE in outcomes(lab.audit("checks/test_containers.py"), "failed")
+    said = lab.remediate(*ONLY)
+    assert said.status == 1
+    assert "notes" in said.said
