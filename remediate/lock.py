@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 PATIENCE = 45
 """Seconds without a heartbeat after which the holder on the node ends. Less than the minute that we promise."""
 BEAT = 10.0
-TRUSTED = 30.0
-"""Seconds after which we no longer believe that we hold a lock nobody has confirmed: well before the node lets go."""
+ANSWER = 10.0
+"""Seconds for a heartbeat's answer, before each change: without one we no longer believe that the lock is ours."""
 BUSY, NO_LOCK = 75, 73
 
 # $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
@@ -76,37 +76,57 @@ class Busy(Exception):
 
 
 class Held:
-    """A lock that we hold on one node. A thread of its own keeps it."""
+    """A lock that we hold on one node. A thread of its own keeps it.
 
-    def __init__(self, node: str, stream: Stream, beat: float = BEAT) -> None:
-        self.node, self.stream, self.beat = node, stream, beat
+    The connection may break and be made again between two steps: the lock is then gone at once, so it is never
+    believed in without an answer that was asked for now.
+    """
+
+    def __init__(self, node: str, stream: Stream, beat: float = BEAT, answer: float = ANSWER) -> None:
+        self.node, self.stream, self.beat, self.answer = node, stream, beat, answer
         self.confirmed = time.monotonic()
-        self.over = threading.Event()
+        self.lost = False
+        self.over, self.wanted = threading.Event(), threading.Event()
+        self.news = threading.Condition()
         self.thread = threading.Thread(target=self.keep, name=f"lock of {node}", daemon=True)
         self.thread.start()
 
     def keep(self) -> None:
-        """Send a heartbeat, and believe in the lock from the moment of sending once it is answered."""
+        """Send heartbeats, at least every `beat` seconds, until one is not answered."""
         number = 0
-        while not self.over.wait(self.beat):
+        while not self.lost:
+            self.wanted.wait(self.beat)
+            self.wanted.clear()
+            if self.over.is_set():
+                return
             number += 1
-            sent = time.monotonic()
-            try:
-                self.stream.write(f"{number}\n".encode())
-                answer = read_line(self.stream)
-            except (Unobservable, OSError, ValueError):  # the connection went, or the stream was closed under us
-                return
-            if answer != str(number):
-                return
-            self.confirmed = sent
+            self.heartbeat(str(number))
+
+    def heartbeat(self, number: str) -> None:
+        """One heartbeat. The lock is believed in from the moment of sending, once that is answered."""
+        sent = time.monotonic()
+        try:
+            self.stream.write(f"{number}\n".encode())
+            answered = read_line(self.stream) == number
+        except (Unobservable, OSError, ValueError):  # the connection went, or the stream was closed under us
+            answered = False
+        with self.news:
+            self.lost = not answered
+            self.confirmed = sent if answered else self.confirmed
+            self.news.notify_all()
 
     def alive(self) -> bool:
-        """Whether we may still believe that the lock is ours."""
-        return time.monotonic() - self.confirmed < TRUSTED
+        """Whether the lock is ours now: asks the node, and waits for its answer."""
+        asked = time.monotonic()
+        self.wanted.set()
+        with self.news:
+            self.news.wait_for(lambda: self.lost or self.confirmed >= asked, self.answer)
+            return not self.lost and self.confirmed >= asked
 
     def release(self) -> None:
         """Let go. A lock that cannot be reached any more frees itself."""
         self.over.set()
+        self.wanted.set()
         try:
             self.stream.close_write()
             self.stream.wait(5.0)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fleet.links.writing import Stream, WritingLink
 
 What = Literal["file", "crontab"]
-ANSWER = 120.0
+ANSWER = 60.0
 
 
 @dataclass(frozen=True)

@@ -318,7 +318,7 @@ def test_case_81_nothing_is_changed_once_the_lock_is_not_surely_ours_any_more(st
     def forget(words: tuple[str, ...]) -> None:
         if "df -Pk" in " ".join(words):
             for held in fixing_locks[0].held.values():
-                held.confirmed -= 100
+                held.stream.close()
 
     fixing_locks = []
     stage.links["a"] = FaultyLink(after=forget)
