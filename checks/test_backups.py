@@ -19,5 +19,9 @@ def test_tell_their_time(verdict: Judged) -> None:
     verdict.expect()
 
 
+def test_come_back(verdict: Judged) -> None:
+    verdict.expect()
+
+
 def test_are_thinned(verdict: Judged) -> None:
     verdict.expect()

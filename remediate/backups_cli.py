@@ -63,6 +63,19 @@ def verify(context: click.Context, names: tuple[str, ...], again: bool, hosts: s
 
 
 @backups.command()
+@click.argument("name", required=False)
+@HOSTS
+@STATE
+@click.pass_context
+def drill(context: click.Context, name: str | None, hosts: str | None, state: Path | None) -> None:
+    """Restore a backup (the newest, or NAME) into a throwaway server, and compare it with the live database."""
+    from remediate.backups import desk, drilling
+
+    with desk.opened(**asked(context, hosts, state)) as opened:
+        sys.exit(drilling.drill(opened, name))
+
+
+@backups.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @HOSTS
 @STATE

@@ -12,6 +12,7 @@ from fleet.topics import volumes
 from fleet.topics.backups.catalog import catalog_of
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.rules import policy_of, retained
+from fleet.topics.containers.facts import Mount
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.thinning import steps, weight
@@ -100,12 +101,20 @@ def not_one(policy: Policy, found: Sequence[Placement]) -> ForAPerson:
 
 
 def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
-    """The directory of the backups as the container sees it: never its own layer, which ends with it."""
+    """The directory of the backups as the container sees it."""
+    mount = mounted(place, policy)
+    if isinstance(mount, ForAPerson):
+        return mount
+    if not mount.rw:
+        return ForAPerson(f"{mount.destination} is read-only in {place.container.name}", "mount it writable")
+    return f"{mount.destination.rstrip('/')}/{policy.path}".rstrip("/")
+
+
+def mounted(place: Placement, policy: Policy) -> Mount | ForAPerson:
+    """Where the container has the volume of the backups: never its own layer, which ends with it."""
     for mount in place.container.mounts:
         if mount.name == policy.volume.name or mount.destination == policy.directory:
-            if mount.rw:
-                return f"{mount.destination.rstrip('/')}/{policy.path}".rstrip("/")
-            return ForAPerson(f"{mount.destination} is read-only in {place.container.name}", "mount it writable")
+            return mount
     return ForAPerson(
         f"{place.container.name} on {place.node} does not mount {policy.volume.name}: a dump would end with it",
         f"mount the volume into {policy.service}, or set backups.directory to where it is mounted",

@@ -95,6 +95,12 @@ class Policy(Strict):
     verify: Size = Field(
         default=128 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."
     )
+    drills: Duration | None = Field(
+        default=None, description="Oldest that the last restore drill that succeeded may be: `90 d`."
+    )
+    tolerance: int = Field(
+        default=20, ge=0, le=100, description="Percent of a table's rows that may be missing after a drill."
+    )
     floors: dict[str, int] = Field(
         default_factory=dict,
         description="Rows that these tables have at least: `{auth_user: 100}`. With fewer, the data is gone.",

@@ -9,10 +9,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
-from fleet.facts import Fleet
+from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Rule, Subject, the_fleet
 from fleet.schema import Without, required
-from fleet.topics import nodes
+from fleet.topics import databases, nodes
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of, true_clock
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.policy import Policy
@@ -227,7 +227,40 @@ def retained(fleet: Fleet, policy: Policy) -> Retention:
     return retention(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
 
 
+def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """A backup was restored into a throwaway server lately, and everything came back.
+
+    A backup that nobody has restored is a hope. Judged by what `remediate backups drill` wrote down on the volume's
+    node: the last one that succeeded must be younger than `drills`, and none may have failed since. A drill restores
+    into a server without network, stops at the first error, and compares tables and rows with the live database and
+    with the drill before.
+    """
+    policy = policy_of(fleet)
+    if policy.drills is None:
+        raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`)")
+    node = policy.volume.node
+    records = seen(fleet.of(node, databases.Facts).records, node) or databases.Records()
+    last = max(records.drills, key=lambda drill: drill.at, default=None)
+    age = fleet.looked_at - last.at if last else None
+    if last is None or age is None:
+        saw = "no backup was ever restored to see whether it comes back"
+    elif last.error:
+        saw = f"{last.backup} did not come back {show_duration(age)} ago: {last.error}"
+    elif age > policy.drills:
+        saw = f"the last drill that succeeded was {show_duration(age)} ago ({last.backup})"
+    else:
+        return
+    yield Finding(
+        saw=saw,
+        want=f"a drill that succeeded within {show_duration(policy.drills)}",
+        why="a backup that does not come back is found out on the day when it is needed",
+        node=node,
+        hint="`remediate backups drill` tries the newest; nothing of production is touched",
+    )
+
+
 READS = (Facts, nodes.Facts)
+DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
 BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
 SIZE = "only a person knows whether the database was meant to shrink"
 TIME = "only a person can tell which of two times is right"
@@ -238,4 +271,5 @@ RULES: tuple[Rule, ...] = (
     Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
     Rule("backups", tell_their_time, each_database, READS, person=TIME),
     Rule("backups", are_thinned, each_database, READS),
+    Rule("backups", come_back, each_database, (databases.Facts,), person=DRILL),
 )

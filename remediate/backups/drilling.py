@@ -1,0 +1,227 @@
+"""`remediate backups drill`: restore a backup into a throwaway server, and see whether everything came back.
+
+The server is a container of the database's own image, without network, with limits, and with a clock of its own that
+ends it: whatever happens to us, nothing of it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.discovery import Placement, placements
+from fleet.facts import Fleet
+from fleet.links import Link
+from fleet.reports.text import count
+from fleet.topics.backups.catalog import Backup, true_clock
+from fleet.topics.backups.policy import Policy
+from fleet.topics.containers.facts import Mount
+from fleet.topics.databases import Drill, Records
+from fleet.units import show_duration
+from remediate.backups.accepting import records_of, right_one, writing
+from remediate.backups.desk import Desk, one_of
+from remediate.backups.scripts import DRILL, LIVE
+from remediate.exits import Exit, worst
+from remediate.lock import whoami
+from remediate.plan import ForAPerson
+from remediate.remedies.backups import mounted, not_one
+from remediate.render.plans import Line, safe
+
+RULE = "backups.come_back"
+TOPICS = ("nodes", "containers", "backups", "databases", "services")
+PACE = 10**6
+"""Bytes of a compressed dump that the slowest server restores in a second."""
+UNPACKED = 12
+"""How many times its compressed size a dump may need on the disk as a database, with its indexes."""
+REMEMBERED = 10
+TINY = 50
+"""Tables with fewer rows may shrink as they like: sessions, queues, locks."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a database holds: rows by table, extensions, and (live only) user, database, encoding and roles."""
+
+    rows: Mapping[str, int]
+    extensions: tuple[str, ...]
+    said: Mapping[str, str]
+    roles: tuple[str, ...] = ()
+
+
+def drill(desk: Desk, name: str | None) -> Exit:
+    """Try the named backup, or the newest complete one; write down what came of it."""
+    fleet = desk.look(*TOPICS)
+    try:
+        backup = chosen(desk, fleet, name)
+        found = placements(fleet, desk.policy.service)
+        records = records_of(fleet, desk.policy)
+        now = true_clock(fleet, desk.policy.volume.node)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    if len(found) != 1:
+        return refused(desk, not_one(desk.policy, found))
+    mount = mounted(found[0], desk.policy)
+    if isinstance(mount, ForAPerson):
+        return refused(desk, mount)
+    desk.screen.say(f"restoring {safe(backup.name)} into a throwaway server on {found[0].node}")
+    link = desk.session.link_to(desk.inventory.nodes[found[0].node])
+    age = (now - backup.time).total_seconds()
+    try:
+        done = Trial(found[0], mount, backup, desk.policy).run(link, last_success(records), age)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    desk.screen.lines(told(done))
+    return worst([written_down(desk, fleet, records, done), Exit.FINDINGS_REMAIN if done.error else Exit.NOTHING_LEFT])
+
+
+def refused(desk: Desk, why: ForAPerson) -> Exit:
+    desk.screen.error(why.why, hint=why.what_to_do)
+    return Exit.FINDINGS_REMAIN
+
+
+def chosen(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
+    """The backup to try. Raises Unobservable when no complete one is known, UsageError for a name that is not there."""
+    catalog = desk.catalog(fleet)
+    if name:
+        return one_of(catalog, name)
+    if not catalog.complete:
+        raise Unobservable("no complete backup is known", hint="`remediate backups verify` streams them")
+    return catalog.complete[0]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One backup that is to be tried: in which container's image, seen through which of its mounts."""
+
+    place: Placement
+    mount: Mount
+    backup: Backup
+    policy: Policy
+
+    def run(self, link: Link, before: Mapping[str, int], age: float) -> Drill:
+        """Restore it, count, and compare. Raises Unobservable when it could not be tried at all."""
+        live = held(ask(link, live_of(self.place, self.policy)))
+        answer = ask(link, self.throwaway(live), ok=(0, 66))
+        done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
+        if answer.rc != 0:
+            return replace(done, error=last_line(answer))
+        restored = held(answer)
+        lacking = tuple(compared(restored, live, before, self.policy.tolerance))
+        return replace(
+            done,
+            seconds=float(restored.said["seconds"]),
+            rows=dict(restored.rows),
+            extensions=restored.extensions,
+            lacking=lacking,
+            error=f"{count(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
+        )
+
+    def throwaway(self, live: Held) -> Command:
+        """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
+        size, service = self.backup.file.size, self.policy.service
+        limit, needed = 300 + size // PACE, size * UNPACKED // 1024 + 512 * 1024
+        bounds = ("--network", "none", "--memory", "1g", "--memory-swap", "1g", "--cpus", "1", "--pids-limit", "200")
+        dump = "/".join(part for part in ("/backups", self.policy.path, self.backup.name) if part)
+        words = (
+            *("docker", "run", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
+            *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
+            *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
+            *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", DRILL, "sh"),
+            *(dump, self.policy.format, str(limit), str(needed)),
+            *(live.said["user"], live.said["database"], live.said["encoding"], *live.roles),
+        )
+        return Command(words, sudo=True, limit=limit + 60)
+
+
+def last_success(records: Records) -> Mapping[str, int]:
+    """The rows of the last drill that succeeded."""
+    return next((one.rows for one in reversed(records.drills) if not one.error), {})
+
+
+def ask(link: Link, command: Command, ok: tuple[int, ...] = (0,)) -> Output:
+    """One command; raises Unobservable with what it said when it ended otherwise."""
+    [answer] = link.ask([command])
+    answer.text(ok)
+    return answer
+
+
+def last_line(answer: Output) -> str:
+    lines = answer.err.decode("utf-8", "replace").strip().splitlines()
+    return safe(lines[-1])[:300] if lines else f"exit status {answer.rc}"
+
+
+def live_of(place: Placement, policy: Policy) -> Command:
+    words = ("docker", "exec", place.container.id, "sh", "-c", LIVE, "sh", policy.user or "", policy.database or "")
+    return Command(words, sudo=True, limit=600)
+
+
+def held(answer: Output) -> Held:
+    r"""Read what the scripts print.
+
+    >>> held(Output(0, b"user|rodan\nrole|rodan\nrows public.auth_user|120\nextension|plpgsql\n")).rows
+    {'public.auth_user': 120}
+    """
+    rows: dict[str, int] = {}
+    said: dict[str, str] = {}
+    roles: list[str] = []
+    extensions: list[str] = []
+    for line in answer.out.decode("utf-8", "replace").splitlines():
+        what, _, value = line.rpartition("|")
+        if what.startswith("rows "):
+            rows[what.removeprefix("rows ")] = int(value)
+        elif what in {"role", "extension"}:
+            (roles if what == "role" else extensions).append(value)
+        else:
+            said[what] = value
+    return Held(rows, tuple(extensions), said, tuple(roles))
+
+
+def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:
+    """What came back too little of: against the live database, and against the last drill that succeeded.
+
+    `tolerance` is in percent. A table that is missing counts always; rows only in tables of some size.
+    """
+    lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
+    for where, expected in (("live", live.rows), ("at the last drill", before)):
+        for table, rows in expected.items():
+            got = restored.rows.get(table)
+            if got is None and (where == "live" or rows >= TINY):
+                lacking.append(f"table {table} is missing ({rows} rows {where})")
+            elif got is not None and rows >= TINY and got < rows * (100 - tolerance) / 100:
+                lacking.append(f"table {table} has {got} rows ({rows} {where})")
+    return lacking
+
+
+def told(done: Drill) -> list[Line]:
+    """The result for a person: what came back, how long it took, how much would have been lost."""
+    if done.error:
+        return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking)]
+    rows = sum(done.rows.values())
+    took, lost = show_seconds(done.seconds), show_seconds(done.age)
+    return [
+        Line(f"{safe(done.backup)} came back: {len(done.rows)} tables, {rows} rows", "good"),
+        Line(f"  it took {took}; with it, what was entered in the last {lost} would be lost"),
+    ]
+
+
+def lines(lacking: tuple[str, ...]) -> list[Line]:
+    return [Line(f"  {safe(one)}") for one in lacking]
+
+
+def show_seconds(seconds: float) -> str:
+    from datetime import timedelta
+
+    return show_duration(timedelta(seconds=seconds))
+
+
+def written_down(desk: Desk, fleet: Fleet, records: Records, done: Drill) -> Exit:
+    """Write the drill down; one that succeeded also says which database is the right one, if nobody has yet."""
+    accepted = records.accepted
+    if accepted is None and not done.error:
+        accepted = right_one(fleet, f"{whoami()}, by a drill")
+    after = Records(accepted, (*records.drills, done)[-REMEMBERED:])
+    return desk.apply(desk.planned(RULE, writing(desk.policy, records, after)))

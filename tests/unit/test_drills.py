@@ -1,0 +1,157 @@
+"""Drills: what is compared, what the throwaway container may do, and when the promise holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fleet.commands import Command, Output, Unobservable
+from fleet.discovery import Placement
+from fleet.topics import databases
+from fleet.topics.backups.catalog import catalog
+from fleet.topics.containers.facts import Container, Mount
+from fleet.topics.databases import Drill, Records
+from fleet.verdicts import Outcome
+from remediate.backups.drilling import Held, Trial, compared, held, last_success, told
+from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
+
+DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
+LIVE = Held({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
+BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
+DONE = Drill(BACKUP.name, NOW - timedelta(days=3), 12.0, 3600.0, dict(LIVE.rows), ("plpgsql",))
+MOUNT = Mount("volume", "/var/lib/docker/volumes/rodan_pg_backup/_data", "/backups", "rodan_pg_backup")
+HOLDS = b"rows public.auth_user|120\nextension|plpgsql\n"
+SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\nrole|rodan\nrole|reader\n" + HOLDS
+
+
+def drilled(*drills: Drill, text: str = DRILLS):
+    world = fleet(text=text)
+    return replace(world, facts={**world.facts, ("data", "databases"): databases.Facts((), Records(drills=drills))})
+
+
+def test_a_young_drill_that_succeeded_holds():
+    assert judged("backups.come_back", drilled(DONE)).outcome is Outcome.HOLDS
+
+
+def test_without_drills_in_the_inventory_it_is_skipped():
+    assert judged("backups.come_back", drilled(text=TEXT)).outcome is Outcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("drills", "saw"),
+    [
+        ((), "no backup was ever restored"),
+        ((replace(DONE, at=NOW - timedelta(days=100)),), "the last drill that succeeded was 100 d ago"),
+        ((DONE, replace(DONE, at=NOW, error="it does not restore: ERROR")), "did not come back 0 s ago: it does not"),
+    ],
+)
+def test_an_old_a_failed_and_no_drill_are_findings(drills, saw):
+    [found] = judged("backups.come_back", drilled(*drills)).findings
+    assert saw in found.saw
+
+
+def test_a_record_that_was_not_seen_is_unknown():
+    world = drilled()
+    hidden = databases.Facts((), Unobservable("permission denied"))
+    unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
+    assert judged("backups.come_back", unseen).outcome is Outcome.UNKNOWN
+
+
+# ── what came back ──
+
+
+def test_the_same_rows_and_extensions_lack_nothing():
+    assert compared(LIVE, LIVE, LIVE.rows, 20) == []
+
+
+def test_a_few_rows_less_than_live_were_entered_since():
+    assert compared(replace(LIVE, rows={**LIVE.rows, "public.runjob": 3300}), LIVE, {}, 20) == []
+
+
+def test_a_table_with_too_few_rows_is_named():
+    less = replace(LIVE, rows={**LIVE.rows, "public.runjob": 3000})
+    assert compared(less, LIVE, {}, 20) == ["table public.runjob has 3000 rows (4000 live)"]
+
+
+def test_a_missing_table_and_a_missing_extension_are_named():
+    bare = Held({"public.auth_user": 120, "public.session": 0}, (), {})
+    assert compared(bare, LIVE, {}, 20) == [
+        "the extension plpgsql is missing",
+        "table public.runjob is missing (4000 rows live)",
+    ]
+
+
+def test_an_emptied_live_database_does_not_make_an_empty_dump_good():
+    emptied = Held(dict.fromkeys(LIVE.rows, 0), ("plpgsql",), {})
+    assert "table public.runjob has 0 rows (4000 at the last drill)" in compared(emptied, emptied, LIVE.rows, 20)
+
+
+def test_what_the_scripts_print_is_read():
+    assert held(Output(0, SAID)).roles == ("rodan", "reader")
+    assert held(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8"}
+
+
+def test_the_last_success_is_what_the_next_drill_is_held_against():
+    failed = replace(DONE, error="no", rows={})
+    assert last_success(Records(drills=(DONE, failed))) == DONE.rows
+    assert last_success(Records()) == {}
+
+
+# ── the throwaway container ──
+
+TRIAL = Trial(
+    Placement("vgpu", Container("f" * 64, "p.1", image_id="sha256:abc", mounts=(MOUNT,))), MOUNT, BACKUP, policy()
+)
+
+
+class Scripted:
+    """A link that answers the two questions of a trial."""
+
+    def __init__(self, *answers: Output) -> None:
+        self.answers, self.asked = list(answers), list[Command]()
+
+    def ask(self, commands):
+        self.asked += commands
+        return [self.answers.pop(0) for _ in commands]
+
+
+def test_case_41_the_throwaway_server_has_no_network_and_reads_the_backups_only():
+    words = TRIAL.throwaway(held(Output(0, SAID))).words
+    assert words[words.index("--network") : words.index("--network") + 2] == ("--network", "none")
+    assert f"type=bind,src={MOUNT.source},dst=/backups,readonly" in words
+    assert [word for word in words if "type=" in word or word == "-v"] == [
+        f"type=bind,src={MOUNT.source},dst=/backups,readonly"
+    ]
+    assert {"--rm", "--memory", "--pids-limit"} <= set(words)
+    assert words[-2:] == ("rodan", "reader")
+
+
+def test_case_41_no_command_of_a_drill_runs_in_the_live_container_but_counting():
+    link = Scripted(Output(0, SAID), Output(0, b"seconds|9\n" + SAID))
+    done = TRIAL.run(link, {}, 60.0)
+    assert (done.error, done.seconds) == ("", 9.0)
+    assert [command.words[:2] for command in link.asked] == [("docker", "exec"), ("docker", "run")]
+    assert not any(
+        word in link.asked[0].words[5].upper() for word in ("DROP ", "CREATE ", "DELETE ", "UPDATE ", "INSERT ")
+    )
+
+
+def test_a_dump_that_does_not_restore_is_a_drill_that_failed():
+    said = b'it does not restore: ERROR:  syntax error at or near "x"\n'
+    done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", said)), {}, 60.0)
+    assert done.error == 'it does not restore: ERROR:  syntax error at or near "x"'
+
+
+@pytest.mark.parametrize("rc", [70, 73, 74, 125, 137])
+def test_a_server_that_could_not_be_tried_proves_nothing(rc):
+    with pytest.raises(Unobservable):
+        TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", b"only 3 KiB are free for it\n")), {}, 60.0)
+
+
+def test_the_result_says_how_long_it_took_and_what_would_be_lost():
+    assert [line.text for line in told(DONE)] == [
+        f"{BACKUP.name} came back: 3 tables, 4127 rows",
+        "  it took 12 s; with it, what was entered in the last 1 h would be lost",
+    ]
