@@ -13,8 +13,12 @@ from lab.names import BACKUPS, MANAGER, NODES, Node
 from lab.shell import until
 
 ENTRY = "0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup"
+RENEWAL = (
+    "25 3,15 * * * docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
+    " certbot renew -q --deploy-hook 'nginx -s reload'"
+)
 BEFORE = {
-    "manager": "# m h dom mon dow command\n17 4 * * 1 docker system df > /var/log/docker-df.log 2>&1\n",
+    "manager": f"# m h dom mon dow command\n17 4 * * 1 docker system df > /var/log/docker-df.log 2>&1\n{RENEWAL}\n",
     "vgpu": "# m h dom mon dow command\n30 5 * * 1 df -h > /var/log/df.log\n",
 }
 
