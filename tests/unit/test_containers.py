@@ -510,6 +510,34 @@ def test_a_node_without_docker_has_no_containers():
     assert looked([Output(69, command="docker inspect"), scanned()]) == Facts("absent")
 
 
+@pytest.mark.parametrize(("rootless", "status", "asked"), [(0, 69, ""), (1, 0, "unix://"), (2, 68, "")])
+def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are_too_many(
+    tmp_path, rootless, status, asked
+):
+    """The start of the scripts in a tree of its own, with a client that says where it would ask."""
+    import socket
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\necho $DOCKER_HOST\n")
+    (tmp_path / "bin/docker").chmod(0o755)
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text("containerd-shim\n" if rootless else "init\n")
+    for user in range(rootless):
+        (tmp_path / f"run/user/{user}").mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as there:
+            there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
+    script = observing.DOCKER.replace("/run/", f"{tmp_path}/run/").replace("/proc/", f"{tmp_path}/proc/")
+    path = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    ran = subprocess.run(("sh", "-c", script + "docker"), capture_output=True, text=True, check=False, env=path)
+    assert ran.returncode == status
+    assert ran.stdout.strip().startswith(asked)
+
+
+def test_several_engines_are_unobservable():
+    with pytest.raises(Unobservable, match="several"):
+        looked([Output(68, command="docker inspect"), scanned()])
+
+
 def test_an_engine_without_a_client_is_unobservable_not_absent():
     with pytest.raises(Unobservable, match="no `docker` client"):
         looked([Output(70, command="docker inspect"), scanned()])

@@ -1,15 +1,11 @@
 """Containers: what runs on each node, as whom, and how far it is kept apart from the node."""
 
 from fleet.rules import Rule, each_node
+from fleet.topics.containers.entering import each_declared_service, enter_as_their_own_user
 from fleet.topics.containers.facts import Container, Facts, Isolation, Mount, Port, Process
 from fleet.topics.containers.observing import observe
 from fleet.topics.containers.privileges import cannot_gain_privileges
-from fleet.topics.containers.users import (
-    each_declared_service,
-    each_service_and_node,
-    enter_as_their_own_user,
-    run_as_their_own_user,
-)
+from fleet.topics.containers.users import each_service_and_node, run_as_their_own_user
 
 RULES: tuple[Rule, ...] = (
     Rule(topic="containers", judge=run_as_their_own_user, each=each_service_and_node, looks_at=(Facts,)),

@@ -1,6 +1,6 @@
 """What was seen of the containers on one node.
 
-Nothing secret is kept: no environment, no arguments, and of the labels only those that Docker itself and our own drills set.
+Nothing secret is kept: no environment, no arguments, and of the labels only those of Docker itself and of our drills.
 """
 
 from __future__ import annotations

@@ -20,18 +20,25 @@ if TYPE_CHECKING:
     from fleet.inventory import Inventory
     from fleet.look import Look
 
+SEVERAL = 68
 ABSENT = 69
 NO_CLIENT = 70
 
 # A client alone is no engine, and without its processes and its socket nothing can run in containers.
 # Where even process 1 is hidden from this account, processes prove nothing, and the client is asked.
+# A rootless engine has its socket with its user; of several, one alone would be half the truth.
 DOCKER = """
 PATH=$PATH:/usr/local/bin:/snap/bin
 [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || [ -n "$DOCKER_HOST" ] || [ ! -r /proc/1/comm ] ||
   grep -qsE '^(dockerd|containerd|containerd-shim)' /proc/[0-9]*/comm || exit 69
-if ! command -v docker >/dev/null 2>&1; then
-  exit 70
+if [ -z "$DOCKER_HOST" ] && [ ! -S /run/docker.sock ] && [ ! -S /var/run/docker.sock ]; then
+  for socket in /run/user/*/docker.sock; do
+    [ -S "$socket" ] || continue
+    [ -z "$DOCKER_HOST" ] || { echo "several rootless engines run here" >&2; exit 68; }
+    DOCKER_HOST=unix://$socket; export DOCKER_HOST
+  done
 fi
+command -v docker >/dev/null 2>&1 || { echo "an engine, but no docker client" >&2; exit 70; }
 """
 
 INSPECT = Command(
@@ -113,6 +120,11 @@ def engine_says(inspected: Output) -> str:
         raise Unobservable(
             "a Docker engine runs here, but there is no `docker` client to ask it with",
             hint="install the client (Debian: docker-cli or docker.io) on the node",
+        )
+    if inspected.rc == SEVERAL:
+        raise Unobservable(
+            "several rootless Docker engines run here, and only one can be asked",
+            hint="list the node once for each, as the user that runs it, with `sudo: false`",
         )
     if inspected.rc == 1 and only_gone(inspected.err.decode("utf-8", "replace")):
         return inspected.text({0, 1})

@@ -1,4 +1,4 @@
-"""As whom containers run, and as whom one enters them: judged by process, never by one string of `docker inspect`."""
+"""As whom containers run: judged by process, never by one string of `docker inspect`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fleet import discovery
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Subject
-from fleet.schema import Service, required
+from fleet.schema import Service
 from fleet.topics.containers.facts import Container, Facts, Placement, Process
 
 if TYPE_CHECKING:
@@ -227,58 +227,3 @@ def person(process: Process, container: Container) -> str:
     if process.host_uid != process.uid:
         number += f", on the node {process.host_uid}"
     return f"{name} ({number})" if name else number
-
-
-def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
-    """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
-    yield from (Subject("service", key) for key in required(inventory.services))
-
-
-def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """`docker exec` into a service does not come in as root.
-
-    The user of the service (or else of its image) is what a command of `docker exec` gets, whatever the service's own
-    processes are: a backup or a repair done so leaves files of root on the volumes, and that breaks the service later.
-    A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
-    """
-    places, unknown = alive(fleet, discovery.service_of(fleet, subject.name))
-    for place in places:
-        yield from judged_entry(place)
-    yield from unknown
-
-
-def judged_entry(place: Placement) -> Iterator[Finding | Unobservable]:
-    container = place.container
-    try:
-        harmless = entry_uid(container) != ROOT or container.remapped
-    except Unobservable as why:
-        yield seen_from(why, place)
-        return
-    if not harmless:
-        yield Finding(
-            saw=f"`docker exec` into {container.name} comes in as root (its user is {container.user or 'not set'})",
-            want="the service's own user",
-            why="what is done that way leaves files of root on the volumes, which the service cannot change later",
-            node=place.node,
-            severity="warning",
-            hint="set `user:` in the stack or compose file, or use `docker exec -u USER`",
-        )
-
-
-def entry_uid(container: Container) -> int | None:
-    """The uid that `docker exec` gets, None where it would fail: Docker's own rules (name first, then number).
-
-    >>> [entry_uid(Container("4f", "db", user=user, accounts={"toor": 0})) for user in ("", "00", "0:0", "toor", "5:0")]
-    [0, 0, 0, 0, 5]
-
-    Raises Unobservable when the container's accounts cannot be known and the answer depends on them.
-    """
-    user = container.user.partition(":")[0]
-    if isinstance(container.accounts, dict) and user in container.accounts:
-        return container.accounts[user]
-    if user.isascii() and user.isdigit():
-        return int(user)
-    if user in ("", "root"):
-        return ROOT
-    seen(container.accounts)
-    return None

@@ -3,7 +3,7 @@
 from fleet.rules import Rule
 from fleet.topics.backups.rules import each_database
 from fleet.topics.containers import Facts as Containers
-from fleet.topics.containers.users import each_declared_service
+from fleet.topics.containers.entering import each_declared_service
 from fleet.topics.databases import Facts as Databases
 from fleet.topics.services.data import postgres_kept_its_data
 from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
