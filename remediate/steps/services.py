@@ -91,7 +91,12 @@ class UpdateService:
             raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
         swarm.update(service, with_user(service["Spec"], self.user))
         watch = Watch(frozenset(task["ID"] for task in before), wanted, self.settle, self.limit, pace or Pace())
-        watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+        try:
+            watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+        except StepFailed as why:
+            raise StepFailed(
+                f"{why}; its last words: `docker service logs --tail 20 {self.service}` on {self.node}"
+            ) from None
         restore_order(swarm, service)
         return Done(self.was, self.user)
 

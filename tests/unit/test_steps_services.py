@@ -87,6 +87,7 @@ def test_case_63_a_new_task_that_ends_is_a_failure_with_the_engines_reason() -> 
     with pytest.raises(StepFailed, match=r"failed: task: non-zero exit \(1\)") as failed:
         updated(swarm)
     assert failed.value.changed
+    assert "docker service logs --tail 20 rodan_web` on manager" in failed.value.why
 
 
 def test_a_task_that_runs_for_a_moment_and_then_ends_is_a_failure() -> None:
