@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleet import reference
+from fleet.reports import schema
+from remediate import reference as remediation
 
 PAGES: dict[str, Callable[[], str]] = {
     "inventory.md": reference.page,
     "inventory.schema.json": reference.schema_text,
+    "remediate.md": remediation.page,
+    "results.schema.json": schema.schema_text,
 }

@@ -88,9 +88,9 @@ class Run:
 
 @dataclass(frozen=True)
 class RunInContainer:
-    """The same inside a container, by its full id, as `user` (empty: the container's own).
+    """Run one command inside a container, by its full id, as `user` (empty: the container's own).
 
-    `service` is what a person calls it. Its precondition: that very container is still running.
+    As for `Run`; `service` is what a person calls it. Its precondition: that very container is still running.
     """
 
     node: str

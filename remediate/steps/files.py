@@ -109,7 +109,7 @@ class EditFile:
 
 @dataclass(frozen=True)
 class EditCrontab:
-    """The same in a user's crontab, installed by `crontab` itself so that cron notices.
+    """The same edit in a user's crontab, which `crontab` itself installs so that cron notices.
 
     `expect` is the SHA-256 (hex) of what `crontab -l -u USER` prints, or ABSENT when the user has none.
     """
@@ -148,7 +148,7 @@ class EditCrontab:
 
 @dataclass(frozen=True)
 class PutBack:
-    """Put old content back: the way back of the steps above. Never planned by a remedy.
+    """Put old content back: the way back of the steps that write. Never planned by a remedy.
 
     `left` is the digest of what the step left, without which nothing is touched; `was` is the digest of the old content
     (ABSENT: there was none), and `kept` where it is kept on the node.

@@ -464,3 +464,16 @@ def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: Wo
     world.paper.write_text("new\n")
     assert world.run(replay=saved) == Exit.FINDINGS_REMAIN
     assert replace(world.call(), replay=saved).replay == saved
+
+
+def test_every_exit_code_has_a_test_of_its_own() -> None:
+    tests = " ".join(name for name in globals() if name.startswith("test_"))
+    assert [code for code in Exit if f"exit_{int(code)}_" not in tests] == []
+
+
+def test_every_option_and_command_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "remediate.md").read_text(encoding="utf-8")
+    for option in cli.params:
+        assert f"`{max(option.opts, key=len)}" in page
+    for command in cli.commands:
+        assert f"### remediate {command}" in page

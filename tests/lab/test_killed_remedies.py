@@ -1,0 +1,76 @@
+"""`remediate --fix` killed for good (SIGKILL) in the middle of each remedy: the next run tells, and mends the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from tests.lab.conftest import BIN, ROOT, Lab, outcomes
+from tests.lab.test_remedies import FIX, REPAIRED
+
+pytestmark = pytest.mark.long
+MOMENTS = {"as it begins": 0.0, "a moment later": 0.7}
+
+
+def killed(lab: Lab, after: float) -> str:
+    """Start a fix, kill it some seconds after its first step began, and return what it had said."""
+    env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / "state"), "NO_COLOR": "1"}
+    words = [BIN / "remediate", "--hosts=lab", *FIX]
+    with subprocess.Popen(
+        words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr is not None
+        said = ""
+        for line in child.stderr:
+            said += line
+            if ", step 1/" in line:
+                break
+        time.sleep(after)
+        child.kill()
+    return said
+
+
+@pytest.mark.parametrize("after", MOMENTS.values(), ids=list(MOMENTS))
+@pytest.mark.parametrize("fault", REPAIRED)
+def test_killed_in_the_middle_the_next_run_mends_the_rest_and_the_lab_is_whole(
+    broken, fault: str, after: float
+) -> None:
+    lab = broken(fault)
+    assert ", step 1/" in killed(lab, after)
+    deadline = time.monotonic() + 120
+    while (again := lab.remediate(*FIX)).status != 0 and time.monotonic() < deadline:
+        time.sleep(5)  # what the killed run had started on a node may still be going on there
+    assert again.status == 0, again.said
+    assert outcomes(lab.audit(), "finding", "unknown") == set()
+
+
+def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> None:
+    lab = broken("cron-missing")
+    before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+    killed(lab, 1.5)
+    told = lab.remediate()
+    assert told.status in {0, 1}
+    if "never came to its end" in told.err:
+        assert lab.run("remediate", "undo", "last", "--yes").status == 0
+        assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
+
+
+def test_case_67_two_remediators_at_once_the_second_is_told_who_holds_the_lock(broken) -> None:
+    lab = broken("root-container")
+    env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / "state"), "NO_COLOR": "1"}
+    words = [BIN / "remediate", "--hosts=lab", *FIX]
+    with subprocess.Popen(
+        words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stderr is not None
+        for line in first.stderr:
+            if ", step 1/" in line:
+                break
+        second = lab.remediate(*FIX)
+        first.stderr.read()
+    assert second.status == 5, second.said
+    assert "is locked by" in second.err
+    assert first.returncode == 0
