@@ -8,6 +8,9 @@ from lab.names import ACME_ADDRESS, MANAGER, NODES, STACK, STACK_FILE, Node
 from lab.shell import LabError, until
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
+STATE = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
+# Right after an update is asked for the state is still empty, and it stays so when no task has to be replaced.
+ENDED = ("completed", "paused", "rollback_completed", "rollback_paused")
 
 
 def form(engine: Engine) -> None:
@@ -82,8 +85,13 @@ def within(engine: Engine, service: str, *words: str, limit: float = 60, given: 
 def update(engine: Engine, service: str, *changes: str) -> None:
     """Update a service and wait until the swarm says that it is done, whichever way it went."""
     name = f"{STACK}_{service}"
+    before = inspect(engine, name, "{{json .Spec.TaskTemplate}}")
     options = ["--quiet", "--detach", "--no-resolve-image", *changes]
     nodes.on(engine, MANAGER, "docker", "service", "update", *options, name)
-    asked = ["docker", "service", "inspect", "--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}", name]
-    until(lambda: nodes.on(engine, MANAGER, *asked).strip() != "updating", f"{name} to be updated", limit=90, every=0.3)
+    if inspect(engine, name, "{{json .Spec.TaskTemplate}}") != before:
+        until(lambda: inspect(engine, name, STATE) in ENDED, f"{name} to be updated", limit=90, every=0.3)
     wait_for_services(engine)
+
+
+def inspect(engine: Engine, name: str, template: str) -> str:
+    return nodes.on(engine, MANAGER, "docker", "service", "inspect", "--format", template, name).strip()
