@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,6 +46,8 @@ TRIES = 6
 """How often a server that hangs up before its banner is tried again (sshd_config(5), MaxStartups)."""
 ALIVE = 10
 """Seconds between signs of life, so that a cut cable is noticed while a stream is quiet."""
+IDLE = 5.0
+"""Seconds for which paramiko's reading thread sleeps. Its 0.1 costs 20 ms of CPU a connection at a thousand nodes."""
 
 
 class Throttled(Exception):
@@ -66,6 +70,17 @@ class Connection(Transport):
     @property
     def preferred_keys(self) -> tuple[str, ...]:
         return self.kinds
+
+    def settle(self) -> None:
+        """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
+        self.set_keepalive(ALIVE)
+        self.sock.settimeout(IDLE)
+
+    def close(self) -> None:
+        """Close it at once, also under a thread that reads from it (which the shutdown wakes up)."""
+        with suppress(OSError, EOFError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        super().close()
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,7 @@ def connect(
             connection.close()
             raise
         else:
-            connection.set_keepalive(ALIVE)
+            connection.settle()
             return connection
     raise Unobservable(
         "it accepts connections and hangs up before it says anything",

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SHELL = "exec /bin/sh"
 SSH_FAILED = 255
+BELIEVED = 5.0
 MULTIPLEXED = ("-oControlMaster=no",)
 
 
@@ -49,6 +51,7 @@ class OpenSSHLink:
             raise
 
     def connect(self, limit: float) -> None:
+        self.checked = time.monotonic()
         master = (*self.argv, "-oControlMaster=yes", "-oControlPersist=yes", "-N", "-f", "--", self.host)
         with tempfile.TemporaryFile() as said:
             try:
@@ -70,7 +73,13 @@ class OpenSSHLink:
 
     @property
     def alive(self) -> bool:
-        return subprocess.run(self.control("check"), capture_output=True, check=False, timeout=10).returncode == 0
+        """Whether the control master still runs; believed for a few seconds, since asking takes a process."""
+        if time.monotonic() > self.checked + BELIEVED:
+            check = subprocess.run(self.control("check"), capture_output=True, check=False, timeout=10)
+            if check.returncode:
+                return False
+            self.checked = time.monotonic()
+        return True
 
     def control(self, what: str) -> tuple[str, ...]:
         return (*self.argv, "-O", what, "--", self.host)
@@ -105,6 +114,10 @@ class OpenSSHLink:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def client(ssh_config: str | None) -> tuple[str, ...]:
+    return ("ssh", "-F", ssh_config) if ssh_config else ("ssh",)
+
+
 def argv(node: Node, inventory: Inventory, ssh_config: str | None, path: str, limit: float) -> tuple[str, ...]:
     """The ssh client with everything that is the same for each call, up to the host.
 
@@ -125,21 +138,24 @@ def argv(node: Node, inventory: Inventory, ssh_config: str | None, path: str, li
         "KexAlgorithms": "^curve25519-sha256",
     }
     words = [f"-o{name}={value}" for name, value in options.items() if value]
-    start = ("ssh", *(("-F", ssh_config) if ssh_config else ()))
-    return (*start, *words, *hosts_file(inventory), *jump(node, inventory, start))
+    return (*client(ssh_config), *words, *hosts_file(node, inventory, ssh_config), *jump(node, inventory, ssh_config))
 
 
-def hosts_file(inventory: Inventory) -> tuple[str, ...]:
-    """A third place for host keys; the first two are ssh's defaults, since ssh takes the whole list or none."""
+def hosts_file(node: Node, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
+    """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
     from fleet.links.known_hosts import beside
+    from fleet.links.ssh_config import DEFAULT_KNOWN_HOSTS, Asked, resolve
 
-    files = beside(inventory)
-    if not files:
+    if not beside(inventory):
         return ()
-    return (f"-oUserKnownHostsFile=~/.ssh/known_hosts ~/.ssh/known_hosts2 {shlex.quote(files[0])}",)
+    try:
+        files = resolve(Asked(node.address or node.name, node.user, node.port), ssh_config).known_hosts
+    except Unobservable:
+        files = DEFAULT_KNOWN_HOSTS
+    return (f"-oUserKnownHostsFile={' '.join(shlex.quote(file) for file in (*files, *beside(inventory)))}",)
 
 
-def jump(node: Node, inventory: Inventory, start: tuple[str, ...]) -> tuple[str, ...]:
+def jump(node: Node, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
     """The way through another node, or through what `ssh -J` understands."""
     if not node.jump:
         return ()
@@ -147,8 +163,14 @@ def jump(node: Node, inventory: Inventory, start: tuple[str, ...]) -> tuple[str,
     if via is None:
         return (f"-oProxyJump={node.jump}",)
     options = [f"-o{name}={value}" for name, value in via_options(via).items() if value]
-    words = (*start, *options, *hosts_file(inventory), *jump(via, inventory, start), "-W", "[%h]:%p", "--")
-    return (f"-oProxyCommand={shlex.join((*words, via.address or via.name))}",)
+    words = (
+        *client(ssh_config),
+        *options,
+        *hosts_file(via, inventory, ssh_config),
+        *jump(via, inventory, ssh_config),
+        *("-W", "[%h]:%p", "--", via.address or via.name),
+    )
+    return (f"-oProxyCommand={shlex.join(words)}",)
 
 
 def via_options(via: Node) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -50,6 +51,7 @@ class Routes:
         self.places: dict[Hop, Place[Connection]] = {}
         self.known: dict[tuple[str, ...], tuple[Entry, ...]] = {}
         self.guard = threading.Lock()
+        make_room(len(inventory.nodes))
 
     def link(self, node: Node) -> ParamikoLink:
         """Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
@@ -104,6 +106,15 @@ class Routes:
             if files not in self.known:
                 self.known[files] = read_files(files)
             return self.known[files]
+
+
+def make_room(connections: int) -> None:
+    """Allow this process that many open connections, where its soft limit is lower (1024 is usual)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + 256
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        room = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))
 
 
 def chain(specs: list[str] | tuple[str, ...]) -> Hop | None:

@@ -18,7 +18,7 @@ import pytest
 
 from fleet.commands import Command, Unobservable
 from fleet.inventory import Inventory
-from fleet.links import Link, conversation
+from fleet.links import Link, conversation, processes
 from fleet.links.host_keys import shown_keys
 from fleet.links.local import LocalLink
 from fleet.links.pool import Links
@@ -33,6 +33,12 @@ KINDS = ("own", "ssh", "local")
 
 def inventory(*nodes: Node) -> Inventory:
     return Inventory.model_construct(name="test", path="", nodes={node.name: node for node in nodes}, waivers=())
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are told to leave get less time for it than outside of tests."""
+    monkeypatch.setattr(processes, "LEAVE", 0.3)
 
 
 @pytest.fixture(scope="module")
