@@ -15,6 +15,7 @@ from fleet import registry
 from fleet.errors import UsageError, quoted
 from fleet.fields import Name, PathName, Words
 from fleet.finding_inventories import available, find
+from fleet.heartbeat import Beat
 from fleet.leaks import HINT, leaks, whispered
 from fleet.own_topics import bring_in
 from fleet.problems import InventoryError, Problem, show, translated, without
@@ -57,6 +58,9 @@ class Inventory(Strict):
     certificates: Section[Certificates] = Field(description="The names that are served with TLS, and where; or `none: why`.")
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
+    heartbeat: Beat | None = Field(
+        default=None, description="Who is told that the audit ran, so that silence is noticed: see docs/nightly.md."
+    )
     known_hosts: PathName | None = Field(
         default=None,
         description="Host keys, besides the user's own; default: the file `known_hosts` beside this one, if there.",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet import state
+from fleet import registry, state
 from fleet.audit import Audit
-from fleet.reports import results, terminal
+from fleet.heartbeat import Pulse
+from fleet.reports import annotations as github
+from fleet.reports import history, results, terminal
+from fleet.reports.text import count
+
+BAD = ("finding", "unknown")
 
 
 class Reports:
@@ -21,8 +28,28 @@ class Reports:
         self.config = config
         self.audit = audit
         self.started = datetime.now(UTC)
+        self.finished = self.started
         self.items: list[results.Item] = []
         self.written: Path | None = None
+        self.changes: list[history.Changes] = []
+        self.notes: list[str] = []
+        self.pulses: dict[str, Pulse] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
+        if self.whole(session):
+            for name, inventory in self.audit.inventories.items():
+                if inventory.heartbeat:
+                    self.pulses[name] = pulse = Pulse(inventory.heartbeat)
+                    pulse.start()
+
+    def whole(self, session: pytest.Session) -> bool:
+        """Whether every promise is asked for, of real servers."""
+        option = self.config.option
+        parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
+        asked = {given["verdict"][1] for given in parameters if "verdict" in given}
+        partly = option.limit or option.replay or option.collectonly
+        return not partly and set(registry.RULES) <= asked
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the verdict, and keep it out of pytest's own sections: the summary tells it once, sorted."""
@@ -32,11 +59,41 @@ class Reports:
             report._pdbshown = True  # type: ignore[attr-defined]  # pytest's own mark for "was shown already"
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.finished = datetime.now(UTC)
         if self.items and not self.config.option.collectonly:
+            self.compare()
             self.written = self.path()
             results.write(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
+        for name, pulse in self.pulses.items():
+            self.notes.append(pulse.end(well=self.well(name, int(exitstatus)), summary=self.told(name)))
+
+    def well(self, inventory: str, exit_status: int) -> bool:
+        """Whether the audit of one inventory ended well: another's findings are not its own."""
+        mine = [item for item in self.items if item["inventory"] == inventory and item["outcome"] in BAD]
+        others = [item for item in self.items if item["inventory"] != inventory and item["outcome"] in BAD]
+        return not mine and (exit_status == 0 or (exit_status == 1 and bool(others)))
+
+    def told(self, inventory: str) -> str:
+        """How it went, in numbers: what the watcher may show to anybody."""
+        outcomes = [item["outcome"] for item in self.items if item["inventory"] == inventory]
+        promises = count(len(outcomes), "promise")
+        return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
+
+    def compare(self) -> None:
+        """Hold what is open against the audit before, and remember it. A saved look is no new audit."""
+        if self.config.option.replay:
+            return
+        try:
+            base = state.directory(self.config.option.state)
+            for name, inventory in self.audit.inventories.items():
+                place = history.file_of(base, name, inventory.path)
+                changes = history.compare(name, self.items, history.recall(place), self.started.isoformat())
+                history.remember(place, changes, self.finished.isoformat())
+                self.changes.append(changes)
+        except OSError as why:
+            self.notes.append(f"what changed since the last audit is not known: {why}")
 
     def path(self) -> Path:
         """Where results.json goes: where --results says, else the state directory, by inventory."""
@@ -48,11 +105,28 @@ class Reports:
         run = {
             "fleetkeeper": version("fleetkeeper"),
             "started": self.started.isoformat(),
-            "finished": datetime.now(UTC).isoformat(),
+            "finished": self.finished.isoformat(),
         }
-        return results.document(run, self.audit.fleets.values(), self.items, exit_status)
+        changes = [history.document(one) for one in self.changes]
+        return results.document(run, self.audit.fleets.values(), self.items, exit_status, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminal.summary(terminalreporter, self.items, str(self.config.option.audited))
+        deaf, listening = github.silence() if self.annotated else ("", "")
+        if self.annotated:
+            terminalreporter.ensure_newline()
+            terminalreporter.write_line(deaf)
+        terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes)
+        for line in self.ends():
+            terminalreporter.write_line(line)
+        if self.annotated:
+            for line in (listening, *github.lines(self.items)):
+                terminalreporter.write_line(line)
+
+    @cached_property
+    def annotated(self) -> bool:
+        return bool(self.items) and github.wanted()
+
+    def ends(self) -> Iterator[str]:
+        yield from filter(None, self.notes)
         if self.written:
-            terminalreporter.write_line(f"results: {self.written}")
+            yield f"results: {self.written}"

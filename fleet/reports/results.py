@@ -56,9 +56,13 @@ def node_state(fleet: Fleet, node: str) -> Item:
 
 
 def document(
-    run: Mapping[str, Any], fleets: Iterable[Fleet], items: Sequence[Item], exit_status: int
+    run: Mapping[str, Any],
+    fleets: Iterable[Fleet],
+    items: Sequence[Item],
+    exit_status: int,
+    changes: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The whole of results.json."""
+    """The whole of results.json; `fleet.reports.schema` says what each key means."""
     outcomes = [outcome.name.lower() for outcome in Outcome]
     return {
         "schema": VERSION,
@@ -73,6 +77,7 @@ def document(
             for fleet in fleets
         ],
         "summary": {outcome: sum(one["outcome"] == outcome for one in items) for outcome in outcomes},
+        "changes": list(changes),
         "items": list(items),
     }
 

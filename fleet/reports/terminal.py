@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from fleet.reports.history import Changes, Known
 from fleet.reports.results import Item, found
 from fleet.reports.text import count, one_line
 from fleet.rules import Finding
@@ -55,11 +56,12 @@ def hint_of(unknown: Item) -> str:
     return f"\n  hint  {one_line(unknown['hint'])}" if unknown["hint"] else ""
 
 
-def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str) -> None:
+def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, changes: Sequence[Changes] = ()) -> None:
     """Write the summary, and keep pytest's own list of failures from saying it all again."""
     if not items:
         return
     sections(reporter, items)
+    write(reporter, "since the audit before", [line for one in changes for line in changed_lines(one)])
     quieten(reporter)
     reporter.write_line("")
     reporter.write_line(next_command(items, inventory))
@@ -141,6 +143,33 @@ def reason_lines(items: Iterable[Item]) -> Lines:
             skipped[item["reason"]].append(item["rule"])
     for reason, rules in skipped.items():
         yield f"{one_line(reason)}: {folded(list(dict.fromkeys(rules)))}"
+
+
+def changed_lines(changes: Changes) -> Lines:
+    """What is new and what is gone, a line each; what is old in numbers. Nothing on the first audit."""
+    if not changes.previous:
+        return
+    parts = (("new", changes.new), ("gone", changes.gone), ("old", changes.old), ("not judged again", changes.unseen))
+    numbers = ", ".join(f"{len(found)} {word}" for word, found in parts if found) or "nothing was open, nothing is"
+    yield f"{one_line(changes.inventory)}, against {minute(changes.previous)}: {numbers}"
+    yield from (f"  new   {known_line(one)}" for one in changes.new)
+    yield from (f"  gone  {known_line(one)}" for one in changes.gone)
+    if changes.old:
+        first = min(changes.old, key=lambda one: one.since)
+        yield f"  old   the longest open since {minute(first.since)}: {known_line(first)}"
+
+
+def known_line(known: Known) -> str:
+    return one_line(f"{known.rule} [{known.subject}] {known.saw}")
+
+
+def minute(moment: str) -> str:
+    """A moment of results.json for people.
+
+    >>> minute("2026-11-22T03:00:07.123456+00:00")
+    '2026-11-22 03:00 UTC'
+    """
+    return f"{moment[:16].replace('T', ' ')} UTC"
 
 
 def next_command(items: Sequence[Item], inventory: str) -> str:

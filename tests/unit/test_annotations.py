@@ -1,0 +1,59 @@
+"""GitHub's annotations: complete, escaped, and deaf to what a server says."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.reports.annotations import MOST, command, lines, silence, wanted
+
+UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
+
+
+def item(severity: str = "error", outcome: str = "finding", **more: object) -> dict:
+    found = {"saw": "3 d old", "want": "under 13 h", "node": "data", "severity": severity, "waived": None, **more}
+    return {"rule": "backups.are_fresh", "subject": "postgres", "outcome": outcome, "findings": [found], "unknown": []}
+
+
+def test_only_a_step_of_a_workflow_is_annotated() -> None:
+    assert wanted({"GITHUB_ACTIONS": "true"})
+    assert not wanted({})
+    assert not wanted({"GITHUB_ACTIONS": "false"})
+
+
+def test_a_finding_is_an_error_and_a_warning_a_warning() -> None:
+    assert lines([item()]) == ["::error title=backups.are_fresh [postgres]::on data: 3 d old; wanted: under 13 h"]
+    assert lines([item("warning", "holds")])[0].startswith("::warning title=")
+
+
+def test_a_waived_finding_is_not_annotated() -> None:
+    assert lines([item(outcome="waived", waived={"owner": "ada"})]) == []
+
+
+def test_a_dark_node_is_one_error_however_much_it_hides() -> None:
+    dark = {**item(outcome="unknown"), "findings": [], "unknown": [UNKNOWN]}
+    assert lines([dark, dark]) == ["::error title=could not be looked at::data: no route to host"]
+
+
+def test_more_than_github_shows_are_counted_in_the_last() -> None:
+    said = lines([item(node=f"n{number}") for number in range(25)])
+    assert len(said) == MOST
+    assert said[-1] == "::error title=fleetkeeper::16 more of this kind: see the log of this step"
+
+
+@given(st.text(), st.text())
+def test_case_73_nothing_that_a_server_says_can_end_or_begin_a_command(title: str, message: str) -> None:
+    said = command("error", title, message)
+    assert not set(said) & set("\r\n")
+    inside = said.removeprefix("::error title=")
+    properties, _, rest = inside.partition("::")
+    assert not set(properties) & set(",:\n")
+    assert re.fullmatch(r"([^%]|%25|%0A|%0D|%2C|%3A)*", properties + rest, re.DOTALL)
+
+
+def test_case_73_the_runner_is_deaf_until_a_word_that_nobody_can_guess() -> None:
+    one, two = silence(), silence()
+    assert one[0].removeprefix("::stop-commands::") == one[1].strip(":")
+    assert one != two

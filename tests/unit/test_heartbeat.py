@@ -1,0 +1,191 @@
+"""Pings, as the three watchers expect them, against a real server on this machine; and against none."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from fleet.heartbeat import Heartbeat, Ping, Pulse, kind_of, request
+from fleet.inventory import InventoryError, load
+
+SECRET = "1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d"
+PATHS = {
+    "healthchecks": f"/ping/{SECRET}",
+    "sentry": f"/api/7/cron/nightly/{SECRET}/",
+    "uptime-kuma": f"/api/push/{SECRET}?status=up&msg=OK&ping=",
+}
+INVENTORY = """
+nodes: {here: {connection: local}}
+services: {none: a test}
+backups: {none: a test}
+certificates: {none: a test}
+"""
+
+
+class Watcher:
+    """What a watcher heard: method, path, query, body. `answer` is its status, `pause` how long it thinks."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, dict[str, str], str]] = []
+        self.answer, self.pause = 200, 0.0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length).decode()
+                parts = urlsplit(self.path)
+                query = {key: values[0] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+                outer.heard.append((self.command, parts.path, query, body))
+                time.sleep(outer.pause)
+                self.send_response(outer.answer)
+                self.end_headers()
+                self.wfile.write(b"OK")
+
+            do_POST = do_GET  # noqa: N815 - http.server's name
+
+            def log_message(self, *words: object) -> None:
+                """Keep quiet."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.server.timeout = 0.05
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def url(self, kind: str) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{PATHS[kind]}"
+
+
+@pytest.fixture
+def watcher() -> Iterator[Watcher]:
+    started = Watcher()
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
+
+
+def pulse(url: str, patience: float = 5.0) -> Pulse:
+    return Pulse(Heartbeat(variable="BEAT"), patience, {"BEAT": url} if url else {})
+
+
+def beat(watcher: Watcher, kind: str, *, well: bool) -> str:
+    one = pulse(watcher.url(kind))
+    one.start()
+    return one.end(well=well, summary="10 promises: 0 broken, 0 unknown")
+
+
+def test_healthchecks_hears_start_and_end_of_one_run(watcher: Watcher) -> None:
+    assert beat(watcher, "healthchecks", well=True) == ""
+    start, end = watcher.heard
+    assert (start[1], end[1]) == (f"/ping/{SECRET}/start", f"/ping/{SECRET}")
+    assert start[2]["rid"] == end[2]["rid"]
+    assert end[0] == "POST"
+    assert end[3] == "10 promises: 0 broken, 0 unknown"
+
+
+def test_healthchecks_hears_of_failure_under_its_own_path(watcher: Watcher) -> None:
+    beat(watcher, "healthchecks", well=False)
+    assert watcher.heard[1][1] == f"/ping/{SECRET}/fail"
+
+
+def test_sentry_hears_a_check_in_that_begins_and_one_with_its_duration(watcher: Watcher) -> None:
+    assert beat(watcher, "sentry", well=True) == ""
+    start, end = (query for _, _, query, _ in watcher.heard)
+    assert (start["status"], end["status"]) == ("in_progress", "ok")
+    assert start["check_in_id"] == end["check_in_id"]
+    assert len(end["check_in_id"]) == 32
+    assert float(end["duration"]) >= 0
+    assert {path for _, path, _, _ in watcher.heard} == {PATHS["sentry"]}
+
+
+def test_sentry_hears_of_failure(watcher: Watcher) -> None:
+    beat(watcher, "sentry", well=False)
+    assert watcher.heard[1][2]["status"] == "error"
+
+
+def test_uptime_kuma_hears_the_end_alone_in_place_of_what_its_url_says(watcher: Watcher) -> None:
+    assert beat(watcher, "uptime-kuma", well=False) == ""
+    [(_, path, query, _)] = watcher.heard
+    assert path == f"/api/push/{SECRET}"
+    assert query["status"] == "down"
+    assert query["msg"] == "10 promises: 0 broken, 0 unknown"
+    assert float(query["ping"]) >= 0
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_the_kind_is_seen_in_the_url(kind: str) -> None:
+    assert kind_of(f"https://watch.example.org{PATHS[kind]}") == kind
+
+
+def test_a_query_of_ones_own_stays() -> None:
+    asked = request("healthchecks", "https://hc.example.org/key/slug?create=1", Ping("start", "r"))
+    assert asked is not None
+    assert asked.url == "https://hc.example.org/key/slug/start?create=1&rid=r"
+
+
+def test_a_slow_watcher_delays_no_more_than_the_limit(watcher: Watcher) -> None:
+    watcher.pause = 3.0
+    one = pulse(watcher.url("healthchecks"), patience=0.4)
+    began = time.monotonic()
+    one.start()
+    said = one.end(well=True, summary="")
+    assert time.monotonic() - began < 1.0
+    assert "no answer within 0.4 s" in said
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"http://127.0.0.1:{closed_port()}/ping/{SECRET}", "connection refused"),
+        (f"file:///etc/{SECRET}", "no URL of http or https"),
+        (SECRET, "no URL of http or https"),
+        (f"http://[{SECRET}", "no URL of http or https"),
+        (f"http://127.0.0.1:99999999/{SECRET}", "no URL of http or https"),
+        (f"http://127.0.0.1:1/ {SECRET}", ""),
+    ],
+)
+def test_case_71_a_ping_that_fails_is_said_without_the_url(url: str, words: str) -> None:
+    one = pulse(url, patience=2.0)
+    one.start()
+    said = one.end(well=True, summary="")
+    assert "nobody was told" in said
+    assert words in said
+    assert SECRET not in said
+
+
+def test_a_watcher_that_refuses_is_said_by_its_status(watcher: Watcher) -> None:
+    watcher.answer = 404
+    assert beat(watcher, "healthchecks", well=True).endswith("it answered 404")
+
+
+def test_a_variable_that_is_not_set_is_said_and_nothing_is_sent() -> None:
+    one = pulse("")
+    one.start()
+    assert one.end(well=True, summary="").startswith("heartbeat: $BEAT is not set here")
+
+
+def test_the_name_alone_will_do_in_an_inventory(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    short = load(path, f"{INVENTORY}heartbeat: RODAN_HEARTBEAT\n")
+    long = load(path, f"{INVENTORY}heartbeat: {{variable: RODAN_HEARTBEAT, kind: sentry}}\n")
+    assert short.heartbeat == Heartbeat(variable="RODAN_HEARTBEAT")
+    assert long.heartbeat == Heartbeat(variable="RODAN_HEARTBEAT", kind="sentry")
+
+
+def test_case_9_a_url_in_the_inventory_is_refused_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(InventoryError) as refused:
+        load(tmp_path / "a.yml", f"{INVENTORY}heartbeat: https://hc-ping.com/{SECRET}\n")
+    assert "a.yml:6: heartbeat" in str(refused.value)
+    assert SECRET not in str(refused.value)

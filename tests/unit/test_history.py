@@ -1,0 +1,143 @@
+"""What changed since the last audit: nothing is called gone that was not looked at again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.reports.history import Memory, compare, file_of, recall, remember
+from fleet.reports.terminal import changed_lines
+
+FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00+00:00" for day in (20, 21, 22))
+
+
+def finding(rule: str = "backups.are_fresh", subject: str = "postgres", **more: object) -> dict:
+    base = {"saw": "3 d old", "want": "under 13 h", "why": "", "node": "data", "about": "", "severity": "error"}
+    return {**base, "hint": "", "rule": rule, "subject": subject, "waived": None, **more}
+
+
+def item(*findings: dict, outcome: str = "", rule: str = "backups.are_fresh", **more: object) -> dict:
+    words = outcome or ("finding" if findings else "holds")
+    base = {"inventory": "lab", "rule": rule, "subject": "postgres", "outcome": words, "unknown": []}
+    return {**base, "findings": list(findings), **more}
+
+
+def night(items: list[dict], before: Memory, now: str) -> Memory:
+    """The memory that an audit leaves."""
+    changes = compare("lab", items, before, now)
+    return Memory(now, (*changes.new, *changes.old, *changes.unseen))
+
+
+def names(found: tuple) -> list[str]:
+    return [one.rule for one in found]
+
+
+def test_on_the_first_audit_everything_is_new_and_nothing_is_said() -> None:
+    changes = compare("lab", [item(finding())], Memory(), FIRST)
+    assert names(changes.new) == ["backups.are_fresh"]
+    assert list(changed_lines(changes)) == []
+
+
+def test_a_finding_that_stays_is_old_and_keeps_the_day_it_was_first_seen() -> None:
+    before = night([item(finding())], Memory(), FIRST)
+    changes = compare("lab", [item(finding(saw="4 d old"))], before, SECOND)
+    assert (names(changes.new), names(changes.old)) == ([], ["backups.are_fresh"])
+    assert changes.old[0].since == FIRST
+    assert changes.old[0].saw == "4 d old"
+
+
+def test_a_finding_that_is_mended_is_gone_once() -> None:
+    before = night([item(finding())], Memory(), FIRST)
+    assert names(compare("lab", [item()], before, SECOND).gone) == ["backups.are_fresh"]
+    assert compare("lab", [item()], night([item()], before, SECOND), THIRD).gone == ()
+
+
+def test_what_could_not_be_looked_at_again_is_not_gone() -> None:
+    before = night([item(finding())], Memory(), FIRST)
+    dark = item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": ""}])
+    changes = compare("lab", [dark], before, SECOND)
+    assert (changes.gone, names(changes.unseen)) == ((), ["backups.are_fresh"])
+
+
+def test_what_was_partly_dark_is_not_gone_either() -> None:
+    before = night([item(finding(node="data"), finding(node="vgpu"))], Memory(), FIRST)
+    partly = item(finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
+    changes = compare("lab", [partly], before, SECOND)
+    assert (changes.gone, [one.node for one in changes.unseen]) == ((), ["vgpu"])
+
+
+def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
+    before = night([item(finding())], Memory(), FIRST)
+    partial = night([item(rule="nodes.can_be_looked_at")], before, SECOND)
+    assert compare("lab", [item(finding())], partial, THIRD).old[0].since == FIRST
+
+
+def test_a_waived_finding_does_not_stand() -> None:
+    before = night([item(finding())], Memory(), FIRST)
+    waived = finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"})
+    assert names(compare("lab", [item(waived, outcome="waived")], before, SECOND).gone) == ["backups.are_fresh"]
+
+
+def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> None:
+    one = finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
+    two = finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")
+    before = night([item(one)], Memory(), FIRST)
+    changes = compare("lab", [item(two)], before, SECOND)
+    assert (len(changes.old), changes.new, changes.gone) == (1, (), ())
+
+
+def test_two_findings_that_cannot_be_told_apart_count_as_two() -> None:
+    before = night([item(finding(), finding())], Memory(), FIRST)
+    changes = compare("lab", [item(finding())], before, SECOND)
+    assert (len(changes.old), len(changes.gone)) == (1, 1)
+
+
+def test_another_inventory_of_the_run_is_not_mixed_in() -> None:
+    other = {**item(finding()), "inventory": "staging"}
+    assert compare("lab", [other], Memory(), FIRST).new == ()
+
+
+def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Path) -> None:
+    place = file_of(tmp_path, "lab", "/srv/lab.yml")
+    changes = compare("lab", [item(finding())], Memory(), FIRST)
+    remember(place, changes, SECOND)
+    assert recall(place) == Memory(SECOND, changes.new)
+    for broken in (
+        "",
+        "{}",
+        '{"schema": 2, "finished": "x", "open": []}',
+        '{"schema": 1, "finished": 1, "open": [{}]}',
+    ):
+        place.write_text(broken)
+        assert recall(place) == Memory()
+
+
+def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
+    assert file_of(tmp_path, "lab", "/a/lab.yml") != file_of(tmp_path, "lab", "/b/lab.yml")
+
+
+def test_the_terminal_names_what_is_new_and_gone_and_counts_what_is_old() -> None:
+    before = night([item(finding()), item(finding("nodes.x"), rule="nodes.x")], Memory(), FIRST)
+    today = [item(finding()), item(rule="nodes.x"), item(finding("volumes.y"), rule="volumes.y")]
+    said = list(changed_lines(compare("lab", today, before, SECOND)))
+    assert said[0] == "lab, against 2026-11-20 03:00 UTC: 1 new, 1 gone, 1 old"
+    assert said[1].startswith("  new   volumes.y [postgres]")
+    assert said[2].startswith("  gone  nodes.x [postgres]")
+    assert "since 2026-11-20 03:00 UTC: backups.are_fresh" in said[3]
+
+
+SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)
+
+
+@given(SETS, SETS)
+def test_new_gone_and_old_are_a_partition(yesterday: list[str], today: list[str]) -> None:
+    def judged(found: list[str]) -> list[dict]:
+        return [item(*([finding(f"t.{n}")] if n in found else []), rule=f"t.{n}") for n in "abcd"]
+
+    changes = compare("lab", judged(today), night(judged(yesterday), Memory(), FIRST), SECOND)
+    assert {one.rule[2:] for one in changes.new} == set(today) - set(yesterday)
+    assert {one.rule[2:] for one in changes.gone} == set(yesterday) - set(today)
+    assert {one.rule[2:] for one in changes.old} == set(today) & set(yesterday)
+    assert changes.unseen == ()
