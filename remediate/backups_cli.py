@@ -76,6 +76,20 @@ def drill(context: click.Context, name: str | None, hosts: str | None, state: Pa
 
 
 @backups.command()
+@click.argument("name")
+@click.option("--yes-restore", default="", metavar="DATABASE", help="The database's name, instead of typing it.")
+@HOSTS
+@STATE
+@click.pass_context
+def restore(context: click.Context, name: str, yes_restore: str, hosts: str | None, state: Path | None) -> None:
+    """Bring the backup NAME back: beside the live database first, then in its place; the old one is kept aside."""
+    from remediate.backups import desk, restoring
+
+    with desk.opened(**asked(context, hosts, state)) as opened:
+        sys.exit(restoring.restore(opened, name, yes_restore))
+
+
+@backups.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @HOSTS
 @STATE

@@ -92,3 +92,86 @@ count psql -U "$user" -d "$database" || exit 70
 """Runs as root in a throwaway container without network. Arguments: the dump, its format, seconds after which all of it
 ends, KiB that must be free, user, database, encoding, then the roles that the dump may name.
 """
+
+QUERIES = r"""
+query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+home=postgres; [ "$database" != postgres ] || home=template1
+"""
+
+RESTORE = "".join(
+    (
+        "set -u",
+        ACCOUNT,
+        QUERIES,
+        r"""
+new=$3 dump=$4 form=$5
+say() { printf '%s\n' "$*" >&2; }
+[ -r "$dump" ] || { say "$dump cannot be read in the container"; exit 74; }
+size="SELECT pg_database_size(:'db') / 1024 * 13 / 10 + 524288;"
+needed=$(echo "$size" | query -d "$home" -v db="$database") || exit 70
+directory=$(echo 'SHOW data_directory;' | query -d "$home") || exit 70
+free=$(df -Pk "$directory" | { read -r head; read -r system all used free rest; echo "$free"; })
+[ "${free:-0}" -ge "${needed%.*}" ] || { say "only ${free:-0} KiB are free, ${needed%.*} are needed"; exit 73; }
+query -d "$home" -v new="$new" -v db="$database" <<'SQL' || exit 70
+SELECT format(
+    'CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
+    :'new', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype)
+  FROM pg_database WHERE datname = :'db' \gexec
+SQL
+drop() { echo 'DROP DATABASE IF EXISTS :"new";' | query -d "$home" -v new="$new"; }
+trap 'drop; exit 71' HUP INT TERM
+unpack() { if [ "$form" = sql.gz ]; then gzip -dc -- "$dump"; else cat -- "$dump"; fi; }
+if [ "$form" = dump ]; then
+  pg_restore -w -e -U "$user" -d "$new" -- "$dump" >/dev/null; ends="$?
+0"
+else
+  ends=$({ { unpack; echo $? >&3; } | query -d "$new" >/dev/null; echo $? >&3; } 3>&1)
+fi
+[ "$ends" = "0
+0" ] || { drop; say "the dump does not restore; the live database was not touched"; exit 66; }
+echo 'ANALYZE;' | query -d "$new" || { drop; exit 66; }
+""",
+    )
+)
+"""Runs in the live container. Arguments: user, database, the name of the new one beside it, the dump, its format."""
+
+SWAP = "".join(
+    (
+        "set -u",
+        ACCOUNT,
+        QUERIES,
+        r"""
+takes=$3 aside=$4
+tries=0
+until query -d "$home" -v live="$database" -v takes="$takes" -v aside="$aside" >/dev/null <<'SQL'
+BEGIN;
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname IN (:'live', :'takes') AND pid <> pg_backend_pid();
+ALTER DATABASE :"live" RENAME TO :"aside";
+ALTER DATABASE :"takes" RENAME TO :"live";
+COMMIT;
+SQL
+do
+  tries=$((tries + 1))
+  [ "$tries" -lt 10 ] || exit 66
+done
+""",
+    )
+)
+"""Two renames in one transaction: whoever kills us at any moment leaves a database of the live name.
+
+Runs in the live container. Arguments: user, database, which one takes its name, and the name that it gets itself.
+"""
+
+DROP = "".join(
+    (
+        "set -u",
+        ACCOUNT,
+        QUERIES,
+        r"""
+[ "$3" != "$database" ] || { echo "the live database is never dropped" >&2; exit 65; }
+echo 'DROP DATABASE IF EXISTS :"gone";' | query -d "$home" -v gone="$3"
+""",
+    )
+)
+"""Runs in the live container. Arguments: user, database, the one to drop: never the live one."""
