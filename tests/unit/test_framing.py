@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,10 +21,8 @@ from fleet.framing import KILL_AFTER, LIMIT, Frames, Script, Unframer, proven, r
 from tests.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2
-SHELLS = [
-    pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell[0]), reason=f"no {shell[0]} here"))
-    for shell in (("sh",), ("bash",), ("busybox", "sh"))
-]
+HERE = [shell for shell in (("sh",), ("bash",), ("busybox", "sh")) if shutil.which(shell[0])]
+SHELLS = [pytest.param(shell, id=shell[0]) for shell in HERE]
 
 any_bytes = st.binary(max_size=200).filter(lambda data: TOKEN not in data)
 answers = st.lists(st.tuples(any_bytes, any_bytes, st.integers(0, 255)), min_size=1, max_size=5)
@@ -143,28 +144,37 @@ def test_case_16_noise_before_the_first_token_is_dropped(shell, tmp_path):
     assert frames.output(0) == Output(0, b"answer\n", b"", command="echo answer")
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_case_14_a_command_that_hangs_is_ended_with_its_children(shell):
-    hang = Command(("sh", "-c", "sleep 77.125 & sleep 77.125"), limit=1)
-    before = time.monotonic()
-    [answer], _ = run(shell, [hang, Command(("echo", "not in this shell any more"))])
-    assert answer.rc == 124
-    assert time.monotonic() - before < 5
+def at_once(calls: list[Callable[[], None]]) -> None:
+    """Run checks that mostly wait side by side; the first failure is raised."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(call) for call in calls]:
+            done.result()
+
+
+def test_case_14_a_command_that_hangs_is_ended_with_its_children():
+    def check(shell: tuple[str, ...]) -> None:
+        hang = Command(("sh", "-c", "sleep 77.125 & sleep 77.125"), limit=1)
+        before = time.monotonic()
+        [answer], _ = run(shell, [hang, Command(("echo", "not in this shell any more"))])
+        assert answer.rc == 124
+        assert time.monotonic() - before < 5
+
+    at_once([partial(check, shell) for shell in HERE])
     assert gone("77.125")
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("setsid", [True, False])
-def test_case_84_without_timeout_the_limit_still_holds(shell, setsid, tmp_path):
-    tools = ["sh", "sleep", "echo", "printf", *(["setsid"] if setsid else [])]
-    for tool in tools:
-        (tmp_path / tool).symlink_to(shutil.which(tool))
-    quick = Command(("sh", "-c", "echo fine; exit 3"))
-    said, _ = run(
-        (shutil.which(shell[0]), *shell[1:]), [quick, only_here(tmp_path, ("sleep", "78.25"), 1)], PATH=str(tmp_path)
-    )
-    assert [answer.rc for answer in said] == [3, 124]
-    assert said[0].out == b"fine\n"
+def test_case_84_without_timeout_the_limit_still_holds(tmp_path):
+    def check(shell: tuple[str, ...], setsid: bool) -> None:
+        folder = tmp_path / f"{shell[0]}-{setsid}"
+        folder.mkdir()
+        for tool in ["sh", "sleep", "echo", "printf", *(["setsid"] if setsid else [])]:
+            (folder / tool).symlink_to(shutil.which(tool))
+        quick, slow = Command(("sh", "-c", "echo fine; exit 3")), only_here(folder, ("sleep", "78.25"), 1)
+        said, _ = run((shutil.which(shell[0]), *shell[1:]), [quick, slow], PATH=str(folder))
+        assert [answer.rc for answer in said] == [3, 124]
+        assert said[0].out == b"fine\n"
+
+    at_once([partial(check, shell, setsid) for shell in HERE for setsid in (True, False)])
     assert gone("78.25")
 
 
