@@ -155,6 +155,7 @@ def closed_port() -> int:
         (f"http://127.0.0.1:99999999/{SECRET}", "no URL of http or https"),
         (f"http://127.0.0.1:1/ {SECRET}", ""),
     ],
+    ids=["closed", "file", "bare", "bracket", "port", "space"],
 )
 def test_case_71_a_ping_that_fails_is_said_without_the_url(url: str, words: str) -> None:
     one = pulse(url, patience=2.0)
