@@ -16,14 +16,14 @@ BROKEN = STATE / "broken"
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Let one command at a time change the lab."""
+def alone(what: str = "lock", who: str = "another lab command") -> Iterator[None]:
+    """Let one at a time change the lab; tests that break it hold a lock of their own, `alone("tests", …)`."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / what).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another lab command to finish ...")
+            say(f"waiting for {who} to finish ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
