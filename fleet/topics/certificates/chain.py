@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatch
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.commands import Unobservable
 from fleet.topics.certificates.names import alternatives, common_name, is_for
-from fleet.topics.certificates.problem import Case, Kind, Problem, issued_by, subject
+from fleet.topics.certificates.problem import WEAK, Case, Kind, Problem, issued_by, subject
 from fleet.topics.certificates.roots import Roots
 from fleet.topics.certificates.trust import trusted
 from fleet.units import show_duration
@@ -30,7 +29,6 @@ TEST = re.compile(
 )
 SMALLEST_RSA = 2048
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
-WEAK = (hashes.MD5, hashes.SHA1)
 
 
 def load(chain: Sequence[str]) -> list[x509.Certificate]:

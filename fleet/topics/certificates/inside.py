@@ -60,8 +60,14 @@ def sections(text: str) -> list[Section]:
 
 
 def parse(text: str, container: str, service: str) -> Inside:
-    """Everything about certificates in one container."""
-    parts = sections(text)
+    """Everything about certificates in one container. Raises Unobservable when the output makes no sense."""
+    try:
+        return put_together(sections(text), container, service)
+    except (ValueError, LookupError) as odd:
+        raise Unobservable(f"what the container printed makes no sense: {odd}") from None
+
+
+def put_together(parts: list[Section], container: str, service: str) -> Inside:
     names = {part.rest for part in parts if part.key == "process"}
     return Inside(
         container=container,

@@ -1,0 +1,475 @@
+"""What nodes print about certificates: handshakes, containers, nginx' configuration, schedules; real, and garbage."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.commands import Output, Unobservable
+from fleet.topics.certificates import handshakes, inside, nginx, observing, probes, scheduled, scripts
+from fleet.topics.certificates.facts import Served
+from fleet.topics.certificates.nginx import site_of
+from fleet.topics.certificates.policy import Certificate
+from fleet.topics.certificates.probes import Place, Probe
+from fleet.topics.certificates.validity import digest
+from fleet.topics.containers.facts import SWARM_SERVICE, Container, Port
+from fleet.topics.schedules.script import read as printed_schedules
+from tests.certificates import GOOD, LEAF, NAME, inventory
+
+
+def ran(command: object, **more: object) -> Output:
+    done = subprocess.run(command.words, capture_output=True, check=False, **more)  # type: ignore[attr-defined]
+    return Output(done.returncode, done.stdout, done.stderr, command=str(command))
+
+
+@contextmanager
+def server(tmp_path: Path, *, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, answer: bytes = b"") -> Iterator[int]:
+    """A TLS server on a loopback port that gives the good chain, and `answer` to whoever asks something."""
+    (tmp_path / "chain.pem").write_text("".join(GOOD))
+    kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "key.pem").write_bytes(LEAF.key.private_bytes(*kind))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "key.pem")
+    if oldest < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = oldest
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening, context, answer), daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def serve(listening: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        try:
+            with context.wrap_socket(connection, server_side=True) as secure:
+                if answer and secure.recv(4096):
+                    secure.sendall(answer)
+        except OSError:
+            connection.close()
+
+
+def place(port: int, policy: str = "", name: str = NAME) -> Place:
+    [certificate] = inventory(policy).certificates
+    return Place(certificate.model_copy(update={"name": name}), "4f" * 32, "127.0.0.1", port, 443)
+
+
+def asked(at: Place) -> Served:
+    return probes.served(at, {probe.on_node: ran(probe.on_node) for probe in probes.probes(at)})
+
+
+def test_a_real_handshake_gives_the_whole_chain_leaf_first(tmp_path: Path) -> None:
+    with server(tmp_path) as port:
+        seen = asked(place(port))
+    assert (seen.chain, seen.protocol, seen.old, seen.refused) == (GOOD, "TLSv1.3", (), "")
+
+
+def test_a_real_server_that_still_speaks_old_protocols_is_found_out(tmp_path: Path) -> None:
+    with server(tmp_path, oldest=ssl.TLSVersion.TLSv1) as port:
+        assert asked(place(port)).old == ("TLS 1.0", "TLS 1.1")
+
+
+@pytest.mark.parametrize(
+    ("header", "age"),
+    [("Strict-Transport-Security: max-age=63072000; includeSubDomains\r\n", 63072000), ("X-Other: 1\r\n", None)],
+)
+def test_a_real_answer_is_read_for_hsts(header: str, age: int | None, tmp_path: Path) -> None:
+    answer = f"HTTP/1.1 200 OK\r\n{header}Connection: close\r\n\r\nhello".encode()
+    with server(tmp_path, answer=answer) as port:
+        assert asked(place(port, ", hsts: true")).hsts == age
+
+
+def test_a_port_where_nothing_listens_is_closed_and_no_unknown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    assert asked(place(port)).refused == "closed"
+
+
+def test_a_port_that_speaks_something_else_does_not_speak_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=rude, args=(listening,), daemon=True).start()
+        seen = asked(place(listening.getsockname()[1]))
+        listening.shutdown(socket.SHUT_RDWR)
+    assert (seen.refused, seen.chain) == ("not TLS", ())
+
+
+def rude(listening: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n<html>400</html>")
+
+
+@pytest.mark.parametrize("rc", [124, 137])
+def test_a_port_that_says_nothing_within_the_limit_is_unknown(rc: int) -> None:
+    with pytest.raises(Unobservable, match="10 s"):
+        handshakes.handshake(Output(rc, b"CONNECTED(00000003)\n", command="TLS handshake"))
+
+
+def test_a_node_without_openssl_asks_through_the_container() -> None:
+    at = place(443)
+    asking = observing.ask([], probes.probes(at))
+    first = next(asking)
+    second = asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(first))
+    assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
+    with pytest.raises(StopIteration) as done:
+        asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(second))
+    seen = probes.served(at, done.value.value)
+    assert isinstance(seen.chain, Unobservable)
+    assert "openssl" in seen.chain.why
+
+
+def test_an_old_protocol_that_openssl_itself_cannot_speak_is_unknown() -> None:
+    with pytest.raises(Unobservable):
+        handshakes.speaks(Output(1, b"s_client: Unknown option: -tls1\n", command="x"))
+
+
+def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
+    said = b"...:tlsv1 alert protocol version:...:SSL alert number 70\nNew, (NONE), Cipher is (NONE)\n"
+    assert not handshakes.speaks(Output(1, said, command="x"))
+
+
+@given(st.text(max_size=300), st.integers(0, 255))
+def test_any_output_of_a_handshake_is_read_or_unobservable(text: str, rc: int) -> None:
+    answer = Output(rc, text.encode("utf-8", "surrogatepass"), command="TLS handshake")
+    seen = probes.judged(Served(NAME, "id", 443), {"now": answer, "-tls1": answer, "-tls1_1": answer})
+    assert seen.chain == () or isinstance(seen.chain, Unobservable)
+    assert seen.chain or seen.refused
+
+
+@given(st.text(alphabet="-BEGINCRTFAD ENabc123+/=\n", max_size=400))
+def test_any_text_around_certificates_gives_only_whole_ones(text: str) -> None:
+    found = handshakes.certificates(text + "\n" + GOOD[0] + text)
+    assert GOOD[0] in found
+
+
+def test_case_73_a_server_cannot_forge_the_chain_after_its_end() -> None:
+    text = f"Certificate chain\n 0 s:x\n{GOOD[0]}---\nServer certificate\n{GOOD[1]}DONE\nCertificate chain\n{GOOD[1]}"
+    assert handshakes.chain(text) == (GOOD[0],)
+
+
+# where
+
+
+NGINX = Container(
+    "4f" * 32,
+    "rodan_nginx.1.x",
+    labels={SWARM_SERVICE: "rodan_nginx"},
+    ports=(
+        Port(80, host=80),
+        Port(443, host=8443),
+        Port(5671, host=5671, host_ip="192.0.2.1"),
+        Port(53, "udp", host=53),
+    ),
+)
+
+
+def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
+    found = [(one.host, one.port, one.inside) for one in probes.places(NGINX, inventory().certificates)]
+    assert found == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
+
+
+def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
+    assert [one.port for one in probes.places(NGINX, inventory(", ports: [8443]").certificates)] == [8443]
+    assert [one.port for one in probes.places(Container("a", "b"), inventory().certificates)] == [443]
+
+
+def test_an_ip_address_is_asked_without_a_server_name() -> None:
+    command = Probe(place(443, name="192.0.2.7")).on_node
+    assert "-noservername" in command.words
+    assert "-servername" not in command.words
+
+
+@pytest.mark.parametrize("name", ["-connect", "a b", "a;b", "$(x)", "*.example.org", "A.example.org", "a\nb", "1.2.3"])
+def test_case_2_a_name_that_could_mean_something_else_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a name"):
+        Certificate(name=name, service="nginx")
+
+
+# nginx
+
+DUMP = """nginx: the configuration file /etc/nginx/nginx.conf syntax is ok
+# configuration file /etc/nginx/nginx.conf:
+http {
+    # server { listen 443 ssl; server_name commented.org; }
+    ssl_certificate_key /keys/shared.pem;
+    include /etc/nginx/conf.d/*.conf;
+}
+stream { server { listen 5671 ssl; ssl_certificate mq.pem; ssl_certificate_key mq.key; } }
+
+# configuration file /etc/nginx/conf.d/a.conf:
+server {
+    listen 443 ssl http2 default_server; listen [::]:443 ssl;
+    server_name a.example.org "www.a.example.org";
+    include snippets/a.conf;
+    location ~ "^/x{2}" { set $a ${b}c; return 301 https://$host; }
+}
+server { listen 80; server_name a.example.org; }
+server { listen 443 ssl; server_name *.example.org; ssl_certificate /wild.pem; }
+
+# configuration file /etc/nginx/snippets/a.conf:
+ssl_certificate /a.pem;
+"""
+
+
+def test_a_dump_of_nginx_is_read_with_its_includes_and_what_is_inherited() -> None:
+    sites = nginx.read(0, DUMP).sites
+    assert [(one.names, one.ports, one.certificates, one.keys) for one in sites] == [
+        (("a.example.org", "www.a.example.org"), (443,), ("/a.pem",), ("/keys/shared.pem",)),
+        (("*.example.org",), (443,), ("/wild.pem",), ("/keys/shared.pem",)),
+        ((), (5671,), ("/etc/nginx/mq.pem",), ("/etc/nginx/mq.key",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "file"),
+    [
+        ("a.example.org", 443, "/a.pem"),
+        ("b.example.org", 443, "/wild.pem"),
+        ("elsewhere.org", 443, "/a.pem"),
+        ("a.example.org", 5671, "/etc/nginx/mq.pem"),
+    ],
+)
+def test_the_site_for_a_name_is_chosen_as_nginx_chooses_it(name: str, port: int, file: str) -> None:
+    site = site_of(nginx.read(0, DUMP).sites, name, port)
+    assert site is not None
+    assert site.certificates == (file,)
+
+
+def test_no_site_answers_on_a_port_that_nobody_listens_on() -> None:
+    assert site_of(nginx.read(0, DUMP).sites, "a.example.org", 8443) is None
+
+
+def test_case_54_a_configuration_that_nginx_refuses_is_told_in_its_own_words() -> None:
+    said = (
+        "nginx: [warn] something\n"
+        'nginx: [emerg] cannot load certificate "/x.pem": BIO_new_file() failed\n'
+        "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
+    )
+    assert nginx.read(1, said).broken == 'cannot load certificate "/x.pem": BIO_new_file() failed'
+
+
+@given(st.text(max_size=300))
+def test_any_configuration_is_read_without_a_crash(text: str) -> None:
+    nginx.read(0, f"# configuration file /etc/nginx/nginx.conf:\n{text}")
+
+
+def test_includes_that_go_in_a_circle_end() -> None:
+    circle = "# configuration file /a/n.conf:\ninclude n.conf; server { listen 443 ssl; }\n"
+    assert nginx.read(0, circle).sites
+
+
+# containers
+
+PRINTED = f"""nginx 0
+|# configuration file /etc/nginx/nginx.conf:
+|http {{ server {{ listen 443 ssl; ssl_certificate {"/etc/letsencrypt/live/a/fullchain.pem"}; }} }}
+file /etc/letsencrypt/live/a/fullchain.pem
+CHAIN
+key /etc/letsencrypt/live/a/privkey.pem
+PUBLIC
+letsencrypt
+renewal a.conf
+|version = 2.1.0
+|[renewalparams]
+|account = 3e2f
+|server = https://acme.example.org/dir
+|authenticator = webroot
+|webroot_path = /var/www/le,
+webroot no /var/www/le
+renewal b.conf
+|# autorenew = True
+|autorenew = False
+|[renewalparams]
+|installer = nginx
+live /etc/letsencrypt/live/a/fullchain.pem
+CHAIN
+key /etc/letsencrypt/live/a/privkey.pem
+PUBLIC
+live /etc/letsencrypt/live/c/fullchain.pem
+!is not there
+account accounts/acme.example.org/dir/3e2f/private_key.json
+process nginx
+process certbot
+cron /etc/cron.d/certbot
+|# certbot renew in a comment
+|0 */12 * * * root test -x /usr/bin/certbot && certbot -q renew
+certbot /usr/bin/certbot
+end
+"""
+
+
+def indented(text: str) -> str:
+    return "".join(f"|{line}\n" for line in text.splitlines()).rstrip("\n")
+
+
+def a_container(text: str = PRINTED) -> inside.Inside:
+    kind = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = LEAF.certificate.public_key().public_bytes(*kind).decode()
+    return inside.parse(
+        text.replace("CHAIN", indented("".join(GOOD))).replace("PUBLIC", indented(public)), "id", "nginx"
+    )
+
+
+def test_what_a_container_prints_becomes_its_facts() -> None:
+    seen = a_container()
+    assert [(one.path, one.chain) for one in seen.files] == [
+        ("/etc/letsencrypt/live/a/fullchain.pem", GOOD),
+        ("/etc/letsencrypt/live/c/fullchain.pem", ()),
+    ]
+    assert [one.public for one in seen.keys] == [digest(LEAF.certificate)]
+    assert (seen.certbot, seen.busy, seen.letsencrypt) == ("/usr/bin/certbot", True, True)
+
+
+def test_lineages_are_put_together_from_configuration_and_files() -> None:
+    a, b, c = a_container().lineages
+    assert (a.name, a.account, a.account_found, a.webroots, a.chain) == (
+        "a",
+        "3e2f",
+        True,
+        (("/var/www/le", False),),
+        GOOD,
+    )
+    assert (b.autorenew, b.reloads, b.webroots) == (False, True, ())
+    assert (c.name, c.configured) == ("c", False)
+
+
+def test_an_account_that_is_not_on_disk_is_lost() -> None:
+    lost = a_container(PRINTED.replace("account accounts/acme.example.org/dir/3e2f", "account accounts/x/dir/ffff"))
+    assert [one.account_found for one in lost.lineages][:2] == [False, True]
+
+
+def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -> None:
+    [without] = a_container().renewals
+    assert (without.where, without.faults, without.reloads) == (
+        "/etc/cron.d/certbot",
+        ("no cron runs in the container",),
+        False,
+    )
+    [with_cron] = a_container(PRINTED.replace("process nginx", "process cron")).renewals
+    assert with_cron.faults == ()
+
+
+def test_a_loop_that_runs_certbot_is_a_schedule() -> None:
+    loop = "loop sh\n|sh -c while :; do certbot renew --deploy-hook 'nginx -s reload'; sleep 12h; done\ncertbot /usr"
+    assert [(one.where, one.reloads) for one in a_container(PRINTED.replace("certbot /usr", loop)).renewals][1:] == [
+        ("the process sh", True)
+    ]
+
+
+@pytest.mark.parametrize("cut", [0, 10, 200, len(PRINTED) - 2])
+def test_output_that_was_cut_short_is_unobservable(cut: int) -> None:
+    with pytest.raises(Unobservable):
+        inside.parse(PRINTED[:cut], "id", "nginx")
+
+
+@given(st.text(alphabet="|!\nabc keynginx 01/.", max_size=200))
+def test_any_output_of_a_container_is_read_or_unobservable(text: str) -> None:
+    with suppress(Unobservable):
+        inside.parse(f"{text}\nend\n", "id", "nginx")
+
+
+def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_key(tmp_path: Path) -> None:
+    """Run on this machine's own tools, with a file that holds key and certificate together."""
+    kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = LEAF.key.private_bytes(*kind).decode()
+    (tmp_path / "both.pem").write_text(private + GOOD[0] + GOOD[1])
+    fake = tmp_path / "nginx"
+    dump = (
+        f"# configuration file {tmp_path}/n.conf:\nserver {{ ssl_certificate both.pem; ssl_certificate_key both.pem; }}"
+    )
+    fake.write_text(f"#!/bin/sh\nprintf '%s\\n' '{dump}'\n")
+    fake.chmod(0o755)
+    command = ("sh", "-c", scripts.INSIDE, scripts.MARK)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert "PRIVATE" not in done.stdout
+    seen = inside.parse(done.stdout, "id", "nginx")
+    assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
+    assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
+
+
+# schedules
+
+SWARM = "docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
+
+
+def crontab(*lines: str, kind: str = "user", path: str = "/var/spool/cron/crontabs/root", mode: str = "600") -> str:
+    body = "".join(f"|{line}\n" for line in lines)
+    return f"uid 0 root\nfile {kind} 0 0 {mode} 1 1700000000 4 {path}\n{body}\naccount root\nend\n"
+
+
+def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...], str]]:
+    found = scheduled.renewals(printed_schedules(text), [NGINX])
+    return [(one.where, one.containers, one.reloads, one.faults, one.unclear) for one in found]
+
+
+def test_an_entry_is_resolved_to_the_container_that_it_enters_now() -> None:
+    line = f"25 3,15 * * * {SWARM} certbot renew -q --deploy-hook 'nginx -s reload'"
+    assert renewals(crontab("MAILTO=ops", line)) == [
+        ("/var/spool/cron/crontabs/root:2", (NGINX.id,), True, (), ""),
+    ]
+
+
+def test_a_shell_around_it_and_a_reload_behind_it_are_understood() -> None:
+    [found] = renewals(crontab(f"0 4 * * * {SWARM} sh -c 'certbot renew -q && nginx -s reload'"))
+    assert found[1:4] == ((NGINX.id,), True, ())
+
+
+def test_faults_of_the_crontab_itself_count() -> None:
+    [terminal] = renewals(crontab(f"0 4 * * * {SWARM.replace('exec', 'exec -it')} certbot renew"))
+    assert "terminal" in terminal[3][0]
+    [ignored] = renewals(crontab("0 4 * * * root certbot renew", kind="system", path="/etc/cron.d/c.bot", mode="644"))
+    assert "dot" in ignored[3][0]
+
+
+def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> None:
+    [found] = scheduled.renewals(
+        printed_schedules(crontab("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")),
+        [NGINX],
+    )
+    assert (found.entered, found.containers, found.faults) == (False, (), ())
+
+
+def test_a_container_that_cannot_be_told_is_unclear_and_not_counted() -> None:
+    [found] = renewals(crontab("0 4 * * * docker exec $(get-container) certbot renew"))
+    assert found[4]
+
+
+def test_other_people_s_lines_and_comments_are_nothing_to_us() -> None:
+    assert renewals(crontab("0 4 * * * backup --token hunter2", f"# 0 4 * * * {SWARM} certbot renew")) == []
+
+
+def test_systemd_s_timer_counts_while_it_is_active() -> None:
+    timer = "timer Id=certbot.timer\ntimer ActiveState={}\ntimer Unit=certbot.service\ntimer \n"
+    service = "service Id=certbot.service\nservice ExecStart={ path=/usr/bin/certbot ; argv[]=/usr/bin/certbot -q renew"
+    text = timer + service + " ; ignore_errors=no ; pid=0 }\nservice \naccount root\nend\n"
+    assert renewals(text.replace("={}", "=active")) == [("certbot.timer", (), False, (), "")]
+    assert renewals(text.replace("={}", "=inactive"))[0][3] == ("is not active",)
+
+
+def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
+    empty = scheduled.crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), "root")
+    assert getattr(empty, "digest", None) == "absent"
+    denied = scheduled.crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), "root")
+    assert isinstance(denied, Unobservable)
