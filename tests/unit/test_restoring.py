@@ -47,12 +47,13 @@ def test_names_stay_within_what_postgres_keeps_of_them():
 
 
 def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
-    live = {"public.runjob": 4002, "public.new": 3, "public.user": 120, "public.draft": 1}
+    live = {"public.runjob": 4002, "public.new": 3, "public.user": 120, "public.draft": 1, "public.bare": 0}
     restored = {"public.runjob": 4000, "public.user": 120, "public.draft": 5}
     assert [line.text for line in lost(RESTORING, live, restored)] == [
         f"{BACKUP.name} was made at 2026-06-15 16:01 UTC.",
         "  lost: 3 rows of public.new (the whole table)",
         "  lost: 2 rows of public.runjob",
+        "  lost: 0 rows of public.bare (the whole table)",
         "  come back: rows of public.draft",
     ]
 

@@ -1,0 +1,147 @@
+"""Backups on the lab's real database: made, verified, tried, brought back; and a database that is not the right one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import BIN, ROOT, Lab, outcomes
+
+VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
+RECORD = "/var/lib/fleetkeeper/backups-postgres.json"
+ODD = "backup_2026_01_01T00_00_00.sql.gz"
+BAD = b"--\n-- PostgreSQL database dump\n--\n\nSELEKT 1;\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+
+@pytest.fixture
+def kept(lab: Lab) -> Iterator[Lab]:
+    """The lab, whose backups, record and databases are afterwards what they were."""
+    before = set(lab.on("data", "ls", VOLUME).split())
+    lab.on("data", "rm", "-f", RECORD)
+    yield lab
+    for name in set(lab.on("data", "ls", VOLUME).split()) - before:
+        lab.on("data", "rm", f"{VOLUME}/{name}")
+    lab.on("data", "rm", "-f", RECORD)
+    assert [name for name in databases(lab) if name.startswith("rodan_")] == []
+
+
+def backups(lab: Lab, *words: str) -> Any:
+    return lab.run("remediate", "backups", words[0], "--hosts=lab", *words[1:])
+
+
+def listed(lab: Lab) -> list[dict[str, Any]]:
+    return list(json.loads(backups(lab, "list", "--json").out)["backups"])
+
+
+def psql(lab: Lab, sql: str, database: str = "rodan") -> str:
+    container = lab.on("vgpu", "docker", "ps", "-qf", "label=com.docker.swarm.service.name=rodan_postgres").strip()
+    words = ("psql", "-X", "-At", "-U", "rodan", "-d", database, "-c", sql)
+    return lab.on("vgpu", "docker", "exec", container, *words).strip()
+
+
+def databases(lab: Lab) -> list[str]:
+    return psql(lab, "SELECT datname FROM pg_database", "postgres").split()
+
+
+def put(lab: Lab, name: str, content: bytes) -> None:
+    """A file among the backups, old enough to be settled."""
+    lab.on(
+        "data", "sh", "-c", f"printf {octal(content)} >{VOLUME}/{name}; touch -d 2026-01-01T05:00:01Z {VOLUME}/{name}"
+    )
+
+
+def octal(content: bytes) -> str:
+    return "'" + "".join(f"\\{byte:03o}" for byte in content) + "'"
+
+
+def test_create_makes_one_more_whole_backup(kept: Lab) -> None:
+    before = listed(kept)
+    made = backups(kept, "create")
+    assert made.status == 0, made.said
+    after = listed(kept)
+    assert len(after) == len(before) + 1
+    assert after[0]["state"] == "complete"
+    assert not [name for name in kept.on("data", "ls", VOLUME).split() if name.endswith(".part")]
+
+
+def test_case_41_a_drill_brings_the_newest_back_and_leaves_nothing_but_its_record(kept: Lab) -> None:
+    before, names = kept.on("vgpu", "docker", "volume", "ls", "-q"), databases(kept)
+    tried = backups(kept, "drill")
+    assert tried.status == 0, tried.said
+    assert "came back: 6 tables" in tried.out
+    assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
+    assert (kept.on("vgpu", "docker", "volume", "ls", "-q"), databases(kept)) == (before, names)
+    assert json.loads(kept.on("data", "cat", RECORD))["drills"][0]["rows"]["public.auth_user"] == 120
+
+
+def test_a_dump_that_looks_whole_and_does_not_restore_is_found_by_a_drill(kept: Lab) -> None:
+    put(kept, ODD, gzip.compress(BAD))
+    tried = backups(kept, "drill", ODD)
+    assert tried.status == 1, tried.said
+    assert "does not restore" in tried.out
+    assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
+
+
+def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
+    newest = listed(kept)[0]["name"]
+    psql(kept, "CREATE TABLE since (id int)")
+    restored = backups(kept, "restore", newest, "--yes-restore", "rodan")
+    assert restored.status == 0, restored.said
+    assert "the whole table" in restored.out
+    assert psql(kept, "SELECT to_regclass('since') IS NULL") == "t"
+    for _ in range(2):  # the change of names, then the restored database itself
+        runs = [line.split()[0] for line in kept.run("remediate", "log").out.splitlines() if "undoes" not in line]
+        undone = kept.run("remediate", "undo", runs[_], "--yes")
+        assert undone.status == 0, undone.said
+    assert psql(kept, "SELECT to_regclass('since') IS NULL") == "f"
+    psql(kept, "DROP TABLE since")
+
+
+def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> None:
+    put(kept, ODD, gzip.compress(b""))
+    refused = backups(kept, "restore", ODD, "--yes-restore", "rodan")
+    assert refused.status == 1, refused.said
+    assert "only a complete backup is restored" in refused.said
+
+
+@pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
+def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: Lab, seconds: float) -> None:
+    newest = listed(kept)[0]["name"]
+    words = [
+        BIN / "remediate",
+        "backups",
+        "restore",
+        newest,
+        "--hosts=lab",
+        "--yes-restore=rodan",
+        "--state",
+        kept.place,
+    ]
+    restoring = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    restoring.kill()
+    restoring.wait()
+    time.sleep(3)  # what was sent before goes on inside the container
+    assert psql(kept, "SELECT count(*) FROM auth_user") == "120"
+    for name in databases(kept):
+        if name.startswith("rodan_"):
+            psql(kept, f'DROP DATABASE "{name}"', "postgres")
+
+
+def test_case_76_no_remedy_runs_while_another_database_runs_than_the_accepted_one(kept: Lab) -> None:
+    assert backups(kept, "accept", "--yes").status == 0
+    assert "services.postgres_kept_its_data" in outcomes(kept.audit("checks/test_services.py"), "holds")
+    record = json.loads(kept.on("data", "cat", RECORD))
+    other = str(int(record["accepted"]["system"]) + 1)
+    kept.on("data", "sed", "-i", f"s/{record['accepted']['system']}/{other}/", RECORD)
+    found = kept.audit("checks/test_services.py")
+    assert "services.postgres_kept_its_data" in outcomes(found, "finding")
+    refused = backups(kept, "create")
+    assert refused.status == 1, refused.said
+    assert "held back" in refused.said
