@@ -1,0 +1,49 @@
+"""`remediate trust NODE…`: show host keys, and keep what a person has compared."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.errors import UsageError
+from remediate.exits import Exit
+
+if TYPE_CHECKING:
+    from remediate.trust import Ask
+
+
+@click.command()
+@click.argument("nodes", nargs=-1)
+@click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+@click.option("--yes", is_flag=True, help="Do not ask; needs --fingerprint, once for each key.")
+@click.option("--fingerprint", "fingerprints", multiple=True, metavar="SHA256:…", help="Trust this key (repeatable).")
+@click.option("--state", type=click.Path(path_type=Path), help="State directory.")
+@click.pass_context
+def trust(context: click.Context, /, nodes: tuple[str, ...], **given: Any) -> None:
+    """Show the host keys of NODES (default: all) and keep them beside the inventory, once you have compared them.
+
+    Nothing is sent to a node whose key is not known. A key that has changed is shown with the one that is known, and
+    is only replaced when you type the node's name.
+    """
+    from fleet.inventory import find, load
+    from fleet.state import last_audited
+    from remediate.trust import Trusting
+
+    before = context.obj or {}
+    name = given["hosts"] or before.get("hosts") or last_audited(given["state"] or before.get("state"))
+    if not name:
+        raise UsageError("which inventory?", hint="say --hosts=NAME")
+    if (given["yes"] or before.get("yes")) and not given["fingerprints"]:
+        raise UsageError("--yes without --fingerprint would trust whoever answers", hint="name the key: SHA256:…")
+    trusting = Trusting(load(find(name)), click.echo, person(), given["fingerprints"])
+    sys.exit(Exit.NOTHING_LEFT if trusting.all(nodes) else Exit.FINDINGS_REMAIN)
+
+
+def person() -> Ask | None:
+    """How to ask whoever sits at the terminal; None when nobody does."""
+    if not sys.stdin.isatty():
+        return None
+    return lambda question: str(click.prompt(question, default="no", show_default=False))
