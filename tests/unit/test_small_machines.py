@@ -1,0 +1,164 @@
+"""Other login shells, accounts without root, and connections of testinfra's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fleet.commands import Command, Unobservable
+from fleet.links.local import LocalLink
+from fleet.links.pool import Links
+from fleet.links.through_testinfra import TestinfraLink, batches
+from fleet.links.writing import WritingLink, writing
+from fleet.schema import Node
+from tests.linking import inventory, links_to, refusal, sh
+from tests.sshd import sshd
+
+SHELLS = [
+    pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"no {shell} here"))
+    for shell in ("fish", "tcsh", "dash", "bash")
+]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_case_84_any_login_shell_will_do(tmp_path, shell):
+    """ForceCommand stands in for the login shell: it is given the very words that sshd would give to that one."""
+    wrapper = tmp_path / "shell"
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which(shell)} -c "$SSH_ORIGINAL_COMMAND"\n')
+    wrapper.chmod(0o755)
+    with sshd(tmp_path / "sshd", options=[f"ForceCommand {wrapper}"]) as server:
+        node = server.node()
+        with links_to(server, node) as links:
+            assert links.to(node).ask([Command(("echo", "a b $HOME 'c'"))])[0].out == b"a b $HOME 'c'\n"
+            with writing(links.to(node)).open(("cat",)) as stream:
+                stream.write(b"data")
+                stream.close_write()
+                assert stream.read() == b"data"
+
+
+def test_case_16_banner_motd_and_noise_are_ignored(tmp_path):
+    (tmp_path / "banner").write_text("You are being watched\n")
+    noisy = tmp_path / "noisy"
+    noisy.write_text("#!/bin/sh\necho Welcome; echo noise >&2; printf 'no end of line'\nexec /bin/sh\n")
+    noisy.chmod(0o755)
+    options = [f"Banner {tmp_path}/banner", f"ForceCommand {noisy}"]
+    with sshd(tmp_path / "sshd", options=options) as server:
+        for connection in ("", "ssh"):
+            node = server.node(connection=connection)
+            with links_to(server, node) as links:
+                [answer] = links.to(node).ask([Command(("echo", "answer"))])
+                assert (answer.out, answer.err) == (b"answer\n", b"")
+                with writing(links.to(node)).open(("echo", "stream")) as stream:
+                    assert stream.read() == b"stream\n"
+
+
+def test_an_account_without_a_shell_is_said(tmp_path):
+    with sshd(tmp_path, options=["ForceCommand echo This account is currently not available.; exit 1"]) as server:
+        node = server.node()
+        with links_to(server, node) as links, pytest.raises(Unobservable, match="This account is currently not avail"):
+            links.to(node).ask([Command(("true",))])
+
+
+# Root
+
+
+def test_root_needs_no_sudo(monkeypatch):
+    if os.getuid():
+        pytest.skip("not root")
+    [answer] = LocalLink(sudo=True).ask([Command(("env", "-i", "sh", "-c", "id -u"), sudo=True)])
+    assert (answer.rc, answer.out, answer.err) == (0, b"0\n", b"")
+
+
+@pytest.fixture
+def as_nobody(tmp_path, monkeypatch) -> WritingLink:
+    """This machine, seen by an account that is not root, with a sudo of our own on its PATH."""
+    if os.getuid() or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv")
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    setpriv = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh")
+    monkeypatch.setattr("fleet.links.local.SHELL", setpriv)
+    for path in (tmp_path, *tmp_path.parents):
+        if path.is_relative_to("/tmp") and path != Path("/tmp"):
+            path.chmod(path.stat().st_mode | 0o111)
+    return LocalLink(sudo=True)
+
+
+def fake_sudo(folder: Path, script: str) -> None:
+    (folder / "sudo").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "sudo").chmod(0o755)
+
+
+def test_case_18_sudo_that_wants_a_password_is_unknown_and_says_which_right_is_missing(as_nobody, tmp_path):
+    fake_sudo(tmp_path, "echo 'sudo: a password is required' >&2; exit 1")
+    refused, plain = as_nobody.ask([Command(("id",), sudo=True), Command(("echo", "plain"))])
+    assert refused.rc is None
+    with pytest.raises(Unobservable) as why:
+        refused.text(ok={0, 1})
+    assert "NOPASSWD" in why.value.hint
+    assert plain.out == b"plain\n"
+
+
+def test_case_84_an_operator_without_root_uses_sudo_without_ever_being_asked(as_nobody, tmp_path):
+    fake_sudo(tmp_path, '[ "$1 $2" = "-n --" ] || exit 9; shift 2; echo "sudo: unable to resolve host" >&2; exec "$@"')
+    root, own, failing = as_nobody.ask(
+        [
+            Command(("sh", "-c", "echo $LC_ALL; echo err >&2"), sudo=True),
+            Command(("id", "-u")),
+            Command(("sh", "-c", "exit 1"), sudo=True),
+        ]
+    )
+    assert (root.rc, root.out, root.err) == (0, b"C\n", b"err\n")
+    assert own.out == b"65534\n"
+    assert failing.rc == 1
+
+
+def test_without_sudo_in_the_inventory_nothing_runs_as_root(as_nobody, tmp_path):
+    fake_sudo(tmp_path, "echo never >&2; exit 1")
+    [answer] = LocalLink(sudo=False).ask([Command(("id", "-u"), sudo=True)])
+    assert (answer.rc, answer.out) == (0, b"65534\n")
+
+
+def test_a_stream_that_sudo_refuses_is_not_started(as_nobody, tmp_path):
+    fake_sudo(tmp_path, "echo 'sudo: a password is required' >&2; exit 1")
+    with pytest.raises(Unobservable, match="a password is required"):
+        as_nobody.open(("cat",), sudo=True)
+
+
+# Other connections of testinfra
+
+
+def test_any_connection_of_testinfra_gives_the_same_answers():
+    local = Node(name="node", connection="local").model_copy(update={"connection": "local://"})
+    with Links(inventory(local)) as links:
+        link = links.to(local)
+        assert isinstance(link, TestinfraLink)
+        first, hung, last = link.ask([sh("echo out; echo err >&2; exit 255"), sh("sleep 68.8", limit=1), sh("echo 3")])
+    assert (first.rc, first.out, first.err) == (255, b"out\n", b"err\n")
+    assert (hung.rc, hung.lost, last.out) == (None, "time limit of 1 s", b"3\n")
+
+
+def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():
+    commands = [Command(("printf", "%s", "x" * 30_000)) for _ in range(10)]
+    assert sum(len(batch) for batch in batches(commands, False)) == 10
+    assert [len(answer.out) for answer in TestinfraLink("local://", False).ask(commands)] == [30_000] * 10
+
+
+def test_a_connection_that_testinfra_does_not_know_is_unknown():
+    with Links(
+        inventory(Node(name="node", connection="local").model_copy(update={"connection": "carrier-pigeon://x"}))
+    ) as links:
+        assert "carrier-pigeon" in str(refusal(links))
+
+
+def test_a_connection_that_cannot_be_made_is_unknown(tmp_path, monkeypatch):
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho 'Error: No such container: gone' >&2; exit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    node = Node(name="node", connection="docker://gone")
+    with Links(inventory(node)) as links, pytest.raises(Unobservable, match="No such container"):
+        links.to(node).ask([Command(("true",))])
