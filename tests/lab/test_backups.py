@@ -28,7 +28,10 @@ def kept(lab: Lab) -> Iterator[Lab]:
     for name in set(lab.on("data", "ls", VOLUME).split()) - before:
         lab.on("data", "rm", f"{VOLUME}/{name}")
     lab.on("data", "rm", "-f", RECORD)
-    assert [name for name in databases(lab) if name.startswith("rodan_")] == []
+    left = [name for name in databases(lab) if name.startswith("rodan_")]
+    for name in left:
+        psql(lab, f'DROP DATABASE "{name}"', "postgres")
+    assert left == []
 
 
 def backups(lab: Lab, *words: str) -> Any:
@@ -51,9 +54,8 @@ def databases(lab: Lab) -> list[str]:
 
 def put(lab: Lab, name: str, content: bytes) -> None:
     """A file among the backups, old enough to be settled."""
-    lab.on(
-        "data", "sh", "-c", f"printf {octal(content)} >{VOLUME}/{name}; touch -d 2026-01-01T05:00:01Z {VOLUME}/{name}"
-    )
+    written = f"printf {octal(content)} >{VOLUME}/{name}"
+    lab.on("data", "sh", "-c", f"{written}; touch -d 2026-01-01T05:00:01Z {VOLUME}/{name}")
 
 
 def octal(content: bytes) -> str:
@@ -113,16 +115,8 @@ def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> Non
 @pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
 def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: Lab, seconds: float) -> None:
     newest = listed(kept)[0]["name"]
-    words = [
-        BIN / "remediate",
-        "backups",
-        "restore",
-        newest,
-        "--hosts=lab",
-        "--yes-restore=rodan",
-        "--state",
-        kept.place,
-    ]
+    asked = ("backups", "restore", newest, "--hosts=lab", "--yes-restore=rodan", "--state", str(kept.place))
+    words = [BIN / "remediate", *asked]
     restoring = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
     restoring.kill()
