@@ -19,8 +19,8 @@ from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.masking import masked
 from remediate.planning import Planned
-from remediate.render.plans import steps_text
-from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump
+from remediate.render.plans import step_heads
+from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump, recorded
 from remediate.steps.putting import one
 from remediate.undoing import take_back, undoable
 
@@ -141,7 +141,7 @@ class Applier:
         return doing.stopped(End.FAILED if lost else End.STILL_FAILING, said, by_itself=not lost)
 
     def write_down(self, planned: Planned) -> None:
-        shown, subject = steps_text(planned.plan), planned.subject.name
+        shown, subject = step_heads(planned.plan), planned.subject.name
         row = PlanRow(self.run, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
         self.journal.plan(row)
 
@@ -196,7 +196,7 @@ def starting(place: Place, plan: int, step: AnyStep, inverse: AnyStep | None) ->
     """The journal's row of a step that is about to be done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     way_back = json.dumps(dump(inverse)) if inverse else None
-    forward = json.dumps(dump(step))
+    forward = json.dumps(recorded(step))
     return StepRow(
         *(place.run, place.number, plan, step.node, shown, forward, way_back),
         *("starting", "", "", None, "", "", None),

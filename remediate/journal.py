@@ -104,6 +104,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        path.touch(mode=0o600)
         try:
             self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
             self.db.execute("PRAGMA journal_mode = WAL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -165,6 +166,9 @@ class Remediation:
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
             self.screen.error("interrupted", hint=f"`remediate log {run}` says what was done")
+        except (OSError, sqlite3.Error) as why:
+            self.screen.error(f"stopped: the journal cannot be written ({why})", hint=f"look at `remediate log {run}`")
+            return Exit.REMEDY_FAILED
         self.journal.end(run, code)
         self.screen.lines(end_lines(fixing.ends))
         self.finish(proposal, fixing, code)

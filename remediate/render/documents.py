@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from remediate.masking import masked
 from remediate.planning import ByHand, Planned, Proposal, Unknown
-from remediate.steps import dump
+from remediate.steps import recorded
 
 if TYPE_CHECKING:
     from fleet.rules import Finding
@@ -45,8 +45,8 @@ def planned(one: Planned) -> Json:
         "rule": one.rule.id,
         "subject": one.subject.name,
         "findings": [found(finding) for finding in one.findings],
-        "steps": [{**dump(step), "shown": step.show()} for step in plan.steps],
-        "requires": [asdict(require) for require in plan.requires],
+        "steps": [{**recorded(step), "shown": step.show()} for step in plan.steps],
+        "requires": [{"node": one.node, "because": one.because} for one in plan.requires],
         "disturbs": list(plan.disturbs),
         "disturbance": plan.disturbance,
         "undo": plan.undo,

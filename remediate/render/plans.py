@@ -39,6 +39,11 @@ def steps_text(plan: Plan) -> str:
     return "\n".join(line.text for line in step_lines(plan))
 
 
+def step_heads(plan: Plan) -> str:
+    """The first line of each step: what the journal keeps, which never holds the content of a file."""
+    return "\n".join(f"on {step.node}: {safe(step.show().partition(chr(10))[0])}" for step in plan.steps)
+
+
 def step_lines(plan: Plan) -> Iterator[Line]:
     several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
     for number, step in enumerate(plan.steps, 1):

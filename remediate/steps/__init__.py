@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from remediate.masking import masked
 from remediate.steps.base import ABSENT, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.deletion import DeleteFiles, Identified
@@ -38,6 +40,21 @@ def dump(step: AnyStep) -> dict[str, Any]:
     """A step as JSON. The content of a file is given by digest and length only, never as such."""
     document: dict[str, Any] = adapter().dump_python(step, mode="json")
     return document
+
+
+def recorded(step: AnyStep) -> dict[str, Any]:
+    """A step as the journal and documents tell it: digests instead of content, no secret. It cannot be loaded again."""
+    told = dump(step)
+    for name, lines in told.items():
+        if name in LINES and isinstance(lines, list):
+            told[name] = f"{len(lines)} lines, sha256:{digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
+    for name in WORDS & told.keys():
+        told[name] = masked(shlex.join(told[name]))
+    return told
+
+
+LINES = frozenset({"lines", "without", "was"})
+WORDS = frozenset({"words", "undo"})
 
 
 def load(document: object) -> AnyStep:
@@ -72,4 +89,5 @@ __all__ = [
     "digest",
     "dump",
     "load",
+    "recorded",
 ]

@@ -367,12 +367,35 @@ def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_wor
 
     def leaky(finding, fleet) -> Plan:
         command = Run(finding.node, ("sh", "-c", f"echo {canary} >&2; exit 3", "sh", "--password", canary))
-        return Plan(steps=(writing(finding, fleet, f"PASSWORD={canary}\n"), command))
+        first = writing(finding, fleet, f"PASSWORD={canary}\n")
+        edit = EditFile(finding.node, f"{finding.about}.new", "x.y", (f"a line with {canary}",), "absent")
+        return Plan(steps=(first, edit, command))
 
     stage.remedy = leaky
     ended = stage.fix()
-    said = str([(one.why, one.undone) for one in ended])
-    shown = "".join(plan.shown for plan in stage.journal.plans(stage.journal.runs()[0].id))
-    assert canary not in said
-    assert f"PASSWORD={canary}" not in shown
-    assert f"--password {canary}" not in shown
+    assert [one.end for one in ended] == [End.FAILED, End.FAILED]
+    assert canary not in str([(one.why, one.undone) for one in ended])
+    kept = b"".join(path.read_bytes() for path in (stage.folder / "state").iterdir()).decode("utf-8", "replace")
+    assert "--password" in kept
+    assert canary not in kept.replace(f"echo {canary} >&2; exit 3", "")
+    assert stage.texts() == OLD
+
+
+def test_a_journal_that_can_no_longer_be_written_stops_before_the_next_step(stage: Stage) -> None:
+    import sqlite3
+
+    proposal = stage.propose()
+    fixing = stage.fixing()
+    left = stage.journal.left
+
+    def full(*given: object) -> None:
+        left(*given)  # type: ignore[arg-type]
+        raise sqlite3.OperationalError("database or disk is full")
+
+    stage.journal.left = full  # type: ignore[method-assign]
+    with pytest.raises(sqlite3.OperationalError):
+        fixing.apply(proposal)
+    assert stage.texts() == {"a": "new a\n", "b": "old b\n"}
+    told: list[str] = []
+    tell_interrupted(Journal(stage.journal.path), told.append)
+    assert "was started, and may have happened" in told[1]

@@ -147,3 +147,13 @@ def test_the_way_back_of_a_written_file_holds_paths_and_digests_only() -> None:
     back = dump(write.inverse(None, Place("r", 1)))  # type: ignore[arg-type]
     assert "canary" not in str(back)
     assert back["kept"] == "/var/lib/fleetkeeper/r/1/old"
+
+
+def test_the_journals_word_for_a_step_keeps_names_and_drops_lines() -> None:
+    from remediate.steps import EditCrontab, UpdateService, recorded
+
+    edit = recorded(EditCrontab("a", "ops", "x.y", ("canary one",), "absent", without=("canary two",)))
+    assert "canary" not in str(edit)
+    assert edit["lines"].startswith("1 lines, sha256:")
+    assert recorded(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
+    assert recorded(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"
