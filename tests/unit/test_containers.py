@@ -492,6 +492,29 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
     assert isinstance(found[999999999], Unobservable)
 
 
+def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tmp_path):
+    """The script in a tree of its own: a plain file, none, a link out of the container, and one of 300 kB."""
+    contents = {1: "root:x:0:0:\n=2:x:5:5:\npostgres:x:999:9:", 4: "web:x:7:7:\n", 5: "x:x:1:1:\n" * 30_000}
+    for pid in range(1, 6):
+        (tmp_path / f"{pid}/root/etc").mkdir(parents=True)
+        if pid in contents:
+            (tmp_path / f"{pid}/root/etc/passwd").write_text(contents[pid])
+    (tmp_path / "3/root/etc/passwd").symlink_to("/etc/passwd")
+    script = observing.ACCOUNTS.replace("/proc/", f"{tmp_path}/").replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
+    ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
+    found = scanning.accounts(Output(0, ran.stdout))
+    assert found[1] == {"root": 0, "=2": 5, "postgres": 999}
+    assert (found[2], found[4]) == ({}, {"web": 7})
+    assert isinstance(found[3], Unobservable)
+    assert 5 not in found
+    assert "ended" in str(found[6])
+
+
+def test_accounts_that_nobody_told_of_are_unobservable():
+    [one] = scanning.joined([container(process(0))], {}, {})
+    assert isinstance(one.accounts, Unobservable)
+
+
 # Looking
 
 

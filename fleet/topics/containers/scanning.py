@@ -23,6 +23,7 @@ REFUSALS = {
     ),
     "ended": ("the container ended while we looked", "look again"),
 }
+UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
 FROM_PROC = re.compile(r"/proc/(\d+)/(status|cgroup|uid_map):(.*)", re.DOTALL)
 
 
@@ -175,7 +176,7 @@ def joined(
 ) -> tuple[Container, ...]:
     """The containers with their processes and account names."""
     return tuple(
-        replace(one, processes=own_processes(one, processes), accounts=names.get(one.pid) if one.pid else None)
+        replace(one, processes=own_processes(one, processes), accounts=names.get(one.pid, UNREAD) if one.pid else None)
         for one in containers
     )
 
