@@ -24,8 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Servers last: a typo should not cost a bring-up."""
+    """Servers last, and all in one process: there is one lab."""
     items.sort(key=lambda item: "tests/lab/" in item.nodeid)
+    for item in items:
+        if "tests/lab/" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("lab"))
     if not config.option.all:
         for item in items:
             if item.get_closest_marker("long"):

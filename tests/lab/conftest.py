@@ -16,6 +16,7 @@ import pytest
 from lab import bringup, faults
 from lab.engine import Engine, NoEngine
 from lab.names import NODES, Node
+from lab.shell import LabError
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -76,19 +77,25 @@ def outcomes(results: dict[str, Any], *which: str) -> set[str]:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
+    """The engine of a lab that is up. One run of tests at a time has it: they would mend each other's faults."""
+    with bringup.alone("tests", "another run of the lab's tests"):
+        was_up = is_up()
+        try:
+            with bringup.alone():
+                engine = bringup.up()
+        except NoEngine as why:
+            pytest.skip(f"no lab here: {why}")
+        yield engine
+        if not was_up:
+            with bringup.alone():
+                bringup.down()
+
+
+def is_up() -> bool:
     try:
-        was_up = bool(bringup.require())
-    except bringup.LabError:
-        was_up = False
-    try:
-        with bringup.alone():
-            engine = bringup.up()
-    except NoEngine as why:
-        pytest.skip(f"no lab here: {why}")
-    yield engine
-    if not was_up:
-        with bringup.alone():
-            bringup.down()
+        return bool(bringup.require())
+    except LabError:
+        return False
 
 
 @pytest.fixture
