@@ -9,24 +9,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleet import discovery
-from fleet.commands import Unobservable
 from fleet.discovery import Placement
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.schema import Service
-from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied, Preflight
+from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Preflight
 from fleet.topics.containers.users import uids
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import SwarmService
 from fleet.topics.services.pinning import judged as unpinned
 from remediate.plan import ForAPerson, Plan
-from remediate.steps import ChangeOwner, Require, UpdateService
+from remediate.remedies.giving import Reason, all_files, gifts, own_files, ready
+from remediate.steps import ChangeOwner, Require, Run, UpdateService
 
 SETTLE = 20.0
 SETTLE_WITHOUT_HEALTHCHECK = 60.0
 VERSION = ("docker", "service", "inspect", "--format", "{{.Version.Index}}")
-Reason = tuple[str, str]
-"""What stands in the way, and what a person can change about it."""
+# $1 the service, then its ports in hexadecimal, as /proc/net/tcp has them. One that moved away is not judged here.
+LISTENS = r"""
+name=$1; shift
+for again in 1 2 3 4 5 6 7 8 9 10; do
+  ids=$(docker ps -q --no-trunc --filter "label=com.docker.swarm.service.name=$name") || exit 71
+  [ -n "$ids" ] || exit 0
+  missing=
+  for pid in $(docker inspect --format '{{.State.Pid}}' $ids); do
+    for port in "$@"; do
+      grep -qsE ":$port [0-9A-F]+:0000 0A" "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" || missing="$missing $port"
+    done
+  done
+  [ -n "$missing" ] || exit 0
+  sleep 2
+done
+echo "not served any more:$(for port in $missing; do printf ' %d' "0x$port"; done)" >&2
+exit 1
+"""
 
 
 def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -50,7 +66,8 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if reasons:
         return ForAPerson("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
     user = known_user(service, places)
-    return change(manager, told, user, [step for place in places for step in gifts(fleet, place)])
+    given = [step for place in places for step in gifts(fleet, place)]
+    return change(manager, told, user, given, [step for place in places for step in listening(place, told.name)])
 
 
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
@@ -71,13 +88,13 @@ def known_user(service: Service, places: Iterable[Placement]) -> str:
     return ""
 
 
-def change(manager: str, told: SwarmService, user: str, gifts: list[ChangeOwner]) -> Plan:
+def change(manager: str, told: SwarmService, user: str, gifts: list[ChangeOwner], watch: list[Run]) -> Plan:
     settle = SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK
     watched = "healthy" if told.has_healthcheck else "without ending"
     changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
     back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
     return Plan(
-        steps=(*gifts, UpdateService(manager, told.name, user, told.user, told.image, settle=settle)),
+        steps=(*gifts, UpdateService(manager, told.name, user, told.user, told.image, settle=settle), *watch),
         disturbs=("ownership", "restart") if gifts else ("restart",),
         disturbance=f"new owners of files, then a restart of {changed}" if gifts else f"a restart of {changed}",
         undo=back + (", and the files their old owners" if gifts else ""),
@@ -92,29 +109,14 @@ def change(manager: str, told: SwarmService, user: str, gifts: list[ChangeOwner]
     )
 
 
-def gifts(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
-    """The steps that give the files of its own volumes to its user."""
-    preflight = ready(place)
-    given = [one for one in seen(preflight.denied) if not hindrance(fleet, place, one)]
-    return [ChangeOwner(place.node, one.source, preflight.uid, preflight.gid) for one in given]
-
-
-def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
-    """Why the files of a mount are not simply its own; empty when they are."""
-    [mount] = [one for one in place.container.mounts if one.destination == denied.destination]
-    if mount.type != "volume" or mount.driver != "local":
-        return "they lie in a directory of the node, not on a volume of its own"
-    remote = [one.name for one in fleet.of(place.node, Services).volumes if one.remote]
-    if mount.name in remote:
-        return "the volume is on the network, and others may use it"
-    others = [
-        other.container.name
-        for other in discovery.seen_containers(fleet)
-        if other.node == place.node and other.container.id != place.container.id and other.container.pid
-        for theirs in other.container.mounts
-        if theirs.source == mount.source
-    ]
-    return f"{others[0]} uses them too" if others else ""
+def listening(place: Placement, name: str) -> list[Run]:
+    """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
+    ports = seen(ready(place).listens)
+    if not ports:
+        return []
+    words = ("sh", "-c", LISTENS, "looking for its ports", name, *(f"{port:04X}" for port in ports))
+    served = ", ".join(str(port) for port in ports)
+    return [Run(place.node, words, says=f"see that {name} serves {served} again", changes=False, tells=True)]
 
 
 def patch(service: str, user: str) -> str:
@@ -159,25 +161,6 @@ def policy_obstacles(service: Service, told: SwarmService, user: str) -> Iterato
         yield f"an update of it is {told.update_state}", "end or roll back that update first (`docker service update`)"
 
 
-def ready(place: Placement) -> Preflight:
-    """What was found out beforehand. Raises Unobservable, naming the node, when it was not looked at."""
-    preflight = place.container.preflight
-    if preflight is None:
-        raise Unobservable(f"what stands in the way of {place.container.name} was not looked at", node=place.node)
-    return seen(preflight, place.node)
-
-
-def own_files(fleet: Fleet, place: Placement) -> Iterator[Reason]:
-    """Files that it could not use, and that are not its own alone."""
-    preflight = ready(place)
-    for denied in seen(preflight.denied):
-        if why := hindrance(fleet, place, denied):
-            yield (
-                f"{files(denied, preflight)}, and {why}",
-                f"give them to {preflight.uid}:{preflight.gid} if that is right for all: {chown(denied, preflight)}",
-            )
-
-
 def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
     """What would not work whatever belongs to whom."""
     if helpers := seen(preflight.helpers):
@@ -198,24 +181,6 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
         )
 
 
-def files(denied: Denied, preflight: Preflight) -> str:
-    number = f"more than {denied.count}" if denied.more else str(denied.count)
-    who = f"{preflight.user} (uid {preflight.uid})"
-    return (
-        f"{number} files of {denied.destination} could not be used by {who}, such as {', '.join(denied.examples[:2])}"
-    )
-
-
-def chown(denied: Denied, preflight: Preflight) -> str:
-    return f"`chown -R {preflight.uid}:{preflight.gid} {denied.source}` on its node, while the service is stopped"
-
-
-def own_and_other_files(place: Placement) -> Iterator[Reason]:
-    preflight = ready(place)
-    for denied in seen(preflight.denied):
-        yield files(denied, preflight), chown(denied, preflight)
-
-
 def by_compose(service: Service, places: list[Placement]) -> ForAPerson:
     """Compose files are kept by people: what to change in them, and the command that brings it about."""
     user = known_user(service, places) or service.user[0]
@@ -226,7 +191,7 @@ def by_compose(service: Service, places: list[Placement]) -> ForAPerson:
             "it was started by hand (`docker run`): how, only a person knows", f"start it again with `--user {user}`"
         )
     looked = [place for place in places if place.container.preflight is not None]
-    found = [reason for place in looked for reason in (*own_and_other_files(place), *seen_obstacles(ready(place)))]
+    found = [reason for place in looked for reason in (*all_files(place), *seen_obstacles(ready(place)))]
     first = "; ".join(f"{why} ({do})" for why, do in found)
     return ForAPerson(
         "it belongs to a Compose project, whose file is kept by people" + (f"; before that: {first}" if first else ""),

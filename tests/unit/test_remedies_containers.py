@@ -1,5 +1,8 @@
 """The remedy for a service that runs as somebody else: one watched restart, or exact reasons why a person must act."""
 
+import os
+import socket
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +20,8 @@ from fleet.topics.containers.facts import Denied, Preflight
 from fleet.topics.services import Member, ServiceMount, SwarmService, Volume
 from fleet.verdicts import verdict
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.containers import run_as_their_own_user
-from remediate.steps import ChangeOwner, UpdateService
+from remediate.remedies.containers import LISTENS, run_as_their_own_user
+from remediate.steps import ChangeOwner, Run, UpdateService
 
 RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")
 CLEAR = Preflight("django", 4000, 4000, (), (), (), ())
@@ -107,6 +110,34 @@ def test_a_rolled_back_plan_is_remembered_by_image_and_users():
     assert isinstance(same, Plan)
     assert isinstance(other, Plan)
     assert first.memory == same.memory != other.memory
+
+
+def test_the_ports_that_it_serves_today_are_looked_for_afterwards():
+    plan = answer(replace(WEB, preflight=replace(CLEAR, listens=(8000,))))
+    assert isinstance(plan, Plan)
+    assert isinstance(plan.steps[-1], Run)
+    assert plan.steps[-1].words[-2:] == ("rodan_web", "1F40")
+    assert not plan.steps[-1].changes
+    assert plan.disturbs == ("restart",)
+
+
+@pytest.mark.parametrize(("served", "status"), [(True, 0), (False, 1)])
+def test_a_port_that_is_not_served_any_more_fails_the_last_look(tmp_path, served, status):
+    """The script with a client that names our own process, and a socket that listens or not."""
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\n[ "$1" = ps ] && echo 4f || echo {os.getpid()}\n')
+    docker.chmod(0o755)
+    script = LISTENS.replace("1 2 3 4 5 6 7 8 9 10", "1").replace("sleep 2", ":")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        if served:
+            server.listen()
+        words = ("sh", "-c", script, "sh", "rodan_web", f"{port:04X}")
+        path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        ran = subprocess.run(words, capture_output=True, text=True, check=False, env=path)
+    assert ran.returncode == status
+    assert served or ran.stderr == f"not served any more: {port}\n"
 
 
 MEDIA = "/var/lib/docker/volumes/media/_data"

@@ -94,8 +94,8 @@ class Preflight:
     """What would stand in the way of running a container as `user`; nothing was changed to find out.
 
     `helpers` are the programs that need root and are named in its start path; `low_ports` those it listens on and the
-    user could not; `unsaved` what it holds outside volumes and would lose when it is made anew. Each is whole or
-    Unobservable.
+    user could not; `unsaved` what it holds outside volumes and would lose when it is made anew; `listens` the TCP ports
+    it serves today, without short-lived ones. Each is whole or Unobservable.
     """
 
     user: str
@@ -105,6 +105,7 @@ class Preflight:
     helpers: tuple[str, ...] | Unobservable
     low_ports: tuple[int, ...] | Unobservable
     unsaved: tuple[str, ...] | Unobservable
+    listens: tuple[int, ...] | Unobservable = ()
 
 
 @dataclass(frozen=True)
