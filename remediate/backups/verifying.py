@@ -12,7 +12,7 @@ from fleet.topics.backups.catalog import Backup
 from fleet.topics.backups.completeness import parse_verified, verify
 from fleet.topics.backups.files import Verified
 from fleet.topics.backups.memory import remember
-from fleet.topics.backups.observe import place_of
+from fleet.topics.backups.observe import called, place_of
 from fleet.topics.backups.policy import Policy
 from fleet.units import show_size
 from remediate.backups.desk import Desk, one_of
@@ -55,15 +55,15 @@ def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Ver
     proofs: dict[str, Verified] = {}
     for number, backup in enumerate(backups, 1):
         desk.screen.say(f"{number}/{len(backups)} {safe(backup.name)} ({show_size(backup.file.size)})")
-        proofs[backup.name] = one(link, facts.directory, backup, desk.policy)
+        proofs[backup.name] = one(link, facts.directory, backup, desk.policy, called(desk.inventory))
         remember(place, list({**known, **proofs}.values()))
     return proofs
 
 
-def one(link: Link, directory: str, backup: Backup, policy: Policy) -> Verified:
+def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> Verified:
     """What streaming one file proves; that it could not be streamed is an answer, too."""
     try:
-        [answer] = link.ask([verify(directory, [backup.file], policy.format)])
+        [answer] = link.ask([verify(directory, [backup.file], policy.format, service)])
         [proof] = parse_verified(answer, [backup.file])
     except Unobservable as why:
         return Verified(backup.name, *backup.file.identity, "unknown", str(why))

@@ -10,6 +10,7 @@ from fleet.rules import Finding
 from fleet.topics.backups.catalog import Backup
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
+from fleet.topics.backups.observe import called
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Gone
 from fleet.topics.backups.rules import policy_of, retained
@@ -52,7 +53,7 @@ def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | Del
     directory = fleet.of(policy.volume.node, Facts).directory
     stay = [kept.backup for kept in found.kept if kept.backup.name in found.protected]
     return (
-        proof(policy, directory, stay),
+        proof(policy, directory, stay, called(fleet.inventory)),
         DeleteFiles(
             node=policy.volume.node,
             directory=directory,
@@ -62,9 +63,9 @@ def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | Del
     )
 
 
-def proof(policy: Policy, directory: str, stay: Sequence[Backup]) -> Run:
+def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
     """A step that succeeds only while all of these are whole."""
-    again = prove(directory, [one.file for one in stay], policy.format)
+    again = prove(directory, [one.file for one in stay], policy.format, service)
     return Run(
         node=policy.volume.node,
         words=again.words,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.topics.backups.completeness import AWK, Streamed, judge, parse_verified, streamed, verify
+from fleet.topics.backups.completeness import AWK, Streamed, judge, parse_verified, prove, streamed, verify
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
 from fleet.topics.backups.observe import fitting, newest_first, observe
@@ -119,6 +119,46 @@ def test_a_broken_dump_is_proven_broken(tmp_path, content, why):
 def test_a_plain_sql_file_is_judged_the_same_way(tmp_path):
     assert proven(tmp_path, DUMP, NAME.removesuffix(".gz")).state == "complete"
     assert proven(tmp_path, DUMP[:-60], NAME.removesuffix(".gz")).state == "broken"
+
+
+ARCHIVE = """#!/bin/sh
+content=$(cat)
+case $content in
+  *END) exit 0 ;;
+  PGDMP*) echo "pg_restore: error: could not read from input file: end of file" >&2; exit 1 ;;
+  *) echo "pg_restore: error: input file does not appear to be a valid archive" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "why"),
+    [
+        (b"PGDMP rows END", "complete", ""),
+        (b"PGDMP rows", "broken", "cut short: the archive has no end"),
+        (b"hello", "broken", "not an archive of `pg_dump -Fc`"),
+    ],
+)
+def test_case_34_an_archive_is_read_to_its_end_by_pg_restore(tmp_path, content, state, why):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "pg_restore").write_text(ARCHIVE)
+    (tmp_path / "bin" / "pg_restore").chmod(0o755)
+    name = NAME.replace("sql.gz", "dump")
+    (tmp_path / name).write_bytes(content)
+    files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    [one] = parse_verified(ran(verify(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
+    assert (one.state, one.why) == (state, why)
+    assert (ran(prove(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
+
+
+def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
+    name = NAME.replace("sql.gz", "dump")
+    (tmp_path / name).write_bytes(b"PGDMP")
+    files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
+    path = only(tmp_path / "bin", ("sh", "find", "stat", "head"))
+    with pytest.raises(Unobservable, match="no pg_restore on this node"):
+        parse_verified(ran(verify(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
 
 
 def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_path):

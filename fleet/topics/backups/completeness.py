@@ -15,9 +15,6 @@ from fleet.topics.backups.files import File, State, Verified
 from fleet.topics.backups.listing import SHELL_LIST, parse_entries, seen_whole
 from fleet.topics.backups.policy import Format
 
-STREAMED: frozenset[Format] = frozenset({"sql.gz", "sql"})
-"""The formats that are judged here. A custom dump needs pg_restore."""
-
 AWK = r"""
 function fresh() { n = copying = ended = width = 0; kind = whole = "-" }
 BEGIN { fresh() }
@@ -45,11 +42,11 @@ SHELL_STREAM = (
 renice -n 19 -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ >/dev/null 2>&1
 cd -P -- "$1" || exit 5
-form=$2
-shift 2
-mark=$(printf '\001'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-[ ${#mark} -eq 33 ] || { echo "no random bytes" >&2; exit 7; }
+form=$2 service=$3
+shift 3
 stream() {
+  mark=$(printf '\001'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+  [ ${#mark} -eq 33 ] || { echo "no random bytes" >&2; exit 7; }
   {
     for file; do
       if [ "$form" = sql ]; then said=$(cat -- "$file" 2>&1 >&3); else said=$(gzip -dc -- "$file" 2>&1 >&3); fi
@@ -60,16 +57,36 @@ stream() {
     + AWK
     + r"""'
 }
+running() { docker ps --quiet --no-trunc --filter status=running "$@" | head -n 1; }
+read_archive() {
+  if [ -n "$inside" ]; then docker exec -i "$inside" pg_restore -f /dev/null; else pg_restore -f /dev/null; fi
+}
+archives() {
+  inside=
+  if ! command -v pg_restore >/dev/null 2>&1; then
+    inside=$(running --filter "label=com.docker.swarm.service.name=$service")
+    [ -n "$inside" ] || inside=$(running --filter "label=com.docker.compose.service=${service#*/}")
+    [ -n "$inside" ] || inside=$(running --filter "name=^/$service\$")
+    [ -n "$inside" ] || { echo "no pg_restore on this node, and no container of $service to run it in" >&2; exit 10; }
+  fi
+  for file; do
+    if said=$(read_archive 2>&1 <"$file" >/dev/null); then rc=0; else rc=$?; fi
+    printf '2 2 0 1 database database %s %s\n' "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
+  done
+}
+each() { if [ "$form" = dump ]; then archives "$@"; else stream "$@"; fi; }
 """
 )
-"""Arguments: directory, format, then the files as ./NAME. The mark between two files is random, made on the node: no
-file can hold it.
+"""Arguments: directory, format, the service whose container has pg_restore, then the files as ./NAME.
+
+The mark between two files is random, made on the node: no file can hold it. An archive (`pg_dump -Fc`) is read to its
+end by pg_restore, in the same words: `pg_restore -l` reads its table of contents only, and passes a truncated one.
 """
 
 SHELL_VERIFY = (
     SHELL_STREAM
     + r"""
-stream "$@" || exit 8
+each "$@" || exit 8
 printf '\0'
 list "$@"
 """
@@ -77,7 +94,7 @@ list "$@"
 SHELL_PROVE = (
     SHELL_STREAM
     + r"""
-stream "$@" | awk -v wanted=$# '
+each "$@" | awk -v wanted=$# '
   $3 == 0 && $4 == 1 && $5 != "-" && $5 == $6 && $7 == 0 { whole++ }
   END { exit whole != wanted }
 ' || { echo "not all of them are whole dumps any more" >&2; exit 9; }
@@ -106,18 +123,21 @@ class Streamed:
     said: str
 
 
-def verify(directory: str, files: Sequence[File], form: Format) -> Command:
-    """Stream these files, in this order, and look at each once more afterwards."""
-    return Command(words(SHELL_VERIFY, directory, files, form), sudo=True, limit=limit(files))
+def verify(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
+    """Stream these files, in this order, and look at each once more afterwards.
+
+    `service` is what Docker calls the database's service: archives need the pg_restore in its container.
+    """
+    return Command(words(SHELL_VERIFY, directory, files, (form, service)), sudo=True, limit=limit(files))
 
 
-def prove(directory: str, files: Sequence[File], form: Format) -> Command:
+def prove(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
     """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
-    return Command(words(SHELL_PROVE, directory, files, form), sudo=True, limit=limit(files))
+    return Command(words(SHELL_PROVE, directory, files, (form, service)), sudo=True, limit=limit(files))
 
 
-def words(script: str, directory: str, files: Sequence[File], form: Format) -> tuple[str, ...]:
-    return ("sh", "-c", script, "sh", directory, form, *(f"./{file.name}" for file in files))
+def words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
+    return ("sh", "-c", script, "sh", directory, *how, *(f"./{file.name}" for file in files))
 
 
 def limit(files: Sequence[File]) -> float:
@@ -168,8 +188,15 @@ DAMAGE = (
     ("not in gzip format", "not in gzip format"),
     ("no gzip magic", "not in gzip format"),
     ("unknown method", "not in gzip format"),
+    ("could not read from input file: end of file", "cut short: the archive has no end"),
+    ("input file is too short", "cut short: there is no archive in it"),
+    ("not appear to be a valid archive", "not an archive of `pg_dump -Fc`"),
+    ("could not uncompress data", "damaged: its data cannot be uncompressed"),
+    ("could not find block id", "damaged: data of a table are missing"),
+    ("unexpected block id", "damaged: its blocks are out of order"),
+    ("corrupt toc", "damaged: its table of contents makes no sense"),
 )
-"""What GNU gzip and BusyBox say, and what it means. What is not in the list proves nothing."""
+"""What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
 
 
 def judge(seen: Streamed) -> tuple[State, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Without, required
-from fleet.topics.backups.completeness import STREAMED, parse_verified, verify
+from fleet.topics.backups.completeness import parse_verified, verify
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.listing import look_into, parse_listing
 from fleet.topics.backups.memory import recall, remember
@@ -36,7 +36,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     remembered = recall(place, files)
     if inventory.quick:
         return Facts(directory, files, remembered)
-    verified = yield from stream(directory, files, policy, remembered)
+    verified = yield from stream(directory, files, policy, remembered, service=called(inventory))
     if not isinstance(verified, Unobservable):
         remember(place, verified)
     return Facts(directory, files, verified)
@@ -47,10 +47,17 @@ def place_of(inventory: Inventory, directory: str) -> str:
     return f"{Path(inventory.path).absolute()} {required(inventory.backups).volume.node} {directory}"
 
 
-def stream(directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = ()) -> Stream:
+def called(inventory: Inventory) -> str:
+    """What Docker calls the database's service."""
+    if isinstance(inventory.services, Without):
+        return ""
+    return inventory.services[required(inventory.backups).service].name
+
+
+def stream(
+    directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = (), service: str = ""
+) -> Stream:
     """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
-    if policy.format not in STREAMED:
-        return Unobservable(f"files of the format .{policy.format} cannot be verified yet")
     found = newest_first(files, policy)
     newest = {file.name for file in found[:1]}
     known = {one.name for one in remembered} - newest
@@ -59,7 +66,7 @@ def stream(directory: str, files: Sequence[File], policy: Policy, remembered: Se
     for _ in range(TRIES):
         if not batch:
             break
-        [answer] = yield [verify(directory, batch, policy.format)]
+        [answer] = yield [verify(directory, batch, policy.format, service)]
         try:
             verified += parse_verified(answer, batch)
         except Unobservable as why:
