@@ -12,6 +12,7 @@ from typing import Protocol
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+from fleet.links.sockets import said
 
 MOST_OUTPUT = 64 * 1024 * 1024
 """Bytes that one round trip may answer."""
@@ -104,7 +105,7 @@ class Round:
                 if self.shell_left:
                     return None
         except (OSError, EOFError) as error:
-            return Cut(f"the connection was lost ({error or type(error).__name__})", all_of_it=True)
+            return Cut(f"the connection was lost ({said(error)})", all_of_it=True)
         return None
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:

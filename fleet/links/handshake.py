@@ -34,7 +34,7 @@ from fleet.links.known_hosts import (
     presented,
     rule,
 )
-from fleet.links.sockets import left
+from fleet.links.sockets import left, said
 
 if TYPE_CHECKING:
     from fleet.links.keys import Keyring, Offer
@@ -110,26 +110,37 @@ def connect(
     Raises Unobservable with the reason. A server that throttles is tried again while there is time.
     """
     for attempt in range(TRIES):
-        connection = keep(Connection(dial(deadline), about(server.entries, server.target)))
+        connection = keep(started(dial(deadline), server))
         try:
             shake_hands(connection, deadline)
             check_host_key(server, connection)
             authenticate(connection, server, keys, deadline)
+            connection.settle()
         except Throttled:
             connection.close()
             time.sleep(min(left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
             if time.monotonic() >= deadline:
                 break
+        except (SSHException, EOFError, OSError) as error:
+            connection.close()
+            raise Unobservable(f"the connection was lost while it was made: {said(error)}") from None
         except BaseException:
             connection.close()
             raise
         else:
-            connection.settle()
             return connection
     raise Unobservable(
         "it accepts connections and hangs up before it says anything",
         hint="too many connect at once (MaxStartups of its sshd), or something other than sshd listens on that port",
     )
+
+
+def started(connected: Any, server: Server) -> Connection:
+    """Speak SSH over a socket. Raises Unobservable when it was closed meanwhile."""
+    try:
+        return Connection(connected, about(server.entries, server.target))
+    except OSError as error:
+        raise Unobservable(f"the connection was lost while it was made: {error}") from None
 
 
 def shake_hands(connection: Connection, deadline: float) -> None:
@@ -236,5 +247,5 @@ def offered(connection: Connection, user: str, offer: Offer) -> str | None:
         return f"it wants {', '.join(error.allowed_types)} besides a key"
     except (AuthenticationException, SSHException, EOFError, OSError) as error:
         known = "Authentication failed" in str(error)
-        return "" if known and connection.is_active() else f"{offer.name}: {error or 'it hung up'}"
+        return "" if known and connection.is_active() else f"{offer.name}: {said(error)}"
     return f"it wants {', '.join(more)} besides a key" if more else None

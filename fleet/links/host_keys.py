@@ -78,6 +78,7 @@ def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -
     from paramiko.ssh_exception import IncompatiblePeer, SSHException
 
     from fleet.links.handshake import Connection, host_key_of
+    from fleet.links.sockets import said
 
     deadline = time.monotonic() + limit
     connection = Connection(dial(deadline), ())
@@ -89,6 +90,6 @@ def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -
     except IncompatiblePeer:
         return
     except (OSError, EOFError, SSHException) as error:
-        raise Unobservable(f"no SSH handshake: {error or type(error).__name__}") from None
+        raise Unobservable(f"no SSH handshake: {said(error)}") from None
     finally:
         connection.close()

@@ -17,6 +17,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.framing import render_stream
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.processes import ERR_KEPT, STALLED
+from fleet.links.sockets import said
 from fleet.links.writing import Stream
 
 SHELL = "exec /bin/sh"
@@ -49,7 +50,7 @@ class ParamikoLink:
         except ChannelException as error:
             raise Unobservable(f"its sshd gives no session ({error.text})", hint="see MaxSessions there") from None
         except (SSHException, EOFError, OSError) as error:
-            raise Unobservable(f"the connection was lost ({error or 'closed'})") from None
+            raise Unobservable(f"the connection was lost ({said(error)})") from None
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
@@ -142,7 +143,7 @@ class ChannelStream:
                     raise Unobservable(f"the command was not started: {self.why()}")
                 heard += data
         except OSError as error:
-            raise Unobservable(f"the command was not started: {error or 'no answer in time'}") from None
+            raise Unobservable(f"the command was not started: {said(error)}") from None
         self.channel.settimeout(STALLED)
         self.read_ahead = heard.partition(token + b"\n")[2]
 
@@ -155,7 +156,7 @@ class ChannelStream:
         try:
             self.channel.sendall(data)
         except OSError as error:
-            raise Unobservable(f"the data did not get through: {error or 'no data was taken'}") from None
+            raise Unobservable(f"the data did not get through: {said(error)}") from None
 
     def close_write(self) -> None:
         with suppress(EOFError, OSError, SSHException):

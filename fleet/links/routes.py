@@ -7,10 +7,12 @@ import resource
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from paramiko import Channel
 from paramiko.ssh_exception import SSHException
 
 from fleet.commands import Unobservable
@@ -19,7 +21,7 @@ from fleet.links.keys import Keyring
 from fleet.links.known_hosts import Entry, beside, read_files
 from fleet.links.over_paramiko import ParamikoLink
 from fleet.links.pool import Place
-from fleet.links.sockets import ProxyCommand, left, tcp
+from fleet.links.sockets import ProxyCommand, left, said, tcp
 from fleet.links.ssh_config import Asked, Way, resolve
 
 if TYPE_CHECKING:
@@ -37,6 +39,23 @@ class Hop:
     name: str
     asked: Asked
     before: Hop | None = None
+
+
+class Tunnel:
+    """A channel through a jump host, as a socket that can be closed after that host has gone.
+
+    paramiko closes it in a thread of its own, where nobody could catch what the channel raises then.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.channel, name)
+
+    def close(self) -> None:
+        with suppress(EOFError, OSError, SSHException):
+            self.channel.close()
 
 
 class Routes:
@@ -92,9 +111,9 @@ class Routes:
             raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
         try:
             target, origin = (way.host, way.port), ("127.0.0.1", 0)
-            return upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline))
+            return Tunnel(upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline)))
         except (SSHException, EOFError, OSError) as error:
-            reason = getattr(error, "text", "") or error or "it hung up"
+            reason = getattr(error, "text", "") or said(error)
             raise Unobservable(
                 f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
             ) from None

@@ -24,6 +24,16 @@ def left(deadline: float) -> float:
     return max(0.05, deadline - time.monotonic())
 
 
+def said(error: BaseException) -> str:
+    """What an error says, or in our words what one means that says nothing.
+
+    >>> said(EOFError()), said(OSError("no route")), said(TimeoutError())
+    ('it hung up', 'no route', 'no answer in time')
+    """
+    silent: dict[type[BaseException], str] = {EOFError: "it hung up", TimeoutError: "no answer in time"}
+    return str(error) or silent.get(type(error), type(error).__name__)
+
+
 Keep = Callable[[socket.socket], socket.socket]
 
 

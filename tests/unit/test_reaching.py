@@ -259,6 +259,18 @@ def test_case_21_a_jump_host_that_is_down_is_named(server):
         assert "its jump host gate cannot be used: 127.0.0.1 port 1" in str(refusal(links, "inner"))
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_case_21_a_jump_host_that_goes_away_leaves_no_thread_complaining(tmp_path):
+    with sshd(tmp_path) as gate:
+        nodes = [gate.node("gate"), gate.node("inner", jump="gate")]
+        links = links_to(gate, *nodes)
+        inner = links.to(nodes[1])
+        gate.stop()
+        with links, pytest.raises(Unobservable, match="connection was lost"):
+            inner.ask([Command(("true",))])
+    inner.transport.join(5)
+
+
 def test_case_21_a_node_that_the_jump_host_cannot_reach_is_said(server):
     inner = server.node("inner", jump="gate", port=1)
     with links_to(server, server.node("gate"), inner) as links:
