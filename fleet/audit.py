@@ -17,7 +17,6 @@ from fleet.look import Progress, look
 from fleet.rules import NotApplicable, Rule, Subject
 from fleet.verdicts import Verdict, verdict
 
-
 NOTHING = "nothing"
 
 
@@ -27,11 +26,15 @@ def silent(node: str, reached: bool) -> None:
 
 @dataclass
 class Audit:
-    """The inventories of one run, by name, and what was seen of each. `limit` names the nodes that are judged."""
+    """The inventories of one run, by name, and what was seen of each.
+
+    `limit` names the nodes that are judged; `ssh_config` stands for the user's own, as with `ssh -F`.
+    """
 
     inventories: Mapping[str, Inventory]
     limit: Collection[str] = ()
     strict: bool = False
+    ssh_config: str | None = None
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
 
@@ -45,7 +48,7 @@ class Audit:
     def links(self, inventory: str) -> Links:
         """The connections to the nodes of one inventory; none is opened before it is needed."""
         if inventory not in self.pools:
-            self.pools[inventory] = Links(self.inventories[inventory])
+            self.pools[inventory] = Links(self.inventories[inventory], self.ssh_config)
         return self.pools[inventory]
 
     def close(self) -> None:

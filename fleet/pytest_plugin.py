@@ -68,6 +68,7 @@ def prepare(config: pytest.Config, hosts: str) -> Audit:
 
     option = config.option
     audit = open_audit(hosts, option.limit, strict=bool(config.getini("strict")), quick=option.quick)
+    audit.ssh_config = option.ssh_config
     option.audited = hosts
     option.hosts = ",".join(as_hosts(audit))
     if option.replay:
