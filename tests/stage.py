@@ -28,13 +28,13 @@ from remediate.session import Session
 from remediate.steps import ABSENT, Place, WriteFile
 
 CRONTAB = r"""#!/bin/sh
-# As Debian's: -u USER, then -l, -r or a file; the table is replaced by a rename.
+# As Debian's: -u USER, then -l, -r or - for standard input; the table is replaced by a rename.
 spool={spool}
 user=$2; shift 2
 case $1 in
 -l) [ -f "$spool/$user" ] || {{ echo "no crontab for $user" >&2; exit 1; }}; cat "$spool/$user" ;;
 -r) rm "$spool/$user" ;;
-*) grep -q 'not a crontab' "$1" && exit 1; cp "$1" "$spool/.new" && mv "$spool/.new" "$spool/$user" ;;
+-) cat >"$spool/.new"; grep -q 'not a crontab' "$spool/.new" && exit 1; mv "$spool/.new" "$spool/$user" ;;
 esac
 """
 

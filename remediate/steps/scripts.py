@@ -67,7 +67,7 @@ case $what-$size in
   file-none) rm -f -- "$target" ;;
   file-*) mv -f -- "$new" "$target" ;;
   crontab-none) "$crontab" -u "$target" -r >/dev/null 2>&1 ;;
-  *) "$crontab" -u "$target" "$new" >/dev/null 2>&1 ;;
+  *) "$crontab" -u "$target" - <"$new" >/dev/null 2>&1 ;;
 esac || exit 76
 if [ "$what" = file ]; then flush "${target%/*}/"; fi
 [ "$(now)" = "$wanted" ] || exit 76

@@ -49,13 +49,13 @@ def test_killed_in_the_middle_the_next_run_mends_the_rest_and_the_lab_is_whole(
 
 def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> None:
     lab = broken("cron-missing")
-    before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+    before = lab.on("vgpu", "crontab", "-l")
     killed(lab, 1.5)
     told = lab.remediate()
     assert told.status in {0, 1}
     if "never came to its end" in told.err:
         assert lab.run("remediate", "undo", "last", "--yes").status == 0
-        assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
+        assert lab.on("vgpu", "crontab", "-l") == before
 
 
 def test_case_67_two_remediators_at_once_the_second_is_told_who_holds_the_lock(broken) -> None:

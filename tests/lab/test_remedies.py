@@ -56,9 +56,9 @@ def test_what_disturbs_needs_its_own_consent(broken) -> None:
 
 def test_undo_brings_the_crontab_back_byte_by_byte(broken) -> None:
     lab = broken("cron-missing")
-    before = lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root")
+    before = lab.on("vgpu", "crontab", "-l")
     assert lab.remediate(*FIX).status == 0
-    assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") != before
+    assert lab.on("vgpu", "crontab", "-l") != before
     undone = lab.run("remediate", "undo", "last", "--yes")
     assert undone.status == 0, undone.said
-    assert lab.on("vgpu", "cat", "/var/spool/cron/crontabs/root") == before
+    assert lab.on("vgpu", "crontab", "-l") == before
