@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from docs import rules
 from fleet import reference
 from fleet.reports import schema
 from remediate import reference as remediation
@@ -12,5 +13,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "inventory.md": reference.page,
     "inventory.schema.json": reference.schema_text,
     "remediate.md": remediation.page,
+    "rules.md": rules.page,
     "results.schema.json": schema.schema_text,
 }

@@ -1,0 +1,37 @@
+"""docs/rules.md: every promise, from the rules' and remedies' own docstrings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from fleet.registry import RULES
+from fleet.rules import Rule
+from remediate.explain import about
+from remediate.remedies import REMEDIES
+
+HEAD = """# The rules
+
+Every promise there is: what it says, why it matters and how it is judged, and what `remediate` does about it. The id is
+the same in pytest, reports, waivers and remedies: `backups.are_fresh` is judged by
+`checks/test_backups.py::test_are_fresh`. `remediate explain RULE` prints one of these.
+"""
+
+
+def page() -> str:
+    """The page as Markdown, a section for each topic."""
+    return "\n".join((HEAD, *sections())).rstrip() + "\n"
+
+
+def sections() -> Iterator[str]:
+    for topic, rules in groupby(RULES.values(), key=lambda rule: rule.topic):
+        yield f"## {topic}\n"
+        for rule in rules:
+            yield from section(rule)
+
+
+def section(rule: Rule) -> Iterator[str]:
+    yield f"### `{rule.id}`\n"
+    yield f"**{rule.promise}**\n"
+    yield f"{rule.explanation}\n"
+    yield f"{about(rule, REMEDIES.get(rule.id))}\n"
