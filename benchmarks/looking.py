@@ -1,0 +1,37 @@
+"""Our look and nothing else: `python -m benchmarks.looking INVENTORY` prints its wall seconds, without imports.
+
+Connecting, asking, reading the answers and judging them, as `pytest --hosts=INVENTORY` does; pytest is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fleet.links.routes  # noqa: F401 - its import is not part of a look
+from fleet.audit import subjects_of
+from fleet.inventory import load
+from fleet.links.pool import Links
+from fleet.look import look
+from fleet.verdicts import Outcome, verdict
+
+
+def main(path: Path) -> float:
+    """Seconds. Raises SystemExit when not every promise holds."""
+    inventory = load(path)
+    begun = time.monotonic()
+    with Links(inventory) as links:
+        fleet = look(inventory, links.to, inventory.modules, datetime.now(UTC))
+        rules = [rule for module in inventory.modules.values() for rule in module.RULES]
+        verdicts = [verdict(rule, fleet, subject) for rule in rules for subject in subjects_of(rule, inventory)]
+        took = time.monotonic() - begun
+    broken = [judged for judged in verdicts if judged.outcome is not Outcome.HOLDS]
+    if broken:
+        raise SystemExit(f"{len(broken)} of {len(verdicts)} promises do not hold, the first: {broken[0]}")
+    return took
+
+
+if __name__ == "__main__":
+    print(f"{main(Path(sys.argv[1])):.4f}")  # noqa: T201

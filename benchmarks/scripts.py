@@ -1,0 +1,117 @@
+"""The same five observations, written as each tool wants them: files below the stage's folder."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, Stage, addresses
+
+TOPIC = '''"""What is asked of every node, as a topic of a team's own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fleet.commands import Command
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.look import Look
+from fleet.rules import Finding, Rule, Subject, each_node
+from fleet.schema import Node
+
+WORDS = {words}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Five lines."""
+
+    topic: ClassVar[str] = "five"
+    said: tuple[str, ...]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    answers = yield [Command(words) for words in WORDS]
+    return Facts(tuple(answer.text() for answer in answers))
+
+
+def judged(number: int):
+    def judge(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
+        """The node answers."""
+        if not fleet.of(subject.name, Facts).said[number]:
+            yield Finding(saw="nothing", want="an answer", node=subject.name)
+
+    judge.__name__ = f"answers_{{number}}"
+    return judge
+
+
+RULES = tuple(
+    Rule(topic="five", judge=judged(number), each=each_node, looks_at=(Facts,), person="a benchmark")
+    for number in range(len(WORDS))
+)
+'''
+CHECK = "def test_answers_{number}(verdict):\n    verdict.expect()\n\n\n"
+TESTINFRA = "def test_answers_{number}(host):\n    assert host.check_output({line!r})\n\n\n"
+INVENTORY = """known_hosts: {known_hosts}
+services: {{none: a benchmark}}
+backups: {{none: a benchmark}}
+certificates: {{none: a benchmark}}
+topics: [./five.py]
+nodes:
+"""
+PYINFRA = """from pyinfra import host
+from pyinfra.facts.server import Command
+
+for line in {lines!r}:
+    assert host.get_fact(Command, line)
+"""
+ANSIBLE_CONFIG = """[defaults]
+retry_files_enabled = False
+[ssh_connection]
+pipelining = True
+ssh_args = -F {config} -o ControlMaster=auto -o ControlPersist=60s
+"""
+
+
+def port(*, delayed: bool) -> int:
+    return DELAYED if delayed else PORT
+
+
+def case(stage: Stage, number: int, *, delayed: bool) -> Path:
+    """The folder with everything for so many nodes, written now if it is not there."""
+    folder = stage.folder / f"{number}{'-delayed' if delayed else ''}"
+    if not folder.exists():
+        folder.mkdir()
+        for name, text in files(stage, addresses(number), port(delayed=delayed)).items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text)
+    return folder
+
+
+def files(stage: Stage, nodes: list[str], at: int) -> dict[str, str]:
+    """Every tool's files, by their names below the folder of a case."""
+    lines = [shlex.join(words) for words in OBSERVATIONS]
+    settings = {"ssh_user": "root", "ssh_port": at, "ssh_key": str(stage.identity)}
+    settings["ssh_known_hosts_file"] = str(stage.known_hosts)
+    playbook = "".join(f"    - command: {line}\n" for line in lines)
+    return {
+        "nodes": "".join(f"{node}\n" for node in nodes),
+        "five.py": TOPIC.format(words=repr(OBSERVATIONS)),
+        "inventory.yml": INVENTORY.format(known_hosts=stage.known_hosts)
+        + "".join(f"  n{node}: {{address: {node}, port: {at}, identity: {stage.identity}}}\n" for node in nodes),
+        "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
+        "ours/test_five.py": "".join(CHECK.format(number=number) for number in range(len(lines))),
+        "theirs/test_hosts.py": "".join(
+            TESTINFRA.format(number=number, line=line) for number, line in enumerate(lines)
+        ),
+        "ssh_config": stage.ssh_config.read_text() + f"    Port {at}\n",
+        "pyinfra_inventory.py": f"nodes = {[(node, settings) for node in nodes]!r}\n",
+        "pyinfra_deploy.py": PYINFRA.format(lines=lines),
+        "ansible.ini": "".join(
+            f"{node} ansible_port={at} ansible_user=root ansible_python_interpreter=/usr/bin/python3\n"
+            for node in nodes
+        ),
+        "ansible.yml": f"- hosts: all\n  gather_facts: false\n  tasks:\n{playbook}",
+        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.ssh_config),
+    }

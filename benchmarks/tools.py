@@ -1,0 +1,120 @@
+"""Who is measured, and how each is called on a case."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.stage import Stage
+
+Words = tuple[str, ...]
+FLOOR, LOOK, WHOLE = "ssh host true", "our look", "our whole pytest"
+PACKAGES = {"pyinfra": "pyinfra", "Ansible": "ansible-core"}
+AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Tool:
+    """`words` gives the command for a case's folder. `slow` tools are measured on few nodes, and once."""
+
+    name: str
+    words: Callable[[Stage, Path], Words]
+    slow: bool = False
+
+
+def cache() -> Path:
+    """The folder with the other tools' own environment, outside of the project."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base, "fleetkeeper", "benchmarks", "tools")
+
+
+def install() -> dict[str, str]:
+    """Install the other tools where they are missing. Returns why one is not there, by its name."""
+    folder = cache()
+    if not (folder / "bin" / "pip").exists():
+        subprocess.run((sys.executable, "-m", "venv", str(folder)), check=False, stdout=sys.stderr)
+    missing: dict[str, str] = {}
+    for name, package in PACKAGES.items():
+        if program(name).exists():
+            continue
+        words = (str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", package)
+        try:
+            subprocess.run(words, check=True, stdout=sys.stderr, timeout=300)
+        except (OSError, subprocess.SubprocessError):
+            missing[name] = "not installed"
+    return missing
+
+
+def program(name: str) -> Path:
+    return cache() / "bin" / {"pyinfra": "pyinfra", "Ansible": "ansible-playbook"}[name]
+
+
+def environment(stage: Stage, folder: Path) -> Mapping[str, str]:
+    """The variables that every tool gets: nothing of the user's own configuration."""
+    return {
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(stage.folder),
+        "XDG_STATE_HOME": str(stage.folder),
+        "XDG_CACHE_HOME": str(stage.folder),
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        "ANSIBLE_HOME": str(stage.folder / "ansible"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+
+
+def floor(stage: Stage, folder: Path) -> Words:
+    each = ("xargs", "-a", str(folder / "nodes"), "-P", str(AT_ONCE), "-I{}")
+    return (*each, "ssh", "-F", str(folder / "ssh_config"), "--", "{}", "true")
+
+
+def our_look(stage: Stage, folder: Path) -> Words:
+    return (sys.executable, "-m", "benchmarks.looking", str(folder / "inventory.yml"))
+
+
+def our_pytest(stage: Stage, folder: Path) -> Words:
+    return (*PYTEST, f"--hosts={folder}/inventory.yml", "--rootdir", str(folder), str(folder / "ours"))
+
+
+def testinfra(kind: str) -> Callable[[Stage, Path], Words]:
+    """Plain testinfra, without our plug-in."""
+
+    def words(stage: Stage, folder: Path) -> Words:
+        hosts = ",".join(f"{kind}://{node}" for node in (folder / "nodes").read_text().split())
+        return (
+            *PYTEST,
+            *("-p", "no:fleetkeeper", f"--hosts={hosts}", f"--ssh-config={folder}/ssh_config"),
+            *("--rootdir", str(folder), str(folder / "theirs")),
+        )
+
+    return words
+
+
+def pyinfra(stage: Stage, folder: Path) -> Words:
+    return (str(program("pyinfra")), "-y", str(folder / "pyinfra_inventory.py"), str(folder / "pyinfra_deploy.py"))
+
+
+def ansible(stage: Stage, folder: Path) -> Words:
+    return (str(program("Ansible")), "-i", str(folder / "ansible.ini"), str(folder / "ansible.yml"))
+
+
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+TOOLS: dict[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        Tool(FLOOR, floor),
+        Tool(LOOK, our_look),
+        Tool(WHOLE, our_pytest),
+        Tool("pyinfra", pyinfra),
+        Tool("testinfra paramiko", testinfra("paramiko"), slow=True),
+        Tool("testinfra ssh", testinfra("ssh"), slow=True),
+        Tool("Ansible", ansible, slow=True),
+    )
+}
+OURS = (FLOOR, LOOK, WHOLE)
