@@ -1,0 +1,91 @@
+"""Five outcomes, and which one wins."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.rules import Finding, NotApplicable, Rule, Subject
+from fleet.schema import Node, Waiver
+from fleet.verdicts import Outcome, verdict
+
+WART = Finding("a wart", "no wart", node="here")
+FRECKLE = Finding("a freckle", "no freckle", node="here", severity="warning")
+DARK = Unobservable("dark")
+WAIVER = Waiver(rule="t.*", until=date(2026, 11, 30), owner="ada@example.org", because="it is only a wart")
+TODAY = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def judged(*said, waivers=(), now=TODAY, **options):
+    """The verdict on a judge that says these things, and raises what is an exception by nature."""
+
+    def judge(fleet, subject):
+        for one in said:
+            if isinstance(one, NotApplicable | ZeroDivisionError):
+                raise one
+            yield one
+
+    inventory = Inventory.model_construct(
+        name="test", path="", nodes={"here": Node(name="here", connection="local")}, waivers=waivers
+    )
+    rule = Rule("t", judge, lambda inventory: (), ())
+    return verdict(rule, Fleet(inventory, now, {}), Subject("node", "here"), **options)
+
+
+@pytest.mark.parametrize(
+    ("said", "waivers", "outcome"),
+    [
+        ([], (), Outcome.HOLDS),
+        ([FRECKLE], (), Outcome.HOLDS),
+        ([WART], (), Outcome.FINDING),
+        ([WART, DARK], (), Outcome.FINDING),
+        ([DARK], (), Outcome.UNKNOWN),
+        ([FRECKLE, DARK], (), Outcome.UNKNOWN),
+        ([WART], (WAIVER,), Outcome.WAIVED),
+        ([WART, DARK], (WAIVER,), Outcome.UNKNOWN),
+        ([NotApplicable("nobody asked")], (), Outcome.NOT_APPLICABLE),
+        ([DARK, NotApplicable("nobody asked")], (), Outcome.UNKNOWN),
+        ([WART, NotApplicable("nobody asked")], (), Outcome.FINDING),
+    ],
+)
+def test_the_worst_that_was_said_wins(said, waivers, outcome) -> None:
+    assert judged(*said, waivers=waivers).outcome is outcome
+
+
+def test_a_judge_that_stumbles_is_unknown_and_what_it_had_found_stands() -> None:
+    assert judged(ZeroDivisionError()).outcome is Outcome.UNKNOWN
+    assert judged(WART, ZeroDivisionError()).outcome is Outcome.FINDING
+
+
+def test_a_warning_counts_when_strict() -> None:
+    assert judged(FRECKLE, strict=True).outcome is Outcome.FINDING
+
+
+def test_a_waiver_holds_through_its_last_day() -> None:
+    last = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    assert judged(WART, waivers=(WAIVER,), now=last).outcome is Outcome.WAIVED
+    assert judged(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).outcome is Outcome.FINDING
+
+
+def test_an_expired_waiver_names_its_owner() -> None:
+    [finding] = judged(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).findings
+    assert "ada@example.org" in finding.hint
+
+
+def test_a_waiver_of_something_else_accepts_nothing() -> None:
+    other = WAIVER.model_copy(update={"node": "there"})
+    assert judged(WART, waivers=(other,)).outcome is Outcome.FINDING
+
+
+def test_what_is_only_wrong_outside_limit_does_not_look_as_if_it_held() -> None:
+    elsewhere = judged(WART, nodes=("there",))
+    assert elsewhere.outcome is Outcome.NOT_APPLICABLE
+    assert "outside --limit" in elsewhere.not_applicable
+
+
+def test_limit_never_hides_what_could_not_be_seen() -> None:
+    assert judged(Unobservable("dark", node="here"), nodes=("there",)).outcome is Outcome.UNKNOWN
