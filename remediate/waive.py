@@ -147,7 +147,7 @@ class Waiving:
     say: Callable[[str], None]
 
     def write(self, waivers: Sequence[Wanted], *, only_show: bool = False) -> None:
-        """Add the waivers to the file of the inventory. Raises UsageError, and writes nothing, when they do not fit in."""
+        """Add the waivers to the inventory. Raises UsageError, and writes nothing, when they do not fit in."""
         path = Path(self.inventory.path)
         before = path.read_bytes()
         after, pairs = self.fitted(path, before, waivers)
