@@ -19,13 +19,12 @@ from fleet.rules import Subject
 from fleet.schema import Without
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of
 from fleet.topics.backups.policy import Policy
-from remediate.apply import End
 from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.lock import Busy, whoami
 from remediate.main import Call, named
 from remediate.plan import ForAPerson, Plan
-from remediate.planning import Planned, Proposal, withheld
+from remediate.planning import GATE, Planned, Proposal, closed
 from remediate.render.outcomes import end_lines
 from remediate.render.plans import plan_lines
 from remediate.render.terminal import Screen
@@ -58,12 +57,10 @@ class Desk:
         if isinstance(made, ForAPerson):
             self.screen.error(made.why, hint=made.what_to_do)
             return None
-        planned = self.planned(rule, made)
-        for verdict in (gate for gate in self.session.gate(fleet) if gate.findings):
-            if withheld(planned, [verdict]):
-                self.screen.error(f"held back: {verdict.findings[0].saw}", hint=verdict.findings[0].hint)
-                return None
-        return planned
+        if why := closed(self.session.gate(fleet)):
+            self.screen.error(f"held back: {why}", hint=f"`remediate explain {GATE}` says what to do")
+            return None
+        return self.planned(rule, made)
 
     def apply(self, planned: Planned) -> Exit:
         """Apply one plan under its lock, into the journal, and judge it again."""
@@ -85,9 +82,6 @@ class Desk:
 
     def show(self, planned: Planned) -> None:
         self.screen.lines(plan_lines(planned, 1))
-
-
-GOOD = frozenset({End.FIXED, End.ALREADY})
 
 
 @contextmanager

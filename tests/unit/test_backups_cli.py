@@ -17,12 +17,15 @@ from fleet.topics.containers import Facts as Containers
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Drill
 from remediate.backups.accepting import data_volume
-from remediate.backups.desk import one_of
+from remediate.backups.desk import Desk, one_of
 from remediate.backups.listing import rows, table
 from remediate.backups.verifying import summary
 from remediate.backups_cli import backups
-from tests.backups import GOOD, NOW, catalogued, file, fleet, policy, proof, proofs, twice_a_day
-from tests.unit.test_databases import RIGHT
+from remediate.plan import Plan
+from remediate.planning import GATE
+from remediate.render.terminal import Screen
+from tests.backups import GOOD, NOW, catalogued, file, fleet, inventory, judged, policy, proof, proofs, twice_a_day
+from tests.unit.test_databases import FLOORS, RIGHT, world
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 
@@ -92,6 +95,26 @@ def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
     world = replace(world, facts={**world.facts, ("vgpu", "containers"): Containers("present", (container,))})
     assert data_volume(world, "vgpu", RIGHT) == "rodan_pg_data"
     assert data_volume(world, "vgpu", replace(RIGHT, directory="/data")) == ""
+
+
+class Judging:
+    """A session whose gate says this."""
+
+    def __init__(self, *gate):
+        self.verdicts = list(gate)
+
+    def gate(self, _):
+        return self.verdicts
+
+
+def test_case_76_no_backup_is_made_of_a_database_that_lost_its_data(capsys):
+    lost = judged(GATE, world(replace(RIGHT, rows={"auth_user": 0}), text=FLOORS))
+    fine = judged(GATE, world(RIGHT, text=FLOORS))
+    plan = Plan(steps=())
+    for gate, held_back in ((lost, True), (fine, False)):
+        desk = Desk(inventory(), policy(), Judging(gate), Screen(), None)
+        assert (desk.answer("backups.are_fresh", fleet(), plan) is None) is held_back
+    assert "held back: postgres may have lost its data: table auth_user has 0 rows" in capsys.readouterr().err
 
 
 # ── the whole way, on this machine as a node ──

@@ -107,7 +107,7 @@ def test_a_container_that_cannot_be_asked_is_unknown(rc):
 
 def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
     psql = tmp_path / "psql"
-    psql.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nread -r sql\necho "$sql" >>{tmp_path}/asked\n{ANSWERS}')
+    psql.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nsql=$(cat)\necho "$sql" >>{tmp_path}/asked\n{ANSWERS}')
     psql.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
     words = ("sh", "-c", ASK, "sh", "", "", "auth_user", "public.x")
@@ -121,8 +121,7 @@ def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
 
 ANSWERS = """
 case "$sql" in
-  *system_identifier*) echo 7 ;;
-  *data_directory*) echo /d ;;
+  *system_identifier*) printf 'system 7\\ndirectory /d\\n' ;;
   *to_regclass*) case "$*" in *auth_user*) echo t ;; *) echo f ;; esac ;;
   *) echo 120 ;;
 esac

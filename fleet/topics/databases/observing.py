@@ -29,9 +29,10 @@ fi
 export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
 [ -n "$PGPASSWORD" ] || unset PGPASSWORD
 query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" -d "$database" "$@"; }
-system=$(echo 'SELECT system_identifier FROM pg_control_system();' | query) || exit 1
-directory=$(echo 'SHOW data_directory;' | query) || exit 1
-printf 'system %s\ndirectory %s\n' "$system" "$directory"
+query <<'SQL' || exit 1
+SELECT 'system ' || system_identifier FROM pg_control_system();
+SELECT 'directory ' || setting FROM pg_settings WHERE name = 'data_directory';
+SQL
 for table; do
   there=$(echo "SELECT to_regclass(:'table') IS NOT NULL;" | query -v table="$table") || exit 1
   rows=-1
