@@ -42,6 +42,46 @@ FAULTS = {
         "The certificate that nginx serves ends in five days.",
         certificates.age, certificates.renew,
     ),
+    "certificate-expired": Fault(
+        "The certificate that nginx serves ended yesterday.",
+        certificates.expire, certificates.renew,
+    ),
+    "certificate-wrong-name": Fault(
+        "nginx serves a certificate for another name.",
+        certificates.misname, certificates.anew,
+    ),
+    "certificate-self-signed": Fault(
+        "nginx serves a certificate that signed itself.",
+        certificates.sign_itself, certificates.anew,
+    ),
+    "certificate-incomplete": Fault(
+        "nginx sends its certificate without the intermediate one.",
+        certificates.send_leaf_alone, certificates.anew,
+    ),
+    "certificate-other-key": Fault(
+        "The private key on disk is not the certificate's; nginx runs on with the old pair.",
+        certificates.replace_key, certificates.anew,
+    ),
+    "certificate-old-served": Fault(
+        "The certificate was renewed on disk, and nginx was not reloaded.",
+        certificates.renew_without_reload, certificates.reload,
+    ),
+    "nginx-misconfigured": Fault(
+        "nginx' configuration has a line that nginx refuses; it runs on with the old one.",
+        certificates.break_configuration, certificates.mend_configuration,
+    ),
+    "acme-account-lost": Fault(
+        "certbot's account with the certificate authority is gone from disk.",
+        certificates.lose_account, certificates.find_account,
+    ),
+    "acme-challenge-blocked": Fault(
+        "A renewal is due, and nginx refuses what the certificate authority asks for.",
+        certificates.block_challenge, certificates.allow_challenge,
+    ),
+    "renewal-not-scheduled": Fault(
+        "Nothing runs certbot any more.",
+        certificates.lose_schedule, certificates.restore_schedule,
+    ),
     "root-container": Fault(
         "The web application runs as root; its image has an unprivileged user that works.",
         services.run_as_root, services.run_as_its_user,

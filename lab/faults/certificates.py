@@ -1,17 +1,126 @@
-"""Faults of the certificate that nginx serves."""
+"""Faults of the certificate that nginx serves, and of what renews it.
 
-from lab import acme, swarm
+Each ends with a certificate that the lab's ACME server really issued: `anew` asks for one whatever is there.
+"""
+
+from lab import acme, setup, swarm
 from lab.engine import Engine
+from lab.names import MANAGER
 
 RENEW = "certbot renew --quiet --no-random-sleep-on-renew && serve-certificate && nginx -s reload"
+FORCED = 'certbot certonly --quiet --cert-name "$DOMAIN" --domain "$DOMAIN" --force-renewal --renew-with-new-domains'
+ANEW = f"{FORCED} && serve-certificate && nginx -s reload"
+LIVE = 'cd "/etc/letsencrypt/live/$DOMAIN"; '
+OTHER_NAME = (
+    LIVE + "openssl req -new -key privkey.pem -subj /CN=other.lab.example -addext subjectAltName=DNS:other.lab.example"
+)
+SELF_SIGNED = LIVE + (
+    'openssl req -x509 -key privkey.pem -days 89 -subj "/CN=$DOMAIN" -addext "subjectAltName=DNS:$DOMAIN" | adopt'
+)
+LEAF_ALONE = LIVE + "cat cert.pem > fullchain.pem; nginx -s reload"
+OTHER_KEY = LIVE + "openssl ecparam -name prime256v1 -genkey -noout > privkey.pem"
+BREAK_CONFIGURATION = "printf 'sevrer { }\\n' > /etc/nginx/conf.d/zz-broken.conf"
+MEND_CONFIGURATION = "rm -f /etc/nginx/conf.d/zz-broken.conf"
+LOSE_ACCOUNT = (
+    "cd /etc/letsencrypt; [ -d accounts.lost ] || { mv accounts accounts.lost; cp -r renewal accounts.lost/; }"
+)
+FIND_ACCOUNT = """
+cd /etc/letsencrypt; [ -d accounts.lost ] || exit 0
+cp accounts.lost/renewal/*.conf renewal/; rm -rf accounts accounts.lost/renewal; mv accounts.lost accounts
+"""
+SITE = "/etc/nginx/conf.d/rodan.conf"
+BLOCK_CHALLENGE = f"sed -i 's|root /var/www/letsencrypt;|return 403;|' {SITE}; nginx -s reload"
+ALLOW_CHALLENGE = f"sed -i 's|return 403;|root /var/www/letsencrypt;|' {SITE}; nginx -s reload"
+
+
+def in_nginx(engine: Engine, script: str) -> None:
+    swarm.within(engine, "nginx", "sh", "-c", script, limit=90)
+
+
+def replace(engine: Engine, begin: int, end: int, *request: str) -> None:
+    """Serve a certificate from the lab's second authority, for the key in use, valid in these days from now."""
+    asked = swarm.within(engine, "nginx", *(request or ("csr",)))
+    swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, asked, begin, end).encode())
 
 
 def age(engine: Engine) -> None:
     """Replace the leaf by one for the same key that began 85 days ago and ends in five."""
-    request = swarm.within(engine, "nginx", "csr")
-    swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, request, -85, 5).encode())
+    replace(engine, -85, 5)
+
+
+def expire(engine: Engine) -> None:
+    replace(engine, -91, -1)
+
+
+def misname(engine: Engine) -> None:
+    replace(engine, -1, 89, "sh", "-c", OTHER_NAME)
+
+
+def sign_itself(engine: Engine) -> None:
+    in_nginx(engine, SELF_SIGNED)
+
+
+def send_leaf_alone(engine: Engine) -> None:
+    in_nginx(engine, LEAF_ALONE)
+
+
+def replace_key(engine: Engine) -> None:
+    """Put another private key beside the certificate; nginx still holds the old pair."""
+    in_nginx(engine, OTHER_KEY)
+
+
+def renew_without_reload(engine: Engine) -> None:
+    in_nginx(engine, FORCED)
+
+
+def reload(engine: Engine) -> None:
+    in_nginx(engine, "serve-certificate && nginx -s reload")
 
 
 def renew(engine: Engine) -> None:
     """Let certbot do it, which finds nothing to do when a repair has done it."""
-    swarm.within(engine, "nginx", "sh", "-c", RENEW, limit=90)
+    in_nginx(engine, RENEW)
+
+
+def anew(engine: Engine) -> None:
+    """Get another one, whatever is there: what certbot calls good may be what was broken."""
+    in_nginx(engine, ANEW)
+
+
+def break_configuration(engine: Engine) -> None:
+    in_nginx(engine, BREAK_CONFIGURATION)
+
+
+def mend_configuration(engine: Engine) -> None:
+    in_nginx(engine, MEND_CONFIGURATION)
+
+
+def lose_account(engine: Engine) -> None:
+    in_nginx(engine, LOSE_ACCOUNT)
+
+
+def find_account(engine: Engine) -> None:
+    in_nginx(engine, FIND_ACCOUNT)
+
+
+def block_challenge(engine: Engine) -> None:
+    """Make the authority's question fail, and a renewal due."""
+    in_nginx(engine, BLOCK_CHALLENGE)
+    age(engine)
+
+
+def allow_challenge(engine: Engine) -> None:
+    in_nginx(engine, ALLOW_CHALLENGE)
+    renew(engine)
+
+
+def lose_schedule(engine: Engine) -> None:
+    """Take every entry about certbot out of the crontab; every other line stays as it is."""
+    text = setup.crontab(engine, MANAGER)
+    kept = [line for line in text.splitlines(keepends=True) if "certbot" not in line and "will_renew" not in line]
+    setup.set_crontab(engine, MANAGER, "".join(kept))
+
+
+def restore_schedule(engine: Engine) -> None:
+    lose_schedule(engine)
+    setup.set_crontab(engine, MANAGER, setup.crontab(engine, MANAGER) + setup.RENEWAL + "\n")

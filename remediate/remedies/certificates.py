@@ -21,7 +21,7 @@ from fleet.topics.certificates.views import (
 )
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certbot import There
-from remediate.remedies.renewal import Answer, first_issue, lost_account, not_reloadable, view_of
+from remediate.remedies.renewal import Answer, first_issue, not_reloadable, registering, view_of
 
 RELOAD = "a reload of nginx: open connections are served to their end"
 NOT_UNDONE = "a renewal and a reload cannot be undone, and need not be: the old certificate stays in its archive"
@@ -35,11 +35,11 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
         return view
-    if refused := not_reloadable(view):
-        return refused
     served = port_of(view, finding)
     if served is None or not seen(served.chain):
-        return ForAPerson("no certificate is served that could be renewed", finding.hint)
+        return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
+    if refused := not_reloadable(view):
+        return refused
     if (path := good_on_disk(view, served)) is not None:
         return reloading(view, served, path)
     lineage = newest(lineages(view))
@@ -57,8 +57,9 @@ def renewal(view: View, served: Served, lineage: Lineage | None, finding: Findin
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if lineage is None or not lineage.configured:
         return first_issue(view, finding)
-    if not lineage.account_found:
-        return lost_account(view, lineage, finding)
+    account = registering(view, lineage) if not lineage.account_found else None
+    if isinstance(account, ForAPerson):
+        return account
     path = served_path(view, served, lineage)
     if path != lineage.path:
         return ForAPerson(
@@ -69,14 +70,18 @@ def renewal(view: View, served: Served, lineage: Lineage | None, finding: Findin
     words = ("renew", "--cert-name", lineage.name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(
         steps=(
-            there.certbot(*words, says=f"renew {lineage.name} if it is due, one attempt (certbot renew)"),
+            *([account[0]] if account else []),
+            there.certbot(
+                *words,
+                says=f"renew {lineage.name} if it is due, one attempt (certbot renew --cert-name {lineage.name})",
+            ),
             *there.reload(served, path),
         ),
         disturbs=("reload",),
         disturbance=RELOAD,
         undo=NOT_UNDONE,
         success="what is served is valid and far from its end, on a fresh look",
-        requires=(there.still_served(served), there.no_other_certbot()),
+        requires=(there.still_served(served), *([account[1]] if account else []), there.no_other_certbot()),
     )
 
 

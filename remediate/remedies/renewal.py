@@ -15,7 +15,7 @@ from fleet.topics.certificates.views import View, certificate_of, lineages, newe
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certbot import ACCOUNT, HOOK, WRITE_HOOK, There
-from remediate.steps import EditCrontab
+from remediate.steps import EditCrontab, Require, RunInContainer
 
 Answer = Plan | ForAPerson
 
@@ -102,32 +102,39 @@ def terms(acme: Acme) -> tuple[str, ...]:
 
 def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
     """Use another account of the same server, or register one, and name it in the renewal configuration."""
+    if lineage is None:
+        return ForAPerson("certbot has no lineage for the name", finding.hint)
+    found = registering(view, lineage)
+    if isinstance(found, ForAPerson):
+        return found
+    step, require = found
+    return Plan(
+        steps=(step,),
+        undo="none: the old account's key is gone; the new one does no harm",
+        success="the account of the renewal is on disk, on a fresh look",
+        requires=(require, There(view).no_other_certbot()),
+    )
+
+
+def registering(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
+    """The step that registers an account where the inventory allows it, and what must hold before it."""
     acme = view.certificate.acme
-    if lineage is None or not lineage.server.startswith("https://"):
-        return ForAPerson("which server the account belongs to is not known", finding.hint)
+    if not lineage.server.startswith("https://"):
+        return ForAPerson("which server the account belongs to is not known", "see `server =` in the configuration")
     if not isinstance(acme, Acme):
         return ForAPerson(
             f"the ACME account that renews {lineage.name} is gone, and the inventory does not allow a new one",
             "restore /etc/letsencrypt/accounts from a copy, or write `acme: {agree_tos: true, email: …}` for it",
         )
     there = There(view)
-    server = acme.server or lineage.server
-    accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
-    register = (view.inside.certbot or "certbot", "register", "--non-interactive", *terms(acme), "--server", server)
     conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
-    return Plan(
-        steps=(
-            there.inside(
-                ACCOUNT,
-                (conf, accounts, *register),
-                f"register a new ACME account with {server}, and name it in {conf}",
-                limit=120.0,
-            ),
-        ),
-        undo="none: the old account's key is gone; the new one does no harm",
-        success="the account of the renewal is on disk, on a fresh look",
-        requires=(there.no_other_certbot(),),
-    )
+    accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
+    agreed = terms(acme.model_copy(update={"server": lineage.server}))
+    register = (view.inside.certbot or "certbot", "register", "--non-interactive", *agreed)
+    says = f"register a new ACME account with {lineage.server}, and name it in {conf}"
+    words = ("docker", "exec", "-u", "0", view.container.id, "grep", "-cx", f"account = {lineage.account}", conf)
+    named = Require(view.node, words, because=f"the account {lineage.account[:12]} is named in {conf}", answer="1")
+    return there.inside(ACCOUNT, (conf, accounts, *register), says, limit=120.0), named
 
 
 def hook(view: View, finding: Finding) -> Answer:

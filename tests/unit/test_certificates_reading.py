@@ -377,6 +377,13 @@ def test_a_loop_that_runs_certbot_is_a_schedule() -> None:
     ]
 
 
+def test_a_certbot_that_happens_to_run_is_no_schedule() -> None:
+    once = "loop certbot\n|/usr/bin/python3 /usr/bin/certbot renew --pre-hook 'sleep 9'\ncertbot /usr"
+    shell = "loop sh\n|sh -c certbot renew && nginx -s reload\ncertbot /usr"
+    for running in (once, shell):
+        assert len(a_container(PRINTED.replace("certbot /usr", running)).renewals) == 1
+
+
 @pytest.mark.parametrize("cut", [0, 10, 200, len(PRINTED) - 2])
 def test_output_that_was_cut_short_is_unobservable(cut: int) -> None:
     with pytest.raises(Unobservable):

@@ -45,18 +45,21 @@ def problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Probl
     found = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
     test = list(test_issuers(certificates, case.allowed))
     trust = list(trusted(certificates, case))
-    # A test authority is not trusted anyway: one cause, one finding. What is weak has its own words.
-    if (test and [one.kind for one in trust] == ["untrusted"]) or (weak(found) and kinds(trust) == {"invalid"}):
-        trust = []
-    return [*found, *test, *trust]
+    return [*found, *test, *(one for one in trust if not follows(one, kinds([*found, *test])))]
+
+
+def follows(one: Problem, others: set[Kind]) -> bool:
+    """Whether a chain is only refused for what has been told already: one cause, one finding.
+
+    A test authority is not trusted anyway; what is weak or out of date breaks the path that it is part of.
+    """
+    if one.kind == "invalid":
+        return bool(others & {"weak key", "weak signature", "expired", "not yet valid"})
+    return one.kind == "untrusted" and "test issuer" in others
 
 
 def kinds(found: Sequence[Problem]) -> set[Kind]:
     return {one.kind for one in found}
-
-
-def weak(found: Sequence[Problem]) -> bool:
-    return bool(kinds(found) & {"weak key", "weak signature"})
 
 
 def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:

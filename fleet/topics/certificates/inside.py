@@ -21,6 +21,7 @@ RELOADS = re.compile(
     r"--(deploy|renew|post)-hook|\bnginx\b.*-s +reload|-s +reload|-s +HUP|-HUP|\bkill\b.*\b1\b"
     r"|\b(service|rc-service|systemctl)\b.*\b(reload|restart)\b|docker +(kill|restart)\b"
 )
+REPEATS = re.compile(r"\b(while|until|for|sleep|watch|supercronic)\b")
 T = TypeVar("T")
 
 
@@ -161,11 +162,14 @@ def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) ->
 
 
 def renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
-    """What in the container would run certbot: crontabs, which need a cron that runs there, and loops that run now."""
+    """What in the container would run certbot: crontabs, which need a cron that runs there, and loops that run now.
+
+    A certbot that runs at this moment is no schedule: it may be anybody's.
+    """
     faults = () if cron else ("no cron runs in the container",)
     for part in parts:
         lines = [line for line in part.lines if not line.lstrip().startswith("#") and RENEWS.search(line)]
         if part.key == "cron" and lines:
             yield Renewal(part.rest, inside=True, reloads=any(map(RELOADS.search, lines)), faults=faults)
-        elif part.key == "loop":
+        elif part.key == "loop" and part.rest != "certbot" and REPEATS.search(part.text):
             yield Renewal(f"the process {part.rest}", inside=True, reloads=RELOADS.search(part.text) is not None)

@@ -65,7 +65,7 @@ def complaint(printed: str) -> str:
     lines = [line for line in printed.splitlines() if line.strip()]
     grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
     said = (grave[0] if grave else lines[-1]) if lines else "nothing was printed"
-    return re.sub(r"^nginx: (\[\w+\] )?", "", said)[:300]
+    return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", said)[:300]
 
 
 def configuration_files(printed: str) -> dict[str, str]:

@@ -148,7 +148,7 @@ processes() {
     say "process $name"
     title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
     case $title in
-    *fleetkeeper-look*) ;;
+    *fleetkeeper*) ;;
     *certbot*renew*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
     esac
   done

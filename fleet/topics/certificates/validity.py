@@ -175,5 +175,6 @@ def mismatch(view: View, certificate: str, key: str) -> Finding:
         why="the server cannot load them together: the next reload or restart fails",
         node=view.node,
         about=certificate,
-        hint="somebody copied one of the two files alone; `certbot renew --cert-name NAME` makes a new pair",
+        hint="somebody replaced one of the two alone: restore the other, or get a new pair with "
+        "`certbot renew --force-renewal --cert-name NAME`, then reload",
     )
