@@ -21,6 +21,7 @@ from fleet.links import Link
 from fleet.links.pool import Links
 from fleet.reports.progress import Progress
 from fleet.schema import Node
+from remediate.apply import End
 from remediate.consent import allowed, asked
 from remediate.exits import Exit, worst
 from remediate.history import tell_interrupted, undo_run
@@ -30,7 +31,7 @@ from remediate.plan import Disturbs
 from remediate.planning import Bounds, Proposal, never_tried
 from remediate.render.documents import document
 from remediate.render.outcomes import end_lines
-from remediate.render.plans import Line, proposal_lines
+from remediate.render.plans import Line, proposal_lines, summary
 from remediate.render.terminal import Screen
 from remediate.run import Fixing, Terms, exits
 from remediate.session import PATIENCE, Session, known_rules
@@ -118,7 +119,7 @@ class Remediation:
         self.screen.lines(proposal_lines(proposal, self.inventory.name))
         if self.call.fix and proposal.planned:
             return self.fix(session, proposal)
-        code = worst(exits(proposal, None))
+        code = worst(exits(proposal))
         self.finish(proposal, None, code)
         return code
 
@@ -156,10 +157,12 @@ class Remediation:
         run = self.journal.begin(
             whoami(), self.inventory.name, self.inventory.path, f"fleetkeeper {version('fleetkeeper')}"
         )
+        left = proposal
         fixing = Fixing(session, self.journal, run, terms, self.screen.say, self.call.place)
         try:
             fixing.apply(proposal)
-            code = worst(exits(proposal, fixing.ends))
+            left = self.left(session, proposal, fixing)
+            code = worst(exits(left, fixing.ends))
         except Busy as why:
             code = Exit.LOCKED
             self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
@@ -171,8 +174,15 @@ class Remediation:
             return Exit.REMEDY_FAILED
         self.journal.end(run, code)
         self.screen.lines(end_lines(fixing.ends))
+        if left is not proposal:
+            self.screen.lines([Line(f"after a last look at everything: {summary(left, self.inventory.name)}", "head")])
         self.finish(proposal, fixing, code)
         return code
+
+    def left(self, session: Session, proposal: Proposal, fixing: Fixing) -> Proposal:
+        """What is left to do, by a last look at everything: what was mended may have mended, or broken, more."""
+        changed = any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in fixing.ends)
+        return session.propose(session.look()) if changed else proposal
 
     def agreed(self, proposal: Proposal) -> frozenset[Disturbs]:
         """What --yes and --allow cover, and what a person at the terminal agrees to besides."""

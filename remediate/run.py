@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fleet.commands import Unobservable
 from fleet.links import Link
 from fleet.reports.text import count
-from remediate.apply import Applier, End, Ended, Say, locks_of, silent
+from remediate.apply import Applier, End, Ended, Proof, Say, locks_of, silent
 from remediate.consent import covers, lacking
 from remediate.exits import Exit
 from remediate.journal import Journal
@@ -82,7 +82,19 @@ class Fixing:
             return Ended(planned, End.SKIPPED, why)
         for node in sorted(planned.plan.nodes & set(unlocked)):
             return Ended(planned, End.FAILED, f"{unlocked[node]}; nothing was changed")
-        return applier.apply(planned)
+        return self.needless(planned) or applier.apply(planned)
+
+    def needless(self, planned: Planned) -> Ended | None:
+        """A person may have thought for long, and an earlier plan may have mended this one's findings too.
+
+        So they are judged once more, under the lock, before anything is changed.
+        """
+        proof, why = self.session.judged_again(planned)
+        if proof is Proof.FIXED:
+            return Ended(planned, End.ALREADY, "the finding is gone")
+        if proof is Proof.UNKNOWN:
+            return Ended(planned, End.UNKNOWN, f"{why}; nothing was changed")
+        return None
 
     def not_now(self, planned: Planned) -> str:
         """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
@@ -98,12 +110,11 @@ class Fixing:
         return f"{bad[0]} comes first, and is not right yet" if bad else ""
 
 
-def exits(proposal: Proposal, ends: Iterable[Ended] | None) -> list[Exit]:
-    """The reasons for an exit code. `ends` is None when nothing was to be applied. Warnings alone leave it 0."""
-    found = [Exit.NOT_ALL_SEEN for _ in proposal.unknown]
-    found += [Exit.FINDINGS_REMAIN for one in proposal.by_hand if one.finding.severity == "error"]
-    if ends is None:
-        return found + [Exit.FINDINGS_REMAIN for one in proposal.planned if counts(one)]
+def exits(left: Proposal, ends: Iterable[Ended] = ()) -> list[Exit]:
+    """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
+    found = [Exit.NOT_ALL_SEEN for _ in left.unknown]
+    found += [Exit.FINDINGS_REMAIN for one in left.by_hand if one.finding.severity == "error"]
+    found += [Exit.FINDINGS_REMAIN for one in left.planned if counts(one)]
     return found + [OF_END[ended.end] for ended in ends if counts(ended.planned) or ended.end in BAD]
 
 
