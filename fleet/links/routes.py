@@ -18,7 +18,8 @@ from paramiko.ssh_exception import SSHException
 from fleet.commands import Unobservable
 from fleet.links.handshake import Connection, Server, connect
 from fleet.links.keys import Keyring
-from fleet.links.known_hosts import Entry, beside, read_files
+from fleet.links.known_hosts import Entry, Target, beside, read_files
+from fleet.links.known_index import Index
 from fleet.links.over_paramiko import ParamikoLink
 from fleet.links.pool import Place
 from fleet.links.sockets import ProxyCommand, left, said, tcp
@@ -68,7 +69,7 @@ class Routes:
         self.limit = limit
         self.keys = Keyring()
         self.places: dict[Hop, Place[Connection]] = {}
-        self.known: dict[tuple[str, ...], tuple[Entry, ...]] = {}
+        self.known: dict[tuple[str, ...], Index] = {}
         self.guard = threading.Lock()
         make_room(len(inventory.nodes))
 
@@ -119,12 +120,13 @@ class Routes:
             ) from None
 
     def entries(self, way: Way) -> tuple[Entry, ...]:
-        """What is known about host keys: the user's files, the system's, and the one beside the inventory."""
+        """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
         files = (*way.known_hosts, *beside(self.inventory))
         with self.guard:
             if files not in self.known:
-                self.known[files] = read_files(files)
-            return self.known[files]
+                self.known[files] = Index(read_files(files))
+        target = Target(way.host, way.port, 0.0, way.alias)
+        return self.known[files].about((target.names(way.port), target.names(0)))
 
 
 def make_room(connections: int) -> None:

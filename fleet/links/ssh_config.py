@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -26,6 +27,8 @@ DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 SYSTEM_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 PLACEHOLDER = "host.invalid"
 RESOLVE_LIMIT = 8.0
+ONE_ASKS = threading.Lock()
+"""Held while what is the same for all hosts is asked for: fifty threads would all ask it at once."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,13 @@ def override(way: Way, asked: Asked) -> Way:
 def from_ssh(asked: Asked, config: str | None) -> Way:
     """What `ssh -G` says; asked once for all hosts where the configuration cannot tell hosts apart."""
     files = (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
-    if not asked.user and not asked.port and same_for_all_hosts(files):
-        way = parse(ask_ssh(PLACEHOLDER, (), config), asked.address)
-        return replace(way, host=asked.address.strip("[]") if way.host == PLACEHOLDER else way.host)
-    options = [f"-o{name}={value}" for name, value in (("User", asked.user), ("Port", asked.port)) if value]
-    return parse(ask_ssh(asked.address.strip("[]"), tuple(options), config), asked.address)
+    options = tuple(f"-o{name}={value}" for name, value in (("User", asked.user), ("Port", asked.port)) if value)
+    if not same_for_all_hosts(files):
+        return parse(ask_ssh(asked.address.strip("[]"), options, config), asked.address)
+    with ONE_ASKS:
+        said = ask_ssh(PLACEHOLDER, options, config)
+    way = parse(said, asked.address)
+    return replace(way, host=asked.address.strip("[]") if way.host == PLACEHOLDER else way.host)
 
 
 @lru_cache(maxsize=4096)

@@ -78,10 +78,12 @@ def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
 @pytest.mark.parametrize(
     "text", ["Host *\n  User ops\n  Port 2222\n  IdentityFile ~/.ssh/deploy\n", "User x\nHashKnownHosts yes\n"]
 )
-def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config, text, name):
+@pytest.mark.parametrize(("user", "port"), [(None, None), ("me", 33)])
+def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config, text, name, user, port):
     file = config(text)
     assert same_for_all_hosts((file,))
-    assert resolve(Asked(name), file) == parse(ssh_config.ask_ssh(name, (), file), name)
+    options = ("-oUser=me", "-oPort=33") if user else ()
+    assert resolve(Asked(name, user, port), file) == parse(ssh_config.ask_ssh(name, options, file), name)
 
 
 @pytest.mark.parametrize(
