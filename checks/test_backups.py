@@ -19,6 +19,10 @@ def test_tell_their_time(verdict: Judged) -> None:
     verdict.expect()
 
 
+def test_exist_elsewhere(verdict: Judged) -> None:
+    verdict.expect()
+
+
 def test_come_back(verdict: Judged) -> None:
     verdict.expect()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from fleet.rules import Rule
-from fleet.topics import backups, certificates, containers, databases, nodes, schedules, services, volumes
+from fleet.topics import backups, certificates, containers, copies, databases, nodes, schedules, services, volumes
 
 TOPICS: dict[str, ModuleType] = {
     "nodes": nodes,
@@ -13,6 +13,7 @@ TOPICS: dict[str, ModuleType] = {
     "services": services,
     "schedules": schedules,
     "databases": databases,
+    "copies": copies,
     "backups": backups,
     "volumes": volumes,
     "certificates": certificates,

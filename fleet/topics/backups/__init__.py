@@ -2,7 +2,7 @@
 
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.observe import observe
-from fleet.topics.backups.policy import Keep, Policy, Volume
+from fleet.topics.backups.policy import Elsewhere, Keep, Policy, Volume
 from fleet.topics.backups.rules import RULES
 
-__all__ = ["RULES", "Facts", "File", "Keep", "Policy", "Verified", "Volume", "observe"]
+__all__ = ["RULES", "Elsewhere", "Facts", "File", "Keep", "Policy", "Verified", "Volume", "observe"]

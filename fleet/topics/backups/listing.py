@@ -76,6 +76,11 @@ def look_into(policy: Policy) -> Command:
     return Command(("sh", "-c", SHELL_OBSERVE, "sh", volume.name, volume.path or "", policy.path), sudo=True)
 
 
+def look_into_copies(path: str) -> Command:
+    """The command that lists another directory, which is no Docker volume."""
+    return Command(("sh", "-c", SHELL_OBSERVE, "sh", "", path, ""), sudo=True)
+
+
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
     """The directory's path, and what stands in it. Raises Unobservable when it could not be listed whole."""
     seen_whole(output)

@@ -6,7 +6,7 @@ A proof is of one file: same place, name, inode, size and mtime. Losing it all c
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,12 @@ CREATE TABLE IF NOT EXISTS verified (
     PRIMARY KEY (place, name)
 )
 """
+DIGESTS = """
+CREATE TABLE IF NOT EXISTS digests (
+    place TEXT, name TEXT, inode INTEGER, size INTEGER, mtime REAL, digest TEXT, PRIMARY KEY (place, name)
+)
+"""
+DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
 def recall(place: str, files: Sequence[File]) -> tuple[Verified, ...]:
@@ -54,10 +60,36 @@ def remember(place: str, proofs: Sequence[Verified]) -> None:
         return
 
 
+def recall_digests(place: str, files: Sequence[File]) -> dict[str, str]:
+    """The SHA-256 of exactly these files, by name, as far as it is remembered."""
+    known: dict[str, str] = {}
+    try:
+        with database() as memory:
+            for file in files:
+                key = (place, file.name, *file.identity)
+                row = memory.execute(DIGEST_OF, key).fetchone()
+                known |= {file.name: row[0]} if row else {}
+    except (sqlite3.Error, OSError):
+        return {}
+    return known
+
+
+def remember_digests(place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
+    """Keep the digests of these files of a place, and forget those of all others."""
+    rows = [(place, file.name, *file.identity, digests[file.name]) for file in files if file.name in digests]
+    try:
+        with database() as memory:
+            memory.execute("DELETE FROM digests WHERE place = ?", (place,))
+            memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
+    except (sqlite3.Error, OSError):
+        return
+
+
 @contextmanager
 def database() -> Iterator[sqlite3.Connection]:
     """The database, in one transaction. Raises sqlite3.Error or OSError."""
     path = Path(state.directory()) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
         connection.execute(TABLE)
+        connection.execute(DIGESTS)
         yield connection

@@ -12,7 +12,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 
 from fleet.fields import Name, NodeName, ServiceName, Zone
-from fleet.schema import Strict
+from fleet.schema import Section, Strict
 from fleet.units import Duration, Size
 
 Format = Literal["sql.gz", "sql", "dump"]
@@ -44,6 +44,21 @@ class Volume(Strict):
     @classmethod
     def plain(cls, path: str | None) -> str | None:
         return path if path is None else absolute(path)
+
+
+class Elsewhere(Strict):
+    """A second place for backups: what stands in one place only is gone with it."""
+
+    node: NodeName = Field(description="The node that has the copies.")
+    path: str = Field(description="Absolute directory of the copies, under the same names.")
+    max_age: Duration = Field(
+        default=timedelta(hours=36), description="Oldest that the newest backup with a true copy may be."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def plain(cls, path: str) -> str:
+        return absolute(path)
 
 
 class Keep(Strict):
@@ -94,6 +109,9 @@ class Policy(Strict):
     horizon: Duration = Field(default=timedelta(days=30), description="How long budget and disk must last at least.")
     verify: Size = Field(
         default=128 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."
+    )
+    elsewhere: Section[Elsewhere] | None = Field(
+        default=None, description="A second place where the newest complete backup stands too; or `none: why`."
     )
     drills: Duration | None = Field(
         default=None, description="Oldest that the last restore drill that succeeded may be: `90 d`."
