@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import takewhile
 from math import ceil, log10
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from fleet.units import BYTES
 from remediate.init.found import Backups
 
 KEEP = {"last": 4, "daily": 14, "weekly": 8, "monthly": 12, "yearly": 10}
-SLACK_DAYS = 7
+SLACK_DAYS = DAYS = 7
 HEADROOM = 2
 LEAST = 16 * 2**20
 FREE = 2**30
@@ -38,8 +38,8 @@ def runs_a_day(schedule: str) -> int:
     (2, 1)
     """
     start = WHEN.replace(hour=0, minute=0, second=0, tzinfo=ZoneInfo("UTC"))
-    runs = [run for run in islice(CronSim(schedule, start), 7 * 24 * 60) if (run - start).days < 7]
-    return max(1, ceil(len(runs) / 7))
+    runs = sum(1 for _ in takewhile(lambda run: (run - start).days < DAYS, CronSim(schedule, start)))
+    return max(1, ceil(runs / DAYS))
 
 
 def rounded(count: int) -> int:

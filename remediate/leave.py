@@ -1,0 +1,147 @@
+"""What `remediate` ever leaves on a node, and how it is removed: a topic like any other, with one rule and its remedy.
+
+Left are the directory where old content and records are kept, for root only, and lines of ours in crontabs. The lines
+stay: a backup or a renewal that stopped with us would be the worst of traces. They lose their marks, and are ordinary
+lines from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fleet.commands import Command, Unobservable
+from fleet.facts import Fleet
+from fleet.rules import Finding, Rule, Subject, each_node
+from fleet.units import show_size
+from remediate.plan import ForAPerson, Plan
+from remediate.steps import Run
+from remediate.steps.base import KEPT
+
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
+    from fleet.look import Look
+    from fleet.schema import Node
+
+SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
+
+# $1 the directory, further words: directories with a crontab for each user
+TRACES = r"""
+export LC_ALL=C
+kept=$1; shift
+if [ -e "$kept" ] || [ -h "$kept" ]; then
+  echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
+fi
+for spool; do
+  [ -d "$spool" ] || continue
+  if ! [ -r "$spool" ] || ! [ -x "$spool" ]; then echo "unseen $spool"; continue; fi
+  for table in "$spool"/*; do
+    [ -f "$table" ] || continue
+    if ! [ -r "$table" ]; then echo "unseen $table"; continue; fi
+    if grep -q '^# BEGIN fleetkeeper ' "$table"; then echo "marks ${table##*/}"; fi
+  done
+done
+echo end
+"""
+
+# $1 the user. What was read is held whole before anything is written; nothing but the marks is left out.
+UNMARK = r"""
+export LC_ALL=C
+table=$(crontab -u "$1" -l && echo end) || exit 71
+rest=${table%end}
+[ "$rest" != "$table" ] || exit 71
+printf '%s' "$rest" | sed -e '/^# BEGIN fleetkeeper /d' -e '/^# END fleetkeeper /d' | crontab -u "$1" -
+"""
+
+REMOVE = r"""
+[ ! -h "$1" ] && [ -d "$1" ] || { echo "$1 is no directory" >&2; exit 72; }
+exec rm -rf -- "$1"
+"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One node: the size of the directory in bytes (None: there is none), and users in whose crontabs our marks are."""
+
+    topic: ClassVar[str] = "leave"
+    kept: int | None = None
+    marked: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """One constant script; the places are its arguments."""
+    [answer] = yield [traces()]
+    return parse(answer.text())
+
+
+def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
+    """The command that looks for what is left."""
+    return Command(("sh", "-c", TRACES, "looking for traces", kept, *spools), sudo=True)
+
+
+def parse(printed: str) -> Facts:
+    """Read what the script prints. Raises Unobservable when it did not come to its end.
+
+    >>> parse("kept 12\\nmarks root\\nend\\n")
+    Facts(kept=12288, marked=('root',), unseen=())
+    """
+    rows = printed.split("\n")
+    if rows[-2:] != ["end", ""]:
+        raise Unobservable("the look for traces was cut short")
+    said = [row.partition(" ")[::2] for row in rows[:-2]]
+    return Facts(
+        kept=next((int(rest) * 1024 for key, rest in said if key == "kept"), None),
+        marked=tuple(dict.fromkeys(rest for key, rest in said if key == "marks")),
+        unseen=tuple(rest for key, rest in said if key == "unseen"),
+    )
+
+
+def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Nothing of fleetkeeper is left on the node.
+
+    Asked by `remediate leave` alone. Accounts, keys and sudoers entries were made by a person, and are not looked for.
+    """
+    facts = fleet.of(subject.name, Facts)
+    if facts.kept is not None:
+        yield Finding(
+            saw=f"{show_size(facts.kept)} of old content and records",
+            want="no such directory",
+            node=subject.name,
+            about=KEPT,
+        )
+    for user in facts.marked:
+        yield Finding(
+            saw="lines between marks of ours",
+            want="the same lines without marks",
+            node=subject.name,
+            about=f"crontab of {user}",
+        )
+    for path in facts.unseen:
+        yield Unobservable(f"{path} could not be read", "set `sudo: true` for this node", subject.name)
+
+
+def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Take our marks out of crontabs, and remove the directory. What ran goes on running."""
+    node = finding.node
+    facts = fleet.of(node, Facts)
+    unmark = tuple(
+        Run(node, ("sh", "-c", UNMARK, "sh", user), says=f"take our marks out of the crontab of {user}; its lines stay")
+        for user in facts.marked
+    )
+    remove = (Run(node, ("sh", "-c", REMOVE, "sh", KEPT), says=f"remove {KEPT}"),) if facts.kept is not None else ()
+    return Plan(
+        steps=(*unmark, *remove),
+        disturbs=("deletion",),
+        disturbance="the old content that was kept for the way back goes for ever",
+        undo="there is none: earlier runs cannot be undone on this node any more",
+        notes=(
+            "what was learned about the database and about drills goes too: the next audit begins anew",
+            "by hand: the account, its key and its sudoers entry (docs/on-your-servers.md)",
+        ),
+    )
+
+
+RULES: tuple[Rule, ...] = (Rule("leave", nothing_is_left, each_node, (Facts,)),)
+REMEDIES = {"leave.nothing_is_left": take_away}

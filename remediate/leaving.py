@@ -1,0 +1,56 @@
+"""Leaving nodes: the usual way from a look to a plan and its application, with one rule that no audit has."""
+
+from __future__ import annotations
+
+from fleet import state
+from fleet.audit import Audit, open_audit
+from fleet.facts import Fleet
+from fleet.links.pool import Links
+from fleet.reports.progress import Progress
+from remediate import leave
+from remediate.exits import Exit
+from remediate.journal import Journal
+from remediate.main import Call, Remediation, named
+from remediate.planning import Proposal
+from remediate.render.plans import Line
+from remediate.render.terminal import Screen
+from remediate.run import Fixing
+from remediate.session import Session
+
+RULE = "leave.nothing_is_left"
+
+
+class Leaving(Remediation):
+    """A remediation that looks for traces, and at nothing else."""
+
+    def look(self, session: Session, audit: Audit) -> Fleet:
+        with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
+            session.progress = progress
+            fleet = session.look(("nodes", "leave"))
+        session.progress = lambda node, reached: None
+        return fleet
+
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+        """The JSON document, or the command that does it."""
+        if self.call.as_json:
+            super().finish(proposal, fixing, code)
+        elif fixing is None and proposal.planned:
+            nodes, hosts = " ".join(self.call.limit), self.call.hosts or self.inventory.name
+            self.screen.lines([Line(f"nothing was changed; `remediate leave {nodes} --hosts={hosts} --fix` does it")])
+        elif not proposal.planned and code is Exit.NOTHING_LEFT:
+            self.screen.lines([Line(f"nothing of fleetkeeper is left on {', '.join(self.call.limit)}")])
+
+
+def depart(call: Call) -> Exit:
+    """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
+    call.check()
+    screen = Screen(quiet=call.quiet, json=call.as_json)
+    inventory = open_audit(named(call, screen), call.limit).one()
+    inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": leave}})
+    journal = Journal(state.directory(call.state) / "journal.sqlite")
+    try:
+        with Links(inventory) as links:
+            leaving = Leaving(call, screen, inventory, journal, links.to, frozenset({RULE}))
+            return leaving.run(Audit({inventory.name: inventory}))
+    finally:
+        journal.close()
