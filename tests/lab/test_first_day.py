@@ -1,0 +1,171 @@
+"""The first day, word by word: docs/on-your-servers.md on the lab, from hosts that nobody knows to the last trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.inventory import load
+from lab.names import DATA, IDENTITY, NODES, SITE, Node
+from tests.lab.conftest import BIN, ROOT, Lab, Ran, outcomes
+
+PAGE = ROOT / "docs" / "on-your-servers.md"
+NEW = "fleetkeeper"
+
+
+def block(name: str) -> str:
+    """The commands that the page marks with `<!-- run: NAME -->`."""
+    [commands] = re.findall(rf"<!-- run: {name} -->\n```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return commands
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody who has just cloned: a lab, a folder of their own, and the fingerprints that they have compared."""
+
+    lab: Lab
+    folder: Path
+
+    def run(self, *words: str) -> Ran:
+        env = {**os.environ, "FLEETKEEPER_STATE": str(self.folder / "state"), "NO_COLOR": "1"}
+        done = subprocess.run(
+            [BIN / words[0], *words[1:]], cwd=self.folder, env=env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def init(self, name: str, *hosts: str, more: tuple[str, ...] = ()) -> Ran:
+        prints = [word for print_ in self.fingerprints() for word in ("--fingerprint", print_)]
+        return self.run("remediate", "init", *hosts, "--name", name, "--identity", str(IDENTITY), *prints, *more)
+
+    def fingerprints(self) -> list[str]:
+        """What the page's command prints on each node's own console."""
+        [command] = re.findall(r"^for f in .*done$", PAGE.read_text(), re.MULTILINE)
+        said = [self.lab.on(node.name, "sh", "-c", command) for node in NODES]
+        return re.findall(r"SHA256:\S+", "\n".join(said))
+
+    def audit(self, name: str) -> dict[str, Any]:
+        path = self.folder / f"{name}.json"
+        words = (f"--hosts=./{name}.yml", f"--results={path}", "-p", "no:cacheprovider", str(ROOT / "checks"))
+        ran = self.run("pytest", *words)
+        assert path.exists(), ran.said
+        return dict(json.loads(path.read_text()), said=ran.said)
+
+
+@pytest.fixture
+def newcomer(lab: Lab, tmp_path: Path) -> Newcomer:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return Newcomer(lab, folder)
+
+
+def host(node: Node, user: str = "ops") -> str:
+    return f"{user}@127.0.0.1:{node.port}"
+
+
+def test_two_commands_lead_from_bare_hosts_to_an_audit_that_is_green_but_for_what_is_open(newcomer: Newcomer) -> None:
+    made = newcomer.init("mine", *(host(node) for node in NODES))
+    assert made.status == 0, made.said
+    inventory = load(newcomer.folder / "mine.yml")
+    assert set(inventory.nodes) == {"manager", "data", "vgpu"}
+    results = newcomer.audit("mine")
+    assert outcomes(results, "unknown") == set(), results["said"]
+    assert open_findings(results) <= {("certificates.are_valid", SITE)}, results["said"]
+    assert len(outcomes(results, "holds")) >= 15
+
+
+def open_findings(results: dict[str, Any]) -> set[tuple[str, str]]:
+    """What stands. The lab certificates are really those of a test authority; all else would be a mistake of init."""
+    return {(item["rule"], item["subject"]) for item in results["items"] if item["outcome"] == "finding"}
+
+
+def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) -> None:
+    made = newcomer.init("all", host(NODES[0]), more=("--follow",))
+    assert made.status == 0, made.said
+    assert {"manager", "data", "vgpu"} == set(load(newcomer.folder / "all.yml").nodes)
+    alone = newcomer.init("one", host(NODES[0]))
+    assert "--follow" in alone.out
+    assert "# data: " in (newcomer.folder / "one.yml").read_text()
+
+
+def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
+    newcomer.init("mine", *(host(node) for node in NODES))
+    found, ours = load(newcomer.folder / "mine.yml"), load(ROOT / "inventories" / "lab.yml")
+    backups, wanted = found.backups, ours.backups
+    for key in ("service", "schedule", "command", "timezone", "pattern"):
+        assert getattr(backups, key) == getattr(wanted, key), key
+    assert (backups.volume.name, backups.volume.node) == ("rodan_pg_backup", "data")  # type: ignore[union-attr]
+    assert found.services["nginx"].master == "root"  # type: ignore[index]
+    assert found.services["nginx"].user == ("www-data",)  # type: ignore[index]
+    assert [one.name for one in found.certificates] == [SITE]  # type: ignore[union-attr]
+    assert all(node.sudo for node in found.nodes.values())
+
+
+def test_case_12_without_a_word_about_host_keys_nothing_is_asked_or_written(newcomer: Newcomer) -> None:
+    ran = newcomer.run("remediate", "init", host(DATA), "--name", "mine", "--identity", str(IDENTITY))
+    assert ran.status == 2
+    assert list(newcomer.folder.glob("*.yml")) == []
+
+
+@pytest.fixture
+def account(newcomer: Newcomer) -> Iterator[Newcomer]:
+    """The account of the page on `data`, made and removed by the page's own commands."""
+    public = IDENTITY.with_suffix(".pub").read_text().strip()
+    newcomer.lab.on("data", "sh", "-euc", block("account").replace("PUBLIC_KEY", public))
+    yield newcomer
+    newcomer.lab.on("data", "sh", "-c", block("removal"))
+    assert newcomer.lab.on("data", "sh", "-c", f"id {NEW} 2>&1 || true").startswith("id:")
+
+
+def test_case_65_an_account_without_rights_sees_what_it_may_and_calls_the_rest_unknown(account: Newcomer) -> None:
+    made = account.init("plain", host(DATA, NEW))
+    assert made.status == 0, made.said
+    assert "root rights" in made.out
+    assert "right to talk to Docker" in (account.folder / "plain.yml").read_text()
+    results = account.audit("plain")
+    assert "nodes.can_be_looked_at" in outcomes(results, "holds"), results["said"]
+    assert outcomes(results, "finding") == set(), results["said"]
+    assert "containers.run_as_their_own_user" in outcomes(results, "unknown")
+
+
+def test_the_same_account_with_the_pages_sudoers_line_sees_everything(account: Newcomer) -> None:
+    account.lab.on("data", "sh", "-euc", block("sudoers"))
+    made = account.init("full", host(DATA, NEW))
+    assert made.status == 0, made.said
+    assert load(account.folder / "full.yml").nodes["data"].sudo
+    results = account.audit("full")
+    assert outcomes(results, "holds") >= {"containers.run_as_their_own_user", "nodes.can_be_looked_at"}, results["said"]
+
+
+def test_the_first_night_is_waived_and_then_green(newcomer: Newcomer) -> None:
+    newcomer.init("mine", *(host(node) for node in NODES))
+    words = ("--all", "--until=2999-01-01", "--owner=ops@example.org", "--hosts=./mine.yml")
+    waived = newcomer.run("remediate", "waive", *words)
+    assert waived.status == 0, waived.said
+    results = newcomer.audit("mine")
+    assert outcomes(results, "finding", "unknown") == set(), results["said"]
+    assert "certificates.are_valid" in outcomes(results, "waived")
+
+
+def test_leaving_takes_every_trace_and_what_was_scheduled_goes_on(broken) -> None:
+    lab = broken("cron-missing")
+    fixed = lab.remediate("--only", "schedules", "--fix", "--yes")
+    assert fixed.status == 0, fixed.said
+    shown = lab.run("remediate", "leave", "vgpu", "--hosts=lab")
+    assert shown.status == 1, shown.said
+    assert "BEGIN fleetkeeper" in lab.on("vgpu", "crontab", "-u", "root", "-l")
+    left = lab.run("remediate", "leave", "vgpu", "--hosts=lab", "--fix", "--yes", "--allow", "delete")
+    assert left.status == 0, left.said
+    crontab = lab.on("vgpu", "crontab", "-u", "root", "-l")
+    assert "fleetkeeper schedules" not in crontab
+    assert lab.on("vgpu", "sh", "-c", "ls -d /var/lib/fleetkeeper /run/fleetkeeper.lock 2>/dev/null || true") == ""
+    results = lab.audit("-k", "schedules")
+    assert "schedules.backup_runs_where_postgres_runs" in outcomes(results, "holds"), results["said"]
