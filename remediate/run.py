@@ -87,8 +87,11 @@ class Fixing:
     def needless(self, planned: Planned) -> Ended | None:
         """A person may have thought for long, and an earlier plan may have mended this one's findings too.
 
-        So they are judged once more, under the lock, before anything is changed.
+        So they are judged once more, under the lock, before anything is changed. A plan without findings was asked for
+        by a person (`backups create`, `certificates rehearse`): nothing can make it needless.
         """
+        if not planned.findings:
+            return None
         proof, why = self.session.judged_again(planned)
         if proof is Proof.FIXED:
             return Ended(planned, End.ALREADY, "the finding is gone")

@@ -1,0 +1,157 @@
+"""`remediate certificates rehearse`: certbot asks the authority's staging server, and keeps nothing.
+
+It is no audit: certbot may run hooks that stop the server, and it writes to the webroot. So it is asked for, locked and
+written into the journal like every other change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from fleet import state
+from fleet.audit import open_audit
+from fleet.commands import Unobservable
+from fleet.errors import UsageError, nearest
+from fleet.facts import Fleet
+from fleet.inventory import Inventory
+from fleet.links.pool import Links
+from fleet.registry import RULES
+from fleet.rules import Subject
+from fleet.schema import Without
+from fleet.topics.certificates.policy import Certificate
+from fleet.topics.certificates.views import View, lineages, newest, views
+from remediate.apply import End, Ended
+from remediate.exits import Exit, worst
+from remediate.journal import Journal
+from remediate.lock import Busy, whoami
+from remediate.main import Call, named
+from remediate.plan import Plan
+from remediate.planning import Planned, Proposal
+from remediate.remedies.certbot import There
+from remediate.render.plans import Line, safe
+from remediate.render.terminal import Screen
+from remediate.run import Fixing, Terms
+from remediate.session import Session
+
+RULE = "certificates.will_renew"
+TOPICS = ("nodes", "containers", "certificates")
+CODES = {End.FAILED: Exit.REMEDY_FAILED, End.CHANGED: Exit.FINDINGS_REMAIN, End.SKIPPED: Exit.FINDINGS_REMAIN}
+
+
+@dataclass
+class Rehearsal:
+    """One inventory, open."""
+
+    inventory: Inventory
+    session: Session
+    screen: Screen
+    journal: Journal
+
+    def run(self, wanted: Sequence[Certificate], *, yes: bool) -> Exit:
+        planned, codes = self.plans(self.session.look(TOPICS), wanted)
+        if not planned:
+            return worst(codes)
+        if not yes:
+            names = ", ".join(one.subject.name for one in planned)
+            question = f"Rehearse the renewal of {names}? Hooks of certbot may stop the server for a moment."
+            if not click.confirm(question, err=True):
+                return Exit.FINDINGS_REMAIN
+        return worst([*codes, *self.apply(planned)])
+
+    def plans(self, fleet: Fleet, wanted: Sequence[Certificate]) -> tuple[list[Planned], list[Exit]]:
+        """A plan for each certificate that certbot keeps; what cannot be rehearsed is said."""
+        planned: list[Planned] = []
+        codes: list[Exit] = []
+        for certificate in wanted:
+            try:
+                for view in only(views(fleet, certificate), certificate):
+                    subject = Subject("certificate", certificate.name)
+                    planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), dry_run(view)))
+            except Unobservable as why:
+                self.screen.error(str(why), hint=why.hint)
+                codes.append(Exit.NOT_ALL_SEEN)
+            except LookupError as why:
+                self.screen.error(f"{certificate.name}: {why.args[0]}")
+                codes.append(Exit.FINDINGS_REMAIN)
+        return planned, codes
+
+    def apply(self, planned: Sequence[Planned]) -> list[Exit]:
+        program = f"fleetkeeper {version('fleetkeeper')}"
+        run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
+        fixing = Fixing(self.session, self.journal, run, Terms(frozenset({"nothing", "restart"})), self.screen.say)
+        codes = [Exit.INTERRUPTED]
+        try:
+            fixing.apply(Proposal(planned=tuple(planned)))
+            codes = [self.code(run, ended) for ended in fixing.ends]
+        except Busy as why:
+            codes = [Exit.LOCKED]
+            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
+        finally:
+            self.journal.end(run, worst(codes))
+        self.screen.lines([told(ended, code) for ended, code in zip(fixing.ends, codes, strict=False)])
+        return codes
+
+    def code(self, run: str, ended: Ended) -> Exit:
+        """Judged by certbot's own exit status, in the journal: what the rule says afterwards was so before."""
+        states = [row.state for row in self.journal.steps(run) if row.plan == ended.planned.number]
+        return Exit.NOTHING_LEFT if states == ["done"] else CODES.get(ended.end, Exit.NOT_ALL_SEEN)
+
+
+def only(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
+    """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
+    if not found:
+        raise LookupError(f"no container of {certificate.service} runs")
+    able = [view for view in found if view.inside.certbot and newest(lineages(view))]
+    if not able:
+        raise LookupError("certbot keeps no certificate for it there")
+    yield from able
+
+
+def dry_run(view: View) -> Plan:
+    there = There(view)
+    lineage = newest(lineages(view))
+    name = lineage.name if lineage else view.certificate.name
+    words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
+    return Plan(
+        steps=(there.certbot(*words, says=f"rehearse the renewal of {name} (certbot renew --dry-run)"),),
+        disturbs=("restart",),
+        disturbance="hooks of certbot may stop the server for a moment",
+        undo="nothing is kept, so there is nothing to undo",
+        requires=(there.no_other_certbot(),),
+    )
+
+
+def told(ended: Ended, code: Exit) -> Line:
+    name, nodes = ended.planned.subject.name, ", ".join(sorted(ended.planned.plan.nodes))
+    if code is Exit.NOTHING_LEFT:
+        return Line(f"{name} on {nodes}: certbot could renew it now", "good")
+    why = ended.why or "whether it could be renewed is not known"
+    return Line(f"{name} on {nodes}: certbot could not renew it: {safe(why)}", "bad")
+
+
+def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
+    """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
+    screen = Screen()
+    inventory = open_audit(named(Call(hosts=hosts, state=given), screen)).one()
+    wanted = chosen(inventory, names)
+    journal = Journal(state.directory(given) / "journal.sqlite")
+    try:
+        with Links(inventory) as links:
+            return Rehearsal(inventory, Session(inventory, links.to), screen, journal).run(wanted, yes=yes)
+    finally:
+        journal.close()
+
+
+def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
+    if isinstance(inventory.certificates, Without):
+        raise UsageError(f"{inventory.name} has no certificates: {inventory.certificates.none}")
+    known = {one.name: one for one in inventory.certificates}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no certificate {name}", hint=nearest(name, known, "certificates"))
+    return [known[name] for name in names or known]
