@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,17 @@ def place(name: str, *, force: bool) -> Path:
     return path
 
 
+def without_words(found: Findings) -> Findings:
+    """What was found, without anything that servers said in words of their own."""
+    return replace(
+        found,
+        services=tuple(replace(one, note="") for one in found.services),
+        sites=tuple(replace(one, issuer="somebody", note="") for one in found.sites),
+        backups=found.backups and replace(found.backups, where=""),
+        unseen=("what could not be seen is not written here, since it looked like a secret",) if found.unseen else (),
+    )
+
+
 def write(path: Path, found: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
     from fleet.inventory import load
@@ -75,8 +87,13 @@ def write(path: Path, found: Findings) -> None:
     from remediate.init.writing import text
     from remediate.local_files import put
 
-    written = text(found, date.today().isoformat(), path.absolute().parent)
-    load(path, written)
+    today, base = date.today().isoformat(), path.absolute().parent
+    written = text(found, today, base)
+    try:
+        load(path, written)
+    except UsageError:  # words of a server, in a comment, that look like a secret
+        written = text(without_words(found), today, base)
+        load(path, written)
     put(path, written.encode("utf-8"))
     for line in summary(found, path):
         click.echo(line)

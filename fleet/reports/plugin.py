@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -28,6 +29,7 @@ class Reports:
         self.config = config
         self.audit = audit
         self.started = datetime.now(UTC)
+        self.began = time.monotonic()
         self.finished = self.started
         self.items: list[results.Item] = []
         self.written: Path | None = None
@@ -37,19 +39,22 @@ class Reports:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
-        if self.whole(session):
-            for name, inventory in self.audit.inventories.items():
-                if inventory.heartbeat:
-                    self.pulses[name] = pulse = Pulse(inventory.heartbeat)
-                    pulse.start()
-
-    def whole(self, session: pytest.Session) -> bool:
-        """Whether every promise is asked for, of real servers."""
-        option = self.config.option
         parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
-        asked = {given["verdict"][1] for given in parameters if "verdict" in given}
+        if self.whole({given["verdict"][1] for given in parameters if "verdict" in given}):
+            self.pulses = self.made()
+            for pulse in self.pulses.values():
+                pulse.start()
+
+    def whole(self, rules: Set[str]) -> bool:
+        """Whether every promise is asked for, of real servers, when these rules are judged."""
+        option = self.config.option
         partly = option.limit or option.replay or option.collectonly
-        return not partly and set(registry.RULES) <= asked
+        return not partly and set(registry.RULES) <= rules
+
+    def made(self) -> dict[str, Pulse]:
+        """The heartbeats of the inventories that have one."""
+        wanted = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
+        return {name: Pulse(beat, began=self.began) for name, beat in wanted.items() if beat}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the verdict, and keep it out of pytest's own sections: the summary tells it once, sorted."""
@@ -66,6 +71,8 @@ class Reports:
             results.write(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
+        if not self.pulses and self.whole({item["rule"] for item in self.items}):
+            self.pulses = self.made()  # under xdist only the workers know at the start what is asked for
         for name, pulse in self.pulses.items():
             self.notes.append(pulse.end(well=self.well(name, int(exitstatus)), summary=self.told(name)))
 

@@ -36,6 +36,7 @@ from remediate.init.naming import of_name, pattern_of, schedule_of, zone_of
 from remediate.init.proposing import KEEP, budget
 from remediate.init.services import services_of
 from remediate.init.writing import text
+from remediate.init_cli import write
 from tests.sshd import Sshd, sshd
 from tests.unit.test_trust import NOWHERE, shown
 
@@ -334,6 +335,16 @@ def test_case_2_and_73_no_word_of_a_server_gets_out_of_its_place(a: str, b: str,
     else:
         assert set(inventory.nodes) == {"data", "far"}
         assert set(inventory.services) == {"postgres"}  # type: ignore[arg-type]
+
+
+def test_case_71_what_looks_like_a_secret_in_the_words_of_a_server_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    secret = "password: hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
+    write(Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(Site("rodan.example.org", "web", secret, "x"),)))
+    assert "hunter2" not in (tmp_path / "mine.yml").read_text()
+    assert load(tmp_path / "mine.yml").certificates[0].service == "web"  # type: ignore[index]
 
 
 # Hosts

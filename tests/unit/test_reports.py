@@ -119,6 +119,13 @@ def test_a_whole_audit_is_a_heartbeat(watched: Watcher, pytester: pytest.Pyteste
     assert watched.url("healthchecks") not in ran.stdout.str()
 
 
+def test_under_xdist_the_end_is_told(watched: Watcher, pytester: pytest.Pytester) -> None:
+    pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "-n", "2")
+    [(_, path, query, _)] = watched.heard
+    assert path.rpartition("/")[2] != "start"
+    assert query["rid"]
+
+
 def test_a_part_of_an_audit_is_none(watched: Watcher, pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "-k", "can_be_looked_at")
     pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider", "--limit=here")
