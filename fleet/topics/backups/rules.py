@@ -268,7 +268,11 @@ def alone(policy: Policy) -> Finding:
 
 
 def copied_late(copied: Sequence[Backup], differing: Sequence[str], now: datetime) -> str:
-    told = f"the newest with a true copy is {show_duration(now - copied[0].time)} old" if copied else "no true copy of the newest"
+    told = (
+        f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
+        if copied
+        else "no true copy of the newest"
+    )
     return f"{told}; another content under the name {', '.join(differing)}" if differing else told
 
 
