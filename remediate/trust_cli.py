@@ -12,6 +12,7 @@ from fleet.errors import UsageError
 from remediate.exits import Exit
 
 if TYPE_CHECKING:
+    from fleet.inventory import Inventory
     from remediate.trust import Ask
 
 
@@ -25,21 +26,46 @@ if TYPE_CHECKING:
 def trust(context: click.Context, /, nodes: tuple[str, ...], **given: Any) -> None:
     """Show the host keys of NODES (default: all) and keep them beside the inventory, once you have compared them.
 
-    Nothing is sent to a node whose key is not known. A key that has changed is shown with the one that is known, and
-    is only replaced when you type the node's name.
+    Hosts that no inventory has yet are written as user@host: their keys are kept in ./known_hosts, beside the inventory
+    that `remediate init` will write here. Nothing is sent to a node whose key is not known. A key that has changed is
+    shown with the one that is known, and is only replaced when you type the node's name.
     """
-    from fleet.inventory import find, load
-    from fleet.state import last_audited
     from remediate.trust import Trusting
 
     before = context.obj or {}
-    name = given["hosts"] or before.get("hosts") or last_audited(given["state"] or before.get("state"))
-    if not name:
-        raise UsageError("which inventory?", hint="say --hosts=NAME")
     if (given["yes"] or before.get("yes")) and not given["fingerprints"]:
         raise UsageError("--yes without --fingerprint would trust whoever answers", hint="name the key: SHA256:…")
-    trusting = Trusting(load(find(name)), click.echo, person(), given["fingerprints"])
+    if any("@" in name for name in nodes):
+        inventory = strangers(nodes)
+        nodes = tuple(inventory.nodes)
+    else:
+        inventory = known(given["hosts"] or before.get("hosts"), given["state"] or before.get("state"))
+    trusting = Trusting(inventory, click.echo, person(), given["fingerprints"])
     sys.exit(Exit.NOTHING_LEFT if trusting.all(nodes) else Exit.FINDINGS_REMAIN)
+
+
+def strangers(hosts: tuple[str, ...]) -> Inventory:
+    """Hosts that no inventory has yet, as if one here had them."""
+    from remediate.init.hosts import Login, node_of, provisional, spelled
+
+    names: list[str] = []
+    found = []
+    for host in hosts:
+        node = node_of(host, Login())
+        names.append(spelled(node.name, names))
+        found.append(node.model_copy(update={"name": names[-1]}))
+    return provisional(found, Path("new.yml"))
+
+
+def known(hosts: str | None, state: Path | None) -> Inventory:
+    """The inventory that was named, or the last one audited. Raises UsageError."""
+    from fleet.inventory import find, load
+    from fleet.state import last_audited
+
+    name = hosts or last_audited(state)
+    if not name:
+        raise UsageError("which inventory?", hint="say --hosts=NAME, or write hosts as user@host")
+    return load(find(name))
 
 
 def person() -> Ask | None:

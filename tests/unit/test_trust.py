@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +153,31 @@ def test_yes_without_a_fingerprint_is_refused(world: World, monkeypatch: pytest.
     assert ran.exit_code == 1
     assert "--fingerprint" in str(ran.exception)
     assert not world.known_hosts.exists()
+
+
+def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.folder)
+    words = [word for print_ in world.fingerprints for word in ("--fingerprint", print_)]
+    host = f"{world.server.user}@127.0.0.1:{world.server.port}"
+    ran = CliRunner().invoke(cli, ["trust", host, "--yes", *words])
+    assert ran.exit_code == 0, ran.output
+    assert world.reached()
+
+
+def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world.folder)
+    ours, theirs = pty.openpty()
+    words = (sys.executable, "-m", "remediate.cli", "trust", f"{world.server.user}@127.0.0.1:{world.server.port}")
+    child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    os.write(ours, b"yes\n")
+    said, _ = child.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert child.returncode == 0, said
+    assert "Are these the keys" in said
+    assert world.reached()
 
 
 @given(st.lists(st.sampled_from(["a 1", "b 2", "# c", ""]), max_size=6), st.sets(st.integers(1, 6)))
