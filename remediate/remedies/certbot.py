@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fleet.commands import Unobservable
 from fleet.facts import seen
 from fleet.topics.certificates.facts import Served
-from fleet.topics.certificates.probes import is_ip
+from fleet.topics.certificates.probes import options
 from fleet.topics.certificates.views import View, fingerprint
 from fleet.topics.containers.observing import DOCKER
 from remediate.steps import AnyStep, Require, Run, RunInContainer
@@ -163,7 +163,7 @@ class There:
             self.inside(RELOAD, (), "reload nginx (nginx -s reload)"),
             Run(
                 view.node,
-                ("sh", "-c", COMPARE, "fleetkeeper", *self.address(served), path, *options(view)),
+                ("sh", "-c", COMPARE, "fleetkeeper", *self.address(served), path, *options(view.certificate.name)),
                 says=f"compare what port {served.port} serves with {path}, for up to 15 s",
                 changes=False,
                 tells=True,
@@ -182,7 +182,7 @@ class There:
             raise Unobservable(f"port {served.port} gave no certificate", node=view.node)
         return Require(
             view.node,
-            ("sh", "-c", SERVED, "fleetkeeper", *self.address(served), *options(view)),
+            ("sh", "-c", SERVED, "fleetkeeper", *self.address(served), *options(view.certificate.name)),
             because=f"port {served.port} serves the certificate that was seen",
             answer=fingerprint(chain),
         )
@@ -190,9 +190,3 @@ class There:
     def no_other_certbot(self) -> Require:
         words = ("docker", "exec", "-u", "0", self.view.container.id, "sh", "-c", BUSY)
         return Require(self.view.node, words, because=f"no other certbot is running in {self.view.service}", answer="")
-
-
-def options(view: View) -> tuple[str, ...]:
-    """The options of s_client that say which name is asked for."""
-    name = view.certificate.name
-    return ("-noservername",) if is_ip(name) else ("-servername", name)

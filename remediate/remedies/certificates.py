@@ -55,8 +55,10 @@ def renewal(view: View, served: Served, lineage: Lineage | None, finding: Findin
     """The plan that renews, when certbot can."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
-    if lineage is None or not lineage.configured:
+    if lineage is None:
         return first_issue(view, finding)
+    if not lineage.configured:
+        return ForAPerson(f"certbot has lost the renewal configuration of {lineage.name}", finding.hint)
     account = registering(view, lineage) if not lineage.account_found else None
     if isinstance(account, ForAPerson):
         return account
@@ -116,7 +118,7 @@ def port_of(view: View, finding: Finding) -> Served | None:
 
 
 def ended(view: View, served: Served) -> bool:
-    problems = chain.problems(chain.load(seen(served.chain)), case_of(view))
+    problems = chain.problems(chain.load(seen(served.chain)), case_of(view.fleet, view.certificate))
     return any(one.kind == "expired" for one in problems)
 
 
@@ -133,6 +135,6 @@ def good_on_disk(view: View, served: Served) -> str | None:
             continue
         leaf = leaf_of(file.chain)
         far = chain.left(leaf, view.fleet.looked_at) >= least(view.certificate, leaf)
-        if far and not chain.problems(chain.load(file.chain), case_of(view)):
+        if far and not chain.problems(chain.load(file.chain), case_of(view.fleet, view.certificate)):
             return file.path
     return None

@@ -153,6 +153,7 @@ class Facts:
     """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
 
     `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
+    `outside` are handshakes by the name itself, wherever it leads: only asked from the machine that audits.
     `cron` says whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the
     docker client.
     """
@@ -160,6 +161,7 @@ class Facts:
     topic: ClassVar[str] = "certificates"
     served: tuple[Served, ...] = ()
     inside: tuple[Inside | Unobservable, ...] = ()
+    outside: tuple[Served, ...] = ()
     http: dict[str, int | Unobservable] | None = None
     renewals: tuple[Renewal, ...] | Unobservable = ()
     crontab: Crontab | Unobservable = Crontab()

@@ -32,8 +32,7 @@ class Place:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The server name; clients send none for an IP address (RFC 6066, 3)."""
-        return ("-noservername",) if is_ip(self.certificate.name) else ("-servername", self.certificate.name)
+        return options(self.certificate.name)
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,11 @@ class Probe:
     def in_container(self) -> Command:
         """The way for a node without openssl."""
         return scripts.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
+
+
+def options(name: str) -> tuple[str, ...]:
+    """The server name, as an option of s_client; clients send none for an IP address (RFC 6066, 3)."""
+    return ("-noservername",) if is_ip(name) else ("-servername", name)
 
 
 def is_ip(name: str) -> bool:
@@ -120,8 +124,9 @@ def judged(made: Served, answer: Mapping[str, Output]) -> Served:
         if isinstance(why, Unobservable):
             return put(made, chain=why, old=why, hsts=why)
         return put(made, refused=why, said=handshakes.said(text))
+    old = or_why(lambda: old_ones(answer))
     hsts = or_why(lambda: handshakes.max_age(answer["headers"])) if "headers" in answer else None
-    return put(made, chain=chain, protocol=protocol, old=or_why(lambda: old_ones(answer)), hsts=hsts)
+    return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
 
 
 def put(made: Served, **seen: Any) -> Served:
@@ -129,7 +134,7 @@ def put(made: Served, **seen: Any) -> Served:
 
 
 def old_ones(answer: Mapping[str, Output]) -> tuple[str, ...]:
-    return tuple(name for kind, name in OLD.items() if handshakes.speaks(answer[kind]))
+    return tuple(name for kind, name in OLD.items() if kind in answer and handshakes.speaks(answer[kind]))
 
 
 def or_why(look: Callable[[], T]) -> T | Unobservable:

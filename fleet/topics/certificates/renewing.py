@@ -77,7 +77,7 @@ def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
     if lineage is None:
         others = ", ".join(one.name for one in inside.lineages) or "none at all"
         yield Words(
-            f"certbot has no certificate for {view.certificate.name} (it has: {others})",
+            f"certbot has no certificate{called(view)} for {view.certificate.name} (it has: {others})",
             WANT_LINEAGE,
             "`remediate` gets one where the inventory says `acme:`; `acme: {none: …}` says that it is not certbot's",
         ).at(view)
@@ -87,6 +87,11 @@ def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
             "a renewal configuration",
             "certbot cannot renew without it: get it anew with `certbot certonly`, or restore the file",
         ).at(view)
+
+
+def called(view: View) -> str:
+    """The name that the inventory gives to the lineage, if it does."""
+    return f" called {view.certificate.lineage}" if view.certificate.lineage else ""
 
 
 def answerable(view: View, lineage: Lineage) -> Said:

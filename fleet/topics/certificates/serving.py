@@ -10,10 +10,20 @@ from cryptography import x509
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, Subject
-from fleet.topics.certificates import chain
+from fleet.topics.certificates import chain, outside
 from fleet.topics.certificates.facts import File, Lineage, Served
 from fleet.topics.certificates.policy import Certificate
-from fleet.topics.certificates.views import Said, View, configured, each_view, fingerprint, leaf_of, lineages, newest
+from fleet.topics.certificates.views import (
+    Said,
+    View,
+    certificate_of,
+    configured,
+    each_view,
+    fingerprint,
+    leaf_of,
+    lineages,
+    newest,
+)
 from fleet.units import show_duration
 
 QUARTER = 4
@@ -72,7 +82,8 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own.
     Source: the runbook ("restart nginx to update the changes").
     """
-    return each_view(fleet, subject, served_as_on_disk)
+    yield from each_view(fleet, subject, served_as_on_disk)
+    yield from outside.differences(fleet, certificate_of(fleet, subject))
 
 
 def served_as_on_disk(view: View) -> Said:

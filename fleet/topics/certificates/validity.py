@@ -12,13 +12,15 @@ from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Subject
 from fleet.topics import nodes
-from fleet.topics.certificates import chain
+from fleet.topics.certificates import chain, outside
 from fleet.topics.certificates.facts import Inside, Served
+from fleet.topics.certificates.policy import Certificate
 from fleet.topics.certificates.problem import Case, Problem
 from fleet.topics.certificates.roots import trusted
 from fleet.topics.certificates.views import (
     Said,
     View,
+    certificate_of,
     configured,
     each_view,
     leaf_of,
@@ -32,17 +34,20 @@ NOTABLE = 60.0
 def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """A client that asks for this name gets a certificate that it accepts.
 
-    Each published port of the service is asked on its own node, with the name. Judged are dates, name, chain, strength,
-    purpose and issuer, by this machine's clock and the system's authorities (or the inventory's `ca`); and on disk,
-    whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of `openssl verify`.
+    Each published port of the service is asked on its own node, with the name; where this machine itself is a node of
+    the inventory (`connection: local`), it asks by the name as well, wherever that leads. Judged are dates,
+    name, chain, strength, purpose and issuer, by this machine's clock and the system's authorities (or the inventory's
+    `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of `openssl verify`.
     """
-    return each_view(fleet, subject, valid)
+    yield from each_view(fleet, subject, valid)
+    mine = certificate_of(fleet, subject)
+    yield from outside.problems(fleet, mine, case_of(fleet, mine))
 
 
 def valid(view: View) -> Said:
     """Every port where TLS is spoken, or has to be; then the keys on disk."""
     yield from silent_ports(view)
-    case = case_of(view)
+    case = case_of(view.fleet, view.certificate)
     for served in view.handshakes:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
@@ -52,11 +57,9 @@ def valid(view: View) -> Said:
     yield from keys(view)
 
 
-def case_of(view: View) -> Case:
+def case_of(fleet: Fleet, mine: Certificate) -> Case:
     """What the name is judged by. Raises Unobservable when there are no authorities to judge by."""
-    mine = view.certificate
-    roots = trusted(view.fleet.inventory.ca, mine.ca)
-    return Case(mine.name, roots, view.fleet.looked_at, mine.allow_issuer)
+    return Case(mine.name, trusted(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
 
 
 def told(problem: Problem, view: View, served: Served) -> Finding:
