@@ -37,7 +37,8 @@ def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     Each published port of the service is asked on its own node, with the name; where this machine itself is a node of
     the inventory (`connection: local`), it asks by the name as well, wherever that leads. Judged are dates,
     name, chain, strength, purpose and issuer, by this machine's clock and the system's authorities (or the inventory's
-    `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of `openssl verify`.
+    `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of
+    `openssl verify`.
     """
     yield from each_view(fleet, subject, valid)
     mine = certificate_of(fleet, subject)
