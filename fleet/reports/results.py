@@ -45,11 +45,14 @@ def found(finding: Finding, waiver: Waiver | None) -> Item:
 
 def node_states(fleet: Fleet) -> Item:
     """For every node whether anything could be seen there, and the reason when nothing could."""
-    return {name: node_state(fleet, name) for name in fleet.inventory.nodes}
+    here: dict[str, list[object]] = {name: [] for name in fleet.inventory.nodes}
+    for (node, _), fact in fleet.facts.items():
+        here.setdefault(node, []).append(fact)
+    return {name: node_state(here[name]) for name in fleet.inventory.nodes}
 
 
-def node_state(fleet: Fleet, node: str) -> Item:
-    here = [fact for (where, _), fact in fleet.facts.items() if where == node]
+def node_state(here: Sequence[object]) -> Item:
+    """`here` is all that was seen, or not, on one node."""
     lost = [fact for fact in here if isinstance(fact, Unobservable)]
     blind = bool(here) and len(lost) == len(here)
     return {"looked_at": not blind, "why": lost[0].why if blind else "", "hint": lost[0].hint if blind else ""}
