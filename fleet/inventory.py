@@ -55,7 +55,9 @@ class Inventory(Strict):
     nodes: Nodes = Field(description="The machines, by the names that people call them.")
     services: Section[Services] = Field(description="What runs in containers, by the names used below; or `none: why`.")
     backups: Section[Backups] = Field(description="Who dumps the database, when and where to; or `none: why`.")
-    certificates: Section[Certificates] = Field(description="The names that are served with TLS, and where; or `none: why`.")
+    certificates: Section[Certificates] = Field(
+        description="The names that are served with TLS, and where; or `none: why`."
+    )
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(

@@ -59,11 +59,8 @@ def act(title: str, words: tuple[str, ...], expected: int) -> None:
 def epilogue(broken: tuple[str, ...]) -> None:
     faults.remember(())
     click.secho("\nWhat you saw", bold=True)
-    say(
-        f"  {len(broken)} faults ({', '.join(broken)}) were found, explained, repaired, and proven repaired by the same checks."
-    )
+    say(f"  {len(broken)} faults were found, explained, repaired, and proven repaired by the same checks:")
+    say(f"  {', '.join(broken)}.")
     say("  results:      results.json, at the path that the audit printed; every step: .venv/bin/remediate log")
-    say(
-        "  look around:  .venv/bin/python -m lab status, .venv/bin/python -m lab ssh vgpu, .venv/bin/python -m lab break NAME"
-    )
+    say("  look around:  .venv/bin/python -m lab status | ssh vgpu | faults | break NAME")
     say("  take it down: make demo-down")

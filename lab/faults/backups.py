@@ -22,8 +22,8 @@ find . -maxdepth 1 -name 'backup_*' -mmin "-$3" -exec mv -t "$2/stale" {} +
 BRING_BACK = '[ ! -d "$2/stale" ] || { cp -a --no-clobber "$2/stale/." "$1/"; rm -r "$2/stale"; }'
 ADD_EMPTY = """
 set -eu; mkdir -p "$2"; [ ! -s "$2/empty" ] || exit 0
-name=$(date +backup_%Y_%m_%dT%H_%M_%S.sql.gz)
-: | gzip > "$1/$name"; chown 5432:5432 "$1/$name"; echo "$name" > "$2/empty"
+name=$(date -d '2 minutes ago' +backup_%Y_%m_%dT%H_%M_%S.sql.gz)
+: | gzip > "$1/$name"; chown 5432:5432 "$1/$name"; touch -d '2 minutes ago' "$1/$name"; echo "$name" > "$2/empty"
 """
 REMOVE_EMPTY = '[ ! -s "$2/empty" ] || { cd "$1"; xargs rm -f < "$2/empty"; rm "$2/empty"; }'
 THIN = '[ ! -s "$2/extra" ] || { cd "$1"; xargs rm -f < "$2/extra"; rm "$2/extra"; }'

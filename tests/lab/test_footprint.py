@@ -17,8 +17,8 @@ EXCLUDED = {
 }
 DIGEST = r"""
 set -eu
-find / -xdev \( {pruned} \) -prune -o \( -type f -printf '%p %y %u %g %m %s ' -exec sha256sum {{}} \; \) \
-    -o -printf '%p %y %u %g %m %l\n' | sort
+find / -xdev \( {pruned} \) -prune -o -printf '%p %y %u %g %m %s %l\n' | sort
+find / -xdev \( {pruned} \) -prune -o -type f -exec sha256sum {{}} + | sort
 find /var/lib/docker/volumes/rodan_pg_backup/_data -printf '%p %y %u %g %m %s %T@\n' | sort
 """
 
