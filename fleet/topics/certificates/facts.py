@@ -19,7 +19,7 @@ class Served:
 
     `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked.
     `chain` is what the server sent, leaf first. `refused` is why there is none, and `said` openssl's words for it.
-    `old` are the protocol versions below TLS 1.2 that it also speaks. `hsts` is the max-age of its
+    `old` is the protocol version below TLS 1.2 that it agreed to, if any. `hsts` is the max-age of its
     Strict-Transport-Security in seconds, None without one.
     """
 

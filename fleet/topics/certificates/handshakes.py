@@ -10,7 +10,9 @@ from fleet.topics.certificates.scripts import NO_OPENSSL
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
 CIPHER = re.compile(r"Cipher is (?!\(NONE\))(\S+)")
-PROTOCOL = re.compile(r"^New, (?P<protocol>[A-Za-z0-9./]+), Cipher is|^ *Protocol *: *(?P<session>\S+)", re.MULTILINE)
+SESSION = re.compile(r"^ *Protocol *: *(\S+)", re.MULTILINE)
+NEW = re.compile(r"^New, ([A-Za-z0-9./]+), Cipher is", re.MULTILINE)
+NAMES = {"TLSv1": "TLS 1.0", "TLSv1.0": "TLS 1.0", "TLSv1.1": "TLS 1.1", "SSLv3": "SSL 3"}
 TIME_UP = frozenset({124, 137, 143})
 NO_TOOL = "there is no `openssl` to make a handshake with, neither on the node nor in the container"
 PLAIN = ("wrong version number", "packet length too long", "unknown protocol", "http request", "record layer failure")
@@ -43,9 +45,17 @@ def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
     sent = chain(text)
     if not sent and answer.rc in TIME_UP:
         raise Unobservable("the port took the connection and said nothing within 10 s")
-    made = PROTOCOL.search(text)
-    protocol = (made["protocol"] or made["session"]) if made else ""
-    return sent, protocol if sent else ""
+    return sent, protocol(text) if sent else ""
+
+
+def protocol(text: str) -> str:
+    """The protocol of a handshake. The line `New, …` names that of the cipher, so the session's own line comes first.
+
+    >>> protocol("New, TLSv1.0, Cipher is ECDHE-RSA-AES256-SHA\\nSSL-Session:\\n    Protocol  : TLSv1.1\\n")
+    'TLSv1.1'
+    """
+    made = SESSION.search(text) or NEW.search(text)
+    return made[1] if made else ""
 
 
 def printed(answer: Output) -> str:
@@ -93,19 +103,20 @@ def last(text: str) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def speaks(answer: Output) -> bool:
-    """Whether a handshake with nothing but an old protocol came about.
+def old(answer: Output) -> tuple[str, ...]:
+    """The protocol below TLS 1.2 that a handshake came about with, if one did; the server may speak older ones, too.
 
-    Raises Unobservable when the openssl that asked cannot speak that protocol itself.
+    Raises Unobservable when the openssl that asked cannot speak those protocols itself.
     """
     text = printed(answer)
     if CIPHER.search(text):
-        return True
+        named = protocol(text) or "an old protocol"
+        return (NAMES.get(named, named),)
     if any(sign in text.lower() for sign in CLIENT):
         raise Unobservable("the node's openssl does not speak the old protocols, so it cannot try them")
     if answer.rc in TIME_UP:
         raise Unobservable("no answer to a handshake with an old protocol within 10 s")
-    return False
+    return ()
 
 
 def max_age(answer: Output) -> int | None:

@@ -17,7 +17,6 @@ T = TypeVar("T")
 HTTP = 80
 HTTPS = 443
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - Docker's words, nothing is bound
-OLD = {"-tls1": "TLS 1.0", "-tls1_1": "TLS 1.1"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Probe:
-    """One question about one place. `kind` is `now`, `headers`, or an option of s_client for an old protocol."""
+    """One question about one place. `kind` is `now`, `old` or `headers`."""
 
     place: Place
     kind: str = "now"
@@ -47,7 +46,7 @@ class Probe:
             return scripts.headers(where, self.place.certificate.name, self.place.options)
         if self.kind == "now":
             return scripts.handshake(where, self.place.options)
-        return scripts.old_handshake(where, self.kind, self.place.options)
+        return scripts.old_handshake(where, self.place.options)
 
     @property
     def on_node(self) -> Command:
@@ -85,7 +84,7 @@ def places(container: Container, certificates: Iterable[Certificate]) -> Iterato
 
 def probes(place: Place) -> list[Probe]:
     """What is asked at one place."""
-    kinds = ["now", *OLD, *(["headers"] if place.certificate.hsts else [])]
+    kinds = ["now", "old", *(["headers"] if place.certificate.hsts else [])]
     return [Probe(place, kind) for kind in kinds]
 
 
@@ -124,17 +123,13 @@ def judged(made: Served, answer: Mapping[str, Output]) -> Served:
         if isinstance(why, Unobservable):
             return put(made, chain=why, old=why, hsts=why)
         return put(made, refused=why, said=handshakes.said(text))
-    old = or_why(lambda: old_ones(answer))
+    old = or_why(lambda: handshakes.old(answer["old"])) if "old" in answer else ()
     hsts = or_why(lambda: handshakes.max_age(answer["headers"])) if "headers" in answer else None
     return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
 
 
 def put(made: Served, **seen: Any) -> Served:
     return Served(**{**vars(made), **seen})
-
-
-def old_ones(answer: Mapping[str, Output]) -> tuple[str, ...]:
-    return tuple(name for kind, name in OLD.items() if kind in answer and handshakes.speaks(answer[kind]))
 
 
 def or_why(look: Callable[[], T]) -> T | Unobservable:
