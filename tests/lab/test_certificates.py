@@ -106,3 +106,13 @@ def test_undo_of_the_installed_entry_brings_the_crontab_back(broken) -> None:
     undone = lab.run("remediate", "undo", "last", "--yes")
     assert undone.status == 0, undone.said
     assert lab.on("manager", "cat", "/var/spool/cron/crontabs/root") == before
+
+
+def test_a_renewal_is_rehearsed_on_request_and_says_why_it_would_fail(broken) -> None:
+    lab = broken()
+    could = lab.run("remediate", "certificates", "rehearse", "--hosts=lab", "--yes")
+    assert could.status == 0, could.said
+    broken("acme-challenge-blocked")
+    could_not = lab.run("remediate", "certificates", "rehearse", "--hosts=lab", "--yes")
+    assert could_not.status == 3, could_not.said
+    assert "returned 403" in could_not.said
