@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from remediate.planning import ByHand, Planned, Proposal, Unknown
 
 
+FOLD, ENOUGH = 24, 6
+"""A list of more removed lines than FOLD shows this many of its first and last."""
+
+
 class Line(NamedTuple):
     """One line, and the name of its style (empty: plain)."""
 
@@ -44,6 +48,21 @@ def step_heads(plan: Plan) -> str:
     return "\n".join(f"on {step.node}: {safe(step.show().partition(chr(10))[0])}" for step in plan.steps)
 
 
+def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
+    """The steps as the terminal shows them: long lists folded; what an earlier plan does already, in a word."""
+    if before:
+        yield Line(f"    the same steps as {before}: done once", "step")
+        return
+    lines = list(step_lines(plan))
+    removed = [line for line in lines if line.style == "removed"]
+    hidden = set(map(id, removed[ENOUGH:-ENOUGH])) if len(removed) > FOLD else set()
+    for line in lines:
+        if id(line) not in hidden:
+            yield line
+        if hidden and line is removed[ENOUGH - 1]:
+            yield Line(f"       … and {len(hidden)} more like these (--json lists all) …", "faint")
+
+
 def step_lines(plan: Plan) -> Iterator[Line]:
     several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
     for number, step in enumerate(plan.steps, 1):
@@ -58,8 +77,8 @@ def diff_style(text: str) -> str:
     return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
 
 
-def plan_lines(one: Planned, total: int) -> Iterator[Line]:
-    """One plan, in full."""
+def plan_lines(one: Planned, total: int, before: str = "") -> Iterator[Line]:
+    """One plan. `before` names the earlier one that has the same steps, if any."""
     subject = f" ({safe(one.subject.name)})" if one.subject.name else ""
     yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
@@ -68,7 +87,7 @@ def plan_lines(one: Planned, total: int) -> Iterator[Line]:
         Line(f"  why it matters: {safe(why)}", "label") for why in dict.fromkeys(f.why for f in one.findings) if why
     )
     yield Line("  change:", "label")
-    yield from step_lines(one.plan)
+    yield from shown_steps(one.plan, before)
     for require in one.plan.requires:
         yield Line(f"  only while: {safe(require.because)} ({require.node})", "label")
     loud = "loud" if needs_consent(one.plan) else "label"
@@ -126,9 +145,12 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
 
 def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
     """Everything that follows from one look."""
+    first: dict[str, str] = {}
     for one in proposal.planned:
-        yield from plan_lines(one, len(proposal.planned))
+        steps = steps_text(one.plan)
+        yield from plan_lines(one, len(proposal.planned), first.get(steps, ""))
         yield Line()
+        first.setdefault(steps, f"{one.number}/{len(proposal.planned)}")
     yield from section("For a person", hand_lines(proposal.by_hand))
     yield from section("Could not be looked at", unknown_lines(proposal.unknown))
     yield from section("Waivers", (Line(f"  {safe(note)}") for note in proposal.notes))

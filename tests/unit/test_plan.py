@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from remediate.masking import masked
 from remediate.plan import ForAPerson, Plan
 from remediate.planning import Bounds, Proposal, judge, propose, size
 from remediate.remedies import REMEDIES
+from remediate.render import plans
 from remediate.render.documents import document
 from remediate.render.plans import proposal_lines
 from remediate.session import known_rules, proof
@@ -260,7 +262,9 @@ def test_case_71_what_looks_like_a_secret_is_struck_out(text: str) -> None:
     assert "canary" not in masked(text)
 
 
-@pytest.mark.parametrize("text", ["0 0,12 * * * docker exec x backup", "passed: 3", "user: django", "https://example.org/token/x"])
+@pytest.mark.parametrize(
+    "text", ["0 0,12 * * * docker exec x backup", "passed: 3", "user: django", "https://example.org/token/x"]
+)
 def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert masked(text) == text
 
@@ -314,3 +318,30 @@ def test_the_document_of_a_plan_is_json_without_content_or_secrets() -> None:
 
 def test_every_remedy_says_what_it_does() -> None:
     assert [name for name, remedy in REMEDIES.items() if not (remedy.__doc__ or "").strip()] == []
+
+
+class Removes:
+    """A step that shows this many removed files."""
+
+    node = "data"
+
+    def __init__(self, files: int) -> None:
+        self.files = files
+
+    def show(self) -> str:
+        return "\n".join(["delete files", *(f"  - backup {n}" for n in range(self.files)), "  stays: the newest"])
+
+
+@pytest.mark.parametrize(("files", "lines"), [(24, 26), (25, 15), (1411, 15)])
+def test_a_long_list_is_folded_on_the_terminal_and_whole_in_what_is_agreed_to(files: int, lines: int) -> None:
+    plan = SimpleNamespace(steps=(Removes(files),))
+    shown = [line.text for line in plans.shown_steps(plan)]
+    assert len(shown) == lines
+    assert "stays: the newest" in shown[-1]
+    assert f"- backup {files - 1}" in "\n".join(shown)
+    assert plans.steps_text(plan).count("- backup") == files
+
+
+def test_steps_that_an_earlier_plan_does_already_are_named_and_not_listed_again() -> None:
+    [line] = plans.shown_steps(SimpleNamespace(steps=(Removes(3),)), "1/2")
+    assert line.text.strip() == "the same steps as 1/2: done once"
