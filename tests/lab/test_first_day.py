@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,6 +86,29 @@ def test_two_commands_lead_from_bare_hosts_to_an_audit_that_is_green_but_for_wha
 def open_findings(results: dict[str, Any]) -> set[tuple[str, str]]:
     """What stands. The lab certificates are really those of a test authority; all else would be a mistake of init."""
     return {(item["rule"], item["subject"]) for item in results["items"] if item["outcome"] == "finding"}
+
+
+def readme() -> list[list[str]]:
+    """The commands that the README gives for one's own servers, one after the other."""
+    section = (ROOT / "README.md").read_text().partition("## Point it at your own servers")[2]
+    shown = re.findall(r"^\$ (.*)$", section.partition("## ")[0], re.MULTILINE)
+    lines = [line.partition(" #")[0] for line in shown]
+    return [words for line in lines for words in [shlex.split(part) for part in line.split("&&")]]
+
+
+def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newcomer: Newcomer) -> None:
+    commands = readme()
+    audit = next(number for number, words in enumerate(commands) if words[0] == "pytest")
+    ours = [words for words in commands[: audit + 1] if words[0] != "."]
+    assert len(["git clone", *ours]) <= 5
+    prints = [word for print_ in newcomer.fingerprints() for word in ("--fingerprint", print_)]
+    more = {"trust": ("--yes", *prints), "init": ("--identity", str(IDENTITY))}
+    for words in commands[2 : audit + 1]:
+        asked = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
+        here = [str(ROOT / "checks"), "-p", "no:cacheprovider"] if words[0] == "pytest" else []
+        ran = newcomer.run(*asked, *more.get(words[1], ()), *here)
+        assert ran.status in ((0,) if words[0] == "remediate" else (0, 1)), ran.said
+    assert "promises that apply" in ran.said or "next: " in ran.said
 
 
 def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) -> None:
