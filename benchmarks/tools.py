@@ -15,6 +15,8 @@ Words = tuple[str, ...]
 FLOOR, LOOK, WHOLE = "ssh host true", "our look", "our whole pytest"
 PACKAGES = {"pyinfra": "pyinfra", "Ansible": "ansible-core"}
 AT_ONCE = 32
+UNUSED = ("cacheprovider", "hypothesispytest", "xdist", "xdist.looponfail", "timeout", "time_machine")
+"""Plug-ins of pytest that only this project's own tests need, left out of our runs and of testinfra's alike."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,6 @@ def environment(stage: Stage, folder: Path) -> Mapping[str, str]:
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(stage.folder / "ansible"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
 
@@ -104,7 +105,7 @@ def ansible(stage: Stage, folder: Path) -> Words:
     return (str(program("Ansible")), "-i", str(folder / "ansible.ini"), str(folder / "ansible.yml"))
 
 
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+PYTEST = (sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in UNUSED))
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
