@@ -7,6 +7,10 @@ from lab import acme, setup, swarm
 from lab.engine import Engine
 from lab.names import MANAGER
 
+WAIT = """
+tries=60
+while grep -qsx certbot /proc/[0-9]*/comm && [ "$tries" -gt 0 ]; do tries=$((tries - 1)); sleep 1; done
+"""
 RENEW = "certbot renew --quiet --no-random-sleep-on-renew && serve-certificate && nginx -s reload"
 FORCED = 'certbot certonly --quiet --cert-name "$DOMAIN" --domain "$DOMAIN" --force-renewal --renew-with-new-domains'
 ANEW = f"{FORCED} && serve-certificate && nginx -s reload"
@@ -34,7 +38,8 @@ ALLOW_CHALLENGE = f"sed -i 's|return 403;|root /var/www/letsencrypt;|' {SITE}; n
 
 
 def in_nginx(engine: Engine, script: str) -> None:
-    swarm.within(engine, "nginx", "sh", "-c", script, limit=90)
+    """Run a script in nginx' container once no certbot runs there: two at once refuse each other."""
+    swarm.within(engine, "nginx", "sh", "-c", WAIT + script, limit=120)
 
 
 def replace(engine: Engine, begin: int, end: int, *request: str) -> None:

@@ -100,12 +100,12 @@ def test_case_72_looking_changes_nothing_in_the_container(lab: Lab) -> None:
 
 def test_undo_of_the_installed_entry_brings_the_crontab_back(broken) -> None:
     lab = broken("renewal-not-scheduled")
-    before = lab.on("manager", "cat", "/var/spool/cron/crontabs/root")
+    before = lab.on("manager", "crontab", "-u", "root", "-l")
     assert lab.remediate(*FIX).status == 0
-    assert "certbot" in lab.on("manager", "cat", "/var/spool/cron/crontabs/root")
+    assert "certbot" in lab.on("manager", "crontab", "-u", "root", "-l")
     undone = lab.run("remediate", "undo", "last", "--yes")
     assert undone.status == 0, undone.said
-    assert lab.on("manager", "cat", "/var/spool/cron/crontabs/root") == before
+    assert lab.on("manager", "crontab", "-u", "root", "-l") == before
 
 
 def test_a_renewal_is_rehearsed_on_request_and_says_why_it_would_fail(broken) -> None:
