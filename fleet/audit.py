@@ -53,13 +53,14 @@ class Audit:
             for node in inventory.nodes.values():
                 pool.submit(reach, self.links(name), node)
 
-    def look(self, progress: Progress = silent) -> None:
-        """Look at every inventory that was not looked at yet. The connections stay open for whoever asks more."""
+    def look(self, progress: Progress = silent, *, keep: bool = True) -> None:
+        """Look at every inventory that was not looked at yet. `keep` the connections open if somebody will ask more."""
         self.leave_off_connecting()
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
-                now = datetime.now(UTC)
-                self.fleets[name] = look(inventory, self.links(name).to, topics_of(inventory), now, progress)
+                links, now = self.links(name), datetime.now(UTC)
+                seen = progress if keep else letting_go(links, progress)
+                self.fleets[name] = look(inventory, links.to, topics_of(inventory), now, seen)
 
     def links(self, inventory: str) -> Links:
         """The connections to the nodes of one inventory; none is opened before it is needed."""
@@ -129,6 +130,16 @@ def reach(links: Links, node: Node) -> None:
     """Open the link to a node, if it can be opened; the pool remembers why not."""
     with suppress(Unobservable):
         links.to(node)
+
+
+def letting_go(links: Links, progress: Progress) -> Progress:
+    """Tell the progress, and close the connection to each node that has been looked at."""
+
+    def seen(node: str, reached: bool) -> None:
+        links.let_go(node)
+        progress(node, reached)
+
+    return seen
 
 
 def subjects_of(rule: Rule, inventory: Inventory) -> Sequence[Subject]:

@@ -172,16 +172,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Look as soon as it is known that there is something to judge."""
     audit = session.config.stash[AUDIT]
     if audit and not session.config.option.collectonly and any(map(is_check, session.items)):
-        see(session.config, audit)
+        see(session.config, audit, keep=any(map(uses_hosts, session.items)))
 
 
-def see(config: pytest.Config, audit: Audit) -> None:
-    """Look once, show progress, and save the look where --record says."""
+def uses_hosts(item: pytest.Item) -> bool:
+    """Whether a test may ask more than the look did: by testinfra's fixture, or because it is no check."""
+    return not is_check(item) or "host" in getattr(item, "fixturenames", ())
+
+
+def see(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
+    """Look once, show progress, and save the look where --record says. `keep` the connections if tests use them."""
     from fleet.reports.progress import Progress
 
     nodes = sum(len(inventory.nodes) for inventory in audit.inventories.values())
     with Progress(nodes, quiet=config.option.verbose < 0) as progress:
-        audit.look(progress)
+        audit.look(progress, keep=keep)
     if config.option.record:
         audit.record(config.option.record)
 

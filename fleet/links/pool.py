@@ -144,6 +144,25 @@ class Links:
 
         return Routes(self.inventory, self.register.keep, self.ssh_config, self.limit)
 
+    def let_go(self, name: str) -> None:
+        """Close the connection to a node, unless the way to another leads through it; who asks again gets a new one.
+
+        An idle connection holds a thread and 75 KiB. That a node could not be reached stays known.
+        """
+        place = self.places.get(name)
+        if place is None or place.held is None or name in self.jumps:
+            return
+        with self.guard:
+            del self.places[name]
+        close(place.held)
+        if "routes" in self.__dict__:
+            self.routes.forget(self.inventory.nodes[name])
+
+    @cached_property
+    def jumps(self) -> frozenset[str]:
+        """The nodes through which others are reached."""
+        return frozenset(node.jump for node in self.inventory.nodes.values() if node.jump)
+
     def close(self) -> None:
         """Close everything at once: whoever waits for an answer in another thread gets none."""
         self.register.close()

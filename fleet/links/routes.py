@@ -91,6 +91,11 @@ class Routes:
             place = self.places.setdefault(hop, Place())
         return place.filled(lambda: self.connected(hop, deadline))
 
+    def forget(self, node: Node) -> None:
+        """Connect anew when the node is asked for again: its connection has been closed."""
+        with self.guard:
+            self.places.pop(self.hop(node), None)
+
     def connected(self, hop: Hop, deadline: float) -> Connection:
         way = resolve(hop.asked, self.ssh_config)
         server = Server(hop.name, way, self.entries(way))
