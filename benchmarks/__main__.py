@@ -92,9 +92,9 @@ def measure(asked: argparse.Namespace, missing: dict[str, str]) -> Iterator[tupl
                         samples.setdefault(name, []).append(once(built, of, TOOLS[name]))
                     except Failed as why:
                         missing[name] = f"failed with {of} nodes"
-                        say(f"{name}, {of} nodes: {why}")
+                        say(f"{name}, {of}: {why}")
                     else:
-                        say(f"{of} nodes, {name}: {samples[name][-1].wall:.2f} s")
+                        say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
             for name, found in samples.items():
                 yield name, of, middle(found)
 

@@ -52,6 +52,14 @@ RULES = tuple(
 )
 '''
 CHECK = "def test_answers_{number}(verdict):\n    verdict.expect()\n\n\n"
+ONLY_FIVE = '''"""Leaves our own topics out of the look, so that it asks what the other tools ask. Loaded with -p."""
+
+from fleet import registry
+
+
+def pytest_collection_modifyitems(items):
+    registry.TOPICS.clear()
+'''
 TESTINFRA = "def test_answers_{number}(host):\n    assert host.check_output({line!r})\n\n\n"
 INVENTORY = """known_hosts: {known_hosts}
 services: {{none: a benchmark}}
@@ -100,6 +108,7 @@ def files(stage: Stage, nodes: list[str], at: int) -> dict[str, str]:
         "five.py": TOPIC.format(words=repr(OBSERVATIONS)),
         "inventory.yml": INVENTORY.format(known_hosts=stage.known_hosts)
         + "".join(f"  n{node}: {{address: {node}, port: {at}, identity: {stage.identity}}}\n" for node in nodes),
+        "only_five.py": ONLY_FIVE,
         "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
         "ours/test_five.py": "".join(CHECK.format(number=number) for number in range(len(lines))),
         "theirs/test_hosts.py": "".join(

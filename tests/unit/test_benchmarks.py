@@ -16,7 +16,7 @@ from benchmarks.__main__ import arguments, cases, measured
 from benchmarks.delay import Proxy, Traffic, Turns
 from benchmarks.measuring import Failed, Sample, middle, run
 from benchmarks.table import Case, table
-from benchmarks.tools import FLOOR, LOOK, TOOLS, WHOLE
+from benchmarks.tools import AUDIT, FLOOR, LOOK, TOOLS, WHOLE
 
 ROOT = Path(__file__).parents[2]
 HERE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
@@ -67,7 +67,7 @@ def test_slow_tools_are_run_once_and_on_few_nodes_unless_all_is_asked_for() -> N
 
 def test_quick_measures_the_floor_and_ours_alone() -> None:
     quick = arguments(["--quick"])
-    assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, WHOLE], 1)
+    assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, WHOLE, AUDIT], 1)
     assert list(cases(quick)) == [Case(1), Case(10), Case(10, delayed=True)]
 
 
