@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 from fleet import recording, registry
-from fleet.commands import Unobservable
 from fleet.errors import UsageError, nearest
 from fleet.facts import Fleet
 from fleet.inventory import Inventory, find, load
 from fleet.links.pool import Links
-from fleet.look import AT_ONCE, Progress, look
+from fleet.look import Progress, look
 from fleet.rules import NotApplicable, Rule, Subject
-from fleet.schema import Node
 from fleet.verdicts import Verdict, verdict
 
 NOTHING = "nothing"
@@ -41,21 +37,9 @@ class Audit:
     ssh_config: str | None = None
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
-    connecting: list[Executor] = field(default_factory=list)
-
-    def connect(self) -> None:
-        """Begin to connect to all nodes, and return at once: a look then finds connections there. Asks nothing.
-
-        Who cannot be reached is not told here: the look will.
-        """
-        for name, inventory in self.inventories.items():
-            self.connecting.append(pool := ThreadPoolExecutor(min(AT_ONCE, len(inventory.nodes))))
-            for node in inventory.nodes.values():
-                pool.submit(reach, self.links(name), node)
 
     def look(self, progress: Progress = silent, *, keep: bool = True) -> None:
         """Look at every inventory that was not looked at yet. `keep` the connections open if somebody will ask more."""
-        self.leave_off_connecting()
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
@@ -68,15 +52,8 @@ class Audit:
             self.pools[inventory] = Links(self.inventories[inventory], self.ssh_config)
         return self.pools[inventory]
 
-    def leave_off_connecting(self) -> None:
-        """Begin no more connections in the background; those that have begun go on."""
-        for pool in self.connecting:
-            pool.shutdown(wait=False, cancel_futures=True)
-        self.connecting.clear()
-
     def close(self) -> None:
         """Close every connection."""
-        self.leave_off_connecting()
         for pool in self.pools.values():
             pool.close()
 
@@ -124,12 +101,6 @@ class Audit:
         if len(self.inventories) != 1:
             raise UsageError("--record and --replay take one inventory", hint="name just one with --hosts")
         return next(iter(self.inventories.values()))
-
-
-def reach(links: Links, node: Node) -> None:
-    """Open the link to a node, if it can be opened; the pool remembers why not."""
-    with suppress(Unobservable):
-        links.to(node)
 
 
 def letting_go(links: Links, progress: Progress) -> Progress:

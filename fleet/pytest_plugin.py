@@ -62,8 +62,6 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(str(why)) from None
         if hasattr(config, "workerinput"):
             return
-        if not audit.fleets and not config.option.collectonly:
-            audit.connect()
         from fleet.reports.plugin import Reports
 
         config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")

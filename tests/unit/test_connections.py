@@ -1,20 +1,16 @@
-"""When connections of an audit begin and end: begun before they are needed, and not kept when nobody needs them."""
+"""Connections that nobody needs any more: closed, and made anew for whoever asks again."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-from fleet.audit import Audit, letting_go, silent
+from fleet.audit import letting_go
 from fleet.commands import Command, Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
 from fleet.links.pool import Links
 from fleet.schema import Node
-from tests.linking import inventory, links_to
+from tests.linking import links_to
 from tests.sshd import Sshd, sshd
 
 
@@ -22,16 +18,6 @@ from tests.sshd import Sshd, sshd
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with sshd(tmp_path_factory.mktemp("sshd")) as running:
         yield running
-
-
-def audit_of(*nodes: Node) -> Audit:
-    """An audit that has looked already: what it sees is none of our business here."""
-    all_nodes = inventory(*nodes)
-    return Audit({all_nodes.name: all_nodes}, fleets={all_nodes.name: fleet_of(all_nodes)})
-
-
-def fleet_of(all_nodes: Inventory) -> Fleet:
-    return Fleet(all_nodes, datetime.now(UTC), {})
 
 
 def says(links: Links, node: Node) -> str:
@@ -83,34 +69,3 @@ def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(se
         letting_go(links, lambda *done: told.append(done))(node.name, True)
         assert told == [(node.name, True)]
         assert links.places == {}
-
-
-def test_connections_are_begun_in_the_background_and_ended_with_the_audit(server: Sshd) -> None:
-    node = server.node()
-    audit = audit_of(node)
-    [name] = audit.inventories
-    with links_to(server, node) as links:
-        audit.pools[name] = links
-        audit.connect()
-        deadline = time.monotonic() + 10
-        while not (links.places.get(node.name) and links.places[node.name].held) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        held = links.places[node.name].held
-        assert held is links.to(node)
-        audit.look(silent)
-        assert audit.connecting == []
-        audit.close()
-        with pytest.raises(Unobservable):
-            links.to(node)
-
-
-def test_a_node_that_cannot_be_reached_disturbs_nobody_in_the_background(server: Sshd) -> None:
-    node = server.node(port=1)
-    audit = audit_of(node)
-    [name] = audit.inventories
-    with links_to(server, node) as links:
-        audit.pools[name] = links
-        audit.connect()
-        [pool] = audit.connecting
-        pool.shutdown(wait=True)
-        assert links.places[node.name].dead
