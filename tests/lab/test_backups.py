@@ -112,6 +112,7 @@ def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> Non
     assert "only a complete backup is restored" in refused.said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
 def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: Lab, seconds: float) -> None:
     newest = listed(kept)[0]["name"]

@@ -38,6 +38,7 @@ def test_what_certbot_and_a_reload_can_mend_is_mended_and_proven(broken, fault: 
     assert found(lab) == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", TOLD)
 def test_what_a_person_must_mend_is_told_in_its_own_words(broken, fault: str) -> None:
     lab = broken(fault)
@@ -55,6 +56,7 @@ def test_case_54_nothing_is_reloaded_while_the_configuration_is_broken(broken) -
     assert "certificates.are_served_as_on_disk" in found(lab)
 
 
+@pytest.mark.long
 def test_case_55_a_challenge_that_fails_is_tried_once_and_its_reason_is_shown(broken) -> None:
     lab = broken("acme-challenge-blocked")
     before = attempts(lab)
@@ -70,6 +72,7 @@ def attempts(lab: Lab) -> int:
     return int(said)
 
 
+@pytest.mark.long
 def test_case_56_another_certbot_that_runs_is_no_failure(broken) -> None:
     lab = broken("certificate-expiring")
     words = ("certbot", "renew", "--dry-run", "--no-random-sleep-on-renew", "--pre-hook", "sleep 20")
@@ -80,6 +83,7 @@ def test_case_56_another_certbot_that_runs_is_no_failure(broken) -> None:
     assert "no other certbot is running" in fixed.said or "fixed" in fixed.out
 
 
+@pytest.mark.long
 def test_case_57_a_lineage_of_six_days_and_one_of_an_hour_are_far_from_their_end(broken) -> None:
     """Their own lifetimes count: 30 days would never be left."""
     lab = broken()
@@ -91,6 +95,7 @@ def test_case_57_a_lineage_of_six_days_and_one_of_an_hour_are_far_from_their_end
     certificates.anew(lab.engine)
 
 
+@pytest.mark.long
 def test_case_72_looking_changes_nothing_in_the_container(lab: Lab) -> None:
     digest = "find /etc /var/lib /var/www /root /run -type f -newer /tmp/look ! -path '*/nginx.pid'; rm /tmp/look"
     swarm.within(lab.engine, "nginx", "touch", "/tmp/look")
@@ -98,6 +103,7 @@ def test_case_72_looking_changes_nothing_in_the_container(lab: Lab) -> None:
     assert swarm.within(lab.engine, "nginx", "sh", "-c", digest) == ""
 
 
+@pytest.mark.long
 def test_undo_of_the_installed_entry_brings_the_crontab_back(broken) -> None:
     lab = broken("renewal-not-scheduled")
     before = lab.on("manager", "crontab", "-u", "root", "-l")
@@ -108,6 +114,7 @@ def test_undo_of_the_installed_entry_brings_the_crontab_back(broken) -> None:
     assert lab.on("manager", "crontab", "-u", "root", "-l") == before
 
 
+@pytest.mark.long
 def test_a_renewal_is_rehearsed_on_request_and_says_why_it_would_fail(broken) -> None:
     lab = broken()
     could = lab.run("remediate", "certificates", "rehearse", "--hosts=lab", "--yes")

@@ -72,6 +72,7 @@ def host(node: Node, user: str = "ops") -> str:
     return f"{user}@127.0.0.1:{node.port}"
 
 
+@pytest.mark.long
 def test_two_commands_lead_from_bare_hosts_to_an_audit_that_is_green_but_for_what_is_open(newcomer: Newcomer) -> None:
     made = newcomer.init("mine", *(host(node) for node in NODES))
     assert made.status == 0, made.said
@@ -111,6 +112,7 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
     assert "promises that apply" in ran.said or "next: " in ran.said
 
 
+@pytest.mark.long
 def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) -> None:
     made = newcomer.init("all", host(NODES[0]), more=("--follow",))
     assert made.status == 0, made.said
@@ -120,6 +122,7 @@ def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) ->
     assert "# data: " in (newcomer.folder / "one.yml").read_text()
 
 
+@pytest.mark.long
 def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
     found, ours = load(newcomer.folder / "mine.yml"), load(ROOT / "inventories" / "lab.yml")

@@ -111,6 +111,7 @@ def test_a_real_cron_runs_exactly_the_files_that_we_say_it_runs(lab) -> None:
     assert ran == {name for name, (content, mode) in MORE.items() if predicted(name, content, mode)}
 
 
+@pytest.mark.long
 def test_case_24_an_entry_on_the_wrong_node_is_moved_and_every_other_line_stays(broken) -> None:
     lab = broken("cron-on-wrong-node")
     before = {node.name: setup.crontab(lab.engine, node) for node in NODES}
@@ -124,6 +125,7 @@ def test_case_24_an_entry_on_the_wrong_node_is_moved_and_every_other_line_stays(
     assert RULE in outcomes(lab.audit("-k", "schedules"), "holds")
 
 
+@pytest.mark.long
 def test_case_27_a_stopped_cron_is_started(broken) -> None:
     lab = broken("cron-stopped")
     ran = lab.remediate("--only", "schedules.cron_is_active", "--fix", "--yes")
