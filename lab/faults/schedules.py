@@ -32,7 +32,11 @@ def restore_entry(engine: Engine) -> None:
 
 
 def has_backup(text: str) -> bool:
-    return any("backup" in line for line in text.splitlines() if not line.startswith("#"))
+    return any(map(runs_backup, text.splitlines()))
+
+
+def runs_backup(line: str) -> bool:
+    return "backup" in line and not line.startswith("#")
 
 
 def add_entry(engine: Engine, node: Node) -> None:
@@ -40,11 +44,12 @@ def add_entry(engine: Engine, node: Node) -> None:
 
 
 def without_entry(text: str) -> str:
+    """The crontab without any line that runs the backup, whoever wrote it, and without a repair's marks."""
     kept: list[str] = []
     repaired = False
     for line in text.splitlines(keepends=True):
         repaired = repaired or line.startswith(REPAIRED)
-        if not repaired and setup.ENTRY not in line:
+        if not repaired and not runs_backup(line):
             kept.append(line)
         repaired = repaired and not line.startswith("# END")
     return "".join(kept)
