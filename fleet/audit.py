@@ -65,6 +65,13 @@ class Audit:
         found = rules_of(self.inventories[inventory])[rule]
         return verdict(found, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
+    def verdicts(self, inventory: str) -> Iterator[Verdict]:
+        """Every promise of one inventory, judged."""
+        for rule in rules_of(self.inventories[inventory]):
+            for name, subject in self.subjects(rule):
+                if name == inventory:
+                    yield self.verdict(inventory, rule, subject)
+
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
         for name, inventory in self.inventories.items():

@@ -18,6 +18,7 @@ from fleet.heartbeat import Pulse
 from fleet.reports import annotations as github
 from fleet.reports import history, results, terminal
 from fleet.reports.text import count
+from fleet.waiving import notes
 
 BAD = ("finding", "unknown")
 
@@ -67,6 +68,7 @@ class Reports:
         self.finished = datetime.now(UTC)
         if self.items and not self.config.option.collectonly:
             self.compare()
+            self.notes += self.waiver_notes()
             self.written = self.path()
             results.write(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
@@ -101,6 +103,13 @@ class Reports:
                 self.changes.append(changes)
         except OSError as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
+
+    def waiver_notes(self) -> Iterator[str]:
+        """What should be said about waivers: in a run of a few promises, only of those it needed."""
+        whole = self.whole({item["rule"] for item in self.items})
+        for name, fleet in self.audit.fleets.items():
+            if waivers := fleet.inventory.waivers:
+                yield from notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
 
     def path(self) -> Path:
         """Where results.json goes: where --results says, else the state directory, by inventory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,16 @@ def test_case_75_waived_is_shown_as_the_failure_it_is_with_runxfail(audit) -> No
 
 def test_case_75_an_expired_waiver_is_a_finding_that_names_its_owner(audit) -> None:
     audit("-k", "has_expired").stdout.fnmatch_lines(["*the waiver of bob@example.org ran out on 2020-01-31*"])
+
+
+def test_a_waiver_that_ends_within_a_fortnight_is_a_note_and_so_is_one_that_ran_out(
+    audit, pytester: pytest.Pytester
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=9)).date()
+    (pytester.path / "mine.yml").write_text(INVENTORY.replace("2999-12-31", str(soon)))
+    audit().stdout.fnmatch_lines_random(
+        [f"*waiver of promises.is_waived[*] ends on {soon}, in 9 days*", "*ran out on 2020-01-31: what it accepted*"]
+    )
 
 
 def test_case_75_a_bad_date_in_a_waiver_is_a_usage_error_with_its_line(audit, pytester: pytest.Pytester) -> None:
