@@ -100,7 +100,7 @@ def described(path: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     said = (command.help or "").split("\b")[0].strip()
-    rows = [row(option, context) for option in command.get_params(context)]
+    rows = [row(option, context) for option in command.params]
     yield "\n".join([f"### {path}", "", f"`{usage}`", "", said, "", *table([found for found in rows if found])])
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
