@@ -9,6 +9,7 @@ from fleet import discovery
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, Subject
+from fleet.schema import required
 from fleet.topics.containers.facts import Container, Placement
 from fleet.topics.containers.users import ROOT, alive, seen_from
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
-    services = inventory.services if isinstance(inventory.services, dict) else {}
-    yield from (Subject("service", key) for key in services)
+    """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
+    yield from (Subject("service", key) for key in required(inventory.services))
 
 
 def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
