@@ -42,7 +42,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
     group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
     group.addoption(
-        "--state", type=Path, metavar="DIR", help="state directory, as --state=DIR (default: $FLEETKEEPER_STATE, else XDG's)"
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="state directory, as --state=DIR (default: $FLEETKEEPER_STATE or XDG's)",
     )
 
 
