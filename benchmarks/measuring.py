@@ -36,7 +36,8 @@ class Sample:
 def run(words: Sequence[str], environment: Mapping[str, str], limit: float = LIMIT) -> tuple[Sample, str]:
     """Run a program to its end. Returns what it took and printed; raises Failed.
 
-    wait4(2) tells CPU of all descendants that were waited for, and the memory of the largest.
+    wait4(2) tells CPU of all descendants that were waited for, and the memory of the largest, which is never less
+    than what this process held when it forked.
     """
     with tempfile.TemporaryFile() as out:
         begun = time.monotonic()
