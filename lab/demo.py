@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,12 @@ import click
 
 from lab import bringup, faults
 from lab.engine import Engine
+from lab.names import CLONE, STATE
 from lab.shell import LabError, say, step
 
 BIN = Path(sys.executable).parent
+MEMORY = STATE / "state"
+"""The demo's own state directory: what `remediate` remembers of it has no place among one's own servers."""
 AUDIT = ("pytest", "--hosts=lab")
 PLAN = ("remediate", "--hosts=lab")
 FIX = ("remediate", "--hosts=lab", "--fix", "--yes", "--allow", "restart,delete")
@@ -31,7 +36,11 @@ def run() -> None:
 
 
 def prepare() -> tuple[str, ...]:
-    """A lab that is up and broken in the demo's ways; a lab left from an earlier demo is mended first."""
+    """A lab that is up and broken in the demo's ways; a lab left from an earlier demo is mended first.
+
+    What other labs were seen to do is forgotten: a remedy that was rolled back there would not be tried here.
+    """
+    shutil.rmtree(MEMORY, ignore_errors=True)
     with bringup.alone():
         engine = bringup.up()
         for name in reversed(faults.broken()):
@@ -51,7 +60,8 @@ def act(title: str, words: tuple[str, ...], expected: int) -> None:
     click.secho(f"\n{title}", bold=True)
     click.secho(f"$ {shlex.join(words)}", fg="cyan")
     program, *arguments = words
-    status = subprocess.run([BIN / program, *arguments], check=False).returncode
+    env = {**os.environ, "FLEETKEEPER_STATE": str(MEMORY)}
+    status = subprocess.run([BIN / program, *arguments], env=env, check=False).returncode
     if status != expected:
         raise LabError(f"`{shlex.join(words)}` exited {status}, the demo expected {expected}", "look above for why")
 
@@ -61,6 +71,7 @@ def epilogue(broken: tuple[str, ...]) -> None:
     click.secho("\nWhat you saw", bold=True)
     say(f"  {len(broken)} faults were found, explained, repaired, and proven repaired by the same checks:")
     say(f"  {', '.join(broken)}.")
-    say("  results:      results.json, at the path that the audit printed; every step: .venv/bin/remediate log")
+    say("  results:      results.json, at the path that the audit printed; every step:")
+    say(f"                FLEETKEEPER_STATE={MEMORY.relative_to(CLONE)} .venv/bin/remediate log")
     say("  look around:  .venv/bin/python -m lab status | ssh vgpu | faults | break NAME")
     say("  take it down: make demo-down")
