@@ -28,7 +28,7 @@ FAILED, OK = 1, 0
 def run() -> None:
     """Play the whole demo. Raises LabError as soon as one act ends otherwise than it should."""
     broken = prepare()
-    act("1. The audit. Five promises are broken, on purpose:", AUDIT, FAILED)
+    act("1. The audit. Five things are broken on purpose:", AUDIT, FAILED)
     act("2. The plan. It is only shown:", PLAN, FAILED)
     act("3. The repair. Each fix is proven by the check that failed:", FIX, OK)
     act("4. The audit again:", AUDIT, OK)

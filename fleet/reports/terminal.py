@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from fleet.reports.history import Changes, Known
 from fleet.reports.results import Item, found
 from fleet.reports.text import count, one_line
-from fleet.rules import Finding
 from fleet.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -188,8 +187,3 @@ def quieten(reporter: TerminalReporter) -> None:
     bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
     if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):
         reporter.reportchars = ""
-
-
-def plain(finding: Finding) -> str:
-    """One finding on one line, for plans and annotations."""
-    return one_line(f"{finding.saw}; wanted: {finding.want}")
