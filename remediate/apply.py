@@ -22,7 +22,7 @@ from remediate.planning import Planned
 from remediate.render.plans import step_heads
 from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump, recorded
 from remediate.steps.putting import one
-from remediate.undoing import take_back, undoable
+from remediate.undoing import looks_only, take_back, undoable
 
 
 class End(Enum):
@@ -123,7 +123,7 @@ class Applier:
         except Stale as why:
             return doing.stopped(End.FAILED, str(why)) if doing.changed else Ended(planned, End.CHANGED, str(why))
         except StepFailed as why:
-            return doing.stopped(End.FAILED, str(why), by_itself=why.changed)
+            return doing.stopped(End.FAILED, str(why), by_itself=why.changed or doing.found_wanting)
         except Unobservable as why:
             return doing.stopped(End.FAILED, str(why))
         except Lost as why:
@@ -228,6 +228,11 @@ class Doing:
     def changed(self) -> bool:
         """Whether anything may have been changed by now."""
         return bool(undoable(self.rows))
+
+    @property
+    def found_wanting(self) -> bool:
+        """Whether the step that ended last only looked: what it looked at is the work of the steps before it."""
+        return bool(self.rows) and looks_only(self.rows[-1])
 
     def ready(self) -> None:
         """What must hold before anything is changed: the plan's own questions, and room on every disk."""

@@ -43,16 +43,32 @@ def show_log(run: str | None, given: Path | None) -> None:
 
 
 def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
-    """Say first what an earlier run had started and not ended, and the way back. Returns those runs."""
-    found = journal.interrupted()
-    for run in found:
-        steps = undoable(journal.steps(run.id))
-        note(f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}) never came to its end.")
+    """Say first what an earlier run had started and not ended, and the way back. Returns the runs to undo."""
+    found = {run.undoes or run.id: run for run in journal.interrupted()}
+    left = []
+    for changed, run in found.items():
+        undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
+        note(
+            f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}){undoing} never came to its end."
+        )
+        steps = undoable(journal.steps(changed))
+        if not steps:
+            note("  it has left nothing behind")
+            journal.noticed(changed)
+            continue
         for step in steps:
-            word = "was started, and may have happened" if step.state == "starting" else f"is {step.state}"
-            note(f"  step {step.number} on {step.node} {word}: {safe(step.shown)}")
-        note(f"  way back: `remediate undo {run.id}`; answer no there to leave it as it is, and it is not told again")
-    return found
+            note(f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe(step.shown)}")
+        note(f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again")
+        left.append(journal.run(changed))
+    return left
+
+
+STARTED = {
+    "starting": "was started, and may have happened",
+    "lost": "was started, and may have happened",
+    "failed": "was tried and failed",
+    "undoing": "was being undone, and may be",
+}
 
 
 def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place | None = None) -> Exit:
@@ -100,6 +116,7 @@ class Undoing:
         self.screen.lines(Line(f"  {safe(text)}") for text in states)
         if not rows:
             self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
+            self.journal.noticed(self.run.id)
             return Exit.NOTHING_LEFT
         if not self.agreed(yes):
             self.journal.noticed(self.run.id)

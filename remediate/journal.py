@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import socket
 import sqlite3
@@ -192,13 +193,16 @@ class Journal:
         return [StepRow(*row) for row in self.all("SELECT * FROM steps WHERE run = ? ORDER BY number", run)]
 
     def interrupted(self) -> list[RunRow]:
-        """Runs that never ended, whose process is gone, and that had started a step. Nobody was told of them yet."""
-        rows = self.all(f"{WITH_STEPS} AND ended IS NULL AND noticed IS NULL ORDER BY started")
+        """Runs that never ended, whose process is gone, and that had started a step or were undoing another run's.
+
+        Nobody has decided about them yet.
+        """
+        rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY started")
         return [run for run in (RunRow(*row) for row in rows) if not lives(run)]
 
     def noticed(self, run: str) -> None:
-        """A person has been told, and has decided: do not say it again."""
-        self.db.execute("UPDATE runs SET noticed = ? WHERE id = ?", (now(), run))
+        """A person has been told, and has decided: do not say it again, nor of attempts to undo it."""
+        self.db.execute("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
         """The run that tried the same and took it back, and why; None when nobody did."""
@@ -218,6 +222,7 @@ class Journal:
 
 
 WITH_STEPS = "SELECT * FROM runs WHERE EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id)"
+THAT_CHANGED = "SELECT * FROM runs WHERE (undoes != '' OR EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id))"
 MOVE = "move the file away to begin a new journal; the old one is then only needed for `remediate undo`"
 
 
@@ -230,8 +235,28 @@ def lives(run: RunRow) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return run.pid != os.getpid()
+        pass
+    return run.pid != os.getpid() and not born_after(run.pid, datetime.fromisoformat(run.started))
+
+
+CLOCKS_DIFFER = 5.0
+"""Seconds by which a process may seem to begin after what it has written down itself."""
+
+
+def born_after(pid: int, moment: datetime) -> bool:
+    """Whether a process is younger than that: then it merely has the number of one that has ended.
+
+    False where there is no /proc to tell (proc(5): field 22 of stat in clock ticks since boot, `btime` in seconds).
+
+    >>> born_after(1, datetime(1999, 12, 31, tzinfo=UTC)), born_after(1, datetime.now(UTC))
+    (True, False)
+    """
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        boot = int(re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return boot + ticks / os.sysconf("SC_CLK_TCK") > moment.timestamp() + CLOCKS_DIFFER
 
 
 def now() -> str:

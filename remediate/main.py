@@ -168,7 +168,9 @@ class Remediation:
             self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
         except KeyboardInterrupt:
             code = Exit.INTERRUPTED
-            self.screen.error("interrupted", hint=f"`remediate log {run}` says what was done")
+            self.screen.error(
+                "interrupted", hint=f"`remediate log {run}` says what was done, `remediate undo {run}` is the way back"
+            )
         except (OSError, sqlite3.Error) as why:
             self.screen.error(f"stopped: the journal cannot be written ({why})", hint=f"look at `remediate log {run}`")
             return Exit.REMEDY_FAILED

@@ -105,7 +105,7 @@ class Session:
         proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
         wanted = {key(finding) for finding in planned.findings}
         again = [one for one in proposal.planned if wanted & {key(finding) for finding in one.findings}]
-        return again[0] if again else None
+        return replace(again[0], number=planned.number) if again else None
 
 
 def proof(now: Verdict, findings: Iterable[Finding]) -> tuple[Proof, str]:

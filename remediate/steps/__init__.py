@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from remediate.masking import masked
-from remediate.steps.base import ABSENT, Done, Lost, Place, Stale, Step, StepFailed, digest
+from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.deletion import DeleteFiles, Identified
-from remediate.steps.files import AlreadyBack, EditCrontab, EditFile, PutBack, WriteFile
+from remediate.steps.files import EditCrontab, EditFile, PutBack, WriteFile
 from remediate.steps.ownership import ChangeOwner, TakeBackOwner
 from remediate.steps.services import UpdateService
 
@@ -54,7 +54,7 @@ def recorded(step: AnyStep) -> dict[str, Any]:
 
 
 LINES = frozenset({"lines", "without", "was"})
-WORDS = frozenset({"words", "undo"})
+WORDS = frozenset({"words", "undo", "undo_while", "only_while"})
 
 
 def load(document: object) -> AnyStep:

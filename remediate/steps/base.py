@@ -20,6 +20,10 @@ class Stale(Exception):
     """The world is not what the plan was made for. Nothing has been changed by the step that raises it."""
 
 
+class AlreadyBack(Stale):
+    """What should be undone never happened, or has been undone already."""
+
+
 class StepFailed(Exception):
     """The step was tried and did not work. `changed` says whether it may have left something behind.
 

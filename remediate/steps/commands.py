@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from fleet.commands import Command, Output, missing_right
 from fleet.reports.text import one_line
 from remediate.masking import masked
-from remediate.steps.base import Done, Lost, Place, Stale, StepFailed
+from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -52,16 +52,21 @@ class Require:
 class Run:
     """Run one command on the node. `changes=False` for one that only looks (`nginx -t`).
 
-    `expect` are the exit statuses that mean success. `says` is the sentence that the plan shows. `undo` are the words
-    that undo it; empty when there is no way back. `tells` declares that what the command prints is harmless: only then
-    the last line of its standard error is shown and kept when it fails.
+    `expect` are the exit statuses that mean success, `unchanged` those of a failure that left everything as it was.
+    `says` is the sentence that the plan shows. `undo` are the words that undo it; empty when there is no way back.
+    `undo_while` is a question for the node, exit 0 while what was done still stands: it is asked before `undo` (as the
+    `only_while` of the way back), so that what somebody else has done since is left alone. `tells` declares that what
+    the command prints is harmless: only then the last line of its standard error is shown and kept when it fails.
     """
 
     node: str
     words: tuple[str, ...]
     says: str = ""
     expect: tuple[int, ...] = (0,)
+    unchanged: tuple[int, ...] = ()
     undo: tuple[str, ...] = ()
+    undo_while: tuple[str, ...] = ()
+    only_while: tuple[str, ...] = ()
     changes: bool = True
     tells: bool = False
     sudo: bool = True
@@ -75,12 +80,20 @@ class Run:
         return ()
 
     def still_true(self, link: Link, place: Place) -> None:
-        """A command has no precondition of its own: the plan's `requires` say what must hold."""
+        """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
+        if self.only_while:
+            still_stands(one(link, Command(self.only_while, self.sudo)))
 
     def inverse(self, link: Link, place: Place) -> Run | None:
         if not self.undo:
             return None
-        return Run(self.node, self.undo, undo=self.words, expect=self.expect, sudo=self.sudo, limit=self.limit)
+        return Run(
+            *(self.node, self.undo),
+            undo=self.words,
+            only_while=self.undo_while,
+            sudo=self.sudo,
+            limit=self.limit,
+        )
 
     def do(self, link: WritingLink, place: Place) -> Done:
         return outcome(one(link, Command(self.words, self.sudo, self.limit)), self)
@@ -100,7 +113,10 @@ class RunInContainer:
     user: str = ""
     says: str = ""
     expect: tuple[int, ...] = (0,)
+    unchanged: tuple[int, ...] = ()
     undo: tuple[str, ...] = ()
+    undo_while: tuple[str, ...] = ()
+    only_while: tuple[str, ...] = ()
     changes: bool = True
     tells: bool = False
     limit: float = 60.0
@@ -120,18 +136,33 @@ class RunInContainer:
             raise answer.refusal()
         if answer.rc != 0 or answer.out.strip() != b"true":
             raise Stale(f"the container of {self.service or self.container[:12]} is not the one that was seen")
+        if self.only_while:
+            still_stands(one(link, self.command(self.only_while)))
 
     def inverse(self, link: Link, place: Place) -> RunInContainer | None:
         if not self.undo:
             return None
         return RunInContainer(
-            self.node, self.container, self.undo, self.service, self.user, undo=self.words, limit=self.limit
+            *(self.node, self.container, self.undo, self.service, self.user),
+            undo=self.words,
+            only_while=self.undo_while,
+            limit=self.limit,
         )
 
     def do(self, link: WritingLink, place: Place) -> Done:
+        return outcome(one(link, self.command(self.words)), self)
+
+    def command(self, words: tuple[str, ...]) -> Command:
         user = ("-u", self.user) if self.user else ()
-        words = ("docker", "exec", *user, self.container, *self.words)
-        return outcome(one(link, Command(words, sudo=True, limit=self.limit)), self)
+        return Command(("docker", "exec", *user, self.container, *words), sudo=True, limit=self.limit)
+
+
+def still_stands(answer: Output) -> None:
+    """What a way back asks first. Raises AlreadyBack when there is nothing to undo, Unobservable without an answer."""
+    if answer.lost or answer.rc is None:
+        answer.text()
+    if answer.rc != 0:
+        raise AlreadyBack("what was done does not stand any more")
 
 
 def outcome(answer: Output, step: Run | RunInContainer) -> Done:
@@ -140,7 +171,8 @@ def outcome(answer: Output, step: Run | RunInContainer) -> Done:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
     said = last_line(answer) if step.tells else ""
     if answer.rc not in step.expect:
-        raise StepFailed(f"exit {answer.rc}" + (f": {said}" if said else ""), changed=step.changes, rc=answer.rc)
+        changed = step.changes and answer.rc not in step.unchanged
+        raise StepFailed(f"exit {answer.rc}" + (f": {said}" if said else ""), changed=changed, rc=answer.rc)
     return Done(rc=answer.rc, said=said)
 
 

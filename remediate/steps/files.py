@@ -9,7 +9,7 @@ from pydantic import PlainSerializer
 
 from fleet import blocks
 from remediate.masking import masked
-from remediate.steps.base import ABSENT, KEPT, Done, Place, Stale, StepFailed, checked_path, digest
+from remediate.steps.base import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, checked_path, digest
 from remediate.steps.putting import Put, What, expect, name, put, read, seen
 
 if TYPE_CHECKING:
@@ -187,10 +187,6 @@ class PutBack:
     def do(self, link: WritingLink, place: Place) -> Done:
         put(link, place, Put(self.what, self.target, self.left, self.was, kept=self.kept))
         return Done(self.left, self.was)
-
-
-class AlreadyBack(Stale):
-    """What should be undone never happened, or has been undone already."""
 
 
 def edited(link: Link, place: Place, what: What, target: str, step: EditFile | EditCrontab) -> bytes:

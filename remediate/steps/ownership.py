@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from fleet.commands import Command, Output
 from fleet.reports.text import count
 from fleet.topics.containers.preflight_scripts import DENIED
-from remediate.steps.base import Done, Lost, Place, Stale, StepFailed, checked_path
-from remediate.steps.files import AlreadyBack
+from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed, checked_path
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fleet.commands import Command
 from fleet.reports.text import one_line
 from remediate.masking import masked
-from remediate.steps.base import Done, Place, Stale, StepFailed
+from remediate.steps.base import AlreadyBack, Done, Place, Stale, StepFailed
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class UpdateService:
     def still_true(self, link: Link, place: Place) -> None:
         answer = one(link, Command((*INSPECT, SEEN, self.service), sudo=True)).text()
         user, _, image = answer.removesuffix("\n").partition("\n")
+        if self.back and user == self.user:
+            raise AlreadyBack(f"{self.service} has its old user")
         self.compare(user, image.strip())
 
     def compare(self, user: str, image: str) -> None:

@@ -83,6 +83,20 @@ def test_a_step_that_fails_takes_the_steps_before_it_back(stage: Stage) -> None:
     assert stage.texts() == OLD
 
 
+def then_looked_at(finding, fleet) -> Plan:
+    """Writes the paper, then a look says that it is no good."""
+    return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))
+
+
+def test_a_look_after_the_change_that_says_no_takes_it_back_and_it_is_not_planned_again(stage: Stage) -> None:
+    stage.remedy = then_looked_at
+    [first, _] = stage.fix()
+    assert (first.end, first.rolled_back) == (End.FAILED, True)
+    assert stage.texts() == OLD
+    planned = stage.propose().planned[0]
+    assert stage.journal.rolled_back("stage", planned.rule.id, planned.subject.name, planned.memory) is not None
+
+
 def test_case_66_a_node_that_fails_does_not_stop_the_others(stage: Stage) -> None:
     def dead(words: tuple[str, ...]) -> None:
         if "file" in words:
@@ -122,6 +136,14 @@ def test_case_30_a_world_that_changed_since_the_plan_is_looked_at_again_and_iden
     shown = proposal.planned[0].identity
     assert stage.propose().planned[0].identity == shown
     assert [ended.end for ended in stage.fix(proposal)] == [End.FIXED, End.FIXED]
+
+
+def test_a_plan_that_was_made_anew_keeps_its_number_in_the_journal(stage: Stage) -> None:
+    proposal = stage.propose()
+    stage.paper("b").write_text("somebody else was here\n")
+    stage.fix(proposal)
+    steps = stage.journal.steps(stage.journal.runs()[0].id)
+    assert [(step.plan, step.node) for step in steps if step.state == "done"] == [(1, "a"), (2, "b")]
 
 
 def test_case_30_a_world_in_which_something_else_would_have_to_be_done_is_left_alone(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import UsageError
+from remediate.history import tell_interrupted
 from remediate.journal import ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.steps import Place, Run, WriteFile, dump
 from remediate.undoing import looks_only, undoable
@@ -62,6 +63,40 @@ def test_a_run_whose_process_still_lives_is_not_called_interrupted(journal: Jour
     run = begun(journal)
     journal.starting(step(run))
     journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
+    assert journal.interrupted() == []
+
+
+def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET pid = ?, started = '2001-01-01T00:00:00+00:00'", (os.getppid(),))
+    assert [found.id for found in journal.interrupted()] == [run]
+
+
+def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run, inverse="{}"))
+    journal.end(run, 0)
+    undo = journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1", undoes=run)
+    journal.state(run, 1, "undoing")
+    journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (gone(), undo))
+    told: list[str] = []
+    assert [left.id for left in tell_interrupted(journal, told.append)] == [run]
+    assert f"undoing run {run}" in told[0]
+    assert "was being undone" in told[1]
+    assert f"`remediate undo {run}`" in told[2]
+    journal.noticed(run)
+    assert tell_interrupted(journal, told.append) == []
+
+
+def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.ended(run, 1, "not done")
+    journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
+    told: list[str] = []
+    assert tell_interrupted(journal, told.append) == []
+    assert "left nothing behind" in told[-1]
     assert journal.interrupted() == []
 
 

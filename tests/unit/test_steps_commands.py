@@ -9,7 +9,7 @@ import pytest
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.links.local import LocalLink
-from remediate.steps import Lost, Place, Require, Run, RunInContainer, Stale, StepFailed, dump
+from remediate.steps import AlreadyBack, Lost, Place, Require, Run, RunInContainer, Stale, StepFailed, dump
 
 LINK, PLACE = LocalLink(), Place("run", 1)
 
@@ -122,3 +122,23 @@ def test_steps_come_back_from_the_journal_as_they_were() -> None:
 
     for step in (Run("a", ("true",), undo=("false",)), RunInContainer("a", "f" * 64, ("true",), user="x")):
         assert load(dump(step)) == step
+
+
+def test_a_way_back_that_asks_first_leaves_what_no_longer_stands(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    step = Run("a", ("touch", str(mark)), undo=("rm", str(mark)), undo_while=("test", "-e", str(mark)))
+    back = step.inverse(LINK, PLACE)
+    assert back is not None
+    with pytest.raises(AlreadyBack):
+        back.still_true(LINK, PLACE)
+    step.do(LINK, PLACE)
+    back.still_true(LINK, PLACE)
+    back.do(LINK, PLACE)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(("rc", "changed"), [(1, False), (2, True)])
+def test_a_failure_that_is_known_to_leave_everything_as_it_was_counts_as_no_change(rc: int, changed: bool) -> None:
+    with pytest.raises(StepFailed) as failed:
+        Run("a", ("sh", "-c", f"exit {rc}"), unchanged=(1,)).do(LINK, PLACE)
+    assert failed.value.changed is changed

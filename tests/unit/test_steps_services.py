@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.commands import Output
-from remediate.steps import Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
+from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import engine
 from remediate.steps.services import Pace, with_user
 from tests.unit.test_steps_commands import Answering
@@ -237,3 +237,11 @@ def test_an_engine_that_hangs_up_before_anything_was_sent_changed_nothing() -> N
 def test_case_69_an_engine_that_hangs_up_later_leaves_it_unknown() -> None:
     with pytest.raises(Lost), engine(Dialled([reply('{"ApiVersion": "1.41"}')])) as swarm:
         swarm.service("web")
+
+
+@pytest.mark.parametrize("image", ["web:1", "web:2"])
+def test_the_way_back_of_an_update_that_never_happened_is_nothing_to_do(image: str) -> None:
+    link = Answering(Output(0, f"{STEP.was}\n{image}\n".encode()))
+    back = STEP.inverse(link, Place("run", 1))
+    with pytest.raises(AlreadyBack, match="has its old user"):
+        back.still_true(link, Place("run", 2))
