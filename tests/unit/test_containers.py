@@ -137,6 +137,27 @@ def test_a_user_that_the_image_does_not_have_is_named():
     assert "no user django" in found.hint
 
 
+def test_case_60_a_user_of_the_policy_that_is_uid_0_in_the_image_is_root_all_the_same():
+    forged = container(process(0), accounts={"root": 0, "django": 0}, user="django")
+    [found] = runs_as(forged).findings
+    assert "django is uid 0, another name for root" in found.hint
+    assert runs_as(forged, service=WEB.model_copy(update={"user": ("root",)})).outcome is Outcome.HOLDS
+    assert runs_as(forged, service=WEB.model_copy(update={"user": ("0",)})).outcome is Outcome.HOLDS
+
+
+def test_a_user_by_number_needs_no_account_and_no_passwd_file():
+    scratch = container(process(4000), accounts={})
+    assert runs_as(scratch, service=WEB.model_copy(update={"user": ("4000",)})).outcome is Outcome.HOLDS
+    assert runs_as(container(process(0), accounts={})).outcome is Outcome.FINDING
+
+
+def test_a_service_that_is_meant_to_run_nowhere_is_not_judged_and_one_that_does_is():
+    none = WEB.model_copy(update={"replicas": 0})
+    assert runs_as(service=none).outcome is Outcome.NOT_APPLICABLE
+    assert runs_as(container(process(0)), service=none).outcome is Outcome.FINDING
+    assert runs_as(service=none, data=Unobservable("no route to host")).outcome is Outcome.UNKNOWN
+
+
 def test_users_may_be_named_by_number_when_the_accounts_cannot_be_read():
     hidden = replace(GOOD, accounts=Unobservable("not permitted"))
     assert runs_as(hidden).outcome is Outcome.UNKNOWN
@@ -267,6 +288,9 @@ def test_a_container_that_is_kept_apart_has_no_way_out():
         (Isolation(security_opt=("apparmor=unconfined",)), "5.2"),
         (Isolation(security_opt=("label=disable",)), "5.3"),
         (Isolation(devices=("/dev/sda",)), "5.18"),
+        (Isolation(devices=("/dev/nvme0n1",)), "5.18"),
+        (Isolation(device_rules=("a *:* rwm",)), "5.18"),
+        (Isolation(device_rules=("b 8:* rwm",)), "5.18"),
     ],
 )
 def test_each_way_out_is_an_error_with_its_id_of_the_benchmark(isolation, cis):
@@ -282,6 +306,12 @@ def test_each_way_out_is_an_error_with_its_id_of_the_benchmark(isolation, cis):
         (Mount("bind", "/run/docker.sock", "/sock", rw=False), "5.32"),
         (Mount("bind", "/", "/host"), "5.6"),
         (Mount("bind", "/etc/", "/x"), "5.6"),
+        (Mount("bind", "/etc/cron.d", "/x"), "5.6"),
+        (Mount("bind", "/root/.ssh/authorized_keys", "/x"), "5.6"),
+        (Mount("bind", "/home/ops/.ssh", "/x"), "5.6"),
+        (Mount("bind", "/var/lib/docker/volumes", "/x"), "5.6"),
+        (Mount("bind", "/dev/sda1", "/x"), "5.6"),
+        (Mount("bind", "/proc/sys/kernel/core_pattern", "/x"), "5.6"),
     ],
 )
 def test_sensitive_mounts_are_errors(mount, cis):
@@ -296,10 +326,20 @@ def test_the_node_s_own_directories_only_to_be_read_are_a_warning():
 
 
 @pytest.mark.parametrize(
-    "mount", [Mount("volume", "/var/lib/docker/volumes/d/_data", "/d"), Mount("bind", "/srv", "/s")]
+    "mount",
+    [
+        Mount("volume", "/var/lib/docker/volumes/d/_data", "/d"),
+        Mount("bind", "/srv", "/s"),
+        Mount("bind", "/etc/passwd", "/etc/passwd", rw=False),
+        Mount("bind", "/home/ops/site", "/s"),
+    ],
 )
 def test_volumes_and_directories_made_for_it_are_fine(mount):
     assert ways(replace(GOOD, mounts=(mount,))) == []
+
+
+def test_single_character_devices_may_be_allowed():
+    assert ways(replace(GOOD, isolation=Isolation(device_rules=("c 195:* rmw",), devices=("/dev/nvidia0",)))) == []
 
 
 def test_ordinary_capabilities_are_fine():
@@ -383,9 +423,10 @@ def scanned(*lines: str) -> Output:
 
 
 def shown(
-    pid: int, uid: int, cgroup: str, extents: Any = WHOLE, *, parent: int = 1, state: str = "S (sleeping)"
+    pid: int, uid: int, cgroup: str, extents: Any = WHOLE, *, parent: int = 1, state: str = "S (sleeping)", **more: Any
 ) -> list[str]:
     status = {"Name": "app", "State": state, "PPid": parent, "Uid": f"{uid}\t{uid}\t{uid}\t{uid}", "NoNewPrivs": 0}
+    status |= more
     return [
         *(f"/proc/{pid}/status:{key}:\t{value}" for key, value in status.items()),
         *(f"/proc/{pid}/uid_map:{inside:10d} {outside:10d} {count:10d}" for inside, outside, count in extents),
@@ -425,6 +466,31 @@ def test_case_61_user_namespaces_are_translated():
     assert uids(*shown(7, 1000, f"0::/docker/{ID}", ROOTLESS)) == [0]
     assert uids(*shown(7, 100032, f"0::/docker/{ID}", ROOTLESS)) == [33]
     assert uids(*shown(7, 5, f"0::/docker/{ID}", REMAPPED)) == [None]
+
+
+def test_a_process_that_can_become_root_again_at_any_time_is_root():
+    cgroup = f"0::/docker/{ID}"
+    assert uids(*shown(7, 33, cgroup, Uid="33\t33\t0\t33")) == [0]
+    assert uids(*shown(7, 33, cgroup, Uid="0\t33\t33\t33")) == [0]
+    assert uids(*shown(7, 33, cgroup, Uid="1000\t33\t33\t33")) == [33]
+
+
+def test_a_namespace_that_a_browser_makes_for_its_own_children_makes_nobody_root():
+    nested = shown(8, 1000, f"0::/docker/{ID}", ((0, 1000, 1),), parent=7)
+    one = container(service="db", pid=7, processes=())
+    seen = scanning.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [one])
+    assert isinstance(seen, dict)
+    assert [p.uid for p in seen[ID]] == [1000, 1000]
+    assert not replace(one, processes=seen[ID]).remapped
+
+
+def test_case_62_a_process_that_ends_while_it_is_read_is_translated_all_the_same():
+    assert uids(*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 999, f"0::/docker/{ID}", (), parent=7)) == [999, 999]
+    assert uids(*shown(7, 999, f"0::/docker/{ID}", ())) == ["unseen"]
+
+
+def test_case_62_a_container_that_is_still_being_made_is_not_judged_by_the_runtime_s_own_process():
+    assert uids(*shown(7, 0, f"0::/docker/{ID}", Name="runc:[2:INIT]")) == ["unseen"]
 
 
 def test_a_zombie_is_no_process():

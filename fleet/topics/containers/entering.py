@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from fleet import discovery
 from fleet.commands import Unobservable
-from fleet.facts import Fleet, seen
+from fleet.facts import Fleet
 from fleet.rules import Finding, Subject
 from fleet.schema import required
 from fleet.topics.containers.facts import Container, Placement
-from fleet.topics.containers.users import ROOT, alive, seen_from
+from fleet.topics.containers.users import ROOT, alive, seen_from, uid_of
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -61,12 +61,4 @@ def entry_uid(container: Container) -> int | None:
 
     Raises Unobservable when the container's accounts cannot be known and the answer depends on them.
     """
-    user = container.user.partition(":")[0]
-    if isinstance(container.accounts, dict) and user in container.accounts:
-        return container.accounts[user]
-    if user.isascii() and user.isdigit():
-        return int(user)
-    if user in ("", "root"):
-        return ROOT
-    seen(container.accounts)
-    return None
+    return uid_of(container.user.partition(":")[0] or "root", container)

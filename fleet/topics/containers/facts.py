@@ -67,6 +67,7 @@ class Isolation:
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    device_rules: tuple[str, ...] = ()
     network: str = ""
     pid: str = ""
     ipc: str = ""

@@ -140,6 +140,7 @@ def isolation(host: Json) -> Isolation:
         cap_drop=capabilities(listed(host, "CapDrop")),
         security_opt=tuple(str(one) for one in listed(host, "SecurityOpt")),
         devices=tuple(str(one.get("PathOnHost") or "") for one in listed(host, "Devices") if isinstance(one, Mapping)),
+        device_rules=tuple(str(one) for one in listed(host, "DeviceCgroupRules")),
         network=str(host.get("NetworkMode") or ""),
         pid=str(host.get("PidMode") or ""),
         ipc=str(host.get("IpcMode") or ""),

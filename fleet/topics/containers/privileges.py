@@ -5,8 +5,10 @@ The ids are those of the CIS Docker Benchmark 1.6 (July 2023), section 5; older 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from fleet import discovery
@@ -20,23 +22,32 @@ CAPABILITIES = {
     "SYS_ADMIN": "mount the node's disks, among much else",
     "SYS_MODULE": "load code into the node's kernel",
     "SYS_PTRACE": "read and change other processes",
+    "SYS_RAWIO": "read and write the node's memory and disks past the kernel",
     "DAC_READ_SEARCH": "read any file of the node",
 }
 SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
-SENSITIVE = (
-    "/",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/lib",
-    "/proc",
-    "/root",
-    "/run",
-    "/sys",
-    "/usr",
-    "/var/run",
-    "/var/lib/docker",
+SYSTEM = re.compile(
+    r"/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|sys|usr|var|var/run"
+    r"|var/lib|var/lib/containerd|var/lib/docker|var/lib/docker/volumes)?"
 )
+"""The directories of the system itself."""
+KEYS = (
+    "/etc/cron*",
+    "/etc/docker",
+    "/etc/ld.so.preload",
+    "/etc/pam.d",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/ssh",
+    "/etc/sudoers*",
+    "/etc/systemd",
+    "/home/*/.ssh",
+    "/proc/sys*",
+    "/root/.ssh",
+    "/var/spool/cron",
+)
+"""What lies deeper and still opens the node to whoever writes it; they and all below them."""
+RAW = ("/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/dm-", "/dev/mapper")
 HOST_NAMESPACES = (
     ("network", "5.10", "the node's network: it can listen and connect as the node itself"),
     ("pid", "5.16", "the node's processes: it can see and signal them all"),
@@ -130,12 +141,20 @@ def sensitive_mounts(container: Container) -> Iterator[Way]:
 
 
 def sensitive(mount: Mount) -> bool:
-    """A directory of the system itself. Single files in it, such as /etc/localtime, and what lies deeper, may pass.
+    """A directory of the system itself, or one of its keys. Harmless files in it, such as /etc/localtime, may pass.
 
-    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/localtime", "/srv/data")]
-    [True, True, False, False]
+    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
+    [True, True, True, True]
+    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/etc/localtime", "/srv/data", "/home/ops/site")]
+    [False, False, False]
+
+    /etc/passwd only to be read is how some images learn names, and holds no secret.
     """
-    return str(PurePosixPath(mount.source)) in SENSITIVE
+    path = PurePosixPath(mount.source)
+    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW):
+        return True
+    below = (path, *path.parents)
+    return any(fnmatchcase(str(one), key) for one in below for key in KEYS) and (mount.rw or path.name != "passwd")
 
 
 def host_namespaces(container: Container) -> Iterator[Way]:
@@ -145,11 +164,12 @@ def host_namespaces(container: Container) -> Iterator[Way]:
 
 
 def devices(container: Container) -> Iterator[Way]:
-    raw = [
-        path for path in container.isolation.devices if path.startswith(("/dev/mem", "/dev/kmem", "/dev/sd", "/dev/vd"))
-    ]
-    for path in raw:
-        yield Way("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
+    for path in container.isolation.devices:
+        if path.startswith(RAW) or path == "/dev":
+            yield Way("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
+    for rule in container.isolation.device_rules:
+        if rule.startswith(("a ", "b ")):
+            yield Way("5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks")
 
 
 def filters(container: Container) -> Iterator[Way]:

@@ -24,6 +24,8 @@ REFUSALS = {
     "ended": ("the container ended while we looked", "look again"),
 }
 UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
+ROOT = 0
+Extents = Iterable[tuple[int, int, int]]
 FROM_PROC = re.compile(r"/proc/(\d+)/(status|cgroup|uid_map):(.*)", re.DOTALL)
 
 
@@ -60,7 +62,7 @@ def note(process: Seen, file: str, line: str) -> None:
         process.extents.append((int(extent[1]), int(extent[2]), int(extent[3])))
 
 
-def inside(host_uid: int, extents: Iterable[tuple[int, int, int]]) -> int | None:
+def inside(host_uid: int, extents: Extents) -> int | None:
     """The user that a container sees: its namespace's extents are (first inside, first on the node, how many).
 
     >>> inside(100999, [(0, 100000, 65536)]), inside(1000, [(0, 1000, 1), (1, 100000, 65536)]), inside(5, [(0, 7, 1)])
@@ -98,28 +100,48 @@ def by_container(scan: Output, containers: Iterable[Container]) -> dict[str, tup
 
 
 def lives(process: Seen) -> bool:
-    """Whether it is more than the remains of a process that nobody has collected yet (a zombie)."""
-    return "Uid" in process.status and not process.status.get("State", "").startswith(("Z", "X"))
+    """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
+    gone = process.status.get("State", "").startswith(("Z", "X"))
+    return "Uid" in process.status and not gone and not process.status.get("Name", "").startswith("runc:[")
 
 
 def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
+    """The processes of one container, its users translated through the namespace of its first process.
+
+    A browser makes a further namespace for its own children, in which they are root: that is root of nothing here.
+    """
+    first = members.get(container.pid)
+    if first is None or not first.extents:
+        return ()
     strangers = entered(container, members)
-    return tuple(process(pid, seen, pid in strangers) for pid, seen in sorted(members.items()))
+    return tuple(process(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
 
 
-def process(pid: int, seen: Seen, came_in: bool) -> Process:
-    """One process. Its effective user counts, the second of the four on the Uid line (real, effective, saved, fs)."""
-    host_uid = int(seen.status["Uid"].split()[1])
+def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
+    """One process, and whose it is (see `owner`)."""
+    host_uid = owner(seen.status["Uid"], extents)
     kernel = seen.status.get("NoNewPrivs")
     return Process(
         pid=pid,
-        uid=inside(host_uid, seen.extents),
+        uid=inside(host_uid, extents),
         host_uid=host_uid,
         name=seen.status.get("Name", ""),
         parent=int(seen.status.get("PPid") or 0),
         entered=came_in,
         no_new_privileges=None if kernel is None else kernel == "1",
     )
+
+
+def owner(written: str, extents: Extents) -> int:
+    """Whose a process is, by its Uid line: real, effective, saved and file system user, as the node counts them.
+
+    The effective one, unless it is root for one of the first three: it can go back to that at any time (setuid(2)).
+
+    >>> owner("33 33 33 33", [(0, 0, 65536)]), owner("33 33 0 33", [(0, 0, 65536)])
+    (33, 0)
+    """
+    real, effective, saved = (int(uid) for uid in written.split()[:3])
+    return next((uid for uid in (real, saved) if inside(uid, extents) == ROOT), effective)
 
 
 def entered(container: Container, members: Mapping[int, Seen]) -> set[int]:

@@ -56,10 +56,15 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
-    """The containers of a service that have processes, and why there may be more, or why there are none."""
+    """The containers of a service that have processes, and why there may be more, or why there are none.
+
+    Raises NotApplicable where there is none and the inventory asks for none.
+    """
     found = [place for place in discovery.seen_containers(fleet) if place.container.belongs_to(service.name)]
     places = [place for place in found if place.container.pid]
     unknown = list(discovery.unseen(fleet))
+    if not places and not unknown and service.replicas == 0:
+        raise NotApplicable("the inventory asks for 0 replicas, and none runs")
     if not places and not unknown:
         states = [f"{place.container.name} on {place.node} {idle(place.container)}" for place in found]
         what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
@@ -126,7 +131,21 @@ def finding_of(place: Placement, wrong: list[Process], service: Service, missing
         why=WHY_ROOT if any(one.uid == ROOT for one in wrong) else "it may read and change what it should not",
         node=place.node,
         severity="warning" if remapped else "error",
-        hint=f"the image has no user {' or '.join(missing)}: it must be made there first" if missing else "",
+        hint=f"{lacking(missing, place.container)}: a user of its own must be made there first" if missing else "",
+    )
+
+
+def lacking(missing: Iterable[str], container: Container) -> str:
+    """What an image lacks, in words.
+
+    >>> lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
+    'its image has no user web; in its image toor is uid 0, another name for root'
+    """
+    names = container.accounts if isinstance(container.accounts, dict) else {}
+    absent = " or ".join(user for user in missing if user not in names)
+    said = [f"its image has no user {absent}"] if absent else []
+    return "; ".join(
+        said + [f"in its image {user} is uid 0, another name for root" for user in missing if user in names]
     )
 
 
@@ -141,24 +160,43 @@ def wanted(service: Service) -> str:
 
 
 def uids(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
-    """The uids that users have in a container, and the names that it does not know.
+    """The uids that users have in a container, and the names that are no user of their own there.
 
-    A name counts before a number, as for `docker run --user`. Raises Unobservable when a name's uid cannot be known.
+    A name that the container does not know, or knows as uid 0 (another name for root), is no user of its own.
+
+    >>> uids(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
+    ({33, 5}, ['toor', 'gone'])
+
+    Raises Unobservable when a name's uid cannot be known.
+    """
+    found = {user: uid_of(user, container) for user in users}
+    missing = [user for user, uid in found.items() if uid is None or (uid == ROOT and not means_root(user))]
+    return {uid for user, uid in found.items() if uid is not None and user not in missing}, missing
+
+
+def uid_of(user: str, container: Container) -> int | None:
+    """A user's uid in a container, None when it has no such user. A name counts before a number, as Docker has it.
+
+    Raises Unobservable when the container's accounts could not be seen and the answer depends on them.
     """
     names = container.accounts
-    allowed: set[int] = set()
-    missing: list[str] = []
-    for user in users:
-        if isinstance(names, dict) and user in names:
-            allowed.add(names[user])
-        elif user.isascii() and user.isdigit():
-            allowed.add(int(user))
-        elif user == "root":
-            allowed.add(ROOT)
-        else:
-            seen(names)
-            missing.append(user)
-    return allowed, missing
+    if isinstance(names, dict) and user in names:
+        return names[user]
+    if user.isascii() and user.isdigit():
+        return int(user)
+    if user == "root":
+        return ROOT
+    seen(names)
+    return None
+
+
+def means_root(user: str) -> bool:
+    """Whether whoever wrote this user meant root.
+
+    >>> [means_root(user) for user in ("root", "0", "00", "toor")]
+    [True, True, True, False]
+    """
+    return user == "root" or not user.strip("0")
 
 
 def own(container: Container) -> list[Process]:
