@@ -63,6 +63,9 @@ The exit status of pg_dump is known (the image's own `backup` loses it and leave
 dump, flushed to the disk, gets a backup's name.
 """
 
+LEFT_NOTHING = (65, 66, 67, 68, 71, 73, 75)
+"""The script's own exit statuses: whatever it had written was taken away again."""
+
 SLOW = 2 * 10**6
 """Bytes of a dump that the slowest server still writes in a second."""
 
@@ -131,6 +134,7 @@ def dump(fleet: Fleet, policy: Policy, place: Placement, directory: str, needed:
         words=("sh", "-c", CREATE, "sh", *target),
         service=policy.service,
         says=f"dump the database to {directory}/{name}, and keep it only if it is whole",
+        unchanged=LEFT_NOTHING,
         tells=True,
         limit=900 + needed / SLOW,
     )

@@ -16,10 +16,14 @@ from fleet.topics.containers.observing import DOCKER
 from remediate.steps import AnyStep, Require, Run, RunInContainer
 
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/fleetkeeper-reload"
+MARK = "# Set up by fleetkeeper: what was renewed is served."
 
 # The words of certbot as arguments. Waiting for another certbot asks the authority nothing: it is no second attempt.
+# What certbot keeps is compared, since it may also fail after it has renewed.
 CERTBOT = r"""
 export LC_ALL=C
+kept() { cd /etc/letsencrypt 2>/dev/null && ls -lnR accounts archive live renewal 2>/dev/null; }
+before=$(kept)
 tries=13
 while :; do
   said=$("$@" 2>&1); rc=$?
@@ -43,8 +47,10 @@ if [ -z "$error$detail" ]; then
   error=$(printf '%s\n' "$said" | grep -v -e '^Saving debug log' -e '^Ask for help' -e '^- - ' -e '^$' | tail -n 1)
 fi
 printf 'certbot: %s%s\n' "$error" "${detail:+ ($detail)}" | cut -c 1-400 >&2
+[ "$(kept)" = "$before" ] || exit 70
 exit 1
 """
+CHANGED_NOTHING = (1, 75)
 
 # What counts is the [emerg] line; the last one only says that the test failed.
 TEST = r"""
@@ -153,7 +159,8 @@ class There:
 
     def certbot(self, *words: str, says: str) -> RunInContainer:
         """Run certbot, once: the authority counts attempts."""
-        return self.inside(CERTBOT, (self.view.inside.certbot or "certbot", *words), says, limit=300.0)
+        given = (self.view.inside.certbot or "certbot", *words)
+        return self.inside(CERTBOT, given, says, unchanged=CHANGED_NOTHING, limit=300.0)
 
     def reload(self, served: Served, path: str) -> tuple[AnyStep, ...]:
         """Test, reload, and compare what is served: nothing is reloaded while the configuration is broken."""

@@ -14,7 +14,7 @@ from fleet.topics.certificates.scheduled import BLOCK
 from fleet.topics.certificates.views import View, certificate_of, lineages, newest, views
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certbot import ACCOUNT, HOOK, WRITE_HOOK, There
+from remediate.remedies.certbot import ACCOUNT, HOOK, MARK, WRITE_HOOK, There
 from remediate.steps import EditCrontab, Require, RunInContainer
 
 Answer = Plan | ForAPerson
@@ -142,7 +142,8 @@ def hook(view: View, finding: Finding) -> Answer:
     if not view.inside.certbot:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
     says = f"write {HOOK}, which runs `nginx -s reload`"
-    step = There(view).inside(WRITE_HOOK, (HOOK,), says, undo=("rm", "-f", HOOK))
+    still = ("grep", "-qxF", MARK, HOOK)
+    step = There(view).inside(WRITE_HOOK, (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still)
     return Plan(steps=(step,), undo=f"{HOOK} is removed")
 
 

@@ -253,31 +253,43 @@ def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     starts = START.get(facts.manager)
     if not facts.installed or starts is None:
         return ForAPerson("nothing here knows how to start cron", finding.hint)
-    start, enable, stop = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
+    start, stop, runs, enable, disable = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
     running = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
     steps: list[AnyStep] = []
     if running is None:
-        steps.append(Run(node, start, says="start cron", undo=stop))
+        steps.append(Run(node, start, says="start cron", undo=stop, undo_while=runs))
     if facts.enabled is False:
-        steps.append(Run(node, enable, says="have cron started at boot"))
+        steps.append(Run(node, enable, says="have cron started at boot", undo=disable))
     return Plan(
         steps=tuple(steps),
         disturbance="nothing, except that what is scheduled on this node happens again",
-        undo="cron is stopped again",
+        undo="cron is as it was before: stopped, or not started at boot",
         success="a process of cron on this node",
     )
 
 
-START: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+Words = tuple[str, ...]
+START: dict[str, tuple[Words, Words, Words, Words, Words]] = {
     "systemd": (
         ("systemctl", "start", "{unit}"),
-        ("systemctl", "enable", "{unit}"),
         ("systemctl", "stop", "{unit}"),
+        ("systemctl", "is-active", "--quiet", "{unit}"),
+        ("systemctl", "enable", "{unit}"),
+        ("systemctl", "disable", "{unit}"),
     ),
-    "service": (("service", "{unit}", "start"), ("update-rc.d", "{unit}", "enable"), ("service", "{unit}", "stop")),
+    "service": (
+        ("service", "{unit}", "start"),
+        ("service", "{unit}", "stop"),
+        ("service", "{unit}", "status"),
+        ("update-rc.d", "{unit}", "enable"),
+        ("update-rc.d", "{unit}", "disable"),
+    ),
     "openrc": (
         ("rc-service", "{unit}", "start"),
-        ("rc-update", "add", "{unit}", "default"),
         ("rc-service", "{unit}", "stop"),
+        ("rc-service", "{unit}", "status"),
+        ("rc-update", "add", "{unit}", "default"),
+        ("rc-update", "del", "{unit}", "default"),
     ),
 }
+"""By init system: how a unit is started, stopped, asked whether it runs, started at boot, and not."""
