@@ -25,6 +25,7 @@ from fleet.fields import (
     Words,
 )
 from fleet.rules import NotApplicable
+from fleet.units import Duration
 
 if TYPE_CHECKING:
     from fleet.rules import Finding
@@ -108,6 +109,11 @@ class Service(Strict):
     )
     replicas: int | None = Field(
         default=None, ge=0, description="How many containers there must be, when that matters."
+    )
+    settle: Duration | None = Field(
+        default=None,
+        description="How long it must run well, without a restart, before a change of it counts as good; "
+        "default: 20 s where it has a health check, else 60 s.",
     )
 
 
