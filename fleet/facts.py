@@ -19,6 +19,8 @@ class Facts(Protocol):
     topic: ClassVar[str]
 
 
+HERE = ""
+"""The machine that audits, in the place of a node's name: what a topic sees from there."""
 F = TypeVar("F", bound=Facts)
 T = TypeVar("T")
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any
 
+from fleet.aside import aside
 from fleet.commands import Command, Output, Unobservable
-from fleet.facts import Facts, Fleet
+from fleet.facts import HERE, Facts, Fleet
 from fleet.inventory import Inventory
 from fleet.links import Link
 from fleet.schema import Node
@@ -28,7 +29,7 @@ def look(
     now: datetime,
     progress: Progress = lambda node, reached: None,
 ) -> Fleet:
-    """Look at every node at once. `now` is the controller's clock, in UTC."""
+    """Look at every node at once, and beside that from this machine. `now` is the controller's clock, in UTC."""
 
     def one(node: Node) -> tuple[Node, Seen]:
         seen = look_at(node, inventory, link_to, topics)
@@ -36,6 +37,7 @@ def look(
         return node, seen
 
     nodes = list(inventory.nodes.values())
+    seen_here = aside(lambda: look_from_here(inventory, topics))
     pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, len(nodes)))
     try:
         looks = list(pool.map(one, nodes))
@@ -43,7 +45,21 @@ def look(
         # Not waiting for the threads: after a Ctrl-C they end when the caller closes the links.
         pool.shutdown(wait=False, cancel_futures=True)
     facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
+    facts |= {(HERE, topic): fact for topic, fact in seen_here.result().items()}
     return Fleet(inventory, now, facts)
+
+
+def look_from_here(inventory: Inventory, topics: Mapping[str, ModuleType]) -> Seen:
+    """What topics see from the machine that audits: those that have a `from_here`, which sets its own limits."""
+    seen: Seen = {}
+    for name, topic in topics.items():
+        try:
+            fact = topic.from_here(inventory) if hasattr(topic, "from_here") else None
+        except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
+            fact = Unobservable(f"{name}: could not look from here ({type(odd).__name__}: {odd})")
+        if fact is not None:
+            seen[name] = fact
+    return seen
 
 
 def look_at(

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fleet.commands import Unobservable
 from fleet.errors import UsageError
-from fleet.facts import Facts, Fleet
+from fleet.facts import HERE, Facts, Fleet
 from fleet.inventory import Inventory
 
 VERSION = 1
@@ -57,7 +57,7 @@ def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> F
         ) from None
     if version != VERSION:
         raise UsageError(f"the recording has schema {version}, this program reads {VERSION}")
-    strangers = {node for node, _ in facts} - set(inventory.nodes)
+    strangers = {node for node, _ in facts} - {HERE, *inventory.nodes}
     if strangers:
         raise UsageError(
             f"the recording holds nodes that {inventory.name} does not have: {', '.join(sorted(strangers))}"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleet.commands import Unobservable
-from fleet.facts import Fleet
+from fleet.facts import HERE, Fleet
 from fleet.inventory import Inventory, load
 from fleet.rules import Subject
 from fleet.topics import certificates as topic
@@ -206,11 +206,13 @@ def fleet(
     policy: str = "",
     ahead: float = 0.0,
     now: datetime = NOW,
+    outside: Sequence[Served] = (),
 ) -> Fleet:
-    """One look at the world; `container` None: the service runs nowhere."""
+    """One look at the world; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
     clock = nodes.Facts(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     there = Containers("present", (container,) if container else ())
     seen = {("web", "certificates"): facts, ("web", "containers"): there, ("web", "nodes"): clock}
+    seen |= {(HERE, "certificates"): Facts(outside=tuple(outside))}
     return Fleet(inventory(policy), now, seen)
 
 

@@ -9,7 +9,6 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.topics.certificates import chain
 from fleet.topics.certificates.facts import Lineage, Served
-from fleet.topics.certificates.serving import least
 from fleet.topics.certificates.validity import case_of
 from fleet.topics.certificates.views import (
     View,
@@ -43,9 +42,8 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
     if (path := good_on_disk(view, served)) is not None:
         return reloading(view, served, path)
     lineage = newest(lineages(view))
-    due = ended(view, served) or chain.left(leaf_of(seen(served.chain)), fleet.looked_at) < least(
-        view.certificate, leaf_of(seen(served.chain))
-    )
+    leaf = leaf_of(seen(served.chain))
+    due = ended(view, served) or chain.left(leaf, fleet.looked_at) < chain.least(leaf, view.certificate.min_left)
     if not due:
         return ForAPerson("renewing it would not mend this", finding.hint)
     return renewal(view, served, lineage, finding)
@@ -134,7 +132,7 @@ def good_on_disk(view: View, served: Served) -> str | None:
         if not file.chain or fingerprint(file.chain) == fingerprint(seen(served.chain)):
             continue
         leaf = leaf_of(file.chain)
-        far = chain.left(leaf, view.fleet.looked_at) >= least(view.certificate, leaf)
+        far = chain.left(leaf, view.fleet.looked_at) >= chain.least(leaf, view.certificate.min_left)
         if far and not chain.problems(chain.load(file.chain), case_of(view.fleet, view.certificate)):
             return file.path
     return None

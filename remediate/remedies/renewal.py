@@ -39,6 +39,8 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
 def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
     """The one container on the finding's node. Raises Unobservable while one could not be seen."""
     certificate = certificate_of(fleet, Subject("certificate", finding.subject))
+    if not finding.node and finding.about != certificate.name:
+        return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
     there = [one for one in views(fleet, certificate) if one.node == finding.node]
     if len(there) != 1:
         where = finding.node or "any node"

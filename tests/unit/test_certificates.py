@@ -1,6 +1,5 @@
 """Rules about certificates: a good world holds, each broken thing is one finding, the unseen is unknown."""
 
-import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet import recording
-from fleet.commands import Output, Unobservable
+from fleet.commands import Unobservable
 from fleet.topics import certificates, containers, nodes
-from fleet.topics.certificates import outside, scripts
+from fleet.topics.certificates import chain
 from fleet.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
-from fleet.topics.certificates.serving import least
 from fleet.topics.containers.facts import Container, Mount
 from fleet.verdicts import Outcome
 from tests import certificates as made
@@ -183,8 +181,8 @@ def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
     lifetime = timedelta(hours=hours)
     leaf = make(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
     due = lifetime / (3 if lifetime >= timedelta(days=10) else 2)
-    assert least(made.inventory().certificates[0], leaf) < due
-    assert least(made.inventory(", min_left: 90 d").certificates[0], leaf) <= due
+    assert chain.least(leaf, None) < due
+    assert chain.least(leaf, timedelta(days=90)) <= due
 
 
 @pytest.mark.parametrize(("left", "found"), [(1.4, 1), (1.6, 0)])
@@ -426,61 +424,3 @@ def test_a_site_with_a_wildcard_for_a_known_name_is_known() -> None:
 
 def test_the_look_s_own_time_decides() -> None:
     assert judged("are_valid", fleet(now=NOW + 71 * DAY)).outcome is Outcome.FINDING
-
-
-# asked by the name itself, from the machine that audits
-
-
-def with_laptop(*seen: object) -> object:
-    """The good world, looked at from a node that is the machine that audits."""
-    world = fleet()
-    text = made.TEXT.replace("nodes:\n", "nodes:\n  laptop: {connection: local}\n")
-    inventory = made.load(made.Path("world.yml"), (text % "").replace("CA", made.authorities()))
-    nothing = replace(world.facts["web", "containers"], containers=())
-    more = {("laptop", "certificates"): Facts(outside=seen), ("laptop", "containers"): nothing}
-    return replace(world, inventory=inventory, facts={**world.facts, **more})
-
-
-OUTSIDE = replace(SERVED, container="", host=NAME)
-
-
-def test_a_name_that_leads_to_the_service_s_own_certificate_holds() -> None:
-    for rule in ("are_valid", "are_served_as_on_disk"):
-        assert judged(rule, with_laptop(OUTSIDE)).outcome is Outcome.HOLDS
-        assert judged(rule, with_laptop()).outcome is Outcome.HOLDS
-
-
-def test_a_name_that_leads_to_another_certificate_is_a_finding() -> None:
-    proxy = replace(OUTSIDE, chain=(make(Wish(days=(-1, 89)), MIDDLE).pem, MIDDLE.pem))
-    [found] = judged("are_served_as_on_disk", with_laptop(proxy)).findings
-    assert found.saw == "asked by its name from laptop, port 443 serves another certificate than the service"
-    assert judged("are_valid", with_laptop(proxy)).outcome is Outcome.HOLDS
-
-
-def test_what_a_client_outside_would_refuse_is_a_finding() -> None:
-    expired = replace(OUTSIDE, chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))
-    [found] = judged("are_valid", with_laptop(expired)).findings
-    assert (found.node, found.about) == ("laptop", f"{NAME}:443 from laptop")
-    closed = replace(OUTSIDE, chain=(), refused="closed", said="connect:errno=111")
-    [found] = judged("are_valid", with_laptop(closed)).findings
-    assert "gives no certificate" in found.saw
-
-
-def test_what_could_not_be_told_from_outside_is_unknown() -> None:
-    assert judged("are_valid", with_laptop(replace(OUTSIDE, chain=GONE))).outcome is Outcome.UNKNOWN
-
-
-def test_only_the_machine_that_audits_asks_by_the_name_and_a_name_that_leads_nowhere_is_left_out() -> None:
-    laptop = with_laptop().inventory.nodes
-    certificates = made.inventory().certificates
-    assert outside.questions(laptop["web"], certificates) == {}
-    [(pair, command)] = outside.questions(laptop["laptop"], certificates).items()
-    assert pair == (NAME, 443)
-    assert outside.answers({pair: command}, {command: Output(scripts.UNRESOLVED)}) == ()
-    [told] = outside.answers({pair: command}, {command: Output(124, b"CONNECTED", command="TLS handshake")})
-    assert isinstance(told.chain, Unobservable)
-
-
-def test_a_name_that_does_not_resolve_says_so_on_this_very_machine() -> None:
-    command = scripts.from_outside("no-such-name.invalid", 443, ("-servername", "no-such-name.invalid"))
-    assert subprocess.run(command.words, capture_output=True, check=False).returncode == scripts.UNRESOLVED

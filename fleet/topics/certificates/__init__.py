@@ -4,12 +4,13 @@ from fleet.rules import Rule
 from fleet.topics.certificates.declaring import are_in_the_inventory, each_serving_service
 from fleet.topics.certificates.facts import Facts
 from fleet.topics.certificates.observing import observe
-from fleet.topics.certificates.policy import Acme, Certificate, Policy
+from fleet.topics.certificates.policy import Acme, Certificate, Outside, Policy
 from fleet.topics.certificates.protocols import use_sound_tls
 from fleet.topics.certificates.renewing import will_renew
 from fleet.topics.certificates.serving import are_far_from_expiry, are_served_as_on_disk
 from fleet.topics.certificates.validity import are_valid
 from fleet.topics.certificates.views import each_certificate
+from fleet.topics.certificates.world import from_here
 from fleet.topics.containers.facts import Facts as Containers
 
 READS = (Facts, Containers)
@@ -34,4 +35,4 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-__all__ = ["RULES", "Acme", "Certificate", "Facts", "Policy", "observe"]
+__all__ = ["RULES", "Acme", "Certificate", "Facts", "Outside", "Policy", "from_here", "observe"]

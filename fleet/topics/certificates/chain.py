@@ -28,6 +28,8 @@ TEST = re.compile(
     re.IGNORECASE,
 )
 SMALLEST_RSA = 2048
+QUARTER = 4
+SHORT = timedelta(days=10)
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
@@ -173,3 +175,14 @@ def left(leaf: x509.Certificate, now: datetime) -> timedelta:
 
 def lifetime(leaf: x509.Certificate) -> timedelta:
     return leaf.not_valid_after_utc - leaf.not_valid_before_utc
+
+
+def least(leaf: x509.Certificate, policy: timedelta | None) -> timedelta:
+    """The time that must be left: the policy's, or a quarter; never more than what is left when certbot renews."""
+    due = lifetime(leaf) / (3 if lifetime(leaf) >= SHORT else 2)
+    return min(policy, due) if policy else lifetime(leaf) / QUARTER
+
+
+def ending(leaf: x509.Certificate, left: timedelta) -> str:
+    ends = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    return f"ends in {show_duration(left)}, on {ends}" if left > timedelta() else f"ended on {ends}"

@@ -10,14 +10,15 @@ from typing import ClassVar, Literal
 
 from fleet.commands import Unobservable
 
-Refused = Literal["", "not TLS", "closed", "refused", "alert"]
+Refused = Literal["", "not TLS", "closed", "refused", "alert", "unresolved", "unreachable"]
 
 
 @dataclass(frozen=True)
 class Served:
-    """One handshake for one name on one port of one container, made on its node.
+    """One handshake for one name: on one port of one container, made on its node; or made from the machine that audits.
 
     `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked.
+    From the machine that audits there is no `container`, and `host` is the name where that did not resolve.
     `chain` is what the server sent, leaf first. `refused` is why there is none, and `said` openssl's words for it.
     `old` is the protocol version below TLS 1.2 that it agreed to, if any. `hsts` is the max-age of its
     Strict-Transport-Security in seconds, None without one.
@@ -153,7 +154,7 @@ class Facts:
     """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
 
     `http` is, for each name, the status of a request for its ACME challenges on port 80 (0: nothing answers).
-    `outside` are handshakes by the name itself, wherever it leads: only asked from the machine that audits.
+    `outside` are handshakes by the name itself, wherever it leads: only under `HERE`, the machine that audits.
     `cron` says whether cron runs on the node; `unseen` are schedules that could not be read; `docker` are paths of the
     docker client.
     """

@@ -1,6 +1,7 @@
 """How certificates are looked at: containers and schedules first, then each port and each container: two round trips.
 
 Handshakes are made on the node where the container runs: neither a firewall nor a name that leads elsewhere matters.
+What the world sees is asked beside this, in `world`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node, Service, Without
-from fleet.topics.certificates import handshakes, outside, scheduled, scripts
+from fleet.topics.certificates import handshakes, scheduled, scripts
 from fleet.topics.certificates.facts import Facts, Inside
 from fleet.topics.certificates.inside import parse
 from fleet.topics.certificates.policy import Policy
@@ -33,15 +34,13 @@ def observe(node: Node, inventory: Inventory) -> Look:
     """None where the inventory has no certificates; empty facts on a node where none of their services runs."""
     if isinstance(inventory.certificates, Without) or isinstance(inventory.services, Without):
         return None
-    asked_outside = outside.questions(node, inventory.certificates)
-    inspected, everything, own, *came_back = yield [INSPECT, ALL, OWN, *asked_outside.values()]
-    seen = outside.answers(asked_outside, dict(zip(asked_outside.values(), came_back, strict=True)))
+    inspected, everything, own = yield [INSPECT, ALL, OWN]
     if inspected.rc == ABSENT:
-        return Facts(outside=seen)
+        return Facts()
     there = containers(engine_says(inspected).partition("\n")[2])
     serving = serving_here(there, inventory.certificates, inventory.services)
     if not serving:
-        return Facts(outside=seen)
+        return Facts()
     wanted = inventory.certificates
     at = [place for one, key in serving for place in places(one, [c for c in wanted if c.service == key])]
     http = challenges(at, there)
@@ -49,7 +48,6 @@ def observe(node: Node, inventory: Inventory) -> Look:
     asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
     return replace(
         scheduled_here(everything, own, there),
-        outside=seen,
         served=tuple(served(place, asked) for place in at),
         inside=tuple(look_inside(asked[inside[one.id]], one.id, key) for one, key in serving),
         http={name: http_status(asked[command]) for name, command in http.items()},

@@ -1,91 +1,148 @@
-"""The name as the world sees it: asked from the machine that audits, where the inventory has it as a node.
+"""What the world gets, held against the same promises: judged from the handshakes that the machine that audits made.
 
-A proxy, a wrong DNS record or a firewall in between does not show on the server's own node. A node with
-`connection: local` is the machine that audits; without one, nothing is asked from outside.
+A name that does not resolve there is not for it to ask, unless the inventory says under `outside` that it must be. What
+the service's own node told already is not told again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.facts import Fleet
+from cryptography import x509
+
+from fleet.commands import Unobservable
+from fleet.facts import HERE, Fleet
 from fleet.rules import Finding
-from fleet.schema import Node
-from fleet.topics.certificates import chain, scripts
-from fleet.topics.certificates.facts import Facts, Served
-from fleet.topics.certificates.policy import Certificate
-from fleet.topics.certificates.probes import HTTPS, judged, options
+from fleet.schema import Without
+from fleet.topics.certificates import chain
+from fleet.topics.certificates.facts import Facts, Refused, Served
+from fleet.topics.certificates.names import common_name
+from fleet.topics.certificates.policy import Certificate, Outside
 from fleet.topics.certificates.problem import Case
-from fleet.topics.certificates.views import View, fingerprint, placed
+from fleet.topics.certificates.views import Said, View, fingerprint, leaf_of, placed
+from fleet.units import show_duration
 
-Asked = Mapping[Command, Output]
+WORDS: dict[Refused, str] = {
+    "closed": "nothing listens there",
+    "not TLS": "it does not speak TLS",
+    "refused": "it ended the connection during the handshake",
+}
+OFF = "where it is not meant to be reached from here, say so: `outside: {none: why}` for the name in the inventory"
+LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
 
 
-def questions(node: Node, certificates: Iterable[Certificate]) -> dict[tuple[str, int], Command]:
-    """What is asked from this node, by name and port."""
-    if node.connection != "local":
-        return {}
-    pairs = [(one.name, port) for one in certificates for port in one.ports or (HTTPS,)]
-    return {(name, port): scripts.from_outside(name, port, options(name)) for name, port in pairs}
+def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobservable]:
+    """Every handshake from here, and what could not be told; nothing where the name does not lead anywhere from here.
+
+    Raises Unobservable when nobody looked from here.
+    """
+    if isinstance(certificate.outside, Without):
+        return
+    mine = [one for one in fleet.of(HERE, Facts).outside if one.name == certificate.name]
+    for served in mine:
+        if isinstance(served.chain, Unobservable):
+            yield Unobservable(f"asked from here, {at(served)}: {served.chain.why}", served.chain.hint or OFF)
+        elif served.refused == "unresolved" and certificate.outside is not None:
+            yield Unobservable(f"{served.host} does not resolve on the machine that audits ({served.said})", OFF)
+        elif served.refused == "unreachable" and not any(one.chain for one in mine if one.port == served.port):
+            yield Unobservable(f"asked from here, {at(served)} cannot be reached: {served.said}", OFF)
+        elif served.refused not in ("unresolved", "unreachable"):
+            yield served
 
 
-def answers(asked: Mapping[tuple[str, int], Command], answered: Asked) -> tuple[Served, ...]:
-    """What came back; a name that does not resolve from here is left out."""
-    told = {pair: answered[command] for pair, command in asked.items()}
-    return tuple(
-        judged(Served(name, "", port, host=name), {"now": answer})
-        for (name, port), answer in told.items()
-        if answer.rc != scripts.UNRESOLVED
+def at(served: Served) -> str:
+    """An address and port as people write them."""
+    return f"[{served.host}]:{served.port}" if ":" in served.host else f"{served.host}:{served.port}"
+
+
+def told(served: Served, saw: str, want: str, why: str, hint: str) -> Finding:
+    return Finding(saw=saw, want=want, why=why, about=f"{served.name} at {at(served)}", hint=hint)
+
+
+def problems(fleet: Fleet, certificate: Certificate, case: Callable[[], Case]) -> Said:
+    """What a client out there would complain about, and the service's own node does not serve."""
+    here = own(fleet, certificate)
+    for served in asked(fleet, certificate):
+        if isinstance(served, Unobservable):
+            yield served
+        elif not served.chain:
+            yield nothing(served)
+        elif served.chain not in here:
+            for one in chain.problems(chain.load(certificates(served)), case()):
+                yield told(served, f"served to the world at {at(served)}: {one.saw}", one.want, one.why, LEADS)
+
+
+def nothing(served: Served) -> Finding:
+    why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
+    return told(
+        served,
+        f"the world gets no certificate at {at(served)}: {why}",
+        "the name leads to a port that speaks TLS",
+        "that is how clients ask",
+        f"{LEADS}; {OFF}" if served.refused == "closed" else LEADS,
     )
 
 
-def seen_from_outside(fleet: Fleet, certificate: Certificate) -> Iterator[tuple[str, Served]]:
-    """Each handshake by the name itself, and the node that made it."""
-    for name, node in fleet.inventory.nodes.items():
-        if node.connection == "local":
-            yield from ((name, one) for one in fleet.of(name, Facts).outside if one.name == certificate.name)
+def certificates(served: Served) -> tuple[str, ...]:
+    return () if isinstance(served.chain, Unobservable) else served.chain
 
 
-def problems(fleet: Fleet, certificate: Certificate, case: Case) -> Iterator[Finding | Unobservable]:
-    """What a client on the machine that audits would complain about."""
-    for node, served in seen_from_outside(fleet, certificate):
-        about = f"{served.name}:{served.port} from {node}"
-        if isinstance(served.chain, Unobservable):
-            yield Unobservable(f"asked by its name from {node}: {served.chain.why}", served.chain.hint, node)
-            continue
-        if not served.chain:
-            yield Finding(
-                saw=f"asked by its name from {node}, port {served.port} gives no certificate ({served.said})",
-                want="the name leads to a port that speaks TLS",
-                why="that is how clients ask",
-                node=node,
-                about=about,
-                hint="compare DNS, firewall and proxies with what the server's own node says",
-            )
-            continue
-        for one in chain.problems(chain.load(served.chain), case):
-            saw = f"asked by its name from {node}, port {served.port}: {one.saw}"
-            yield Finding(saw=saw, want=one.want, why=one.why, node=node, about=about, hint=one.hint)
+def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
+    """The chains that the service serves for the name on its own nodes."""
+    views = [View(fleet, certificate, *place, facts(fleet, place[0])) for place in placed(fleet, certificate)]
+    return {certificates(served) for view in views for served in view.handshakes if served.chain} - {()}
 
 
-def differences(fleet: Fleet, certificate: Certificate) -> Iterator[Finding]:
+def facts(fleet: Fleet, node: str) -> Facts:
+    """What was seen on a node; nothing where it could not be: other lines of the verdict say so."""
+    try:
+        return fleet.of(node, Facts)
+    except Unobservable:
+        return Facts()
+
+
+def others(fleet: Fleet, certificate: Certificate) -> Iterator[tuple[Served, x509.Certificate] | Unobservable]:
+    """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
+    leafs = {fingerprint(one) for one in own(fleet, certificate)}
+    for served in asked(fleet, certificate):
+        if isinstance(served, Unobservable):
+            yield served
+        elif served.chain and fingerprint(certificates(served)) not in leafs:
+            yield served, leaf_of(certificates(served))
+
+
+def differences(fleet: Fleet, certificate: Certificate) -> Said:
     """Whether the name leads to the certificate that the service itself serves."""
-    here = {
-        fingerprint(served.chain)
-        for node, container in placed(fleet, certificate)
-        for served in View(fleet, certificate, node, container, fleet.of(node, Facts)).handshakes
-        if served.chain and not isinstance(served.chain, Unobservable)
-    }
-    for node, served in seen_from_outside(fleet, certificate):
-        if isinstance(served.chain, Unobservable) or not served.chain or not here:
+    meant = isinstance(certificate.outside, Outside) and certificate.outside.proxy
+    compared = own(fleet, certificate) and not meant
+    for other in others(fleet, certificate):
+        if isinstance(other, Unobservable):
+            yield other
+        elif compared:
+            served, leaf = other
+            yield told(
+                served,
+                f"{at(served)} serves the world another certificate than the service: one of "
+                f"{common_name(leaf.issuer)} that ends {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
+                "the name leads to the service's own certificate",
+                "a proxy, an old address or somebody else stands in between, and is renewed by nobody here",
+                f"{LEADS}; where a proxy is meant to end TLS, name it: `outside: {{proxy: who}}` in the inventory",
+            )
+
+
+def endings(fleet: Fleet, certificate: Certificate) -> Said:
+    """Whether what the world gets ends soon, where it is not the service's own."""
+    for other in others(fleet, certificate):
+        if isinstance(other, Unobservable):
+            yield other
             continue
-        if fingerprint(served.chain) not in here:
-            yield Finding(
-                saw=f"asked by its name from {node}, port {served.port} serves another certificate than the service",
-                want="the name leads to the service's own certificate",
-                why="a proxy, an old address or somebody else stands in between, and is renewed by nobody here",
-                node=node,
-                about=f"{served.name}:{served.port} from {node}",
-                hint="see where the name leads (`getent hosts`), and which machine answers there",
+        served, leaf = other
+        left, wanted = chain.left(leaf, fleet.looked_at), chain.least(leaf, certificate.min_left)
+        if left < wanted:
+            yield told(
+                served,
+                f"served to the world at {at(served)}: it {chain.ending(leaf, left)}",
+                f"at least {show_duration(wanted)} left of its {show_duration(chain.lifetime(leaf))}",
+                "when it ends, every client refuses it, and it is not certbot's here to renew",
+                LEADS,
             )

@@ -55,6 +55,21 @@ class Acme(Strict):
     names: tuple[HostName, ...] = Field(default=(), description="Further names for the same certificate.")
 
 
+class Outside(Strict):
+    """How the machine that audits asks for the name, as the world does."""
+
+    address: HostName | None = Field(
+        default=None, description="Name or IP address to ask instead of what the name itself resolves to."
+    )
+    ports: tuple[Ports, ...] = Field(
+        default=(), description="The ports as the world sees them; default: `ports` of the certificate, else 443."
+    )
+    proxy: Words | None = Field(
+        default=None,
+        description="Who ends TLS before the service, where that is meant: its certificate may be another one.",
+    )
+
+
 class Certificate(Strict):
     """One name that is served with TLS, and what its certificate must be like."""
 
@@ -82,6 +97,11 @@ class Certificate(Strict):
     acme: Section[Acme] | None = Field(
         default=None,
         description="How certbot may get it anew; `none: why` for a certificate that certbot does not renew.",
+    )
+    outside: Section[Outside] | None = Field(
+        default=None,
+        description="The name as the world sees it. Default: it is asked from the machine that audits, if it resolves "
+        "there. Written down, it has to be reached; `none: why` asks nothing.",
     )
 
 

@@ -12,7 +12,6 @@ from fleet.commands import Command
 from fleet.topics.containers.observing import DOCKER
 
 NO_OPENSSL = 69
-UNRESOLVED = 68
 MARK = "fleetkeeper-look"
 """The $0 of what we run: a look must not take itself for a certbot that runs."""
 
@@ -177,24 +176,6 @@ for bot in certbot /opt/certbot/bin/certbot /snap/bin/certbot /usr/local/bin/cer
 done
 say end
 """
-
-
-# $1 name, further words as for HANDSHAKE: a name that does not resolve here is nobody's fault
-OUTSIDE = (
-    r"""
-if command -v getent >/dev/null 2>&1; then getent hosts "$1" >/dev/null || exit 68; fi
-shift
-"""
-    + HANDSHAKE
-)
-
-
-def from_outside(name: str, port: int, options: Sequence[str]) -> Command:
-    """One TLS handshake by the name itself, wherever it leads from this machine."""
-    where = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    if options[:1] == ("-noservername",):
-        return handshake(where, options)
-    return Command(("sh", "-c", OUTSIDE, f"TLS handshake with {where}", name, where, *options), limit=20.0)
 
 
 def handshake(where: str, options: Sequence[str]) -> Command:

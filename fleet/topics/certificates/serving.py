@@ -12,7 +12,6 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding, Subject
 from fleet.topics.certificates import chain, outside
 from fleet.topics.certificates.facts import File, Lineage, Served
-from fleet.topics.certificates.policy import Certificate
 from fleet.topics.certificates.views import (
     Said,
     View,
@@ -26,9 +25,6 @@ from fleet.topics.certificates.views import (
 )
 from fleet.units import show_duration
 
-QUARTER = 4
-SHORT = timedelta(days=10)
-
 
 def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """The certificate that is served has at least a quarter of its lifetime left, or what the policy asks for.
@@ -37,7 +33,8 @@ def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     renewals have been failing for a while. A fixed "30 days" would be wrong for six-day certificates.
     Source: certbot 4.1, RFC 9773.
     """
-    return each_view(fleet, subject, far_from_expiry)
+    yield from each_view(fleet, subject, far_from_expiry)
+    yield from outside.endings(fleet, certificate_of(fleet, subject))
 
 
 def far_from_expiry(view: View) -> Said:
@@ -47,26 +44,17 @@ def far_from_expiry(view: View) -> Said:
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
             leaf = leaf_of(served.chain)
-            left, wanted = chain.left(leaf, now), least(view.certificate, leaf)
+            left, wanted = chain.left(leaf, now), chain.least(leaf, view.certificate.min_left)
             if left < wanted:
                 yield ending(view, served, leaf, (left, wanted))
     if not any(one.chain for one in view.handshakes):
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
 
-def least(certificate: Certificate, leaf: x509.Certificate) -> timedelta:
-    """The time that must be left: the policy's, or a quarter; never more than what is left when certbot renews."""
-    lifetime = chain.lifetime(leaf)
-    due = lifetime / (3 if lifetime >= SHORT else 2)
-    return min(certificate.min_left, due) if certificate.min_left else lifetime / QUARTER
-
-
 def ending(view: View, served: Served, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]) -> Finding:
     left, wanted = spans
-    ends = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     return Finding(
-        saw=f"on port {served.port}: "
-        + (f"it ends in {show_duration(left)}, on {ends}" if left > timedelta() else f"it ended on {ends}"),
+        saw=f"on port {served.port}: it {chain.ending(leaf, left)}",
         want=f"at least {show_duration(wanted)} left of its {show_duration(chain.lifetime(leaf))}",
         why="its renewal should have happened by now and did not; when it ends, every client refuses it",
         node=view.node,
@@ -79,7 +67,8 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     """The certificate that is served is the one that lies on disk.
 
     Renewed on disk and never reloaded is the commonest way to an expired site. On every port, what the handshake gives
-    is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own.
+    is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own; and
+    what the name leads to from this machine, with what the service serves.
     Source: the runbook ("restart nginx to update the changes").
     """
     yield from each_view(fleet, subject, served_as_on_disk)

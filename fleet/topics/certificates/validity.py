@@ -34,15 +34,15 @@ NOTABLE = 60.0
 def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """A client that asks for this name gets a certificate that it accepts.
 
-    Each published port of the service is asked on its own node, with the name; where this machine itself is a node of
-    the inventory (`connection: local`), it asks by the name as well, wherever that leads. Judged are dates,
+    Each published port of the service is asked on its own node, with the name; and where the name resolves on this
+    machine, this machine asks as the world does, wherever that leads (`outside` in the inventory). Judged are dates,
     name, chain, strength, purpose and issuer, by this machine's clock and the system's authorities (or the inventory's
     `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of
     `openssl verify`.
     """
     yield from each_view(fleet, subject, valid)
     mine = certificate_of(fleet, subject)
-    yield from outside.problems(fleet, mine, case_of(fleet, mine))
+    yield from outside.problems(fleet, mine, lambda: case_of(fleet, mine))
 
 
 def valid(view: View) -> Said:
@@ -122,13 +122,9 @@ def silent(view: View, served: Served) -> Finding:
 
 def words(served: Served) -> str:
     """Why there was no handshake, for a person."""
-    known = {
-        "closed": "nothing listens there",
-        "not TLS": "it does not speak TLS",
-        "refused": "it ended the connection during the handshake",
-        "alert": f"it refused the handshake: {served.said}",
-    }
-    return known.get(served.refused, served.said or "no answer")
+    if served.refused == "alert":
+        return f"it refused the handshake: {served.said}"
+    return outside.WORDS.get(served.refused, served.said or "no answer")
 
 
 def keys(view: View) -> Said:
