@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 OK = frozenset({0})
+Sudo = bool | Literal["audit"]
+"""How far an account gets with sudo on a node: not at all, to everything, or to the questions of an audit."""
 
 
 @dataclass(unsafe_hash=True)
@@ -100,6 +103,10 @@ RIGHTS = (
     (
         "a terminal is required",
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
+    ),
+    (
+        "fleetkeeper-look: ",
+        "write /usr/local/sbin/fleetkeeper-look on the node anew, with what `remediate sudoers ACCOUNT` prints",
     ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
     ("cannot connect to the docker daemon", "start the Docker engine on the node: `systemctl status docker` says more"),

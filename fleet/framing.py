@@ -14,14 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
-from fleet.commands import Command, Output, Unobservable
+from fleet.commands import Command, Output, Sudo, Unobservable
 
 TOKEN_BYTES = 16
 KILL_AFTER = 5
 """Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
+REPAIRS = "repair as somebody who may: an inventory of its own with their `user:` and `sudo: true`"
 TIMED_OUT = frozenset({124, 137})
 """What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
 STARTED = b"fleet-started\n"
+HELPER = "/usr/local/sbin/fleetkeeper-look"
+"""The one program that sudo allows an account with `sudo: audit`: it knows the questions (remediate/audit_rights.py)."""
 
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
@@ -54,9 +57,11 @@ RUN = f"""\
 if timeout --version >/dev/null 2>&1; then t=1; else t=0; fi
 r() {{
 s=$1 n=$2; shift 2
-if [ $t = 1 ]; then set -- timeout -k {KILL_AFTER} "$n" "$@"; else set -- /bin/sh -c "$F" sh "$n" "$@"; fi
+case $s$u in 20) s=1 ;; esac
+if [ $s = 2 ]; then set -- sudo -n -- {HELPER} "$n" "$@"
+elif [ $t = 1 ]; then set -- timeout -k {KILL_AFTER} "$n" "$@"; else set -- /bin/sh -c "$F" sh "$n" "$@"; fi
 case $s$u in
-0*) ;;
+[02]*) ;;
 10) set -- /bin/sh -c "$S" sh "$@" ;;
 *) set -- sudo -n -- /bin/sh -c "$S" sh "$@" ;;
 esac
@@ -72,12 +77,14 @@ left behind could still write, and must not write into the next answer. The rest
 
 HEARTBEAT = """\
 exec 3<&0 </dev/null
-stop() { trap '' TERM; kill -TERM $! 2>/dev/null || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; exit 143; }
+as_root() { [ -n "$a" ] || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; }
+stop() { trap '' TERM; kill -TERM $! 2>/dev/null || as_root; exit 143; }
 trap stop TERM
 (while read -r x; do :; done <&3; kill -TERM $$) >/dev/null 2>&1 &
 w=$!
 """
-"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started."""
+"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($a: an account
+that may only look cannot end what root does for it; each of these questions ends at its own limit.)"""
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,8 @@ class Script:
     token: bytes
 
 
-def render(commands: Sequence[Command], sudo: bool, heartbeat: bool = True) -> Script:
-    """One shell script for all commands. `sudo`: whether this account gets root with `sudo -n`.
+def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
+    """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
 
     The whole script is one compound command, so a shell that got only a part of it runs nothing.
     Without `heartbeat` it does not need its standard input (for connections that have none).
@@ -100,6 +107,7 @@ def render(commands: Sequence[Command], sudo: bool, heartbeat: bool = True) -> S
     root = sudo and any(command.sudo for command in commands)
     lines = [
         "{",
+        f"a={sudo if sudo == 'audit' else ''}",
         HEARTBEAT.rstrip() if heartbeat else "w=",
         ENVIRONMENT.rstrip(),
         f"m={token} i=0 u={'$(id -u)' if root else ''}",
@@ -114,13 +122,14 @@ def render(commands: Sequence[Command], sudo: bool, heartbeat: bool = True) -> S
     return Script("\n".join(lines).encode("utf-8", "surrogateescape"), token.encode())
 
 
-def line(command: Command, sudo: bool) -> str:
-    r"""The call that runs one command.
+def line(command: Command, sudo: Sudo) -> str:
+    r"""The call that runs one command: as we are (0), as root (1), or as root if the helper lets it pass (2).
 
     >>> line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
     "r 1 3 ls -l 'a b;$(c)'"
     """
-    return f"r {int(command.sudo and sudo)} {max(1, ceil(command.limit))} {words_of(command.words)}"
+    level = 0 if not (command.sudo and sudo) else 2 if sudo == "audit" else 1
+    return f"r {level} {max(1, ceil(command.limit))} {words_of(command.words)}"
 
 
 def words_of(words: Sequence[str]) -> str:
@@ -132,8 +141,13 @@ def words_of(words: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def render_stream(words: Sequence[str], sudo: bool) -> Script:
-    """A script that becomes one command, whose standard input is what follows once the token was printed."""
+def render_stream(words: Sequence[str], sudo: Sudo) -> Script:
+    """A script that becomes one command, whose standard input is what follows once the token was printed.
+
+    Raises Unobservable where the account may only look.
+    """
+    if sudo == "audit":
+        raise Unobservable("this account may only look (`sudo: audit`)", hint=REPAIRS)
     token = secrets.token_hex(TOKEN_BYTES)
     start = f'echo {token}; LC_ALL=C; export LC_ALL; exec "$@"'
     lines = ["{", ENVIRONMENT.rstrip(), f"set -- /bin/sh -c {shlex.quote(start)} sh {words_of(words)}"]
@@ -185,7 +199,7 @@ class Unframer:
 class Frames:
     """Both streams of one round trip; knows which commands have answered."""
 
-    def __init__(self, commands: Sequence[Command], script: Script, sudo: bool = False) -> None:
+    def __init__(self, commands: Sequence[Command], script: Script, sudo: Sudo = False) -> None:
         self.commands = commands
         self.sudo = sudo
         self.out = Unframer(script.token)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from fleet.commands import Sudo
 from fleet.errors import quoted, refused
 from fleet.fields import (
     Address,
@@ -73,7 +74,11 @@ class Node(Strict):
     port: int | None = Field(default=None, ge=1, le=65535, description="Port of sshd; default: as ssh would.")
     identity: PathName | None = Field(default=None, description="Private key file; default: as ssh would, with agent.")
     jump: Jump | None = Field(default=None, description="Another node to go through, or `user@host`.")
-    sudo: bool = Field(default=False, description="Whether this account may run anything as root, without a password.")
+    sudo: Sudo = Field(
+        default=False,
+        description="Whether this account may run anything as root, without a password; "
+        "`audit`: only the questions of an audit (`remediate sudoers`).",
+    )
     roles: tuple[Role, ...] = Field(default=(), description="What the machine is for, in words of `roles`.")
 
     @field_validator("address")

@@ -65,7 +65,7 @@ class Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-OWN_FILES = ("backups", "certificates", "init", "leave", "trust", "waive")
+OWN_FILES = ("backups", "certificates", "init", "leave", "sudoers", "trust", "waive")
 """Commands in remediate/NAME_cli.py, each a click command or group called NAME."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from fleet.commands import Command, Output, Unobservable
+from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
 from fleet.links.sockets import said
 
@@ -41,7 +41,7 @@ class Channel(Protocol):
 Open = Callable[[], Channel]
 
 
-def converse(commands: Sequence[Command], sudo: bool, opened: Open) -> list[Output]:
+def converse(commands: Sequence[Command], sudo: Sudo, opened: Open) -> list[Output]:
     """Ask all commands; a new shell for the rest after one that had to be ended.
 
     Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
@@ -70,7 +70,7 @@ class Cut:
 class Round:
     """One script, and the answers to it as they come."""
 
-    def __init__(self, commands: Sequence[Command], sudo: bool, room: int) -> None:
+    def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int) -> None:
         self.commands = commands
         self.script = render(commands, sudo)
         self.frames = Frames(commands, self.script, sudo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakSet
 
-from fleet.commands import Command, Output
+from fleet.commands import Command, Output, Sudo
 from fleet.framing import render_stream
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.processes import ProcessChannel, ProcessStream
@@ -17,7 +17,7 @@ SHELL = ("/bin/sh",)
 class LocalLink:
     """Commands for the machine that we run on."""
 
-    def __init__(self, sudo: bool = False) -> None:
+    def __init__(self, sudo: Sudo = False) -> None:
         self.sudo = sudo
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 

@@ -13,7 +13,7 @@ from typing import Self
 from paramiko import Channel, Transport
 from paramiko.ssh_exception import ChannelException, SSHException
 
-from fleet.commands import Command, Output, Unobservable
+from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import render_stream
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.processes import ERR_KEPT, STALLED
@@ -30,7 +30,7 @@ OPEN_LIMIT = 15.0
 class ParamikoLink:
     """Commands and streams over one authenticated connection."""
 
-    def __init__(self, transport: Transport, sudo: bool) -> None:
+    def __init__(self, transport: Transport, sudo: Sudo) -> None:
         self.transport = transport
         self.sudo = sudo
 

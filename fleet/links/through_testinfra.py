@@ -13,7 +13,7 @@ from typing import Any
 
 import testinfra
 
-from fleet.commands import Command, Output, Unobservable
+from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
 
 MOST_SCRIPT = 100_000
@@ -25,7 +25,7 @@ class TestinfraLink:
 
     __test__ = False
 
-    def __init__(self, connection: str, sudo: bool) -> None:
+    def __init__(self, connection: str, sudo: Sudo) -> None:
         try:
             self.host: Any = testinfra.get_host(connection)
         except (RuntimeError, ValueError, ImportError) as error:
@@ -63,7 +63,7 @@ class TestinfraLink:
         """Nothing stays open."""
 
 
-def batches(commands: Sequence[Command], sudo: bool) -> Iterator[Sequence[Command]]:
+def batches(commands: Sequence[Command], sudo: Sudo) -> Iterator[Sequence[Command]]:
     """Cut a list of commands so that each script fits into one argument.
 
     Raises Unobservable for a command that is too long by itself.
