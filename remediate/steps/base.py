@@ -27,12 +27,15 @@ class AlreadyBack(Stale):
 class StepFailed(Exception):
     """The step was tried and did not work. `changed` says whether it may have left something behind.
 
-    `why` never holds what a command printed, unless the remedy declared its words harmless.
+    `why` never holds what a command printed, unless the remedy declared its words harmless. `words` are the last lines
+    of a program that failed, secrets struck out: for the terminal, never kept.
     """
 
-    def __init__(self, why: str, *, changed: bool = True, rc: int | None = None) -> None:
+    def __init__(
+        self, why: str, *, changed: bool = True, rc: int | None = None, words: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(why)
-        self.why, self.changed, self.rc = why, changed, rc
+        self.why, self.changed, self.rc, self.words = why, changed, rc, words
 
 
 class Lost(Exception):
