@@ -42,6 +42,7 @@ class Ended:
     """The end of one plan. `why` is for a person; `undone` says what the way back did.
 
     `rolled_back` is True when all that was changed has been undone because it did not work or did not help.
+    `words` are the last lines of a program that failed: for the terminal, never for the journal or a document.
     """
 
     planned: Planned
@@ -49,6 +50,7 @@ class Ended:
     why: str = ""
     undone: tuple[str, ...] = ()
     rolled_back: bool = False
+    words: tuple[str, ...] = ()
 
 
 class Proof(Enum):
@@ -123,7 +125,8 @@ class Applier:
         except Stale as why:
             return doing.stopped(End.FAILED, str(why)) if doing.changed else Ended(planned, End.CHANGED, str(why))
         except StepFailed as why:
-            return doing.stopped(End.FAILED, str(why), by_itself=why.changed or doing.found_wanting)
+            ended = doing.stopped(End.FAILED, str(why), by_itself=why.changed or doing.found_wanting)
+            return replace(ended, words=why.words)
         except Unobservable as why:
             return doing.stopped(End.FAILED, str(why))
         except Lost as why:
