@@ -26,6 +26,10 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
         yield Line(head, STYLES.get(ended.end.value, ""))
         if ended.why:
             yield Line(f"  {'':<{width}}  {safe(ended.why)}")
+        if ended.words:
+            yield Line(f"  {'':<{width}}  its last words (secrets struck out; kept nowhere else):")
+        for word in ended.words:
+            yield Line(f"  {'':<{width}}  | {safe(word)}", "faint")
         for said in ended.undone:
             yield Line(f"  {'':<{width}}  {safe(said)}")
     yield Line()
