@@ -34,13 +34,14 @@ from remediate.session import Session
 
 @dataclass
 class Desk:
-    """One inventory, open. `policy` is its `backups` section."""
+    """One inventory, open. `policy` is its `backups` section, `run` the last run that changed something."""
 
     inventory: Inventory
     policy: Policy
     session: Session
     screen: Screen
     journal: Journal
+    run: str = ""
 
     def look(self, *topics: str) -> Fleet:
         """A fresh look at these topics (nodes, backups, …); at all of them when none is named."""
@@ -66,7 +67,7 @@ class Desk:
         """Apply one plan under its lock, into the journal, and judge it again."""
         terms = Terms(frozenset({"nothing", *planned.plan.disturbs}))
         program = f"fleetkeeper {version('fleetkeeper')}"
-        run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
+        self.run = run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
         fixing = Fixing(self.session, self.journal, run, terms, self.screen.say)
         code = Exit.INTERRUPTED
         try:

@@ -22,7 +22,9 @@ from fleet.topics.databases import Drill, Records
 from fleet.units import show_duration
 from remediate.backups.accepting import records_of, right_one, writing
 from remediate.backups.desk import Desk, one_of
-from remediate.backups.scripts import DRILL, LIVE
+from remediate.backups.drill_script import DRILL, HELD
+from remediate.backups.held import Held, ask, held, inside
+from remediate.backups.scripts import LIVE
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
@@ -33,21 +35,13 @@ RULE = "backups.come_back"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
 PACE = 10**6
 """Bytes of a compressed dump that the slowest server restores in a second."""
-UNPACKED = 12
-"""How many times its compressed size a dump may need on the disk as a database, with its indexes."""
+UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
+"""How many times its size a dump may need on the disk as a database, with its indexes."""
+SLOW_COUNT = 1800.0
+"""Seconds that counting every table of the live database may take."""
 REMEMBERED = 10
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a database holds: rows by table, extensions, and (live only) user, database, encoding and roles."""
-
-    rows: Mapping[str, int]
-    extensions: tuple[str, ...]
-    said: Mapping[str, str]
-    roles: tuple[str, ...] = ()
 
 
 def drill(desk: Desk, name: str | None) -> Exit:
@@ -104,7 +98,9 @@ class Trial:
 
     def run(self, link: Link, before: Mapping[str, int], age: float) -> Drill:
         """Restore it, count, and compare. Raises Unobservable when it could not be tried at all."""
-        live = held(ask(link, live_of(self.place, self.policy)))
+        live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
+        if "encoding" not in live.said:
+            raise Unobservable(f"the server has no database {live.said['database']}: there is nothing to compare with")
         answer = ask(link, self.throwaway(live), ok=(0, 66))
         done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
         if answer.rc != 0:
@@ -123,18 +119,30 @@ class Trial:
     def throwaway(self, live: Held) -> Command:
         """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
         size, service = self.backup.file.size, self.policy.service
-        limit, needed = 300 + size // PACE, size * UNPACKED // 1024 + 512 * 1024
+        limit = 300 + size // PACE
         bounds = ("--network", "none", "--memory", "1g", "--memory-swap", "1g", "--cpus", "1", "--pids-limit", "200")
         dump = "/".join(part for part in ("/backups", self.policy.path, self.backup.name) if part)
         words = (
-            *("docker", "run", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
+            *("docker", "run", "--interactive", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
             *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
             *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
             *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", DRILL, "sh"),
-            *(dump, self.policy.format, str(limit), str(needed)),
-            *(live.said["user"], live.said["database"], live.said["encoding"], *live.roles),
+            *(dump, self.policy.format, str(limit), str(mebibytes(size, self.policy.format))),
+            *(live.said[key] for key in ("user", "database", "encoding", "preload")),
+            *(f"role={name}" for name in live.roles),
+            *(f"tablespace={name}" for name in live.tablespaces),
         )
-        return Command(words, sudo=True, limit=limit + 60)
+        return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
+
+
+def mebibytes(size: int, form: str) -> int:
+    """What must be free for a dump of that size to become a database."""
+    return size * UNPACKED.get(form, UNPACKED["sql.gz"]) // 2**20 + 512
+
+
+def account(policy: Policy) -> tuple[str, str]:
+    """User and database as the inventory names them; empty for the container's own."""
+    return policy.user or "", policy.database or ""
 
 
 def last_success(records: Records) -> Mapping[str, int]:
@@ -142,42 +150,9 @@ def last_success(records: Records) -> Mapping[str, int]:
     return next((one.rows for one in reversed(records.drills) if not one.error), {})
 
 
-def ask(link: Link, command: Command, ok: tuple[int, ...] = (0,)) -> Output:
-    """One command; raises Unobservable with what it said when it ended otherwise."""
-    [answer] = link.ask([command])
-    answer.text(ok)
-    return answer
-
-
 def last_line(answer: Output) -> str:
     lines = answer.err.decode("utf-8", "replace").strip().splitlines()
     return safe(lines[-1])[:300] if lines else f"exit status {answer.rc}"
-
-
-def live_of(place: Placement, policy: Policy) -> Command:
-    words = ("docker", "exec", place.container.id, "sh", "-c", LIVE, "sh", policy.user or "", policy.database or "")
-    return Command(words, sudo=True, limit=600)
-
-
-def held(answer: Output) -> Held:
-    r"""Read what the scripts print.
-
-    >>> held(Output(0, b"user|rodan\nrole|rodan\nrows public.auth_user|120\nextension|plpgsql\n")).rows
-    {'public.auth_user': 120}
-    """
-    rows: dict[str, int] = {}
-    said: dict[str, str] = {}
-    roles: list[str] = []
-    extensions: list[str] = []
-    for line in answer.out.decode("utf-8", "replace").splitlines():
-        what, _, value = line.rpartition("|")
-        if what.startswith("rows "):
-            rows[what.removeprefix("rows ")] = int(value)
-        elif what in {"role", "extension"}:
-            (roles if what == "role" else extensions).append(value)
-        else:
-            said[what] = value
-    return Held(rows, tuple(extensions), said, tuple(roles))
 
 
 def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:

@@ -6,103 +6,31 @@ one transaction. The old one is kept aside; the way back is the same change of n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
 
 from fleet.commands import Unobservable
-from fleet.discovery import Placement, placements
-from fleet.topics.backups.catalog import Backup
+from fleet.discovery import placements
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
-from fleet.topics.backups.policy import Policy
+from remediate.backups.accepting import records_of, right_one, writing
 from remediate.backups.desk import Desk, one_of
-from remediate.backups.drilling import Held, ask, held, live_of
-from remediate.backups.scripts import DROP, RESTORE, SWAP
-from remediate.exits import Exit
-from remediate.plan import ForAPerson, Plan
+from remediate.backups.held import Held, ask, held, inside
+from remediate.backups.scripts import HOLDS, WHO
+from remediate.backups.swapping import PACE, Swap
+from remediate.exits import Exit, worst
+from remediate.lock import whoami
+from remediate.plan import ForAPerson
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
-from remediate.steps import Run, RunInContainer
+from remediate.steps import Run
 
 RULE = "services.postgres_kept_its_data"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
-SLOW = 10**6
-"""Bytes of a compressed dump that the slowest server restores in a second."""
-
-
-@dataclass(frozen=True)
-class Swap:
-    """One restore: what is restored, where, and the names that the databases get. Pure."""
-
-    policy: Policy
-    place: Placement
-    backup: Backup
-    path: str
-    user: str
-    live: str
-    stamp: str
-
-    @property
-    def short(self) -> str:
-        """The beginning of the live name: with what is added, names stay within Postgres' 63 bytes."""
-        return self.live.encode()[:36].decode("utf-8", "ignore")
-
-    @property
-    def new(self) -> str:
-        """The restored database, before it takes the live name."""
-        return f"{self.short}_restored_{self.stamp}"
-
-    @property
-    def aside(self) -> str:
-        return f"{self.short}_before_{self.stamp}"
-
-    def inside(self, script: str, *arguments: str, says: str, undo: tuple[str, ...] = ()) -> RunInContainer:
-        """One of the scripts in the live container, with the names it needs first."""
-        return RunInContainer(
-            node=self.place.node,
-            container=self.place.container.id,
-            words=self.words(script, *arguments),
-            service=self.policy.service,
-            says=says,
-            undo=undo,
-            tells=True,
-            limit=600 + self.backup.file.size / SLOW,
-        )
-
-    def words(self, script: str, *arguments: str) -> tuple[str, ...]:
-        return ("sh", "-c", script, "sh", self.user, self.live, *arguments)
-
-    def beside(self, proof: Run) -> Plan:
-        """Verify the dump once more, and restore it into a new database."""
-        step = self.inside(
-            *(RESTORE, self.new, self.path, self.policy.format),
-            says=f"restore {self.backup.name} into the new database {self.new}, beside {self.live}",
-            undo=self.words(DROP, self.new),
-        )
-        return Plan(steps=(proof, step), undo=f"drop {self.new}", success="it restores to its end without an error")
-
-    def change(self) -> Plan:
-        """Give the live name to the restored database, and keep the old one aside."""
-        step = self.inside(
-            *(SWAP, self.new, self.aside),
-            says=f"end all sessions, rename {self.live} to {self.aside} and {self.new} to {self.live}, at once",
-            undo=self.words(SWAP, self.aside, self.new),
-        )
-        return Plan(
-            steps=(step,),
-            disturbs=("restart",),
-            disturbance=f"every session on {self.live} is ended; programs must connect again",
-            undo=f"the same change of names: {self.aside} gets its name back",
-            success="the live name is there, and holds what was restored",
-        )
-
-    def away(self) -> Plan:
-        """Drop the restored database again."""
-        return Plan(steps=(self.inside(DROP, self.new, says=f"drop {self.new}"),))
 
 
 def restore(desk: Desk, name: str, typed: str) -> Exit:
@@ -111,7 +39,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
     `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal.
     """
     try:
-        swap, live, proof = prepared(desk, name)
+        swap, server, proof = prepared(desk, name)
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
@@ -121,61 +49,88 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
     if typed and typed != swap.live:
         desk.screen.error(f"the database is called {swap.live}, not {typed}", hint="nothing was changed")
         return Exit.USAGE
+    desk.screen.lines(left_over(server))
     code = desk.apply(desk.planned(RULE, swap.beside(proof)))
     if code is not Exit.NOTHING_LEFT:
         return code
-    return finished(desk, swap, live, typed)
+    return finished(desk, swap, server, typed)
 
 
 class Refused(Exception):
     """Something that a person must settle first."""
 
-    def __init__(self, answer: ForAPerson) -> None:
-        super().__init__(answer.why)
-        self.answer = answer
+    def __init__(self, why: str, what_to_do: str) -> None:
+        super().__init__(why)
+        self.answer = ForAPerson(why, what_to_do)
 
 
 def prepared(desk: Desk, name: str) -> tuple[Swap, Held, Run]:
-    """What is to be done, what the live database holds, and the step that verifies. Raises Refused, Unobservable."""
+    """What is to be done, what the server says of itself, and the step that verifies. Raises Refused, Unobservable."""
     fleet = desk.look(*TOPICS)
     backup = one_of(desk.catalog(fleet), name)
     if backup.state != "complete":
         state = f"{name} is {backup.state}: {backup.why}"
-        raise Refused(ForAPerson(state, "only a complete backup is restored; `remediate backups list` shows them"))
+        raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
     found = placements(fleet, desk.policy.service)
-    if len(found) != 1:
-        raise Refused(not_one(desk.policy, found))
-    mount = mounted(found[0], desk.policy)
+    mount = mounted(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
     if isinstance(mount, ForAPerson):
-        raise Refused(mount)
-    live = held(ask(desk.session.link_to(desk.inventory.nodes[found[0].node]), live_of(found[0], desk.policy)))
-    path = "/".join(part for part in (mount.destination.rstrip("/"), desk.policy.path, name) if part)
-    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
-    swap = Swap(desk.policy, found[0], backup, path, live.said["user"], live.said["database"], stamp)
-    node = desk.policy.volume.node
-    again = prove(fleet.of(node, Facts).directory, [backup.file], desk.policy.format, called(desk.inventory))
+        raise Refused(mount.why, mount.what_to_do)
+    policy = desk.policy
+    link = desk.session.link_to(desk.inventory.nodes[found[0].node])
+    server = held(ask(link, inside(found[0], WHO, policy.user or "", policy.database or "", limit=60)))
+    if server.prepared:
+        told = f"{len(server.prepared)} prepared transactions hold {server.said['database']}: {server.prepared[0]}"
+        raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
+    path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
+    live, there = server.said["database"], "encoding" in server.said
+    swap = Swap(policy, found[0], backup, path, server.said["user"], live, f"{datetime.now(UTC):%Y%m%d_%H%M%S}", there)
+    again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
     says = f"stream {name} once more"
-    return swap, live, Run(node, again.words, says=says, changes=False, tells=True, limit=again.limit)
+    return swap, server, Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
 
 
-def finished(desk: Desk, swap: Swap, live: Held, typed: str) -> Exit:
+def left_over(server: Held) -> Iterator[Line]:
+    """Databases of earlier restores take room until somebody drops them."""
+    if server.besides:
+        yield Line(f"Of earlier restores there are still: {safe(', '.join(server.besides))}")
+
+
+def finished(desk: Desk, swap: Swap, server: Held, typed: str) -> Exit:
     """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
-    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
-    policy = desk.policy.model_copy(update={"user": swap.user, "database": swap.new})
     try:
-        restored = held(ask(link, live_of(swap.place, policy)))
+        restored = holding(desk, swap, swap.new)
     except Unobservable as why:
         desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines(lost(swap, live.rows, restored.rows))
+    desk.screen.lines(lost(swap, living(desk, swap), restored))
+    desk.screen.lines(staying(swap, server))
     if typed != swap.live and not agreed(swap.live):
         desk.screen.say(f"not restored; {swap.new} is dropped again")
         desk.apply(desk.planned(RULE, swap.away()))
         return Exit.FINDINGS_REMAIN
     code = desk.apply(desk.planned(RULE, swap.change()))
-    if code is Exit.NOTHING_LEFT:
-        desk.screen.lines(way_back(swap))
-    return code
+    if code is not Exit.NOTHING_LEFT:
+        desk.screen.say(f"{swap.new} is kept; drop it, or see why and restore again")
+        return code
+    desk.screen.lines(way_back(swap, desk.run))
+    return worst([code, recorded(desk)])
+
+
+def holding(desk: Desk, swap: Swap, database: str) -> Held:
+    """What one database on the server holds. Raises Unobservable."""
+    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    limit = 600 + 2 * swap.backup.file.size / PACE
+    return held(ask(link, inside(swap.place, HOLDS, swap.user, database, limit=limit)))
+
+
+def living(desk: Desk, swap: Swap) -> Held | Unobservable:
+    """What the live database holds now. One that is damaged cannot say, and is the reason to restore."""
+    if not swap.there:
+        return Held()
+    try:
+        return holding(desk, swap, swap.live)
+    except Unobservable as why:
+        return why
 
 
 def agreed(live: str) -> bool:
@@ -187,23 +142,67 @@ def agreed(live: str) -> bool:
     return said == live
 
 
-def lost(swap: Swap, live: Mapping[str, int], restored: Mapping[str, int]) -> Iterator[Line]:
-    """What has been written since the dump, and would be gone: the tables that have more rows now."""
+def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line]:
+    """What has been written since the dump, and would be gone: told by numbers of rows and by sums over them."""
     yield Line(f"{safe(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
-    more = {table: rows - restored.get(table, 0) for table, rows in live.items() if rows > restored.get(table, -1)}
-    if not more:
-        yield Line("  No table of the live database has more rows; changes within rows since then would be lost.")
-    for table, rows in sorted(more.items(), key=lambda pair: -pair[1]):
-        gone = "" if table in restored else " (the whole table)"
-        yield Line(f"  lost: {rows} rows of {safe(table)}{gone}", "loud")
-    fewer = [table for table, rows in live.items() if rows < restored.get(table, 0)]
+    if isinstance(live, Unobservable):
+        yield Line(f"  what would be lost is not known: {safe(live.why)}", "loud")
+        return
+    rows = {table: count - restored.rows.get(table, 0) for table, count in live.rows.items()}
+    gone = {table: count for table, count in rows.items() if count > 0 or table not in restored.rows}
+    for table, count in sorted(gone.items(), key=lambda pair: -pair[1]):
+        told = f"at least {count} rows" if table in restored.rows else f"the whole table, {count} rows,"
+        yield Line(f"  lost: {told} of {safe(table)}", "loud")
+    for name in (name for name in live.extensions if name not in restored.extensions):
+        yield Line(f"  lost: the extension {safe(name)}", "loud")
+    changed = [table for table, content in live.content.items() if restored.content.get(table, content) != content]
+    same = [table for table in changed if rows[table] == 0]
+    if same:
+        yield Line(f"  lost: changes within rows of {safe(', '.join(same))}", "loud")
+    fewer = [table for table, count in rows.items() if count < 0]
     if fewer:
         yield Line(f"  come back: rows of {safe(', '.join(fewer))}")
+    if not (gone or changed or fewer):
+        yield Line("  Nothing that could be compared has changed since then.")
+    blind = [table for table in live.rows if table in restored.rows and table not in live.content]
+    if unsummed := [table for table in blind if table != "large objects"]:
+        yield Line(f"  Not compared within rows: {safe(', '.join(unsummed))}")
 
 
-def way_back(swap: Swap) -> list[Line]:
+def staying(swap: Swap, server: Held) -> Iterator[Line]:
+    """What neither the dump nor the change of names brings along."""
+    if server.slots:
+        names = safe(", ".join(server.slots))
+        yield Line(f"  stay with {safe(swap.aside)}: the replication slots {names}; make them anew", "loud")
+
+
+def way_back(swap: Swap, run: str) -> list[Line]:
+    done = Line(f"{safe(swap.live)} is now what {safe(swap.backup.name)} held.", "good")
+    if not swap.there:
+        return [done]
     return [
-        Line(f"{safe(swap.live)} is now what {safe(swap.backup.name)} held.", "good"),
-        Line(f"  The old one is {safe(swap.aside)}. Way back: `remediate undo last`."),
-        Line(f'  When nobody needs it any more: DROP DATABASE "{safe(swap.aside)}";'),
+        done,
+        Line(f"  The old one is {safe(swap.aside)}. Way back: `remediate undo {run}`."),
+        Line(f"  When nobody needs it any more: DROP DATABASE {quoted(swap.aside)};"),
     ]
+
+
+def quoted(name: str) -> str:
+    """A name as SQL wants it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def recorded(desk: Desk) -> Exit:
+    """A restore that a person agreed to says which database is the right one from now on."""
+    fleet = desk.look("nodes", "containers", "databases", "services")
+    try:
+        records, accepted = records_of(fleet, desk.policy), right_one(fleet, f"{whoami()}, by a restore")
+    except Unobservable as why:
+        desk.screen.error(
+            f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
+        )
+        return Exit.NOT_ALL_SEEN
+    known = records.accepted
+    if known and (known.system, known.node, known.volume) == (accepted.system, accepted.node, accepted.volume):
+        return Exit.NOTHING_LEFT
+    return desk.apply(desk.planned(RULE, writing(desk.policy, records, replace(records, accepted=accepted))))

@@ -14,7 +14,8 @@ from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Drill, Records
 from fleet.verdicts import Outcome
-from remediate.backups.drilling import Held, Trial, compared, held, last_success, told
+from remediate.backups.drilling import Trial, compared, last_success, told
+from remediate.backups.held import Held, held
 from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
@@ -23,7 +24,7 @@ BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
 DONE = Drill(BACKUP.name, NOW - timedelta(days=3), 12.0, 3600.0, dict(LIVE.rows), ("plpgsql",))
 MOUNT = Mount("volume", "/var/lib/docker/volumes/rodan_pg_backup/_data", "/backups", "rodan_pg_backup")
 HOLDS = b"rows public.auth_user|120\nextension|plpgsql\n"
-SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\nrole|rodan\nrole|reader\n" + HOLDS
+SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\npreload|\nrole|rodan\nrole|reader\ntablespace|fast\n" + HOLDS
 
 
 def drilled(*drills: Drill, text: str = DRILLS):
@@ -90,7 +91,10 @@ def test_an_emptied_live_database_does_not_make_an_empty_dump_good():
 
 def test_what_the_scripts_print_is_read():
     assert held(Output(0, SAID)).roles == ("rodan", "reader")
-    assert held(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8"}
+    assert held(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
+    assert held(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == Held(
+        {"public.odd|name": 3}, said={"database": "odd|name"}
+    )
 
 
 def test_the_last_success_is_what_the_next_drill_is_held_against():
@@ -125,14 +129,15 @@ def test_case_41_the_throwaway_server_has_no_network_and_reads_the_backups_only(
         f"type=bind,src={MOUNT.source},dst=/backups,readonly"
     ]
     assert {"--rm", "--memory", "--pids-limit"} <= set(words)
-    assert words[-2:] == ("rodan", "reader")
+    assert words[-3:] == ("role=rodan", "role=reader", "tablespace=fast")
 
 
 def test_case_41_no_command_of_a_drill_runs_in_the_live_container_but_counting():
     link = Scripted(Output(0, SAID), Output(0, b"seconds|9\n" + SAID))
     done = TRIAL.run(link, {}, 60.0)
     assert (done.error, done.seconds) == ("", 9.0)
-    assert [command.words[:2] for command in link.asked] == [("docker", "exec"), ("docker", "run")]
+    assert [command.words[:2] for command in link.asked] == [("docker", "exec"), ("sh", "-c")]
+    assert link.asked[1].words[5:7] == ("docker", "run")
     assert not any(
         word in link.asked[0].words[5].upper() for word in ("DROP ", "CREATE ", "DELETE ", "UPDATE ", "INSERT ")
     )

@@ -9,11 +9,14 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+from fleet.commands import Output, Unobservable
 from fleet.discovery import Placement
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container
-from remediate.backups.restoring import Swap, lost
-from remediate.backups.scripts import DROP, RESTORE, SWAP
+from remediate.backups.held import Held, held
+from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
+from remediate.backups.restoring import lost, staying, way_back
+from remediate.backups.swapping import Swap
 from remediate.backups_cli import backups
 from remediate.steps import Run
 from tests.backups import GOOD, NOW, policy, proofs
@@ -39,23 +42,68 @@ def test_the_change_of_names_is_one_step_whose_way_back_is_itself_turned_round()
     assert plan.disturbs == ("restart",)
 
 
-def test_names_stay_within_what_postgres_keeps_of_them():
-    long = replace(RESTORING, live="x" * 63)
-    assert len(long.new) <= 63
-    assert len(long.aside) <= 63
-    assert len({long.live, long.new, long.aside}) == 3
+@pytest.mark.parametrize("live", ["x" * 63, 'My-"Rodan" db', "a=b dbname=c", "Füße'; DROP", "ü" * 30])
+def test_new_names_are_plain_and_stay_within_what_postgres_keeps_of_them(live):
+    odd = replace(RESTORING, live=live)
+    for name in (odd.new, odd.aside):
+        assert len(name) <= 63
+        assert name.isascii()
+        assert name.replace("_", "").isalnum()
+    assert len({live, odd.new, odd.aside}) == 3
+
+
+LIVE = Held(
+    {"public.runjob": 4002, "public.new": 3, "public.user": 120, "public.draft": 1, "public.bare": 0},
+    ("plpgsql", "pg_trgm"),
+    content={"public.user": 7, "public.runjob": 1},
+)
+RESTORED = Held(
+    {"public.runjob": 4000, "public.user": 120, "public.draft": 5}, ("plpgsql",), content={"public.user": 8}
+)
+
+
+def told(live: Held | Unobservable, restored: Held) -> list[str]:
+    return [line.text.strip() for line in lost(RESTORING, live, restored)][1:]
 
 
 def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
-    live = {"public.runjob": 4002, "public.new": 3, "public.user": 120, "public.draft": 1, "public.bare": 0}
-    restored = {"public.runjob": 4000, "public.user": 120, "public.draft": 5}
-    assert [line.text for line in lost(RESTORING, live, restored)] == [
-        f"{BACKUP.name} was made at 2026-06-15 16:01 UTC.",
-        "  lost: 3 rows of public.new (the whole table)",
-        "  lost: 2 rows of public.runjob",
-        "  lost: 0 rows of public.bare (the whole table)",
-        "  come back: rows of public.draft",
+    assert told(LIVE, RESTORED) == [
+        "lost: the whole table, 3 rows, of public.new",
+        "lost: at least 2 rows of public.runjob",
+        "lost: the whole table, 0 rows, of public.bare",
+        "lost: the extension pg_trgm",
+        "lost: changes within rows of public.user",
+        "come back: rows of public.draft",
+        "Not compared within rows: public.draft",
     ]
+
+
+def test_a_live_database_that_holds_the_same_loses_nothing():
+    same = replace(RESTORED, content=dict.fromkeys(RESTORED.rows, 1))
+    assert told(same, same) == ["Nothing that could be compared has changed since then."]
+
+
+def test_a_damaged_live_database_does_not_keep_anybody_from_restoring():
+    assert told(Unobservable("invalid page in block 3"), RESTORED) == [
+        "what would be lost is not known: invalid page in block 3"
+    ]
+
+
+def test_where_the_live_database_is_gone_the_restored_one_only_takes_its_name():
+    gone = replace(RESTORING, there=False)
+    [step] = gone.change().steps
+    assert step.undo == ()
+    assert "end all sessions" not in step.show()
+    assert [line.text for line in way_back(gone, "run")] == [f"rodan is now what {BACKUP.name} held."]
+
+
+def test_replication_slots_that_stay_behind_are_named():
+    [line] = staying(RESTORING, held(Output(0, b"slot|mirror\n")))
+    assert "the replication slots mirror" in line.text
+
+
+def test_the_way_back_names_the_run_that_changed_the_names():
+    assert "`remediate undo 20261122-1`" in way_back(RESTORING, "20261122-1")[1].text
 
 
 # ── the scripts, with a psql that writes down what it is asked ──
@@ -70,7 +118,7 @@ def asking(tmp_path):
         log = tmp_path / "log"
         log.write_bytes(b"")
         tool = tmp_path / "psql"
-        tool.write_text(f'#!/bin/sh\necho "[$*]" >>{log}\n{psql.replace("LOG", str(log))}\n')
+        tool.write_text(f'#!/bin/sh\necho "[$PGDATABASE $*]" >>{log}\n{psql.replace("LOG", str(log))}\n')
         tool.chmod(0o755)
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_PASSWORD": "hush"}
         arguments = ("rodan", "rodan", *(word.replace("DUMP", str(tmp_path / "dump.sql")) for word in words))
@@ -83,24 +131,40 @@ def asking(tmp_path):
     return run
 
 
-ANSWER = 'sql=$(cat); echo "$sql" >>LOG; case "$sql" in *pg_database_size*) echo 1;; *data_directory*) echo /;; esac'
+ANSWER = """sql=$(cat); echo "$sql" >>LOG
+case "$sql" in *pg_database_size*) echo 1;; *data_directory*) echo /;; *SELECT\\ oid*) echo 5;; esac
+case "$sql" in *FILTER*) echo '1|0';; esac"""
+FAILING = f"""{ANSWER}
+case $PGDATABASE-$sql in rodan_new-SELECT\\ 1*) echo 'psql:<stdin>:1: ERROR:  no such type' >&2; exit 3;; esac"""
 
 
 def test_case_42_a_dump_that_does_not_restore_is_dropped_and_the_live_name_never_appears_in_a_change(asking):
-    failing = f'{ANSWER}; case "$*" in *rodan_new*) case "$sql" in *SELECT\\ 1*) exit 3;; esac;; esac'
-    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=failing)
+    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=FAILING)
     assert rc == 66
     assert 'DROP DATABASE IF EXISTS :"new";' in asked
-    assert "ALTER DATABASE" not in asked
+    assert "RENAME" not in asked
 
 
-def test_case_42_a_restore_creates_fills_and_analyses_the_new_database_only(asking):
+def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database_only(asking):
     rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER)
     assert rc == 0
-    filled = [line for line in asked.splitlines() if line.startswith("[") and "-d rodan_new" in line]
+    filled = [line for line in asked.splitlines() if line.startswith("[rodan_new ")]
     assert len(filled) == 2
     assert all("-X -w -qAt -v ON_ERROR_STOP=1" in line for line in filled)
-    assert "DROP" not in asked
+    assert "DROP DATABASE" not in asked
+    assert asked.index("CREATE DATABASE") < asked.index("SELECT 1;") < asked.index("REVOKE ALL")
+
+
+@pytest.mark.parametrize("line", ["\\connect rodan", "\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
+def test_a_dump_that_goes_to_a_database_of_its_own_choice_is_never_given_to_psql(asking, line):
+    dump = f"DROP DATABASE rodan;\n{line}\nSELECT 1;\n".encode()
+    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump)
+    assert (rc, asked) == (65, "")
+
+
+def test_rows_that_look_like_going_elsewhere_are_rows(asking):
+    dump = b"COPY t FROM stdin;\n\\\\connect rodan\n\\.\nSELECT 1;\n"
+    assert asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump)[0] == 0
 
 
 def test_a_dump_that_cannot_be_read_changes_nothing(asking):
@@ -108,21 +172,27 @@ def test_a_dump_that_cannot_be_read_changes_nothing(asking):
 
 
 def test_case_42_both_renames_are_in_one_transaction(asking):
-    rc, asked = asking(SWAP, "rodan_new", "rodan_old")
+    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=ANSWER)
     assert rc == 0
-    lines = [line for line in asked.splitlines() if line.startswith(("BEGIN", "ALTER", "COMMIT"))]
-    assert lines == [
-        "BEGIN;",
-        'ALTER DATABASE :"live" RENAME TO :"aside";',
-        'ALTER DATABASE :"takes" RENAME TO :"live";',
-        "COMMIT;",
-    ]
-    assert "-d postgres -v live=rodan -v takes=rodan_new -v aside=rodan_old" in asked
+    change = asked[asked.index("BEGIN;") : asked.index("COMMIT;")]
+    assert change.count("RENAME TO") == 2
+    assert "ROLLBACK" not in asked
+    assert (
+        "[postgres -X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v live=rodan -v takes=rodan_new -v aside=rodan_old]" in asked
+    )
 
 
-def test_a_change_of_names_that_sessions_prevent_is_tried_ten_times_and_then_fails(asking):
-    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql="cat >/dev/null; exit 3")
-    assert (rc, asked.count("[")) == (66, 10)
+def test_a_change_of_names_that_sessions_prevent_is_tried_five_times_and_then_fails(asking):
+    preventing = f"{ANSWER}\ncase $sql in BEGIN*) exit 3;; esac"
+    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=preventing)
+    assert (rc, asked.count("BEGIN;")) == (66, 5)
+
+
+@pytest.mark.parametrize(("counts", "wanted"), [("0|1", 0), ("0|0", 65), ("1|1", 70), ("", 70)])
+def test_names_that_are_changed_already_or_cannot_be_are_left_alone(asking, counts, wanted):
+    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=ANSWER.replace("1|0", counts))
+    assert rc == wanted
+    assert "BEGIN" not in asked
 
 
 def test_case_42_the_live_database_is_never_dropped(asking):

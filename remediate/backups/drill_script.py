@@ -1,0 +1,95 @@
+"""The shell of `remediate backups drill`: constant text, values only as arguments."""
+
+from __future__ import annotations
+
+from remediate.backups.scripts import COUNT
+
+HELD = r"""
+limit=$1; shift
+sh -c 'echo $$; exec sleep "$1"' sh "$limit" | {
+  read -r keeper
+  "$@"; rc=$?
+  kill "$keeper" 2>/dev/null
+  exit "$rc"
+}
+"""
+"""Runs `docker run -i …` on the node, with a standard input that stays open as long as somebody waits for the answer:
+when we, the connection or the client go away, the container sees the end of it and ends itself.
+Arguments: seconds that it may take at most, then the words.
+"""
+
+WATCH = r"""
+say() { printf '%s\n' "$*" >&2; }
+trap 'exit 71' HUP INT TERM
+room() { df -Pk "$dir" | { read -r head; read -r system all used free rest; echo "$((free / 1024))"; }; }
+finish() { say "$*"; kill -TERM 1; while :; do kill -KILL -1; sleep 1; done; }
+exec 3<&0 </dev/null
+( cat <&3 >/dev/null; finish "nobody waits for it any more" ) &
+( sleep "$limit"; finish "it took longer than $limit s" ) &
+( while sleep 2; do [ "$(room)" -ge 256 ] || finish "it filled the disk, and was ended in time"; done ) &
+exec 3<&-
+"""
+"""Ends the whole container when nobody waits for it any more, when it takes too long, and before it fills the disk."""
+
+DRILL = "".join(
+    (
+        r"""
+set -u
+dump=$1 form=$2 limit=$3 needed=$4 user=$5 database=$6 encoding=$7 preload=$8
+shift 8
+dir=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
+""",
+        WATCH,
+        r"""
+[ "$(room)" -ge "$needed" ] || { say "only $(room) MiB are free for it, $needed are needed"; exit 73; }
+[ -r "$dump" ] || { say "$dump cannot be read there"; exit 74; }
+chown postgres "$dir" || exit 70
+initdb=$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)
+[ -n "$initdb" ] || { say "the image has no initdb"; exit 70; }
+export bin=${initdb%/*} dir user encoding
+PATH=$bin:$PATH
+as_postgres() { su -s /bin/sh postgres -c "$1"; }
+as_postgres '"$bin/initdb" -A trust -N -E "$encoding" --locale=C -U "$user" -D "$dir/data"' >"$dir/log" 2>&1 ||
+  { say "initdb failed: $(tail -n 1 "$dir/log")"; exit 70; }
+printf "shared_preload_libraries = '%s'\n" "$(printf %s "$preload" | sed "s/'/''/g")" >>"$dir/data/postgresql.conf"
+options="-c listen_addresses= -c unix_socket_directories=$dir -c fsync=off -c full_page_writes=off"
+export options="$options -c wal_level=minimal -c max_wal_senders=0 -c max_connections=10 -c shared_buffers=64MB"
+as_postgres '"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/data/log" -o "$options" start' >"$dir/log" 2>&1 ||
+  { say "the throwaway server did not start: $(tail -n 1 "$dir/data/log")"; exit 70; }
+unset PGPASSWORD PGUSER PGPORT PGOPTIONS
+export PGHOST=$dir
+on() { PGDATABASE=$1; export PGDATABASE; shift; psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+for word; do
+  name=${word#*=}
+  case $word in
+    role=*) [ "$name" = "$user" ] || echo 'CREATE ROLE :"name";' | on postgres -v name="$name" || exit 70 ;;
+    tablespace=*)
+      place=$(mktemp -d "$dir/space.XXXXXX") && chown postgres "$place" || exit 70
+      echo "CREATE TABLESPACE :\"name\" LOCATION :'place';" |
+        on postgres -v name="$name" -v place="$place" || exit 70 ;;
+  esac
+done
+[ "$database" = postgres ] || echo 'CREATE DATABASE :"name" TEMPLATE template0;' | on postgres -v name="$database" ||
+  exit 70
+unpack() {
+  case $form in
+    sql.gz) gzip -dc -- "$dump" ;;
+    dump) pg_restore -f /dev/stdout -- "$dump" ;;
+    *) cat -- "$dump" ;;
+  esac
+}
+started=$(date +%s)
+ends=$({ { unpack; echo "ended $?" >&3; } | on "$database" >/dev/null; echo "ended $?" >&3; } 3>&1 2>&1)
+[ "$(printf '%s\n' "$ends" | grep -cx 'ended 0')" = 2 ] || {
+  say "it does not restore: $(printf '%s\n' "$ends" | grep -m 1 ERROR || printf '%s\n' "$ends" | head -n 1)"; exit 66; }
+printf 'seconds|%s\n' "$(($(date +%s) - started))"
+""",
+        COUNT,
+        'count on "$database" || exit 70\n',
+    )
+)
+"""Runs as root, with process number 1, in a throwaway container without network, in the image of the live one.
+
+Arguments: the dump, its format, seconds after which all of it ends, MiB that must be free, user, database, encoding,
+preloaded libraries, then `role=…` and `tablespace=…` for all that the dump may name.
+"""
