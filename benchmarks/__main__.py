@@ -10,30 +10,42 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from benchmarks import stage as stages
 from benchmarks import tools
-from benchmarks.measuring import Failed, Sample, middle, run
+from benchmarks.goals import goals
+from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, middle, run
 from benchmarks.scripts import case
 from benchmarks.stage import INSIDE, Stage, stage
-from benchmarks.table import Case, table
-from benchmarks.tools import LOOK, OURS, TOOLS, Tool
+from benchmarks.table import Case, Results, table
+from benchmarks.tools import FLOOR, LOOK, OURS, TOOLS, WHOLE, Tool
 
-FEW = 10
-"""Nodes at which the slow tools are measured by default: Ansible takes two seconds for each."""
-MANY = 100
-"""Above this, only the floor and ours are measured."""
+FAR = (10, 100)
+"""Numbers of nodes that are also measured 50 ms away."""
+FEW, MANY = 10, 100
+"""Above MANY, and of the slow tools above FEW far away, only the floor and ours are measured."""
+PATIENCE = 90.0
+"""Seconds after which a slow tool is ended: how much longer it would have taken decides nothing."""
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--nodes", type=numbers, default=[1, 10, 50, 100], metavar="N,N", help="default: 1,10,50,100")
+    everything = [1, 10, 50, 100, 500, 1000]
+    parser.add_argument(
+        "--nodes", type=numbers, default=everything, metavar="N,N", help="default: 1,10,50,100,500,1000"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="how often each is run; medians are shown (default: 3)")
     parser.add_argument("--tools", type=lambda text: text.split(","), default=list(TOOLS), help=", ".join(TOOLS))
     parser.add_argument("--quick", action="store_true", help="1 and 10 nodes, the floor and ours, one round")
-    parser.add_argument("--all", action="store_true", help="all tools at all of 1 to 100, ours at 500 and 1000 too")
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds for a run of a slow tool (default: 90)"
+    )
     parser.add_argument("--no-delay", action="store_true", help="leave out the cases 50 ms away")
+    parser.add_argument("--save", action="store_true", help="put the tables into docs/speed.md")
     return parsed(parser, words)
 
 
@@ -43,8 +55,6 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         parser.error(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
     if asked.quick:
         asked.nodes, asked.rounds, asked.tools = [1, 10], 1, [name for name in asked.tools if name in OURS]
-    if asked.all:
-        asked.nodes = [1, 10, 50, 100, 500, 1000]
     return asked
 
 
@@ -60,22 +70,28 @@ def cases(asked: argparse.Namespace) -> Iterator[Case]:
     """Near ones first, then 50 ms away: there the wire is what costs, so 10 and 100 nodes say enough."""
     yield from (Case(number) for number in asked.nodes)
     if not asked.no_delay:
-        yield from (Case(number, delayed=True) for number in asked.nodes if number in (FEW, MANY))
+        yield from (Case(number, delayed=True) for number in asked.nodes if number in FAR)
 
 
-def measured(asked: argparse.Namespace, of: Case, tool: Tool, number: int) -> bool:
-    """Whether a tool has a turn in a round of a case."""
-    most = MANY if asked.all or not tool.slow else FEW
-    return (tool.name in OURS or of.nodes <= most) and (not tool.slow or number == 0)
+def measured(of: Case, tool: Tool, number: int) -> bool:
+    """Whether a tool has a turn in a round of a case: what takes long once, and the others where it says something."""
+    if of.nodes > MANY:
+        return number == 0 and tool.name in (FLOOR, LOOK, WHOLE)
+    return not tool.slow or (number == 0 and (of.nodes <= FEW or not of.delayed))
 
 
-def once(built: Stage, of: Case, tool: Tool) -> Sample:
+def once(built: Stage, of: Case, tool: Tool, patience: float) -> Sample:
     """One run. What our look prints is its own time, without the start of its process."""
     folder = case(built, of.nodes, delayed=of.delayed)
-    stages.flights()
-    sample, printed = run(tool.words(built, folder), tools.environment(built, folder))
+    stages.trips()
+    try:
+        sample, printed = run(tool.words(built, folder), tools.environment(built, folder), patience)
+    except TooLong:
+        if not tool.slow:
+            raise
+        return Sample(patience, 0.0, 0.0, ended=True)
     if of.delayed:
-        sample = replace(sample, flights=stages.flights()[1] / of.nodes)
+        sample = replace(sample, trips=stages.trips()[1] / of.nodes)
     return replace(sample, wall=float(printed.split()[-1])) if tool.name == LOOK else sample
 
 
@@ -84,19 +100,18 @@ def measure(asked: argparse.Namespace, missing: dict[str, str]) -> Iterator[tupl
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-bench-") as folder, stage(Path(folder), 1000) as built:
         for of in cases(asked):
             samples: dict[str, list[Sample]] = {}
-            for number in range(asked.rounds):
-                for name in asked.tools:
-                    if name in missing or not measured(asked, of, TOOLS[name], number):
-                        continue
-                    try:
-                        samples.setdefault(name, []).append(once(built, of, TOOLS[name]))
-                    except Failed as why:
-                        missing[name] = f"failed with {of} nodes"
-                        say(f"{name}, {of}: {why}")
-                    else:
-                        say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
-            for name, found in samples.items():
-                yield name, of, middle(found)
+            for number, name in product(range(asked.rounds), asked.tools):
+                if name in missing or not measured(of, TOOLS[name], number):
+                    continue
+                try:
+                    patience = asked.patience if TOOLS[name].slow else LIMIT
+                    samples.setdefault(name, []).append(once(built, of, TOOLS[name], patience))
+                except Failed as why:
+                    missing[name] = f"failed with {of} nodes"
+                    say(f"{name}, {of}: {why}")
+                else:
+                    say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
+            yield from ((name, of, middle(found)) for name, found in samples.items() if found)
 
 
 def say(text: str) -> None:
@@ -118,12 +133,32 @@ def main(words: Sequence[str]) -> int:
     missing = {name: why for name, why in missing.items() if name in asked.tools}
     load = os.getloadavg()[0]
     results = {(name, of): sample for name, of, sample in measure(asked, missing)}
-    print(table(results, missing))  # noqa: T201
-    print(  # noqa: T201
-        f"\nmedians of {asked.rounds}, the slow tools once; load {load:.1f} before, {os.getloadavg()[0]:.1f} after, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    )
+    told = page(results, missing, asked.rounds, load)
+    print(told)  # noqa: T201
+    if asked.save:
+        PAGE.write_text(replaced(PAGE.read_text("utf-8"), told), "utf-8")
     return 0
+
+
+def page(results: Results, missing: dict[str, str], rounds: int, load: float) -> str:
+    """Markdown: everything that was measured, how, and whether the goals were reached."""
+    load_after, python = os.getloadavg()[0], platform.python_version()
+    how = (
+        f"Medians of {rounds}; what takes long once (both testinfras, Ansible, everything above {MANY} nodes). Load "
+        f"{load:.1f} before and {load_after:.1f} after; {os.cpu_count()} cores, Python {python}."
+    )
+    return "\n\n".join((table(results, missing), how, goals(results)))
+
+
+def replaced(text: str, told: str) -> str:
+    r"""A page with what was measured between its two marks.
+
+    >>> replaced(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
+    True
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{told}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""A network of 50 ms: carries TCP connections to port 22 of the address they came to, later, and counts the flights.
+"""A network of 50 ms: carries TCP connections to port 22 of the address they came to, later, and counts round trips.
 
-A flight is all that a client sends until it hears something new: each costs a whole way there and back. Run by
-`python -m benchmarks.delay PORT MILLISECONDS CONTROL`; who connects to the port CONTROL of 127.0.0.1 is told
-`connections flights` since the last time.
+Run by `python -m benchmarks.delay PORT MILLISECONDS CONTROL`; who connects to the port CONTROL of 127.0.0.1 is told
+`connections trips` since the last time.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Traffic:
     """What has passed since it was last asked for."""
 
     connections: int = 0
-    flights: int = 0
+    trips: int = 0
 
     def taken(self) -> str:
         """The counts as text; they begin again at zero.
@@ -33,29 +32,41 @@ class Traffic:
         >>> counted.taken(), counted.taken()
         ('2 10', '0 0')
         """
-        told = f"{self.connections} {self.flights}"
-        self.connections = self.flights = 0
+        told = f"{self.connections} {self.trips}"
+        self.connections = self.trips = 0
         return told
 
 
 @dataclass
-class Turns:
-    """Whose turn it is to be heard on one connection: a client that speaks after its server begins a new flight.
+class Trips:
+    """How long the longest chain of waiting is on one connection, in round trips: what one side says after it has
+    heard the other waits for it, what both say at once does not (Lamport's clock). Making the connection is the first.
 
-    Making the connection is the first.
-
-    >>> turns = Turns()
-    >>> [turns.heard(client=client) for client in (False, True, True, False, True)]
-    [False, True, False, False, True]
+    >>> trips = Trips()
+    >>> greeting = trips.said(client=False)             # both greet at once ...
+    >>> trips.heard(trips.said(client=True), client=False), trips.heard(greeting, client=True)
+    (0, 1)
+    >>> trips.heard(trips.said(client=True), client=False)     # ... and then one asks, and the other answers
+    0
+    >>> trips.heard(trips.said(client=False), client=True), trips.client
+    (1, 3)
     """
 
-    waiting: bool = field(default=True)
+    client: int = 1
+    server: int = 1
 
-    def heard(self, *, client: bool) -> bool:
-        """Note who speaks; whether that begins a flight."""
-        begins = client and self.waiting
-        self.waiting = not client
-        return begins
+    def said(self, *, client: bool) -> int:
+        """The number of trips after which what a side says now will have been heard by the client."""
+        return self.client if client else self.server + 1
+
+    def heard(self, number: int, *, client: bool) -> int:
+        """Note that a side hears what was said under a number; by how much that makes the client's chain longer."""
+        if not client:
+            self.server = max(self.server, number)
+            return 0
+        longer = max(0, number - self.client)
+        self.client += longer
+        return longer
 
 
 @dataclass
@@ -72,9 +83,12 @@ class Proxy:
         task.add_done_callback(self.running.discard)
 
     async def accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        """The kernel took the connection at once: the way there and back that this takes is waited for here."""
+        """The kernel took the connection at once: the way there and back that this takes is waited for here.
+
+        The server would know of it one way later still, and says nothing before.
+        """
         self.traffic.connections += 1
-        self.traffic.flights += 1
+        self.traffic.trips += 1
         address = back.get_extra_info("sockname")[0]
         await asyncio.sleep(2 * self.way)
         try:
@@ -82,31 +96,29 @@ class Proxy:
         except OSError:
             back.close()
             return
-        turns = Turns()
-        self.spawn(self.carry(near, there, turns, client=True))
-        self.spawn(self.carry(far, back, turns, client=False))
+        trips = Trips()
+        self.spawn(self.carry(near, there, trips, client=True))
+        await asyncio.sleep(self.way)
+        self.spawn(self.carry(far, back, trips, client=False))
 
     async def carry(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, turns: Turns, *, client: bool
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, trips: Trips, *, client: bool
     ) -> None:
         """Everything from one side to the other, each piece as much later as the way is long."""
         loop = asyncio.get_running_loop()
         with suppress(OSError):
             while data := await source.read(CHUNK):
-                self.traffic.flights += client and turns.heard(client=True)
-                loop.call_later(self.way, deliver, sink, data, turns, client)
+                loop.call_later(self.way, self.deliver, sink, data, trips, trips.said(client=client), not client)
         loop.call_later(self.way, sink.close)
+
+    def deliver(self, sink: asyncio.StreamWriter, data: bytes, trips: Trips, number: int, to_client: bool) -> None:
+        self.traffic.trips += trips.heard(number, client=to_client)
+        if not sink.is_closing():
+            sink.write(data)
 
     async def tell(self, _: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         back.write(self.traffic.taken().encode())
         back.close()
-
-
-def deliver(sink: asyncio.StreamWriter, data: bytes, turns: Turns, client: bool) -> None:
-    if not client:
-        turns.heard(client=False)
-    if not sink.is_closing():
-        sink.write(data)
 
 
 async def serve(port: int, way: float, control: int) -> None:

@@ -20,21 +20,27 @@ class Failed(Exception):
     """A tool did not do what it was called for; its last words."""
 
 
+class TooLong(Failed):
+    """It was ended at its limit."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One run, or the medians of several. Seconds and MiB; `cpu` and `memory` are the client's, without servers.
 
-    `memory` is that of the largest process. `flights` are per node, and None where they were not counted.
+    `memory` is that of the largest process. `trips` are round trips per node, and None where they were not counted.
+    `ended` is the limit at which it was ended: then it would have taken longer than `wall`.
     """
 
     wall: float
     cpu: float
     memory: float
-    flights: float | None = None
+    trips: float | None = None
+    ended: bool = False
 
 
 def run(words: Sequence[str], environment: Mapping[str, str], limit: float = LIMIT) -> tuple[Sample, str]:
-    """Run a program to its end. Returns what it took and printed; raises Failed.
+    """Run a program to its end. Returns what it took and printed; raises Failed, or TooLong.
 
     wait4(2) tells CPU of all descendants that were waited for, and the memory of the largest, which is never less
     than what this process held when it forked.
@@ -67,7 +73,7 @@ def waited(child: subprocess.Popen[bytes], deadline: float, begun: float) -> tup
 
 
 class Alarm:
-    """Raises Failed in the main thread after some seconds."""
+    """Raises TooLong in the main thread after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -77,7 +83,7 @@ class Alarm:
         signal.setitimer(signal.ITIMER_REAL, self.seconds)
 
     def ring(self, *_: object) -> None:
-        raise Failed(f"it did not end within {self.seconds:.0f} s")
+        raise TooLong(f"it did not end within {self.seconds:.0f} s")
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -87,12 +93,13 @@ def middle(samples: Sequence[Sample]) -> Sample:
     """The medians of several runs.
 
     >>> middle([Sample(1, 5, 9), Sample(3, 4, 8), Sample(2, 6, 7)])
-    Sample(wall=2, cpu=5, memory=8, flights=None)
+    Sample(wall=2, cpu=5, memory=8, trips=None, ended=False)
     """
-    counted = [sample.flights for sample in samples if sample.flights is not None]
+    counted = [sample.trips for sample in samples if sample.trips is not None]
     return Sample(
         median(sample.wall for sample in samples),
         median(sample.cpu for sample in samples),
         median(sample.memory for sample in samples),
         median(counted) if counted else None,
+        any(sample.ended for sample in samples),
     )

@@ -74,12 +74,12 @@ from pyinfra.facts.server import Command
 for line in {lines!r}:
     assert host.get_fact(Command, line)
 """
-ANSIBLE_CONFIG = """[defaults]
-retry_files_enabled = False
-[ssh_connection]
+ANSIBLE_CONFIG = """[ssh_connection]
 pipelining = True
-ssh_args = -F {config} -o ControlMaster=auto -o ControlPersist=60s
+ssh_args = -C -o ControlMaster=auto -o ControlPersist=60s -F {config}
 """
+"""Ansible's defaults (five forks, one master a node, the interpreter found by itself), and the pipelining that its
+documentation recommends; -F names the keys of the stage."""
 
 
 def port(*, delayed: bool) -> int:
@@ -115,12 +115,10 @@ def files(stage: Stage, nodes: list[str], at: int) -> dict[str, str]:
             TESTINFRA.format(number=number, line=line) for number, line in enumerate(lines)
         ),
         "ssh_config": stage.ssh_config.read_text() + f"    Port {at}\n",
+        "usual_config": stage.usual_config.read_text() + f"    Port {at}\n",
         "pyinfra_inventory.py": f"nodes = {[(node, settings) for node in nodes]!r}\n",
         "pyinfra_deploy.py": PYINFRA.format(lines=lines),
-        "ansible.ini": "".join(
-            f"{node} ansible_port={at} ansible_user=root ansible_python_interpreter=/usr/bin/python3\n"
-            for node in nodes
-        ),
+        "ansible.ini": "".join(f"{node} ansible_port={at} ansible_user=root\n" for node in nodes),
         "ansible.yml": f"- hosts: all\n  gather_facts: false\n  tasks:\n{playbook}",
-        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.ssh_config),
+        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config),
     }

@@ -21,17 +21,17 @@ class Case:
 
 
 Results = Mapping[tuple[str, Case], Sample]
-HEAD = ("tool", "nodes", "wall s", "x floor", "CPU s", "CPU ms/node", "MiB", "flights/node")
+HEAD = ("tool", "nodes", "wall s", "x floor", "CPU s", "CPU ms/node", "MiB", "trips/node")
 
 
 def table(results: Results, missing: Mapping[str, str]) -> str:
     """Markdown: case by case, with every tool's ratio to the floor of the same case.
 
     >>> print(table({(FLOOR, Case(10)): Sample(0.5, 0.3, 8), ("slow", Case(10)): Sample(5, 4, 60, 40)}, {}))
-    | tool          | nodes | wall s | x floor | CPU s | CPU ms/node | MiB | flights/node |
-    |---------------|------:|-------:|--------:|------:|------------:|----:|-------------:|
-    | ssh host true |    10 |   0.50 |    1.00 |  0.30 |          30 |   8 |              |
-    | slow          |    10 |   5.00 |   10.00 |  4.00 |         400 |  60 |           40 |
+    | tool          | nodes | wall s | x floor | CPU s | CPU ms/node | MiB | trips/node |
+    |---------------|------:|-------:|--------:|------:|------------:|----:|-----------:|
+    | ssh host true |    10 |   0.50 |    1.00 |  0.30 |          30 |   8 |            |
+    | slow          |    10 |   5.00 |   10.00 |  4.00 |         400 |  60 |         40 |
     """
     rows = [row(name, case, sample, results.get((FLOOR, case))) for (name, case), sample in results.items()]
     return "\n".join([*aligned([HEAD, *rows]), *(f"{name}: {why}" for name, why in missing.items())])
@@ -41,12 +41,12 @@ def row(name: str, case: Case, sample: Sample, floor: Sample | None) -> tuple[st
     return (
         name,
         str(case),
-        f"{sample.wall:.2f}",
-        f"{sample.wall / floor.wall:.2f}" if floor else "",
+        f"{'> ' if sample.ended else ''}{sample.wall:.2f}",
+        f"{'> ' if sample.ended else ''}{sample.wall / floor.wall:.2f}" if floor else "",
         f"{sample.cpu:.2f}",
         f"{1000 * sample.cpu / case.nodes:.0f}",
         f"{sample.memory:.0f}",
-        "" if sample.flights is None else f"{sample.flights:.1f}".removesuffix(".0"),
+        "" if sample.trips is None else f"{sample.trips:.1f}".removesuffix(".0"),
     )
 
 

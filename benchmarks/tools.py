@@ -16,8 +16,8 @@ FLOOR, LOOK, WHOLE, AUDIT = "ssh host true", "our look", "our whole pytest", "ou
 """WHOLE asks the five observations, as everybody does here; AUDIT also what our own topics look at on a bare node."""
 PACKAGES = {"pyinfra": "pyinfra", "Ansible": "ansible-core"}
 AT_ONCE = 32
-UNUSED = ("cacheprovider", "hypothesispytest", "xdist", "xdist.looponfail", "timeout", "time_machine")
-"""Plug-ins of pytest that only this project's own tests need, left out of our runs and of testinfra's alike."""
+UNUSED = ("hypothesispytest", "xdist", "xdist.looponfail", "timeout", "time_machine")
+"""What only this project's own tests need: plug-ins that a user's installation has not, of ours or of testinfra."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def testinfra(kind: str) -> Callable[[Stage, Path], Words]:
         hosts = ",".join(f"{kind}://{node}" for node in (folder / "nodes").read_text().split())
         return (
             *PYTEST,
-            *("-p", "no:fleetkeeper", f"--hosts={hosts}", f"--ssh-config={folder}/ssh_config"),
+            *("-p", "no:fleetkeeper", f"--hosts={hosts}", f"--ssh-config={folder}/usual_config"),
             *("--rootdir", str(folder), str(folder / "theirs")),
         )
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import stage, tools
-from benchmarks.__main__ import arguments, cases, measured
-from benchmarks.delay import Proxy, Traffic, Turns
+from benchmarks.__main__ import BEGIN, END, PAGE, arguments, cases, measured, replaced
+from benchmarks.delay import Proxy, Traffic, Trips
+from benchmarks.goals import goals
 from benchmarks.measuring import Failed, Sample, middle, run
 from benchmarks.table import Case, table
 from benchmarks.tools import AUDIT, FLOOR, LOOK, TOOLS, WHOLE
@@ -38,10 +39,16 @@ def test_medians_are_taken_of_each_measure() -> None:
     assert middle(samples) == Sample(2, 8, 2, 6)
 
 
-def test_a_client_that_waits_for_its_server_makes_a_flight_each_time() -> None:
-    turns = Turns()
-    said = [turns.heard(client=client) for client in (True, True, False, True, False, False, True)]
-    assert said == [True, False, False, True, False, False, True]
+def test_what_both_sides_say_at_once_costs_no_round_trip_of_its_own() -> None:
+    trips = Trips()
+    greetings = trips.said(client=True), trips.said(client=False)
+    trips.heard(greetings[0], client=False)
+    assert trips.heard(greetings[1], client=True) == 1
+    for _ in range(3):  # a question, in two pieces, and its answer
+        for _ in range(2):
+            trips.heard(trips.said(client=True), client=False)
+        assert trips.heard(trips.said(client=False), client=True) == 1
+    assert trips.client == 1 + 1 + 3
 
 
 def test_ratios_are_to_the_floor_of_the_same_case() -> None:
@@ -55,14 +62,55 @@ def test_ratios_are_to_the_floor_of_the_same_case() -> None:
     assert table(results, {"x": "not installed"}).endswith("\nx: not installed")
 
 
-def test_slow_tools_are_run_once_and_on_few_nodes_unless_all_is_asked_for() -> None:
-    slow, few, many = TOOLS["Ansible"], Case(10), Case(100)
-    usual, everything = arguments([]), arguments(["--all"])
-    turns = [measured(usual, few, slow, 0), measured(usual, few, slow, 1), measured(usual, many, slow, 0)]
-    assert turns == [True, False, False]
-    assert measured(everything, many, slow, 0)
-    assert not measured(everything, Case(500), slow, 0)
-    assert measured(everything, Case(1000), TOOLS[LOOK], 2)
+def test_slow_tools_have_one_turn_and_above_a_hundred_nodes_only_the_floor_and_ours() -> None:
+    slow, few, far = TOOLS["Ansible"], Case(10), Case(100, delayed=True)
+    assert [measured(few, slow, 0), measured(few, slow, 1), measured(Case(100), slow, 0)] == [True, False, True]
+    assert [measured(far, slow, 0), measured(far, TOOLS["pyinfra"], 2)] == [False, True]
+    most = Case(1000)
+    assert [name for name, tool in TOOLS.items() if measured(most, tool, 0)] == [FLOOR, LOOK, WHOLE]
+    assert not any(measured(most, tool, 1) for tool in TOOLS.values())
+
+
+def test_a_slow_tool_that_is_ended_is_said_to_take_longer(tmp_path: Path) -> None:
+    ended = Sample(90, 0, 0, ended=True)
+    told = table({(FLOOR, Case(50)): Sample(2, 1, 1), ("Ansible", Case(50)): ended}, {})
+    assert "| > 90.00 | > 45.00 |" in told
+    reached = goals({(WHOLE, Case(50)): Sample(3, 1, 60), ("Ansible", Case(50)): ended})
+    assert "| 20 times ahead of Ansible | yes | > 30.0 at 50 |" in reached
+
+
+def test_each_goal_is_judged_by_what_was_measured_alone() -> None:
+    near, most = Case(100), Case(1000)
+    fast = {
+        (FLOOR, near): Sample(2, 1, 10),
+        (LOOK, near): Sample(2.05, 1, 60),
+        (WHOLE, near): Sample(3.1, 2, 70),
+        (WHOLE, most): Sample(20, 19, 120),
+        ("pyinfra", near): Sample(9.6, 1, 60),
+    }
+    rows = goals(fast).splitlines()[2:]
+    assert [row.split("|")[2].strip() for row in rows] == [
+        *("yes", "not measured", "yes", "yes", "yes", "not measured", "not measured", "yes")
+    ]
+    slow = {
+        **fast,
+        (LOOK, near): Sample(2.2, 1, 60),
+        (WHOLE, near): Sample(3.4, 1, 70),
+        (WHOLE, most): Sample(9, 19, 150),
+    }
+    rows = goals(slow).splitlines()[2:]
+    assert [row.split("|")[2].strip() for row in rows] == [
+        *("no", "not measured", "no", "no", "no", "not measured", "not measured", "no")
+    ]
+
+
+def test_only_what_was_measured_changes_on_the_page() -> None:
+    assert PAGE.read_text("utf-8").count(BEGIN) == PAGE.read_text("utf-8").count(END) == 1
+    assert replaced(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new").split("\n\n") == [
+        f"before\n{BEGIN}",
+        "new",
+        f"{END}\nafter\n",
+    ]
 
 
 def test_quick_measures_the_floor_and_ours_alone() -> None:
@@ -128,7 +176,7 @@ def test_the_far_network_is_late_both_ways_and_counts(monkeypatch: pytest.Monkey
 
     took, traffic = asyncio.run(trial())
     assert took >= 0.3  # connecting and two questions, there and back
-    assert (traffic.connections, traffic.flights) == (1, 3)
+    assert (traffic.connections, traffic.trips) == (1, 3)
 
 
 def test_everybody_gets_nothing_of_the_users_own_configuration(tmp_path: Path) -> None:
@@ -152,7 +200,8 @@ def test_two_nodes_are_measured_on_a_real_stage_that_leaves_nothing_behind(tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    rows = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    measures = done.stdout.partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.split("|")] for line in measures]
     assert [row[1] for row in rows] == [FLOOR, LOOK, WHOLE]
     assert all(float(row[3]) > 0 and float(row[5]) > 0 for row in rows)
     assert "failed" not in done.stderr
