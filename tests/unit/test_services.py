@@ -18,6 +18,7 @@ from fleet.schema import Node, Service
 from fleet.topics import containers, services
 from fleet.topics.containers import Container
 from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observing, pinning
+from fleet.topics.services.facts import Published
 from fleet.verdicts import Outcome, Verdict, verdict
 
 NOW = 1764000000.0
@@ -330,7 +331,7 @@ def test_a_manager_tells_of_members_services_and_tasks():
     assert len(facts.tasks) == 2
     assert (service.image, service.user, service.version, service.replicas) == ("web:1@sha256:00", "root", 23, 2)
     assert service.helpers == ("runuser",)
-    assert service.published == (8080,)
+    assert service.published == (Published(8080, 80),)
     assert service.mounts[0].remote
 
 

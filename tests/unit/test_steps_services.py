@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from copy import deepcopy
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fleet.commands import Output
 from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import engine
-from remediate.steps.services import Pace, with_user
+from remediate.steps.watching import Pace
 from tests.unit.test_steps_commands import Answering
 
 STEP = UpdateService("manager", "rodan_web", "django", "", "web:1", settle=3, limit=10)
@@ -62,9 +63,12 @@ class Clock:
         self.now += seconds
 
 
-def updated(swarm: Swarm, step: UpdateService = STEP) -> Done:
+NO_LOG = Output(1)
+
+
+def updated(swarm: Swarm, step: UpdateService = STEP, log: Output = NO_LOG) -> Done:
     clock = Clock()
-    return step.update(swarm, Pace(clock, clock.sleep))
+    return step.update(swarm, Answering(log), Pace(clock, clock.sleep))
 
 
 OLD = task("old", "running")
@@ -142,17 +146,129 @@ def test_the_way_back_mends_a_service_that_has_no_running_task_left() -> None:
     assert "User" not in swarm.specs[0]["TaskTemplate"]["ContainerSpec"]
 
 
-def test_start_first_is_never_used_and_is_given_back_afterwards() -> None:
-    service = deepcopy(SERVICE)
-    service["Spec"]["UpdateConfig"] = {"Order": "start-first", "Parallelism": 1}
-    swarm = Swarm([OLD], [task("new", "running")], service=service)
+def stacked(**spec: Any) -> dict[str, Any]:
+    """A service that a stack file made."""
+    labels = {"com.docker.stack.namespace": "rodan"}
+    return {**deepcopy(SERVICE), "Spec": {**deepcopy(SERVICE["Spec"]), "Labels": labels, **spec}}
+
+
+UPDATES = {"Order": "start-first", "FailureAction": "rollback", "Parallelism": 1}
+
+
+def test_start_first_and_swarms_own_way_back_are_never_used_and_are_given_back_afterwards() -> None:
+    swarm = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES))
     updated(swarm)
-    assert [spec["UpdateConfig"]["Order"] for spec in swarm.specs] == ["stop-first", "start-first"]
+    during, after = (spec["UpdateConfig"] for spec in swarm.specs)
+    assert during == {"Order": "stop-first", "FailureAction": "pause", "Parallelism": 1}
+    assert after == UPDATES
 
 
-def test_going_back_to_no_user_leaves_no_empty_one() -> None:
-    spec = {"TaskTemplate": {"ContainerSpec": {"Image": "web:1", "User": "django"}}}
-    assert with_user(spec, "")["TaskTemplate"]["ContainerSpec"] == {"Image": "web:1"}
+def test_a_service_gets_its_own_update_settings_back_when_its_change_is_taken_back_too() -> None:
+    failing = Swarm([OLD], [GONE, task("new", "failed")], service=stacked(UpdateConfig=UPDATES))
+    with pytest.raises(StepFailed):
+        updated(failing)
+    left = {**failing.now, "Spec": failing.specs[-1]}
+    back = Swarm([GONE], [task("mended", "running")], service=left)
+    updated(back, STEP.inverse(Answering(Output(0)), Place("run", 1)))
+    assert back.specs[0]["UpdateConfig"]["Order"] == "stop-first"
+    assert back.specs[-1] == stacked(UpdateConfig=UPDATES)["Spec"]
+
+
+def test_careful_settings_are_left_as_they_are() -> None:
+    swarm = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig={"Parallelism": 2}))
+    updated(swarm)
+    [spec] = swarm.specs
+    assert spec["UpdateConfig"] == {"Parallelism": 2}
+
+
+def test_a_change_that_the_stack_file_may_not_have_is_marked_until_it_is_taken_back() -> None:
+    swarm = Swarm([OLD], [task("new", "running")], service=stacked())
+    updated(swarm)
+    assert swarm.now["Spec"]["Labels"]["fleetkeeper.user"] == "django"
+    back = Swarm([OLD], [task("new", "running")], service=swarm.now)
+    updated(back, STEP.inverse(Answering(Output(0)), Place("run", 1)))
+    assert back.specs == [stacked()["Spec"]]
+
+
+def test_a_service_without_a_stack_file_is_not_marked() -> None:
+    swarm = Swarm([OLD], [task("new", "running")])
+    updated(swarm)
+    assert swarm.specs[0]["Labels"] == {}
+
+
+def test_many_replicas_have_the_limit_each_as_long_as_one_more_comes_up() -> None:
+    ten = [task(f"old{n}", "running") for n in range(10)]
+    moments = [[task(f"n{k}", "running" if k < n else "starting") for k in range(10)] for n in range(11)]
+    slowly = [moment for moment in moments for _ in range(8)]
+    assert updated(Swarm(ten, *slowly)).after == "django"
+
+
+def test_a_replica_that_comes_and_goes_without_ending_is_not_waited_for_for_ever() -> None:
+    up, down = [task("new", "running")], [task("new", "starting")]
+    with pytest.raises(StepFailed, match="not healthy"):
+        updated(Swarm([OLD], *([up, down] * 50), down))
+
+
+# Its last words
+
+SECRETS = ["DB_URL=postgres://rodan:hunter2@db/rodan", "PIN=7", "TOKEN=abc", "TZ=America/Toronto", "DEBUG=1"]
+
+
+def failing(printed: bytes, **made: Any) -> tuple[str, ...]:
+    service = deepcopy(SERVICE)
+    service["Spec"]["TaskTemplate"]["ContainerSpec"] |= {"Env": SECRETS, **made}
+    with pytest.raises(StepFailed) as failed:
+        updated(Swarm([OLD], [GONE, task("new", "failed")], service=service), log=Output(0, printed))
+    assert not any(word in failed.value.why for word in ("cannot", "hunter2"))
+    return failed.value.words
+
+
+def test_case_63_a_task_that_failed_is_quoted_with_its_last_lines() -> None:
+    lines = [f"line {n}" for n in range(9)] + ["PermissionError: cannot write /srv/media"]
+    assert failing("\n".join(lines).encode())[-2:] == ("line 8", "PermissionError: cannot write /srv/media")
+    assert len(failing("\n".join(lines).encode())) == 5
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "cannot connect to postgres://rodan:hunter2@db/rodan",
+        "cannot log in: rodan / hunter2",
+        "{'DB_URL': 'postgres%3A%2F%2Frodan%3Ahunter2%40db%2Frodan'}",
+        "Authorization: " + b64encode(SECRETS[0].partition("=")[2].encode()).decode(),
+    ],
+)
+def test_case_71_what_is_quoted_holds_no_value_of_the_environment_however_it_is_spelt(printed: str) -> None:
+    [said] = failing(printed.encode())
+    assert "hunter2" not in said
+    assert "***" in said
+
+
+def test_case_71_short_values_are_struck_out_where_their_name_says_that_they_are_secret() -> None:
+    assert failing(b"pin 7 and abc with 1 error") == ("pin *** and *** with 1 error",)
+
+
+def test_case_71_keys_that_nobody_told_us_of_are_struck_out_by_their_look() -> None:
+    assert failing(b"using sk0live1Z3Z3kqLmNopQrStUvWx99 now") == ("using *** now",)
+    assert failing(b"File /usr/lib/python3/dist-packages/django.py") == (
+        "File /usr/lib/python3/dist-packages/django.py",
+    )
+
+
+def test_case_71_a_service_with_secrets_of_the_swarm_is_not_quoted() -> None:
+    assert failing(b"cannot start", Secrets=[{"SecretName": "db"}]) == ()
+
+
+def test_case_73_what_is_quoted_is_escaped_and_cut() -> None:
+    [said] = failing(b"\x1b[31m::error::" + b"x y" * 400)
+    assert said.startswith("\\x1b[31m::error::")
+    assert len(said) == 200
+
+
+def test_a_log_that_cannot_be_read_is_pointed_to_only() -> None:
+    with pytest.raises(StepFailed, match="docker service logs") as failed:
+        updated(Swarm([OLD], [GONE, task("new", "failed")]), log=Output(1, err=b"not supported by this driver"))
+    assert failed.value.words == ()
 
 
 def test_the_way_back_is_the_same_update_the_other_way_round_and_keeps_no_secret() -> None:

@@ -115,7 +115,8 @@ class Container:
 
     `name` has no leading slash. `state` is Docker's: created, running, paused, restarting, removing, exited, dead.
     `health` is healthy, unhealthy, starting, or empty without a health check. `user` is what `docker exec` would be
-    (Config.User: the image's or the service's, may be empty). `pid` is its first process on the node, 0 when stopped.
+    (Config.User: the image's or the service's, may be empty). `patience` is how long (seconds) its health check may
+    fail after a start before the engine gives it up. `pid` is its first process on the node, 0 when stopped.
     `accounts` are the names and uids of its own /etc/passwd. `processes` is empty for a container that does not run.
     `preflight` is only there where its processes run as somebody else than the inventory says.
     """
@@ -133,6 +134,7 @@ class Container:
     user: str = ""
     pid: int = 0
     has_healthcheck: bool = False
+    patience: float = 0.0
     mounts: tuple[Mount, ...] = ()
     ports: tuple[Port, ...] = ()
     isolation: Isolation = Isolation()

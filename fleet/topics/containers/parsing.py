@@ -64,6 +64,7 @@ def container(inspected: Json) -> Container:
         user=str(config.get("User") or ""),
         pid=int(state.get("Pid") or 0),
         has_healthcheck=has_healthcheck(config),
+        patience=patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
         mounts=tuple(mount(one) for one in listed(inspected, "Mounts")),
         ports=ports(inspected),
         isolation=isolation(part(inspected, "HostConfig")),
@@ -89,6 +90,18 @@ def health(state: Json) -> str:
 def has_healthcheck(config: Json) -> bool:
     test = listed(part(config, "Healthcheck"), "Test")
     return bool(test) and test != ["NONE"]
+
+
+def patience(check: Json) -> float:
+    """Seconds from a start until a health check has failed for good; the engine counts in nanoseconds.
+
+    >>> patience({"Interval": 2e9, "Timeout": 3e9, "Retries": 3, "StartPeriod": 60e9}), patience({})
+    (75.0, 180.0)
+
+    What is left out is Docker's own: every 30 s, at most 30 s long, three times.
+    """
+    interval, timeout = (float(check.get(key) or 30e9) / 1e9 for key in ("Interval", "Timeout"))
+    return float(check.get("StartPeriod") or 0) / 1e9 + int(check.get("Retries") or 3) * (interval + timeout)
 
 
 def mount(inspected: Json) -> Mount:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+LENT = "fleetkeeper.user"
+"""The label of a service whose user fleetkeeper has changed. `docker stack deploy` takes it away again."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -38,12 +41,37 @@ class ServiceMount:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A port that the world sees (`port`), and where it leads in the container (`target`).
+
+    `mode` is host (only on the nodes where its tasks run) or ingress (on every node of the swarm).
+    """
+
+    port: int
+    target: int
+    protocol: str = "tcp"
+    mode: str = "ingress"
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A secret or a config that the swarm puts into the containers as a file of `uid`:`gid` with these mode bits."""
+
+    kind: Literal["secret", "config"]
+    name: str
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o444
+
+
+@dataclass(frozen=True)
 class SwarmService:
     """One service as the swarm was told to run it.
 
     `version` is its version index, which an update must name. `order` is the update order (stop-first, start-first).
     `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
-    command line names; the command line itself is not kept.
+    command line names; the command line itself is not kept. `lent` is the user that fleetkeeper gave it and that the
+    stack file may not say: its mark is gone once that file is deployed.
     """
 
     id: str
@@ -59,7 +87,9 @@ class SwarmService:
     has_healthcheck: bool = False
     stack: str = ""
     helpers: tuple[str, ...] = ()
-    published: tuple[int, ...] = ()
+    published: tuple[Published, ...] = ()
+    handed: tuple[Handed, ...] = ()
+    lent: str = ""
 
 
 @dataclass(frozen=True)

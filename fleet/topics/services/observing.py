@@ -12,7 +12,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node
 from fleet.topics.containers.observing import ABSENT, DOCKER, engine_says
 from fleet.topics.containers.parsing import Json, has_healthcheck, listed, part
-from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
+from fleet.topics.services.facts import LENT, Facts, Handed, Member, Published, ServiceMount, SwarmService, Task, Volume
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -153,6 +153,8 @@ def service(inspected: Json) -> SwarmService:
         stack=texts(spec, "Labels").get("com.docker.stack.namespace", ""),
         helpers=helpers(made),
         published=published(spec),
+        handed=tuple(handed(made)),
+        lent=texts(spec, "Labels").get(LENT, ""),
     )
 
 
@@ -188,9 +190,43 @@ def helpers(made: Json) -> tuple[str, ...]:
     return tuple(name for name in HELPERS if name in words)
 
 
-def published(spec: Json) -> tuple[int, ...]:
-    ports = listed(part(spec, "EndpointSpec"), "Ports")
-    return tuple(int(one["PublishedPort"]) for one in ports if isinstance(one, Mapping) and one.get("PublishedPort"))
+def published(spec: Json) -> tuple[Published, ...]:
+    """The ports that the world sees. One that the swarm is to choose by itself is not known here.
+
+    >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
+    (Published(port=8080, target=80, protocol='tcp', mode='host'),)
+    """
+    ports = [one for one in listed(part(spec, "EndpointSpec"), "Ports") if isinstance(one, Mapping)]
+    return tuple(
+        Published(
+            int(one["PublishedPort"]),
+            int(one.get("TargetPort") or one["PublishedPort"]),
+            str(one.get("Protocol") or "tcp"),
+            str(one.get("PublishMode") or "ingress"),
+        )
+        for one in ports
+        if one.get("PublishedPort")
+    )
+
+
+def handed(made: Json) -> Iterator[Handed]:
+    """The secrets and configs that are files in the containers, with their owners; never what is in them."""
+    kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
+    for kind, key in kinds:
+        files = (part(one, "File") for one in listed(made, key) if isinstance(one, Mapping))
+        yield from (
+            Handed(
+                kind, str(file["Name"]), number(file, "UID"), number(file, "GID"), number(file, "Mode", 0o444) & 0o777
+            )
+            for file in files
+            if file.get("Name")
+        )
+
+
+def number(of: Json, key: str, default: int = 0) -> int:
+    """A number that the engine writes as one or as text."""
+    written = str(of.get(key, default))
+    return int(written) if written.isascii() and written.isdigit() else default
 
 
 def task(line: Json) -> Task:

@@ -1,0 +1,96 @@
+"""The last lines that a task printed before it failed, without the secrets that its service was given.
+
+They are for the terminal of whoever is there, and are not kept: no journal and no report holds what a program printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from fleet.commands import Command, Unobservable
+from fleet.reports.text import one_line
+from remediate.masking import WORDS, masked
+from remediate.steps.putting import one
+
+if TYPE_CHECKING:
+    from fleet.links import Link
+
+LINES, WIDTH = 5, 200
+LOGS = ("docker", "service", "logs", "--raw", "--tail", str(LINES))
+LIMIT = 10.0
+SHORT = 4
+SECRET_NAME = re.compile(rf"(?i){WORDS}|pw|auth|key|dsn|pin|salt")
+RANDOM = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_-]{24,}")
+"""Long words of letters and digits: keys and tokens that nobody told us of."""
+PATH = re.compile(r"/?(?:(?:[a-z0-9_-]*|[A-Za-z_-]*)/)+(?:[a-z0-9_-]*|[A-Za-z_-]*)")
+
+
+def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the task printed last, struck out and cut; nothing where that could show what nobody can strike out.
+
+    `spec` is the service's. A service with secrets of the swarm is not quoted: only it knows what is in them.
+    """
+    made = spec["TaskTemplate"]["ContainerSpec"]
+    if not task or made.get("Secrets"):
+        return ()
+    try:
+        answer = one(link, Command((*LOGS, task), sudo=True, limit=LIMIT))
+        answer.text()
+    except Unobservable:
+        return ()
+    return struck((answer.out + b"\n" + answer.err).decode("utf-8", "replace"), secrets(made))
+
+
+def struck(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
+    """The last lines of what was printed, without what is hidden and what looks like a secret.
+
+    >>> struck("can't reach db as hunter2\\n", ["hunter2"])
+    ("can't reach db as ***",)
+    """
+    for value in sorted(set(hidden), key=len, reverse=True):
+        printed = printed.replace(value, "***")
+    lines = [line.rstrip() for line in RANDOM.sub(or_path, masked(printed)).splitlines() if line.strip()]
+    return tuple(one_line(line)[:WIDTH] for line in lines[-LINES:])
+
+
+def or_path(found: re.Match[str]) -> str:
+    return found[0] if PATH.fullmatch(found[0]) else "***"
+
+
+def secrets(made: Mapping[str, Any]) -> set[str]:
+    """Every value that a service is given in its environment or as `name=value` argument, in all its spellings.
+
+    Short ones, such as `1` or `80`, count only where their name says that they are secret.
+    """
+    words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
+    pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]
+    wanted = [value for name, value in pairs if len(value) >= SHORT or SECRET_NAME.search(name)]
+    return {form for value in wanted for form in spellings(value) if form.strip()}
+
+
+def spellings(value: str) -> Iterator[str]:
+    """A value as a program may print it: quoted, encoded, line by line, or only the password of a URL."""
+    yield from (value, quote(value, safe=""), unquote(value), json.dumps(value)[1:-1], repr(value)[1:-1])
+    yield base64.b64encode(value.encode()).decode()
+    yield from (line for line in value.splitlines() if len(line) >= SHORT)
+    if password := password_of(value):
+        yield from (password, unquote(password))
+
+
+def password_of(value: str) -> str:
+    """The password in a URL, else nothing.
+
+    >>> password_of("postgres://rodan:hunter2@db:5432/rodan"), password_of("America/Toronto")
+    ('hunter2', '')
+
+    What merely looks like a URL has none.
+    """
+    try:
+        return urlsplit(value).password or ""
+    except ValueError:
+        return ""
