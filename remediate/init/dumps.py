@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -17,21 +16,16 @@ from fleet.topics.backups.listing import look_into, parse_listing
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.times import stamp
 from fleet.topics.containers.facts import Container, Mount, Placement
-from fleet.topics.schedules.crontab import parse
-from fleet.topics.schedules.entries import body
-from fleet.topics.schedules.meaning import Execution, executions
-from fleet.topics.schedules.script import Printed
-from fleet.topics.schedules.shell import Unreadable
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import Volume
 from fleet.topics.volumes import parse as parse_usage
 from fleet.topics.volumes import usage_of
 from remediate.init.found import Backups, Found, Machine, Scheduled
 from remediate.init.naming import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
+from remediate.init.scheduled import LIKE_A_BACKUP
 
 Ask = Callable[[str, Sequence[Command]], list[Output]]
 """Ask a node, by its name. Raises Unobservable."""
-LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 DATA = ("/var/lib/postgresql", "/var/lib/pgsql", "/bitnami/postgresql")
 STORES = re.compile(r"data|storage|backup|nas|nfs|file", re.IGNORECASE)
 
@@ -69,25 +63,6 @@ class Listed:
     @property
     def policy(self) -> Policy:
         return policy(self.volume, self.node, self.pattern, self.path or None)
-
-
-def jobs(node: str, printed: Printed) -> Iterator[Scheduled]:
-    """Entries of crontabs on one node that run something like a backup in a container."""
-    for file in printed.files:
-        if file.kind == "directory":
-            continue
-        for job in parse(body(file), system=file.kind == "system").jobs:
-            for execution in read(job.command):
-                words = [word for word in execution.words if word is not None]
-                if words and len(words) == len(execution.words) and LIKE_A_BACKUP.search(words[0]):
-                    yield Scheduled(node, job.times, shlex.join(words), f"{file.path}:{job.line}")
-
-
-def read(command: str) -> list[Execution]:
-    try:
-        return list(executions(command))
-    except Unreadable:
-        return []
 
 
 def backups_of(around: Around, database: Found, places: Sequence[Placement]) -> tuple[Backups | None, list[str]]:
@@ -185,13 +160,18 @@ def described(home: Listed, database: Found, nodes: Sequence[str]) -> Backups:
 
 
 def with_schedule(backups: Backups, home: Listed, scheduled: Sequence[Scheduled]) -> Backups:
-    """What makes the dumps: an entry of some crontab; else what their names tell; else a proposal."""
-    for one in scheduled:
-        return replace(backups, schedule=one.times, command=one.command, where=f"{one.node}: {one.where}")
+    """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
     stamps = [local for file in home.dumps for local in [stamp(file.name, home.pattern)] if local]
-    told = schedule_of(stamps) if stamps else ""
-    guessed = (*backups.guessed, "command", *(() if told else ("schedule",)))
-    return replace(backups, schedule=told or EVERY_NIGHT, command="backup", guessed=guessed)
+    one = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
+    times = one.times or (schedule_of(stamps) if stamps else "")
+    nowhere = {"schedule": not times, "command": not one.command}
+    return replace(
+        backups,
+        schedule=times or EVERY_NIGHT,
+        command=one.command or "backup",
+        where=one.where and f"{one.node}: {one.where}",
+        guessed=(*backups.guessed, *(key for key, guess in nowhere.items() if guess)),
+    )
 
 
 def with_usage(backups: Backups, home: Listed, ask: Ask, unseen: list[str]) -> Backups:

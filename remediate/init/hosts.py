@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fleet.commands import Command, Output, Unobservable
+from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.errors import UsageError
+from fleet.framing import HELPER
 from fleet.inventory import Inventory
 from fleet.links.routes import parse_hop
 from fleet.schema import Node, Without
@@ -25,7 +26,8 @@ PROBE = Command(
         "sh",
         "-c",
         'echo "uid $(id -u)"; echo "host $(uname -n)"\n'
-        "if sudo -n true 2>/dev/null; then echo sudo; fi\n"
+        "if sudo -n true 2>/dev/null; then echo sudo; elif "
+        f'[ "$(sudo -n {HELPER} 5 id -u 2>/dev/null)" = 0 ]; then echo looks; fi\n'
         "if docker version >/dev/null 2>&1; then echo docker; fi\n"
         "if [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; then echo engine; fi\n"
         "echo end",
@@ -100,7 +102,7 @@ def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
         raise Unobservable("the first look was cut short", node=node.name)
     root = said.get("uid") == "0"
     hostname = said.get("host", "")
-    sudo = "sudo" in said and not root
+    sudo: Sudo = not root and ("sudo" in said or ("audit" if "looks" in said else False))
     missing = [] if root or sudo else [NO_ROOT]
     if "engine" in said and not (root or sudo or "docker" in said):
         missing.append(NO_DOCKER)

@@ -19,11 +19,13 @@ from fleet.topics.containers.facts import Placement
 from fleet.topics.nodes import Facts as Nodes
 from fleet.topics.schedules import script as schedules
 from fleet.topics.schedules.observe import ALL
+from fleet.topics.schedules.observe import ask as questions
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.running import managers, swarm_facts
-from remediate.init.dumps import Around, backups_of, jobs
+from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Stranger
 from remediate.init.hosts import PROBE, member_of, probed, provisional, spelled
+from remediate.init.scheduled import jobs, scripts
 from remediate.init.services import services_of
 from remediate.init.sites import serving, sites_of
 from remediate.trust import Ask, Trusting, see
@@ -157,18 +159,31 @@ class Looking:
     def scheduled(
         self, ask: Callable[[str, Sequence[Command]], list[Output]], unseen: list[str]
     ) -> Iterator[Scheduled]:
-        """What looks like a backup in the crontabs of every node that answers."""
+        """What looks like a backup in the crontabs and timers of every node that answers."""
         for name, machine in self.machines.items():
             if machine.trouble:
                 continue
             try:
-                [answer] = ask(name, [ALL])
-                printed = schedules.read(answer.text())
+                printed, behind = schedules_of(name, ask)
             except Unobservable as why:
-                unseen.append(f"{name}: crontabs could not be read: {why.why}")
+                unseen.append(f"{name}: schedules could not be read: {why.why}")
                 continue
-            yield from jobs(name, printed)
+            yield from jobs(name, printed, behind)
             unseen += [f"{name}: {path} could not be read" for path in printed.lines.get("unseen", [])]
+
+
+def schedules_of(
+    node: str, ask: Callable[[str, Sequence[Command]], list[Output]]
+) -> tuple[schedules.Printed, dict[str, str]]:
+    """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
+    [answer] = ask(node, [ALL])
+    printed = schedules.read(answer.text())
+    wanted = scripts(printed)
+    if not wanted:
+        return printed, {}
+    [answer] = ask(node, [questions([f"={path}" for path in wanted])])
+    read = schedules.read(answer.text()).files
+    return printed, {file.path: file.content.decode("utf-8", "surrogateescape") for file in read}
 
 
 def told(machine: Machine, fleet: Fleet) -> Machine:

@@ -136,7 +136,15 @@ def backups(one: Backups | None, found: Findings) -> Lines:
     yield from story(one)
     yield "backups:"
     yield from (f"  {key}: {value}" for key, value in policy(one).items())
+    yield f"  # elsewhere: {{node: {other(one, found)}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
+    yield "  # or, where that is accepted: elsewhere: {none: why}"
     yield ""
+
+
+def other(one: Backups, found: Findings) -> str:
+    """A node for copies: one that does not see the backups, else one that is not theirs."""
+    names = [machine.node.name for machine in found.machines if machine.node.name != one.node]
+    return next((name for name in names if name not in one.nodes), names[0] if names else "ANOTHER_NODE")
 
 
 def story(one: Backups) -> Lines:

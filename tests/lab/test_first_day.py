@@ -172,6 +172,38 @@ def test_the_same_account_with_the_pages_sudoers_line_sees_everything(account: N
     assert outcomes(results, "holds") >= {"containers.run_as_their_own_user", "nodes.can_be_looked_at"}, results["said"]
 
 
+AUDIT_RIGHT = ("sudo", "-n", "/usr/local/sbin/fleetkeeper-look", "5")
+
+
+def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(account: Newcomer) -> None:
+    script = account.run("remediate", "sudoers", NEW).out
+    [page] = re.findall(r"<!-- line: audit -->\n```\n(.*)\n```", PAGE.read_text())
+    assert f"'{page}'" in script
+    account.lab.on("data", "sh", "-euc", script)
+    made = account.init("look", host(DATA, NEW))
+    assert made.status == 0, made.said
+    assert load(account.folder / "look.yml").nodes["data"].sudo == "audit"
+    everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
+    mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
+    (account.folder / "all.yml").write_text(mine)
+    results = account.audit("all")
+    assert outcomes(results, "unknown", "finding") == set(), results["said"]
+    assert outcomes(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]
+    (account.folder / "strict.yml").write_text(re.sub(r"keep: \{.*\}", "keep: {last: 3}", mine))
+    fix = ("--fix", "--yes", "--allow", "delete,restart,ownership", "--only", "backups.are_thinned")
+    tried = account.run("remediate", "--hosts=./strict.yml", *fix)
+    assert tried.status == 3, tried.said
+    assert "may only look" in tried.said
+    assert refused_as(account.lab, "sudo", "-n", "id")
+    assert refused_as(account.lab, *AUDIT_RIGHT, "sh", "-c", "id")
+    assert not refused_as(account.lab, *AUDIT_RIGHT, "id", "-u")
+
+
+def refused_as(lab: Lab, *words: str) -> bool:
+    """Whether the account of the page may not run this on `data`."""
+    return lab.on("data", "runuser", "-u", NEW, "--", "sh", "-c", '"$@" >/dev/null 2>&1; echo $?', "sh", *words) != "0\n"
+
+
 def test_the_first_night_is_waived_and_then_green(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
     words = ("--all", "--until=2999-01-01", "--owner=ops@example.org", "--hosts=./mine.yml")

@@ -28,12 +28,13 @@ from fleet.topics.schedules.script import Printed
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import SwarmService
 from remediate.cli import cli
-from remediate.init.dumps import Around, backups_of, jobs
+from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Site, Stranger
 from remediate.init.hosts import NO_ROOT, Login, node_of, probed, provisional, spelled
 from remediate.init.looking import Looking, NotTrusted
 from remediate.init.naming import of_name, pattern_of, schedule_of, zone_of
 from remediate.init.proposing import KEEP, budget
+from remediate.init.scheduled import jobs, scripts
 from remediate.init.services import services_of
 from remediate.init.writing import text
 from remediate.init_cli import write
@@ -202,6 +203,50 @@ def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten
     assert (one.times, one.command, one.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
 
 
+@pytest.mark.parametrize("times", ["@reboot", "@hourly", "@daily"])
+def test_a_line_without_five_fields_is_found_and_its_times_are_fields_or_not_told(times: str) -> None:
+    [one] = jobs("a", crontab(f"{times} docker exec db backup\n"))
+    assert one.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
+
+
+DAILY = Table("/etc/crontab", "system", 0, 0, 0o644, 1, 0.0, b"25 6 * * * root cd / && run-parts /etc/cron.daily\n")
+NIGHTLY = "#!/bin/bash\nset -e\nif docker info; then\n docker exec db sh -c 'pg_dump rodan'|gzip>/x-$(date +%F)\nfi\n"
+
+
+def test_a_script_in_cron_daily_is_found_with_the_time_at_which_run_parts_starts_it() -> None:
+    script = Table("/etc/cron.daily/dump", "directory", 0, 0, 0o755, 1, 0.0, NIGHTLY.encode())
+    [one] = jobs("a", Printed(files=[DAILY, script]))
+    assert (one.times, one.command, one.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
+    [late] = jobs("a", Printed(lines={"anacron": [""]}, files=[DAILY, script]))
+    assert late.times == ""
+
+
+TIMER = ["Id=nightly-backup.timer", "ActiveState=active", "Unit=nightly-backup.service"]
+CALENDAR = "TimersCalendar={ OnCalendar=*-*-* 03:15:00 ; next_elapse=Sun 2026-11-22 03:15:00 UTC }"
+SERVICE = "ExecStart={ path=/usr/bin/docker ; argv[]=/usr/bin/docker exec db backup ; ignore_errors=no ; pid=0 }"
+
+
+def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
+    service = ["Id=nightly-backup.service", SERVICE]
+    [one] = jobs("a", Printed(lines={"timer": [*TIMER, CALENDAR], "service": service}))
+    assert (one.times, one.command, one.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
+    stopped = [line.replace("=active", "=inactive") for line in TIMER]
+    assert list(jobs("a", Printed(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
+
+
+def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
+    printed = crontab("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
+    assert scripts(printed) == ["/opt/pg-backup.sh"]
+    assert list(jobs("a", printed)) == []
+    [one] = jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
+    assert (one.times, one.command) == ("5 5 * * *", "pg_dump rodan")
+
+
+@given(st.text(max_size=200))
+def test_a_script_may_hold_anything(text: str) -> None:
+    assert isinstance(list(jobs("a", crontab("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list)
+
+
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
     """A directory with dumps of twelve days, in the time zone of Toronto, and two strangers."""
@@ -242,6 +287,16 @@ def test_the_dumps_are_found_with_their_names_zone_and_size(volume: Path) -> Non
     assert found.used >= 24 * 4096
 
 
+def test_an_entry_without_readable_times_leaves_them_to_the_names_of_the_dumps(volume: Path) -> None:
+    when = [Scheduled("a", "", "backup", "/etc/cron.daily/x"), Scheduled("a", "7 7 * * *", "backup", "x.timer")]
+    found, _ = looked(volume, when[:1])
+    assert found is not None
+    assert (found.schedule, found.command, found.where) == ("0 0,12 * * *", "backup", "a: /etc/cron.daily/x")
+    both, _ = looked(volume, when)
+    assert both is not None
+    assert both.schedule == "7 7 * * *"
+
+
 def test_what_no_entry_tells_is_a_guess_and_said_to_be_one(volume: Path) -> None:
     found, _ = looked(volume)
     assert found is not None
@@ -252,6 +307,14 @@ def test_case_39_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
     found, unseen = looked(tmp_path / "gone")
     assert found is None
     assert "could not be listed" in unseen[0]
+
+
+def test_a_second_place_is_proposed_on_a_node_that_does_not_see_the_backups() -> None:
+    named = [Machine(Node(name=name, address="192.0.2.7")) for name in ("web", "data", "spare")]
+    shared = Backups("db", "v", "data", "/b", schedule="0 0 * * *", nodes=("web", "data"))
+    assert "# elsewhere: {node: spare, " in text(Findings("x", tuple(named), backups=shared), "2026-11-22", Path("/"))
+    assert "{node: web, " in text(Findings("x", tuple(named[:2]), backups=shared), "2026-11-22", Path("/"))
+    assert "{node: ANOTHER_NODE, " in text(Findings("x", tuple(named[1:2]), backups=shared), "2026-11-22", Path("/"))
 
 
 def test_a_budget_has_room_for_all_that_keep_keeps_and_fits_on_the_disk() -> None:
@@ -376,6 +439,8 @@ def answer(*lines: str) -> Output:
 def test_rights_are_seen_and_missing_ones_named() -> None:
     node = node_of("ops@192.0.2.7", Login())
     assert probed(node, answer("uid 1000", "host db", "sudo", "end"), ()).node.sudo
+    looks = probed(node, answer("uid 1000", "host db", "looks", "engine", "end"), ())
+    assert (looks.node.sudo, looks.missing) == ("audit", ())
     root = probed(node, answer("uid 0", "host db", "sudo", "end"), ())
     assert (root.node.sudo, root.missing) == (False, ())
     poor = probed(node, answer("uid 1000", "host db", "engine", "end"), ())
