@@ -140,15 +140,18 @@ def rules_of(inventory: Inventory) -> dict[str, Rule]:
     return {**registry.RULES, **own}
 
 
-def open_audit(hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False) -> Audit:
-    """The audit that `--hosts` asks for: names or paths of inventories, separated by commas.
+def open_audit(
+    hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False, state: Path | None = None
+) -> Audit:
+    """The audit that `--hosts` asks for: names or paths of inventories, separated by commas. `state`: as --state says.
 
     Raises UsageError for an empty or unknown name, for a node that no inventory has, and for an invalid inventory.
     """
     names = [name.strip() for name in hosts.split(",")]
     if not all(names):
         raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
-    loaded = [load(find(name)).model_copy(update={"quick": quick}) for name in names]
+    told = {"quick": quick, "state": str(state or "")}
+    loaded = [load(find(name)).model_copy(update=told) for name in names]
     inventories = {inventory.name: inventory for inventory in loaded}
     if len(inventories) < len(loaded):
         raise UsageError(f"--hosts={hosts} names an inventory twice")

@@ -35,7 +35,7 @@ ROLES = {
     "database": "holds the database",
     "gpu": "has a graphics card that jobs need",
 }
-FILLED_IN = ("name", "path", "own", "modules", "quick")
+FILLED_IN = ("name", "path", "own", "modules", "quick", "state")
 OPTIONAL = '`{none: "why"}`'
 
 
@@ -43,7 +43,8 @@ class Inventory(Strict):
     """One inventory file. `name` is the file's stem, `path` where it was read from.
 
     `modules` are the team's own topics by name, `own` their sections, parsed (their `Policy`, or Without).
-    `quick` (the audit's --quick) asks topics to leave out what takes long, and to say so.
+    `quick` (the audit's --quick) asks topics to leave out what takes long, and to say so. `state` is the directory of
+    --state, where they may remember what they proved; empty: the usual one.
     """
 
     name: SkipJsonSchema[str] = ""
@@ -51,6 +52,7 @@ class Inventory(Strict):
     modules: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict, exclude=True)
     own: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict, exclude=True)
     quick: SkipJsonSchema[bool] = Field(default=False, exclude=True)
+    state: SkipJsonSchema[str] = Field(default="", exclude=True)
 
     nodes: Nodes = Field(description="The machines, by the names that people call them.")
     services: Section[Services] = Field(description="What runs in containers, by the names used below; or `none: why`.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hosts = getattr(config.option, "audited", None) or config.option.hosts
     if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
         return
+    if config.inipath is None and (astray := "; ".join(misread(config.invocation_params.args))):
+        raise pytest.UsageError(f"pytest took the value of an option for a place of tests\n  hint: write {astray}")
     from fleet.errors import UsageError
 
     with uncollected():
@@ -68,6 +71,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from fleet.reports.plugin import Reports
 
         config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")
+
+
+def misread(args: Sequence[str]) -> Iterator[str]:
+    """Our options whose value is a word of its own and is there: before it knows them, pytest seeks its settings there.
+
+    >>> list(misread(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
+    ['--state=/tmp']
+    """
+    for option, value in pairwise(args):
+        if option in ("--state", "--results", "--record", "--replay") and Path(value).exists():
+            yield f"{option}={value}"
 
 
 @contextmanager
@@ -88,7 +102,8 @@ def prepare(config: pytest.Config, hosts: str) -> Audit:
     from fleet.audit import open_audit
 
     option = config.option
-    audit = open_audit(hosts, option.limit, strict=bool(config.getini("strict")), quick=option.quick)
+    strict = bool(config.getini("strict"))
+    audit = open_audit(hosts, option.limit, strict=strict, quick=option.quick, state=option.state)
     audit.ssh_config = option.ssh_config
     option.audited = hosts
     option.hosts = ",".join(as_hosts(audit))

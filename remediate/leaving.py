@@ -45,7 +45,7 @@ def depart(call: Call) -> Exit:
     """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
-    inventory = open_audit(named(call, screen), call.limit).one()
+    inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
     inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": leave}})
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:

@@ -76,7 +76,7 @@ def remediate(call: Call) -> Exit:
     """Look, show the plan and, with --fix, apply it."""
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
-    audit = open_audit(named(call, screen), call.limit)
+    audit = open_audit(named(call, screen), call.limit, state=call.state)
     inventory = audit.one()
     only = known_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")

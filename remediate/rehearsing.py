@@ -137,7 +137,7 @@ def told(ended: Ended, code: Exit) -> Line:
 def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
     """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
     screen = Screen()
-    inventory = open_audit(named(Call(hosts=hosts, state=given), screen)).one()
+    inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
     wanted = chosen(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:

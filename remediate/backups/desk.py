@@ -89,7 +89,7 @@ class Desk:
 def opened(hosts: str | None, given: Path | None, *, quiet: bool = False, as_json: bool = False) -> Iterator[Desk]:
     """Open the inventory that is meant. Raises UsageError when it has no backups."""
     screen = Screen(quiet=quiet, json=as_json)
-    inventory = open_audit(named(Call(hosts=hosts, state=given), screen)).one()
+    inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
     if isinstance(inventory.backups, Without):
         raise UsageError(f"{inventory.name} has no backups: {inventory.backups.none}")
     journal = Journal(state.directory(given) / "journal.sqlite")

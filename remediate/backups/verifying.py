@@ -56,7 +56,7 @@ def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Ver
     for number, backup in enumerate(backups, 1):
         desk.screen.say(f"{number}/{len(backups)} {safe(backup.name)} ({show_size(backup.file.size)})")
         proofs[backup.name] = one(link, facts.directory, backup, desk.policy, called(desk.inventory))
-        remember(place, list({**known, **proofs}.values()))
+        remember(desk.inventory.state, place, list({**known, **proofs}.values()))
     return proofs
 
 

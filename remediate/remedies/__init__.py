@@ -6,6 +6,7 @@ from remediate.plan import Remedy
 from remediate.remedies.backups import make_one
 from remediate.remedies.certificates import reload, renew
 from remediate.remedies.containers import run_as_their_own_user
+from remediate.remedies.copying import copy_there
 from remediate.remedies.renewal import prepare_renewal
 from remediate.remedies.schedules import schedule_backup, start_cron
 from remediate.remedies.thinning import thin
@@ -15,6 +16,7 @@ REMEDIES: dict[str, Remedy] = {
     "schedules.cron_is_active": start_cron,
     "schedules.backup_runs_where_postgres_runs": schedule_backup,
     "backups.are_fresh": make_one,
+    "backups.exist_elsewhere": copy_there,
     "backups.are_thinned": thin,
     "volumes.are_within_budget": make_room,
     "containers.run_as_their_own_user": run_as_their_own_user,

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 from remediate.masking import masked
 from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
+from remediate.steps.copying import CopyFile, RemoveCopy
 from remediate.steps.deletion import DeleteFiles, Identified
 from remediate.steps.files import EditCrontab, EditFile, PutBack, WriteFile
 from remediate.steps.ownership import ChangeOwner, TakeBackOwner
@@ -24,6 +25,8 @@ AnyStep = Annotated[
     | Run
     | RunInContainer
     | DeleteFiles
+    | CopyFile
+    | RemoveCopy
     | ChangeOwner
     | TakeBackOwner
     | UpdateService,
@@ -69,6 +72,7 @@ __all__ = [
     "AlreadyBack",
     "AnyStep",
     "ChangeOwner",
+    "CopyFile",
     "DeleteFiles",
     "Done",
     "EditCrontab",
@@ -77,6 +81,7 @@ __all__ = [
     "Lost",
     "Place",
     "PutBack",
+    "RemoveCopy",
     "Require",
     "Run",
     "RunInContainer",

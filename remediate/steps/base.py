@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
+
+from fleet.commands import Unobservable
 
 if TYPE_CHECKING:
     from fleet.links import Link
@@ -40,11 +43,17 @@ class StepFailed(Exception):
 
 class Lost(Exception):
     """The connection went away after something had been sent: whether it happened is unknown until looked at again."""
+def out_of_reach(node: str) -> WritingLink:
+    """The way to another node where there is none: what undoes a step needs its own node only."""
+    raise Unobservable("there is no way to it from here", node=node)
+
+
 
 
 @dataclass(frozen=True)
 class Place:
     """Which step of which run this is, and where things are on the node.
+    `reach` is the way to another node, for a step that needs two; `say` tells whoever waits how far a long step is.
 
     `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
     """
@@ -52,6 +61,8 @@ class Place:
     run: str
     number: int
     root: str = KEPT
+    reach: Callable[[str], WritingLink] = out_of_reach
+    say: Callable[[str], None] = lambda text: None
     lock: str = LOCK
     crontab: str = "crontab"
 

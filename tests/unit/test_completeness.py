@@ -353,7 +353,7 @@ def test_the_newest_is_streamed_whatever_its_size_and_others_within_the_budget()
 
 
 def test_case_79_a_stream_that_was_lost_leaves_the_listing():
-    entry = b"f 20 1780000000.5 7 1 1 0 8/" + NAME.encode() + b"\0"
+    entry = b"f 20 1780000000.5 7 1 1 0 8 1780000000.5/" + NAME.encode() + b"\0"
     _, facts = drive("data", [Output(0, b"/v\n\0" + entry), Output(None, lost="time limit of 60 s", command="sh")])
     assert [one.name for one in facts.files] == [NAME]
     [unknown] = facts.verified

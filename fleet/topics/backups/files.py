@@ -13,10 +13,10 @@ State = Literal["complete", "broken", "unknown"]
 
 @dataclass(frozen=True)
 class File:
-    """One entry of the directory, not followed. `mtime` is in epoch seconds, `size` and `blocks` in bytes.
+    """One entry of the directory, not followed. `mtime` and `changed` (ctime) are epoch seconds, `size` is in bytes.
 
-    `blocks` is what it takes on the disk. Undecodable bytes in `name` are escaped with backslashes: such a name
-    cannot match a pattern, and is shown only.
+    `blocks` is what it takes on the disk, in bytes. Undecodable bytes in `name` are escaped with backslashes: such a
+    name cannot match a pattern, and is shown only.
     """
 
     name: str
@@ -28,6 +28,7 @@ class File:
     links: int = 1
     uid: int = 0
     blocks: int = 0
+    changed: float = 0.0
 
     @property
     def identity(self) -> tuple[int, int, float]:

@@ -26,8 +26,8 @@ root_of() {
 
 SHELL_LIST = r"""
 export LC_ALL=C
-gnu='%y %s %T@ %i %D %n %U %b/%f\0'
-busybox='%f %s %Y %i 0 %h %u %b/%n//'
+gnu='%y %s %T@ %i %D %n %U %b %C@/%f\0'
+busybox='%f %s %Y %i 0 %h %u %b %Z/%n//'
 list() {
   [ $# -gt 0 ] || return 0
   if find . -maxdepth 0 -printf '' 2>/dev/null; then
@@ -76,11 +76,6 @@ def look_into(policy: Policy) -> Command:
     return Command(("sh", "-c", SHELL_OBSERVE, "sh", volume.name, volume.path or "", policy.path), sudo=True)
 
 
-def look_into_copies(path: str) -> Command:
-    """The command that lists another directory, which is no Docker volume."""
-    return Command(("sh", "-c", SHELL_OBSERVE, "sh", "", path, ""), sudo=True)
-
-
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
     """The directory's path, and what stands in it. Raises Unobservable when it could not be listed whole."""
     seen_whole(output)
@@ -96,19 +91,19 @@ def seen_whole(output: Output) -> None:
 
 
 def parse_entries(listed: bytes) -> Iterator[File]:
-    """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS/NAME`, ended by NUL, or by `//` (TYPE: the mode in hex).
+    """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//` (TYPE: mode in hex).
 
-    >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8/a.sql.gz\\0")
+    >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8 1700000001.5/a.sql.gz\\0")
     >>> file.name, file.size, file.kind, file.blocks
     ('a.sql.gz', 20, 'file', 4096)
-    >>> [file] = parse_entries(b"81a4 20 1700000000 7 0 1 0 8/./a.sql.gz//\\n")
+    >>> [file] = parse_entries(b"81a4 20 1700000000 7 0 1 0 8 1700000001/./a.sql.gz//\\n")
     >>> file.name, file.kind
     ('a.sql.gz', 'file')
     """
     for record in records(listed):
         facts, _, name = record.partition(b"/")
         try:
-            kind, size, mtime, inode, device, links, uid, blocks = facts.decode("ascii").split(" ")
+            kind, size, mtime, inode, device, links, uid, blocks, changed = facts.decode("ascii").split(" ")
             yield File(
                 name=name.removeprefix(b"./").decode("utf-8", "backslashreplace"),
                 size=int(size),
@@ -119,6 +114,7 @@ def parse_entries(listed: bytes) -> Iterator[File]:
                 links=int(links),
                 uid=int(uid),
                 blocks=int(blocks) * BLOCK,
+                changed=float(changed),
             )
         except ValueError:
             raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}") from None

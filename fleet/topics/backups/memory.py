@@ -1,6 +1,7 @@
 """What earlier looks proved, so that no file is streamed twice: kept by the controller, in its state directory.
 
 A proof is of one file: same place, name, inode, size and mtime. Losing it all costs time, never a wrong answer.
+`given` is the state directory that --state names; empty: the usual one.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from fleet import state
 from fleet.topics.backups.files import File, Verified
@@ -30,11 +30,11 @@ CREATE TABLE IF NOT EXISTS digests (
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
-def recall(place: str, files: Sequence[File]) -> tuple[Verified, ...]:
+def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...]:
     """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
     identities = {file.name: file.identity for file in files}
     try:
-        with database() as known:
+        with database(given) as known:
             rows = known.execute(
                 "SELECT name, inode, size, mtime, state, why FROM verified WHERE place = ? AND version = ?",
                 (place, VERSION),
@@ -45,7 +45,7 @@ def recall(place: str, files: Sequence[File]) -> tuple[Verified, ...]:
     return tuple(one for one in proofs if identities.get(one.name) == one.identity)
 
 
-def remember(place: str, proofs: Sequence[Verified]) -> None:
+def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
     """Keep what is proven about the files of a place, and forget all others. What is not known is not kept."""
     rows = [
         (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
@@ -53,18 +53,18 @@ def remember(place: str, proofs: Sequence[Verified]) -> None:
         if one.state != "unknown"
     ]
     try:
-        with database() as known:
+        with database(given) as known:
             known.execute("DELETE FROM verified WHERE place = ?", (place,))
             known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError):
         return
 
 
-def recall_digests(place: str, files: Sequence[File]) -> dict[str, str]:
+def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, str]:
     """The SHA-256 of exactly these files, by name, as far as it is remembered."""
     known: dict[str, str] = {}
     try:
-        with database() as memory:
+        with database(given) as memory:
             for file in files:
                 key = (place, file.name, *file.identity)
                 row = memory.execute(DIGEST_OF, key).fetchone()
@@ -74,11 +74,11 @@ def recall_digests(place: str, files: Sequence[File]) -> dict[str, str]:
     return known
 
 
-def remember_digests(place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
+def remember_digests(given: str, place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
     """Keep the digests of these files of a place, and forget those of all others."""
     rows = [(place, file.name, *file.identity, digests[file.name]) for file in files if file.name in digests]
     try:
-        with database() as memory:
+        with database(given) as memory:
             memory.execute("DELETE FROM digests WHERE place = ?", (place,))
             memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError):
@@ -86,9 +86,9 @@ def remember_digests(place: str, files: Sequence[File], digests: Mapping[str, st
 
 
 @contextmanager
-def database() -> Iterator[sqlite3.Connection]:
+def database(given: str) -> Iterator[sqlite3.Connection]:
     """The database, in one transaction. Raises sqlite3.Error or OSError."""
-    path = Path(state.directory()) / "verified.sqlite"
+    path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
         connection.execute(TABLE)
         connection.execute(DIGESTS)

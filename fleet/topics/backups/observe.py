@@ -33,12 +33,12 @@ def observe(node: Node, inventory: Inventory) -> Look:
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
     place = place_of(inventory, directory)
-    remembered = recall(place, files)
+    remembered = recall(inventory.state, place, files)
     if inventory.quick:
         return Facts(directory, files, remembered)
     verified = yield from stream(directory, files, policy, remembered, service=called(inventory))
     if not isinstance(verified, Unobservable):
-        remember(place, verified)
+        remember(inventory.state, place, verified)
     return Facts(directory, files, verified)
 
 

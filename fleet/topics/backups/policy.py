@@ -24,10 +24,14 @@ PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 
 
 def absolute(path: str) -> str:
-    """A path that starts at the root and goes nowhere else. Raises ValueError otherwise."""
+    """A path that starts at the root and goes nowhere else, without needless slashes. Raises ValueError otherwise.
+
+    >>> absolute("/srv//copies/")
+    '/srv/copies'
+    """
     if not path.startswith("/") or ".." in PurePosixPath(path).parts or not path.isprintable():
         raise ValueError("an absolute path without `..` is wanted")
-    return path
+    return "/" + "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
 class Volume(Strict):
@@ -54,6 +58,7 @@ class Elsewhere(Strict):
     max_age: Duration = Field(
         default=timedelta(hours=36), description="Oldest that the newest backup with a true copy may be."
     )
+    free: Size = Field(default=2**30, description="What must stay free on its file system when one is copied there.")
 
     @field_validator("path")
     @classmethod

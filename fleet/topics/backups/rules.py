@@ -14,6 +14,7 @@ from fleet.rules import Finding, NotApplicable, Rule, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics import copies, databases, nodes
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of, true_clock
+from fleet.topics.backups.elsewhere import exist_elsewhere
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Retention, overdue, retention
@@ -227,55 +228,6 @@ def retained(fleet: Fleet, policy: Policy) -> Retention:
     return retention(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
 
 
-def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """The newest complete backup also stands at a second place, byte for byte.
-
-    A backup beside the database burns with it. Judged by SHA-256 at both places: the newest complete backup that has a
-    true copy must be younger than `elsewhere.max_age`. An inventory without a second place is told so as a warning,
-    until it says why: `elsewhere: {none: why}`.
-    """
-    policy = policy_of(fleet)
-    if policy.elsewhere is None:
-        yield alone(policy)
-        return
-    second = required(policy.elsewhere)
-    node = policy.volume.node
-    now = true_clock(fleet, node)
-    newest = catalog_of(fleet, policy).complete[: copies.DIGESTED]
-    here = seen(fleet.of(node, copies.Facts).here, node) or copies.Place()
-    there = seen(fleet.of(second.node, copies.Facts).there, second.node) or copies.Place()
-    copied = [one for one in newest if copies.same(one.name, here, there)]
-    if copied and now - copied[0].time <= second.max_age:
-        return
-    differing = [one.name for one in newest if copies.differs(one.name, here, there)]
-    yield Finding(
-        saw=copied_late(copied, differing, now),
-        want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
-        why="what stands in one place only is lost with it",
-        node=second.node,
-        hint="see why what copies them (rsync, a mount, a job) has stopped",
-    )
-
-
-def alone(policy: Policy) -> Finding:
-    return Finding(
-        saw="the inventory names no second place for backups",
-        want="`elsewhere: {node: …, path: …}`, or `elsewhere: {none: why}`",
-        why="what stands in one place only is lost with it",
-        node=policy.volume.node,
-        severity="warning",
-    )
-
-
-def copied_late(copied: Sequence[Backup], differing: Sequence[str], now: datetime) -> str:
-    told = (
-        f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
-        if copied
-        else "no true copy of the newest"
-    )
-    return f"{told}; another content under the name {', '.join(differing)}" if differing else told
-
-
 def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """A backup was restored into a throwaway server lately, and everything came back.
 
@@ -309,7 +261,6 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 
 READS = (Facts, nodes.Facts)
-COPY = "copies travel between machines on a way of your own (rsync, a mount, a bucket), which only you can open"
 DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
 BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
 SIZE = "only a person knows whether the database was meant to shrink"
@@ -321,6 +272,6 @@ RULES: tuple[Rule, ...] = (
     Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
     Rule("backups", tell_their_time, each_database, READS, person=TIME),
     Rule("backups", are_thinned, each_database, READS),
-    Rule("backups", exist_elsewhere, each_database, (*READS, copies.Facts), person=COPY),
+    Rule("backups", exist_elsewhere, each_database, (*READS, copies.Facts)),
     Rule("backups", come_back, each_database, (databases.Facts,), person=DRILL),
 )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Without
 from fleet.topics.backups.files import File
-from fleet.topics.backups.listing import look_into, look_into_copies, parse_listing
+from fleet.topics.backups.listing import SHELL_LIST, look_into, parse_entries, parse_listing, seen_whole
 from fleet.topics.backups.memory import recall_digests, remember_digests
 from fleet.topics.backups.observe import newest_first, place_of
 from fleet.topics.backups.policy import Policy
-from fleet.topics.copies.facts import DIGESTED, Facts, Place
+from fleet.topics.copies.facts import DIGESTED, MOST, Facts, Place
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -20,6 +21,37 @@ if TYPE_CHECKING:
     from fleet.schema import Node
 
 PACE = 20 * 10**6
+
+SHELL_COPIES = (
+    SHELL_LIST
+    + r"""
+path=$1
+mounts() {
+  [ -r /etc/fstab ] || return 0
+  while read -r what where rest; do
+    case $what in '' | '#'*) continue ;; esac
+    case $where in /?*) ;; *) continue ;; esac
+    case $path/ in "${where%/}"/*) ;; *) continue ;; esac
+    grep -qF " $where " /proc/mounts || { echo "$where (a mount in /etc/fstab) is not mounted" >&2; return 6; }
+  done </etc/fstab
+}
+mounts || exit
+above=$path
+while [ -n "$above" ] && [ ! -e "$above" ] && [ ! -h "$above" ]; do above=${above%/*}; done
+above=${above:-/}
+cd -P -- "$above" || exit 5
+free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
+printf '%s %s ' "${free:-?}" "$(stat -c %d .)"
+if [ "$above" != "$path" ]; then printf '\0'; exit; fi
+printf '%s\0' "$(pwd -P)"
+list_all
+"""
+)
+"""Argument: the second place. Prints what is free for it (KiB), its device, where it really is, NUL, and its entries.
+
+Nothing stands where a directory would be, if none is there: it may be made. A disk of /etc/fstab that is not mounted,
+or a directory that this account may not enter, is not seen at all.
+"""
 
 SHELL_DIGEST = r"""
 renice -n 19 -p $$ >/dev/null 2>&1
@@ -32,6 +64,16 @@ for file; do
 done
 """
 """Arguments: directory, then files as ./NAME."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one place showed: see `Place` for `directory`, `device` and `free`."""
+
+    directory: str
+    files: tuple[File, ...]
+    device: int = 0
+    free: int = -1
 
 
 Seeing = Generator[Sequence[Command], list[Output], Place | Unobservable]
@@ -50,23 +92,62 @@ def observe(node: Node, inventory: Inventory) -> Look:
     return Facts(here, there)
 
 
+def look_into_copies(path: str) -> Command:
+    """The command that lists the second place, which need not be there."""
+    return Command(("sh", "-c", SHELL_COPIES, "sh", path), sudo=True)
+
+
 def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
     """List one place, and digest its newest files as far as nobody remembers them."""
     try:
         [listed] = yield [listing]
-        directory, files = parse_listing(listed)
-        backups = newest_first(files, policy)
-        newest = backups[:DIGESTED]
-        place = f"{place_of(inventory, directory)} {which}"
-        digests = recall_digests(place, newest)
-        unknown = [file for file in newest if file.name not in digests]
+        found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
+        backups = newest_first(found.files, policy)
+        place = f"{place_of(inventory, found.directory)} {which}"
+        digests = recall_digests(inventory.state, place, backups[:MOST])
+        unknown = affordable([file for file in backups[:MOST] if file.name not in digests], backups, policy.verify)
         if unknown:
-            [answer] = yield [digest(directory, unknown)]
+            [answer] = yield [digest(found.directory, unknown)]
             digests |= parse(answer)
-            remember_digests(place, newest, digests)
+            remember_digests(inventory.state, place, backups, digests)
     except Unobservable as why:
         return why
-    return Place(tuple(file.name for file in backups), digests)
+    return Place(
+        names=tuple(file.name for file in backups),
+        digests=digests,
+        directory=found.directory,
+        marks={file.name: mark(file) for file in backups if file.name in digests},
+        device=found.device or (backups[0].device if backups else 0),
+        free=found.free,
+    )
+
+
+def parse_copies(output: Output) -> Listing:
+    r"""What the second place showed.
+
+    >>> parse_copies(Output(0, b"2048 65024 \0"))
+    Listing(directory='', files=(), device=65024, free=2097152)
+    """
+    seen_whole(output)
+    head, _, entries = output.out.partition(b"\0")
+    free, device, directory = head.decode("utf-8", "backslashreplace").split(" ", 2)
+    return Listing(directory, tuple(parse_entries(entries)), int(device), int(free) * 1024 if free.isdigit() else -1)
+
+
+def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
+    """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes."""
+    newest = [file for file in unknown if file in backups[:DIGESTED]]
+    chosen, spent = list(newest), 0
+    for file in unknown[len(newest) :]:
+        spent += file.size
+        if spent <= budget:
+            chosen.append(file)
+    return chosen
+
+
+def mark(file: File) -> str:
+    """What tells a file from its copy: no copy was changed in the same second and has the same inode."""
+    return f"{file.inode}.{int(file.changed)}"
 
 
 def digest(directory: str, files: Sequence[File]) -> Command:

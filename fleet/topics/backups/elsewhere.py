@@ -1,0 +1,94 @@
+"""A second place for backups: what stands beside the database burns with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from fleet.commands import Unobservable
+from fleet.facts import Fleet, seen
+from fleet.rules import Finding, Subject
+from fleet.schema import required
+from fleet.topics import copies
+from fleet.topics.backups.catalog import Backup, catalog_of, true_clock
+from fleet.topics.backups.policy import Elsewhere, Policy
+from fleet.units import show_duration
+
+NAMED = 3
+SECOND = "`remediate` copies the newest; if something else should (rsync, a job), see why it has stopped"
+
+
+def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The newest complete backup also stands at a second place, byte for byte.
+
+    A backup beside the database burns with it. Judged by SHA-256 at both places: the newest complete backup that has a
+    true copy must be younger than `elsewhere.max_age`. The same storage seen from another node is no second place, nor
+    is another directory of the same disk. An inventory without a second place is told so as a warning, until it says
+    why: `elsewhere: {none: why}`.
+    """
+    policy: Policy = required(fleet.inventory.backups)
+    if policy.elsewhere is None:
+        yield alone(policy)
+        return
+    second = required(policy.elsewhere)
+    backups, here, there = both_places(fleet, policy, second)
+    now = true_clock(fleet, policy.volume.node)
+    copied = [one for one in backups if copies.same(one.name, here, there)]
+    apart = not one_disk(policy, second, here, there)
+    if copied and apart and now - copied[0].time <= second.max_age:
+        return
+    doubtful = [one.name for one in young(backups, second, now) if copies.unread(one.name, here, there)]
+    if doubtful and apart:
+        yield Unobservable(f"{doubtful[0]} stands in {second.path}, but was not compared", SECOND, second.node)
+        return
+    yield Finding(
+        saw=not_elsewhere(backups, here, there, now) if apart else f"{second.path} is on the same disk as the backups",
+        want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
+        why="what stands in one place only is lost with it",
+        node=second.node,
+        hint=SECOND,
+    )
+
+
+def both_places(fleet: Fleet, policy: Policy, second: Elsewhere) -> tuple[Sequence[Backup], copies.Place, copies.Place]:
+    """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
+    node = policy.volume.node
+    here = seen(fleet.of(node, copies.Facts).here, node) or copies.Place()
+    there = seen(fleet.of(second.node, copies.Facts).there, second.node) or copies.Place()
+    return catalog_of(fleet, policy).complete, here, there
+
+
+def young(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
+    """Those of which a copy would be young enough."""
+    return [one for one in backups if now - one.time <= second.max_age]
+
+
+def one_disk(policy: Policy, second: Elsewhere, here: copies.Place, there: copies.Place) -> bool:
+    """Whether both places are on one file system of one node."""
+    return policy.volume.node == second.node and bool(here.device) and here.device == there.device
+
+
+def not_elsewhere(backups: Sequence[Backup], here: copies.Place, there: copies.Place, now: datetime) -> str:
+    """What is wrong with the second place, in a sentence."""
+    if not there.directory:
+        return "there is no such directory"
+    if any(copies.shared(one.name, here, there) for one in backups):
+        return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes"
+    copied = [one for one in backups if copies.same(one.name, here, there)]
+    differing = [one.name for one in backups if copies.differs(one.name, here, there)]
+    told = (
+        f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
+        if copied
+        else "no true copy of the newest"
+    )
+    return f"{told}; another content under the name {', '.join(differing[:NAMED])}" if differing else told
+
+
+def alone(policy: Policy) -> Finding:
+    return Finding(
+        saw="the inventory names no second place for backups",
+        want="`elsewhere: {node: …, path: …}`, or `elsewhere: {none: why}`",
+        why="what stands in one place only is lost with it",
+        node=policy.volume.node,
+        severity="warning",
+    )
