@@ -34,37 +34,35 @@ class StepFailed(Exception):
     of a program that failed, secrets struck out: for the terminal, never kept.
     """
 
-    def __init__(
-        self, why: str, *, changed: bool = True, rc: int | None = None, words: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, why: str, *, changed: bool = True, rc: int | None = None, words: tuple[str, ...] = ()) -> None:
         super().__init__(why)
         self.why, self.changed, self.rc, self.words = why, changed, rc, words
 
 
 class Lost(Exception):
     """The connection went away after something had been sent: whether it happened is unknown until looked at again."""
+
+
 def out_of_reach(node: str) -> WritingLink:
     """The way to another node where there is none: what undoes a step needs its own node only."""
     raise Unobservable("there is no way to it from here", node=node)
 
 
-
-
 @dataclass(frozen=True)
 class Place:
     """Which step of which run this is, and where things are on the node.
-    `reach` is the way to another node, for a step that needs two; `say` tells whoever waits how far a long step is.
 
     `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
+    `reach` is the way to another node, for a step that needs two; `say` tells whoever waits how far a long step is.
     """
 
     run: str
     number: int
     root: str = KEPT
-    reach: Callable[[str], WritingLink] = out_of_reach
-    say: Callable[[str], None] = lambda text: None
     lock: str = LOCK
     crontab: str = "crontab"
+    reach: Callable[[str], WritingLink] = out_of_reach
+    say: Callable[[str], None] = lambda text: None
 
     @property
     def directory(self) -> str:
