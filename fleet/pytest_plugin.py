@@ -57,7 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hosts = getattr(config.option, "audited", None) or config.option.hosts
     if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
         return
-    if config.inipath is None and (astray := "; ".join(misread(config.invocation_params.args))):
+    here = config.invocation_params
+    if not config.inipath and (here.dir / "pyproject.toml").exists() and (astray := " ".join(misread(here.args))):
         raise pytest.UsageError(f"pytest took the value of an option for a place of tests\n  hint: write {astray}")
     from fleet.errors import UsageError
 

@@ -267,3 +267,14 @@ def test_a_teams_own_tests_share_the_run_and_keep_their_tracebacks(audit, pytest
     pytester.makepyfile(test_own="def test_own(host):\n    assert host.check_output('echo %s', 'a b') == 'b a'\n")
     ran = audit()
     ran.stdout.fnmatch_lines(["*= FAILURES =*", "*assert 'a b' == 'b a'*"])
+
+
+def test_a_value_that_pytest_takes_for_a_place_of_tests_is_told_how_to_be_written(pytester, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("state")
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    pytester.path.joinpath("mine.yml").write_text("nodes: {a: {connection: local}}\n")
+    ran = pytester.runpytest_inprocess("--hosts=./mine.yml", "--state", str(elsewhere))
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines([f"*hint: write --state={elsewhere}*"])
+    told = pytester.runpytest_inprocess("--hosts=./mine.yml", f"--state={elsewhere}")
+    assert "hint: write --state" not in told.stderr.str()
