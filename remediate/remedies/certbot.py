@@ -15,6 +15,8 @@ from fleet.topics.certificates.views import View, fingerprint
 from fleet.topics.containers.observing import DOCKER
 from remediate.steps import AnyStep, Require, Run, RunInContainer
 
+RELOADED = "a reload of nginx: open connections are served to their end"
+NOT_UNDONE = "a renewal and a reload cannot be undone, and need not be: the old certificate stays in its archive"
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/fleetkeeper-reload"
 MARK = "# Set up by fleetkeeper: what was renewed is served."
 

@@ -1,4 +1,4 @@
-"""Remedies for what is served: renew once, or reload. What certbot cannot mend is told to a person.
+"""Remedies for what is served: renew or replace once, or reload. What certbot cannot mend is told to a person.
 
 A swarm task is never restarted for a certificate: a reload that does not help is for a person.
 """
@@ -9,52 +9,48 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.topics.certificates import chain
 from fleet.topics.certificates.facts import Lineage, Served
-from fleet.topics.certificates.validity import case_of
-from fleet.topics.certificates.views import (
-    View,
-    configured,
-    fingerprint,
-    leaf_of,
-    lineages,
-    newest,
-)
+from fleet.topics.certificates.policy import Acme
+from fleet.topics.certificates.validity import WANT_KEY, case_of
+from fleet.topics.certificates.views import View, configured, leaf_of, lineages, newest, served_path
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certbot import There
-from remediate.remedies.renewal import Answer, first_issue, not_reloadable, registering, view_of
-
-RELOAD = "a reload of nginx: open connections are served to their end"
-NOT_UNDONE = "a renewal and a reload cannot be undone, and need not be: the old certificate stays in its archive"
+from remediate.remedies.certbot import NOT_UNDONE, RELOADED, There
+from remediate.remedies.reissue import OTHERWISE, new_key, points_to, reissue
+from remediate.remedies.renewal import Answer, not_reloadable, registering, view_of
 
 
 def renew(finding: Finding, fleet: Fleet) -> Answer:
-    """Renew a certificate that has ended or soon will, once; or reload, where a good one lies on disk already.
+    """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
 
-    Other faults of a certificate (its name, its chain, its issuer, its key) are not mended by renewing it.
+    What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
         return view
+    if finding.want == WANT_KEY:
+        return new_key(view, finding)
     served = port_of(view, finding)
     if served is None or not seen(served.chain):
         return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
-    if refused := not_reloadable(view):
-        return refused
+    return not_reloadable(view) or another(view, served, finding)
+
+
+def another(view: View, served: Served, finding: Finding) -> Answer:
+    """Serve what lies on disk, where that is good; else renew what is due, or replace what renewing would not mend."""
     if (path := good_on_disk(view, served)) is not None:
         return reloading(view, served, path)
-    lineage = newest(lineages(view))
-    leaf = leaf_of(seen(served.chain))
-    due = ended(view, served) or chain.left(leaf, fleet.looked_at) < chain.least(leaf, view.certificate.min_left)
-    if not due:
-        return ForAPerson("renewing it would not mend this", finding.hint)
-    return renewal(view, served, lineage, finding)
+    now, mine = view.fleet.looked_at, view.certificate
+    kinds = {one.kind for one in chain.problems(chain.load(seen(served.chain)), case_of(view.fleet, mine))}
+    leaf, lineage = leaf_of(seen(served.chain)), newest(lineages(view))
+    due = "expired" in kinds or chain.left(leaf, now) < chain.least(leaf, mine.min_left)
+    if due and lineage and not (kinds & OTHERWISE and isinstance(mine.acme, Acme)):
+        return renewal(view, served, lineage, finding)
+    return reissue(view, served, kinds, finding)
 
 
-def renewal(view: View, served: Served, lineage: Lineage | None, finding: Finding) -> Answer:
+def renewal(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
     """The plan that renews, when certbot can."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
-    if lineage is None:
-        return first_issue(view, finding)
     if not lineage.configured:
         return ForAPerson(f"certbot has lost the renewal configuration of {lineage.name}", finding.hint)
     account = registering(view, lineage) if not lineage.account_found else None
@@ -64,7 +60,7 @@ def renewal(view: View, served: Served, lineage: Lineage | None, finding: Findin
     if path != lineage.path:
         return ForAPerson(
             f"nginx serves {path}, which certbot does not renew (it renews {lineage.path})",
-            "let `ssl_certificate` and `ssl_certificate_key` name the files under /etc/letsencrypt/live, then reload",
+            points_to(view, served, lineage),
         )
     there = There(view)
     words = ("renew", "--cert-name", lineage.name, "--no-random-sleep-on-renew", "--non-interactive")
@@ -78,7 +74,7 @@ def renewal(view: View, served: Served, lineage: Lineage | None, finding: Findin
             *there.reload(served, path),
         ),
         disturbs=("reload",),
-        disturbance=RELOAD,
+        disturbance=RELOADED,
         undo=NOT_UNDONE,
         success="what is served is valid and far from its end, on a fresh look",
         requires=(there.still_served(served), *([account[1]] if account else []), there.no_other_certbot()),
@@ -104,7 +100,7 @@ def reloading(view: View, served: Served, path: str) -> Plan:
     return Plan(
         steps=there.reload(served, path),
         disturbs=("reload",),
-        disturbance=RELOAD,
+        disturbance=RELOADED,
         undo="a reload cannot be undone, and need not be: it reads the files that are there",
         success="what is served is what lies on disk, on a fresh look",
         requires=(there.still_served(served),),
@@ -115,21 +111,10 @@ def port_of(view: View, finding: Finding) -> Served | None:
     return next((one for one in view.handshakes if view.about(one) == finding.about), None)
 
 
-def ended(view: View, served: Served) -> bool:
-    problems = chain.problems(chain.load(seen(served.chain)), case_of(view.fleet, view.certificate))
-    return any(one.kind == "expired" for one in problems)
-
-
-def served_path(view: View, served: Served, lineage: Lineage) -> str:
-    """The file that nginx is told to serve; certbot's own where that cannot be told."""
-    files = configured(view, served)
-    return files[0].path if files else lineage.path
-
-
 def good_on_disk(view: View, served: Served) -> str | None:
-    """The configured file, when it holds another certificate than is served, and one that a client would take."""
+    """The configured file, when it holds another chain than is served, and one that a client would take."""
     for file in configured(view, served) or []:
-        if not file.chain or fingerprint(file.chain) == fingerprint(seen(served.chain)):
+        if not file.chain or file.chain == served.chain:
             continue
         leaf = leaf_of(file.chain)
         far = chain.left(leaf, view.fleet.looked_at) >= chain.least(leaf, view.certificate.min_left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from fleet.discovery import service_of
@@ -46,6 +47,11 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
         where = finding.node or "any node"
         return ForAPerson(f"{len(there)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)
     return there[0]
+
+
+def on_node(view: View, *words: str) -> str:
+    """A command in the container, as a person types it."""
+    return f"on {view.node}: `docker exec {view.container.id[:12]} {shlex.join(words)}`"
 
 
 def not_reloadable(view: View) -> ForAPerson | None:

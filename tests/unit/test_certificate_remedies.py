@@ -11,7 +11,7 @@ import pytest
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.topics.certificates import renewing
-from fleet.topics.certificates.facts import Crontab, Facts, Key, Lineage, Nginx
+from fleet.topics.certificates.facts import Crontab, Facts, Lineage, Nginx
 from fleet.topics.containers.facts import Mount
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
@@ -125,16 +125,6 @@ def test_before_anything_is_done_the_port_must_still_serve_what_was_seen() -> No
 def test_case_56_before_anything_is_done_no_other_certbot_may_run() -> None:
     made = plan("are_far_from_expiry", fleet(with_served(OLD, on_disk(OLD))))
     assert made.requires[-1].because == "no other certbot is running in rodan_nginx"
-
-
-def test_a_fault_that_a_renewal_does_not_mend_is_for_a_person() -> None:
-    other = make(Wish(names=["a.org"]), MIDDLE)
-    assert person("are_valid", fleet(with_served(other, on_disk(other)))).why == "renewing it would not mend this"
-
-
-def test_a_key_that_does_not_match_is_for_a_person_with_the_command() -> None:
-    wrong = replace(INSIDE, keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
-    assert "--force-renewal" in person("are_valid", fleet(replace(FACTS, inside=(wrong,)))).what_to_do
 
 
 def test_without_certbot_or_with_a_copy_in_use_nothing_is_renewed() -> None:

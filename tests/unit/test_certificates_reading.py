@@ -257,6 +257,60 @@ def test_the_site_for_a_name_is_chosen_as_nginx_chooses_it(name: str, port: int,
     assert site.certificates == (file,)
 
 
+def test_a_site_says_where_its_certificates_are_named() -> None:
+    """The line is nginx's own: `# configuration file …:` is no line of the file."""
+    sites = nginx.read(0, DUMP).sites
+    assert [one.places for one in sites] == [
+        ("/etc/nginx/snippets/a.conf:1",),
+        ("/etc/nginx/conf.d/a.conf:8",),
+        ("/etc/nginx/nginx.conf:6",),
+    ]
+
+
+ODD = """# configuration file /etc/nginx/nginx.conf:
+http {
+    server { listen 443 ssl default_server; ssl_reject_handshake on; }
+    server {
+        listen [::]:443 ipv6only=on;
+        listen 443;
+        server_name v.example.org;
+        ssl_certificate "/keys/with space.pem";
+        ssl_certificate /keys/rsa.pem; ssl_certificate_key /keys/rsa.key;
+    }
+    server { listen 443 ssl; server_name .vars.org; ssl_certificate /keys/$ssl_server_name.pem; }
+    server { listen 127.0.0.1:8443; server_name v.example.org; ssl on; ssl_certificate old.pem; }
+    server { listen 80; server_name plain.org; return 301 https://$host$request_uri; }
+    server { listen unix:/run/n.sock; server_name sock.org; }
+}
+"""
+
+
+def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
+    """nginx: "the ssl parameter" belongs to the socket, and all servers on it share it."""
+    sites = nginx.read(0, ODD).sites
+    assert [(one.names, one.ports) for one in sites] == [
+        ((), (443,)),
+        (("v.example.org",), (443,)),
+        ((".vars.org",), (443,)),
+        (("v.example.org",), (8443,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "files"),
+    [
+        ("v.example.org", 443, ("/keys/with space.pem", "/keys/rsa.pem")),
+        ("v.example.org", 8443, ("/etc/nginx/old.pem",)),
+        ("a.vars.org", 443, ("/keys/$ssl_server_name.pem",)),
+        ("unknown.org", 443, ()),
+    ],
+)
+def test_odd_ways_of_naming_certificates_are_read(name: str, port: int, files: tuple[str, ...]) -> None:
+    site = site_of(nginx.read(0, ODD).sites, name, port)
+    assert site is not None
+    assert site.certificates == files
+
+
 def test_no_site_answers_on_a_port_that_nobody_listens_on() -> None:
     assert site_of(nginx.read(0, DUMP).sites, "a.example.org", 8443) is None
 

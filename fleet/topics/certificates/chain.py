@@ -95,8 +95,8 @@ def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
         f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject(leaf)})",
         f"a certificate for {name}",
         "every client refuses a certificate for another name",
-        "get one that names it (`certbot certonly -d …` with all names), or mend the site's configuration. "
-        "A wildcard stands for exactly one label",
+        "get one that names it (`remediate` does, where the inventory says `acme:`), or let the site use the right "
+        "file. A wildcard stands for exactly one label",
     )
 
 

@@ -60,13 +60,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Site:
-    """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses."""
+    """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses.
+
+    `places` are where its `ssl_certificate` directives stand (file:line), in the order of `certificates`.
+    """
 
     names: tuple[str, ...]
     ports: tuple[int, ...]
     default: tuple[int, ...] = ()
     certificates: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ names", "How nginx processes a request" and ngx_http_ssl_module (`ssl_certificat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from fleet.topics.certificates.facts import Nginx, Site
 
@@ -22,21 +23,32 @@ INHERITED = ("ssl_certificate", "ssl_certificate_key")
 DEEPEST = 16
 
 
+class Token(NamedTuple):
+    """One word, brace or semicolon, and where it stands (file:line)."""
+
+    word: str
+    place: str = ""
+
+
 @dataclass
 class Block:
-    """One level of a configuration: its directives, the blocks in it, and what it inherits."""
+    """One level of a configuration: its directives (words, place), the blocks in it, and what it inherits."""
 
     name: str = ""
-    directives: list[list[str]] = field(default_factory=list)
+    directives: list[tuple[list[str], str]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
-    above: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    above: Mapping[str, Sequence[Token]] = field(default_factory=dict)
 
     def values(self, name: str) -> list[list[str]]:
-        return [words[1:] for words in self.directives if words[0] == name]
+        """The words after each directive of this name; one without any is left out."""
+        return [words[1:] for words, _ in self.directives if words[0] == name and len(words) > 1]
 
-    def inherited(self) -> dict[str, Sequence[str]]:
+    def inherited(self) -> dict[str, Sequence[Token]]:
         """What this level says about certificates; where it says nothing, the level above counts."""
-        own = {name: [words[0] for words in self.values(name) if words] for name in INHERITED}
+        own = {
+            name: [Token(words[1], place) for words, place in self.directives if words[0] == name and len(words) > 1]
+            for name in INHERITED
+        }
         return {name: own[name] or self.above.get(name, ()) for name in INHERITED}
 
 
@@ -46,8 +58,9 @@ def read(rc: int, printed: str) -> Nginx:
     >>> read(1, "nginx: [emerg] unknown directive \\"sevrer\\" in /etc/nginx/nginx.conf:3\\n").broken
     'unknown directive "sevrer" in /etc/nginx/nginx.conf:3'
     >>> dump = "# configuration file /etc/nginx/nginx.conf:\\nhttp { server { listen 443 ssl; server_name a.b;"
-    >>> read(0, dump + " ssl_certificate c.pem; ssl_certificate_key k.pem; } }\\n").sites[0].certificates
-    ('/etc/nginx/c.pem',)
+    >>> found = read(0, dump + "\\n ssl_certificate c.pem; ssl_certificate_key k.pem; } }\\n").sites[0]
+    >>> found.certificates, found.places
+    (('/etc/nginx/c.pem',), ('/etc/nginx/nginx.conf:2',))
     """
     if rc != 0:
         return Nginx(broken=complaint(printed))
@@ -56,8 +69,11 @@ def read(rc: int, printed: str) -> Nginx:
         return Nginx(broken="`nginx -T` printed no configuration")
     main = next(iter(files))
     root = Block()
-    fill(root, tokens(files[main]), files, PurePosixPath(main).parent)
-    return Nginx(tuple(sites(root, PurePosixPath(main).parent)))
+    prefix = PurePosixPath(main).parent
+    fill(root, tokens(files[main], main), files, prefix)
+    found = list(servers(root))
+    secure = {port for server in found for port in tls_ports(server)}
+    return Nginx(tuple(one for server in found for one in site(server, secure, prefix)))
 
 
 def complaint(printed: str) -> str:
@@ -70,41 +86,44 @@ def complaint(printed: str) -> str:
 
 def configuration_files(printed: str) -> dict[str, str]:
     """The files of a dump, in order: each begins with a line of its own, the main one first."""
-    parts = re.split(r"^# configuration file (.+):$", printed, flags=re.MULTILINE)
+    parts = re.split(r"^# configuration file (.+):(?:\n|\Z)", printed, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def tokens(text: str) -> Iterator[str]:
+def tokens(text: str, file: str = "") -> Iterator[Token]:
     """The words, braces and semicolons of a configuration, without comments.
 
-    >>> list(tokens("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }"))
+    >>> [one.word for one in tokens("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
     ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
     """
+    line, before = 1, 0
     for match in TOKEN.finditer(text):
+        line, before = line + text.count("\n", before, match.start()), match.start()
         word = match[0]
-        if word.startswith("#"):
-            continue
-        yield re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] in "\"'" and len(word) > 1 else word
+        if not word.startswith("#"):
+            bare = re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] in "\"'" and len(word) > 1 else word
+            yield Token(bare, f"{file}:{line}")
 
 
-def fill(block: Block, words: Iterator[str], files: Mapping[str, str], prefix: PurePosixPath, depth: int = 0) -> None:
+def fill(block: Block, words: Iterator[Token], files: Mapping[str, str], prefix: PurePosixPath, depth: int = 0) -> None:
     """Read directives into a block until it ends; included files are read in their place."""
-    line: list[str] = []
-    for word in words:
-        if word == "}":
+    line: list[Token] = []
+    for token in words:
+        if token.word == "}":
             return
-        if word not in (";", "{"):
-            line.append(word)
+        if token.word not in (";", "{"):
+            line.append(token)
             continue
-        if word == "{":
-            inner = Block(line[0] if line else "", above=block.inherited())
+        said = [one.word for one in line]
+        if token.word == "{":
+            inner = Block(said[0] if said else "")
             block.blocks.append(inner)
             fill(inner, words, files, prefix, depth)
-        elif line[:1] == ["include"] and len(line) > 1 and depth < DEEPEST:
-            for included in matching(line[1], files, prefix):
-                fill(block, tokens(files[included]), files, prefix, depth + 1)
-        elif line:
-            block.directives.append(line)
+        elif said[:1] == ["include"] and len(said) > 1 and depth < DEEPEST:
+            for included in matching(said[1], files, prefix):
+                fill(block, tokens(files[included], included), files, prefix, depth + 1)
+        elif said:
+            block.directives.append((said, line[0].place))
         line = []
 
 
@@ -114,23 +133,27 @@ def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> l
     return sorted(path for path in files if fnmatchcase(path, whole) and path.count("/") == whole.count("/"))
 
 
-def sites(block: Block, prefix: PurePosixPath) -> Iterator[Site]:
-    """Every `server` below a block that serves TLS."""
+def servers(block: Block) -> Iterator[Block]:
+    """Every `server` below a block, each with what it inherits: a directive may stand behind what it is for."""
     for inner in block.blocks:
-        # A directive may stand behind the block that inherits it.
         inner.above = block.inherited()
         if inner.name == "server":
-            yield from site(inner, prefix)
+            yield inner
         else:
-            yield from sites(inner, prefix)
+            yield from servers(inner)
 
 
-def site(server: Block, prefix: PurePosixPath) -> Iterator[Site]:
-    listens = [words for words in server.values("listen") if words]
-    secure = [words for words in listens if "ssl" in words[1:] or "quic" in words[1:]]
-    if not secure and server.values("ssl") == [["on"]]:
-        secure = listens
-    ports = [(port_of(words[0]), words) for words in secure]
+def tls_ports(server: Block) -> Iterator[int]:
+    """The ports that a server says to speak TLS on."""
+    listens = server.values("listen")
+    for words in listens:
+        if {"ssl", "quic"} & set(words[1:]) or server.values("ssl") == [["on"]]:
+            yield port_of(words[0])
+
+
+def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
+    """A server that speaks TLS. One `ssl` is enough for a port: it counts for every server that listens there."""
+    ports = [(port, words) for words in server.values("listen") if (port := port_of(words[0])) in secure]
     found = server.inherited()
     if ports:
         yield Site(
@@ -139,12 +162,13 @@ def site(server: Block, prefix: PurePosixPath) -> Iterator[Site]:
             default=tuple(port for port, words in ports if {"default_server", "default"} & set(words)),
             certificates=absolute(found["ssl_certificate"], prefix),
             keys=absolute(found["ssl_certificate_key"], prefix),
+            places=tuple(one.place for one in found["ssl_certificate"]),
         )
 
 
-def absolute(paths: Sequence[str], prefix: PurePosixPath) -> tuple[str, ...]:
+def absolute(paths: Sequence[Token], prefix: PurePosixPath) -> tuple[str, ...]:
     """Paths as nginx resolves them: relative ones against the directory of its main file."""
-    return tuple(path if path.startswith("data:") else str(prefix / path) for path in paths)
+    return tuple(path if path.startswith("data:") else str(prefix / path) for path, _ in paths)
 
 
 def port_of(listen: str) -> int:

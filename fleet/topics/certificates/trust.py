@@ -102,7 +102,8 @@ def incomplete(leaf: x509.Certificate) -> Problem:
         f"the server does not send the intermediate certificate of {common_name(leaf.issuer)}, who issued it",
         "the whole chain below the root",
         "browsers that saw the intermediate elsewhere take it, curl, mail clients and programs refuse it",
-        "let nginx use fullchain.pem instead of cert.pem; a private authority is named as `ca:` in the inventory",
+        "name certbot's fullchain.pem in `ssl_certificate`, not cert.pem, then `nginx -t` and `nginx -s reload`; a "
+        "private authority is named as `ca:` in the inventory",
     )
 
 

@@ -22,6 +22,7 @@ from fleet.topics.certificates.views import (
     View,
     certificate_of,
     configured,
+    directive,
     each_view,
     leaf_of,
     lineages,
@@ -29,6 +30,9 @@ from fleet.topics.certificates.views import (
 from fleet.units import show_duration
 
 NOTABLE = 60.0
+WANT_KEY = "the key that the certificate was issued for"
+PLACED = frozenset({"wrong name", "self-signed", "incomplete", "untrusted", "test issuer", "invalid"})
+"""What may be mended by another file in nginx' configuration."""
 
 
 def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -71,8 +75,14 @@ def told(problem: Problem, view: View, served: Served) -> Finding:
         why=problem.why,
         node=view.node,
         about=view.about(served),
-        hint=problem.hint + (skew(view) if dated else ""),
+        hint=problem.hint + (skew(view) if dated else "") + (place(view, served) if problem.kind in PLACED else ""),
     )
+
+
+def place(view: View, served: Served) -> str:
+    """Where nginx is told what to serve."""
+    found = directive(view, served)
+    return f". nginx takes it from {found}" if found else ""
 
 
 def skew(view: View) -> str:
@@ -171,10 +181,10 @@ def digest(leaf: x509.Certificate) -> str:
 def mismatch(view: View, certificate: str, key: str) -> Finding:
     return Finding(
         saw=f"the private key in {key} does not belong to the certificate in {certificate}",
-        want="the key that the certificate was issued for",
+        want=WANT_KEY,
         why="the server cannot load them together: the next reload or restart fails",
         node=view.node,
         about=certificate,
-        hint="somebody replaced one of the two alone: restore the other, or get a new pair with "
-        "`certbot renew --force-renewal --cert-name NAME`, then reload",
+        hint="somebody replaced one of the two alone: restore the other. `remediate` gets a new pair where it is "
+        "certbot's own and the inventory says `acme:`",
     )

@@ -15,7 +15,7 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics.certificates.chain import load
-from fleet.topics.certificates.facts import Facts, File, Inside, Lineage, Served
+from fleet.topics.certificates.facts import Facts, File, Inside, Lineage, Served, Site
 from fleet.topics.certificates.names import is_for
 from fleet.topics.certificates.nginx import site_of
 from fleet.topics.certificates.policy import Certificate, Policy
@@ -145,19 +145,42 @@ def newest(found: Iterable[Lineage]) -> Lineage | None:
     return ranked[-1] if ranked else None
 
 
+def answering(view: View, served: Served) -> Site | None:
+    """The site of nginx that answers for the name on this port; None where that cannot be told."""
+    server = view.inside.nginx
+    if server is None or server.broken:
+        return None
+    return site_of(server.sites, view.certificate.name, served.inside or served.port)
+
+
 def configured(view: View, served: Served) -> list[File] | None:
     """The files that nginx is told to serve for the name on this port; None where that cannot be told from nginx.
 
     Raises Unobservable when a file that it names was not seen.
     """
-    server = view.inside.nginx
-    if server is None or server.broken:
-        return None
-    site = site_of(server.sites, view.certificate.name, served.inside or served.port)
+    site = answering(view, served)
     if site is None or not site.certificates:
         return None
     files = {one.path: one for one in view.inside.files}
-    unknown = [path for path in site.certificates if path not in files]
-    if unknown:
-        raise Unobservable(f"nginx serves {unknown[0]}, which is no plain file that could be read", node=view.node)
+    for path in site.certificates:
+        if path not in files:
+            how = "picks the file by a variable" if "$" in path else "names a file that could not be read"
+            raise Unobservable(f"nginx {how}: {directive(view, served)}", node=view.node)
     return [files[path] for path in site.certificates]
+
+
+def directive(view: View, served: Served) -> str:
+    """What to change in nginx' configuration, and where: empty where that cannot be told."""
+    try:
+        site = answering(view, served)
+    except Unobservable:
+        return ""
+    if site is None or not site.certificates:
+        return ""
+    return f"`ssl_certificate {site.certificates[0]};`" + (f" in {site.places[0]}" if site.places else "")
+
+
+def served_path(view: View, served: Served, lineage: Lineage) -> str:
+    """The file that nginx is told to serve; certbot's own where that cannot be told."""
+    files = configured(view, served)
+    return files[0].path if files else lineage.path
