@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fleet.commands import Unobservable
 from fleet.links import Link
 from fleet.reports.text import count
-from remediate.apply import Applier, End, Ended, Proof, Say, locks_of, silent
+from remediate.apply import Applier, End, Ended, Proof, Prove, Say, locks_of, silent
 from remediate.consent import covers, lacking
 from remediate.exits import Exit
 from remediate.journal import Journal
@@ -49,6 +49,8 @@ class Fixing:
     say: Say = silent
     place: Place = field(default_factory=lambda: Place("", 0))
     ends: list[Ended] = field(default_factory=list)
+    prove: Prove | None = None
+    """How success is seen, where it is not by the rule: a restore is whole when its database has its last name."""
 
     def apply(self, proposal: Proposal) -> None:
         """Apply what is agreed to, one plan after the other. Raises Busy before any change, KeyboardInterrupt."""
@@ -59,7 +61,7 @@ class Fixing:
         with locks_of(self.run, self.link_to, self.place) as locks:
             unlocked = locks.take(node for one in wanted for node in one.plan.nodes) if wanted else {}
             applier = Applier(
-                *(self.run, self.journal, locks, self.link_to, self.session.prove, self.session.renew),
+                *(self.run, self.journal, locks, self.link_to, self.prove or self.session.prove, self.session.renew),
                 *(self.say, self.place),
             )
             for one in proposal.planned:

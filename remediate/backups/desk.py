@@ -19,6 +19,7 @@ from fleet.rules import Subject
 from fleet.schema import Without
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of
 from fleet.topics.backups.policy import Policy
+from remediate.apply import Prove
 from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.lock import Busy, whoami
@@ -63,12 +64,12 @@ class Desk:
             return None
         return self.planned(rule, made)
 
-    def apply(self, planned: Planned) -> Exit:
-        """Apply one plan under its lock, into the journal, and judge it again."""
+    def apply(self, planned: Planned, prove: Prove | None = None) -> Exit:
+        """Apply one plan under its lock, into the journal, and judge it again: by its rule, or by `prove`."""
         terms = Terms(frozenset({"nothing", *planned.plan.disturbs}))
         program = f"fleetkeeper {version('fleetkeeper')}"
         self.run = run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
-        fixing = Fixing(self.session, self.journal, run, terms, self.screen.say)
+        fixing = Fixing(self.session, self.journal, run, terms, self.screen.say, prove=prove)
         code = Exit.INTERRUPTED
         try:
             fixing.apply(Proposal(planned=(planned,)))

@@ -175,10 +175,10 @@ def told(done: Drill) -> list[Line]:
     """The result for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
         return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking)]
-    rows = sum(done.rows.values())
+    rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
     took, lost = show_seconds(done.seconds), show_seconds(done.age)
     return [
-        Line(f"{safe(done.backup)} came back: {len(done.rows)} tables, {rows} rows", "good"),
+        Line(f"{safe(done.backup)} came back: {tables} tables, {rows} rows", "good"),
         Line(f"  it took {took}; with it, what was entered in the last {lost} would be lost"),
     ]
 

@@ -110,6 +110,8 @@ needed=$(((half + wal) / 1024 + 512))
 free=$(df -Pk "$directory" | { read -r head; read -r system all used free rest; echo "$((free / 1024))"; })
 [ "${free:-0}" -ge "$needed" ] || { say "only ${free:-0} MiB are free beside the live database, $needed are needed"
   exit 73; }
+whole=$new
+new=$(printf '%s\n' "$new" | sed 's/_restored_/_filling_/')
 drop() { echo 'DROP DATABASE IF EXISTS :"new";' | on "$home" -v new="$new"; }
 fail() { drop; say "$*; the live database was not touched"; exit 66; }
 trap 'drop; exit 71' HUP INT TERM
@@ -119,11 +121,14 @@ ends=$({ { unpack; echo "ended $?" >&3; } | on "$new" >/dev/null; echo "ended $?
   fail "it does not restore: $(printf '%s\n' "$ends" | grep -m 1 ERROR || printf '%s\n' "$ends" | head -n 1)"
 echo 'ANALYZE;' | on "$new" 2>/dev/null || fail "the restored database could not be analysed"
 carry || fail "settings and privileges of the live database could not be carried over"
+echo 'ALTER DATABASE :"new" RENAME TO :"whole";' | on "$home" -v new="$new" -v whole="$whole" ||
+  fail "the restored database could not be given its name"
 """,
     )
 )
 """Arguments: user, database, the name of the new one beside it, the dump, its format. An archive is turned into SQL on
-its way. Room is needed for the data with its indexes, for the log of what is written, and 512 MiB more.
+its way. Only a database that was restored to its end gets the new name; until then it is called `…_filling_…`. Room is
+needed for the data with its indexes, for the log of what is written, and 512 MiB more.
 """
 
 SWAP = "".join(
@@ -183,9 +188,14 @@ DROP = "".join(
         "set -u",
         ACCOUNT,
         r"""
-[ "$3" != "$database" ] || { echo "the live database is never dropped" >&2; exit 65; }
-echo 'DROP DATABASE IF EXISTS :"gone";' | on "$home" -v gone="$3"
+for gone in "$(printf '%s\n' "$3" | sed 's/_restored_/_filling_/')" "$3"; do
+  [ "$gone" != "$database" ] || { echo "the live database is never dropped" >&2; exit 65; }
+  on "$home" -v gone="$gone" >/dev/null <<'SQL' || exit 70
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :'gone';
+DROP DATABASE IF EXISTS :"gone";
+SQL
+done
 """,
     )
 )
-"""Arguments: user, database, the one to drop: never the live one."""
+"""Arguments: user, database, the one to drop, half filled or whole: never the live one."""

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import click
 
 from fleet.commands import Unobservable
-from fleet.discovery import placements
+from fleet.discovery import Placement, placements
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
+from remediate.apply import Proof, Prove
 from remediate.backups.accepting import records_of, right_one, writing
 from remediate.backups.desk import Desk, one_of
 from remediate.backups.held import Held, ask, held, inside
@@ -25,6 +26,7 @@ from remediate.backups.swapping import PACE, Swap
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
+from remediate.planning import Planned
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
 from remediate.steps import Run
@@ -50,7 +52,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
         desk.screen.error(f"the database is called {swap.live}, not {typed}", hint="nothing was changed")
         return Exit.USAGE
     desk.screen.lines(left_over(server))
-    code = desk.apply(desk.planned(RULE, swap.beside(proof)))
+    code = desk.apply(desk.planned(RULE, swap.beside(proof)), seen(desk, swap, swap.new))
     if code is not Exit.NOTHING_LEFT:
         return code
     return finished(desk, swap, server, typed)
@@ -76,8 +78,7 @@ def prepared(desk: Desk, name: str) -> tuple[Swap, Held, Run]:
     if isinstance(mount, ForAPerson):
         raise Refused(mount.why, mount.what_to_do)
     policy = desk.policy
-    link = desk.session.link_to(desk.inventory.nodes[found[0].node])
-    server = held(ask(link, inside(found[0], WHO, policy.user or "", policy.database or "", limit=60)))
+    server = server_of(desk, found[0])
     if server.prepared:
         told = f"{len(server.prepared)} prepared transactions hold {server.said['database']}: {server.prepared[0]}"
         raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
@@ -87,6 +88,27 @@ def prepared(desk: Desk, name: str) -> tuple[Swap, Held, Run]:
     again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
     says = f"stream {name} once more"
     return swap, server, Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
+
+
+def server_of(desk: Desk, place: Placement) -> Held:
+    """What the server says of itself. Raises Unobservable."""
+    link = desk.session.link_to(desk.inventory.nodes[place.node])
+    return held(ask(link, inside(place, WHO, desk.policy.user or "", desk.policy.database or "", limit=60)))
+
+
+def seen(desk: Desk, swap: Swap, *there: str) -> Prove:
+    """Success is that of the three databases of a restore exactly these are there, besides the live one."""
+
+    def prove(planned: Planned) -> tuple[Proof, str]:
+        try:
+            names = set(server_of(desk, swap.place).besides) & {swap.new, swap.aside}
+        except Unobservable as why:
+            return Proof.UNKNOWN, f"could not be looked at again: {why}"
+        if names == set(there):
+            return Proof.FIXED, ""
+        return Proof.FAILING, f"beside the live one there is {' and '.join(sorted(names)) or 'no other database'}"
+
+    return prove
 
 
 def left_over(server: Held) -> Iterator[Line]:
@@ -106,9 +128,10 @@ def finished(desk: Desk, swap: Swap, server: Held, typed: str) -> Exit:
     desk.screen.lines(staying(swap, server))
     if typed != swap.live and not agreed(swap.live):
         desk.screen.say(f"not restored; {swap.new} is dropped again")
-        desk.apply(desk.planned(RULE, swap.away()))
+        desk.apply(desk.planned(RULE, swap.away()), seen(desk, swap))
         return Exit.FINDINGS_REMAIN
-    code = desk.apply(desk.planned(RULE, swap.change()))
+    kept = (swap.aside,) if swap.there else ()
+    code = desk.apply(desk.planned(RULE, swap.change()), seen(desk, swap, *kept))
     if code is not Exit.NOTHING_LEFT:
         desk.screen.say(f"{swap.new} is kept; drop it, or see why and restore again")
         return code

@@ -58,7 +58,8 @@ SELECT 'encoding', pg_encoding_to_char(encoding) FROM pg_database WHERE datname 
 SELECT 'preload', setting FROM pg_settings WHERE name = 'shared_preload_libraries';
 SELECT 'role', rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1, 2;
 SELECT 'tablespace', spcname FROM pg_tablespace WHERE spcname !~ '^pg_' ORDER BY 1, 2;
-SELECT 'besides', datname FROM pg_database WHERE datname ~ '_(restored|before)_[0-9]{8}_[0-9]{6}$' ORDER BY 1, 2;
+SELECT 'besides', datname FROM pg_database
+  WHERE datname ~ '_(filling|restored|before)_[0-9]{8}_[0-9]{6}$' ORDER BY 1, 2;
 SELECT 'prepared', gid FROM pg_prepared_xacts WHERE database = :'db' ORDER BY 1, 2;
 SELECT 'slot', slot_name FROM pg_replication_slots WHERE database = :'db' ORDER BY 1, 2;
 SQL

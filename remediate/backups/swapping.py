@@ -59,6 +59,7 @@ class Swap:
             words=self.words(script, *arguments),
             service=self.policy.service,
             says=says,
+            unchanged=(65, 73, 74),
             undo=undo,
             tells=True,
             limit=600 + self.backup.file.size / PACE,

@@ -36,8 +36,9 @@ if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
 fi
 export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
 [ -n "$PGPASSWORD" ] || unset PGPASSWORD
+export PGDATABASE="$database"
 dump() {
-  if [ "$form" = dump ]; then pg_dump -w -Fc -U "$user" -d "$database"; else pg_dump -w -U "$user" -d "$database"; fi
+  if [ "$form" = dump ]; then pg_dump -w -Fc -U "$user"; else pg_dump -w -U "$user"; fi
 }
 pack() { if [ "$form" = sql.gz ]; then gzip; else cat; fi; }
 unpack() { if [ "$form" = sql.gz ]; then gzip -dc -- "$part"; else cat -- "$part"; fi; }

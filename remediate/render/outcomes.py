@@ -22,7 +22,7 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
     width = max(len(ended.end.value) for ended in ends)
     for ended in ends:
         nodes = ", ".join(sorted(ended.planned.plan.nodes))
-        head = f"  {ended.end.value:<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
+        head = f"  {result(ended):<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
         yield Line(head, STYLES.get(ended.end.value, ""))
         if ended.why:
             yield Line(f"  {'':<{width}}  {safe(ended.why)}")
@@ -33,6 +33,11 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
         for said in ended.undone:
             yield Line(f"  {'':<{width}}  {safe(said)}")
     yield Line()
+
+
+def result(ended: Ended) -> str:
+    """What became of a plan. One that answers no finding, but a person's wish, has mended nothing: it is done."""
+    return ended.end.value if ended.planned.findings or ended.end.value != "fixed" else "done"
 
 
 def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:

@@ -88,7 +88,7 @@ class Run:
         if not self.undo:
             return None
         return Run(
-            *(self.node, self.undo),
+            *(self.node, self.undo, taking_back(self.says)),
             undo=self.words,
             only_while=self.undo_while,
             sudo=self.sudo,
@@ -143,7 +143,7 @@ class RunInContainer:
         if not self.undo:
             return None
         return RunInContainer(
-            *(self.node, self.container, self.undo, self.service, self.user),
+            *(self.node, self.container, self.undo, self.service, self.user, taking_back(self.says)),
             undo=self.words,
             only_while=self.undo_while,
             limit=self.limit,
@@ -163,6 +163,11 @@ def still_stands(answer: Output) -> None:
         answer.text()
     if answer.rc != 0:
         raise AlreadyBack("what was done does not stand any more")
+
+
+def taking_back(says: str) -> str:
+    """The sentence of a way back: it undoes what the other sentence says."""
+    return f"take back: {says}" if says else ""
 
 
 def outcome(answer: Output, step: Run | RunInContainer) -> Done:

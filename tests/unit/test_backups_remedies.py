@@ -157,7 +157,7 @@ def test_a_disk_without_room_is_noticed_before_anything_is_written(dumping):
 
 
 def test_the_database_s_user_and_password_are_the_container_s_own(dumping):
-    rc, _, _ = dumping('[ "$*" = "-w -U rodan -d rodan" ] && [ "$PGPASSWORD" = hush ] && cat WHOLE')
+    rc, _, _ = dumping('[ "$PGDATABASE $*" = "rodan -w -U rodan" ] && [ "$PGPASSWORD" = hush ] && cat WHOLE')
     assert rc == 0
 
 

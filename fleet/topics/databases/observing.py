@@ -28,7 +28,8 @@ if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
 fi
 export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
 [ -n "$PGPASSWORD" ] || unset PGPASSWORD
-query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" -d "$database" "$@"; }
+export PGDATABASE="$database" PGOPTIONS='-c statement_timeout=0'
+query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
 query <<'SQL' || exit 1
 SELECT 'system ' || system_identifier FROM pg_control_system();
 SELECT 'directory ' || setting FROM pg_settings WHERE name = 'data_directory';
