@@ -18,6 +18,7 @@ from fleet.heartbeat import Pulse
 from fleet.reports import annotations as github
 from fleet.reports import history, results, terminal
 from fleet.reports.text import count
+from fleet.topics.services import drift
 from fleet.waiving import notes
 
 BAD = ("finding", "unknown")
@@ -68,7 +69,7 @@ class Reports:
         self.finished = datetime.now(UTC)
         if self.items and not self.config.option.collectonly:
             self.compare()
-            self.notes += self.waiver_notes()
+            self.notes += [*self.waiver_notes(), *self.drift_notes()]
             self.written = self.path()
             results.write(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
@@ -110,6 +111,11 @@ class Reports:
         for name, fleet in self.audit.fleets.items():
             if waivers := fleet.inventory.waivers:
                 yield from notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
+
+    def drift_notes(self) -> Iterator[str]:
+        """What fleetkeeper changed and the files of a team may not say yet."""
+        for fleet in self.audit.fleets.values():
+            yield from drift.notes(fleet)
 
     def path(self) -> Path:
         """Where results.json goes: where --results says, else the state directory, by inventory."""
