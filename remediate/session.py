@@ -19,6 +19,7 @@ from fleet.look import topics_of as some_topics
 from fleet.rules import Finding, Rule
 from fleet.schema import Node
 from fleet.verdicts import Verdict, verdict
+from fleet.topics.services import drift
 from fleet.waiving import notes
 from remediate.apply import Proof
 from remediate.plan import Remedy
@@ -75,9 +76,8 @@ class Session:
         verdicts = self.verdicts(fleet)
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
-        return replace(
-            proposal, notes=tuple(notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole))
-        )
+        waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
+        return replace(proposal, notes=(*waivers, *drift.notes(fleet)))
 
     def prove(self, planned: Planned) -> tuple[Proof, str]:
         """Whether the findings of a plan are gone, by the rule that found them, on a fresh look at all nodes."""
