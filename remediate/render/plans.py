@@ -153,7 +153,7 @@ def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
         first.setdefault(steps, f"{one.number}/{len(proposal.planned)}")
     yield from section("For a person", hand_lines(proposal.by_hand))
     yield from section("Could not be looked at", unknown_lines(proposal.unknown))
-    yield from section("Waivers", (Line(f"  {safe(note)}") for note in proposal.notes))
+    yield from section("Notes", (Line(f"  {safe(note)}") for note in proposal.notes))
     if proposal.held_back:
         yield Line(f"Held back: {safe(proposal.held_back)}", "loud")
     yield Line(summary(proposal, inventory), "head")
