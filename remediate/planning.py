@@ -80,7 +80,7 @@ class Unknown:
 class Proposal:
     """Everything that follows from one look.
 
-    `held_back` says why some plans are withheld, when they are; `notes` is what should be said about waivers.
+    `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers, and changes that a stack file lacks.
     """
 
     planned: tuple[Planned, ...] = ()
