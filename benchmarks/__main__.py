@@ -77,7 +77,9 @@ def measured(of: Case, tool: Tool, number: int) -> bool:
     """Whether a tool has a turn in a round of a case: what takes long once, and the others where it says something."""
     if of.nodes > MANY:
         return number == 0 and tool.name in (FLOOR, LOOK, WHOLE)
-    return not tool.slow or (number == 0 and (of.nodes <= FEW or not of.delayed))
+    if of.nodes > (FEW if tool.slow and of.delayed else tool.most):
+        return False
+    return number == 0 or not tool.slow
 
 
 def once(built: Stage, of: Case, tool: Tool, patience: float) -> Sample:

@@ -75,11 +75,11 @@ for line in {lines!r}:
     assert host.get_fact(Command, line)
 """
 ANSIBLE_CONFIG = """[ssh_connection]
-pipelining = True
+pipelining = {pipelining}
 ssh_args = -C -o ControlMaster=auto -o ControlPersist=60s -F {config}
 """
-"""Ansible's defaults (five forks, one master a node, the interpreter found by itself), and the pipelining that its
-documentation recommends; -F names the keys of the stage."""
+"""Ansible's defaults (five forks, one master a node, the interpreter found by itself), with and without the pipelining
+that its documentation recommends; -F names the keys of the stage."""
 
 
 def port(*, delayed: bool) -> int:
@@ -120,5 +120,6 @@ def files(stage: Stage, nodes: list[str], at: int) -> dict[str, str]:
         "pyinfra_deploy.py": PYINFRA.format(lines=lines),
         "ansible.ini": "".join(f"{node} ansible_port={at} ansible_user=root\n" for node in nodes),
         "ansible.yml": f"- hosts: all\n  gather_facts: false\n  tasks:\n{playbook}",
-        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config),
+        "ansible.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config, pipelining=True),
+        "ansible_as_it_comes.cfg": ANSIBLE_CONFIG.format(config=stage.usual_config, pipelining=False),
     }

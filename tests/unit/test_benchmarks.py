@@ -17,7 +17,7 @@ from benchmarks.delay import Proxy, Traffic, Trips
 from benchmarks.goals import goals
 from benchmarks.measuring import Failed, Sample, middle, run
 from benchmarks.table import Case, table
-from benchmarks.tools import AUDIT, FLOOR, LOOK, TOOLS, WHOLE
+from benchmarks.tools import ANSIBLE_DEFAULT, AUDIT, FLOOR, LOOK, TOOLS, WHOLE
 
 ROOT = Path(__file__).parents[2]
 HERE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
@@ -66,6 +66,7 @@ def test_slow_tools_have_one_turn_and_above_a_hundred_nodes_only_the_floor_and_o
     slow, few, far = TOOLS["Ansible"], Case(10), Case(100, delayed=True)
     assert [measured(few, slow, 0), measured(few, slow, 1), measured(Case(100), slow, 0)] == [True, False, True]
     assert [measured(far, slow, 0), measured(far, TOOLS["pyinfra"], 2)] == [False, True]
+    assert not measured(Case(50), TOOLS[ANSIBLE_DEFAULT], 0)
     most = Case(1000)
     assert [name for name, tool in TOOLS.items() if measured(most, tool, 0)] == [FLOOR, LOOK, WHOLE]
     assert not any(measured(most, tool, 1) for tool in TOOLS.values())
