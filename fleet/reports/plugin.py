@@ -18,7 +18,6 @@ from fleet.heartbeat import Pulse
 from fleet.reports import annotations as github
 from fleet.reports import history, results, terminal
 from fleet.reports.text import count
-from fleet.topics.services import drift
 from fleet.waiving import notes
 
 BAD = ("finding", "unknown")
@@ -115,6 +114,8 @@ class Reports:
     def drift_notes(self) -> Iterator[str]:
         """What fleetkeeper changed and the files of a team may not say yet."""
         for fleet in self.audit.fleets.values():
+            from fleet.topics.services import drift  # topics are only imported where something is audited
+
             yield from drift.notes(fleet)
 
     def path(self) -> Path:
