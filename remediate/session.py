@@ -18,8 +18,8 @@ from fleet.look import look
 from fleet.look import topics_of as some_topics
 from fleet.rules import Finding, Rule
 from fleet.schema import Node
-from fleet.verdicts import Verdict, verdict
 from fleet.topics.services import drift
+from fleet.verdicts import Verdict, verdict
 from fleet.waiving import notes
 from remediate.apply import Proof
 from remediate.plan import Remedy
