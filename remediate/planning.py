@@ -80,7 +80,8 @@ class Unknown:
 class Proposal:
     """Everything that follows from one look.
 
-    `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers, and changes that a stack file lacks.
+    `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers,
+    and about changes that a stack file lacks.
     """
 
     planned: tuple[Planned, ...] = ()
