@@ -30,6 +30,8 @@ State = Literal["start", "success", "failure"]
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 PATIENCE = 5.0
 """Seconds that all pings of one run together may delay it."""
+REFUSAL = re.compile(rb"^OK \((not found|rate limited)\)|\"ok\": ?false")
+"""What healthchecks.io and Uptime Kuma say, with status 200 too, when a ping counted for nothing."""
 HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL itself never stands in an inventory"
 
 
@@ -147,7 +149,7 @@ class Pulse:
 
     @property
     def url(self) -> str:
-        return self.environment.get(self.policy.variable, "")
+        return self.environment.get(self.policy.variable, "").strip()
 
     def start(self) -> None:
         """Say that the run has begun. Takes no time: nobody waits for the answer."""
@@ -181,29 +183,34 @@ class Pulse:
     def deliver(self, ping: Ping) -> None:
         try:
             wanted = request(self.policy.kind or kind_of(self.url), self.url, ping)
-            if wanted is not None:
-                deliver(wanted, self.patience)
+            if wanted is not None and (refused := REFUSAL.search(deliver(wanted, self.patience))):
+                self.troubles[ping.state] = f"it answered {refused.group().decode()}"
         except Exception as odd:  # noqa: BLE001 - no ping may harm the audit, and most errors hold the URL
             self.troubles[ping.state] = harmless(odd)
 
 
-def deliver(wanted: Request, limit: float) -> None:
-    """Send a request, and read a little of the answer. Raises whatever urllib does."""
+def deliver(wanted: Request, limit: float) -> bytes:
+    """Send a request, and return a little of the answer. Raises whatever urllib does."""
     from urllib.request import Request as Http
     from urllib.request import urlopen
 
     asked = Http(wanted.url, data=wanted.body, headers={"User-Agent": "fleetkeeper"})  # noqa: S310 - http(s) only
     with urlopen(asked, timeout=limit) as answer:  # noqa: S310
-        answer.read(1024)
+        return bytes(answer.read(1024))
 
 
 def harmless(odd: Exception) -> str:
     """An error in words that cannot hold the URL."""
+    import ssl
     from urllib.error import HTTPError, URLError
 
     if isinstance(odd, HTTPError):
         return f"it answered {odd.code}"
     reason = odd.reason if isinstance(odd, URLError) else odd
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return "its certificate is not one that this machine trusts"
+    if isinstance(reason, ssl.SSLError):
+        return "it does not speak TLS as it should"
     if isinstance(reason, OSError) and reason.errno:
         return os.strerror(reason.errno).lower() if reason.errno > 0 else "its name could not be found"
     if isinstance(reason, ValueError):

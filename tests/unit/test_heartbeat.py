@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -34,7 +37,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, dict[str, str], str]] = []
-        self.answer, self.pause = 200, 0.0
+        self.answer, self.pause, self.body = 200, 0.0, b"OK"
+        self.location = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,8 +50,10 @@ class Watcher:
                 outer.heard.append((self.command, parts.path, query, body))
                 time.sleep(outer.pause)
                 self.send_response(outer.answer)
+                if outer.location:
+                    self.send_header("Location", outer.location)
                 self.end_headers()
-                self.wfile.write(b"OK")
+                self.wfile.write(outer.body)
 
             do_POST = do_GET  # noqa: N815 - http.server's name
 
@@ -58,16 +64,20 @@ class Watcher:
         self.server.timeout = 0.05
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Watcher]:
+        yield self
+        self.server.shutdown()
+        self.server.server_close()
+
     def url(self, kind: str) -> str:
         return f"http://127.0.0.1:{self.server.server_port}{PATHS[kind]}"
 
 
 @pytest.fixture
 def watcher() -> Iterator[Watcher]:
-    started = Watcher()
-    yield started
-    started.server.shutdown()
-    started.server.server_close()
+    with Watcher().serving() as started:
+        yield started
 
 
 def pulse(url: str, patience: float = 5.0) -> Pulse:
@@ -130,7 +140,7 @@ def test_a_query_of_ones_own_stays() -> None:
 
 
 def test_a_slow_watcher_delays_no_more_than_the_limit(watcher: Watcher) -> None:
-    watcher.pause = 3.0
+    watcher.pause = 1.2
     one = pulse(watcher.url("healthchecks"), patience=0.4)
     began = time.monotonic()
     one.start()
@@ -190,3 +200,76 @@ def test_case_9_a_url_in_the_inventory_is_refused_and_not_shown(tmp_path: Path) 
         load(tmp_path / "a.yml", f"{INVENTORY}heartbeat: https://hc-ping.com/{SECRET}\n")
     assert "a.yml:6: heartbeat" in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("body", [b"OK (not found)", b"OK (rate limited)", b'{"ok":false,"msg":"Monitor not found"}'])
+def test_a_watcher_that_says_ok_and_means_no_is_not_believed(watcher: Watcher, body: bytes) -> None:
+    watcher.body = body
+    said = beat(watcher, "healthchecks", well=True)
+    assert said.startswith("heartbeat: nobody was told that this audit ran: it answered ")
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize("body", [b"OK", b'{"ok":true}', b"", b"\xff OK (not found)" * 1000])
+def test_any_other_answer_will_do(watcher: Watcher, body: bytes) -> None:
+    watcher.body = body
+    assert beat(watcher, "healthchecks", well=True) == ""
+
+
+def test_a_redirect_is_followed_and_a_circle_of_them_is_said(watcher: Watcher) -> None:
+    watcher.answer, watcher.location = 302, watcher.url("healthchecks")
+    said = beat(watcher, "healthchecks", well=True)
+    assert "it answered 302" in said
+    assert SECRET not in said
+    with Watcher().serving() as other:
+        watcher.location = other.url("healthchecks")
+        assert beat(watcher, "healthchecks", well=True) == ""
+        assert [path for _, path, _, _ in other.heard] == [PATHS["healthchecks"]] * 2
+
+
+def test_a_url_with_blanks_around_it_is_used_without_them(watcher: Watcher) -> None:
+    one = pulse(f" {watcher.url('healthchecks')}\n")
+    assert one.end(well=True, summary="") == ""
+
+
+def test_a_certificate_that_nobody_vouches_for_is_said_as_such(watcher: Watcher, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost")
+    subprocess.run(["openssl", *words, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    watcher.server.socket = context.wrap_socket(watcher.server.socket, server_side=True)
+    one = pulse(watcher.url("healthchecks").replace("http:", "https:").replace("127.0.0.1", "localhost"))
+    assert one.end(well=True, summary="").endswith("its certificate is not one that this machine trusts")
+
+
+def test_a_watcher_without_tls_is_said_as_such(watcher: Watcher) -> None:
+    one = pulse(watcher.url("healthchecks").replace("http:", "https:"))
+    assert one.end(well=True, summary="").endswith("it does not speak TLS as it should")
+
+
+def test_a_watcher_that_answers_drop_by_drop_delays_no_more_than_the_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=dripping, args=(listening,), daemon=True).start()
+        one = pulse(f"http://127.0.0.1:{listening.getsockname()[1]}/{SECRET}", patience=0.4)
+        began = time.monotonic()
+        one.start()
+        said = one.end(well=True, summary="")
+        assert time.monotonic() - began < 1.0
+    assert "no answer within 0.4 s" in said
+
+
+def dripping(listening: socket.socket) -> None:
+    """Answer each connection with an endless header, a byte at a time."""
+    with contextlib.suppress(OSError):
+        while True:
+            one, _ = listening.accept()
+            threading.Thread(target=drip, args=(one,), daemon=True).start()
+
+
+def drip(one: socket.socket) -> None:
+    with one, contextlib.suppress(OSError):
+        one.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(50):
+            one.sendall(b"x")
+            time.sleep(0.05)
