@@ -7,42 +7,30 @@ what would not work is not tried: a person reads the exact reasons, and what mus
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from fleet import discovery
 from fleet.discovery import Placement
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.schema import Service
-from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Preflight
-from fleet.topics.containers.users import uids
+from fleet.topics.containers.facts import Preflight
+from fleet.topics.containers.users import lacking, uids
+from fleet.topics.services.drift import line_of
 from fleet.topics.services.facts import Facts as Services
-from fleet.topics.services.facts import SwarmService
+from fleet.topics.services.facts import Handed, SwarmService
 from fleet.topics.services.pinning import judged as unpinned
 from remediate.plan import ForAPerson, Plan
+from remediate.remedies.answering import listening, open_again, open_before
+from remediate.remedies.composing import by_hand
 from remediate.remedies.giving import Reason, all_files, gifts, own_files, ready
-from remediate.steps import ChangeOwner, Require, Run, UpdateService
+from remediate.steps import Require, UpdateService
 
-SETTLE = 20.0
-SETTLE_WITHOUT_HEALTHCHECK = 60.0
+SETTLE = timedelta(seconds=20)
+SETTLE_WITHOUT_HEALTHCHECK = timedelta(seconds=60)
+COME_UP = 180.0
+"""Seconds that a new task may take at least; one whose health check is patient has that and a minute more."""
 VERSION = ("docker", "service", "inspect", "--format", "{{.Version.Index}}")
-# $1 the service, then its ports in hexadecimal, as /proc/net/tcp has them. One that moved away is not judged here.
-LISTENS = r"""
-name=$1; shift
-for again in 1 2 3 4 5 6 7 8 9 10; do
-  ids=$(docker ps -q --no-trunc --filter "label=com.docker.swarm.service.name=$name") || exit 71
-  [ -n "$ids" ] || exit 0
-  missing=
-  for pid in $(docker inspect --format '{{.State.Pid}}' $ids); do
-    for port in "$@"; do
-      grep -qsE ":$port [0-9A-F]+:0000 0A" "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" || missing="$missing $port"
-    done
-  done
-  [ -n "$missing" ] || exit 0
-  sleep 2
-done
-echo "not served any more:$(for port in $missing; do printf ' %d' "0x$port"; done)" >&2
-exit 1
-"""
 
 
 def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -60,14 +48,13 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     service = discovery.service_of(fleet, finding.subject)
     places = [place for place in discovery.instances(fleet, finding.subject) if place.container.pid]
     manager, told = told_by(fleet, service.name)
+    user = known_user(service, places)
     if told is None:
-        return by_compose(service, places)
+        return by_hand(service, user or service.user[0], places, seen_reasons(places))
     reasons = list(obstacles(fleet, service, told, places, finding))
     if reasons:
         return ForAPerson("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
-    user = known_user(service, places)
-    given = [step for place in places for step in gifts(fleet, place)]
-    return change(manager, told, user, given, [step for place in places for step in listening(place, told.name)])
+    return change(fleet, manager, told, update_of(service, manager, told, user, places), places)
 
 
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
@@ -88,40 +75,49 @@ def known_user(service: Service, places: Iterable[Placement]) -> str:
     return ""
 
 
-def change(manager: str, told: SwarmService, user: str, gifts: list[ChangeOwner], watch: list[Run]) -> Plan:
-    settle = SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK
-    watched = "healthy" if told.has_healthcheck else "without ending"
+def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService, places: list[Placement]) -> Plan:
+    """The plan. Files are given away twice: what root makes between the first time and its end is given then."""
+    given = list(dict.fromkeys(step for place in places for step in gifts(fleet, place)))
+    looks = [look for place in places for look in (*listening(place, told.name), *open_again(place, told))]
+    watched = "healthy" if checked(told, places) else "without ending"
     changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
     back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
+    unchanged = f"nobody has changed {told.name} since the look"
     return Plan(
-        steps=(*gifts, UpdateService(manager, told.name, user, told.user, told.image, settle=settle), *watch),
-        disturbs=("ownership", "restart") if gifts else ("restart",),
-        disturbance=f"new owners of files, then a restart of {changed}" if gifts else f"a restart of {changed}",
-        undo=back + (", and the files their old owners" if gifts else ""),
-        success=f"{watched} for {settle:.0f} s as {user}; then every process, on a fresh look at all nodes",
+        steps=(*given, update, *given, *looks),
+        disturbs=("ownership", "restart") if given else ("restart",),
+        disturbance=f"new owners of files, then a restart of {changed}" if given else f"a restart of {changed}",
+        undo=back + (", and the files their old owners" if given else ""),
+        success=f"{watched} for {update.settle:.0f} s as {update.user}; then every process, on a fresh look",
         requires=(
-            Require(
-                manager, (*VERSION, told.name), f"nobody has changed {told.name} since the look", str(told.version)
-            ),
+            Require(manager, (*VERSION, told.name), unchanged, str(told.version)),
+            *(require for place in places for require in open_before(place, told)),
         ),
-        notes=(patch(told.name.removeprefix(f"{told.stack}_"), user),),
-        memory=f"{told.name} {told.image} {told.user!r} to {user!r}",
+        notes=(patch(told, update.user),) if told.stack else (),
+        memory=f"{told.name} {told.image} {told.user!r} to {update.user!r}",
     )
 
 
-def listening(place: Placement, name: str) -> list[Run]:
-    """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
-    ports = seen(ready(place).listens)
-    if not ports:
-        return []
-    words = ("sh", "-c", LISTENS, "looking for its ports", name, *(f"{port:04X}" for port in ports))
-    served = ", ".join(str(port) for port in ports)
-    return [Run(place.node, words, says=f"see that {name} serves {served} again", changes=False, tells=True)]
+def patch(told: SwarmService, user: str) -> str:
+    """What keeps the stack file the same as what runs."""
+    line = line_of(told.name, told.stack, user)
+    return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
 
-def patch(service: str, user: str) -> str:
-    """What keeps the stack or compose file the same as what runs: the next deployment would undo the change."""
-    return f"put it into the stack file too, or the next deployment undoes it: services.{service}.user: {user}"
+def update_of(service: Service, manager: str, told: SwarmService, user: str, places: list[Placement]) -> UpdateService:
+    """The change itself, watched as long as the inventory says."""
+    usual = SETTLE if checked(told, places) else SETTLE_WITHOUT_HEALTHCHECK
+    patient = max((place.container.patience for place in places), default=0.0)
+    return UpdateService(
+        *(manager, told.name, user, told.user, told.image),
+        settle=(service.settle or usual).total_seconds(),
+        limit=max(COME_UP, patient + 60),
+    )
+
+
+def checked(told: SwarmService, places: Iterable[Placement]) -> bool:
+    """Whether it has a health check: the stack file's own, or that of its image."""
+    return told.has_healthcheck or any(place.container.has_healthcheck for place in places)
 
 
 def obstacles(
@@ -134,24 +130,26 @@ def obstacles(
             "give it a user of its own in image and stack file, as time allows",
         )
         return
-    yield from policy_obstacles(service, told, known_user(service, places))
+    yield from policy_obstacles(service, told, places)
     for loose in unpinned(fleet, told):
         yield f"it may lose its data at any restart: {loose.saw}", loose.hint
     for place in places:
         if place.container.preflight is not None or known_user(service, [place]):
             yield from own_files(fleet, place)
             yield from seen_obstacles(ready(place))
+            yield from handed_obstacles(told, ready(place))
 
 
-def policy_obstacles(service: Service, told: SwarmService, user: str) -> Iterator[Reason]:
-    wanted = " or ".join(service.user)
+def policy_obstacles(service: Service, told: SwarmService, places: list[Placement]) -> Iterator[Reason]:
+    wanted, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (
             f"its master is meant to be {service.master}: as whom its workers run is said in its own configuration",
             f"set the workers' user to {wanted} there (nginx: `user`), in the image or on a volume",
         )
     elif not user:
-        yield f"its image has no user {wanted}", f"make the user in the image ({told.image.partition('@')[0]})"
+        lacks = lacking(service.user, places[0].container) if places else f"its image has no user {wanted}"
+        yield lacks, f"make a user of its own in the image ({told.image.partition('@')[0]})"
     elif told.user == user:
         yield (
             f"it is told to run as {user} already, and yet something in it became somebody else",
@@ -159,6 +157,31 @@ def policy_obstacles(service: Service, told: SwarmService, user: str) -> Iterato
         )
     if told.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
         yield f"an update of it is {told.update_state}", "end or roll back that update first (`docker service update`)"
+
+
+def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reason]:
+    """Files and places that the swarm makes anew for each task, with owners that the stack file says."""
+    who = f"{preflight.user} (uid {preflight.uid})"
+    for file in told.handed:
+        if not readable(file, preflight):
+            yield (
+                f"its {file.kind} {file.name} belongs to {file.uid}:{file.gid} with mode {file.mode:o}, "
+                f"and {who} could not read it",
+                f'give it to that user in the stack file (the long form of `{file.kind}s`: `uid: "{preflight.uid}"`)',
+            )
+    for mount in told.mounts:
+        if mount.type == "tmpfs" and mount.mode is not None and mount.mode & 0o7 != 0o7:
+            yield (
+                f"its tmpfs {mount.target} is root's own (mode {mount.mode:o}), and {who} could not write there",
+                "let its mode in the stack file be 1777 (`tmpfs: {mode: 01777}`)",
+            )
+
+
+def readable(file: Handed, preflight: Preflight) -> bool:
+    """Whether a user may read a file that the swarm hands out (path_resolution(7))."""
+    if file.uid == preflight.uid:
+        return bool(file.mode & 0o400)
+    return bool(file.mode & (0o040 if file.gid == preflight.gid else 0o004))
 
 
 def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
@@ -181,19 +204,8 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
         )
 
 
-def by_compose(service: Service, places: list[Placement]) -> ForAPerson:
-    """Compose files are kept by people: what to change in them, and the command that brings it about."""
-    user = known_user(service, places) or service.user[0]
-    container = places[0].container if places else None
-    name = (container.label(COMPOSE_SERVICE) if container else "") or service.name
-    if container is None or not container.label(COMPOSE_PROJECT):
-        return ForAPerson(
-            "it was started by hand (`docker run`): how, only a person knows", f"start it again with `--user {user}`"
-        )
-    looked = [place for place in places if place.container.preflight is not None]
-    found = [reason for place in looked for reason in (*all_files(place), *seen_obstacles(ready(place)))]
-    first = "; ".join(f"{why} ({do})" for why, do in found)
-    return ForAPerson(
-        "it belongs to a Compose project, whose file is kept by people" + (f"; before that: {first}" if first else ""),
-        f"in the compose file: services.{name}.user: {user}; then `docker compose up -d --no-deps {name}`",
-    )
+def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
+    """What a person has to mend first, as far as it was looked at."""
+    for place in places:
+        if place.container.preflight is not None:
+            yield from (*all_files(place), *seen_obstacles(ready(place)))

@@ -42,7 +42,7 @@ def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
     others = [
         other.container.name
         for other in discovery.seen_containers(fleet)
-        if other.node == place.node and other.container.id != place.container.id and other.container.pid
+        if other.node == place.node and other.container.pid and other.container.service != place.container.service
         for theirs in other.container.mounts
         if theirs.source == mount.source
     ]

@@ -1,10 +1,14 @@
 """The remedy for a service that runs as somebody else: one watched restart, or exact reasons why a person must act."""
 
 import os
+import shutil
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,10 +21,12 @@ from fleet.schema import Node, Service
 from fleet.topics import containers, services
 from fleet.topics.containers import Container, Mount, Process
 from fleet.topics.containers.facts import Denied, Preflight
-from fleet.topics.services import Member, ServiceMount, SwarmService, Volume
+from fleet.topics.services import Member, ServiceMount, SwarmService, Volume, drift
+from fleet.topics.services.facts import Handed, Published
 from fleet.verdicts import verdict
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.containers import LISTENS, run_as_their_own_user
+from remediate.remedies.answering import ANSWERS, LISTENS
+from remediate.remedies.containers import run_as_their_own_user
 from remediate.steps import ChangeOwner, Run, UpdateService
 
 RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")
@@ -104,6 +110,23 @@ def test_without_a_health_check_the_new_task_is_watched_for_longer():
     assert step.settle == 60
 
 
+def test_a_health_check_of_the_image_counts_and_a_patient_one_is_waited_for():
+    plan = answer(replace(WEB, has_healthcheck=True, patience=300.0), told=replace(TOLD, has_healthcheck=False))
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, UpdateService)
+    assert (step.settle, step.limit) == (20, 360)
+
+
+def test_the_inventory_says_how_long_it_must_run_well():
+    plan = answer(service=SERVICE.model_copy(update={"settle": timedelta(minutes=5)}))
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, UpdateService)
+    assert step.settle == 300
+    assert "healthy for 300 s" in plan.success
+
+
 def test_a_rolled_back_plan_is_remembered_by_image_and_users():
     first, same, other = answer(), answer(told=replace(TOLD, version=29)), answer(told=replace(TOLD, image="web:2"))
     assert isinstance(first, Plan)
@@ -140,6 +163,76 @@ def test_a_port_that_is_not_served_any_more_fails_the_last_look(tmp_path, served
     assert served or ran.stderr == f"not served any more: {port}\n"
 
 
+PUBLISHED = replace(TOLD, published=(Published(80, 8000, mode="host"), Published(53, 53, "udp"), Published(9, 9)))
+
+
+def test_published_ports_are_tried_before_and_afterwards_where_something_listens_behind_them():
+    plan = answer(replace(WEB, preflight=replace(CLEAR, listens=(8000,))), PUBLISHED)
+    assert isinstance(plan, Plan)
+    [_, before] = plan.requires
+    after = plan.steps[-1]
+    assert isinstance(after, Run)
+    assert before.words[4:] == ("rodan_web", "host", "1", "80")
+    assert after.words[4:] == ("rodan_web", "host", "10", "80")
+    assert (after.node, after.changes) == ("data", False)
+    assert "port 80 of data" in before.because
+
+
+def tried(tmp_path, port: int, tools: str = "bash timeout") -> subprocess.CompletedProcess[str]:
+    """The script on this machine, with a client that knows a container, and no tools but these."""
+    for name in (*tools.split(), "hostname", "head", "awk", "sleep", "sh"):
+        found = shutil.which(name)
+        if found and not (tmp_path / name).exists():
+            (tmp_path / name).symlink_to(found)
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 4f\n")
+    (tmp_path / "docker").chmod(0o755)
+    (tmp_path / "hostname").unlink()
+    (tmp_path / "hostname").write_text("#!/bin/sh\necho '127.0.0.1 10.0.0.1 '\n")
+    (tmp_path / "hostname").chmod(0o755)
+    words = ("/bin/sh", "-c", ANSWERS, "sh", "rodan_web", "host", "1", str(port))
+    return subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)})
+
+
+@contextmanager
+def served(after: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port on which every connection is taken and handed over."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=lambda: after(server.accept()[0]), daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(timeout=5)
+
+
+def test_a_published_port_that_takes_a_connection_and_waits_answers(tmp_path):
+    held: list[socket.socket] = []
+    with served(held.append) as port:
+        assert tried(tmp_path, port).returncode == 0
+    held[0].close()
+
+
+def test_a_published_port_that_speaks_first_answers(tmp_path):
+    with served(lambda connection: (connection.sendall(b"220 hello\r\n"), connection.close())[1]) as port:
+        assert tried(tmp_path, port).returncode == 0
+
+
+def test_a_proxy_that_drops_the_connection_at_once_is_no_answer(tmp_path):
+    """Docker's own proxy listens on a published port whether or not anything listens behind it."""
+    with served(lambda connection: connection.close()) as port:
+        ran = tried(tmp_path, port)
+    assert (ran.returncode, ran.stderr) == (1, f"port {port} of 127.0.0.1 does not answer\n")
+
+
+def test_a_closed_port_is_no_answer(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert tried(tmp_path, port).returncode == 1
+
+
+def test_a_node_with_nothing_to_connect_with_says_that_it_was_not_tried(tmp_path):
+    ran = tried(tmp_path, 9, tools="")
+    assert (ran.returncode, "could not be tried" in ran.stderr) == (0, True)
+
+
 MEDIA = "/var/lib/docker/volumes/media/_data"
 VOLUME = Mount("volume", MEDIA, "/data", name="media", driver="local")
 OWNED = Denied("/data", MEDIA, 1000, True, (f"0:0 600 {MEDIA}/x",))
@@ -150,8 +243,9 @@ PINNED = replace(TOLD, constraints=("node.hostname == data",), mounts=(ServiceMo
 def test_files_on_a_volume_of_its_own_are_given_to_it_first_with_consent_to_that():
     plan = answer(OWNER, PINNED)
     assert isinstance(plan, Plan)
-    assert plan.steps[0] == ChangeOwner("data", MEDIA, 4000, 4000)
-    assert isinstance(plan.steps[1], UpdateService)
+    first, update, again = plan.steps
+    assert first == again == ChangeOwner("data", MEDIA, 4000, 4000)
+    assert isinstance(update, UpdateService)
     assert plan.disturbs == ("ownership", "restart")
     assert "old owners" in plan.undo
 
@@ -163,6 +257,13 @@ def test_files_that_another_container_uses_too_are_for_a_person():
     assert "more than 1000 files of /data could not be used by django (uid 4000)" in said.why
     assert "celery uses them too" in said.why
     assert f"chown -R 4000:4000 {MEDIA}" in said.what_to_do
+
+
+def test_replicas_of_one_service_share_its_own_volume():
+    twin = replace(OWNER, id="5e" * 32, name="rodan_web.2.y", pid=9, processes=(Process(9, 0, 0, "python3"),))
+    plan = answer(OWNER, PINNED, facts={("data", "containers"): containers.Facts("present", (OWNER, twin))})
+    assert isinstance(plan, Plan)
+    assert [type(step) for step in plan.steps] == [ChangeOwner, UpdateService, ChangeOwner]
 
 
 def test_files_on_the_network_or_in_a_directory_of_the_node_are_for_a_person():
@@ -186,6 +287,31 @@ def test_case_63_what_would_not_work_is_not_tried_and_the_reason_is_exact(found,
     assert what_to_do in said.what_to_do
 
 
+@pytest.mark.parametrize(
+    ("file", "closed"),
+    [
+        (Handed("secret", "db", mode=0o400), True),
+        (Handed("config", "site.conf", mode=0o640), True),
+        (Handed("secret", "db"), False),
+        (Handed("secret", "db", uid=4000, mode=0o400), False),
+        (Handed("secret", "db", gid=4000, mode=0o040), False),
+        (Handed("secret", "db", uid=4000, mode=0o044), True),
+    ],
+)
+def test_case_63_a_secret_or_config_that_it_could_not_read_is_for_a_person(file, closed):
+    answered = answer(told=replace(TOLD, handed=(file,)))
+    assert isinstance(answered, ForAPerson) == closed
+    if isinstance(answered, ForAPerson):
+        assert f"its {file.kind} {file.name} belongs to" in answered.why
+        assert 'uid: "4000"' in answered.what_to_do
+
+
+@pytest.mark.parametrize(("mode", "closed"), [(None, False), (0o1777, False), (0o700, True), (0o755, True)])
+def test_case_63_a_tmpfs_of_root_s_own_is_for_a_person(mode, closed):
+    answered = answer(told=replace(TOLD, mounts=(ServiceMount("tmpfs", "", "/cache", mode=mode),)))
+    assert isinstance(answered, ForAPerson) == closed
+
+
 @pytest.mark.parametrize("field", ["denied", "helpers", "low_ports", "unsaved"])
 def test_what_could_not_be_found_out_makes_no_plan(field):
     with pytest.raises(Unobservable):
@@ -207,6 +333,11 @@ def test_a_user_that_the_image_lacks_must_be_made_there():
     assert "no user rodan or django" in said.why
 
 
+def test_case_60_a_user_that_is_uid_0_in_the_image_is_never_given():
+    said = refused(replace(WEB, accounts={"root": 0, "django": 0}, preflight=None))
+    assert "in its image django is uid 0" in said.why
+
+
 def test_a_master_that_is_meant_to_be_root_keeps_its_user():
     assert "as whom its workers run" in refused(service=SERVICE.model_copy(update={"master": "root"})).why
 
@@ -223,14 +354,51 @@ def test_a_root_that_is_nobody_on_the_node_is_not_worth_a_restart():
     assert "user namespaces" in refused(replace(WEB, processes=(Process(7, 0, 100000, "python3"),))).why
 
 
-def test_a_compose_service_gets_the_patch_and_the_command():
-    labels = {"com.docker.compose.service": "web", "com.docker.compose.project": "rodan"}
-    said = refused(
-        replace(WEB, labels=labels, name="rodan-web-1"), told=None, service=SERVICE.model_copy(update={"name": "web"})
+def composed(**more: str) -> Container:
+    labels = {"service": "web", "project": "rodan", "project.working_dir": "/srv/rodan", "version": "2.24.5"} | more
+    return replace(
+        WEB, labels={f"com.docker.compose.{key}": value for key, value in labels.items()}, name="rodan-web-1"
     )
-    assert (
-        said.what_to_do == "in the compose file: services.web.user: django; then `docker compose up -d --no-deps web`"
+
+
+def by_compose(**more: str) -> ForAPerson:
+    return refused(composed(**more), told=None, service=SERVICE.model_copy(update={"name": "web"}))
+
+
+def test_a_compose_service_gets_the_patch_the_file_and_the_command():
+    said = by_compose(**{"project.config_files": "/srv/rodan/compose.yaml"})
+    assert said.what_to_do == (
+        "on data, in /srv/rodan/compose.yaml: services.web.user: django; "
+        "then `cd /srv/rodan && docker compose up -d --no-deps web`"
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "command"),
+    [
+        ({"version": "1.29.2"}, "cd /srv/rodan && docker-compose up -d --no-deps web"),
+        ({"project": "other"}, "cd /srv/rodan && docker compose -p other up -d --no-deps web"),
+        (
+            {"project.config_files": "a b.yml,prod.yml"},
+            "cd /srv/rodan && docker compose -f 'a b.yml' -f prod.yml up -d --no-deps web",
+        ),
+        ({"project.working_dir": ""}, "docker compose -p rodan up -d --no-deps web"),
+        ({"project.working_dir": "/srv/x; touch /tmp/p/rodan"}, "cd '/srv/x; touch /tmp/p/rodan' && docker compose up"),
+    ],
+)
+def test_the_command_for_a_compose_service_is_that_of_its_own_project(labels, command):
+    assert command in by_compose(**labels).what_to_do
+
+
+def test_what_stands_in_the_way_of_a_compose_service_is_said_first():
+    stuck = replace(composed(), preflight=replace(CLEAR, helpers=("gosu",)))
+    said = refused(stuck, told=None, service=SERVICE.model_copy(update={"name": "web"}))
+    assert "before that: its start script calls gosu" in said.why
+
+
+def test_a_service_of_a_swarm_that_nobody_looks_at_is_changed_by_a_manager():
+    said = refused(told=None, facts={("manager", "services"): services.Facts("worker", "n1")})
+    assert "none of its managers" in said.why
 
 
 def test_a_container_started_by_hand_is_for_whoever_knows_how():
@@ -248,3 +416,24 @@ def test_a_container_that_nobody_declared_is_for_a_person():
 def test_no_plan_is_made_while_a_node_was_not_seen():
     with pytest.raises(Unobservable):
         answer(facts={("manager", "services"): Unobservable("denied")})
+
+
+# What the stack file lacks
+
+
+def noted(told: SwarmService) -> list[str]:
+    facts = {("manager", "services"): services.Facts("manager", "n1", MEMBERS, (told,))}
+    inventory = Inventory.model_construct(
+        nodes={name: Node(name=name, address="192.0.2.1") for name in ("data", "manager")}
+    )
+    return list(drift.notes(Fleet(inventory, datetime.now(UTC), facts)))
+
+
+def test_a_user_that_was_given_is_noted_until_the_stack_file_is_deployed():
+    [said] = noted(replace(TOLD, user="django", lent="django"))
+    assert "services.web.user: django" in said
+    assert noted(replace(TOLD, user="django")) == []
+
+
+def test_a_user_that_somebody_has_changed_since_is_not_ours_to_note():
+    assert noted(replace(TOLD, user="rodan", lent="django")) == []

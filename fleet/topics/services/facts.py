@@ -30,7 +30,10 @@ class Member:
 
 @dataclass(frozen=True)
 class ServiceMount:
-    """One mount that a service asks for. `remote` says that the stack file itself names a network file system."""
+    """One mount that a service asks for. `remote` says that the stack file itself names a network file system.
+
+    `mode` is that of a tmpfs, None where the stack file leaves it to Docker (1777).
+    """
 
     type: str
     source: str
@@ -38,6 +41,7 @@ class ServiceMount:
     read_only: bool = False
     driver: str = ""
     remote: bool = False
+    mode: int | None = None
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,7 @@ def mount(spec: Json) -> ServiceMount:
         read_only=bool(spec.get("ReadOnly")),
         driver=name,
         remote=name != "local" or part(driver, "Options").get("type") in NETWORK,
+        mode=number(part(spec, "TmpfsOptions"), "Mode") or None,
     )
 
 
