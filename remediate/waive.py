@@ -96,10 +96,12 @@ def inserted(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     Raises UsageError for a list that cannot be added to.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
-    node = section(text)
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = section(root)
     if node is None:
-        start = text if text.endswith("\n") or not text else text + newline
-        return start + f"{newline}waivers:{newline}" + block(waivers, 2).replace("\n", newline)
+        end = root.end_mark.index if isinstance(root, yaml.MappingNode) and not root.flow_style else len(text)
+        start = text[:end] if text[:end].endswith("\n") or not end else text[:end] + newline
+        return start + f"{newline}waivers:{newline}" + block(waivers, 2).replace("\n", newline) + text[end:]
     if not isinstance(node, yaml.SequenceNode):
         raise UsageError("`waivers` is no list", hint="write it as one, or take the key out")
     if node.flow_style:
@@ -109,20 +111,17 @@ def inserted(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     return before + block(waivers, node.start_mark.column).replace("\n", newline) + text[place:]
 
 
-def section(text: str) -> yaml.Node | None:
+def section(root: yaml.Node | None) -> yaml.Node | None:
     """The value of the key `waivers`, where it is there."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     return next((value for key, value in pairs if key.value == "waivers"), None)
 
 
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """`[{…}]`: added before the closing bracket, as `{…}`."""
-    place = node.end_mark.index - 1
+    """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
+    place = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
     items = ", ".join("{" + ", ".join(f"{key}: {scalar(value)}" for key, value in one) + "}" for one in waivers)
-    inside = text[node.start_mark.index + 1 : place].rstrip()
-    comma = ", " if inside and not inside.endswith(",") else ""
-    return text[:place] + comma + items + text[place:]
+    return text[:place] + (", " if node.value else "") + items + text[place:]
 
 
 def end_of(node: yaml.Node, text: str) -> int:
