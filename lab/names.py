@@ -25,6 +25,7 @@ ACME_ADDRESS = "198.18.42.10"
 STACK = "rodan"
 STACK_FILE = LAB / "stack.yml"
 BACKUPS = "/var/lib/docker/volumes/rodan_pg_backup/_data"
+COPIES = "/srv/rodan-copies"
 SITE = "rodan.lab.example"
 
 IDENTITY = STATE / "id_ed25519"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab import acme, dumps, nodes, swarm
 from lab.engine import Engine
-from lab.names import BACKUPS, MANAGER, NODES, Node
+from lab.names import BACKUPS, COPIES, MANAGER, NODES, Node
 from lab.shell import until
 
 ENTRY = "0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup"
@@ -36,6 +36,13 @@ def fill_backups(engine: Engine) -> None:
     with tempfile.TemporaryDirectory() as work:
         dumps.fill(Path(work), datetime.now(UTC), dump)
         put_backups(engine, Path(work))
+    copy_elsewhere(engine)
+
+
+def copy_elsewhere(engine: Engine) -> None:
+    """Have the second place hold what the volume holds, as whatever makes the copies would."""
+    script = 'mkdir -p -m 700 "$2" && cp -an "$1"/backup_* "$2/"'
+    nodes.on(engine, MANAGER, "sh", "-c", script, "sh", BACKUPS, COPIES)
 
 
 def wait_within(engine: Engine, service: str, test: str) -> None:

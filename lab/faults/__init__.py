@@ -34,6 +34,10 @@ FAULTS = {
         "The newest backup is what a failed pg_dump leaves: a valid gzip of nothing, 20 bytes.",
         backups.add_empty, backups.remove_empty,
     ),
+    "copies-lost": Fault(
+        "The second place of the backups is gone, with all copies in it.",
+        backups.lose_copies, backups.find_copies,
+    ),
     "volume-over-budget": Fault(
         "Nobody has thinned the backups for two years: some 1,400 more dumps, real ones, fill the volume.",
         backups.never_thinned, backups.thin,

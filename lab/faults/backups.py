@@ -1,6 +1,6 @@
 """Faults of the backup volume: nothing new in it, nothing in what is new, far too much in it.
 
-What a break takes away is kept on `vgpu` outside the volume; what it adds is listed there.
+What a break takes away is kept outside the volume, on the node that did it; what it adds is listed there.
 """
 
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab import dumps, nodes, setup
 from lab.engine import Engine
-from lab.names import BACKUPS, VGPU
+from lab.names import BACKUPS, COPIES, MANAGER, VGPU
 
 KEPT = "/var/lib/lab-faults"
 DAYS_HIDDEN = 3
@@ -27,6 +27,8 @@ name=$(date -d '2 minutes ago' +backup_%Y_%m_%dT%H_%M_%S.sql.gz)
 """
 REMOVE_EMPTY = '[ ! -s "$2/empty" ] || { cd "$1"; xargs rm -f < "$2/empty"; rm "$2/empty"; }'
 THIN = '[ ! -s "$2/extra" ] || { cd "$1"; xargs rm -f < "$2/extra"; rm "$2/extra"; }'
+LOSE_COPIES = '[ -d "$2/copies" ] || { mkdir -p "$2"; mv "$1" "$2/copies"; }'
+FIND_COPIES = '[ ! -d "$2/copies" ] || { rm -rf "$1"; mv "$2/copies" "$1"; }'
 
 
 def in_volume(engine: Engine, script: str, *words: str) -> None:
@@ -65,3 +67,11 @@ def never_thinned(engine: Engine) -> None:
 
 def thin(engine: Engine) -> None:
     in_volume(engine, THIN)
+
+
+def lose_copies(engine: Engine) -> None:
+    nodes.on(engine, MANAGER, "sh", "-c", LOSE_COPIES, "sh", COPIES, KEPT)
+
+
+def find_copies(engine: Engine) -> None:
+    nodes.on(engine, MANAGER, "sh", "-c", FIND_COPIES, "sh", COPIES, KEPT)

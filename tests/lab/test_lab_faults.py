@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lab import faults, nodes
-from lab.names import BACKUPS, DATA, MANAGER, SITE, VGPU, Node
+from lab.names import BACKUPS, COPIES, DATA, MANAGER, SITE, VGPU, Node
 from tests.lab.conftest import Lab
 
 SERVED = f"openssl s_client -connect localhost:443 -servername {SITE} </dev/null 2>/dev/null"
@@ -40,6 +40,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "cron-stopped": lambda lab: bool(asked(lab, VGPU, "pgrep -x cron")),
     "backup-stale": lambda lab: asked(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
     "backup-empty": lambda lab: asked(lab, DATA, f"find {BACKUPS} -size -21c -type f"),
+    "copies-lost": lambda lab: bool(asked(lab, MANAGER, f"ls {COPIES}")),
     "volume-over-budget": lambda lab: int(asked(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
     "certificate-expiring": lambda lab: asked(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: asked(lab, DATA, WEB_USER),

@@ -13,6 +13,7 @@ REPAIRED = {
     "cron-on-wrong-node": {"schedules.backup_runs_where_postgres_runs"},
     "cron-stopped": {"schedules.cron_is_active"},
     "backup-stale": {"backups.are_fresh"},
+    "copies-lost": {"backups.exist_elsewhere"},
     "volume-over-budget": {"volumes.are_within_budget", "backups.are_thinned"},
     "certificate-expiring": {"certificates.are_far_from_expiry"},
     "root-container": {"containers.run_as_their_own_user"},

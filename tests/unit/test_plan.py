@@ -240,7 +240,9 @@ def test_each_kind_is_asked_for_once_and_only_when_it_is_needed() -> None:
 
 
 def test_case_3_an_unknown_rule_comes_with_the_nearest() -> None:
-    assert known_rules(["backups"], REMEDIES) == {"backups.are_fresh", "backups.are_thinned"}
+    assert known_rules(["backups"], REMEDIES) == {
+        "backups.are_fresh", "backups.are_thinned", "backups.exist_elsewhere",
+    }  # fmt: skip
     with pytest.raises(UsageError, match=r'did you mean "backups\.are_fresh"'):
         known_rules(["backups.are_frsh"], REMEDIES)
 

@@ -25,7 +25,6 @@ DOES_NOT_APPLY = {
     "schedules.backups_appeared": "nothing was due yet when the lab was recorded",
     "services.postgres_kept_its_data": "nothing was accepted yet",
     "backups.come_back": "the lab asks for no drills",
-    "backups.exist_elsewhere": "the lab has no second place",
 }
 """Their own tests darken what they read."""
 
