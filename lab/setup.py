@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import acme, dumps, nodes, swarm
+from lab import acme, compose, dumps, nodes, swarm
 from lab.engine import Engine
 from lab.names import BACKUPS, COPIES, MANAGER, NODES, Node
 from lab.shell import until
@@ -24,9 +24,10 @@ BEFORE = {
 
 
 def furnish(engine: Engine) -> None:
-    """Fill the backup volume, get the certificate and write the crontabs, all at once, as services come up."""
-    with ThreadPoolExecutor(3) as pool:
-        for work in [pool.submit(job, engine) for job in (fill_backups, issue_certificate, write_crontabs)]:
+    """Fill the backup volume, get the certificate, write the crontabs, start the wiki: at once, as services come up."""
+    jobs = (fill_backups, issue_certificate, write_crontabs, compose.start)
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        for work in [pool.submit(job, engine) for job in jobs]:
             work.result()
 
 
