@@ -110,6 +110,10 @@ FAULTS = {
         "The web application runs as root; as anybody else it starts, is healthy, and dies after twelve seconds.",
         containers.die_unprivileged, containers.as_designed,
     ),
+    "root-compose": Fault(
+        "The wiki, which Compose keeps, runs as root.",
+        containers.run_wiki_as_root, containers.run_wiki_as_its_user,
+    ),
     "stranger": Fault(
         "On `data` runs a container as root that the inventory does not mention.",
         containers.start_stranger, containers.remove_stranger,
