@@ -74,7 +74,8 @@ class Sshd:
 def keygen(path: Path, kind: str = "ed25519", passphrase: str = "", more: Sequence[str] = ()) -> Path:
     """Make a key pair. Returns the private one's path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = ("ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", path.name, "-f", str(path), *more)
+    size = ("-b", "2048") if kind == "rsa" else ()  # half the time of the default
+    words = ("ssh-keygen", "-q", "-t", kind, *size, "-N", passphrase, "-C", path.name, "-f", str(path), *more)
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     return path
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from paramiko import Transport
+from paramiko.kex_curve25519 import KexCurve25519
+from paramiko.packet import Packetizer
 from paramiko.ssh_exception import (
     AuthenticationException,
     BadAuthenticationType,
@@ -22,26 +21,15 @@ from paramiko.ssh_exception import (
 )
 
 from fleet.commands import Unobservable
-from fleet.links.host_certificates import CERTIFIED
-from fleet.links.known_hosts import (
-    Entry,
-    Ruling,
-    Target,
-    about,
-    fingerprint,
-    kind_of,
-    preferred_kinds,
-    presented,
-    rule,
-)
-from fleet.links.sockets import left, said
+from fleet.links import userauth
+from fleet.links.algorithms import Algorithms
+from fleet.links.host_key_check import Server, check_host_key
+from fleet.links.known_hosts import Entry, about, preferred_kinds
+from fleet.links.sockets import ProxyCommand, TcpSocket, left, said
 
 if TYPE_CHECKING:
     from fleet.links.keys import Keyring, Offer
-    from fleet.links.ssh_config import Way
 
-KEX = "curve25519-sha256@libssh.org"
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 TRIES = 6
 """How often a server that hangs up before its banner is tried again (sshd_config(5), MaxStartups)."""
 ALIVE = 10
@@ -49,27 +37,61 @@ ALIVE = 10
 IDLE = 5.0
 """Seconds for which paramiko's reading thread sleeps. Its 0.1 costs 20 ms of CPU a connection at a thousand nodes."""
 
+MOST_BANNER = 1 << 16
+"""Bytes that a server may say before SSH begins (RFC 4253, 4.2, has no bound)."""
+NO_SSH = "it talks without end and says nothing of SSH"
+OTHERS = (
+    "allow one of ours there or in your SSH configuration, or set `connection: ssh` for this node (see docs/ssh.md)"
+)
+
 
 class Throttled(Exception):
     """The server hung up before it said anything: it may do so when too many connect at once."""
 
 
-class Connection(Transport):
-    """paramiko's transport with the fast algorithms first, and host key types in the order in which they are known."""
+class Beginning(Packetizer):
+    """paramiko's reader of packets, which would collect what comes before them for as long as it comes."""
 
-    def __init__(self, connected: Any, here: Sequence[Entry]) -> None:
-        super().__init__(connected, strict_kex=True)
+    heard = 0
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        data = bytes(super()._read_timeout(timeout))  # type: ignore[misc]
+        self.heard += len(data)
+        if self.heard > MOST_BANNER:
+            raise SSHException(NO_SSH)
+        return data
+
+
+class Connection(Transport):
+    """paramiko's transport with the algorithms that it is told, and host key types known for this host first."""
+
+    _kex_info: ClassVar = {**Transport._kex_info, "curve25519-sha256": KexCurve25519}  # type: ignore[attr-defined]
+
+    def __init__(self, connected: Any, here: Sequence[Entry], algorithms: Algorithms) -> None:
+        super().__init__(connected, strict_kex=True, packetizer_class=Beginning)
         self.daemon = True
-        options = self.get_security_options()
-        options.kex = tuple(sorted(options.kex, key=lambda name: name != KEX))
-        options.ciphers = tuple(sorted(options.ciphers, key=lambda name: name not in CIPHERS))
-        plain = options.key_types
-        supported = (*plain, *(f"{kind}{CERTIFIED}" for kind in plain))
-        self.kinds = preferred_kinds(here, supported)
+        self.algorithms = algorithms
+        self.kinds = preferred_kinds(here, algorithms.host_keys)
+
+    preferred_kex = property(lambda self: self.algorithms.kex)
+    preferred_ciphers = property(lambda self: self.algorithms.ciphers)
+    preferred_macs = property(lambda self: self.algorithms.macs)
+    preferred_pubkeys = property(lambda self: self.algorithms.keys)
+    preferred_keys = property(lambda self: self.kinds)
 
     @property
-    def preferred_keys(self) -> tuple[str, ...]:
-        return self.kinds
+    def key(self) -> bytes:
+        """The wire format of what the server showed, certificate and all."""
+        shown = self.get_remote_server_key()
+        certificate = getattr(shown, "public_blob", None)
+        return cast(bytes, certificate.key_blob if certificate else shown.asbytes())
+
+    @property
+    def address(self) -> str:
+        """Where the socket leads; "" where something else leads there."""
+        with suppress(OSError, AttributeError):
+            return str(self.sock.getpeername()[0]) if isinstance(self.sock, TcpSocket) else ""
+        return ""
 
     def settle(self) -> None:
         """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
@@ -81,19 +103,6 @@ class Connection(Transport):
         with suppress(OSError, EOFError):
             self.sock.shutdown(socket.SHUT_RDWR)
         super().close()
-
-
-@dataclass(frozen=True)
-class Server:
-    """Whom we mean to reach, and what we know about its keys. `node` is its name in the inventory."""
-
-    node: str
-    way: Way
-    entries: Sequence[Entry]
-
-    @property
-    def target(self) -> Target:
-        return Target(self.way.host, self.way.port, time.time(), self.way.alias)
 
 
 def connect(
@@ -113,10 +122,11 @@ def connect(
         connection = keep(started(dial(deadline), server))
         try:
             shake_hands(connection, deadline)
-            check_host_key(server, connection)
+            check_host_key(server, connection.key, connection.address)
             authenticate(connection, server, keys, deadline)
             connection.settle()
         except Throttled:
+            refuse_broken_proxy(connection.sock)
             connection.close()
             time.sleep(min(left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
             if time.monotonic() >= deadline:
@@ -135,10 +145,17 @@ def connect(
     )
 
 
+def refuse_broken_proxy(connected: Any) -> None:
+    """Raises Unobservable when it was our side that hung up: the user's ProxyCommand."""
+    if isinstance(connected, ProxyCommand) and (how := connected.ended()):
+        connected.close()
+        raise Unobservable(f"its ProxyCommand ended: {how}", hint="run it by hand: `ssh -G HOST` shows it")
+
+
 def started(connected: Any, server: Server) -> Connection:
     """Speak SSH over a socket. Raises Unobservable when it was closed meanwhile."""
     try:
-        return Connection(connected, about(server.entries, server.target))
+        return Connection(connected, about(server.entries, server.target), server.way.algorithms)
     except OSError as error:
         raise Unobservable(f"the connection was lost while it was made: {error}") from None
 
@@ -151,7 +168,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
     except EOFError:
         raise Throttled from None
     except IncompatiblePeer as error:
-        raise Unobservable(f"no common algorithm with its sshd: {error}") from None
+        raise Unobservable(f"no common algorithm with its sshd: {error}", hint=OTHERS) from None
     except (SSHException, OSError) as error:
         if not connection.remote_version and hung_up(error):
             raise Throttled from None
@@ -161,78 +178,31 @@ def shake_hands(connection: Connection, deadline: float) -> None:
 
 
 def hung_up(error: Exception) -> bool:
-    if "timed out" in str(error).lower() or "Indecipherable" in str(error):
+    if any(sign in str(error) for sign in ("timed out", "Indecipherable", NO_SSH)):
         return False
     return isinstance(error, OSError) or "banner" in str(error).lower()
 
 
-def check_host_key(server: Server, connection: Connection) -> None:
-    """Refuse a server whose key is not known, or is another one, before anything is sent to it."""
-    key = host_key_of(connection)
-    ruling = rule(server.entries, server.target, presented(key))
-    if ruling is Ruling.TRUSTED and server.way.revoked and in_revocation_list(server.way.revoked, key):
-        ruling = Ruling.REVOKED
-    if ruling is not Ruling.TRUSTED:
-        raise refusal(server, ruling, key)
-
-
-def host_key_of(connection: Connection) -> bytes:
-    """The wire format of what the server showed, certificate and all."""
-    key = connection.get_remote_server_key()
-    certificate = getattr(key, "public_blob", None)
-    return cast(bytes, certificate.key_blob if certificate else key.asbytes())
-
-
-def in_revocation_list(path: str, key: bytes) -> bool:
-    """Whether RevokedHostKeys (ssh_config(5)) has that key: asked of ssh-keygen, since it may be binary."""
-    import base64
-
-    with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
-        file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
-        file.flush()
-        asked = ("ssh-keygen", "-Q", "-f", path, file.name)
-        return subprocess.run(asked, capture_output=True, check=False, timeout=10).returncode != 0
-
-
-def refusal(server: Server, ruling: Ruling, key: bytes) -> Unobservable:
-    """Say which keys were seen and known, and how a person who has compared them goes on."""
-    shown = presented(key).plain
-    name = server.target.names(server.way.port)
-    saw = f"it shows {kind_of(shown)} {fingerprint(shown)}"
-    compare = "compare on the node itself: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
-    if ruling is Ruling.UNKNOWN:
-        return Unobservable(
-            f"its host key is not known: {saw}, and no known_hosts file has a line for {name}",
-            hint=f"{compare}, then `remediate trust {server.node}`",
-        )
-    known = [entry for entry in about(server.entries, server.target) if not entry.marker]
-    expected = ", ".join(f"{entry.kind} {fingerprint(entry.key)} ({entry.place})" for entry in known) or "a revoked key"
-    if ruling is Ruling.REVOKED:
-        return Unobservable(f"its host key is revoked: {saw}", hint="do not connect; find out why it was revoked")
-    return Unobservable(
-        f"its host key has changed: {saw}; known is {expected}",
-        hint=f"it was reinstalled, or somebody stands between: {compare}; "
-        f"if it is right, `ssh-keygen -R '{name}'`, then `remediate trust {server.node}`",
-    )
-
-
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
     """Offer our keys one after the other. Raises Unobservable when none is taken; never asks for a password."""
-    offers, troubles = keys.offers(server.way)
+    way = server.way
+    offers, troubles = keys.offers(way)
     refused = []
     for offer in offers:
         connection.auth_timeout = left(deadline)
-        outcome = offered(connection, server.way.user, offer)
+        outcome = offered(connection, way.user, offer)
         if outcome is None:
-            keys.remember(server.way, offer)
+            keys.remember(way, offer)
             return
         refused.append(offer.name)
         if outcome:
             troubles = [outcome, *troubles]
         if not connection.is_active():
             break
+    if way.untried:
+        troubles.append(f"{' and '.join(way.untried)} of your SSH configuration: only with `connection: ssh`")
     raise Unobservable(
-        f"it lets {server.way.user} in with none of our keys",
+        f"it lets {way.user} in with none of our keys",
         hint=f"offered: {', '.join(refused) or 'none'}" + "".join(f"; {trouble}" for trouble in troubles),
     )
 
@@ -240,7 +210,7 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
 def offered(connection: Connection, user: str, offer: Offer) -> str | None:
     """None when the key was taken, else what else the server said."""
     try:
-        more = connection.auth_publickey(user, offer.key)
+        more = userauth.offer(connection, user, offer.key)
     except BadAuthenticationType as error:
         return f"it only takes {', '.join(error.allowed_types)}"
     except PartialAuthentication as error:

@@ -54,7 +54,7 @@ class HostCertificate:
             "it has expired": target.now >= self.valid_before,
             f"it is not for {name}": bool(self.principals) and name not in self.principals,
             "it has critical options that nobody here understands": self.critical,
-            f"it is signed with {self.signed_with}": self.signed_with not in SIGNATURES,
+            f"it is signed with {self.signed_with}": self.signed_with not in target.authorities,
         }
         return next((reason for reason, so in reasons.items() if so), "")
 

@@ -54,6 +54,7 @@ def shown_keys(
 
     Raises Unobservable when it cannot be reached, or shows none. `limit` is in seconds, for each type.
     """
+    from fleet.links.hops import hop_to
     from fleet.links.pool import Register
     from fleet.links.routes import Routes
     from fleet.links.ssh_config import resolve
@@ -61,7 +62,7 @@ def shown_keys(
     register = Register()
     routes = Routes(inventory, register.keep, ssh_config, limit)
     try:
-        hop = routes.hop(node)
+        hop = hop_to(node, inventory)
         way = resolve(hop.asked, ssh_config)
         place = Target(way.host, way.port, 0.0, way.alias).names(way.port)
         dial = routes.dialler(hop, way)
@@ -77,16 +78,16 @@ def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -
     """The key of one family, if the host has one. A certificate is shown as the plain key in it."""
     from paramiko.ssh_exception import IncompatiblePeer, SSHException
 
-    from fleet.links.handshake import Connection, host_key_of
+    from fleet.links.algorithms import Algorithms
+    from fleet.links.handshake import Connection
     from fleet.links.sockets import said
 
     deadline = time.monotonic() + limit
-    connection = Connection(dial(deadline), ())
-    connection.kinds = kinds
+    connection = Connection(dial(deadline), (), Algorithms(host_keys=kinds))
     try:
         connection.start_client(timeout=limit)
         if connection.initial_kex_done:
-            yield presented(host_key_of(connection)).plain
+            yield presented(connection.key).plain
     except IncompatiblePeer:
         return
     except (OSError, EOFError, SSHException) as error:

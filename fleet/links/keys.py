@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import logging
 import threading
+from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,11 +22,12 @@ from paramiko.pkey import PKey
 from paramiko.ssh_exception import PasswordRequiredException, SSHException
 
 from fleet.commands import Unobservable
+from fleet.links.host_certificates import read_certificate
 from fleet.links.known_hosts import fingerprint
 from fleet.links.sockets import unix_socket
 
 if TYPE_CHECKING:
-    from fleet.links.ssh_config import Way
+    from fleet.links.way import Way
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 """paramiko logs what it also raises, and what a server says, to standard error."""
@@ -36,6 +39,12 @@ class Offer:
 
     key: PKey
     name: str
+
+    @property
+    def kind(self) -> str:
+        """Its type, or that of the certificate that goes with it."""
+        certificate = self.key.public_blob
+        return certificate.key_type if certificate else self.key.get_name()
 
 
 class AgentAt(AgentSSH):
@@ -61,7 +70,12 @@ class Keyring:
 
     def offers(self, way: Way) -> tuple[list[Offer], list[str]]:
         """The keys to offer, in order, and why the other configured ones cannot be."""
-        found, troubles = self.all_offers(way)
+        if not way.keys_allowed:
+            return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
+        every, troubles = self.all_offers(way)
+        found = [offer for offer in every if way.algorithms.accepts(offer.kind)]
+        if others := ", ".join(offer.name for offer in every if offer not in found):
+            troubles.append(f"not among PubkeyAcceptedAlgorithms of the SSH configuration: {others}")
         first = self.accepted.get((way.user, way.identities))
         return sorted(found, key=lambda offer: offer.name != first), troubles
 
@@ -72,10 +86,12 @@ class Keyring:
         held, troubles = self.held_by(way.agent)
         configured = {blob for path in way.identities for blob in public_halves(path)}
         wanted = [key for key in held if key.blob in configured]
-        offers = [Offer(key, f"{key.name} {fingerprint(key.blob)} of the agent") for key in wanted]
+        certificates = (*(f"{path}-cert.pub" for path in way.identities), *way.certificates)
+        offers = [offer for key in wanted for offer in from_agent(key, certificates)]
         if not way.only_identities and not way.explicit_identity:
-            others = [key for key in held if key.blob not in configured]
-            offers += [Offer(key, f"{key.name} {fingerprint(key.blob)} of the agent") for key in others]
+            offers += [
+                offer for key in held if key.blob not in configured for offer in from_agent(key, way.certificates)
+            ]
         for path in way.identities:
             if any(blob in {key.blob for key in wanted} for blob in public_halves(path)):
                 continue
@@ -110,18 +126,28 @@ def ask_agent(socket: str) -> tuple[AgentKey, ...] | str:
         return f"the agent at {socket} does not answer ({error})"
 
 
-@lru_cache(maxsize=256)
-def public_halves(path: str) -> tuple[bytes, ...]:
+def from_agent(key: AgentKey, certificates: Iterable[str]) -> Iterator[Offer]:
+    """A key of the agent: with the certificates for it that lie in files, then alone."""
+    name = f"{key.name} {fingerprint(key.blob)} of the agent"
+    for path in certificates:
+        if certified := with_certificate(AgentKey(key.agent, key.blob, key.comment), path):
+            yield Offer(certified, f"{name} with {path}")
+    yield Offer(key, name)
+
+
+def public_halves(path: str) -> list[bytes]:
     """The public keys that stand beside a private one, also as a certificate: for finding it in an agent."""
-    found = []
-    for name in (f"{path}.pub", f"{path}-cert.pub", path):
-        try:
-            fields = Path(name).read_text("ascii").split()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if len(fields) > 1 and not fields[0].startswith("-"):
-            found.append(base64.b64decode(fields[1]))
-    return tuple(found)
+    return [blob for name in (f"{path}.pub", f"{path}-cert.pub", path) if (blob := public_in(name))]
+
+
+@lru_cache(maxsize=1024)
+def public_in(path: str) -> bytes | None:
+    """The public key or certificate in a file, in wire format; None where there is none to be read."""
+    try:
+        kind, encoded = Path(path).read_text("ascii").split(maxsplit=2)[:2]
+        return None if kind.startswith("-") else base64.b64decode(encoded)
+    except (OSError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=256)
@@ -135,10 +161,9 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
             raise Unobservable(f"there is no key {path}")
         return ()
     key = load(path)
-    bare = key.asbytes()
     offers = []
     for certificate in (f"{path}-cert.pub", *certificates):
-        if Path(certificate).exists() and (certified := with_certificate(path, certificate, bare)):
+        if certified := with_certificate(copy(key), certificate):
             offers.append(Offer(certified, f"{certified.get_name()} {path} with {certificate}"))
     return (*offers, Offer(key, f"{key.get_name()} {path}"))
 
@@ -163,17 +188,11 @@ def passphrase_or(path: str, error: Exception) -> str:
     return f"{path} is no private key that can be read ({error})"
 
 
-def with_certificate(path: str, certificate: str, bare: bytes) -> PKey | None:
-    """The key once more, with a certificate, if that certificate is for it."""
-    from fleet.links.host_certificates import read_certificate
-
-    try:
-        blob = base64.b64decode(Path(certificate).read_text("ascii").split()[1])
-    except (OSError, UnicodeDecodeError, ValueError, IndexError):
+def with_certificate(key: PKey, path: str) -> PKey | None:
+    """The key, now with the certificate in a file; None where there is none, or it is for another key."""
+    blob = public_in(path)
+    content = read_certificate(blob) if blob else None
+    if content is None or content.key != key.asbytes():
         return None
-    content = read_certificate(blob)
-    if content is None or content.key != bare:
-        return None
-    key = load(path)
-    key.load_certificate(certificate)
+    key.load_certificate(path)
     return key

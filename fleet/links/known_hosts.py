@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.links.host_certificates import CERTIFIED, HostCertificate, read_certificate
+from fleet.links.host_certificates import CERTIFIED, SIGNATURES, HostCertificate, read_certificate
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -180,13 +180,15 @@ def name_of(host: str, port: int) -> str:
 class Target:
     """The name under which a host key is looked up. `alias` is HostKeyAlias, which stands for host and port.
 
-    `now` (epoch seconds) is the time at which a host certificate must be valid.
+    `now` (epoch seconds) is the time at which a host certificate must be valid, `authorities` the algorithms that its
+    CA may have signed it with.
     """
 
     host: str
     port: int
     now: float
     alias: str = ""
+    authorities: frozenset[str] = SIGNATURES
 
     def names(self, port: int) -> str:
         return self.alias.lower() if self.alias else name_of(self.host, port)

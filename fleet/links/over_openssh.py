@@ -6,20 +6,26 @@ connection between all questions; BatchMode keeps it from ever prompting; `--` s
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from weakref import WeakSet
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.framing import render_stream
 from fleet.links.conversation import START_LIMIT, converse
+from fleet.links.hops import Hop, hop_to, route
+from fleet.links.known_hosts import beside
 from fleet.links.processes import ProcessChannel, ProcessStream
+from fleet.links.ssh_config import PLACEHOLDER, ask_ssh, files, resolve, written
+from fleet.links.way import Asked
 from fleet.links.writing import Stream
 
 if TYPE_CHECKING:
@@ -29,43 +35,83 @@ if TYPE_CHECKING:
 SHELL = "exec /bin/sh"
 SSH_FAILED = 255
 BELIEVED = 5.0
-MULTIPLEXED = ("-oControlMaster=no",)
+CONTROL_LIMIT = 5.0
+
+
+SAFE = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "NoHostAuthenticationForLocalhost": "no",
+    "UpdateHostKeys": "no",
+    "AddKeysToAgent": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "ClearAllForwardings": "yes",
+    "Tunnel": "no",
+    "LogLevel": "INFO",
+    "ServerAliveInterval": "10",
+    "ServerAliveCountMax": "3",
+}
+"""What holds whatever the user's configuration says: keys are verified and never added, nothing else is started."""
+SAFE_SINCE_8_7 = {"ForkAfterAuthentication": "no", "StdinNull": "no"}
+
+
+class Starting:
+    """A client that connects (`fleet.links.pool.Closable`)."""
+
+    def __init__(self, words: Sequence[str], said: IO[bytes]) -> None:
+        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+
+    def close(self) -> None:
+        """End it and what it started, if it still runs."""
+        if self.child.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
 
 
 class OpenSSHLink:
     """Commands and streams through a control master of our own, in a folder that only we can read."""
 
-    def __init__(self, node: Node, inventory: Inventory, ssh_config: str | None, limit: float) -> None:
-        """Connects. Raises Unobservable, with the last thing that ssh said, when it cannot."""
+    def __init__(
+        self,
+        node: Node,
+        inventory: Inventory,
+        ssh_config: str | None,
+        limit: float,
+        keep: Callable[[Starting], Starting] = lambda starting: starting,
+    ) -> None:
+        """Connects. `keep` gets the client while it does, so that it can be ended from elsewhere.
+
+        Raises Unobservable, with the last thing that ssh said, when it cannot.
+        """
         if not shutil.which("ssh"):
             raise Unobservable("there is no OpenSSH client here", hint="install it, or leave `connection` out")
         self.sudo = node.sudo
-        self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
-        self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
-        self.argv = argv(node, inventory, ssh_config, f"{self.folder}/c", limit)
         self.host = node.address or node.name
+        self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
+        words = argv(hop_to(node, inventory), inventory, ssh_config)
+        self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
+        master = (f"-oControlPath={self.folder}/c", "-oControlMaster=yes", "-oControlPersist=yes")
         try:
-            self.connect(limit)
+            self.connect((*words, *master, f"-oConnectTimeout={max(1, int(limit))}", "-N", "-f"), limit, keep)
         except BaseException:
             self.close()
             raise
 
-    def connect(self, limit: float) -> None:
+    def connect(self, words: Sequence[str], limit: float, keep: Callable[[Starting], Starting]) -> None:
         self.checked = time.monotonic()
-        master = (*self.argv, "-oControlMaster=yes", "-oControlPersist=yes", "-N", "-f", "--", self.host)
         with tempfile.TemporaryFile() as said:
+            starting = keep(Starting((*words, "--", self.host), said))
             try:
-                rc = subprocess.run(
-                    master,
-                    stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
-                    timeout=limit,
-                    check=False,
-                    start_new_session=True,
-                ).returncode
+                rc = starting.child.wait(limit)
             except subprocess.TimeoutExpired:
                 raise Unobservable(f"no connection within {limit:.0f} s") from None
+            finally:
+                starting.close()
             said.seek(0)
             lines = said.read().decode("utf-8", "replace").strip().splitlines()
         if rc:
@@ -75,20 +121,27 @@ class OpenSSHLink:
     def alive(self) -> bool:
         """Whether the control master still runs; believed for a few seconds, since asking takes a process."""
         if time.monotonic() > self.checked + BELIEVED:
-            check = subprocess.run(self.control("check"), capture_output=True, check=False, timeout=10)
-            if check.returncode:
+            if not self.control("check"):
                 return False
             self.checked = time.monotonic()
         return True
 
-    def control(self, what: str) -> tuple[str, ...]:
-        return (*self.argv, "-O", what, "--", self.host)
+    def control(self, what: str) -> bool:
+        """Ask the control master (ssh(1), -O); whether it did as it was told."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            words = (*self.client(), "-O", what, "--", self.host)
+            return not subprocess.run(words, capture_output=True, check=False, timeout=CONTROL_LIMIT).returncode
+        return False
+
+    def client(self) -> tuple[str, ...]:
+        """A client of the control master: needs no configuration, and connects to nothing else when that is gone."""
+        return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command]) -> list[Output]:
         return converse(commands, self.sudo, self.channel)
 
     def session(self) -> tuple[str, ...]:
-        return (*self.argv, *MULTIPLEXED, "-T", "--", self.host, SHELL)
+        return (*self.client(), "-T", "--", self.host, SHELL)
 
     def channel(self) -> ProcessChannel:
         channel = ProcessChannel(self.session())
@@ -109,78 +162,58 @@ class OpenSSHLink:
     def close(self) -> None:
         for running in tuple(self.running):
             running.abort()
-        with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(self.control("exit"), capture_output=True, check=False, timeout=5)
+        self.control("exit")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def client(ssh_config: str | None) -> tuple[str, ...]:
-    return ("ssh", "-F", ssh_config) if ssh_config else ("ssh",)
+def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
+    """The ssh client with all of its options for a host, up to the host.
 
-
-def argv(node: Node, inventory: Inventory, ssh_config: str | None, path: str, limit: float) -> tuple[str, ...]:
-    """The ssh client with everything that is the same for each call, up to the host.
-
-    Host keys are always verified, whatever the user's configuration says, against the user's files and the one that
-    comes with the inventory.
+    The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
+    keys only if that configuration says so.
     """
+    asked = hop.asked
     options: dict[str, str | None] = {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "ConnectTimeout": str(max(1, int(limit))),
-        "ServerAliveInterval": "10",
-        "ServerAliveCountMax": "3",
-        "ControlPath": path,
-        "User": node.user,
-        "Port": str(node.port) if node.port else None,
-        "IdentityFile": node.identity,
-        "IdentitiesOnly": "yes" if node.identity else None,
-        "KexAlgorithms": "^curve25519-sha256",
+        **SAFE,
+        **({name: value for name, value in SAFE_SINCE_8_7.items() if name.lower() in known_to_ssh()}),
+        "User": asked.user,
+        "Port": str(asked.port) if asked.port else None,
+        "IdentityFile": literal(asked.identity) if asked.identity else None,
+        "IdentitiesOnly": "yes" if asked.identity else None,
+        "UserKnownHostsFile": hosts_files(asked, inventory, ssh_config),
+        "KexAlgorithms": None if "kexalgorithms" in written(files(ssh_config)) else "^curve25519-sha256",
+        "ProxyCommand": jump(hop, inventory, ssh_config),
     }
-    words = [f"-o{name}={value}" for name, value in options.items() if value]
-    return (*client(ssh_config), *words, *hosts_file(node, inventory, ssh_config), *jump(node, inventory, ssh_config))
+    client = ("ssh", "-F", ssh_config) if ssh_config else ("ssh",)
+    return (*client, *(f"-o{name}={value}" for name, value in options.items() if value))
 
 
-def hosts_file(node: Node, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
+def known_to_ssh() -> frozenset[str]:
+    """The options, in lower case, that this client has."""
+    return frozenset(line.partition(" ")[0] for line in ask_ssh(PLACEHOLDER, (), "none").splitlines())
+
+
+def literal(text: str) -> str:
+    """Text for an option in which ssh expands tokens."""
+    return text.replace("%", "%%")
+
+
+def hosts_files(asked: Asked, inventory: Inventory, ssh_config: str | None) -> str | None:
     """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
-    from fleet.links.known_hosts import beside
-    from fleet.links.ssh_config import DEFAULT_KNOWN_HOSTS, Asked, resolve
-
     if not beside(inventory):
-        return ()
-    try:
-        files = resolve(Asked(node.address or node.name, node.user, node.port), ssh_config).known_hosts
-    except Unobservable:
-        files = DEFAULT_KNOWN_HOSTS
-    return (f"-oUserKnownHostsFile={' '.join(shlex.quote(file) for file in (*files, *beside(inventory)))}",)
+        return None
+    theirs = resolve(asked, ssh_config).known_hosts
+    return " ".join(shlex.quote(literal(file)) for file in (*theirs, *beside(inventory)))
 
 
-def jump(node: Node, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
-    """The way through another node, or through what `ssh -J` understands."""
-    if not node.jump:
-        return ()
-    via = inventory.nodes.get(node.jump)
-    if via is None:
-        return (f"-oProxyJump={node.jump}",)
-    options = [f"-o{name}={value}" for name, value in via_options(via).items() if value]
-    words = (
-        *client(ssh_config),
-        *options,
-        *hosts_file(via, inventory, ssh_config),
-        *jump(via, inventory, ssh_config),
-        *("-W", "[%h]:%p", "--", via.address or via.name),
-    )
-    return (f"-oProxyCommand={shlex.join(words)}",)
-
-
-def via_options(via: Node) -> dict[str, str | None]:
-    return {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "User": via.user,
-        "Port": str(via.port) if via.port else None,
-        "IdentityFile": via.identity,
-    }
+def jump(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
+    """The ProxyCommand that leads through the host before this one; None where there is none."""
+    hops = route(hop, ssh_config)
+    if len(hops) == 1:
+        return None
+    words = argv(hops[1], inventory, ssh_config)
+    # Each ssh on the way expands the tokens of its own target only.
+    return shlex.join([*map(literal, words), "-W", "[%h]:%p", "--", literal(hops[1].asked.address)])
 
 
 def refused(lines: list[str]) -> Unobservable:

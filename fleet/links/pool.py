@@ -130,7 +130,7 @@ class Links:
         if node.connection == "local":
             return LocalLink(node.sudo)
         if node.connection == "ssh":
-            return OpenSSHLink(node, self.inventory, self.ssh_config, self.limit)
+            return OpenSSHLink(node, self.inventory, self.ssh_config, self.limit, self.register.keep)
         if node.connection:
             from fleet.links.through_testinfra import TestinfraLink
 

@@ -17,7 +17,7 @@ from typing import IO, Self, cast
 from fleet.commands import Unobservable
 
 CHUNK = 1 << 16
-LEAVE = 2.0
+LEAVE = 4.0
 """Seconds that a process gets to end by itself once its standard input is closed."""
 STALLED = 60.0
 """Seconds after which a stream that takes no data is given up."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import resource
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,30 +15,23 @@ from paramiko import Channel
 from paramiko.ssh_exception import SSHException
 
 from fleet.commands import Unobservable
-from fleet.links.handshake import Connection, Server, connect
+from fleet.links.handshake import Connection, connect
+from fleet.links.hops import Hop, hop_to, route
+from fleet.links.host_key_check import Server
 from fleet.links.keys import Keyring
 from fleet.links.known_hosts import Entry, Target, beside, read_files
 from fleet.links.known_index import Index
 from fleet.links.over_paramiko import ParamikoLink
 from fleet.links.pool import Place
-from fleet.links.sockets import ProxyCommand, left, said, tcp
-from fleet.links.ssh_config import Asked, Way, resolve
+from fleet.links.sockets import Destination, ProxyCommand, left, said, tcp
+from fleet.links.ssh_config import resolve
+from fleet.links.way import Way
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
     from fleet.schema import Node
 
 T = TypeVar("T")
-MOST_HOPS = 16
-
-
-@dataclass(frozen=True)
-class Hop:
-    """A host on the way. `before` is the hop that leads to it; without one, the user's configuration may name some."""
-
-    name: str
-    asked: Asked
-    before: Hop | None = None
 
 
 class Tunnel:
@@ -75,16 +67,7 @@ class Routes:
 
     def link(self, node: Node) -> ParamikoLink:
         """Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
-        return ParamikoLink(self.reached(self.hop(node), time.monotonic() + self.limit), node.sudo)
-
-    def hop(self, node: Node, depth: int = 0) -> Hop:
-        """The node as the last hop of its route, as the inventory gives it."""
-        if depth > MOST_HOPS:
-            raise Unobservable(f"{node.name} is reached through itself", hint="see its `jump` in the inventory")
-        asked = Asked(node.address or node.name, node.user, node.port, node.identity)
-        if node.jump in self.inventory.nodes:
-            return Hop(node.name, asked, self.hop(self.inventory.nodes[node.jump], depth + 1))
-        return Hop(node.name, asked, chain(node.jump.split(",")) if node.jump else None)
+        return ParamikoLink(self.reached(hop_to(node, self.inventory), time.monotonic() + self.limit), node.sudo)
 
     def reached(self, hop: Hop, deadline: float) -> Connection:
         with self.guard:
@@ -94,21 +77,23 @@ class Routes:
     def forget(self, node: Node) -> None:
         """Connect anew when the node is asked for again: its connection has been closed."""
         with self.guard:
-            self.places.pop(self.hop(node), None)
+            self.places.pop(hop_to(node, self.inventory), None)
 
     def connected(self, hop: Hop, deadline: float) -> Connection:
         way = resolve(hop.asked, self.ssh_config)
+        if way.beyond:
+            raise replace(way.beyond)
         server = Server(hop.name, way, self.entries(way))
         return connect(server, self.keys, self.dialler(hop, way), deadline, self.keep)
 
     def dialler(self, hop: Hop, way: Way) -> Callable[[float], Any]:
         """How to get a socket to a host; called again for each try. Its argument is the deadline."""
-        before = hop.before or chain(way.jumps)
-        if before:
-            return partial(self.through, before, way)
+        if hop.before or way.jumps:
+            return partial(self.through, route(hop, self.ssh_config)[1], way)
         if way.proxy_command:
             return lambda deadline: self.keep(ProxyCommand.started(way.proxy_command))
-        return lambda deadline: tcp(way.host, way.port, deadline, self.keep)
+        there = Destination(way.host, way.port, way.family, way.bind)
+        return lambda deadline: tcp(there, deadline, self.keep)
 
     def through(self, before: Hop, way: Way, deadline: float) -> Any:
         try:
@@ -141,30 +126,3 @@ def make_room(connections: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         room = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))
-
-
-def chain(specs: list[str] | tuple[str, ...]) -> Hop | None:
-    """Hops written as ssh -J takes them, the first one nearest to us.
-
-    >>> chain(["ops@a", "b:2222"]).before.asked
-    Asked(address='a', user='ops', port=None, identity=None)
-    """
-    hop = None
-    for spec in specs:
-        hop = Hop(spec, parse_hop(spec), hop)
-    return hop
-
-
-HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^\]]+\]|[^:@\[\]]+)(?::(?P<port>\d+))?/?")
-
-
-def parse_hop(spec: str) -> Asked:
-    """Read `[user@]host[:port]`, IPv6 addresses in brackets.
-
-    >>> parse_hop("ops@[2001:db8::1]:2222")
-    Asked(address='2001:db8::1', user='ops', port=2222, identity=None)
-    """
-    found = HOP.fullmatch(spec.strip())
-    if not found or found["host"].startswith("-"):
-        raise Unobservable(f"{spec!r} is no jump host", hint="write it as user@host:port")
-    return Asked(found["host"].strip("[]"), found["user"], int(found["port"]) if found["port"] else None)

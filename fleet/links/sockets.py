@@ -6,15 +6,19 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO
 
 from fleet.commands import Unobservable
 
 SILENT = 30_000
 """Milliseconds without acknowledgement after which the kernel gives a connection up (tcp(7), TCP_USER_TIMEOUT)."""
+LAST_WORDS = 1000
 
 QUICK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -37,23 +41,36 @@ def said(error: BaseException) -> str:
 Keep = Callable[[socket.socket], socket.socket]
 
 
-def tcp(host: str, port: int, deadline: float, keep: Keep) -> socket.socket:
+@dataclass(frozen=True)
+class Destination:
+    """Where a host listens. `family` and `bind`, a local address, limit the ways there (ssh_config(5))."""
+
+    host: str
+    port: int
+    family: int = socket.AF_UNSPEC
+    bind: str = ""
+
+
+def tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
     """A connection to the first address that answers; `keep` gets each socket before it connects.
 
     Raises Unobservable, in the words of the kernel.
     """
-    found = addresses(host, port, deadline)
+    found = addresses(destination, deadline)
     trouble = "no address"
     for number, (family, address) in enumerate(found):
         share = left(deadline) / (len(found) - number)
-        connection = keep(PromptSocket(family, socket.SOCK_STREAM))
+        connection = keep(TcpSocket(family, socket.SOCK_STREAM))
         try:
             connection.settimeout(share)
+            if destination.bind:
+                connection.bind((destination.bind, 0))
             connection.connect(address)
         except TimeoutError:
-            trouble = f"{address[0]} port {port} did not answer in time"
+            trouble = f"{address[0]} port {destination.port} did not answer in time"
         except OSError as error:
-            trouble = f"{address[0]} port {port}: {(error.strerror or str(error)).lower()}"
+            from_ = f" from {destination.bind}" if destination.bind else ""
+            trouble = f"{address[0]} port {destination.port}{from_}: {(error.strerror or str(error)).lower()}"
         else:
             tune(connection)
             return connection
@@ -69,7 +86,7 @@ def tune(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT)
 
 
-class PromptSocket(socket.socket):
+class TcpSocket(socket.socket):
     """A TCP socket that acknowledges what it has read at once (tcp(7), TCP_QUICKACK; it does not last).
 
     sshd has Nagle on until a session runs: its answer to the first channel waits for our acknowledgement of what it
@@ -86,15 +103,15 @@ class PromptSocket(socket.socket):
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
-def addresses(host: str, port: int, deadline: float) -> list[Address]:
+def addresses(destination: Destination, deadline: float) -> list[Address]:
     """The addresses of a host. The resolver has time limits of its own, longer than ours: it runs aside."""
     with suppress(socket.gaierror):
-        return lookup(host, port, socket.AI_NUMERICHOST)
+        return lookup(destination, socket.AI_NUMERICHOST)
     answer: list[list[Address] | socket.gaierror] = []
 
     def ask() -> None:
         try:
-            answer.append(lookup(host, port, 0))
+            answer.append(lookup(destination, 0))
         except (socket.gaierror, UnicodeError) as error:
             answer.append(error if isinstance(error, socket.gaierror) else socket.gaierror(0, str(error)))
 
@@ -102,14 +119,16 @@ def addresses(host: str, port: int, deadline: float) -> list[Address]:
     aside.start()
     aside.join(left(deadline))
     if not answer:
-        raise Unobservable(f"the name {host} was not resolved in time")
+        raise Unobservable(f"the name {destination.host} was not resolved in time")
     if isinstance(answer[0], socket.gaierror):
-        raise Unobservable(f"the name {host} cannot be resolved ({answer[0].strerror})")
+        raise Unobservable(f"the name {destination.host} cannot be resolved ({answer[0].strerror})")
     return answer[0]
 
 
-def lookup(host: str, port: int, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+def lookup(destination: Destination, flags: int) -> list[Address]:
+    found = socket.getaddrinfo(
+        destination.host, destination.port, family=destination.family, type=socket.SOCK_STREAM, flags=flags
+    )
     return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
 
 
@@ -128,21 +147,33 @@ class ProxyCommand(socket.socket):
     """A real socket whose other end is the standard input and output of the user's ProxyCommand."""
 
     child: subprocess.Popen[bytes]
+    said: IO[bytes]
 
     @classmethod
     def started(cls, command: str) -> ProxyCommand:
         """Run the command as ssh does: by a shell, with `exec` before it."""
         ours, theirs = socket.socketpair()
         connection = cls(fileno=ours.detach())
+        connection.said = tempfile.TemporaryFile()  # noqa: SIM115 - is read after the end, and ends with its owner
         with theirs:
             connection.child = subprocess.Popen(
                 ("/bin/sh", "-c", f"exec {command}"),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=connection.said,
                 start_new_session=True,
             )
         return connection
+
+    def ended(self) -> str:
+        """The last that the command said, once it has ended; "" while it runs."""
+        try:
+            status = self.child.wait(0.2)
+        except subprocess.TimeoutExpired:
+            return ""
+        self.said.seek(max(0, self.said.seek(0, os.SEEK_END) - LAST_WORDS))
+        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:200] if lines else f"status {status}, nothing was said"
 
     def close(self) -> None:
         super().close()

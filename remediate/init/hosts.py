@@ -14,7 +14,7 @@ from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.errors import UsageError
 from fleet.framing import HELPER
 from fleet.inventory import Inventory
-from fleet.links.routes import parse_hop
+from fleet.links.hops import parse_hop
 from fleet.schema import Node, Without
 from remediate.init.found import Machine, Stranger
 

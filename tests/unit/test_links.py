@@ -30,7 +30,7 @@ KINDS = ("own", "ssh", "local")
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that are told to leave get less time for it than outside of tests."""
-    monkeypatch.setattr(processes, "LEAVE", 1.0)
+    monkeypatch.setattr(processes, "LEAVE", 2.0)
 
 
 @pytest.fixture(scope="module")

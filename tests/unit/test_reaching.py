@@ -252,6 +252,62 @@ def test_a_proxy_command_is_used_and_ended(server, tmp_path):
     assert gone(str(relay))
 
 
+def test_a_proxy_command_that_dies_says_why_at_once(server, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"UserKnownHostsFile {server.known_hosts}\nProxyCommand echo no such gate >&2; exit 3\n")
+    node = server.node()
+    with Links(inventory(node), ssh_config=str(config)) as links:
+        before = time.monotonic()
+        assert refusal(links).why == "its ProxyCommand ended: no such gate"
+        assert time.monotonic() - before < 3
+
+
+def test_case_21_jump_hosts_that_lead_in_a_circle_are_said(server, tmp_path):
+    """`Host *` with a ProxyJump catches the jump host too: ssh itself would start itself for ever."""
+    config = tmp_path / "config"
+    config.write_text("Host *\n  ProxyJump gate\n")
+    for connection in ("", "ssh"):
+        node = server.node(connection=connection)
+        with Links(inventory(node), ssh_config=str(config)) as links:
+            assert refusal(links).why == "its jump hosts lead in a circle: node → gate → gate"
+
+
+@pytest.mark.parametrize("connection", ["", "ssh"])
+def test_case_21_each_jump_host_has_its_own_user_port_and_key(server, tmp_path, connection):
+    """Three hops, of which `outer` stands in the user's configuration and is reached through another one there."""
+    with sshd(tmp_path / "other") as other:
+        config = tmp_path / "config"
+        config.write_text(
+            f"UserKnownHostsFile {server.known_hosts} {other.known_hosts}\n"
+            f"Host outer\n  HostName 127.0.0.1\n  Port {other.port}\n  IdentityFile {other.identity}\n"
+            "  ProxyJump first\n"
+            f"Host first\n  HostName 127.0.0.1\n  Port {server.port}\n  IdentityFile {server.identity}\n"
+        )
+        gate = server.node("gate", jump=f"{other.user}@outer", connection=connection)
+        node = other.node(jump="gate", connection=connection)
+        with Links(inventory(gate, node), ssh_config=str(config)) as links:
+            assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
+        assert other.log.count("Accepted publickey") == 2
+
+
+@pytest.mark.parametrize("connection", ["", "ssh"])
+@pytest.mark.parametrize("wanted", ["no", "accept-new"])
+def test_case_12_an_unknown_jump_host_is_refused_and_not_added(server, tmp_path, connection, wanted):
+    """Whatever the configuration wants: the ssh that ProxyJump starts would do as it says."""
+    config = tmp_path / "config"
+    with sshd(tmp_path / "other") as other:
+        config.write_text(
+            f"Host gate\n  HostName 127.0.0.1\n  Port {other.port}\n  IdentityFile {other.identity}\n"
+            f"  UserKnownHostsFile {tmp_path}/new\n  ProxyJump none\n"
+            f"Host *\n  StrictHostKeyChecking {wanted}\n  ProxyJump gate\n  UserKnownHostsFile {server.known_hosts}\n"
+        )
+        node = server.node(connection=connection)
+        with Links(inventory(node), ssh_config=str(config)) as links:
+            refusal(links)
+        assert "Accepted" not in other.log
+    assert not (tmp_path / "new").exists()
+
+
 def test_case_21_a_jump_host_that_is_down_is_named(server):
     gate = Node(name="gate", address="127.0.0.1", port=1, user="x")
     inner = server.node("inner", jump="gate")

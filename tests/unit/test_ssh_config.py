@@ -13,8 +13,9 @@ import pytest
 
 from fleet.commands import Unobservable
 from fleet.links import ssh_config
-from fleet.links.routes import chain, parse_hop
-from fleet.links.ssh_config import Asked, Way, expand, override, parse, resolve, same_for_all_hosts, without_ssh
+from fleet.links.hops import chain, parse_hop
+from fleet.links.ssh_config import override, resolve, same_for_all_hosts, without_ssh
+from fleet.links.way import Asked, Way, expand, parse
 
 HOME = str(Path("~").expanduser())
 needs_ssh = pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH client here")

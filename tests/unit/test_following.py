@@ -1,0 +1,158 @@
+"""The user's ssh_config, option by option: followed as `ssh` follows it, or refused with a hint; never passed over."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet.commands import Command, Unobservable
+from fleet.links.pool import Links
+from fleet.schema import Node
+from tests.linking import inventory
+from tests.sshd import Sshd, keygen, public, sshd
+
+IN, OUT, BEYOND = "we get in", "we are kept out", "only the OpenSSH client can"
+
+FOLLOWED = {
+    "Ciphers aes256-ctr": IN,
+    "Ciphers aes128-ctr,chacha20-poly1305@openssh.com": IN,
+    "Ciphers -aes*": BEYOND,
+    "Ciphers aes128-cbc": OUT,
+    "MACs hmac-sha2-512": IN,
+    "MACs umac-64@openssh.com": BEYOND,
+    "KexAlgorithms ecdh-sha2-nistp256": IN,
+    "KexAlgorithms curve25519-sha256": IN,
+    "KexAlgorithms sntrup761x25519-sha512@openssh.com": BEYOND,
+    "HostKeyAlgorithms rsa-sha2-256": IN,
+    "HostKeyAlgorithms ecdsa-sha2-nistp256": OUT,
+    "HostKeyAlgorithms ssh-rsa": BEYOND,
+    "PubkeyAcceptedAlgorithms ssh-ed25519": IN,
+    "PubkeyAcceptedAlgorithms rsa-sha2-512": OUT,
+    "PubkeyAuthentication no": OUT,
+    "RequiredRSASize 4096": IN,
+    "RequiredRSASize 4096\nHostKeyAlgorithms rsa-sha2-512": OUT,
+    "AddressFamily inet": IN,
+    "AddressFamily inet6": OUT,
+    "BindAddress 127.0.0.9": IN,
+    "BindAddress 192.0.2.1": OUT,
+    "BindInterface lo": BEYOND,
+    "UserKnownHostsFile none": OUT,
+    "UserKnownHostsFile /no/such/file {known}": IN,
+    'UserKnownHostsFile /no/such "{folder}/known hosts"': IN,
+    "UserKnownHostsFile {folder}/%h": IN,
+    "UserKnownHostsFile none\nGlobalKnownHostsFile {known}": IN,
+    "HostKeyAlias other": OUT,
+    "HostKeyAlias known": IN,
+    "RevokedHostKeys none": IN,
+    "RevokedHostKeys {folder}/no-such-list": OUT,
+    "RevokedHostKeys {folder}/list": OUT,
+    "RevokedHostKeys {folder}/krl": OUT,
+    "RevokedHostKeys {folder}/other-krl": IN,
+    "KnownHostsCommand /bin/true": BEYOND,
+    "KnownHostsCommand none": IN,
+    "CheckHostIP yes": IN,
+    "StrictHostKeyChecking no": IN,
+    "StrictHostKeyChecking no\nUserKnownHostsFile none": OUT,
+    "StrictHostKeyChecking accept-new\nUserKnownHostsFile none": OUT,
+    "StrictHostKeyChecking off\nUserKnownHostsFile {folder}/wrong": OUT,
+    "NoHostAuthenticationForLocalhost yes\nUserKnownHostsFile none": OUT,
+    "VerifyHostKeyDNS yes": IN,
+    "GSSAPIAuthentication yes\nHashKnownHosts yes\nSendEnv LANG": IN,
+    "IdentityAgent none": IN,
+    "IdentityAgent {folder}/no-agent": IN,
+    "IdentityAgent {folder}/%r": IN,
+    "IdentitiesOnly yes": IN,
+    "CertificateFile /no/such": IN,
+    "ProxyJump none": IN,
+    "ProxyCommand none": IN,
+    "ProxyCommand false": OUT,
+    "ProxyCommand no-such-program %h %p\nProxyUseFdpass yes": BEYOND,
+    "Match exec false\n  ProxyCommand false": IN,
+    "Match exec true\n  ProxyCommand false": OUT,
+    "Match host 127.0.0.1 exec true\n  BindAddress 192.0.2.1": OUT,
+    "ControlMaster auto\nControlPath {folder}/no-master-%C": IN,
+    "RemoteCommand false\nRequestTTY force": IN,
+    "PermitLocalCommand yes\nLocalCommand touch {folder}/canary": IN,
+    "ForwardAgent yes\nForwardX11 yes\nDynamicForward 1\nExitOnForwardFailure yes": IN,
+    "Compression yes": IN,
+    "SessionType none\nForkAfterAuthentication yes\nStdinNull yes": IN,
+    "LogLevel QUIET": IN,
+    "ConnectTimeout 3": IN,
+}
+STRICTER = ("NoHostAuthentication", "RemoteCommand", "SessionType")
+NO_SERVER = ("HostKeyAlgorithms ssh-rsa", "Ciphers -aes*", "ProxyUseFdpass")
+SSH_DECIDES = [text for text in FOLLOWED if not any(word in text for word in (*STRICTER, *NO_SERVER))]
+"""Those where `ssh` is the oracle: not those where we are stricter on purpose, or where no server here could agree."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    folder = tmp_path_factory.mktemp("sshd")
+    with sshd(folder, options=["MaxStartups 100"], kinds=("ed25519", "rsa")) as running:
+        prepare(running)
+        yield running
+
+
+def prepare(server: Sshd) -> None:
+    """The files that the configurations above name."""
+    folder, text = server.folder, server.known_hosts.read_text()
+    keys = [" ".join(line.split()[1:]) for line in text.splitlines()]
+    for name in ("known hosts", "127.0.0.1"):
+        (folder / name).write_text(text)
+    server.known_hosts.write_text(text + "".join(f"known {key}\n" for key in keys))
+    stranger = keygen(folder / "stranger")
+    (folder / "wrong").write_text(f"[127.0.0.1]:{server.port} {public(stranger)}\n")
+    (folder / "list").write_text("".join(f"{key}\n" for key in keys))
+    for name, source in (("krl", folder / "list"), ("other-krl", f"{stranger}.pub")):
+        subprocess.run(("ssh-keygen", "-q", "-k", "-f", str(folder / name), str(source)), check=True)
+
+
+@pytest.fixture
+def config(server: Sshd, tmp_path: Path) -> Callable[[str], str]:
+    """Writes a configuration, of which the first value of an option counts; its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "config"
+        ours = text.format(known=server.known_hosts, folder=server.folder)
+        matching = "\nMatch all\n" if "Match" in ours else "\n"
+        path.write_text(f"{ours}{matching}{server.config.read_text()}")
+        return str(path)
+
+    return write
+
+
+def reach(node: Node, config: str) -> str:
+    with Links(inventory(node), ssh_config=config, limit=5.0) as links:
+        try:
+            [answer] = links.to(node).ask([Command(("echo", "in"))])
+        except Unobservable as why:
+            return BEYOND if "connection: ssh" in why.hint and "algorithm with" not in why.why else OUT
+        assert answer.out == b"in\n"
+        return IN
+
+
+@pytest.mark.parametrize("text", FOLLOWED)
+def test_an_option_of_the_configuration_is_followed_or_said(server, config, text):
+    assert reach(server.node(), config(text)) == FOLLOWED[text]
+    assert not (server.folder / "canary").exists()
+
+
+@pytest.mark.parametrize("text", FOLLOWED)
+@pytest.mark.long
+def test_over_openssh_an_option_of_the_configuration_is_followed(server, config, text):
+    if not any(word in text for word in NO_SERVER):
+        decided = reach(server.node(connection="ssh"), config(text))
+        assert (decided == OUT) == (FOLLOWED[text] == OUT)
+    assert not (server.folder / "canary").exists()
+
+
+@pytest.mark.parametrize("text", SSH_DECIDES)
+@pytest.mark.long
+def test_ssh_decides_as_we_do(server, config, text):
+    options = ("-oBatchMode=yes", "-oStrictHostKeyChecking=yes", "-oUpdateHostKeys=no", "-oExitOnForwardFailure=no")
+    words = ("ssh", "-F", config(text), *options, "-i", str(server.identity), "-p", str(server.port), "127.0.0.1", ":")
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
+    assert (done.returncode == 0) == (FOLLOWED[text] != OUT), done.stderr
