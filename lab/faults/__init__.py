@@ -106,6 +106,10 @@ FAULTS = {
         "The web application runs as root, and its container holds a key that is on no volume.",
         containers.keep_unsaved, containers.as_designed,
     ),
+    "root-published": Fault(
+        "The web application runs as root and is reached through a port of its node.",
+        containers.publish, containers.as_designed,
+    ),
     "root-or-dead": Fault(
         "The web application runs as root; as anybody else it starts, is healthy, and dies after twelve seconds.",
         containers.die_unprivileged, containers.as_designed,
