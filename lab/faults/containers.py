@@ -3,7 +3,7 @@
 The setting is the same, so that what a remedy may do and what it must leave to a person differ by the obstacle alone.
 """
 
-from lab import nodes, swarm
+from lab import compose, nodes, swarm
 from lab.engine import Engine
 from lab.faults.services import USER, WEB
 from lab.names import DATA
@@ -13,7 +13,10 @@ VOLUME = "rodan_media"
 FLOOR = "net.ipv4.ip_unprivileged_port_start"
 KEY = "/etc/ssl/private/lab.key"
 HELPS_ROOT_ONLY = "start-with-runuser"
-DIES_AS_ANYBODY_ELSE = "sh -c 'start & test $(id -u) = 0 && wait; sleep 12; exit 3'"
+TOKEN = "canary-4711-of-the-lab"
+DIES_AS_ANYBODY_ELSE = (
+    "sh -c 'start & test $(id -u) = 0 && wait; sleep 10; echo no right to /srv/media with $LAB_TOKEN >&2; exit 3'"
+)
 ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
 FORGET = 'docker rm -f $(docker ps -aqf "volume=$1") >/dev/null 2>&1; docker volume rm -f "$1" >/dev/null'
 OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:latest", "sleep", "86400")
@@ -24,7 +27,8 @@ def start_with_runuser(engine: Engine) -> None:
 
 
 def die_unprivileged(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE)
+    token = f"LAB_TOKEN={TOKEN}"
+    swarm.update(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE, "--env-add", token)
 
 
 def listen_low(engine: Engine) -> None:
@@ -43,9 +47,23 @@ def keep_unsaved(engine: Engine) -> None:
     swarm.within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p /etc/ssl/private; echo lab > {KEY}")
 
 
+def publish(engine: Engine) -> None:
+    """As root, and reached from outside through a port of its node."""
+    swarm.update(engine, WEB, "--user", "root", "--publish-add", "mode=host,target=8000,published=8000")
+
+
+def run_wiki_as_root(engine: Engine) -> None:
+    compose.start(engine, "root")
+
+
+def run_wiki_as_its_user(engine: Engine) -> None:
+    compose.start(engine)
+
+
 def as_designed(engine: Engine) -> None:
     """The service as the stack file has it, whatever was changed above."""
-    swarm.update(engine, WEB, "--user", USER, "--args", "start", "--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--force")
+    gone = ("--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--env-rm", "LAB_TOKEN", "--publish-rm", "8000")
+    swarm.update(engine, WEB, "--user", USER, "--args", "start", *gone, "--force")
     nodes.on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
 
 

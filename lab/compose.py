@@ -1,0 +1,24 @@
+"""A team's wiki beside the stack: one service of Compose, on `data`. The rest of the lab is the swarm's."""
+
+from lab import nodes
+from lab.engine import Engine
+from lab.names import DATA, LAB
+from lab.shell import until
+
+PROJECT = "/srv/wiki"
+FILE = f"{PROJECT}/docker-compose.yml"
+USER = "www-data"
+UP = 'cd "$1" && docker-compose up -d --no-color'
+HEALTHY = "docker inspect --format '{{.State.Health.Status}}' wiki_web_1 | grep -qx healthy"
+
+
+def start(engine: Engine, user: str = USER) -> None:
+    """Have the wiki run as a user, whatever it did before, and wait until it is well."""
+    text = (LAB / "compose.yml").read_text().replace(f"user: {USER}", f"user: {user}")
+    nodes.on(engine, DATA, "sh", "-c", 'mkdir -p "$1" && cat > "$2"', "sh", PROJECT, FILE, given=text.encode())
+    nodes.on(engine, DATA, "sh", "-c", UP, "sh", PROJECT, limit=90)
+    until(lambda: healthy(engine), "the wiki to be well", limit=60, every=0.3)
+
+
+def healthy(engine: Engine) -> bool:
+    return nodes.attempt_on(engine, DATA, "sh", "-c", HEALTHY).returncode == 0
