@@ -37,7 +37,20 @@ def services_of(fleet: Fleet) -> tuple[Found, ...]:
     told = {one.name: one for facts in managers(fleet) for one in facts.services if one.replicas != 0}
     names = sorted({*by_name, *told})
     keys = dict(zip(names, keys_of(names, told), strict=True))
-    return tuple(found(keys[name], name, by_name.get(name, [])) for name in names if re.fullmatch(DEPLOYED, name))
+    return tuple(
+        found(keys[name], name, by_name[name]) if by_name[name] else Found(keys[name], name, note=absent(fleet, name))
+        for name in names
+        if re.fullmatch(DEPLOYED, name)
+    )
+
+
+def absent(fleet: Fleet, name: str) -> str:
+    """Why a service of the swarm was seen on none of the nodes that were looked at."""
+    tasks = (task for facts in managers(fleet) for task in facts.tasks)
+    members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
+    if members:
+        return f"it runs on {', '.join(members)}, which was not looked at"
+    return "the swarm was told to run it, and it runs nowhere"
 
 
 def visitor(container: Container) -> bool:
@@ -77,8 +90,6 @@ def found(key: str, name: str, places: list[Placement]) -> Found:
         users, master, note = users_of(name, [place.container for place in places])
     except Unobservable as why:
         users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
-    if not places:
-        note = "the swarm was told to run it, and it runs nowhere"
     return Found(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)
 
 

@@ -128,7 +128,8 @@ def described(one: Found) -> dict[str, object]:
 def backups(one: Backups | None, found: Findings) -> Lines:
     if one is None:
         databases = ", ".join(service.key for service in found.services if service.database)
-        why = f"{databases} keeps no dumps on a volume" if databases else "no database was found"
+        nowhere = "no database runs on the nodes that were looked at" if found.strangers else "no database was found"
+        why = f"{databases} keeps no dumps on a volume" if databases else nowhere
         yield f"backups: {{none: {why}; docs/inventory.md says how to name one}}"
         yield ""
         return

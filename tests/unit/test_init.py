@@ -26,7 +26,7 @@ from fleet.topics.containers.facts import Facts as Containers
 from fleet.topics.schedules.script import File as Table
 from fleet.topics.schedules.script import Printed
 from fleet.topics.services.facts import Facts as Services
-from fleet.topics.services.facts import SwarmService
+from fleet.topics.services.facts import SwarmService, Task
 from remediate.cli import cli
 from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Site, Stranger
@@ -161,6 +161,15 @@ def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_the
     found = services_of(seen(container(), swarm=Services("manager", services=told)))
     assert [one.key for one in found] == ["gpu", "web"]
     assert "runs nowhere" in found[0].note
+
+
+def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs_nowhere() -> None:
+    told = (SwarmService("1", "rodan_gpu", stack="rodan"),)
+    tasks = (Task("rodan_gpu", "data", "shutdown", "failed"), Task("rodan_gpu", "vgpu", "running", "running"))
+    [one] = services_of(seen(swarm=Services("manager", services=told, tasks=tasks)))
+    assert (one.key, one.note) == ("gpu", "it runs on vgpu, which was not looked at")
+    alone = Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), (one,), strangers=(Stranger("vgpu", "::1"),))
+    assert "{none: no database runs on the nodes that were looked at; " in text(alone, "2026-11-22", Path("/"))
 
 
 def test_compose_services_of_two_projects_stay_apart() -> None:
