@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ NAMES = {5: ASKS, 6: GRANTED, 50: OFFERS, 51: REFUSED, 52: TAKEN}
 
 
 class Noting(Packetizer):
-    """Notes who said what about authentication, in order."""
+    """Notes who said what about authentication, in order; a service is granted late, after the key if that comes."""
 
     def __init__(self, connected: Any) -> None:
         super().__init__(connected)
         self.notes: list[str] = []
+        self.offered = Event()
 
     def send_message(self, data: Any) -> None:
         self.note(data.asbytes()[0])
@@ -32,12 +34,17 @@ class Noting(Packetizer):
 
     def read_message(self) -> Any:
         kind, message = super().read_message()
+        if NAMES.get(kind) == GRANTED:
+            self.offered.wait(1)
+            self.offered.clear()
         self.note(kind)
         return kind, message
 
     def note(self, kind: int) -> None:
         if kind in NAMES:
             self.notes.append(NAMES[kind])
+        if NAMES.get(kind) == OFFERS:
+            self.offered.set()
 
 
 @pytest.fixture(scope="module")
