@@ -13,7 +13,7 @@ VOLUME = "rodan_media"
 FLOOR = "net.ipv4.ip_unprivileged_port_start"
 KEY = "/etc/ssl/private/lab.key"
 HELPS_ROOT_ONLY = "start-with-runuser"
-TOKEN = "canary-4711-of-the-lab"
+CANARY = "canary-4711-of-the-lab"
 DIES_AS_ANYBODY_ELSE = (
     "sh -c 'start & test $(id -u) = 0 && wait; sleep 10; echo no right to /srv/media with $LAB_TOKEN >&2; exit 3'"
 )
@@ -27,7 +27,7 @@ def start_with_runuser(engine: Engine) -> None:
 
 
 def die_unprivileged(engine: Engine) -> None:
-    token = f"LAB_TOKEN={TOKEN}"
+    token = f"LAB_TOKEN={CANARY}"
     swarm.update(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE, "--env-add", token)
 
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
+from lab import swarm
+from lab.faults import containers as faults
 from tests.lab.conftest import Lab, outcomes
 
 RULE = "containers.run_as_their_own_user"
 ONLY = ("--only", RULE)
 FIX = (*ONLY, "--fix", "--yes", "--allow", "restart,ownership")
 MEDIA = "/var/lib/docker/volumes/rodan_media/_data"
+NOTE = "rodan_rodan-main runs as django since fleetkeeper changed it"
 Broken = Callable[..., Lab]
 
 
@@ -65,10 +68,41 @@ def test_case_63_a_service_that_dies_as_its_own_user_is_rolled_back_and_not_trie
     said = lab.remediate(*FIX)
     assert said.status == 3, said.said
     assert "non-zero exit (3)" in said.said
+    assert "| no right to /srv/media with ***" in said.said
+    kept = b"".join(path.read_bytes() for path in (lab.place / "state").rglob("*") if path.is_file())
+    assert b"no right to" not in kept
+    assert faults.CANARY.encode() not in kept + said.said.encode()
     assert user(lab) == "root"
     audit = lab.audit("checks/test_services.py")
     assert not outcomes(audit, "finding", "unknown"), audit["said"]
     assert "taken back" in lab.remediate(*ONLY).said
+
+
+@pytest.mark.long
+def test_a_published_service_answers_from_outside_and_is_noted_until_its_stack_file_is_deployed(broken: Broken) -> None:
+    lab = broken("root-published")
+    done = lab.remediate(*FIX)
+    assert done.status == 0, done.said
+    assert "see that port 8000 of data reaches rodan_rodan-main again" in done.said
+    assert user(lab) == "django"
+    assert NOTE in lab.audit("checks/test_containers.py")["said"]
+    swarm.deploy(lab.engine)
+    swarm.wait_for_services(lab.engine)
+    assert NOTE not in lab.audit("checks/test_containers.py")["said"]
+
+
+@pytest.mark.long
+def test_a_compose_service_is_judged_and_its_patch_and_command_are_what_mends_it(broken: Broken) -> None:
+    lab = broken("root-compose")
+    assert RULE in outcomes(lab.audit("checks/test_containers.py"), "finding")
+    said = lab.remediate(*FIX)
+    assert said.status == 1
+    assert "on data, in /srv/wiki/docker-compose.yml: services.web.user: www-data" in said.said
+    command = "cd /srv/wiki && docker-compose up -d --no-deps web"
+    assert command in said.said
+    lab.on("data", "sed", "-i", "s/user: root/user: www-data/", "/srv/wiki/docker-compose.yml")
+    lab.on("data", "sh", "-c", command)
+    assert RULE not in outcomes(lab.audit("checks/test_containers.py"), "finding", "unknown")
 
 
 def test_a_root_container_that_nobody_declared_is_a_finding_for_a_person(broken: Broken) -> None:
