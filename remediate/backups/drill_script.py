@@ -6,7 +6,7 @@ from remediate.backups.scripts import COUNT
 
 HELD = r"""
 limit=$1; shift
-sh -c 'echo $$; exec sleep "$1"' sh "$limit" | {
+sh -c 'sleep "$1" >/dev/null & trap "kill $!; exit 0" TERM; echo $$; wait' sh "$limit" | {
   read -r keeper
   "$@"; rc=$?
   kill "$keeper" 2>/dev/null

@@ -39,6 +39,8 @@ UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
 """How many times its size a dump may need on the disk as a database, with its indexes."""
 SLOW_COUNT = 1800.0
 """Seconds that counting every table of the live database may take."""
+REFUSED = 125
+"""What `docker run` exits with when there is no container (docker-run(1))."""
 REMEMBERED = 10
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
@@ -101,7 +103,9 @@ class Trial:
         live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.said['database']}: there is nothing to compare with")
-        answer = ask(link, self.throwaway(live), ok=(0, 66))
+        answer = ask(link, self.throwaway(live), ok=(0, 66, REFUSED))
+        if answer.rc == REFUSED:
+            raise not_started(answer, self.place.node)
         done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
         if answer.rc != 0:
             return replace(done, error=last_line(answer))
@@ -133,6 +137,17 @@ class Trial:
             *(f"tablespace={name}" for name in live.tablespaces),
         )
         return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
+
+
+def not_started(answer: Output, node: str) -> Unobservable:
+    """Why Docker made no throwaway container."""
+    said = answer.err.decode("utf-8", "replace")
+    if "is already in use" in said:
+        return Unobservable(
+            f"another drill runs on {node}", hint="wait for it: it ends by itself, at its limit at last"
+        )
+    why = [line for line in said.splitlines() if line.startswith("docker: ")]
+    return Unobservable(safe(why[0].removeprefix("docker: "))[:300] if why else "docker run failed", node=node)
 
 
 def mebibytes(size: int, form: str) -> int:

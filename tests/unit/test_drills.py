@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,8 @@ from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Drill, Records
 from fleet.verdicts import Outcome
-from remediate.backups.drilling import Trial, compared, last_success, told
+from remediate.backups.drill_script import HELD
+from remediate.backups.drilling import Trial, compared, last_success, mebibytes, told
 from remediate.backups.held import Held, held
 from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
 
@@ -153,6 +155,44 @@ def test_a_dump_that_does_not_restore_is_a_drill_that_failed():
 def test_a_server_that_could_not_be_tried_proves_nothing(rc):
     with pytest.raises(Unobservable):
         TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", b"only 3 KiB are free for it\n")), {}, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            b'docker: Error response from daemon: Conflict. The name "/d" is already in use by x.\n',
+            "another drill runs",
+        ),
+        (b"WARNING: no swap limit\ndocker: Error: no such image.\nSee 'docker run --help'.\n", "Error: no such image."),
+    ],
+)
+def test_docker_s_own_reason_is_told_when_there_is_no_throwaway_server(said, why):
+    with pytest.raises(Unobservable, match=why):
+        TRIAL.run(Scripted(Output(0, SAID), Output(125, b"", said)), {}, 60.0)
+
+
+def test_a_drill_without_a_live_database_has_nothing_to_be_held_against():
+    with pytest.raises(Unobservable, match="no database rodan"):
+        TRIAL.run(Scripted(Output(0, SAID.replace(b"encoding|UTF8\n", b""))), {}, 60.0)
+
+
+def test_the_throwaway_server_ends_when_nobody_holds_its_standard_input():
+    words = TRIAL.throwaway(held(Output(0, SAID))).words
+    assert "--interactive" in words
+    assert words.index("--interactive") > words.index("docker")
+
+
+@pytest.mark.parametrize(("form", "needed"), [("sql.gz", 512 + 12), ("dump", 512 + 12), ("sql", 512 + 2)])
+def test_room_is_reckoned_by_how_much_a_format_is_packed(form, needed):
+    assert mebibytes(2**20, form) == needed
+
+
+def test_the_node_keeps_the_standard_input_open_and_lets_it_go_with_the_command(tmp_path):
+    seen = tmp_path / "seen"
+    script = 'timeout 1 cat >/dev/null; echo $? >"$1"; exit 7'
+    done = subprocess.run(["sh", "-c", HELD, "sh", "60", "sh", "-c", script, "sh", str(seen)], timeout=20, check=False)
+    assert (done.returncode, seen.read_text()) == (7, "124\n")
 
 
 def test_the_result_says_how_long_it_took_and_what_would_be_lost():
