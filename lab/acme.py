@@ -23,6 +23,8 @@ def keep_roots(engine: Engine) -> None:
     CA.write_text(engine.ask("exec", ACME, "cat", ROOTS))
 
 
-def aged(engine: Engine, request: str, begin: int, end: int) -> str:
+def aged(engine: Engine, request: str, begin: float, end: float) -> str:
     """A chain for a certificate request, valid from `begin` to `end`, in days from now."""
-    return engine.ask("exec", "--interactive", ACME, "age", "--", str(begin), str(end), given=request.encode())
+    # The image takes what `date` takes before the word "days".
+    begin_end = [f"{round(days * 24 * 60)} minutes 0" for days in (begin, end)]
+    return engine.ask("exec", "--interactive", ACME, "age", "--", *begin_end, given=request.encode())

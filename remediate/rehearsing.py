@@ -118,7 +118,7 @@ def dry_run(view: View) -> Plan:
     name = lineage.name if lineage else view.certificate.name
     words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(
-        steps=(there.certbot(*words, says=f"rehearse the renewal of {name} (certbot renew --dry-run)"),),
+        steps=(there.certbot(*words, says=f"rehearse the renewal of {name}"),),
         disturbs=("restart",),
         disturbance="hooks of certbot may stop the server for a moment",
         undo="nothing is kept, so there is nothing to undo",

@@ -50,6 +50,18 @@ FAULTS = {
         "The certificate that nginx serves ended yesterday.",
         certificates.expire, certificates.renew,
     ),
+    "certificate-never-issued": Fault(
+        "certbot knows no certificate yet; nginx serves a placeholder.",
+        certificates.never_issue, certificates.anew,
+    ),
+    "certificate-staging": Fault(
+        "nginx serves a certificate of a staging authority, and certbot would renew it there.",
+        certificates.stage, certificates.anew,
+    ),
+    "certificate-second-site": Fault(
+        "nginx serves a second name on the same port; the inventory does not mention it, and its certificate ended.",
+        certificates.open_second_site, certificates.close_second_site,
+    ),
     "certificate-wrong-name": Fault(
         "nginx serves a certificate for another name.",
         certificates.misname, certificates.anew,
@@ -111,7 +123,7 @@ FAULTS = {
         containers.publish, containers.as_designed,
     ),
     "root-or-dead": Fault(
-        "The web application runs as root; as anybody else it starts, is healthy, and dies after twelve seconds.",
+        "The web application runs as root; as anybody else it starts, is healthy, and dies after ten seconds.",
         containers.die_unprivileged, containers.as_designed,
     ),
     "root-compose": Fault(

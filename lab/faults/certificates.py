@@ -23,6 +23,34 @@ SELF_SIGNED = LIVE + (
 )
 LEAF_ALONE = LIVE + "cat cert.pem > fullchain.pem; nginx -s reload"
 OTHER_KEY = LIVE + "openssl ecparam -name prime256v1 -genkey -noout > privkey.pem"
+NEVER_ISSUED = """
+cd /etc/letsencrypt; rm -rf "live/$DOMAIN" "archive/$DOMAIN" "renewal/$DOMAIN.conf" placeholder
+serve-certificate && nginx -s reload
+"""
+STAGED = """
+set -e
+new=$(mktemp -d); trap 'rm -r "$new"' EXIT
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 900 -keyout "$new/key" -out "$new/ca" \
+  -subj '/CN=(STAGING) Artificial Apricot R3' 2>/dev/null
+csr | openssl x509 -req -CA "$new/ca" -CAkey "$new/key" -CAserial "$new/serial" -CAcreateserial -days 80 \
+  -copy_extensions copy 2>/dev/null | cat - "$new/ca" | adopt
+staging=https://acme-staging-v02.api.letsencrypt.org/directory
+sed -i "s|^server = .*|server = $staging|" "/etc/letsencrypt/renewal/$DOMAIN.conf"
+"""
+SECOND = "second.lab.example"
+SECOND_REQUEST = f"""
+mkdir -p /etc/nginx/second; cd /etc/nginx/second
+[ -s key.pem ] || openssl ecparam -name prime256v1 -genkey -noout -out key.pem
+openssl req -new -key key.pem -subj /CN={SECOND} -addext subjectAltName=DNS:{SECOND}
+"""
+SECOND_SITE = f"""
+cat > /etc/nginx/second/cert.pem
+printf 'server {{\n    listen 443 ssl;\n    server_name {SECOND};\n%s\n%s\n    return 204;\n}}\n' \
+  '    ssl_certificate /etc/nginx/second/cert.pem;' '    ssl_certificate_key /etc/nginx/second/key.pem;' \
+  > /etc/nginx/conf.d/second.conf
+nginx -s reload
+"""
+NO_SECOND_SITE = "rm -rf /etc/nginx/conf.d/second.conf /etc/nginx/second; nginx -s reload"
 BREAK_CONFIGURATION = "printf 'sevrer { }\\n' > /etc/nginx/conf.d/zz-broken.conf"
 MEND_CONFIGURATION = "rm -f /etc/nginx/conf.d/zz-broken.conf"
 LOSE_ACCOUNT = (
@@ -42,7 +70,7 @@ def in_nginx(engine: Engine, script: str) -> None:
     swarm.within(engine, "nginx", "sh", "-c", WAIT + script, limit=120)
 
 
-def replace(engine: Engine, begin: int, end: int, *request: str) -> None:
+def replace(engine: Engine, begin: float, end: float, *request: str) -> None:
     """Serve a certificate from the lab's second authority, for the key in use, valid in these days from now."""
     asked = swarm.within(engine, "nginx", *(request or ("csr",)))
     swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, asked, begin, end).encode())
@@ -72,6 +100,26 @@ def send_leaf_alone(engine: Engine) -> None:
 def replace_key(engine: Engine) -> None:
     """Put another private key beside the certificate; nginx still holds the old pair."""
     in_nginx(engine, OTHER_KEY)
+
+
+def never_issue(engine: Engine) -> None:
+    """Take certbot's certificate away, as before the first one: nginx serves the placeholder."""
+    in_nginx(engine, NEVER_ISSUED)
+
+
+def stage(engine: Engine) -> None:
+    """Serve what certbot gets from a staging server, and let its renewals go there."""
+    in_nginx(engine, STAGED)
+
+
+def open_second_site(engine: Engine) -> None:
+    """Serve another name on the same port, with a certificate that ended yesterday."""
+    asked = swarm.within(engine, "nginx", "sh", "-c", SECOND_REQUEST)
+    swarm.within(engine, "nginx", "sh", "-c", SECOND_SITE, given=acme.aged(engine, asked, -91, -1).encode())
+
+
+def close_second_site(engine: Engine) -> None:
+    in_nginx(engine, NO_SECOND_SITE)
 
 
 def renew_without_reload(engine: Engine) -> None:

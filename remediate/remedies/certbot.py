@@ -5,6 +5,7 @@ Scripts are constant; values come as arguments. certbot prints neither keys nor 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from fleet.commands import Unobservable
@@ -160,8 +161,9 @@ class There:
         )
 
     def certbot(self, *words: str, says: str) -> RunInContainer:
-        """Run certbot, once: the authority counts attempts."""
+        """Run certbot, once: the authority counts attempts. The plan shows all of its words."""
         given = (self.view.inside.certbot or "certbot", *words)
+        says = f"{says}, one attempt: certbot {shlex.join(words)}"
         return self.inside(CERTBOT, given, says, unchanged=CHANGED_NOTHING, limit=300.0)
 
     def reload(self, served: Served, path: str) -> tuple[AnyStep, ...]:

@@ -67,10 +67,7 @@ def renewal(view: View, served: Served, lineage: Lineage, finding: Finding) -> A
     return Plan(
         steps=(
             *([account[0]] if account else []),
-            there.certbot(
-                *words,
-                says=f"renew {lineage.name} if it is due, one attempt (certbot renew --cert-name {lineage.name})",
-            ),
+            there.certbot(*words, says=f"renew {lineage.name} if it is due"),
             *there.reload(served, path),
         ),
         disturbs=("reload",),
@@ -90,9 +87,12 @@ def reload(finding: Finding, fleet: Fleet) -> Answer:
         return refused
     served = port_of(view, finding)
     path = good_on_disk(view, served) if served else None
-    if served is None or path is None:
-        return ForAPerson("what lies on disk is no better than what is served", finding.hint)
-    return reloading(view, served, path)
+    if served and path:
+        return reloading(view, served, path)
+    lineage = newest(lineages(view))
+    if served and lineage and served_path(view, served, lineage) != lineage.path:
+        return ForAPerson("nginx is told to serve another file", points_to(view, served, lineage))
+    return ForAPerson("what lies on disk is no better than what is served", finding.hint)
 
 
 def reloading(view: View, served: Served, path: str) -> Plan:

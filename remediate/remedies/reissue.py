@@ -51,7 +51,7 @@ def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding)
     if lineage is None:
         return ForAPerson(
             f"certbot has no certificate for {view.certificate.name} that could be served instead",
-            f"certificates.will_renew says how to get it; then {points_to(view, served, None)}",
+            f"first get it: see certificates.will_renew. Then\n{points_to(view, served, None)}",
         )
     path = served_path(view, served, lineage)
     if path != lineage.path:
@@ -89,7 +89,7 @@ def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> 
         return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
     there = There(view)
     words = (*certonly(view, lineage, names), "--webroot", "-w", acme.webroot, *terms(asked(acme, lineage)))
-    says = f"get another certificate for {', '.join(names)}, one attempt (certbot certonly --force-renewal)"
+    says = f"get another certificate for {', '.join(names)}"
     return Plan(
         steps=(there.certbot(*words, says=says), *there.reload(served, lineage.path)),
         disturbs=("reload",),
@@ -162,7 +162,9 @@ def points_to(view: View, served: Served, lineage: Lineage | None) -> str:
     key = live.replace("fullchain.pem", "privkey.pem")
     where = directive(view, served)
     return (
-        f"let {where or '`ssl_certificate`'} be `ssl_certificate {live};`, and `ssl_certificate_key {key};` with it; "
-        f"{on_node(view, 'nginx', '-t')}, and with `-s reload` in the place of `-t` when that succeeds. "
-        "Where the file comes from an image or a stack file, change it there too: a new container starts with that one"
+        f"1. let {where or '`ssl_certificate`'} be `ssl_certificate {live};`, and the key beside it "
+        f"`ssl_certificate_key {key};`\n"
+        f"2. {on_node(view, 'nginx', '-t')}\n"
+        f"3. only when that succeeds, {on_node(view, 'nginx', '-s', 'reload')}\n"
+        "4. where that file comes from an image or a stack file, change it there too, for the next container"
     )

@@ -91,7 +91,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
                 *terms(acme),
                 "--deploy-hook",
                 "nginx -s reload",
-                says=f"get a certificate for {view.certificate.name}, one attempt (certbot certonly)",
+                says=f"get a certificate for {view.certificate.name}",
             ),
         ),
         undo=f"`certbot delete --cert-name {name}` in {view.service}",

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
 from lab import swarm
-from tests.lab.conftest import Lab, outcomes
+from lab.faults import certificates
+from lab.names import SITE
+from lab.shell import until
+from tests.lab.conftest import ROOT, Lab, outcomes
 
 FIX = ("--fix", "--yes", "--only", "certificates")
 
 REPAIRED = {
-    "certificate-expired": {"certificates.are_valid", "certificates.are_far_from_expiry"},
     "certificate-old-served": {"certificates.are_served_as_on_disk"},
+    "certificate-wrong-name": {"certificates.are_valid"},
     "acme-account-lost": {"certificates.will_renew"},
     "renewal-not-scheduled": {"certificates.will_renew"},
+}
+REPAIRED_TOO = {
+    "certificate-expired": {"certificates.are_valid", "certificates.are_far_from_expiry"},
+    "certificate-self-signed": {"certificates.are_valid"},
+    "certificate-incomplete": {"certificates.are_valid"},
+    "certificate-staging": {"certificates.are_valid"},
+    "certificate-other-key": {"certificates.are_valid", "certificates.will_renew"},
 }
 TOLD = {
     "certificate-wrong-name": ("certificates.are_valid", "it is for other.lab.example"),
     "certificate-self-signed": ("certificates.are_valid", "it is self-signed"),
     "certificate-incomplete": ("certificates.are_valid", "does not send the intermediate certificate"),
+    "certificate-staging": ("certificates.are_valid", "staging or test authority: (STAGING) Artificial Apricot R3"),
     "certificate-other-key": ("certificates.are_valid", "does not belong to the certificate"),
     "nginx-misconfigured": ("certificates.will_renew", 'unknown directive "sevrer"'),
     "acme-challenge-blocked": ("certificates.will_renew", "port 80 answers 403"),
@@ -29,6 +47,15 @@ def found(lab: Lab) -> set[str]:
     return outcomes(lab.audit("-k", "certificates"), "finding", "unknown")
 
 
+def variant(lab: Lab, old: str, new: str) -> str:
+    """The path of an inventory of the lab with something else in it."""
+    text = (ROOT / "inventories/lab.yml").read_text().replace("../.lab/", f"{ROOT}/.lab/")
+    assert old in text
+    path = lab.place / "variant.yml"
+    path.write_text(text.replace(old, new))
+    return str(path)
+
+
 @pytest.mark.parametrize("fault", REPAIRED)
 def test_what_certbot_and_a_reload_can_mend_is_mended_and_proven(broken, fault: str) -> None:
     lab = broken(fault)
@@ -36,6 +63,85 @@ def test_what_certbot_and_a_reload_can_mend_is_mended_and_proven(broken, fault: 
     fixed = lab.remediate(*FIX)
     assert fixed.status == 0, fixed.said
     assert found(lab) == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", REPAIRED_TOO)
+def test_every_other_bad_certificate_is_renewed_or_replaced_and_proven(broken, fault: str) -> None:
+    lab = broken(fault)
+    assert found(lab) == REPAIRED_TOO[fault]
+    fixed = lab.remediate(*FIX)
+    assert fixed.status == 0, fixed.said
+    assert found(lab) == set()
+
+
+@pytest.mark.long
+def test_the_first_certificate_is_got_and_a_person_is_told_which_line_has_to_name_it(broken) -> None:
+    lab = broken("certificate-never-issued")
+    assert found(lab) == {"certificates.are_valid", "certificates.will_renew"}
+    fixed = lab.remediate(*FIX)
+    assert fixed.status == 1, fixed.said
+    assert found(lab) == {"certificates.are_valid", "certificates.are_served_as_on_disk"}
+    shown = lab.remediate("--only", "certificates").out
+    assert "/etc/letsencrypt/served.conf:1" in shown
+    assert f"ssl_certificate /etc/letsencrypt/live/{SITE}/fullchain.pem;" in shown
+    swarm.within(lab.engine, "nginx", "sh", "-c", "serve-certificate && nginx -s reload")
+    assert found(lab) == set()
+
+
+@pytest.mark.long
+def test_several_names_on_one_port_are_each_judged_by_their_own_certificate(broken) -> None:
+    lab = broken("certificate-second-site")
+    assert found(lab) == set(), "what nobody wrote down is a warning"
+    second = "  - {name: second.lab.example, service: nginx, acme: {none: brought by hand}}\n"
+    both = variant(lab, "certificates:\n", f"certificates:\n{second}")
+    results = lab.place / "both.json"
+    lab.run("pytest", f"--hosts={both}", f"--results={results}", "-p", "no:cacheprovider", "-k", "certificates")
+    wrong = [(item["rule"], item["subject"]) for item in json.loads(results.read_text())["items"] if item["findings"]]
+    assert wrong == [(f"certificates.{rule}", "second.lab.example") for rule in ("are_valid", "are_far_from_expiry")]
+
+
+@pytest.mark.long
+def test_where_the_inventory_does_not_say_how_the_whole_command_is_shown(broken) -> None:
+    lab = broken("certificate-wrong-name")
+    silent = variant(
+        lab, "    acme: {agree_tos: true, email: ops@rodan.lab.example, webroot: /var/www/letsencrypt}\n", ""
+    )
+    shown = lab.run("remediate", f"--hosts={silent}", "--only", "certificates.are_valid")
+    assert shown.status == 1, shown.said
+    said = " ".join(shown.out.split())
+    assert f"certbot certonly --non-interactive --cert-name {SITE} --domain {SITE}" in said
+
+
+@pytest.mark.long
+def test_the_world_s_view_is_a_finding_of_its_own_where_something_else_answers(lab: Lab, tmp_path: Path) -> None:
+    with elsewhere(tmp_path) as port:
+        outer = variant(
+            lab,
+            "allow_issuer: [Pebble *]\n",
+            f"allow_issuer: [Pebble *]\n    outside: {{address: localhost, ports: [{port}]}}\n",
+        )
+        ran = lab.run("pytest", f"--hosts={outer}", "-p", "no:cacheprovider", "-k", "certificates")
+    assert ran.status == 1, ran.said
+    assert f"served to the world at 127.0.0.1:{port}: it is self-signed" in ran.out
+    assert f"127.0.0.1:{port} serves the world another certificate than the service" in ran.out
+
+
+@contextmanager
+def elsewhere(place: Path) -> Iterator[int]:
+    """A TLS server on this machine that is none of the lab's."""
+    new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30")
+    names = ("-keyout", "key", "-out", "cert", "-subj", f"/CN={SITE}", "-addext", f"subjectAltName=DNS:{SITE}")
+    subprocess.run((*new, *names), cwd=place, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-key", "key", "-cert", "cert"]
+    with subprocess.Popen(serve, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+        try:
+            until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), "openssl s_server", limit=5, every=0.1)
+            yield port
+        finally:
+            server.terminate()
 
 
 @pytest.mark.long
@@ -87,9 +193,9 @@ def test_case_56_another_certbot_that_runs_is_no_failure(broken) -> None:
 def test_case_57_a_lineage_of_six_days_and_one_of_an_hour_are_far_from_their_end(broken) -> None:
     """Their own lifetimes count: 30 days would never be left."""
     lab = broken()
-    for begin, end, rules in ((-1, 5, set()), (-5, 1, {"certificates.are_far_from_expiry"})):
-        from lab.faults import certificates
-
+    soon = {"certificates.are_far_from_expiry"}
+    hour = 1 / 24
+    for begin, end, rules in ((-1, 5, set()), (-5, 1, soon), (-hour / 4, 3 * hour / 4, set()), (-hour, hour / 5, soon)):
         certificates.replace(lab.engine, begin, end)
         assert found(lab) == rules
     certificates.anew(lab.engine)

@@ -17,6 +17,7 @@ from fleet.topics.certificates.views import (
     View,
     certificate_of,
     configured,
+    directive,
     each_view,
     fingerprint,
     leaf_of,
@@ -132,5 +133,6 @@ def copied(view: View, served: Served, files: list[File], lineage: Lineage) -> I
             why="renewals never reach the copy",
             node=view.node,
             about=view.about(served),
-            hint="let `ssl_certificate` and `ssl_certificate_key` point to the files under /etc/letsencrypt/live",
+            hint=f"let {directive(view, served) or '`ssl_certificate`'} and its key name the files under "
+            f"/etc/letsencrypt/live/{lineage.name}",
         )
