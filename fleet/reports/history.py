@@ -48,7 +48,8 @@ class Known:
 class Changes:
     """One inventory, against the audit before. `previous` is when that ended; empty when there was none.
 
-    `unseen` were open before and could not be judged this time: neither gone nor seen again.
+    `unseen` were open before and could not be judged this time: neither gone nor seen again. `waived` were open before,
+    and stand still, accepted.
     """
 
     inventory: str
@@ -57,6 +58,7 @@ class Changes:
     gone: tuple[Known, ...] = ()
     old: tuple[Known, ...] = ()
     unseen: tuple[Known, ...] = ()
+    waived: tuple[Known, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def compare(inventory: str, items: Sequence[Item], before: Memory, now: str) -> 
     mine = [item for item in items if item["inventory"] == inventory]
     first = {one.key: one.since for one in before.open}
     seen = [replace(one, since=first.get(one.key) or now) for one in known(mine)]
-    keys = {one.key for one in seen}
+    accepted = {one.key for one in known(mine, waived=True)}
+    keys = {one.key for one in seen} | accepted
     missing = [one for one in before.open if one.key not in keys]
     whole = judged_in_full(mine)
     return Changes(
@@ -103,6 +106,7 @@ def compare(inventory: str, items: Sequence[Item], before: Memory, now: str) -> 
         old=tuple(one for one in seen if one.key in first),
         gone=tuple(one for one in missing if one.promise in whole),
         unseen=tuple(one for one in missing if one.promise not in whole),
+        waived=tuple(one for one in before.open if one.key in accepted),
     )
 
 
@@ -113,12 +117,12 @@ def judged_in_full(items: Iterable[Item]) -> set[tuple[str, str]]:
     } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
 
 
-def known(items: Iterable[Item]) -> Iterator[Known]:
-    """Every open finding of some items. Two that cannot be told apart are numbered."""
+def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[Known]:
+    """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
         for finding in item["findings"]:
-            if not finding["waived"]:
+            if bool(finding["waived"]) is waived:
                 same = sameness(finding)
                 times[same] += 1
                 yield made(finding, digest((*same, str(times[same]))))
@@ -146,5 +150,5 @@ def digest(parts: Iterable[str]) -> str:
 
 def document(changes: Changes) -> dict[str, Any]:
     """The changes as results.json has them."""
-    lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen")}
+    lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")}
     return {"inventory": changes.inventory, "previous": changes.previous or None, **lists}

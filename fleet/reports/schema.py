@@ -149,11 +149,13 @@ class Change(TypedDict):
     new: list[Open]
     """Open now, and not then."""
     gone: list[Open]
-    """Open then; judged again now, and no longer there (or waived)."""
+    """Open then; judged again now, and no longer there."""
     old: list[Open]
     """Open then and now."""
     unseen: list[Open]
     """Open then; could not be judged now, or was not asked for."""
+    waived: list[Open]
+    """Open then, and there now, but accepted by a waiver."""
 
 
 @with_config(STRICT)

@@ -148,7 +148,13 @@ def changed_lines(changes: Changes) -> Lines:
     """What is new and what is gone, a line each; what is old in numbers. Nothing on the first audit."""
     if not changes.previous:
         return
-    parts = (("new", changes.new), ("gone", changes.gone), ("old", changes.old), ("not judged again", changes.unseen))
+    parts = (
+        ("new", changes.new),
+        ("gone", changes.gone),
+        ("waived since", changes.waived),
+        ("old", changes.old),
+        ("not judged again", changes.unseen),
+    )
     numbers = ", ".join(f"{len(found)} {word}" for word, found in parts if found) or "nothing was open, nothing is"
     yield f"{one_line(changes.inventory)}, against {minute(changes.previous)}: {numbers}"
     yield from (f"  new   {known_line(one)}" for one in changes.new)
@@ -179,7 +185,8 @@ def next_command(items: Sequence[Item], inventory: str) -> str:
     if "unknown" in outcomes:
         return f"next: give the missing access (see the hints), then pytest --hosts={inventory}"
     warned = any(open_findings(item) for item in items)
-    return f"every promise that applies holds on {inventory}" + (", with warnings" if warned else "")
+    waived = ", or is waived," if "waived" in outcomes else ""
+    return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
 
 
 def quieten(reporter: TerminalReporter) -> None:

@@ -74,10 +74,13 @@ def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
     assert compare("lab", [item(finding())], partial, THIRD).old[0].since == FIRST
 
 
-def test_a_waived_finding_does_not_stand() -> None:
+def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:
     before = night([item(finding())], Memory(), FIRST)
-    waived = finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"})
-    assert names(compare("lab", [item(waived, outcome="waived")], before, SECOND).gone) == ["backups.are_fresh"]
+    accepted = item(finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"}), outcome="waived")
+    changes = compare("lab", [accepted], before, SECOND)
+    assert (changes.gone, names(changes.waived)) == ((), ["backups.are_fresh"])
+    assert "1 waived since" in next(changed_lines(changes))
+    assert night([accepted], before, SECOND).open == ()
 
 
 def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> None:
