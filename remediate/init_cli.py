@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Write over an inventory that is there.")
 def init(hosts: tuple[str, ...], **given: Any) -> None:
-    """Look at HOSTS (ops@host, ops@host:2222), and write a commented inventory of what was found there.
+    """Look at HOSTS (ops@host, ops@host:2222, local), and write a commented inventory of what was found there.
 
     Nothing is changed on them. A host key that is not known is shown, and kept beside the inventory once you have
     compared it. What could not be seen is written down with the right that is missing.
     """
-    from remediate.init.hosts import Login, node_of
+    from remediate.init.hosts import Login, each_once, node_of
     from remediate.init.looking import Looking, NotTrusted
     from remediate.trust_cli import person
 
     login = Login(given["identity"] and given["identity"].absolute(), given["jump"])
-    nodes = [node_of(host, login) for host in hosts]
+    nodes = each_once(node_of(host, login) for host in hosts)
     path = place(given["name"] or nodes[0].name, force=given["force"])
     looking = Looking(path, click.echo, person(), given["fingerprints"])
     try:

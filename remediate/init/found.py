@@ -96,7 +96,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that goes into an inventory."""
+    """Everything that goes into an inventory. `blind` are the nodes whose containers could not be seen."""
 
     name: str
     machines: tuple[Machine, ...]
@@ -105,3 +105,4 @@ class Findings:
     sites: tuple[Site, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     unseen: tuple[str, ...] = field(default=())
+    blind: tuple[str, ...] = field(default=())

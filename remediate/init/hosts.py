@@ -19,6 +19,7 @@ from fleet.schema import Node, Without
 from remediate.init.found import Machine, Stranger
 
 NOT_YET = Without(none="nobody has looked yet")
+HERE = "local"
 SSH = 22
 REACHED_WITHIN = 3.0
 PROBE = Command(
@@ -50,7 +51,12 @@ class Login:
 
 
 def node_of(written: str, login: Login) -> Node:
-    """The node that `[user@]host[:port]` means, under a name made from the host. Raises UsageError."""
+    """The node that `[user@]host[:port]` means, under a name made from the host; `local` is this machine itself.
+
+    Raises UsageError.
+    """
+    if written == HERE:
+        return Node(name=spelled(socket.gethostname()), connection=HERE)
     try:
         asked = parse_hop(written)
     except Unobservable as why:
@@ -92,6 +98,11 @@ def provisional(nodes: Iterable[Node], path: Path) -> Inventory:
         backups=NOT_YET,
         certificates=NOT_YET,
     )
+
+
+def each_once(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes that lead to one place are one."""
+    return list({(node.connection, node.address, node.port): node for node in nodes}.values())
 
 
 def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:

@@ -24,7 +24,7 @@ from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.running import managers, swarm_facts
 from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Stranger
-from remediate.init.hosts import PROBE, member_of, probed, provisional, spelled
+from remediate.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
 from remediate.init.scheduled import jobs, scripts
 from remediate.init.services import services_of
 from remediate.init.sites import serving, sites_of
@@ -74,7 +74,7 @@ class Looking:
         known = [machine.node for machine in self.machines.values()]
         node = node.model_copy(update={"name": spelled(node.name, list(self.machines))})
         inventory = provisional([*known, node], self.path)
-        self.say(f"looking at {node.address}" + (f", port {node.port}" if node.port else ""))
+        self.say(f"looking at {node.address or 'this machine'}" + (f", port {node.port}" if node.port else ""))
         try:
             self.trust(inventory, node)
             with Links(inventory, self.ssh_config) as links:
@@ -89,7 +89,7 @@ class Looking:
         """Offer to trust a key that is not known. Raises NotTrusted, or Unobservable for a host that is not there."""
         from fleet.links.known_hosts import Ruling
 
-        if see(inventory, node, self.ssh_config).ruling is Ruling.TRUSTED:
+        if node.connection == HERE or see(inventory, node, self.ssh_config).ruling is Ruling.TRUSTED:
             return
         if not Trusting(inventory, self.say, self.ask, self.fingerprints, self.ssh_config).one(node):
             raise NotTrusted(node.address)
@@ -126,7 +126,7 @@ class Looking:
         def ask(node: str, commands: Sequence[Command]) -> list[Output]:
             return links.to(self.inventory.nodes[node]).ask(commands)
 
-        unseen = list(dark(fleet))
+        unseen = [line for node, line in dark(fleet) if not self.machines[node].trouble]
         services = services_of(fleet)
         scheduled = list(self.scheduled(ask, unseen))
         places = [place for place in discovery.seen_containers(fleet) if place.container.running]
@@ -141,6 +141,7 @@ class Looking:
             tuple(sites),
             tuple(self.strangers(fleet)),
             tuple(dict.fromkeys(unseen)),
+            tuple(node for (node, topic), fact in fleet.facts.items() if topic == "containers" and dim(fact)),
         )
 
     def backups(
@@ -200,8 +201,13 @@ def told(machine: Machine, fleet: Fleet) -> Machine:
     return replace(machine, timezone=zone, swarm=swarm.swarm, member=swarm.node_id)
 
 
-def dark(fleet: Fleet) -> Iterator[str]:
-    """What the first look could not see, and which right would help."""
+def dim(fact: object) -> bool:
+    """Whether this could not be seen."""
+    return isinstance(fact, Unobservable)
+
+
+def dark(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """What the first look could not see on which node, and which right would help."""
     for (node, topic), fact in fleet.facts.items():
         if isinstance(fact, Unobservable):
-            yield f"{node}: {topic}: {one_line(fact.why)}" + (f" ({fact.hint})" if fact.hint else "")
+            yield node, f"{node}: {topic}: {one_line(fact.why)}" + (f" ({fact.hint})" if fact.hint else "")

@@ -72,6 +72,7 @@ def pairs(machine: Machine, found: Findings, base: Path) -> dict[str, object]:
     node = machine.node
     identity = relative(Path(node.identity), base) if node.identity else None
     keys = {
+        "connection": node.connection,
         "address": node.address,
         "user": node.user,
         "port": node.port,
@@ -106,7 +107,7 @@ def roles(machine: Machine, found: Findings) -> list[str]:
 
 def services(found: Findings) -> Lines:
     if not found.services:
-        yield "services: {none: no container was seen on these machines}"
+        yield f"services: {flow({'none': nothing(found, 'no container was seen on these machines')})}"
         yield ""
         return
     yield "# What runs in containers, wherever it runs today: the nodes are searched for it."
@@ -119,6 +120,12 @@ def services(found: Findings) -> Lines:
     yield ""
 
 
+def nothing(found: Findings, seen: str) -> str:
+    """Why a section is left out: that there is nothing may only be said where everything was seen."""
+    dark = [*found.blind, *(one.hostname for one in found.strangers)]
+    return f"{', '.join(dark)} could not be looked at: run `remediate init` again once that is mended" if dark else seen
+
+
 def described(one: Found) -> dict[str, object]:
     users: object = list(one.users) if len(one.users) > 1 else "".join(one.users)
     keys = {"name": one.name, "user": users, "master": one.master}
@@ -128,9 +135,8 @@ def described(one: Found) -> dict[str, object]:
 def backups(one: Backups | None, found: Findings) -> Lines:
     if one is None:
         databases = ", ".join(service.key for service in found.services if service.database)
-        nowhere = "no database runs on the nodes that were looked at" if found.strangers else "no database was found"
-        why = f"{databases} keeps no dumps on a volume" if databases else nowhere
-        yield f"backups: {{none: {why}; docs/inventory.md says how to name one}}"
+        why = f"no dumps of {databases} on a volume" if databases else nothing(found, "no database was found")
+        yield f"backups: {flow({'none': f'{why}; docs/inventory.md says how to name one'})}"
         yield ""
         return
     yield "# The database dumps."
@@ -186,7 +192,7 @@ def policy(one: Backups) -> Mapping[str, str]:
 
 def certificates(found: Findings) -> Lines:
     if not found.sites:
-        yield "certificates: {none: no name was seen that is served with TLS}"
+        yield f"certificates: {flow({'none': nothing(found, 'no name was seen that is served with TLS')})}"
         return
     yield "# The names that are served with TLS, and the service that serves them."
     yield "certificates:"

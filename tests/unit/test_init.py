@@ -30,7 +30,7 @@ from fleet.topics.services.facts import SwarmService, Task
 from remediate.cli import cli
 from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Site, Stranger
-from remediate.init.hosts import NO_ROOT, Login, node_of, probed, provisional, spelled
+from remediate.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
 from remediate.init.looking import Looking, NotTrusted
 from remediate.init.naming import of_name, pattern_of, schedule_of, zone_of
 from remediate.init.proposing import KEEP, budget
@@ -169,7 +169,29 @@ def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs
     [one] = services_of(seen(swarm=Services("manager", services=told, tasks=tasks)))
     assert (one.key, one.note) == ("gpu", "it runs on vgpu, which was not looked at")
     alone = Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), (one,), strangers=(Stranger("vgpu", "::1"),))
-    assert "{none: no database runs on the nodes that were looked at; " in text(alone, "2026-11-22", Path("/"))
+    assert 'backups: {none: "vgpu could not be looked at: ' in text(alone, "2026-11-22", Path("/"))
+
+
+def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
+    machine = Machine(Node(name="a", address="192.0.2.7"))
+    written = text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
+    assert written.count("a could not be looked at") == 3
+    load(tmp_path / "x.yml", written)
+    assert "could not" not in text(Findings("x", (machine,)), "2026-11-22", tmp_path)
+
+
+def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
+    two = tuple(Found(key, key, database=True) for key in ("db", "pg"))
+    written = text(Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path)
+    assert "no dumps of db, pg" in load(tmp_path / "x.yml", written).backups.none  # type: ignore[union-attr]
+
+
+def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None:
+    here = node_of("local", Login())
+    assert (here.connection, here.address) == ("local", "")
+    twice = [here, node_of("ops@db", Login()), node_of("root@db", Login()), node_of("db:2222", Login()), here]
+    assert [one.address for one in each_once(twice)] == ["", "db", "db"]
+    assert "connection: local" in text(Findings("x", (Machine(here),)), "2026-11-22", Path("/"))
 
 
 def test_compose_services_of_two_projects_stay_apart() -> None:
@@ -384,7 +406,7 @@ def test_sections_of_which_nothing_was_found_say_so(tmp_path: Path) -> None:
     inventory = load(tmp_path / "mine.yml", text(bare, "2026-11-22", tmp_path))
     assert "no database" in inventory.backups.none  # type: ignore[union-attr]
     kept = Findings("mine", WHOLE.machines, (DATABASE,))
-    assert "keeps no dumps" in load(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path)).backups.none  # type: ignore[union-attr]
+    assert "no dumps of postgres" in load(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path)).backups.none  # type: ignore[union-attr]
 
 
 NASTY = st.text(max_size=60)
