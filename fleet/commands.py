@@ -109,7 +109,11 @@ RIGHTS = (
         "write /usr/local/sbin/fleetkeeper-look on the node anew, with what `remediate sudoers ACCOUNT` prints",
     ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
-    ("cannot connect to the docker daemon", "start the Docker engine on the node: `systemctl status docker` says more"),
+    (
+        "cannot connect to the docker daemon",
+        "start the Docker engine on the node (`systemctl status docker` says more); where it listens at another place, "
+        "set DOCKER_HOST for this account",
+    ),
     ("docker api", "add this account to the docker group, or set `sudo: true`"),
     ("docker daemon socket", "add this account to the docker group, or set `sudo: true`"),
     ("permission denied", "this account may not read it: set `sudo: true`, or give it the right"),
