@@ -1,0 +1,88 @@
+"""Killed before and after each thing that a restore asks the server: the live name can always be connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import swarm
+from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
+from tests.lab.conftest import Lab
+
+NEW, ASIDE = "rodan_restored_20260102_030405", "rodan_before_20260102_030405"
+KILLING = r"""#!/bin/sh
+left=$(($(cat /tmp/killing/left) - 1)); echo "$left" >/tmp/killing/left
+[ "$left" != 0 ] || [ ! -e /tmp/killing/before ] || kill -9 0
+/usr/bin/psql "$@"; rc=$?
+[ "$left" != 0 ] || kill -9 0
+exit "$rc"
+"""
+"""A psql that ends everything of its process group, with no word to anybody, at the call that is counted down to."""
+SET = r"""
+mkdir -p /tmp/killing && cd /tmp/killing || exit
+printf %s "$1" >psql; chmod +x psql; echo "$2" >left; rm -f before; : >"$3"
+"""
+
+
+@pytest.fixture
+def server(lab: Lab) -> Iterator[Lab]:
+    """The lab, whose server holds afterwards the databases that it held before."""
+    yield lab
+    inside(lab, "rm", "-rf", "/tmp/killing", "/tmp/killed.sql", "/tmp/said")
+    if "rodan" not in names(lab):
+        sql(lab, f'ALTER DATABASE "{ASIDE}" RENAME TO rodan')
+    for name in (NEW, ASIDE):
+        inside(lab, "sh", "-c", DROP, "sh", "rodan", "rodan", name)
+
+
+def inside(lab: Lab, *words: str) -> str:
+    return swarm.within(lab.engine, "postgres", *words)
+
+
+def sql(lab: Lab, text: str, database: str = "postgres") -> str:
+    return inside(lab, "psql", "-X", "-At", "-U", "rodan", "-d", database, "-c", text).strip()
+
+
+def names(lab: Lab) -> set[str]:
+    return set(sql(lab, "SELECT datname FROM pg_database").split())
+
+
+def ran(lab: Lab, script: str, *words: str, path: str = "$PATH") -> int:
+    """The exit status of one of the scripts, in a process group of its own."""
+    run = (
+        f'script=$1; shift; PATH={path}; setsid -w sh -c "$script" sh rodan rodan "$@" >/tmp/killing/out 2>&1; echo $?'
+    )
+    return int(inside(lab, "sh", "-c", run, "sh", script, *words).strip())
+
+
+def killed(lab: Lab, at: int, when: str, script: str, *words: str) -> bool:
+    """Run one script with a psql that kills; whether it was killed."""
+    inside(lab, "sh", "-c", SET, "sh", KILLING, str(at), when)
+    return ran(lab, script, *words, path="/tmp/killing:$PATH") > 128
+
+
+def check(lab: Lab) -> None:
+    assert sql(lab, "SELECT count(*) FROM auth_user", "rodan") == "120"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_case_42_killed_at_each_question_the_live_name_can_be_connected_to(server: Lab, when: str) -> None:
+    inside(server, "sh", "-c", "pg_dump -U rodan -f /tmp/killed.sql rodan")
+    points = 1
+    while killed(server, points, when, RESTORE, NEW, "/tmp/killed.sql", "sql"):
+        check(server)
+        assert NEW not in names(server) or when == "after"
+        assert ran(server, DROP, NEW) == 0
+        points += 1
+    assert points > 6
+    points = 1
+    while killed(server, points, when, SWAP, NEW, ASIDE):
+        check(server)
+        if ASIDE in names(server):
+            assert ran(server, SWAP, ASIDE, NEW) == 0
+        points += 1
+    assert points > 3
+    check(server)
+    assert {"rodan", ASIDE} <= names(server)
