@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Semaphore, Thread
 from typing import TypeVar
 
@@ -16,15 +18,38 @@ AT_ONCE = 32
 def aside(work: Callable[[], T]) -> Future[T]:
     """Begin some work on a thread that ends with the program, unlike a pool's, which the program's end waits for."""
     future: Future[T] = Future()
+    Thread(target=lambda: fulfil(future, work), daemon=True).start()
+    return future
+
+
+def fulfil(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as odd:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(odd)
+
+
+def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
+    """The results of some work on each argument, on so many threads; interrupted, it begins with no further one.
+
+    >>> in_turn(len, ["a", "bcd"], at_once=1)
+    [1, 3]
+    """
+    waiting = deque((argument, Future[T]()) for argument in each)
+    futures = [future for _, future in waiting]
 
     def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as odd:  # noqa: BLE001 - it is raised where the result is asked for
-            future.set_exception(odd)
+        with suppress(IndexError):
+            while True:
+                argument, future = waiting.popleft()
+                fulfil(future, lambda: work(argument))  # noqa: B023 - it is done with before the next one
 
-    Thread(target=run, daemon=True).start()
-    return future
+    for _ in range(min(at_once, len(futures))):
+        Thread(target=run, daemon=True).start()
+    try:
+        return [future.result() for future in futures]
+    finally:
+        waiting.clear()
 
 
 def together(work: Callable[[A], T], each: Iterable[A], limit: float, late: Callable[[A], T]) -> list[T]:

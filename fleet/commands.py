@@ -62,6 +62,11 @@ class Output:
     sent: float = 0.0
     received: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """Bytes of both streams."""
+        return len(self.out) + len(self.err)
+
     def text(self, ok: Collection[int] = OK) -> str:
         """Standard output as text.
 

@@ -20,11 +20,13 @@ TOKEN_BYTES = 16
 KILL_AFTER = 5
 """Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
 REPAIRS = "repair as somebody who may: an inventory of its own with their `user:` and `sudo: true`"
+NOISE = 1 << 16
+"""Bytes that are kept of what a login shell says before the first token."""
 TIMED_OUT = frozenset({124, 137})
 """What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
 STARTED = b"fleet-started\n"
 HELPER = "/usr/local/sbin/fleetkeeper-look"
-"""The one program that sudo allows an account with `sudo: audit`: it knows the questions (remediate/audit_rights.py)."""
+"""What sudo allows an account with `sudo: audit`, alone: it knows the questions (remediate/audit_rights.py)."""
 
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
@@ -176,6 +178,8 @@ class Unframer:
                 self.searched = at
                 return
             self.cut(at, end)
+        if not self.begun:
+            del self.pending[:-NOISE]
         self.searched = max(0, len(self.pending) - len(self.token))
 
     def cut(self, at: int, end: int) -> None:

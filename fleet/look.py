@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import ModuleType
 from typing import Any
 
-from fleet.aside import aside
+from fleet.aside import aside, in_turn
 from fleet.commands import Command, Output, Unobservable
 from fleet.facts import HERE, Facts, Fleet
 from fleet.inventory import Inventory
-from fleet.links import Link
+from fleet.links import MOST_OUTPUT, Link
 from fleet.schema import Node
 
 Look = Generator[Sequence[Command], list[Output], Any]
@@ -36,14 +35,8 @@ def look(
         progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
         return node, seen
 
-    nodes = list(inventory.nodes.values())
     seen_here = aside(lambda: look_from_here(inventory, topics))
-    pool = ThreadPoolExecutor(max_workers=min(AT_ONCE, len(nodes)))
-    try:
-        looks = list(pool.map(one, nodes))
-    finally:
-        # Not waiting for the threads: after a Ctrl-C they end when the caller closes the links.
-        pool.shutdown(wait=False, cancel_futures=True)
+    looks = in_turn(one, inventory.nodes.values(), AT_ONCE)
     facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
     facts |= {(HERE, topic): fact for topic, fact in seen_here.result().items()}
     return Fleet(inventory, now, facts)
@@ -71,6 +64,8 @@ def look_at(
         facts = drive(looks, link_to(node))
     except Unobservable as why:
         facts = dict.fromkeys(looks, why)
+    except Exception as odd:  # noqa: BLE001 - one odd node must not end the look at all the others
+        facts = dict.fromkeys(looks, Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
     return {name: with_node(fact, node.name) for name, fact in facts.items() if fact is not None}
 
 
@@ -79,23 +74,26 @@ def with_node(fact: Any, node: str) -> Any:
 
 
 def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
-    """Drive the generators in lockstep: one round trip for all that they ask in this step."""
+    """Drive the generators in lockstep: one round trip for all that they ask in this step.
+
+    All answers of a look together may be as long as one link's answers may be.
+    """
     facts: dict[str, Any] = {}
     asking: dict[str, Sequence[Command]] = {}
+    room = MOST_OUTPUT
     for name, generator in looks.items():
         step(name, generator, None, asking, facts)
     while asking:
-        answers = ask(link, asking.values())
-        for name, commands in list(asking.items()):
+        commands = list(dict.fromkeys(command for wanted in asking.values() for command in wanted))
+        try:
+            answers = dict(zip(commands, link.ask(commands, room), strict=True)) if commands else {}
+        except Unobservable as why:
+            return facts | dict.fromkeys(asking, why)
+        room -= sum(answer.size for answer in answers.values())
+        for name, wanted in list(asking.items()):
             del asking[name]
-            step(name, looks[name], [answers[command] for command in commands], asking, facts)
+            step(name, looks[name], [answers[command] for command in wanted], asking, facts)
     return facts
-
-
-def ask(link: Link, asked: Iterable[Sequence[Command]]) -> dict[Command, Output]:
-    """Ask each distinct command once."""
-    commands = list(dict.fromkeys(command for commands in asked for command in commands))
-    return dict(zip(commands, link.ask(commands), strict=True)) if commands else {}
 
 
 def step(

@@ -125,7 +125,7 @@ class FaultyLink:
         for stream in self.streams:
             stream.close()
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
+    def ask(self, commands: Sequence[Command], room: int = 0) -> list[Output]:
         for command in commands:
             self.before(command.words)
         answers = self.inner.ask(commands)

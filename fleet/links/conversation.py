@@ -12,14 +12,16 @@ from typing import Protocol
 
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+from fleet.links import MOST_OUTPUT
 from fleet.links.sockets import said
 
-MOST_OUTPUT = 64 * 1024 * 1024
-"""Bytes that one round trip may answer."""
+TOO_MUCH = f"its output does not fit into the {MOST_OUTPUT >> 20} MiB that a node may answer in one look"
 START_LIMIT = 20.0
 """Seconds until the node's shell must have said something (a login shell may be slow)."""
 GRACE = 10.0
-"""Seconds of silence, beyond a command's limit, after which the node did not end it as it was told."""
+"""Seconds, beyond a command's limit, after which the node did not end it as it was told."""
+PACE = 640 << 10
+"""Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
 
 
 class Channel(Protocol):
@@ -41,7 +43,7 @@ class Channel(Protocol):
 Open = Callable[[], Channel]
 
 
-def converse(commands: Sequence[Command], sudo: Sudo, opened: Open) -> list[Output]:
+def converse(commands: Sequence[Command], sudo: Sudo, opened: Open, room: int = MOST_OUTPUT) -> list[Output]:
     """Ask all commands; a new shell for the rest after one that had to be ended.
 
     Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
@@ -49,9 +51,9 @@ def converse(commands: Sequence[Command], sudo: Sudo, opened: Open) -> list[Outp
     answers: list[Output] = []
     while len(answers) < len(commands):
         rest = commands[len(answers) :]
-        room = MOST_OUTPUT - sum(len(answer.out) + len(answer.err) for answer in answers)
+        left = room - sum(answer.size for answer in answers)
         try:
-            answers += Round(rest, sudo, room).over(opened())
+            answers += Round(rest, sudo, left).over(opened())
         except Unobservable as why:
             if not answers:
                 raise
@@ -78,7 +80,8 @@ class Round:
         self.answers: list[Output] = []
         self.shell_left = False
         self.sent = time.time()
-        self.since = self.heard = time.monotonic()
+        self.arrived = 0
+        self.since = self.begun = self.heard = self.paced = time.monotonic()
 
     def over(self, channel: Channel) -> list[Output]:
         """The answers so far, at least one. Raises Unobservable when the shell never began."""
@@ -110,12 +113,21 @@ class Round:
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:
         if out or err:
-            self.heard = time.monotonic()
+            self.note(len(out) + len(err))
             self.frames.feed(out, err)
             self.collect()
         if self.frames.size > self.room:
-            return Cut(f"more than {MOST_OUTPUT >> 20} MiB of output", all_of_it=False)
+            return Cut(TOO_MUCH, all_of_it=False)
         return self.overdue()
+
+    def note(self, arrived: int) -> None:
+        """Keep the time of what arrives."""
+        self.heard = time.monotonic()
+        if not self.frames.begun:
+            self.begun = self.heard
+        self.arrived += arrived
+        if self.arrived >= PACE:
+            self.arrived, self.paced = 0, self.heard
 
     def collect(self) -> None:
         """Take over the answers that are complete now."""
@@ -135,7 +147,7 @@ class Round:
         if not self.frames.begun:
             return self.since + START_LIMIT
         limit = self.commands[len(self.answers)].limit if len(self.answers) < len(self.commands) else 0.0
-        return max(self.since + limit + KILL_AFTER + GRACE, self.heard + GRACE)
+        return max(max(self.since, self.begun) + limit + KILL_AFTER, self.paced) + GRACE
 
     def overdue(self) -> Cut | None:
         if len(self.answers) == len(self.commands) or time.monotonic() < self.deadline():

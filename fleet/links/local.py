@@ -7,6 +7,7 @@ from weakref import WeakSet
 
 from fleet.commands import Command, Output, Sudo
 from fleet.framing import render_stream
+from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.processes import ProcessChannel, ProcessStream
 from fleet.links.writing import Stream
@@ -21,8 +22,8 @@ class LocalLink:
         self.sudo = sudo
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
-        return converse(commands, self.sudo, self.channel)
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, self.channel, room)
 
     def channel(self) -> ProcessChannel:
         channel = ProcessChannel(SHELL)

@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.framing import render_stream
+from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.hops import Hop, hop_to, route
 from fleet.links.known_hosts import beside
@@ -137,8 +138,8 @@ class OpenSSHLink:
         """A client of the control master: needs no configuration, and connects to nothing else when that is gone."""
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
-        return converse(commands, self.sudo, self.channel)
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, self.channel, room)
 
     def session(self) -> tuple[str, ...]:
         return (*self.client(), "-T", "--", self.host, SHELL)

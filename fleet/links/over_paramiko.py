@@ -15,6 +15,7 @@ from paramiko.ssh_exception import ChannelException, SSHException
 
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import render_stream
+from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.processes import ERR_KEPT, STALLED
 from fleet.links.sockets import said
@@ -38,8 +39,8 @@ class ParamikoLink:
     def alive(self) -> bool:
         return bool(self.transport.is_active())
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
-        return converse(commands, self.sudo, lambda: ShellChannel(self.shell()))
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, lambda: ShellChannel(self.shell()), room)
 
     def shell(self) -> Channel:
         """A channel to a /bin/sh. Raises Unobservable when there is none to be had."""

@@ -15,9 +15,15 @@ import testinfra
 
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+from fleet.links import MOST_OUTPUT
+from fleet.links.conversation import TOO_MUCH, time_limit
 
 MOST_SCRIPT = 100_000
 """Bytes of one argument; the kernel takes 128 KiB (execve(2), MAX_ARG_STRLEN)."""
+LEAST_ROOM = 1 << 12
+"""Bytes that a script may answer when there is no room left: its tokens need some."""
+CAPPED = '{ /bin/sh -c "$1" 2>&1 >&3 | head -c "$2" >&2; } 3>&1 | head -c "$2"'
+"""Runs a script with a cap on each of its outputs: testinfra collects all that there is."""
 
 
 class TestinfraLink:
@@ -32,13 +38,14 @@ class TestinfraLink:
             raise Unobservable(f"testinfra has no connection {connection!r}: {error}") from None
         self.sudo = sudo
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
         answers: list[Output] = []
         while len(answers) < len(commands):
-            answers += self.round(next(batches(commands[len(answers) :], self.sudo)))
+            left = max(LEAST_ROOM, room - sum(answer.size for answer in answers))
+            answers += self.round(next(batches(commands[len(answers) :], self.sudo)), left)
         return answers
 
-    def round(self, commands: Sequence[Command]) -> list[Output]:
+    def round(self, commands: Sequence[Command], room: int) -> list[Output]:
         """The answers to as many of the commands as one shell gave, at least one.
 
         Raises Unobservable when there was no shell.
@@ -47,16 +54,20 @@ class TestinfraLink:
         frames = Frames(commands, script, self.sudo)
         sent = time.time()
         try:
-            said = self.host.backend.run("/bin/sh -c %s", script.text.decode("utf-8", "surrogateescape"))
+            text = script.text.decode("utf-8", "surrogateescape")
+            said = self.host.backend.run("/bin/sh -c %s sh %s %s", CAPPED, text, str(room))
         except (RuntimeError, OSError, ValueError, AssertionError) as error:
             raise Unobservable(f"{self.host.backend.get_pytest_id()}: {str(error)[:200]}") from None
         frames.feed(said.stdout_bytes, said.stderr_bytes)
-        if not frames.begun or not frames.answered:
+        cut = room in (len(said.stdout_bytes), len(said.stderr_bytes))
+        if not frames.begun or not (frames.answered or cut):
             raise Unobservable(f"no shell was started there: {frames.noise() or f'exit status {said.rc}'}")
         answers = [frames.output(number) for number in range(frames.answered)]
         received = time.time()
-        if answers[-1].rc in TIMED_OUT and received - sent >= commands[len(answers) - 1].limit - KILL_AFTER:
-            answers[-1] = replace(answers[-1], rc=None, lost=f"time limit of {commands[len(answers) - 1].limit:g} s")
+        if cut and len(answers) < len(commands):
+            answers.append(Output(None, lost=TOO_MUCH, command=str(commands[len(answers)])))
+        elif answers[-1].rc in TIMED_OUT and received - sent >= commands[len(answers) - 1].limit - KILL_AFTER:
+            answers[-1] = replace(answers[-1], rc=None, lost=time_limit(commands[len(answers) - 1].limit))
         return [replace(answer, sent=sent, received=received) for answer in answers]
 
     def close(self) -> None:

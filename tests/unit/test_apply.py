@@ -216,7 +216,7 @@ def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, bro
     said = {"cannot": "/x: cannot be written (read-only, or no right to)", "full": "/x: the disk is full (0 KiB left)"}
 
     class Full(FaultyLink):
-        def ask(self, commands):
+        def ask(self, commands, room=0):
             if "df -Pk" in " ".join(commands[0].words):
                 return [Output(0, f"{said[broken]}\n".encode())]
             return super().ask(commands)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.look import look_at
+from fleet.inventory import Inventory
+from fleet.links import MOST_OUTPUT
+from fleet.look import look, look_at
 from fleet.schema import Node
 
 HERE = Node(name="here", connection="local")
@@ -19,8 +22,9 @@ class Echo:
     def __init__(self) -> None:
         self.rounds: list[list[Command]] = []
 
-    def ask(self, commands: Sequence[Command]) -> list[Output]:
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
         self.rounds.append(list(commands))
+        self.room = room
         return [Output(0, " ".join(command.words).encode()) for command in commands]
 
     def close(self) -> None: ...
@@ -68,6 +72,36 @@ def test_a_node_that_cannot_be_reached_is_unobservable_for_every_topic_and_names
 
     facts = look_at(HERE, None, refused, {"a": topic([ONE]), "b": topic([TWO])})  # type: ignore[arg-type]
     assert facts == dict.fromkeys("ab", Unobservable("connection refused", node="here"))
+
+
+def test_case_17_a_node_has_so_much_room_for_all_its_answers_of_a_look() -> None:
+    link = Echo()
+    seen(link, a=topic([ONE, TWO], [THREE]), b=topic([TWO]))
+    assert link.room == MOST_OUTPUT - len("one") - len("two")
+
+
+def test_case_69_a_connection_that_dies_later_costs_no_topic_that_had_its_answers() -> None:
+    class Dying(Echo):
+        def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+            if self.rounds:
+                raise Unobservable("the connection was lost")
+            return super().ask(commands, room)
+
+    facts = seen(Dying(), deep=topic([ONE], [TWO]), flat=topic([THREE]))
+    assert facts == {"deep": Unobservable("the connection was lost", node="here"), "flat": ["three"]}
+
+
+def test_a_node_that_makes_us_stumble_is_unobservable_and_the_others_go_on() -> None:
+    def odd(node: Node) -> Echo:
+        if node.name == "odd":
+            raise OSError("No space left on device")
+        return Echo()
+
+    nodes = {name: Node(name=name, connection="local") for name in ("odd", "good")}
+    inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
+    fleet = look(inventory, odd, {"a": topic([ONE])}, datetime.now(UTC))  # type: ignore[dict-item]
+    assert fleet.facts[("good", "a")] == ["one"]
+    assert "could not be asked (OSError: No space left on device)" in str(fleet.facts[("odd", "a")])
 
 
 def test_what_a_topic_does_not_look_for_on_a_node_is_left_out() -> None:

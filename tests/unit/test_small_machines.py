@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.commands import Command, Unobservable
+from fleet.links.conversation import TOO_MUCH
 from fleet.links.local import LocalLink
 from fleet.links.pool import Links
 from fleet.links.through_testinfra import TestinfraLink, batches
@@ -139,6 +140,12 @@ def test_any_connection_of_testinfra_gives_the_same_answers():
         first, hung, last = link.ask([sh("echo out; echo err >&2; exit 255"), sh("sleep 68.8", limit=1), sh("echo 3")])
     assert (first.rc, first.out, first.err) == (255, b"out\n", b"err\n")
     assert (hung.rc, hung.lost, last.out) == (None, "time limit of 1 s", b"3\n")
+
+
+def test_case_17_any_connection_of_testinfra_cuts_what_does_not_fit():
+    flood = sh("yes; yes >&2", limit=20)
+    first, much, last = TestinfraLink("local://", False).ask([sh("echo 1"), flood, sh("echo 3")], room=1 << 20)
+    assert (first.out, much.rc, much.lost, last.out) == (b"1\n", None, TOO_MUCH, b"3\n")
 
 
 def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():

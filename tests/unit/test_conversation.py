@@ -1,0 +1,97 @@
+"""One round trip over a channel that misbehaves: it ends, in time, with what was heard."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fleet.commands import Command, Unobservable
+from fleet.framing import NOISE
+from fleet.links import conversation
+from fleet.links.conversation import TOO_MUCH, converse
+
+COMMANDS = [Command(("one",), limit=1), Command(("two",), limit=1)]
+
+
+class Node:
+    """A shell that says what it is told to, with `@` for the round's token; every `pause` seconds a piece."""
+
+    def __init__(self, *pieces: bytes, pause: float = 0.0, dribble: bytes = b"") -> None:
+        self.pieces, self.pause, self.dribble = pieces, pause, dribble
+        self.opened = 0
+
+    def __call__(self) -> Node:
+        self.opened += 1
+        return self
+
+    def send(self, data: bytes, limit: float) -> None:
+        found = re.search(rb"m=([0-9a-f]{32})", data)
+        assert found
+        self.said = self.says(found[1])
+
+    def says(self, token: bytes) -> Iterator[bytes]:
+        yield from (piece.replace(b"@", token) for piece in self.pieces)
+        while self.dribble:
+            yield self.dribble
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        time.sleep(self.pause)
+        piece = next(self.said, None)
+        return None if piece is None else (piece, piece if b" " in piece else b"")
+
+    def ended(self) -> str:
+        return "connection lost"
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "KILL_AFTER", 0.0)
+    monkeypatch.setattr(conversation, "GRACE", 0.2)
+    monkeypatch.setattr(conversation, "START_LIMIT", 0.5)
+
+
+def test_a_node_that_dribbles_is_not_heard_for_ever():
+    node = Node(b"@ begin\n", pause=0.02, dribble=b"x")
+    before = time.monotonic()
+    one, two = converse(COMMANDS, False, node)
+    assert (one.rc, one.lost, two.lost) == (None, "time limit of 1 s", "time limit of 1 s")
+    assert time.monotonic() - before < 4
+
+
+def test_an_answer_that_is_still_on_its_way_is_waited_for(monkeypatch):
+    monkeypatch.setattr(conversation, "PACE", 100)
+    pieces = [b"x" * 100] * 30
+    node = Node(b"@ begin\n", *pieces, b"@ 0 0\n", pause=0.05)
+    [one] = converse(COMMANDS[:1], False, node)
+    assert (one.rc, len(one.out)) == (0, 3000)
+
+
+def test_case_16_a_login_shell_that_prints_megabytes_is_listened_through_and_forgotten():
+    noise = [b"x" * 100_000] * 100
+    node = Node(*noise, b"\n@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1 0\n")
+    assert [answer.rc for answer in converse(COMMANDS, False, node, room=NOISE + 1000)] == [0, 0]
+    assert node.opened == 1
+
+
+def test_case_16_a_login_shell_that_never_stops_printing_is_given_up():
+    before = time.monotonic()
+    with pytest.raises(Unobservable, match="no shell answered within"):
+        converse(COMMANDS, False, Node(pause=0.01, dribble=b"Welcome!\n"))
+    assert time.monotonic() - before < 2
+
+
+def test_case_17_what_does_not_fit_is_lost_and_nothing_else():
+    node = Node(b"@ begin\n", b"x" * 5000)
+    one, two = converse(COMMANDS, False, node, room=4000)
+    assert (one.lost, two.lost, node.opened) == (TOO_MUCH, TOO_MUCH, 2)
+
+
+def test_case_69_a_connection_that_dies_in_the_middle_of_a_frame_leaves_that_answer_unknown():
+    node = Node(b"@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1")
+    one, two = converse(COMMANDS, False, node)
+    assert (one.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
