@@ -77,6 +77,15 @@ def test_the_workflow_installs_audits_and_forgets_its_key(clone: Path) -> None:
     assert not key.exists()
 
 
+def test_the_workflow_keeps_its_state_on_red_nights_too() -> None:
+    """`actions/cache` alone saves only when the job has succeeded."""
+    listed = yaml.safe_load(WORKFLOW.read_text())["jobs"]["audit"]["steps"]
+    cached = {step["uses"].partition("@")[0]: step for step in listed if "cache" in step.get("uses", "")}
+    assert set(cached) == {"actions/cache/restore", "actions/cache/save"}
+    assert cached["actions/cache/save"]["if"] == "always()"
+    assert len({step["with"]["key"] for step in cached.values()}) == 1
+
+
 def test_the_workflow_asks_for_no_rights_and_pastes_nothing_into_scripts() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text())
     assert workflow["permissions"] == {"contents": "read"}
