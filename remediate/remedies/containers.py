@@ -14,8 +14,8 @@ from fleet.discovery import Placement
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.schema import Service
-from fleet.topics.containers.facts import Preflight
-from fleet.topics.containers.users import lacking, uids
+from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
+from fleet.topics.containers.users import lacking, uids, wrong_processes
 from fleet.topics.services.drift import line_of
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import Handed, SwarmService
@@ -46,7 +46,13 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"add it under `services` with its `user`, or accept it under `waivers` with subject `{finding.about}`",
         )
     service = discovery.service_of(fleet, finding.subject)
-    places = [place for place in discovery.instances(fleet, finding.subject) if place.container.pid]
+    alive = [place for place in discovery.instances(fleet, finding.subject) if place.container.pid]
+    places = [place for place in alive if wrong_processes(place.container, service)[0]]
+    if len(kinds := {kind(place.container) for place in alive}) > 1:
+        return ForAPerson(
+            f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
+            "say which one in the inventory: a Compose service as `project/service`",
+        )
     manager, told = told_by(fleet, service.name)
     user = known_user(service, places)
     if told is None:
@@ -55,6 +61,13 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if reasons:
         return ForAPerson("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
     return change(fleet, manager, told, update_of(service, manager, told, user, places), places)
+
+
+def kind(container: Container) -> str:
+    """Which service a container belongs to, so that no other of the same name is meant."""
+    if project := container.label(COMPOSE_PROJECT):
+        return f"{project}/{container.label(COMPOSE_SERVICE)} of Compose"
+    return f"{container.service} of the swarm" if container.label(SWARM_SERVICE) else f"the container {container.name}"
 
 
 def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from fleet.commands import Output, Unobservable
 from fleet.inventory import Inventory
 from fleet.schema import Node, Service
-from fleet.topics.containers import Container, Mount, Process, observing, preflight
+from fleet.topics.containers import Container, Isolation, Mount, Process, observing, preflight
+from fleet.topics.containers.facts import Preflight
 
 SWARM = "com.docker.swarm.service.name"
 ROOT = Process(7, 0, 0, "app", parent=1)
@@ -76,6 +77,16 @@ def test_what_could_not_be_found_out_is_unobservable_and_the_rest_stands():
     [seen] = done.value.value
     assert isinstance(seen.preflight.unsaved, Unobservable)
     assert seen.preflight.low_ports == ()
+
+
+@pytest.mark.parametrize("network", ["host", "container:4f"])
+def test_ports_in_a_shared_network_are_nobody_s_for_sure(network):
+    shared = replace(WEB, isolation=Isolation(network=network))
+    seen = preflight.read(shared, "django", Output(0, b"floor 1024\nport 0016\n"), Output(0, b"who 4 4\n"), Output(0))
+    assert isinstance(seen, Preflight)
+    assert isinstance(seen.low_ports, Unobservable)
+    assert isinstance(seen.listens, Unobservable)
+    assert seen.helpers == ()
 
 
 def test_an_odd_answer_is_unobservable():

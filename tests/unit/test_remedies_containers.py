@@ -418,6 +418,18 @@ def test_no_plan_is_made_while_a_node_was_not_seen():
         answer(facts={("manager", "services"): Unobservable("denied")})
 
 
+def test_case_25_a_name_that_two_services_have_is_nobody_s_to_guess():
+    twin = replace(composed(service="rodan_web"), id="5e" * 32, pid=9, processes=(Process(9, 33, 33, "x"),))
+    said = refused(facts={("data", "containers"): containers.Facts("present", (WEB, twin))})
+    assert "rodan/rodan_web of Compose, rodan_web of the swarm" in said.why
+
+
+def test_a_replica_that_is_right_already_does_not_stand_in_the_way():
+    right = replace(WEB, id="5e" * 32, name="rodan_web.2.y", processes=(Process(7, 4000, 4000, "x"),), preflight=None)
+    plan = answer(facts={("data", "containers"): containers.Facts("present", (WEB, right))})
+    assert isinstance(plan, Plan)
+
+
 # What the stack file lacks
 
 

@@ -24,6 +24,10 @@ COUNTED = 1000
 MOST_WORDS = 8
 LIMIT = 60.0
 HANDED_OUT = 32768
+SHARED = Unobservable(
+    "it shares the network of its node or of another container: which ports are its own cannot be told",
+    hint="give it a network of its own in the stack or compose file",
+)
 
 
 def preflights(
@@ -85,15 +89,16 @@ def read(container: Container, user: str, start: Output, access: Output, diff: O
         uid, gid, counted = parse_access(access.text(), kept(container))
     except (Unobservable, ValueError) as why:
         return why if isinstance(why, Unobservable) else Unobservable(f"{container.name}: odd answer of find ({why})")
+    shared = container.isolation.network.startswith(("host", "container:"))
     return Preflight(
         user=user,
         uid=uid,
         gid=gid,
         denied=counted,
         helpers=or_why(start, helpers),
-        low_ports=or_why(start, low_ports),
+        low_ports=SHARED if shared else or_why(start, low_ports),
         unsaved=or_why(diff, lambda printed: unsaved(printed, container.mounts)),
-        listens=or_why(start, listens),
+        listens=SHARED if shared else or_why(start, listens),
     )
 
 
