@@ -206,3 +206,9 @@ def test_every_command_says_what_it_does():
     said = CliRunner().invoke(backups, ["--help"]).output
     for command in ("list", "create", "verify", "drill", "restore", "accept"):
         assert f"  {command} " in said
+
+
+def test_a_disk_without_room_for_a_second_database_is_noticed_before_anything_is_made(asking):
+    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER.replace("echo 1;;", "echo 999999999999999;;"))
+    assert rc == 73
+    assert "CREATE DATABASE" not in asked
