@@ -1,0 +1,69 @@
+"""A node with 200 containers: two round trips, and little more work for it than one `docker inspect` of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from fleet.commands import Command, Output
+from fleet.inventory import load
+from fleet.links.pool import Links
+from fleet.look import drive
+from fleet.topics import containers
+from tests.lab.conftest import ROOT, Lab
+
+CROWD = 200
+START = """
+seq "$1" | xargs -P 4 -I{} docker run --detach --name crowd-{} --network none --user 33 --log-driver none \\
+  --security-opt no-new-privileges fleetkeeper-lab/web:latest sleep 86400 >/dev/null
+"""
+STOP = "docker rm --force $(docker ps -aq --filter name=crowd-) >/dev/null 2>&1 || :"
+CPU = """
+cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null ||
+  awk '/^usage_usec/ { print $2 "000" }' /sys/fs/cgroup/cpu.stat
+"""
+INSPECT = Command(("sh", "-c", "docker ps -aq --no-trunc | xargs docker inspect", "inspect"), sudo=True)
+
+
+class Counting:
+    """A link that counts round trips."""
+
+    def __init__(self, link) -> None:
+        self.link, self.trips = link, 0
+
+    def ask(self, commands: Sequence[Command], *room: int) -> list[Output]:
+        self.trips += 1
+        return self.link.ask(commands, *room)
+
+
+def seconds(lab: Lab, work: Callable[[], object]) -> float:
+    """The node's CPU seconds for some work: the least of three, since the node has other things to do too."""
+    return min(once(lab, work) for _ in range(3))
+
+
+def once(lab: Lab, work: Callable[[], object]) -> float:
+    before = int(lab.on("data", "sh", "-c", CPU))
+    work()
+    return (int(lab.on("data", "sh", "-c", CPU)) - before) / 1e9
+
+
+@pytest.mark.long
+def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspecting_them(lab: Lab) -> None:
+    node = lab.node("data").container
+    lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)
+    try:
+        lab.engine.ask("exec", node, "sh", "-c", START, "sh", str(CROWD), limit=500)
+        inventory = load(ROOT / "inventories/lab.yml")
+        with Links(inventory) as links:
+            link = Counting(links.to(inventory.nodes["data"]))
+            looked = {"containers": containers.observe(inventory.nodes["data"], inventory)}
+            facts = drive(looked, link)["containers"]
+            assert len(facts.containers) >= CROWD
+            assert all(isinstance(one.processes, tuple) for one in facts.containers)
+            assert link.trips == 2
+            inspecting = seconds(lab, lambda: link.ask([INSPECT]))
+            looking = seconds(lab, lambda: drive({"c": containers.observe(inventory.nodes["data"], inventory)}, link))
+        assert looking <= 1.5 * inspecting, f"a look {looking:.2f} s of the node's CPU, inspecting {inspecting:.2f} s"
+    finally:
+        lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)
