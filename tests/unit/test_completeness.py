@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.topics.backups.completeness import AWK, Streamed, judge, parse_verified, prove, streamed, verify
+from fleet.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
 from fleet.topics.backups.observe import fitting, newest_first, observe
+from fleet.topics.backups.streaming import AWK
 from tests.backups import TEXT as WORLD
 from tests.backups import inventory, policy, twice_a_day
 
@@ -88,7 +89,8 @@ BROKEN = {
     "case_32 a gzip without its checksum": (packed(DUMP)[:-8], "cut short: its gzip"),
     "case_32 a wrong checksum": (flipped(packed(DUMP), -8), "damaged: its checksum"),
     "case_32 trailing garbage": (packed(DUMP) + b"garbage", "garbage behind its end"),
-    "not gzip": (DUMP, "not in gzip format"),
+    "not gzip": (b"<html>502 Bad Gateway</html>", "not in gzip format"),
+    "nothing but zeros": (bytes(4096), "not in gzip format"),
     "case_33 a dump cut short": (packed(DUMP[: DUMP.index(END) - 1]), "does not stand at its end"),
     "case_33 a mark that rows forged": (
         packed(HEAD + ROWS[: ROWS.index(b"2\ttwo")]),
@@ -188,14 +190,14 @@ def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
 
 
 def test_case_79_a_read_error_proves_nothing():
-    state, why = judge(streamed("12 2 1 0 database - 1 gzip: ./x.sql.gz: Input/output error "))
+    state, why = judge(streamed("12 2 1 0 database - 0 -1 1 - 1f8b gzip: ./x.sql.gz: Input/output error "))
     assert state == "unknown"
     assert "Input/output error" in why
 
 
 @pytest.mark.parametrize("rc", [124, 126, 127, 137, 143])
 def test_case_79_a_reader_that_was_ended_or_is_missing_proves_nothing(rc):
-    assert judge(Streamed(5, 2, False, False, "database", "-", rc, ""))[0] == "unknown"
+    assert judge(Streamed(5, 2, False, False, "database", "-", rc=rc))[0] == "unknown"
 
 
 def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
@@ -236,7 +238,7 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 
 def by_awk(text: bytes) -> bool:
     mark = b"\x01mark"
-    fed = text + b"\n" + mark + b" 0 \n"
+    fed = text + b"\n" + mark + b" 0 - - \n"
     said = subprocess.run(("awk", "-v", "mark=\1mark", AWK), input=fed, capture_output=True, check=True)
     return judge(streamed(said.stdout.decode().rstrip("\n")))[0] == "complete"
 

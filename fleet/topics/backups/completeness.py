@@ -12,94 +12,9 @@ from dataclasses import dataclass
 
 from fleet.commands import Command, Output
 from fleet.topics.backups.files import File, State, Verified
-from fleet.topics.backups.listing import SHELL_LIST, parse_entries, seen_whole
+from fleet.topics.backups.listing import parse_entries, seen_whole
 from fleet.topics.backups.policy import Format
-
-AWK = r"""
-function fresh() { n = copying = ended = width = 0; kind = whole = "-" }
-BEGIN { fresh() }
-/^\001/ && index($0, mark) == 1 {
-  print n, width, copying, ended, kind, whole, substr($0, length(mark) + 2)
-  fresh()
-  next
-}
-n++ == 0 { width = length($0) }
-copying { if ($0 == "\\.") copying = 0; next }
-/^COPY .* FROM stdin;$/ { copying = 1; ended = 0; next }
-/^-- PostgreSQL database / {
-  if ($0 == "-- PostgreSQL database dump" && n < 20 && kind == "-") kind = "database"
-  if ($0 == "-- PostgreSQL database cluster dump" && n < 20) kind = "cluster"
-  if ($0 == "-- PostgreSQL database dump complete") { ended = 1; whole = "database"; next }
-  if ($0 == "-- PostgreSQL database cluster dump complete") { ended = 1; whole = "cluster"; next }
-}
-ended && !/^(--)?$/ && !/^\\unrestrict / && !/^(CREATE|ALTER|SET|RESET) (ROLE|SESSION AUTHORIZATION)[ ;]/ &&
-  !/^GRANT .* TO .*;$/ { ended = 0 }
-"""
-
-SHELL_STREAM = (
-    SHELL_LIST
-    + r"""
-renice -n 19 -p $$ >/dev/null 2>&1
-ionice -c 3 -p $$ >/dev/null 2>&1
-cd -P -- "$1" || exit 5
-form=$2 service=$3
-shift 3
-stream() {
-  mark=$(printf '\001'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-  [ ${#mark} -eq 33 ] || { echo "no random bytes" >&2; exit 7; }
-  {
-    for file; do
-      if [ "$form" = sql ]; then said=$(cat -- "$file" 2>&1 >&3); else said=$(gzip -dc -- "$file" 2>&1 >&3); fi
-      rc=$?
-      printf '\n%s %s %s\n' "$mark" "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
-    done
-  } 3>&1 | awk -v mark="$mark" '"""
-    + AWK
-    + r"""'
-}
-running() { docker ps --quiet --no-trunc --filter status=running "$@" | head -n 1; }
-read_archive() {
-  if [ -n "$inside" ]; then docker exec -i "$inside" pg_restore -f /dev/null; else pg_restore -f /dev/null; fi
-}
-archives() {
-  inside=
-  if ! command -v pg_restore >/dev/null 2>&1; then
-    inside=$(running --filter "label=com.docker.swarm.service.name=$service")
-    [ -n "$inside" ] || inside=$(running --filter "label=com.docker.compose.service=${service#*/}")
-    [ -n "$inside" ] || inside=$(running --filter "name=^/$service\$")
-    [ -n "$inside" ] || { echo "no pg_restore on this node, and no container of $service to run it in" >&2; exit 10; }
-  fi
-  for file; do
-    if said=$(read_archive 2>&1 <"$file" >/dev/null); then rc=0; else rc=$?; fi
-    printf '2 2 0 1 database database %s %s\n' "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
-  done
-}
-each() { if [ "$form" = dump ]; then archives "$@"; else stream "$@"; fi; }
-"""
-)
-"""Arguments: directory, format, the service whose container has pg_restore, then the files as ./NAME.
-
-The mark between two files is random, made on the node: no file can hold it. An archive (`pg_dump -Fc`) is read to its
-end by pg_restore, in the same words: `pg_restore -l` reads its table of contents only, and passes a truncated one.
-"""
-
-SHELL_VERIFY = (
-    SHELL_STREAM
-    + r"""
-each "$@" || exit 8
-printf '\0'
-list "$@"
-"""
-)
-SHELL_PROVE = (
-    SHELL_STREAM
-    + r"""
-each "$@" | awk -v wanted=$# '
-  $3 == 0 && $4 == 1 && $5 != "-" && $5 == $6 && $7 == 0 { whole++ }
-  END { exit whole != wanted }
-' || { echo "not all of them are whole dumps any more" >&2; exit 9; }
-"""
-)
+from fleet.topics.backups.streaming import SHELL_PROVE, SHELL_VERIFY
 
 PACE = 10 * 10**6
 """Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
@@ -109,8 +24,11 @@ PACE = 10 * 10**6
 class Streamed:
     """What awk saw of one file. `lines` counts one more than there are when the last one is ended properly.
 
-    `kind` and `whole` are which dump the first lines and the end mark speak of (database, cluster or "-").
-    `copying`: a COPY block is open at the end; `ended`: nothing of weight follows the end mark.
+    `kind` and `whole` are which dump the first lines and the end mark speak of (database, cluster or "-"; terminal: its
+    lines end in CR LF). `copying`: a COPY block is open at the end; `ended`: nothing of weight follows the end mark;
+    `quoted`: a quoted text is open at the end (1), and the end mark stands in it (2).
+    `length` and `told` are the bytes that came out and those that the file tells (modulo 2^32), where gzip is not GNU's
+    and only they show garbage behind the end; "-": not asked. `opening` are the first bytes in hex of what is no gzip.
     """
 
     lines: int
@@ -119,8 +37,12 @@ class Streamed:
     ended: bool
     kind: str
     whole: str
-    rc: int
-    said: str
+    quoted: int = 0
+    length: int = 0
+    rc: int = 0
+    told: str = "-"
+    opening: str = "-"
+    said: str = ""
 
 
 def verify(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
@@ -166,16 +88,20 @@ CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
 def streamed(line: str) -> Streamed:
     """Read one line of awk's.
 
-    >>> streamed("2400133 2 0 1 database database 0 ").ended
+    >>> streamed("2400133 2 0 1 database database 0 -1 0 - - ").ended
     True
-    >>> streamed("12 2 1 0 database - 1 gzip: ./x.sql.gz: unexpected end of file").said
+    >>> streamed("12 2 1 0 database - 0 -1 1 - 1f8b0800000000 gzip: ./x.sql.gz: unexpected end of file").said
     'gzip: ./x.sql.gz: unexpected end of file'
     """
-    lines, width, copying, ended, kind, whole, rc, said = (line + " ").split(" ", 7)
-    return Streamed(int(lines), int(width), copying == "1", ended == "1", kind, whole, int(rc), said.strip())
+    lines, width, copying, ended, kind, whole, quoted, length, rc, told, opening, said = (line + " ").split(" ", 11)
+    return Streamed(
+        *(int(lines), int(width), copying == "1", ended == "1", kind, whole),
+        *(int(quoted), int(length), int(rc), told, opening, said.strip()),
+    )
 
 
 UNREADABLE = ("input/output error", "permission denied", "no such file", "stale", "cannot allocate", "not found")
+NO_GZIP = "not in gzip format"
 DAMAGE = (
     ("trailing garbage", "there is garbage behind its end"),
     ("unexpected end of file", "cut short: its gzip stream has no end"),
@@ -184,10 +110,10 @@ DAMAGE = (
     ("incorrect length", "damaged: its length is wrong"),
     ("format violated", "damaged: its gzip data are invalid"),
     ("corrupted data", "damaged: its gzip data are invalid"),
-    ("invalid magic", "not in gzip format"),
-    ("not in gzip format", "not in gzip format"),
-    ("no gzip magic", "not in gzip format"),
-    ("unknown method", "not in gzip format"),
+    ("invalid magic", NO_GZIP),
+    ("not in gzip format", NO_GZIP),
+    ("no gzip magic", NO_GZIP),
+    ("unknown method", NO_GZIP),
     ("could not read from input file: end of file", "cut short: the archive has no end"),
     ("input file is too short", "cut short: there is no archive in it"),
     ("not appear to be a valid archive", "not an archive of `pg_dump -Fc`"),
@@ -199,28 +125,71 @@ DAMAGE = (
 """What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
 
 
+OTHERS = {
+    "28b52ffd": "zstd",
+    "fd377a585a": "xz",
+    "425a68": "bzip2",
+    "04224d18": "lz4",
+    "504b0304": "zip",
+    "377abcaf": "7z",
+    "5047444d50": "an archive of `pg_dump -Fc`",
+    "2d2d0a2d2d20": "plain SQL",
+    "53616c7465645f5f": "encrypted by openssl",
+    "6167652d656e6372": "encrypted by age",
+    "2d2d2d2d2d424547": "encrypted (PEM or PGP)",
+    "8c0d": "encrypted by gpg",
+    "850": "encrypted by gpg",
+    "840": "encrypted by gpg",
+}
+"""What files begin with, in hex, that are no gzip and may well be good: they cannot be judged by that name."""
+TERMINAL = (
+    "its lines end in CR LF, as `docker exec -t` makes them: psql refuses it so; only a copy without them may come back"
+)
+GARBAGE = "its length is not what its end tells, and this node's gzip (not GNU's) does not say whether that is garbage"
+
+
 def judge(seen: Streamed) -> tuple[State, str]:
     """The three states, and why.
 
-    >>> judge(Streamed(1, 0, False, False, "-", "-", 0, ""))
+    >>> judge(Streamed(1, 0, False, False, "-", "-"))
     ('broken', 'empty: a valid file with no dump in it')
     """
     if seen.rc:
         return damage(seen)
-    if seen.lines == 1 and seen.width == 0:
-        return "broken", "empty: a valid file with no dump in it"
-    if seen.kind == "-":
-        return "broken", "not a dump of pg_dump: its first lines do not say `-- PostgreSQL database dump`"
-    if seen.copying:
-        return "broken", "cut short in the middle of a table's rows"
-    if not seen.ended or seen.whole != seen.kind:
-        return "broken", "cut short: `-- PostgreSQL database dump complete` does not stand at its end"
+    if seen.kind == "terminal":
+        return "unknown", TERMINAL
+    if seen.quoted == IN_QUOTES and not seen.copying:
+        return "unknown", "its end mark seems to stand inside a quoted text: try it with `remediate backups drill NAME`"
+    if why := shortcoming(seen):
+        return "broken", why
+    if seen.told != "-" and int(seen.told) != seen.length % 2**32:
+        return "unknown", GARBAGE
     return "complete", ""
 
 
+def shortcoming(seen: Streamed) -> str:
+    """What a file that was read to its end lacks to be a whole dump, or nothing."""
+    if seen.lines == 1 and seen.width == 0:
+        return "empty: a valid file with no dump in it"
+    if seen.kind == "-":
+        return "not a dump of pg_dump: its first lines do not say `-- PostgreSQL database dump`"
+    if seen.copying:
+        return "cut short in the middle of a table's rows"
+    if seen.quoted or not seen.ended or seen.whole != seen.kind:
+        return "cut short: `-- PostgreSQL database dump complete` does not stand at its end"
+    return ""
+
+
+IN_QUOTES = 2
+
+
 def damage(seen: Streamed) -> tuple[State, str]:
+    """What a failed reader means. A file of another kind, or one that could not be read, is not broken."""
     said = seen.said.lower()
     known = next((why for sign, why in DAMAGE if sign in said), "")
     if not known or any(sign in said for sign in UNREADABLE):
         return "unknown", f"it could not be read to its end: {seen.said or f'exit status {seen.rc}'}"
+    other = next((name for opening, name in OTHERS.items() if seen.opening.startswith(opening)), "")
+    if known == NO_GZIP and other:
+        return "unknown", f"it is no gzip, as its name says, but {other}: nobody can judge it by that name"
     return "broken", known

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from fleet import state
 from fleet.topics.backups.files import File, Verified
 
-VERSION = 1
+VERSION = 2
 """Of the definition of complete: a proof by another one is none."""
 
 TABLE = """

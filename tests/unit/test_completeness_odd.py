@@ -1,0 +1,179 @@
+"""Dumps that mislead: marks and COPY lines in quoted text, other formats under a gzip's name, a gzip that says less."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
+from fleet.topics.backups.observe import newest_first
+from fleet.topics.backups.streaming import AWK
+from tests.backups import policy
+from tests.unit.test_completeness import DUMP, END, FORGED, HEAD, NAME, ROWS, listed, packed, proven, ran
+
+FUNCTION = b"""CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$
+COPY public.project (id, name) FROM stdin;
+it's "half a quote, an odd $tag$ and a comment -- '
+$$;
+
+COMMENT ON FUNCTION public.f() IS 'It''s said:
+COPY public.project (id, name) FROM stdin;
+and then --';
+
+"""
+COMMENT = b"""COMMENT ON DATABASE d IS 'The last lines are
+--
+-- PostgreSQL database dump complete
+--
+
+"""
+INSERTS = rb"""INSERT INTO public."It's" VALUES (1, 'a''b -- "c $$ d', 'x
+COPY y FROM stdin;
+', '', '''');
+"""
+LONG = b"INSERT INTO public.t VALUES (" + b"'it''s', 'say \"hi\"', " * 20000 + b"NULL);\n"
+RESTRICTED = rb"""\restrict q7S9
+
+CREATE DATABASE d WITH TEMPLATE = template0;
+\connect -reuse-previous=on "dbname='it'"
+"""
+TWO_LINES = b'COPY public."two\nlines" ("it\'s", "from stdin;") FROM stdin;\n' + FORGED + b"\\.\n\n"
+
+WHOLE = {
+    "a function and a comment that look like COPY": HEAD + FUNCTION + ROWS + END,
+    "a comment that holds the end mark": HEAD + COMMENT + b"';\n" + ROWS + END,
+    "rows as INSERT with all that could mislead": HEAD + INSERTS + ROWS + END,
+    "a very long INSERT": HEAD + LONG + END,
+    "a table whose name has a newline": HEAD + TWO_LINES + END,
+    "a dump that makes its database and connects": HEAD + RESTRICTED + ROWS + END + b"\\unrestrict q7S9\n\n",
+}
+BROKEN = {
+    "cut short in a function that looks like COPY": HEAD + FUNCTION[: FUNCTION.index(b"$$;")],
+    "cut short after a function that looks like COPY": HEAD + FUNCTION,
+    "cut short in a string": HEAD + INSERTS[: INSERTS.index(b"', '', ")],
+    "whole, and the next one cut short": DUMP + HEAD + ROWS,
+}
+UNKNOWN = {
+    "case_33 an end mark inside a quoted text": (packed(HEAD + COMMENT), "inside a quoted text"),
+    "case_33 cut short in a role's password": (packed(DUMP + b"ALTER ROLE a PASSWORD 'x"), "inside a quoted text"),
+    "case_26 lines that a terminal made": (packed(DUMP.replace(b"\n", b"\r\n")), "docker exec -t"),
+    "case_79 zstd": (b"\x28\xb5\x2f\xfd" + bytes(40), "zstd"),
+    "case_79 xz": (b"\xfd7zXZ\0" + bytes(40), "xz"),
+    "case_79 encrypted by gpg": (b"\x8c\x0d\x04\x09" + bytes(40), "gpg"),
+    "case_79 encrypted by openssl": (b"Salted__" + bytes(40), "openssl"),
+    "case_79 an archive": (b"PGDMP" + bytes(40), "pg_dump -Fc"),
+    "case_79 plain SQL": (DUMP, "plain SQL"),
+}
+
+
+@pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
+def test_quoted_text_does_not_mislead(tmp_path, text):
+    one = proven(tmp_path, packed(text))
+    assert (one.state, one.why) == ("complete", "")
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_dump_that_ends_in_the_middle_of_something_is_broken(tmp_path, text):
+    assert proven(tmp_path, packed(text)).state == "broken"
+
+
+@pytest.mark.parametrize(("content", "why"), UNKNOWN.values(), ids=UNKNOWN)
+def test_what_nobody_can_judge_is_not_known_and_never_broken(tmp_path, content, why):
+    one = proven(tmp_path, content)
+    assert (one.state, why in one.why) == ("unknown", True), one.why
+
+
+@pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
+def test_no_beginning_of_a_dump_is_complete(text):
+    """Cut at every fortieth of its length, and around every end mark that it holds."""
+    last = text.rindex(b"-- PostgreSQL database dump complete")
+    cuts = {len(text) * part // 40 for part in range(40)} | {last - 1, last, last + 20}
+    beginnings = [text[:cut] for cut in sorted(one for one in cuts if one < last + 30)]
+    assert "complete" not in by_awk(*beginnings)
+
+
+def by_awk(*texts: bytes) -> list[str]:
+    """The state of each text, by one run of awk."""
+    fed = b"".join(text + b"\n\x01mark 0 - - \n" for text in texts)
+    said = subprocess.run(("awk", "-v", "mark=\1mark", AWK), input=fed, capture_output=True, check=True)
+    return [judge(streamed(line))[0] for line in said.stdout.decode().splitlines()]
+
+
+PIECES = st.lists(
+    st.sampled_from(["'", "''", '"', "$$", "$a$", "--", "\n", "x", " ", "COPY t FROM stdin;\n", "$1", "\\.\n", ";"])
+)
+
+
+@settings(max_examples=50)
+@given(PIECES, st.sampled_from(["'", '"', "$$", "$body$"]))
+def test_whatever_a_quoted_text_holds_the_rest_is_read_right(pieces, quote):
+    """Text is quoted as pg_dump quotes it, and the dump around it is complete, and no longer when it is cut there."""
+    inner = "".join(pieces)
+    inner = inner.replace(quote, quote * 2) if len(quote) == 1 else inner.replace("$", "S")
+    head = HEAD + b"COMMENT ON DATABASE d IS " + quote.encode() + inner.encode()
+    whole, cut = by_awk(head + quote.encode() + b";\n\n" + ROWS + END, head)
+    assert whole == "complete"
+    assert cut != "complete"
+
+
+# ── another gzip than GNU's ──
+
+BUSYBOX = pytest.mark.skipif(not shutil.which("busybox"), reason="no BusyBox here")
+APPLETS = ("sh", "gzip", "awk", "od", "tr", "tail", "head", "cat", "stat", "find", "grep", "nice")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    folder = tmp_path / "busybox"
+    folder.mkdir()
+    for applet in APPLETS:
+        (folder / applet).symlink_to(str(shutil.which("busybox")))
+    return str(folder)
+
+
+BY_BUSYBOX = {
+    "a dump": (packed(DUMP), "complete"),
+    "a dump without a last newline": (packed(DUMP.rstrip()), "complete"),
+    "case_32 garbage behind the end": (packed(DUMP) + b"garbage", "unknown"),
+    "case_32 one byte behind the end": (packed(DUMP) + b"\1", "unknown"),
+    "case_32 several members, which cannot be told from garbage": (packed(DUMP[:40]) + packed(DUMP[40:]), "unknown"),
+    "case_32 cut short": (packed(DUMP)[:-9], "broken"),
+    "case_31 a gzip of nothing": (packed(b""), "broken"),
+    "case_33 a dump cut short": (packed(DUMP[:-50]), "broken"),
+    "case_79 zstd": (b"\x28\xb5\x2f\xfd" + bytes(40), "unknown"),
+    "quoted text that misleads": (packed(HEAD + FUNCTION + INSERTS + ROWS + END), "complete"),
+}
+
+
+@BUSYBOX
+@pytest.mark.parametrize(("content", "state"), BY_BUSYBOX.values(), ids=BY_BUSYBOX)
+def test_busybox_gzip_misses_garbage_and_then_it_is_not_known(tmp_path, small, content, state):
+    (tmp_path / "dumps").mkdir()
+    (tmp_path / "dumps" / NAME).write_bytes(content)
+    files = newest_first(listed(tmp_path / "dumps", small), policy())
+    [one] = parse_verified(ran(verify(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
+    assert (one.state, ran(prove(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
+        state, state == "complete",
+    )  # fmt: skip
+
+
+@BUSYBOX
+def test_a_length_of_more_than_four_bytes_is_counted_around(tmp_path):
+    """A gzip tells its length modulo 2^32 (RFC 1952)."""
+    line = "9 2 0 1 database database 0 4294967301 0 5 - "
+    assert judge(streamed(line))[0] == "complete"
+    assert judge(streamed(line.replace(" 5 - ", " 6 - ")))[0] == "unknown"
+
+
+def test_gnu_gzip_is_believed_about_several_members(tmp_path):
+    assert gzip.decompress(packed(DUMP[:40]) + packed(DUMP[40:])) == DUMP
+    assert (
+        proven(tmp_path, packed(DUMP[:40]) + packed(DUMP[40:]) + bytes(os.sysconf("SC_PAGE_SIZE"))).state == "complete"
+    )
