@@ -1,7 +1,8 @@
 """What is wrong with a chain, one problem at a time: the verdicts of `openssl verify`, or stricter, and why.
 
-Stricter than openssl 3 at its default, on purpose: no keys of kinds that browsers refuse (Ed25519, DSA), no SHA-1 below
-the root, no RSA below 2048 bits, no common name instead of a subjectAltName, an issuer must be marked as an authority.
+Stricter than `openssl verify` of OpenSSL 3 at its default, on purpose, where other clients are: no keys of kinds that
+browsers refuse (Ed25519, DSA, curves but P-256, P-384, P-521), no SHA-1 or SHA-224 below the root, no RSA below 2048
+bits, no common name instead of a subjectAltName, no wildcard for a part of a label, no way up of more than 32 steps.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatch
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.commands import Unobservable
 from fleet.topics.certificates.names import alternatives, common_name, is_for
-from fleet.topics.certificates.problem import WEAK, Case, Kind, Problem, issued_by, subject
+from fleet.topics.certificates.problem import WEAK, Case, Kind, Problem, issued_by, subject, weakness
 from fleet.topics.certificates.roots import Roots
 from fleet.topics.certificates.trust import trusted
+from fleet.topics.certificates.walk import extension
 from fleet.units import show_duration
 
 TEST = re.compile(
@@ -27,10 +28,8 @@ TEST = re.compile(
     r"|snakeoil|snake oil|minica|\btest(ing)?\b.*\b(ca|root|intermediate)\b|example ca|internet widgits|lab-only",
     re.IGNORECASE,
 )
-SMALLEST_RSA = 2048
 QUARTER = 4
 SHORT = timedelta(days=10)
-CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 def load(chain: Sequence[str]) -> list[x509.Certificate]:
@@ -123,34 +122,18 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
             )
 
 
-def weakness(one: x509.Certificate) -> str:
-    """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
-    try:
-        key = one.public_key()
-    except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know
-        return f"of a kind that cannot be read ({odd})"
-    if isinstance(key, rsa.RSAPublicKey):
-        return f"RSA of {key.key_size} bits" if key.key_size < SMALLEST_RSA else ""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"on the curve {key.curve.name}" if key.curve.name not in CURVES else ""
-    kind = type(key).__name__.strip("_").removesuffix("PublicKey")
-    return f"of the kind {kind}, which browsers do not take"
-
-
 def use(leaf: x509.Certificate) -> Iterator[Problem]:
-    """RFC 5280, 4.2.1.12: where extended key usage stands, it must name servers."""
-    try:
-        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
-        return
-    if ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-        yield Problem(
-            "not for servers",
-            "its extended key usage does not name TLS servers",
-            "a certificate for a TLS server",
-            "clients refuse it",
-            "ask the authority for a server certificate",
-        )
+    """RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage stand, they must fit a TLS server."""
+    extended, usage = extension(leaf, x509.ExtendedKeyUsage), extension(leaf, x509.KeyUsage)
+    if extended is not None and ExtendedKeyUsageOID.SERVER_AUTH not in extended:
+        yield not_for_servers("its extended key usage does not name TLS servers")
+    elif usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+        yield not_for_servers("its key may not be used for a TLS handshake (key usage)")
+
+
+def not_for_servers(saw: str) -> Problem:
+    want = "a certificate for a TLS server"
+    return Problem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
 
 
 def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[Problem]:

@@ -6,23 +6,33 @@ The common name is never looked at: no client has done so since 2017.
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from cryptography import x509
 
 
 def alternatives(certificate: x509.Certificate) -> tuple[str, ...]:
     """The names that a certificate is for (its subjectAltName), DNS names and IP addresses."""
+    return (*dns_names(certificate), *(str(ip) for ip in subject_alternatives(certificate, x509.IPAddress)))
+
+
+def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    return tuple(name.lower() for name in subject_alternatives(certificate, x509.DNSName))
+
+
+def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName] | type[x509.IPAddress]) -> list[Any]:
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
-        return ()
-    dns = found.get_values_for_type(x509.DNSName)
-    return (*(name.lower() for name in dns), *(str(ip) for ip in found.get_values_for_type(x509.IPAddress)))
+        return []
+    return list(found.get_values_for_type(kind))
 
 
 def is_for(certificate: x509.Certificate, name: str) -> bool:
-    """Whether a certificate is for exactly this name or address, or for its wildcard."""
-    return any(covers(pattern, name) for pattern in alternatives(certificate))
+    """Whether a certificate is for exactly this name or address, or for its wildcard. An address is no DNS name."""
+    if (wanted := address(name)) is not None:
+        return wanted in subject_alternatives(certificate, x509.IPAddress)
+    return any(covers(pattern, name) for pattern in dns_names(certificate))
 
 
 def covers(pattern: str, name: str) -> bool:
@@ -33,7 +43,7 @@ def covers(pattern: str, name: str) -> bool:
     >>> covers("*.example.org", "example.org"), covers("w*.example.org", "www.example.org"), covers("*.org", "a.org")
     (False, False, False)
     """
-    pattern, name = pattern.rstrip(".").lower(), name.rstrip(".").lower()
+    pattern, name = pattern.lower(), name.rstrip(".").lower()
     if address(pattern) is not None or address(name) is not None:
         return address(pattern) == address(name)
     if "*" not in pattern:

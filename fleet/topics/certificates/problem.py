@@ -9,11 +9,14 @@ from typing import Literal
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from fleet.topics.certificates.names import common_name
 from fleet.topics.certificates.roots import Roots
 
 WEAK = (hashes.MD5, hashes.SHA1)
+SMALLEST_RSA = 2048
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
 Kind = Literal[
     "expired",
     "not yet valid",
@@ -73,3 +76,17 @@ def issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def weakness(one: x509.Certificate) -> str:
+    """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
+    try:
+        key = one.public_key()
+    except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know
+        return f"of a kind that cannot be read ({odd})"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits" if key.key_size < SMALLEST_RSA else ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"on the curve {key.curve.name}" if key.curve.name not in CURVES else ""
+    kind = type(key).__name__.strip("_").removesuffix("PublicKey")
+    return f"of the kind {kind}, which browsers do not take"

@@ -9,27 +9,49 @@ from cryptography import x509
 from cryptography.x509 import verification
 
 from fleet.topics.certificates.names import common_name
-from fleet.topics.certificates.problem import Case, Problem, issued_by, subject
-from fleet.topics.certificates.roots import Roots
+from fleet.topics.certificates.problem import Case, Problem, issued_by, subject, weakness
+from fleet.topics.certificates.walk import LONGEST, Sent, faults, purposes, valid
 
-LONGEST = 10
+POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
+"""Extensions about policies (RFC 5280, 4.2.1.4 and on): nobody on the web asks for one."""
 
 
 def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Problem]:
-    """Whether a path leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
-    leaf, others = certificates[0], list(certificates[1:])
+    """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
+    leaf = certificates[0]
+    anchors = [one for one in case.roots if one.issuer == one.subject]
     if issued_by(leaf, leaf):
-        if leaf not in case.roots:
+        if leaf not in anchors:
             yield self_signed(leaf)
         return
+    # What else an inventory's file holds helps to find a way up, and is no end of it: so does OpenSSL.
+    others = [*certificates[1:], *(one for one in case.roots if one.issuer != one.subject)]
     when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
+    sent = Sent(leaf, others, anchors, when)
+    if why := refused(sent):
+        if sent.top not in anchors or not beyond(why) or list(faults(sent.way, when)):
+            yield untrusted(sent, why)
+    elif sent.top not in anchors:
+        yield one_way(sent.top)
+    for why in purposes(sent.way):
+        yield broken(why)
+
+
+def refused(sent: Sent) -> str:
+    """Why no way at all leads to a root, in the library's words; empty when one does."""
     try:
-        verifier(case.roots, when).verify(leaf, others)
-    except verification.VerificationError as odd:
-        yield untrusted(path(leaf, others, case.roots), case, str(odd))
+        verifier(sent.anchors, sent.when).verify(sent.leaf, list(sent.others))
+    except (verification.VerificationError, ValueError) as odd:
+        return str(odd) or "it is refused"
+    return ""
 
 
-def verifier(roots: Roots, when: datetime) -> verification.ClientVerifier:
+def beyond(why: str) -> bool:
+    """Whether the library gave up on something that it does not judge, and OpenSSL does."""
+    return any(sign in why for sign in ("name constraint", "nameConstraints", *POLICIES))
+
+
+def verifier(roots: Sequence[x509.Certificate], when: datetime) -> verification.ClientVerifier:
     """Path building by RFC 5280 with an explicit policy: private authorities leave out what the web's must have.
 
     The web's own policy refuses chains that `openssl verify` takes. Names and usage of the leaf are judged
@@ -61,31 +83,18 @@ def must_sign(policy: verification.Policy, one: x509.Certificate, found: x509.Ke
         raise ValueError(f"{subject(one)} may not sign certificates")
 
 
-def path(leaf: x509.Certificate, others: Sequence[x509.Certificate], roots: Roots) -> list[x509.Certificate]:
-    """From the leaf as far up as an issuer can be found."""
-    found = [leaf]
-    while len(found) <= LONGEST and found[-1] not in roots and not issued_by(found[-1], found[-1]):
-        above = [one for one in (*roots, *others) if one not in found and issued_by(found[-1], one)]
-        if not above:
-            break
-        found.append(above[0])
-    return found
-
-
-def untrusted(found: Sequence[x509.Certificate], case: Case, said: str) -> Problem:
+def untrusted(sent: Sent, said: str) -> Problem:
     """Why no path leads to a root: something in it is broken, it is cut short, or it ends where nobody trusts it."""
-    top = found[-1]
-    ended = [one for one in found[1:] if not one.not_valid_before_utc <= case.now <= one.not_valid_after_utc]
-    if top in case.roots or ended:
-        about = f"{subject(ended[0])} in its chain ended on {ended[0].not_valid_after_utc:%Y-%m-%d}" if ended else said
-        return Problem(
-            "invalid",
-            f"its chain does not hold: {about}",
-            "a chain that holds up to a trusted root",
-            "clients refuse it",
-            "renew the certificate: the new one comes with the authority's present chain",
-        )
-    if len(found) == 1:
+    top = sent.top
+    ended = [one for one in sent.way[1:] if not valid(one, sent.when)]
+    if ended:
+        return broken(f"{subject(ended[0])} in its chain {dated(ended[0], sent.when)}")
+    if top in sent.anchors:
+        weak = [f"the key of {subject(one)} is {why}" for one in sent.way if (why := weakness(one))]
+        return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(said)))
+    if same := [one for one in (*sent.anchors, *sent.others) if one.subject == top.issuer != top.subject]:
+        return broken(f"the signature of {subject(top)} is not that of {subject(same[0])}")
+    if len(sent.way) == 1:
         return incomplete(top)
     return Problem(
         "untrusted",
@@ -93,6 +102,44 @@ def untrusted(found: Sequence[x509.Certificate], case: Case, said: str) -> Probl
         "a chain that ends at a trusted root",
         "clients refuse it unless they were told to trust that authority",
         "name that authority's PEM file as `ca:` in the inventory, if it is your own",
+    )
+
+
+def in_short(said: str) -> str:
+    """The library's words without what it tried.
+
+    >>> in_short("validation failed: candidates exhausted: Forbidden signature algorithm: AlgorithmIdentifier { … }")
+    'Forbidden signature algorithm'
+    """
+    words = [
+        part.strip() for part in said.split(":") if part.strip() not in ("validation failed", "candidates exhausted")
+    ]
+    return next(iter(words), said)[:200]
+
+
+def dated(one: x509.Certificate, now: datetime) -> str:
+    ended = now > one.not_valid_after_utc
+    return f"ended on {one.not_valid_after_utc:%Y-%m-%d}" if ended else f"begins on {one.not_valid_before_utc:%Y-%m-%d}"
+
+
+def broken(about: str) -> Problem:
+    return Problem(
+        "invalid",
+        f"its chain does not hold: {about}",
+        "a chain that holds up to a trusted root",
+        "clients refuse it",
+        "renew the certificate: the new one comes with the authority's present chain",
+    )
+
+
+def one_way(top: x509.Certificate) -> Problem:
+    return Problem(
+        "invalid",
+        f"of two certificates of {subject(top)} that it sends, the first leads to {common_name(top.issuer)}, "
+        "which is not trusted",
+        "a chain that leads to a trusted root the first way",
+        "browsers try the second one, programs that use OpenSSL do not",
+        "leave the first one out of the file, or let it stand behind the other",
     )
 
 
