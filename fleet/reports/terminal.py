@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -178,12 +179,17 @@ def minute(moment: str) -> str:
 
 
 def next_command(items: Sequence[Item], inventory: str) -> str:
-    """The one command to run next."""
+    """The one command to run next.
+
+    >>> next_command([{"outcome": "unknown"}], "./my servers.yml")
+    "next: give the missing access (see the hints), then pytest '--hosts=./my servers.yml'"
+    """
     outcomes = {item["outcome"] for item in items}
+    named = shlex.quote(f"--hosts={inventory}")
     if "finding" in outcomes:
-        return f"next: remediate --hosts={inventory}   (shows what it would do; changes nothing)"
+        return f"next: remediate {named}   (shows what it would do; changes nothing)"
     if "unknown" in outcomes:
-        return f"next: give the missing access (see the hints), then pytest --hosts={inventory}"
+        return f"next: give the missing access (see the hints), then pytest {named}"
     warned = any(open_findings(item) for item in items)
     waived = ", or is waived," if "waived" in outcomes else ""
     return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
