@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from fleet.commands import Unobservable
+from lab.faults import FAULTS
 from remediate.apply import End
 from remediate.exits import Exit
 from remediate.history import Undoing, tell_interrupted
 from remediate.journal import Journal, StepRow
+from remediate.remedies import REMEDIES
+from tests.lab.test_killed_remedies import KILLED
 from tests.stage import Cut, place
 from tests.worlds import LIKE_OTHERS, WORLDS, Playing, World, playing, remedies_without_a_world
 
@@ -73,6 +76,12 @@ def mended(play: Playing) -> bool:
 
 def test_every_remedy_is_killed_below_in_each_shape_that_its_plans_have() -> None:
     assert remedies_without_a_world() == set()
+
+
+def test_every_remedy_is_killed_on_the_lab_too() -> None:
+    rules = {rule for fault in KILLED for rule in KILLED[fault]}
+    assert set(KILLED) <= set(FAULTS)
+    assert {REMEDIES[rule] for rule in rules} == set(REMEDIES.values())
 
 
 @pytest.mark.parametrize("kind", WORLDS)
