@@ -36,7 +36,8 @@ VERSION = ("docker", "service", "inspect", "--format", "{{.Version.Index}}")
 def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Set the user of the swarm service, one restart, watched, with the old user as the way back.
 
-    Files on volumes that are the service's alone are given to that user first; their old owners are kept.
+    Files on volumes that are the service's alone are given to that user first; their old owners are kept. It must serve
+    the same ports as before, inside and from its node. A Compose service is for a person: patch, file and command.
 
     Raises Unobservable while anything that could stand in the way was not seen.
     """

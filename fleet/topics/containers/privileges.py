@@ -72,7 +72,8 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     """No container on the node has a way to become root of the node.
 
     Privileged, the engine's socket, the node's namespaces, capabilities that amount to root, the node's own directories
-    and devices, and switched-off filters are errors; a missing no-new-privileges is a warning. no-new-privileges is
+    and devices, what opens it (cron, sudoers, ssh keys, …), and switched-off filters are errors; a missing
+    no-new-privileges is a warning, and so is what can only be read. no-new-privileges is
     read from the kernel for each process, since the engine's own default may set it. Containers that do not run are
     judged too, since they can be started; tasks of a swarm that have ended are not.
     Source: CIS Docker Benchmark 1.6, section 5.

@@ -38,11 +38,12 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     """Every process of a service runs as a user the inventory names for it; nothing else runs as root.
 
     Judged on every process, as the kernel shows it, translated through the container's user namespace and named by the
-    container's own /etc/passwd; so an image that drops its privileges itself is right, and `0:0` is root. `master`
-    allows one more user to the processes from which the service's own descend: a master and what starts it, not a
-    worker. Processes that came in with `docker exec`, such as health checks, are not the service's. A container that
-    the inventory does not mention may not run as root; a root that a user namespace maps to an unprivileged user of the
-    node is no root there, and a warning in a service. The throwaway server of a backup drill is let be.
+    container's own /etc/passwd; so an image that drops its privileges itself is right, and `0:0`, a name for uid 0, or
+    a process that kept the right to become root again is root. `master` allows one more user to the processes from
+    which the service's own descend: a master and what starts it, not a worker. Processes that came in with `docker
+    exec`, such as health checks, are not the service's. A container that the inventory does not mention may not run as
+    root; a root that a user namespace maps to an unprivileged user of the node is no root there, and a warning in a
+    service. The throwaway server of a backup drill is let be.
     Source: the runbook's to-do list; CIS Docker Benchmark 1.6, 4.1.
     """
     if subject.kind == "service":
