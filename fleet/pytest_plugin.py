@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -202,10 +204,22 @@ def see(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
     from fleet.reports.progress import Progress
 
     nodes = sum(len(inventory.nodes) for inventory in audit.inventories.values())
-    with Progress(nodes, quiet=config.option.verbose < 0) as progress:
-        audit.look(progress, keep=keep)
+    try:
+        with Progress(nodes, quiet=config.option.verbose < 0) as progress:
+            audit.look(progress, keep=keep)
+    except KeyboardInterrupt:
+        on_ctrl_c(signal.SIG_IGN)
+        audit.close()
+        on_ctrl_c(signal.SIG_DFL)  # all is closed; pytest would show a traceback of its own now
+        pytest.exit("interrupted while looking: nothing was judged", returncode=2)
     if config.option.record:
         audit.record(config.option.record)
+
+
+def on_ctrl_c(handler: signal.Handlers) -> None:
+    """What another Ctrl-C does from now on."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 class Unknown(Exception):
