@@ -61,10 +61,24 @@ is_record() {
   is_word "$1" || return 1
   case ${1#/var/lib/fleetkeeper/backups-} in "$1" | */*) return 1 ;; *.json) ;; *) return 1 ;; esac
 }
+# Whether nobody but root and its owner, who is not the one who asks, can put another file in its place.
+guarded() { # path owner
+  at=$1
+  while [ -n "$at" ]; do
+    case $(stat -c '%u %A' -- "$at") in "0 l"*) ;; *" "l* | *" "?????w* | *" "????????w*) return 1 ;;
+    "0 "* | "$2 "*) ;; *) return 1 ;; esac
+    at=${at%/*}
+  done
+}
 # A script that a schedule runs: it can be run, so it is no key and no list of passwords.
+is_script() {
+  real=$(readlink -f -- "$1") && [ -f "$real" ] && [ -x "$real" ] && owner=$(stat -c %u -- "$real") || return 1
+  [ "$owner" = 0 ] || [ "$owner" != "${SUDO_UID:-0}" ] || return 1
+  guarded "$1" "$owner" && guarded "$real" "$owner"
+}
 is_asked() {
   case $1 in
-  =/*) [ -f "${1#=}" ] && [ -x "${1#=}" ] ;;
+  =/*) is_script "${1#=}" ;;
   /*) ;;
   *) is_user "$1" ;;
   esac

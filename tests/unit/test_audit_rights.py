@@ -4,7 +4,9 @@ import ast
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given, settings
@@ -38,9 +40,10 @@ def dumps(tmp_path: Path) -> str:
     return str(tmp_path.resolve())
 
 
-def passes(*words: str, limit: str = "30") -> bool:
+def passes(*words: str, limit: str = "30", **environment: str) -> bool:
     """Whether the helper would run these words. It is cut off before it does."""
-    done = subprocess.run(["/bin/sh", "-c", JUDGING, "sh", limit, *words], capture_output=True, check=False)
+    call = ["/bin/sh", "-c", JUDGING, "sh", limit, *words]
+    done = subprocess.run(call, capture_output=True, check=False, env=environment)
     assert done.returncode in (0, 64, 77), done
     return done.returncode == 0
 
@@ -124,13 +127,49 @@ def test_files_are_named_in_the_directory_and_never_through_a_link(dumps):
         assert not run(copies.SHELL_DIGEST, dumps, name)
 
 
-def test_a_script_behind_a_schedule_is_shown_only_if_it_can_be_run(tmp_path):
-    script = tmp_path / "nightly"
-    script.write_text("docker exec db backup")
-    assert not passes(*ask([f"={script}"]).words)
-    script.chmod(0o755)
-    assert passes(*ask([f"={script}"]).words)
-    assert not passes(*ask([f"={tmp_path}"]).words)
+@pytest.fixture
+def script() -> Iterator[Path]:
+    """A script where only root can put one."""
+    if os.getuid():
+        pytest.skip("needs root")
+    with TemporaryDirectory(dir=Path.home()) as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "nightly"
+        path.write_text("docker exec db backup")
+        path.chmod(0o755)
+        yield path
+
+
+def shown(path: Path, asker: str = "1000") -> bool:
+    return passes(*ask([f"={path}"]).words, SUDO_UID=asker)
+
+
+def test_a_script_behind_a_schedule_is_shown_if_it_can_be_run(script):
+    assert shown(script)
+    assert shown(Path("/bin/sh"))
+    assert not shown(script.parent)
+    script.chmod(0o644)
+    assert not shown(script)
+
+
+def test_a_script_is_shown_only_where_who_asks_cannot_put_another_file_in_its_place(script, tmp_path):
+    os.chown(script, 4711, 4711)
+    assert shown(script)
+    assert not shown(script, asker="4711")
+    os.chown(script.parent, 4712, 4712)
+    assert not shown(script)
+    os.chown(script.parent, 0, 0)
+    script.parent.chmod(0o777)
+    assert not shown(script)
+    script.parent.chmod(0o755)
+    link = script.with_name("link")
+    link.symlink_to(script)
+    assert shown(link)
+    os.chown(link, 1000, 1000, follow_symlinks=False)
+    assert not shown(link)
+    assert not shown(Path("/nowhere/there"))
+    (tmp_path / "mine").symlink_to("/bin/sh")
+    assert not shown(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("limit", ["", "-1", "1e9", "1234567", "5; id", "$(id)"])
