@@ -103,7 +103,7 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
     ours = [words for words in commands[: audit + 1] if words[0] != "."]
     assert len(["git clone", *ours]) <= 5
     prints = [word for print_ in newcomer.fingerprints() for word in ("--fingerprint", print_)]
-    more = {"trust": ("--yes", *prints), "init": ("--identity", str(IDENTITY))}
+    more = {"trust": ("--yes", *prints), "init": ("--identity", str(IDENTITY), *prints)}
     for words in commands[2 : audit + 1]:
         asked = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
         here = [str(ROOT / "checks"), "-p", "no:cacheprovider"] if words[0] == "pytest" else []
