@@ -54,10 +54,10 @@ RULES = tuple(
 CHECK = "def test_answers_{number}(verdict):\n    verdict.expect()\n\n\n"
 ONLY_FIVE = '''"""Leaves our own topics out of the look, so that it asks what the other tools ask. Loaded with -p."""
 
-from fleet import registry
-
 
 def pytest_collection_modifyitems(items):
+    from fleet import registry
+
     registry.TOPICS.clear()
 '''
 TESTINFRA = "def test_answers_{number}(host):\n    assert host.check_output({line!r})\n\n\n"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,9 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
     here = config.invocation_params
     if not config.inipath and (here.dir / "pyproject.toml").exists() and (astray := " ".join(misread(here.args))):
         raise pytest.UsageError(f"pytest took the value of an option for a place of tests\n  hint: write {astray}")
-    from fleet.errors import UsageError
+    from fleet.imports import as_written, uncollected
 
-    with uncollected():
+    with uncollected(), as_written(config):
+        from fleet.errors import UsageError
+
         try:
             config.stash[AUDIT] = audit = prepare(config, hosts)
         except UsageError as why:
@@ -85,19 +85,6 @@ def misread(args: Sequence[str]) -> Iterator[str]:
     for option, value in pairwise(args):
         if option in ("--state", "--results", "--record", "--replay") and Path(value).exists():
             yield f"{option}={value}"
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Leave the garbage collector out of our imports, and what they made out of it: that is a fifth of a start."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was:
-            gc.enable()
 
 
 def prepare(config: pytest.Config, hosts: str) -> Audit:
@@ -201,11 +188,12 @@ def uses_hosts(item: pytest.Item) -> bool:
 
 def see(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
     """Look once, show progress, and save the look where --record says. `keep` the connections if tests use them."""
+    from fleet.imports import as_written
     from fleet.reports.progress import Progress
 
     nodes = sum(len(inventory.nodes) for inventory in audit.inventories.values())
     try:
-        with Progress(nodes, quiet=config.option.verbose < 0) as progress:
+        with Progress(nodes, quiet=config.option.verbose < 0) as progress, as_written(config):
             audit.look(progress, keep=keep)
     except KeyboardInterrupt:
         on_ctrl_c(signal.SIG_IGN)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 from weakref import WeakSet
 
 from fleet.commands import Unobservable
+from fleet.imports import later
 from fleet.links import Link
 from fleet.links.local import LocalLink
 from fleet.links.over_openssh import OpenSSHLink
@@ -140,7 +141,8 @@ class Links:
     @cached_property
     def routes(self) -> Routes:
         """Our own SSH. Imports paramiko (a quarter of a second)."""
-        from fleet.links.routes import Routes
+        with later("invoke"):  # paramiko wants it for `Match exec` of its own reader of ssh_config alone
+            from fleet.links.routes import Routes
 
         return Routes(self.inventory, self.register.keep, self.ssh_config, self.limit)
 

@@ -1,0 +1,102 @@
+"""Imports at the start of an audit: cheap, and as if nothing had been done about them afterwards."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fleet.imports import Later, as_written, later, uncollected
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_collector_rests_meanwhile_and_only_if_it_was_at_work() -> None:
+    assert gc.isenabled()
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_pytests_rewriting_is_away_meanwhile_and_back_at_its_place(pytestconfig: pytest.Config) -> None:
+    before: list[object] = list(sys.meta_path)
+    hook: object = pytestconfig.pluginmanager.rewrite_hook
+    assert hook in before
+    with suppress(ZeroDivisionError), as_written(pytestconfig):
+        assert sys.meta_path == [finder for finder in before if finder is not hook]
+        raise ZeroDivisionError
+    assert sys.meta_path == before
+
+
+def test_where_assertions_are_plain_nothing_is_taken_away(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path[-1:])
+    before = list(sys.meta_path)
+    with as_written(pytestconfig):
+        assert sys.meta_path == before
+    assert sys.meta_path == before
+
+
+def test_a_module_is_imported_when_it_is_used_and_not_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "costly.py").write_text("VALUE = 7\n")
+    (tmp_path / "using.py").write_text("import costly\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with later("costly"):
+        import using  # type: ignore[import-not-found]
+
+        assert isinstance(using.costly, Later)
+    assert "costly" not in sys.modules
+    assert using.costly.VALUE == 7
+    assert sys.modules["costly"].VALUE == 7
+    with later("costly"):
+        assert sys.modules["costly"].VALUE == 7
+
+
+def run(code: str) -> dict[str, object]:
+    done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True)
+    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def test_an_audit_starts_without_rewriting_our_modules_and_still_explains_a_teams_own_assertions(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "test_own.py").write_text("def test_own():\n    assert 1 + 1 == 3\n")
+    told = run(f"""
+import contextlib, io, json, sys, pytest
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    pytest.main(["--hosts=local", "-q", "-pno:cacheprovider", {str(tmp_path)!r}])
+loader = type(sys.modules["fleet.inventory"].__spec__.loader).__name__
+print(json.dumps({{"loader": loader, "explained": "assert (1 + 1) == 3" in said.getvalue()}}))
+""")
+    assert told == {"loader": "SourceFileLoader", "explained": True}
+
+
+def test_our_own_ssh_brings_no_task_runner_and_paramiko_still_finds_it() -> None:
+    config = 'Match exec "test 1 = 1"\n    User somebody\n'
+    told = run(f"""
+import json, sys
+from fleet.inventory import load
+from fleet.links.pool import Links
+from pathlib import Path
+Links(load(Path("inventories/local.yml"))).routes
+before = sorted({{"invoke", "asyncio", "unittest.mock"}} & set(sys.modules))
+import paramiko
+user = paramiko.SSHConfig.from_text({config!r}).lookup("x")["user"]
+print(json.dumps({{"before": before, "user": user, "after": "invoke" in sys.modules}}))
+""")
+    assert told == {"before": [], "user": "somebody", "after": True}
