@@ -25,6 +25,7 @@ DOES_NOT_APPLY = {
     "schedules.backups_appeared": "nothing was due yet when the lab was recorded",
     "services.postgres_kept_its_data": "nothing was accepted yet",
     "backups.come_back": "the lab asks for no drills",
+    "services.with_local_data_are_pinned wiki": "Compose does not move what it runs",
 }
 """Their own tests darken what they read."""
 
@@ -57,7 +58,7 @@ def reads() -> Iterator[tuple[Rule, str, Subject]]:
 )
 def test_case_83_what_could_not_be_seen_is_unknown(rule: Rule, topic: str, subject: Subject) -> None:
     if verdict(rule, FLEET, subject).outcome is Outcome.NOT_APPLICABLE:
-        assert rule.id in DOES_NOT_APPLY
+        assert {rule.id, f"{rule.id} {subject}"} & DOES_NOT_APPLY.keys()
         return
     dark = verdict(rule, darkened(topic), subject)
     assert (dark.outcome, dark.findings) == (Outcome.UNKNOWN, ())
