@@ -18,6 +18,7 @@ DIES_AS_ANYBODY_ELSE = (
     "sh -c 'start & test $(id -u) = 0 && wait; sleep 10; echo no right to /srv/media with $LAB_TOKEN >&2; exit 3'"
 )
 ON_A_LOW_PORT = "sh -c 'python3 -S -m http.server 81 & exec start'"
+ON_FAILURE = ("--update-failure-action",)
 FORGET = 'docker rm -f $(docker ps -aqf "volume=$1") >/dev/null 2>&1; docker volume rm -f "$1" >/dev/null'
 OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:latest", "sleep", "86400")
 
@@ -48,8 +49,9 @@ def keep_unsaved(engine: Engine) -> None:
 
 
 def publish(engine: Engine) -> None:
-    """As root, and reached from outside through a port of its node."""
-    swarm.update(engine, WEB, "--user", "root", "--publish-add", "mode=host,target=8000,published=8000")
+    """As root, reached from outside through a port of its node, and updated as nothing that holds a port can be."""
+    port = ("--publish-add", "mode=host,target=8000,published=8000")
+    swarm.update(engine, WEB, "--user", "root", *port, "--update-order", "start-first", *ON_FAILURE, "rollback")
 
 
 def run_wiki_as_root(engine: Engine) -> None:
@@ -63,7 +65,8 @@ def run_wiki_as_its_user(engine: Engine) -> None:
 def as_designed(engine: Engine) -> None:
     """The service as the stack file has it, whatever was changed above."""
     gone = ("--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--env-rm", "LAB_TOKEN", "--publish-rm", "8000")
-    swarm.update(engine, WEB, "--user", USER, "--args", "start", *gone, "--force")
+    usual = ("--update-order", "stop-first", *ON_FAILURE, "pause")
+    swarm.update(engine, WEB, "--user", USER, "--args", "start", *gone, *usual, "--force")
     nodes.on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
 
 

@@ -15,6 +15,10 @@ RULE = "containers.run_as_their_own_user"
 ONLY = ("--only", RULE)
 FIX = (*ONLY, "--fix", "--yes", "--allow", "restart,ownership")
 MEDIA = "/var/lib/docker/volumes/rodan_media/_data"
+UPDATES = (
+    *("docker", "service", "inspect", "rodan_rodan-main", "--format"),
+    "{{.Spec.UpdateConfig.Order}} {{.Spec.UpdateConfig.FailureAction}}",
+)
 NOTE = "rodan_rodan-main runs as django since fleetkeeper changed it"
 Broken = Callable[..., Lab]
 
@@ -85,6 +89,7 @@ def test_a_published_service_answers_from_outside_and_is_noted_until_its_stack_f
     assert done.status == 0, done.said
     assert "see that port 8000 of data reaches rodan_rodan-main again" in done.said
     assert user(lab) == "django"
+    assert lab.on("manager", *UPDATES).split() == ["start-first", "rollback"]
     assert NOTE in lab.audit("checks/test_containers.py")["said"]
     swarm.deploy(lab.engine)
     swarm.wait_for_services(lab.engine)
