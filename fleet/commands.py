@@ -111,7 +111,8 @@ RIGHTS = (
     ),
     (
         "fleetkeeper-look: ",
-        "write /usr/local/sbin/fleetkeeper-look on the node anew, with what `remediate sudoers ACCOUNT` prints",
+        "an older helper lies on the node: run there as root what `remediate sudoers ACCOUNT` prints now; "
+        "what only repairs ask needs an account with `sudo: true`",
     ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
     (
