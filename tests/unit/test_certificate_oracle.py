@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,13 +14,14 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fleet.topics.certificates.chain import problems
+from fleet.commands import Unobservable
+from fleet.topics.certificates.chain import load, problems
 from tests.certificates import DAY, NAME, NOW, Made, alternative, case, key, named
 
 OLD, YOUNG, USUAL = (-900, -1), (1, 900), (-2000, 2000)
@@ -338,3 +340,22 @@ def test_what_openssl_refuses_is_never_taken(kind: Kind) -> None:
     assert taken or found, said
     nameless = any(one.startswith("wrong name: it names no host at all") for one in found)
     assert not taken or not found or nameless, found
+
+
+LEAF = leaf(MIDDLE, uses=["digital_signature"])
+DER = LEAF.certificate.public_bytes(serialization.Encoding.DER)
+UNUSED_BITS = DER.rindex(LEAF.certificate.signature) - 1
+"""How many bits of the signature do not count: the library takes any number, and the signature is the same."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(DER) - 1), st.integers(1, 255))
+def test_a_certificate_with_one_byte_changed_is_refused_or_unreadable_and_never_a_crash(place: int, flip: int) -> None:
+    assume(place != UNUSED_BITS)
+    changed = bytearray(DER)
+    changed[place] ^= flip
+    try:
+        chain = load([ssl.DER_cert_to_PEM_cert(bytes(changed)), MIDDLE.pem])
+    except Unobservable:
+        return
+    assert problems(chain, case(roots=(ROOT,)))

@@ -8,16 +8,19 @@ bits, no common name instead of a subjectAltName, no wildcard for a part of a la
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatch
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.commands import Unobservable
 from fleet.topics.certificates.names import alternatives, common_name, is_for
-from fleet.topics.certificates.problem import WEAK, Case, Kind, Problem, issued_by, subject, weakness
+from fleet.topics.certificates.problem import WEAK, Case, Kind, Problem, issued_by, signed_with, subject, weakness
 from fleet.topics.certificates.roots import Roots
 from fleet.topics.certificates.trust import trusted
 from fleet.topics.certificates.walk import extension
@@ -33,11 +36,20 @@ SHORT = timedelta(days=10)
 
 
 def load(chain: Sequence[str]) -> list[x509.Certificate]:
-    """The certificates of a chain. Raises Unobservable when one cannot be read."""
+    """The certificates of a chain. Raises Unobservable when one, or an extension in it, cannot be read."""
+    return [read(one) for one in chain]
+
+
+def read(one: str) -> x509.Certificate:
     try:
-        return [x509.load_pem_x509_certificate(one.encode()) for one in chain]
-    except ValueError as odd:
+        with warnings.catch_warnings():
+            # Serial numbers of private authorities are often odd; that is nobody's trouble here.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            certificate = x509.load_pem_x509_certificate(one.encode())
+        _ = certificate.extensions, certificate.subject, certificate.issuer
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
         raise Unobservable(f"a certificate cannot be read: {odd}") from None
+    return certificate
 
 
 def problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
@@ -112,10 +124,10 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
                 "today's clients refuse it, and it could be forged",
                 "get a certificate with a new key (`certbot renew --new-key`)",
             )
-        if not issued_by(one, one) and isinstance(one.signature_hash_algorithm, WEAK):
+        if not issued_by(one, one) and isinstance(digest := signed_with(one), WEAK):
             yield Problem(
                 "weak signature",
-                f"{subject(one)} is signed with {one.signature_hash_algorithm.name.upper()}",
+                f"{subject(one)} is signed with {digest.name.upper()}",
                 "SHA-256 or better",
                 "today's clients refuse it, and it could be forged",
                 "get a new certificate; the authority's own chain may be out of date",

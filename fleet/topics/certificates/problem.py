@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -69,13 +69,21 @@ def issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
     """
     if one.issuer != issuer.subject:
         return False
-    if isinstance(one.signature_hash_algorithm, WEAK):
+    if isinstance(signed_with(one), WEAK):
         return True
     try:
         one.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def signed_with(one: x509.Certificate) -> hashes.HashAlgorithm | None:
+    """The digest of a signature; None where there is none, or the library does not know it."""
+    try:
+        return one.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
 
 
 def weakness(one: x509.Certificate) -> str:
