@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from fleet.discovery import Placement
+from fleet.reports.text import one_line
 from fleet.schema import Service
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
 from remediate.plan import ForAPerson
@@ -22,22 +23,31 @@ def by_hand(service: Service, user: str, places: list[Placement], reasons: Itera
     """What a person does about a service that was started by Compose, by hand, or by a swarm nobody looks at."""
     container = places[0].container if places else None
     if container and container.label(SWARM_SERVICE):
-        return ForAPerson(
+        return for_a_person(
             "it belongs to a swarm, and none of its managers is in the inventory",
             "add a manager under `nodes`: the service is changed there",
         )
     if container is None or not container.label(COMPOSE_PROJECT):
-        return ForAPerson(
+        return for_a_person(
             "it was started by hand (`docker run`): how, only a person knows", f"start it again with `--user {user}`"
         )
     first = "; ".join(f"{why} ({do})" for why, do in reasons)
     name = container.label(COMPOSE_SERVICE)
-    return ForAPerson(
+    return for_a_person(
         f"it belongs to the Compose project {container.label(COMPOSE_PROJECT)}, whose file is kept by people"
         + (f"; before that: {first}" if first else ""),
         f"on {', '.join(dict.fromkeys(place.node for place in places))}, in {written_in(container)}: "
         f"services.{name}.user: {user}; then `{command(container)}`",
     )
+
+
+def for_a_person(why: str, what_to_do: str) -> ForAPerson:
+    """An answer whose names come from a node: none of them can begin a line of its own.
+
+    >>> for_a_person("x", "look at a\\n::error::b").what_to_do
+    'look at a\\\\n::error::b'
+    """
+    return ForAPerson(one_line(why), one_line(what_to_do))
 
 
 def written_in(container: Container) -> str:

@@ -22,7 +22,7 @@ from fleet.topics.services.facts import Handed, SwarmService
 from fleet.topics.services.pinning import judged as unpinned
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.answering import listening, open_again, open_before
-from remediate.remedies.composing import by_hand
+from remediate.remedies.composing import by_hand, for_a_person
 from remediate.remedies.giving import Reason, all_files, gifts, own_files, ready
 from remediate.steps import Require, UpdateService
 
@@ -42,7 +42,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Raises Unobservable while anything that could stand in the way was not seen.
     """
     if finding.about:
-        return ForAPerson(
+        return for_a_person(
             "the inventory does not say what this container is for, nor as whom it may run",
             f"add it under `services` with its `user`, or accept it under `waivers` with subject `{finding.about}`",
         )
@@ -50,7 +50,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     alive = [place for place in discovery.instances(fleet, finding.subject) if place.container.pid]
     places = [place for place in alive if wrong_processes(place.container, service)[0]]
     if len(kinds := {kind(place.container) for place in alive}) > 1:
-        return ForAPerson(
+        return for_a_person(
             f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
             "say which one in the inventory: a Compose service as `project/service`",
         )
@@ -60,7 +60,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         return by_hand(service, user or service.user[0], places, seen_reasons(places))
     reasons = list(obstacles(fleet, service, told, places, finding))
     if reasons:
-        return ForAPerson("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
+        return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
     return change(fleet, manager, told, update_of(service, manager, told, user, places), places)
 
 
@@ -107,9 +107,16 @@ def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService
             Require(manager, (*VERSION, told.name), unchanged, str(told.version)),
             *(require for place in places for require in open_before(place, told)),
         ),
-        notes=(patch(told, update.user),) if told.stack else (),
+        notes=tuple(notes_of(told, update.user, places)),
         memory=f"{told.name} {told.image} {told.user!r} to {update.user!r}",
     )
+
+
+def notes_of(told: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
+    if told.stack:
+        yield patch(told, user)
+    if not checked(told, places):
+        yield "it has no health check: whether it works is only seen by its processes and its ports"
 
 
 def patch(told: SwarmService, user: str) -> str:

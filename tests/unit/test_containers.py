@@ -338,6 +338,11 @@ def test_volumes_and_directories_made_for_it_are_fine(mount):
     assert ways(replace(GOOD, mounts=(mount,))) == []
 
 
+def test_a_label_that_docker_drops_by_itself_is_not_said_twice():
+    [(_, want)] = ways(replace(GOOD, isolation=Isolation(pid="host", security_opt=("label=disable",))))
+    assert want.endswith("(CIS Docker 5.16)")
+
+
 def test_single_character_devices_may_be_allowed():
     assert ways(replace(GOOD, isolation=Isolation(device_rules=("c 195:* rmw",), devices=("/dev/nvidia0",)))) == []
 

@@ -108,6 +108,7 @@ def test_without_a_health_check_the_new_task_is_watched_for_longer():
     [step] = plan.steps
     assert isinstance(step, UpdateService)
     assert step.settle == 60
+    assert "no health check" in plan.notes[-1]
 
 
 def test_a_health_check_of_the_image_counts_and_a_patient_one_is_waited_for():
@@ -411,6 +412,13 @@ def test_a_container_that_nobody_declared_is_for_a_person():
     said = refused(stranger, subject=Subject("node", "data"))
     assert "waivers" in said.what_to_do
     assert "redis" in said.what_to_do
+
+
+def test_case_73_a_name_from_a_node_begins_no_line_of_its_own():
+    stranger = replace(WEB, labels={"com.docker.compose.service": "x\n::error::boom"}, name="y")
+    said = refused(stranger, subject=Subject("node", "data"))
+    assert "\n" not in said.what_to_do
+    assert "\n" not in by_compose(**{"project.working_dir": "/srv/x\n::error::"}).what_to_do
 
 
 def test_no_plan_is_made_while_a_node_was_not_seen():
