@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleet.framing import HELPER, KILL_AFTER, LIMIT, STARTED
-from fleet.topics.backups import completeness, listing
+from fleet.topics.backups import listing
+from fleet.topics.backups.streaming import SHELL_VERIFY
 from fleet.topics.certificates import scripts as certificates
 from fleet.topics.containers import observing as containers
 from fleet.topics.containers import preflight_scripts as preflight
@@ -26,6 +27,7 @@ from fleet.topics.schedules import script as schedule_scripts
 from fleet.topics.schedules.observe import ALL, OWN
 from fleet.topics.services import observing as services
 from fleet.topics.volumes import SHELL_USAGE
+from remediate import leave
 
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
@@ -110,7 +112,7 @@ def fixed(words: tuple[str, ...]) -> Question:
 
 
 def questions() -> Iterator[Question]:
-    """Every command that an audit runs as root."""
+    """Every command that an audit runs as root, and the look for our traces."""
     where, tls, number = Kind("where"), Kind("tls", many=True), Kind("number")
     directory, word, files = Kind("directory"), Kind("word"), Kind("file", many=True)
     yield fixed(("id", "-u"))
@@ -126,12 +128,13 @@ def questions() -> Iterator[Question]:
     yield script(preflight.DIFF, number, Kind("id"))
     yield script(listing.SHELL_OBSERVE, Kind("text"), Kind("text"), Kind("text"))
     yield script(SHELL_USAGE, Kind("text"), Kind("text"))
-    yield script(completeness.SHELL_VERIFY, directory, word, word, files)
+    yield script(SHELL_VERIFY, directory, word, word, files)
     yield script(copies.SHELL_DIGEST, directory, files)
     yield script(copies.SHELL_COPIES, Kind("path"))
     yield script(databases.SHELL_RECORDS, Kind("record"))
     clusters = script(databases.SHELL_CLUSTERS)
     yield (*clusters, Text(databases.ASK), word, word, word, Kind("word", many=True))
+    yield script(leave.TRACES, Kind("path", many=True))
     yield inside(certificates.INSIDE)
     yield inside(certificates.HANDSHAKE, where, tls)
     yield inside(certificates.OLD, where, tls)

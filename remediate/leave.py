@@ -1,8 +1,8 @@
 """What `remediate` ever leaves on a node, and how it is removed: a topic like any other, with one rule and its remedy.
 
-Left are the directory where old content and records are kept, for root only, and lines of ours in crontabs. The lines
-stay: a backup or a renewal that stopped with us would be the worst of traces. They lose their marks, and are ordinary
-lines from then on.
+Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, and a hook of
+certbot. Lines and hook stay: a backup or a renewal that stopped with us would be the worst of traces. They lose their
+marks and our name, and are ordinary ones from then on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from fleet.commands import Command, Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Rule, Subject, each_node
+from fleet.topics.containers.observing import DOCKER
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import Run
@@ -26,10 +27,25 @@ if TYPE_CHECKING:
 
 SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
 
-# $1 the directory, further words: directories with a crontab for each user
-TRACES = r"""
+# $1 the directory, further words: directories with a crontab for each user. certbot's own directory is the node's, or
+# what some container has mounted.
+TRACES = (
+    r"""
 export LC_ALL=C
 kept=$1; shift
+mounts() (
+"""
+    + DOCKER
+    + r"""
+ids=$(docker ps -aq) || exit 71
+[ -z "$ids" ] || docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
+)
+mounted=$(mounts); rc=$?
+case $rc in 0 | 69) ;; *) echo "unseen what containers have mounted" ;; esac
+printf '%s\n' /etc/letsencrypt "$mounted" | sort -u | while IFS= read -r root; do
+  hook=$root/renewal-hooks/deploy/fleetkeeper-reload
+  if [ -n "$root" ] && [ -f "$hook" ]; then echo "hook $hook"; fi
+done
 if [ -e "$kept" ] || [ -h "$kept" ]; then
   echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
 fi
@@ -44,6 +60,7 @@ for spool; do
 done
 echo end
 """
+)
 
 # $1 the user. What was read is held whole before anything is written; nothing but the marks is left out.
 UNMARK = r"""
@@ -54,6 +71,13 @@ rest=${table%end}
 printf '%s' "$rest" | sed -e '/^# BEGIN fleetkeeper /d' -e '/^# END fleetkeeper /d' | crontab -u "$1" -
 """
 
+# $1 the hook. It goes on doing its work, under a name that is not ours.
+RENAME = r"""
+to=${1%/*}/reload-nginx
+[ ! -h "$1" ] && [ -f "$1" ] && [ ! -e "$to" ] && [ ! -h "$to" ] || { echo "$1 or $to is not as it was" >&2; exit 72; }
+sed -i '/^# Set up by fleetkeeper/d' "$1" && mv -- "$1" "$to"
+"""
+
 REMOVE = r"""
 [ ! -h "$1" ] && [ -d "$1" ] || { echo "$1 is no directory" >&2; exit 72; }
 exec rm -rf -- "$1"
@@ -62,12 +86,14 @@ exec rm -rf -- "$1"
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the size of the directory in bytes (None: there is none), and users in whose crontabs our marks are."""
+    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are, and
+    hooks of certbot under our name."""
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None
     marked: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -85,7 +111,7 @@ def parse(printed: str) -> Facts:
     """Read what the script prints. Raises Unobservable when it did not come to its end.
 
     >>> parse("kept 12\\nmarks root\\nend\\n")
-    Facts(kept=12288, marked=('root',), unseen=())
+    Facts(kept=12288, marked=('root',), unseen=(), hooks=())
     """
     rows = printed.split("\n")
     if rows[-2:] != ["end", ""]:
@@ -95,6 +121,7 @@ def parse(printed: str) -> Facts:
         kept=next((int(rest) * 1024 for key, rest in said if key == "kept"), None),
         marked=tuple(dict.fromkeys(rest for key, rest in said if key == "marks")),
         unseen=tuple(rest for key, rest in said if key == "unseen"),
+        hooks=tuple(rest for key, rest in said if key == "hook"),
     )
 
 
@@ -118,21 +145,29 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
             node=subject.name,
             about=f"crontab of {user}",
         )
+    for hook in facts.hooks:
+        yield Finding(
+            saw="a hook of certbot under our name", want="the same hook under another", node=subject.name, about=hook
+        )
     for path in facts.unseen:
         yield Unobservable(f"{path} could not be read", "set `sudo: true` for this node", subject.name)
 
 
 def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Take our marks out of crontabs, and remove the directory. What ran goes on running."""
+    """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running."""
     node = finding.node
     facts = fleet.of(node, Facts)
     unmark = tuple(
         Run(node, ("sh", "-c", UNMARK, "sh", user), says=f"take our marks out of the crontab of {user}; its lines stay")
         for user in facts.marked
     )
+    rename = tuple(
+        Run(node, ("sh", "-c", RENAME, "sh", hook), says=f"call {hook} reload-nginx; it goes on reloading nginx")
+        for hook in facts.hooks
+    )
     remove = (Run(node, ("sh", "-c", REMOVE, "sh", KEPT), says=f"remove {KEPT}"),) if facts.kept is not None else ()
     return Plan(
-        steps=(*unmark, *remove),
+        steps=(*unmark, *rename, *remove),
         disturbs=("deletion",),
         disturbance="the old content that was kept for the way back goes for ever",
         undo="there is none: earlier runs cannot be undone on this node any more",

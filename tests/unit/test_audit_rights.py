@@ -16,7 +16,8 @@ from fleet import topics
 from fleet.commands import Command, Unobservable
 from fleet.framing import HELPER, Script, render, render_stream
 from fleet.links.local import LocalLink
-from fleet.topics.backups import completeness, listing
+from fleet.topics.backups import listing
+from fleet.topics.backups.streaming import SHELL_VERIFY
 from fleet.topics.certificates import scripts
 from fleet.topics.containers import observing as containers
 from fleet.topics.containers import preflight_scripts
@@ -27,6 +28,7 @@ from fleet.topics.schedules.observe import ALL, OWN, ask
 from fleet.topics.services.observing import SWARM
 from fleet.topics.volumes import SHELL_USAGE
 from remediate.audit_rights import END, helper, installer
+from remediate.leave import traces
 
 ID = "4f" * 32
 JUDGING = helper().partition(END)[0]
@@ -71,9 +73,10 @@ def test_questions_with_arguments_pass(dumps):
     assert run(listing.SHELL_OBSERVE, "rodan_pg_backup", "", "")
     assert run(listing.SHELL_OBSERVE, "rodan_pg_backup", "/srv/dumps", "daily")
     assert run(SHELL_USAGE, "rodan_pg_backup", "")
-    assert run(completeness.SHELL_VERIFY, dumps, "sql", "rodan_postgres", "./backup_1.sql.gz")
-    assert run(completeness.SHELL_VERIFY, dumps, "dump", "", "./backup_1.sql.gz", "./gone by now")
+    assert run(SHELL_VERIFY, dumps, "sql", "rodan_postgres", "./backup_1.sql.gz")
+    assert run(SHELL_VERIFY, dumps, "dump", "", "./backup_1.sql.gz", "./gone by now")
     assert run(copies.SHELL_DIGEST, dumps, "./backup_1.sql.gz")
+    assert passes(*traces().words)
     assert run(copies.SHELL_COPIES, "/srv/copies of dumps")
     assert run(databases.SHELL_RECORDS, "/var/lib/fleetkeeper/backups-postgres.json")
     assert run(databases.SHELL_CLUSTERS, databases.ASK, "lab/postgres", "", "rodan", "auth_user", "public.job")

@@ -19,8 +19,9 @@ from fleet.links.local import LocalLink
 from fleet.rules import Subject
 from fleet.verdicts import Outcome, verdict
 from remediate.cli import cli
-from remediate.leave import REMOVE, RULES, UNMARK, Facts, parse, take_away, traces
+from remediate.leave import REMOVE, RENAME, RULES, UNMARK, Facts, parse, take_away, traces
 from remediate.plan import Plan
+from remediate.remedies.certbot import WRITE_HOOK
 
 BEFORE = b"MAILTO=ops@example.org\n30 5 * * 1 df -h > /tmp/x 100%\n\n# mine\n"
 LINE = "0 0,12 * * * docker exec db backup"
@@ -43,7 +44,11 @@ def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f'#!/bin/sh\n[ "$1" = -u ] || exit 2\ncase $3 in -l) cat "{spool}/$2" ;; -) cat > "{spool}/$2" ;; esac\n'
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    docker = program.with_name("docker")
+    docker.write_text(f'#!/bin/sh\ncase $1 in ps) echo 4f ;; inspect) echo "{tmp_path}/le tsencrypt" ;; esac\n')
+    docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     table = spool / "root"
     table.write_bytes(edit(BEFORE, "schedules.backup", [LINE]))
     return table
@@ -58,7 +63,8 @@ def sh(script: str, *words: str) -> int:
     return subprocess.run(("sh", "-c", script, "sh", *words), check=False, capture_output=True).returncode
 
 
-def test_a_node_that_was_only_looked_at_holds_nothing(tmp_path: Path) -> None:
+def test_a_node_that_was_only_looked_at_holds_nothing(tmp_path: Path, crontab: Path) -> None:
+    crontab.write_bytes(BEFORE)
     assert looked(tmp_path) == Facts()
 
 
@@ -70,6 +76,40 @@ def test_what_is_kept_and_what_is_marked_is_found(tmp_path: Path, crontab: Path)
     assert facts.kept is not None
     assert facts.kept >= 5000
     assert facts.marked == ("root",)
+
+
+@pytest.fixture
+def hook(tmp_path: Path, crontab: Path) -> Path:
+    """The hook that a repair writes, on a volume that a container has mounted."""
+    path = tmp_path / "le tsencrypt/renewal-hooks/deploy/fleetkeeper-reload"
+    path.parent.mkdir(parents=True)
+    assert sh(WRITE_HOOK, str(path)) == 0
+    return path
+
+
+def test_a_hook_on_a_volume_is_found_and_goes_on_under_another_name(tmp_path: Path, hook: Path) -> None:
+    assert looked(tmp_path).hooks == (str(hook),)
+    assert sh(RENAME, str(hook)) == 0
+    assert looked(tmp_path).hooks == ()
+    ordinary = hook.with_name("reload-nginx")
+    assert ordinary.read_text() == "#!/bin/sh\nexec nginx -s reload\n"
+    assert os.access(ordinary, os.X_OK)
+
+
+def test_a_hook_is_not_renamed_over_another_nor_through_a_link(hook: Path) -> None:
+    other = hook.with_name("reload-nginx")
+    other.write_text("mine")
+    assert sh(RENAME, str(hook)) == 72
+    assert other.read_text() == "mine"
+    other.unlink()
+    hook.rename(other)
+    hook.symlink_to(other)
+    assert sh(RENAME, str(hook)) == 72
+
+
+def test_mounts_that_could_not_be_asked_for_are_unknown(tmp_path: Path, crontab: Path) -> None:
+    (crontab.parents[1] / "bin/docker").write_text("#!/bin/sh\nexit 1\n")
+    assert looked(tmp_path).unseen == ("what containers have mounted",)
 
 
 def test_a_look_that_was_cut_short_says_nothing() -> None:
