@@ -14,8 +14,9 @@ from fleet.discovery import Placement
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.schema import Service
+from fleet.topics.containers.accounts import lacking, uids
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
-from fleet.topics.containers.users import lacking, uids, wrong_processes
+from fleet.topics.containers.users import wrong_processes
 from fleet.topics.services.drift import line_of
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import Handed, SwarmService

@@ -10,8 +10,9 @@ from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Subject
 from fleet.schema import required
+from fleet.topics.containers.accounts import ROOT, uid_of
 from fleet.topics.containers.facts import Container, Placement
-from fleet.topics.containers.users import ROOT, alive, seen_from, uid_of
+from fleet.topics.containers.users import alive, seen_from
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
