@@ -15,7 +15,7 @@ STATE = click.option("--state", type=click.Path(path_type=Path), help="State dir
 def asked(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
     """The inventory and the state directory, said behind the command or before it."""
     before = context.obj or {}
-    return {"hosts": hosts or before.get("hosts"), "given": state or before.get("state")}
+    return {"hosts": before.get("hosts") if hosts is None else hosts, "given": state or before.get("state")}
 
 
 @click.group()

@@ -24,4 +24,5 @@ def rehearse(context: click.Context, names: tuple[str, ...], hosts: str | None, 
     from remediate.rehearsing import rehearse as run
 
     before = context.obj or {}
-    sys.exit(run(names, hosts or before.get("hosts"), state or before.get("state"), yes=yes or bool(before.get("yes"))))
+    hosts = before.get("hosts") if hosts is None else hosts
+    sys.exit(run(names, hosts, state or before.get("state"), yes=yes or bool(before.get("yes"))))

@@ -6,6 +6,7 @@ written into the journal like every other change.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +17,7 @@ import click
 from fleet import state
 from fleet.audit import open_audit
 from fleet.commands import Unobservable
-from fleet.errors import UsageError, nearest
+from fleet.errors import UsageError, nearest, quoted
 from fleet.facts import Fleet
 from fleet.inventory import Inventory
 from fleet.links.pool import Links
@@ -70,8 +71,7 @@ class Rehearsal:
         for certificate in wanted:
             try:
                 for view in only(views(fleet, certificate), certificate):
-                    subject = Subject("certificate", certificate.name)
-                    planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), dry_run(view)))
+                    self.add(planned, Subject("certificate", certificate.name), dry_run(view))
             except Unobservable as why:
                 self.screen.error(str(why), hint=why.hint)
                 codes.append(Exit.NOT_ALL_SEEN)
@@ -79,6 +79,14 @@ class Rehearsal:
                 self.screen.error(f"{certificate.name}: {why.args[0]}")
                 codes.append(Exit.FINDINGS_REMAIN)
         return planned, codes
+
+    def add(self, planned: list[Planned], subject: Subject, plan: Plan) -> None:
+        """One more plan, unless another name in the same certificate has brought it already."""
+        same = [one.subject.name for one in planned if one.plan == plan]
+        if same:
+            self.screen.say(f"{subject}: rehearsed with {same[0]}, in the same certificate")
+        else:
+            planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), plan))
 
     def apply(self, planned: Sequence[Planned]) -> list[Exit]:
         program = f"fleetkeeper {version('fleetkeeper')}"
@@ -136,6 +144,12 @@ def told(ended: Ended, code: Exit) -> Line:
 
 def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
     """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
+    if yes and hosts is None:
+        raise UsageError("--yes needs --hosts: nobody is there to see which servers are meant")
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"
+        )
     screen = Screen()
     inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
     wanted = chosen(inventory, names)
@@ -153,5 +167,5 @@ def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
     known = {one.name: one for one in inventory.certificates}
     for name in names:
         if name not in known:
-            raise UsageError(f"no certificate {name}", hint=nearest(name, known, "certificates"))
-    return [known[name] for name in names or known]
+            raise UsageError(f"no certificate {quoted(name)}", hint=nearest(name, known, "certificates"))
+    return [known[name] for name in dict.fromkeys(names or known)]

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from fleet.errors import UsageError
+from fleet.rules import Subject
 from fleet.topics.certificates.views import views
 from remediate.apply import End, Ended
 from remediate.exits import Exit
 from remediate.planning import Planned
-from remediate.rehearsing import RULE, chosen, dry_run, only, told
+from remediate.rehearsing import RULE, Rehearsal, chosen, dry_run, only, rehearse, told
+from remediate.render.terminal import Screen
 from remediate.steps import RunInContainer
 from tests.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
 
@@ -34,6 +36,31 @@ def test_all_certificates_are_meant_when_none_is_named_and_an_unknown_one_is_ref
     with pytest.raises(UsageError) as wrong:
         chosen(inventory(), ("rodan.example.org",))
     assert NAME in wrong.value.hint
+
+
+def test_a_certificate_that_is_named_twice_is_meant_once_and_an_empty_name_is_shown() -> None:
+    assert [one.name for one in chosen(inventory(), (NAME, NAME))] == [NAME]
+    with pytest.raises(UsageError, match='no certificate ""'):
+        chosen(inventory(), ("",))
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
+    """Case 10, for the rehearsal: pytest's own standard input is no terminal."""
+    with pytest.raises(UsageError, match="no terminal"):
+        rehearse((), "no-such-inventory", None, yes=False)
+    with pytest.raises(UsageError, match="--yes needs --hosts"):
+        rehearse((), None, None, yes=True)
+
+
+def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
+    said: list[str] = []
+    screen = Screen()
+    screen.say = said.append  # type: ignore[method-assign]
+    rehearsal = Rehearsal(inventory(), None, screen, None)  # type: ignore[arg-type]
+    plans = [planned()]
+    rehearsal.add(plans, Subject("certificate", "www.example.org"), plans[0].plan)
+    assert len(plans) == 1
+    assert said == [f"www.example.org: rehearsed with {NAME}, in the same certificate"]
 
 
 @pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])
