@@ -90,7 +90,8 @@ class Audit:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as why:
-            raise UsageError(f"cannot read the recording {path}: {why}") from None
+            hint = "`pytest --hosts=NAME --record FILE` saves one"
+            raise UsageError(f"cannot read the recording {path}: {why}", hint) from None
         self.fleets[inventory.name] = recording.load(text, inventory, topics_of(inventory))
 
     def ship(self) -> dict[str, str]:
@@ -106,7 +107,8 @@ class Audit:
     def one(self) -> Inventory:
         """The only inventory of this run. Raises UsageError when there are several."""
         if len(self.inventories) != 1:
-            raise UsageError("--record and --replay take one inventory", hint="name just one with --hosts")
+            names = ", ".join(self.inventories)
+            raise UsageError(f"this is for one inventory at a time, not for {names}", hint="name just one with --hosts")
         return next(iter(self.inventories.values()))
 
 
