@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -57,6 +58,13 @@ class Call:
     state: Path | None = None
     place: Place = field(default_factory=lambda: Place("", 0))
     patience: float = PATIENCE
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The options that say how much is meant, as they are written: whoever repeats the call must repeat them."""
+        only = [f"--only={rule}" for rule in self.only]
+        limit = [f"--limit={node}" for node in self.limit]
+        return (*only, *limit, *(["--again"] if self.again else []))
 
     def check(self) -> None:
         """Refuse what cannot be meant. Raises UsageError before anything is looked at."""
@@ -202,5 +210,5 @@ class Remediation:
         elif run:
             self.screen.say(f"journal: `remediate log {run}`; way back: `remediate undo {run}`")
         elif proposal.planned:
-            hosts = self.call.hosts or self.inventory.name
-            self.screen.lines([Line(f"nothing was changed; `remediate --hosts={hosts} --fix` does it")])
+            words = shlex.join(["remediate", f"--hosts={self.call.hosts or self.inventory.name}", *self.call.bounds])
+            self.screen.lines([Line(f"nothing was changed; `{words} --fix` does it")])

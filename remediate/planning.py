@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fleet.audit import NOTHING, subjects_of
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Rule, Subject
@@ -93,12 +94,12 @@ class Proposal:
 
 
 def judge(fleet: Fleet, rules: Iterable[Rule], limit: Collection[str] = ()) -> list[Verdict]:
-    """The verdict of every rule about every subject. `limit` keeps only these nodes."""
+    """The verdict of every rule about every subject that there is. `limit` keeps only these nodes."""
     return [
         verdict(rule, fleet, subject, nodes=limit)
         for rule in rules
-        for subject in rule.each(fleet.inventory)
-        if subject.kind != "node" or not limit or subject.name in limit
+        for subject in subjects_of(rule, fleet.inventory)
+        if subject.kind != NOTHING and (subject.kind != "node" or not limit or subject.name in limit)
     ]
 
 

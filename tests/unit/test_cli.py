@@ -95,6 +95,21 @@ def test_exit_1_while_findings_remain_and_nothing_was_changed(world: World, caps
     assert "  + new" in said
 
 
+def test_the_command_that_would_do_it_means_no_more_than_was_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.run(only=("papers.*",), limit=("a",))
+    assert (
+        f"`remediate --hosts={world.folder}/world.yml '--only=papers.*' --limit=a --fix` does it"
+        in capsys.readouterr().out
+    )
+
+
+def test_rules_about_what_the_inventory_leaves_out_are_no_bug(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run(only=()) in {Exit.FINDINGS_REMAIN, Exit.NOT_ALL_SEEN}
+    assert "bug" not in capsys.readouterr().err
+
+
 def test_case_70_exit_1_when_applied_and_still_failing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
