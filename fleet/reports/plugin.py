@@ -66,6 +66,7 @@ class Reports:
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.finished = datetime.now(UTC)
+        self.items.sort(key=lambda item: str(item["check"]))  # under xdist they come as they are done
         if self.items and not self.config.option.collectonly:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
