@@ -102,17 +102,17 @@ def missing_right(said: str) -> str:
 
 RIGHTS = (
     (
+        "fleetkeeper-look: ",
+        "run on the node, as root, what `remediate sudoers ACCOUNT` prints (after an upgrade, again); "
+        "what only repairs ask needs an account with `sudo: true`",
+    ),
+    (
         "a password is required",
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
     ),
     (
         "a terminal is required",
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
-    ),
-    (
-        "fleetkeeper-look: ",
-        "an older helper lies on the node: run there as root what `remediate sudoers ACCOUNT` prints now; "
-        "what only repairs ask needs an account with `sudo: true`",
     ),
     ("not in the sudoers file", "give this account a sudoers entry, or set `sudo: false`"),
     (

@@ -236,7 +236,7 @@ class Frames:
             raise Unobservable(f"the node's shell gave two exit statuses for one command ({rc} and {rc_again})")
         command = self.commands[number]
         answer = Output(rc, out, err, command=str(command))
-        return proven(answer) if command.sudo and self.sudo else answer
+        return proven(answer, f"{HELPER}: " * (self.sudo == "audit")) if command.sudo and self.sudo else answer
 
     def noise(self) -> str:
         """The last line before the first token: why a node that answers nothing refused us."""
@@ -244,8 +244,8 @@ class Frames:
         return said.splitlines()[-1].decode("utf-8", "replace")[:200] if said else ""
 
 
-def proven(answer: Output) -> Output:
-    """The answer of a command under sudo, or that sudo never started it.
+def proven(answer: Output, through: str = "") -> Output:
+    """The answer of a command under sudo, or that sudo never started it; `through` stands before what it said then.
 
     >>> proven(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
     b'no crontab for root\\n'
@@ -256,4 +256,5 @@ def proven(answer: Output) -> Output:
     if started:
         return replace(answer, err=after)
     said = before.decode("utf-8", "replace").strip().splitlines()
-    return replace(answer, rc=None, lost=said[-1][:200] if said else f"sudo ended with {answer.rc} and said nothing")
+    why = said[-1][:200] if said else f"sudo ended with {answer.rc} and said nothing"
+    return replace(answer, rc=None, lost=through + why)

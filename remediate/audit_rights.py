@@ -182,7 +182,7 @@ set -f
 limit=$1
 is_number "$limit" && [ ${#limit} -le 6 ] && shift || exit 64
 """
-REFUSE = "{ echo 'fleetkeeper-look: this is no question that this helper knows' >&2; exit 77; }"
+REFUSE = "{ echo 'this is no question that the helper knows' >&2; exit 77; }"
 END = f"""
 cd / && exec </dev/null
 echo {STARTED.decode().strip()} >&2

@@ -103,6 +103,16 @@ def test_case_18_sudo_that_wants_a_password_is_unknown_and_says_which_right_is_m
     assert plain.out == b"plain\n"
 
 
+@pytest.mark.parametrize("said", ["sudo: a password is required", "this is no question that the helper knows"])
+def test_case_18_a_helper_that_is_missing_or_old_is_unknown_and_says_how_it_is_written_anew(as_nobody, tmp_path, said):
+    fake_sudo(tmp_path, f"echo '{said}' >&2; exit 1")
+    as_nobody.sudo = "audit"
+    [refused] = as_nobody.ask([Command(("id",), sudo=True)])
+    with pytest.raises(Unobservable, match=f"/usr/local/sbin/fleetkeeper-look: {said}") as why:
+        refused.text(ok={0, 1})
+    assert "remediate sudoers ACCOUNT" in why.value.hint
+
+
 def test_case_84_an_operator_without_root_uses_sudo_without_ever_being_asked(as_nobody, tmp_path):
     fake_sudo(tmp_path, '[ "$1 $2" = "-n --" ] || exit 9; shift 2; echo "sudo: unable to resolve host" >&2; exec "$@"')
     root, own, failing = as_nobody.ask(
