@@ -66,6 +66,7 @@ echo "port$missing of $at does not answer" >&2
 exit 1
 """
 TRIES = 10
+WHY_BEFORE = "or nobody could see afterwards that it does so again"
 
 
 def listening(place: Placement, name: str) -> list[Run]:
@@ -80,7 +81,9 @@ def listening(place: Placement, name: str) -> list[Run]:
 def open_before(place: Placement, told: SwarmService) -> list[Require]:
     """The published ports answer now: else nobody could say afterwards whether they do again."""
     return [
-        Require(place.node, asking(told, mode, ports, 1), f"port {numbers(ports)} of {place.node} answers")
+        Require(
+            place.node, asking(told, mode, ports, 1), f"port {numbers(ports)} of {place.node} answers ({WHY_BEFORE})"
+        )
         for mode, ports in outside(place, told)
     ]
 
