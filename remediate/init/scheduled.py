@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from fleet.topics.schedules.crontab import cut, parse
 from fleet.topics.schedules.entries import body, run_parts, scripted
 from fleet.topics.schedules.facts import NEVER, REBOOT, UNKNOWN_TIMES
-from fleet.topics.schedules.meaning import SHELLS, executions
+from fleet.topics.schedules.meaning import executions
 from fleet.topics.schedules.script import Printed
 from fleet.topics.schedules.shell import Unreadable
 from fleet.topics.schedules.timers import calendar, commanded, units
+from fleet.topics.schedules.wrappers import SHELLS
 from remediate.init.found import Scheduled
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)

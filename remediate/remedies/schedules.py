@@ -20,7 +20,7 @@ from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWAR
 from fleet.topics.schedules.crontab import LONGEST_COMMAND, escaped
 from fleet.topics.schedules.facts import Crontab, Entry, Facts
 from fleet.topics.schedules.observe import BLOCK
-from fleet.topics.schedules.placing import Read, read, wanted_times
+from fleet.topics.schedules.placing import Read, doubts, read, wanted_times
 from fleet.topics.schedules.rules import zone_of
 from fleet.topics.schedules.times import same
 from fleet.topics.schedules.words import harmful
@@ -98,7 +98,7 @@ def plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
 def suspicions(here: Change) -> Iterator[str]:
     """What may be the same backup in a form that nobody could read."""
     if here.line is not None and here.facts.suspects:
-        places = ", ".join(f"{one.place}:{one.line}" if one.line else one.place for one in here.facts.suspects[:5])
+        places = ", ".join(one.where for one in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
 
 
@@ -126,7 +126,8 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
     """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
     facts = fleet.of(home.node, Facts)
     entries, unclear = read(fleet, home.node, home, policy)
-    for why in (*unclear, *facts.unseen):
+    working = any(one.does(home) for one in entries)
+    for why in (*unclear, *facts.unseen, *([] if working else doubts(facts, home.node))):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
     meant = [one for one in entries if one.meant and "commented out" not in one.entry.faults]

@@ -71,10 +71,45 @@ def test_two_lines_that_are_together_the_schedule_hold():
     assert judged(fleet(Machine(entry(text)))).outcome is Outcome.HOLDS
 
 
-@pytest.mark.parametrize("times", ["0 0 * * *", "0 0,12 * * 1-5", "5 0,12 * * *", "0 20-4 * * *", "0 0,12 1 * 1"])
+@pytest.mark.parametrize("times", ["0 0 * * *", "0 0,12 * * 1-5", "5 0,12 * * *", "0 0,12 1 * 1"])
 def test_other_times_are_found(times: str):
     [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
     assert "due at" in saw
+
+
+@pytest.mark.parametrize("times", ["0 20-4 * * *", "0 0,12 * * mon-sun", "0 0,12 31 2 *"])
+def test_times_that_never_come_are_said_to(times: str):
+    [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
+    assert "never due" in saw
+
+
+def test_what_the_crontab_sets_is_known_to_its_commands():
+    line = "C=rodan_postgres\n0 0,12 * * * docker exec $(docker ps -q -f name=$C) backup"
+    assert judged(fleet(Machine(entry(line)))).outcome in (Outcome.HOLDS, Outcome.UNKNOWN)
+    line = f"C={POSTGRES.name}\n0 0,12 * * * docker exec $C backup"
+    assert judged(fleet(Machine(entry(line)))).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ssh data docker exec $(docker ps -q -f name=postgres) backup",
+        "cronitor exec key docker exec $(docker ps -q -f name=postgres) backup",
+        "echo backup | docker exec -i $(docker ps -q -f name=postgres) sh",
+        "case $(hostname) in v*) docker exec $(docker ps -q -f name=postgres) backup;; esac",
+    ],
+)
+def test_a_line_that_may_be_the_backup_is_unknown_and_never_doubled(line: str):
+    seen = fleet(Machine(entry(f"0 0,12 * * * {line}")))
+    verdict = judged(seen)
+    assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+    assert f"{ROOT}:2" in str(verdict.unknown[0])
+
+
+def test_the_first_word_of_a_command_is_only_a_user_when_there_is_one():
+    [saw] = broken("0 0,12 * * * root docker exec $(docker ps -q -f name=postgres) backup")
+    assert "has a user field" in saw
+    assert broken("0 0,12 * * * cronwrap docker exec $(docker ps -q -f name=postgres) backup") == []
 
 
 def test_no_entry_at_all_is_found_and_says_what_mentions_backups():

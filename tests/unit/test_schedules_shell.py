@@ -44,11 +44,16 @@ def test_words_are_what_sh_makes_of_them(text: str):
 
 
 @pytest.mark.parametrize(
-    "script", ["cat <<X\nX", "case a in a) b;; esac", "echo 'open", "echo $(open", "echo $((1+1))", "echo >"]
+    "script", ["cat <<X\nX", "case a in a) b;; esac", "echo 'open", "echo $(open", "echo $((1+1)", "echo >"]
 )
 def test_what_is_not_understood_is_refused(script: str):
     with pytest.raises(Unreadable):
         commands(script)
+
+
+def test_arithmetic_is_a_number_that_nobody_knows():
+    [command] = commands("sleep $((RANDOM % (60 * 2)))")
+    assert [literal(word) for word in command.words] == ["sleep", None]
 
 
 def target(script: str) -> Target:
@@ -77,6 +82,42 @@ def target(script: str) -> Target:
 )
 def test_targets_are_told(script: str, wanted: Target):
     assert target(script) == wanted
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "bash -lc 'docker exec $(docker ps -qf name=a) backup'",
+        "/bin/bash -l -c 'docker exec $(docker ps -qf name=a) backup'",
+        'bash -o pipefail -euxc "docker exec $(docker ps -qf name=a) backup"',
+        r'sh -ec "docker exec \$(docker ps -qf name=a) backup"',
+        "su - root -c 'docker exec $(docker ps -qf name=a) backup'",
+        "runuser -u root -c 'docker exec $(docker ps -qf name=a) backup'",
+        "su -c 'docker exec $(docker ps -qf name=a) backup' root",
+        "eval 'docker exec $(docker ps -qf name=a) backup'",
+        "run-one docker exec $(docker ps -qf name=a) backup",
+        "docker exec $(docker ps -qf name=a) bash -c 'cd / && backup >/dev/null 2>&1'",
+        "sleep $((RANDOM % 60)); docker exec $(docker ps -qf name=a) backup",
+    ],
+)
+def test_shells_and_wrappers_are_looked_into(script: str):
+    [found] = executions(script)
+    assert (found.target, found.runs(["backup"])) == (BY_NAME, True)
+
+
+@pytest.mark.parametrize(
+    ("script", "who"),
+    [
+        ("ssh data docker exec a backup", "ssh"),
+        ("ssh data 'docker exec a backup'", "ssh"),
+        ("cronitor exec key docker exec a backup", "cronitor"),
+        ("/opt/wrap.sh -v /usr/bin/docker exec a backup", "wrap.sh"),
+    ],
+)
+def test_what_an_unknown_program_does_with_the_command_behind_it_cannot_be_told(script: str, who: str):
+    [found] = executions(script)
+    assert found.runs(["backup"])
+    assert (found.target.kind, f"what `{who}` does" in found.target.why) == ("unclear", True)
 
 
 @pytest.mark.parametrize(

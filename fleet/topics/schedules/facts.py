@@ -87,10 +87,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A place that mentions backups in a way that could not be read as the policy's command."""
+    """A place that mentions backups in a way that could not be read as the policy's command.
+
+    `why` is said where it may be that very command: then nobody can tell, which is unknown.
+    """
 
     place: str
     line: int
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.place}:{self.line}" if self.line else self.place
 
 
 @dataclass(frozen=True)

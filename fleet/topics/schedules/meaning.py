@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from fleet.topics.schedules.facts import Target
 from fleet.topics.schedules.options import after_options, options
 from fleet.topics.schedules.shell import Part, Simple, Unreadable, Word, commands, literal
 from fleet.topics.schedules.targets import container
+from fleet.topics.schedules.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
 
-WRAPPERS: Mapping[str, frozenset[str]] = {
-    "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
-    "doas": frozenset({"-u", "-C"}),
-    "env": frozenset({"-u", "-C", "-S"}),
-    "nice": frozenset({"-n", "--adjustment"}),
-    "ionice": frozenset({"-c", "-n", "-p", "--class", "--classdata"}),
-    "chrt": frozenset(),
-    "setsid": frozenset(),
-    "nohup": frozenset(),
-    "exec": frozenset({"-a"}),
-    "command": frozenset(),
-    "chronic": frozenset(),
-    "stdbuf": frozenset({"-i", "-o", "-e"}),
-    "timeout": frozenset({"-s", "-k", "--signal", "--kill-after"}),
-    "flock": frozenset({"-w", "-E", "--timeout", "--conflict-exit-code"}),
-    "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
-}
-OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1}
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
+CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
 GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
@@ -56,12 +39,23 @@ class Execution:
 
     def runs(self, wanted: Sequence[str]) -> bool:
         """Whether it runs exactly that command, with or without a directory before it or a shell around it."""
+        return any(
+            [first.rpartition("/")[2], *rest] == [wanted[0].rpartition("/")[2], *wanted[1:]]
+            for first, *rest in self.inner()
+            if first
+        )
+
+    def inner(self) -> list[list[str | None]]:
+        """The commands that it runs there: its words, or those of the script that it hands to a shell."""
         words = list(self.words)
-        if len(words) >= 3 and words[0] in SHELLS | {f"/bin/{shell}" for shell in SHELLS} and words[1] in ("-c", "-lc"):
-            words = [*(words[2] or "").split()]
-        if not words or words[0] is None:
-            return False
-        return [words[0].rpartition("/")[2], *words[1:]] == [wanted[0].rpartition("/")[2], *wanted[1:]]
+        name = (words[0] or "").rpartition("/")[2] if words else ""
+        script = script_of([() if word is None else (Part("text", word),) for word in words[1:]])
+        if name not in SHELLS or script is None:
+            return [words] if words else []
+        try:
+            return [[literal(word) for word in command.words] for command in commands(script) if command.words]
+        except Unreadable:
+            return []
 
 
 SHOWABLE = frozenset({"cd", "logger", "true", ":", "[", "test", "set", "exit", "head", "sleep", "docker"})
@@ -148,31 +142,37 @@ def substituted(word: Word, context: Context) -> Word:
 
 def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
     """What a command runs, behind all that may stand before it."""
-    rest, path = unwrapped(words, context)
+    rest, path, assigned = unwrapped(words)
+    context.assigned = context.assigned or assigned
     name = (literal(rest[0]) or "").rpartition("/")[2] if rest else ""
     set_path = literal(own.get("PATH", context.variables.get("PATH", ()))) or path
-    if name in SHELLS and "-c" in "".join(literal(word) or "" for word in rest[1:2]) and len(rest) > 2:
-        inner = Context(dict(context.variables), context.assigned, depth=context.depth + 1)
-        yield from executions(literal(rest[2]) or "", inner)
+    inner = Context(dict(context.variables), context.assigned, depth=context.depth + 1)
+    if name in SHELLS | SWITCHERS | {"eval"}:
+        script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
+        yield from executions(script or "", inner)
     elif name == "xargs" and context.before is not None:
         yield from through_xargs(rest, own, context)
-    elif name in ("docker", "docker-compose", "podman") and (found := docker(rest, name)):
-        quiet = found.quiet and not context.assigned and not own
-        yield Execution(**{**vars(found), "path": set_path, "quiet": quiet})
+    elif name in CLIENTS:
+        if found := docker(rest, name):
+            quiet = found.quiet and not context.assigned and not own
+            yield replace(found, path=set_path, quiet=quiet)
+    elif name not in INERT:
+        yield from behind(name, rest[1:], inner)
 
 
-def unwrapped(words: Sequence[Word], context: Context) -> tuple[list[Word], str]:
-    """The command behind sudo, nice, timeout and the like, and a PATH that `env` sets."""
-    rest, path = list(words), ""
-    while rest and (name := (literal(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
-        rest = after_options(rest[1:], WRAPPERS[name])[OPERANDS.get(name, 0) :]
-        while name == "env" and rest and "=" in (literal(rest[0]) or ""):
-            key, _, value = (literal(rest.pop(0)) or "").partition("=")
-            path = value if key == "PATH" else path
-            context.assigned = context.assigned or key != "PATH"
-        if name == "flock" and rest[:1] and literal(rest[0]) in ("-c", "--command"):
-            rest = [(Part("text", "sh"),), *rest]
-    return rest, path
+def behind(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
+    """What stands behind a program that is not known here: it may run it, elsewhere, or not at all."""
+    why = f"what `{name}` does with the command behind it is not known here"
+    for number, word in enumerate(words):
+        text = literal(word) or ""
+        if text.rpartition("/")[2] in CLIENTS:
+            found = docker(words[number:], text.rpartition("/")[2])
+            yield from [replace(found, target=Target("unclear", why=why), quiet=False)] if found else []
+            return
+        if "docker" in text and " exec " in text:
+            yield from (
+                replace(one, target=Target("unclear", why=why), quiet=False) for one in executions(text, context)
+            )
 
 
 def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
@@ -180,15 +180,9 @@ def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Conte
     before = context.before
     named = next((literal(word) for flag, word in pairwise(words) if literal(flag) == "-I"), "{}")
     rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
-    given: Word = (Part("command", " ".join(source(word) for word in before.words)),) if before else ()
+    given: Word = (Part("command", " ".join(quoted(word) for word in before.words)),) if before else ()
     filled = [given if literal(word) == named else word for word in rest]
     yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
-
-
-def source(word: Word) -> str:
-    """A plain word as it would be written; anything else becomes a variable that nobody knows."""
-    text = literal(word)
-    return "$UNKNOWN" if text is None else "'" + text.replace("'", "'\\''") + "'"
 
 
 def docker(words: Sequence[Word], name: str) -> Execution | None:

@@ -45,7 +45,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     scripts = [f"={behind.script}" for behind in found.behind]
     if scripts:
         [answer] = yield [ask(scripts)]
-        follow(found, script.read(answer.text()).files, wanted)
+        follow(found, script.read(answer.text()), wanted)
     questions = asked(found, printed)
     answers = Printed()
     if questions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleet.commands import Unobservable
@@ -44,6 +45,16 @@ def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list
             if "commented out" not in entry.faults:
                 unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
     return known, unclear
+
+
+def doubts(facts: Facts, node: str) -> Iterator[Unobservable]:
+    """Places that may run the command, for all that anybody can read there."""
+    for one in facts.suspects:
+        if one.why:
+            why = f"{one.where} may run the backup: {one.why}"
+            yield Unobservable(
+                why, "write it so that it can be read: `docker exec CONTAINER COMMAND`, in cron itself", node
+            )
 
 
 def meant(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:

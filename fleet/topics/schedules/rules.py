@@ -4,40 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fleet.commands import Unobservable
 from fleet.discovery import Placement, placements
 from fleet.facts import Fleet, seen
-from fleet.rules import Finding, NotApplicable, Rule, Subject, each_node, the_fleet
-from fleet.schema import Without, required
+from fleet.rules import Finding, NotApplicable, Rule, Subject, each_node
 from fleet.topics import backups, nodes
 from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.rules import each_database, policy_of
 from fleet.topics.containers.facts import SWARM_SERVICE
 from fleet.topics.containers.facts import Facts as Containers
 from fleet.topics.schedules import words
-from fleet.topics.schedules.facts import REBOOT, UNKNOWN_TIMES, Facts
-from fleet.topics.schedules.placing import Read, read, wanted_times
+from fleet.topics.schedules.facts import NEVER, REBOOT, UNKNOWN_TIMES, Facts
+from fleet.topics.schedules.placing import Read, doubts, read, wanted_times
 from fleet.topics.schedules.times import last_due, same
-
-if TYPE_CHECKING:
-    from fleet.inventory import Inventory
 
 NO_BACKUPS = "no backup is made, and nobody is told"
 EARLY = timedelta(minutes=5)
-
-
-def each_schedule(inventory: Inventory) -> Iterable[Subject]:
-    """The service whose backup is scheduled; where the inventory leaves backups out, the fleet, to say so."""
-    if isinstance(inventory.backups, Without):
-        return the_fleet(inventory)
-    return (Subject("service", inventory.backups.service),)
-
-
-def policy_of(fleet: Fleet) -> Policy:
-    policy: Policy = required(fleet.inventory.backups)
-    return policy
 
 
 def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -87,11 +71,12 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         working = [one for one in entries if one.does(home)]
         told = list(broken(entries, home, alone=not working))
         yield from told
-        if not (working or unclear or facts.unseen or any(one.severity == "error" for one in told)):
+        doubtful = [] if working else list(doubts(facts, home.node))
+        if not (working or unclear or doubtful or facts.unseen or any(one.severity == "error" for one in told)):
             yield missing(facts, home, policy)
         if working:
             yield from timed(fleet, working, home, policy)
-        yield from unclear
+        yield from (*unclear, *doubtful)
         yield from (Unobservable(why.why, why.hint, home.node) for why in facts.unseen)
     except Unobservable as why:
         yield why
@@ -99,7 +84,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
 
 def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
     """There is no entry at all."""
-    others = ", ".join(f"{one.place}:{one.line}" if one.line else one.place for one in facts.suspects[:3])
+    others = ", ".join(one.where for one in facts.suspects[:3])
     return Finding(
         saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
         want=f"`{policy.schedule}` in cron, on {home.node}",
@@ -173,9 +158,14 @@ def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy
     if same(have, wanted, start):
         return
     where = " and ".join(one.entry.where for one in working)
+    due = (
+        "never due (no such day or hour comes; a range must rise)"
+        if set(have) == {NEVER}
+        else f"due at `{' + '.join(have)}`"
+    )
     twice = len(have) > 1 and any(same([times], wanted, start) for times in have)
     yield Finding(
-        saw=f"duplicated: {where} each run the backup" if twice else f"{where}: due at `{' + '.join(have)}`",
+        saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
         want="one entry" if twice else f"`{policy.schedule}`",
         why="two dumps at one moment slow the database down twice"
         if twice
@@ -314,14 +304,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         topic="schedules",
         judge=backup_runs_where_postgres_runs,
-        each=each_schedule,
+        each=each_database,
         looks_at=(Facts, Containers, nodes.Facts),
     ),
     Rule(topic="schedules", judge=cron_is_active, each=each_node, looks_at=(Facts,)),
     Rule(
         topic="schedules",
         judge=backups_appeared,
-        each=each_schedule,
+        each=each_database,
         looks_at=(Facts, Containers, nodes.Facts, backups.Facts),
         person="why an entry that is right did nothing is in the logs of its node; nothing there is to be guessed at",
     ),

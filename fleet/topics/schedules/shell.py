@@ -177,7 +177,7 @@ class Reader:
         if self.peek() == "`":
             return Part("command", self.until("`").replace("\\`", "`"))
         if self.text.startswith("$((", self.at):
-            raise Unreadable("arithmetic is more than is understood here")
+            return Part("variable", self.substitution())
         if self.text.startswith("$(", self.at):
             return Part("command", self.substitution())
         if self.text.startswith("${", self.at):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from fleet.topics.schedules.entries import MENTIONS, Candidate, Found, programs, running, terminal
+from fleet.topics.schedules.entries import MENTIONS, Candidate, Found, programs, running, terminal, unread
 from fleet.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Suspect
 from fleet.topics.schedules.script import Printed
 from fleet.topics.schedules.times import BadTimes, canonical
@@ -39,7 +39,7 @@ def find_timers(printed: Printed, wanted: Sequence[str], found: Found) -> None:
             )
             found.candidates.append(Candidate(entry, programs(run, UNIT_PATH)))
         if not runs and MENTIONS.search(script):
-            found.suspects.append(Suspect(timer.get("Id", "a timer"), 0))
+            found.suspects.append(Suspect(timer.get("Id", "a timer"), 0, unread(script, wanted)))
 
 
 def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
