@@ -29,10 +29,19 @@ def note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -
     if waiver.until < today and over:
         return f"{name(waiver)} ran out on {waiver.until}: what it accepted counts again ({waiver.owner})"
     if used and waiver.until - today <= SOON:
-        return f"{name(waiver)} ends on {waiver.until}, in {(waiver.until - today).days} days ({waiver.owner})"
+        return f"{name(waiver)} ends on {waiver.until}, {how_soon(waiver.until - today)} ({waiver.owner})"
     if sure and not used and not over:
         return f"{name(waiver)} is needed by nothing: take it out ({waiver.owner})"
     return ""
+
+
+def how_soon(left: timedelta) -> str:
+    """When something ends, for people.
+
+    >>> how_soon(timedelta(0)), how_soon(timedelta(1)), how_soon(timedelta(2))
+    ('today', 'tomorrow', 'in 2 days')
+    """
+    return {0: "today", 1: "tomorrow"}.get(left.days, f"in {left.days} days")
 
 
 def name(waiver: Waiver) -> str:

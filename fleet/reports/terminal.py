@@ -65,6 +65,8 @@ def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, c
     quieten(reporter)
     reporter.write_line("")
     reporter.write_line(next_command(items, inventory))
+    if reporter.config.option.runxfail and any(item["outcome"] == Outcome.WAIVED.name.lower() for item in items):
+        reporter.write_line("what is waived fails all the same: --runxfail was given")
 
 
 def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:

@@ -145,6 +145,7 @@ def test_case_75_waived_is_shown_as_the_failure_it_is_with_runxfail(audit) -> No
     ran = audit("-k", "is_waived and not unknown", "--runxfail")
     ran.assert_outcomes(failed=2)
     assert ran.ret == 1
+    ran.stdout.fnmatch_lines(["*fails all the same: --runxfail was given*"])
 
 
 def test_case_75_an_expired_waiver_is_a_finding_that_names_its_owner(audit) -> None:
