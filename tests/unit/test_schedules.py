@@ -555,3 +555,41 @@ def test_the_second_script_tells_programs_and_users_apart():
     words = ["/bin/sh", "/no/such/docker", "root", "no-such-user"]
     done = subprocess.run(["sh", "-c", script.ASK, "sh", *words], capture_output=True, check=True, text=True)
     assert done.stdout == "program /bin/sh\nuser root\nend\n"
+
+
+def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00:00") -> Machine:
+    """A node whose timer runs this command."""
+    rows = (
+        "timer Id=pg.timer",
+        "timer ActiveState=active",
+        "timer Unit=pg.service",
+        f"timer TimersCalendar={{ OnCalendar={calendar} ; next_elapse=x }}",
+        "service Id=pg.service",
+        f"service ExecStart={{ path=/x ; argv[]={command} ; ignore_errors=no ; pid=0 }}",
+    )
+    texts = {path: File(text, 0o755) for path, text in files}
+    return Machine(texts, more=("installed", "manager systemd", "unit cron enabled", *rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("docker exec $(docker ps -q -f name=postgres) backup\n", Outcome.HOLDS),
+        ("docker exec $(docker ps -q -f name=nginx) reload\n", Outcome.FINDING),
+        ("exec python3 -c 'docker backup' && case a in\n", Outcome.UNKNOWN),
+    ],
+)
+def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(text: str, outcome: Outcome):
+    script = ("/opt/backup.sh", text)
+    assert judged(fleet(timer("/opt/backup.sh", script))).outcome is outcome
+    files = {
+        "/etc/cron.daily/dumps": File("#!/bin/sh\nexec /opt/backup.sh\n", 0o755),
+        "/etc/cron.d/0daily": File("0 0,12 * * * root run-parts /etc/cron.daily\n", 0o644),
+        "/opt/backup.sh": File(text, 0o755),
+    }
+    assert judged(fleet(Machine(files))).outcome is outcome
+
+
+def test_a_week_of_systemd_ends_on_sunday():
+    seen = fleet(timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00"))
+    assert judged(seen).outcome is Outcome.HOLDS

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from fleet.topics.schedules.crontab import BLANKS, Job, Problem, Table, cut, first_word, parse
 from fleet.topics.schedules.facts import NEVER, UNKNOWN_TIMES, Entry, Fault, Kind, Suspect, Target
@@ -42,11 +43,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Behind:
-    """A line that runs a script: what the script does is only known once it was read."""
+    """A line, or a timer, that runs a script: what the script does is only known once it was read.
 
-    place: Place
-    job: Job
+    `made` makes the entry from what the script turns out to run; until then it is only a `suspect`.
+    """
+
     script: str
+    suspect: Suspect
+    made: Callable[[Execution], Candidate]
 
 
 @dataclass
@@ -131,7 +135,7 @@ def in_table(place: Place, found: Found) -> None:
         candidates = list(in_job(place, job))
         found.candidates.extend(candidates)
         if not candidates and (script := scripted(job.command)):
-            found.behind.append(Behind(place, job, script))
+            found.behind.append(Behind(script, Suspect(place.file.path, job.line), partial(through, place, job)))
         elif not candidates and MENTIONS.search(job.command):
             found.suspects.append(Suspect(place.file.path, job.line, unread(job.command, place.wanted)))
     for problem in place.table.problems:
@@ -165,6 +169,8 @@ def scripted(command: str) -> str:
     >>> scripted("nice -n 19 /bin/sh /opt/pg-backup.sh -v"), scripted("/usr/bin/true"), scripted("tar c /backup")
     ('/opt/pg-backup.sh', '', '')
     """
+    if not MENTIONS.search(command):
+        return ""
     try:
         [first, *_] = commands(cut(command)[0].rstrip("\r"))
         words = [literal(word) or "" for word in unwrapped(first.words)[0]]
@@ -173,7 +179,7 @@ def scripted(command: str) -> str:
     if words and words[0].rpartition("/")[2] in INTERPRETERS:
         words = [word for word in words[1:] if not word.startswith("-")]
     path = words[0] if words else ""
-    return path if path.startswith("/") and MENTIONS.search(command) and path.isprintable() else ""
+    return path if path.startswith("/") and path.isprintable() else ""
 
 
 def follow(found: Found, printed: Printed, wanted: Sequence[str]) -> None:
@@ -182,14 +188,17 @@ def follow(found: Found, printed: Printed, wanted: Sequence[str]) -> None:
     for behind in found.behind:
         text = texts.get(behind.script, "")
         runs = running(text, wanted) or [run for line in text.splitlines() for run in running(line, wanted)]
-        user = behind.job.user or behind.place.file.name
-        for run in runs:
-            made = candidate(behind.place, behind.job, user, (run, terminal(run)))
-            found.candidates.append(replace(made, entry=replace(made.entry, written="")))
+        found.candidates.extend(behind.made(run) for run in runs)
         if not runs and (not text or DUMPS.search(text)):
             hidden = behind.script in printed.lines.get("unseen", [])
             why = f"{behind.script} could not be read" if hidden else unread(text, wanted, behind.script)
-            found.suspects.append(Suspect(behind.place.file.path, behind.job.line, why))
+            found.suspects.append(replace(behind.suspect, why=why))
+
+
+def through(place: Place, job: Job, run: Execution) -> Candidate:
+    """The entry of a line whose script runs the command: what it says of itself is not the command, and not shown."""
+    made = candidate(place, job, job.user or place.file.name, (run, terminal(run)))
+    return replace(made, entry=replace(made.entry, written=""))
 
 
 def candidate(place: Place, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
@@ -280,8 +289,6 @@ def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Fou
     """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
     text = file.content.decode("utf-8", "surrogateescape")
     runs = running(text, wanted) or [run for line in text.splitlines() for run in running(line, wanted)]
-    if not runs and DUMPS.search(text):
-        found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
     starter = run_parts(file, printed)
     faults: list[Fault] = []
     if not VALID_NAME.fullmatch(file.name):
@@ -292,24 +299,25 @@ def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Fou
     if starter is None and not anacron:
         faults.append("nothing starts it")
     times = UNKNOWN_TIMES if anacron else starter.times if starter else NEVER
-    for run in runs:
-        entry = Entry(
-            file.path,
-            0,
-            "directory",
-            starter.user if starter else "root",
-            times,
-            run.target,
-            (*faults, *terminal(run)),
-            changed=file.changed,
-        )
-        path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
-        found.candidates.append(Candidate(entry, programs(run, path)))
+    user = starter.user if starter else "root"
+    path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
+
+    def made(run: Execution) -> Candidate:
+        told = (*faults, *terminal(run))
+        entry = Entry(file.path, 0, "directory", user, times, run.target, told, changed=file.changed)
+        return Candidate(entry, programs(run, path))
+
+    found.candidates.extend(map(made, runs))
+    script = next(filter(None, map(scripted, text.splitlines())), "")
+    if not runs and script:
+        found.behind.append(Behind(script, Suspect(file.path, 0), made))
+    elif not runs and DUMPS.search(text):
+        found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
 
 
 def run_parts(file: File, printed: Printed) -> Job | None:
-    """The line of /etc/crontab that runs the directory of a script."""
+    """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
     directory = file.path.rpartition("/")[0]
-    tables = [parse(one.content, system=True) for one in printed.files if one.path == "/etc/crontab"]
+    tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
     jobs = [job for table in tables for job in table.jobs]
     return next((job for job in jobs if re.search(rf"run-parts\b.*{re.escape(directory)}\b", job.command)), None)

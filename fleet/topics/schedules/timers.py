@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from fleet.topics.schedules.entries import MENTIONS, Candidate, Found, programs, running, terminal, unread
+from fleet.topics.schedules.entries import (
+    MENTIONS,
+    Behind,
+    Candidate,
+    Found,
+    programs,
+    running,
+    scripted,
+    terminal,
+    unread,
+)
 from fleet.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Suspect
+from fleet.topics.schedules.meaning import Execution
 from fleet.topics.schedules.script import Printed
 from fleet.topics.schedules.times import BadTimes, canonical
 
@@ -25,21 +37,29 @@ def find_timers(printed: Printed, wanted: Sequence[str], found: Found) -> None:
     for timer in units(printed.lines.get("timer", [])):
         service = services.get(timer.get("Unit", ""), {})
         script = commanded(service.get("ExecStart", ""))
+        name = timer.get("Id", "a timer")
+        made = partial(candidate, timer, service)
         runs = running(script, wanted)
-        for run in runs:
-            faults: tuple[Fault, ...] = () if timer.get("ActiveState") == "active" else ("timer inactive",)
-            entry = Entry(
-                place=timer.get("Id", "a timer"),
-                line=0,
-                kind="timer",
-                user=service.get("User", "") or "root",
-                times=calendar(timer.get("TimersCalendar", "")),
-                target=run.target,
-                faults=(*faults, *terminal(run)),
-            )
-            found.candidates.append(Candidate(entry, programs(run, UNIT_PATH)))
-        if not runs and MENTIONS.search(script):
-            found.suspects.append(Suspect(timer.get("Id", "a timer"), 0, unread(script, wanted)))
+        found.candidates.extend(map(made, runs))
+        if not runs and (path := scripted(script)):
+            found.behind.append(Behind(path, Suspect(name, 0), made))
+        elif not runs and MENTIONS.search(script):
+            found.suspects.append(Suspect(name, 0, unread(script, wanted)))
+
+
+def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:
+    """The entry that a timer is, whose service runs the command."""
+    faults: tuple[Fault, ...] = () if timer.get("ActiveState") == "active" else ("timer inactive",)
+    entry = Entry(
+        place=timer.get("Id", "a timer"),
+        line=0,
+        kind="timer",
+        user=service.get("User", "") or "root",
+        times=calendar(timer.get("TimersCalendar", "")),
+        target=run.target,
+        faults=(*faults, *terminal(run)),
+    )
+    return Candidate(entry, programs(run, UNIT_PATH))
 
 
 def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -83,7 +103,7 @@ def calendar(written: str) -> str:
     highest = {"minute": 59, "hour": 23, "day": 31, "month": 12}
     try:
         fields = [stepped(match[name], highest[name]) for name in ("minute", "hour", "day", "month")]
-        return canonical([*fields, (match["weekdays"] or "*").replace("..", "-")])
+        return canonical([*fields, (match["weekdays"] or "*").replace("..Sun", "-7").replace("..", "-")])
     except BadTimes:
         return UNKNOWN_TIMES
 

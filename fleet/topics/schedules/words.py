@@ -24,7 +24,7 @@ FAULTS: Mapping[Fault, Words] = {
     "commented out": Words("is commented out", "take the # away"),
     "dot in file name": Words(
         "is ignored: cron and run-parts skip names with a dot or other signs than letters, digits, _ and -",
-        "rename the file without the dot",
+        "rename the file: letters, digits, _ and - only",
     ),
     "no user field": Words("has no user field, which files under /etc need", "write root before the command"),
     "user field in a user's crontab": Words(
@@ -43,7 +43,8 @@ FAULTS: Mapping[Fault, Words] = {
     "hard links": Words("is ignored: its file has several names (hard links)", "remove the other names"),
     "not executable": Words("is not executable, so run-parts skips it", "chmod 755 the file"),
     "nothing starts it": Words(
-        "is never started: no line of /etc/crontab runs its directory", "restore /etc/crontab from the cron package"
+        "is never started: no line of /etc/crontab or /etc/cron.d runs its directory",
+        "restore /etc/crontab from the cron package",
     ),
     "too long": Words("is longer than cron takes (998 bytes), so its whole file is ignored", "shorten the line"),
     "bad times": Words("has time fields that cron cannot read, so its whole file is ignored", "mend its time fields"),
