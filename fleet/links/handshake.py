@@ -39,7 +39,8 @@ IDLE = 5.0
 
 MOST_BANNER = 1 << 16
 """Bytes that a server may say before SSH begins (RFC 4253, 4.2, has no bound)."""
-NO_SSH = "it talks without end and says nothing of SSH"
+THROTTLED = b"Exceeded MaxStartups"
+"""What sshd may say when it hangs up on some of those who connect at once."""
 OTHERS = (
     "allow one of ours there or in your SSH configuration, or set `connection: ssh` for this node (see docs/ssh.md)"
 )
@@ -52,13 +53,13 @@ class Throttled(Exception):
 class Beginning(Packetizer):
     """paramiko's reader of packets, which would collect what comes before them for as long as it comes."""
 
-    heard = 0
+    heard = b""
 
     def _read_timeout(self, timeout: float) -> bytes:
         data = bytes(super()._read_timeout(timeout))  # type: ignore[misc]
-        self.heard += len(data)
-        if self.heard > MOST_BANNER:
-            raise SSHException(NO_SSH)
+        self.heard += data
+        if len(self.heard) > MOST_BANNER:
+            raise SSHException("it talks without end")
         return data
 
 
@@ -80,6 +81,11 @@ class Connection(Transport):
     preferred_keys = property(lambda self: self.kinds)
 
     @property
+    def heard(self) -> bytes:
+        """What the server said before the first packet."""
+        return cast(Beginning, self.packetizer).heard
+
+    @property
     def key(self) -> bytes:
         """The wire format of what the server showed, certificate and all."""
         shown = self.get_remote_server_key()
@@ -92,6 +98,9 @@ class Connection(Transport):
         with suppress(OSError, AttributeError):
             return str(self.sock.getpeername()[0]) if isinstance(self.sock, TcpSocket) else ""
         return ""
+
+    def _parse_debug(self, m: object) -> None:
+        """Ignore what a server says for debugging (RFC 4253, 11.3): nobody reads it, and paramiko cleans every byte."""
 
     def settle(self) -> None:
         """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
@@ -162,25 +171,26 @@ def started(connected: Any, server: Server) -> Connection:
 
 def shake_hands(connection: Connection, deadline: float) -> None:
     """Agree on keys. Raises Throttled, or Unobservable."""
-    connection.banner_timeout = connection.handshake_timeout = left(deadline)
+    limit = left(deadline)
+    connection.banner_timeout = connection.handshake_timeout = limit + 1  # ours comes first
     try:
-        connection.start_client(timeout=left(deadline))
-    except EOFError:
-        raise Throttled from None
+        connection.start_client(timeout=limit)
     except IncompatiblePeer as error:
         raise Unobservable(f"no common algorithm with its sshd: {error}", hint=OTHERS) from None
-    except (SSHException, OSError) as error:
-        if not connection.remote_version and hung_up(error):
+    except (SSHException, EOFError, OSError) as error:
+        if isinstance(error, EOFError) or connection.heard.strip() in (b"", THROTTLED):
             raise Throttled from None
-        raise Unobservable(f"no SSH handshake: {error}") from None
+        raise Unobservable(broken_off(connection, said(error))) from None
     if not connection.initial_kex_done:
-        raise Unobservable("the SSH handshake did not end in time")
+        raise Unobservable(broken_off(connection, "it did not end in time"))
 
 
-def hung_up(error: Exception) -> bool:
-    if any(sign in str(error) for sign in ("timed out", "Indecipherable", NO_SSH)):
-        return False
-    return isinstance(error, OSError) or "banner" in str(error).lower()
+def broken_off(connection: Connection, why: str) -> str:
+    """Why there was no handshake, by what the server said before it."""
+    first = connection.heard.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
+    if connection.remote_version:
+        return f"no SSH handshake: {why}"
+    return f"something other than SSH answers there: it says {first!r}" if first else "it accepts and then says nothing"
 
 
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:

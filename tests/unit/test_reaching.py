@@ -12,6 +12,7 @@ import pytest
 
 from fleet.commands import Command, Unobservable
 from fleet.inventory import Inventory
+from fleet.links import sockets
 from fleet.links.host_keys import shown_keys
 from fleet.links.pool import Links
 from fleet.schema import Node
@@ -54,11 +55,40 @@ def test_case_13_a_name_that_does_not_exist_is_said():
         assert "no-such-host.invalid" in str(refusal(links))
 
 
-def test_a_port_where_something_else_listens_is_said():
-    with silent(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
+    resolved = sockets.lookup
+
+    def stalls(destination: sockets.Destination, flags: int) -> list[sockets.Address]:
+        time.sleep(0 if flags else 20)
+        return resolved(destination, flags)
+
+    monkeypatch.setattr(sockets, "lookup", stalls)
+    with Links(inventory(Node(name="node", address="slow.invalid", user="x")), limit=0.5) as links:
+        before = time.monotonic()
+        assert refusal(links).why == "the name slow.invalid was not resolved in time"
+        assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        (b"", "it accepts and then says nothing"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it says 'HTTP/1.1 400 Bad Request'"),
+        (b"Welcome!\r\n" * 50, "something other than SSH answers there: it says 'Welcome!'"),
+        (b"x" * 200_000, "it says 'xxxxx"),
+        (b"\0\xff\n" * 100_000, "something other than SSH"),
+        (b"SSH-1.5-old\r\n", "Incompatible version"),
+        (b"SSH-2.0-odd\r\n" + b"\0" * 100_000, "no SSH handshake"),
+        (b"SSH-2.0-odd\r\n" + b"\xff" * 100_000, "no SSH handshake"),
+    ],
+)
+def test_a_port_where_something_else_listens_is_said(says, why):
+    with silent(says) as port:
         node = Node(name="node", address="127.0.0.1", port=port, user="x")
         with Links(inventory(node), limit=1.0) as links:
-            assert refusal(links).why
+            before = time.monotonic()
+            assert why in refusal(links).why
+            assert time.monotonic() - before < 3
 
 
 def test_case_1_an_address_with_a_dash_is_no_option(tmp_path):
