@@ -135,7 +135,7 @@ def questions() -> Iterator[Question]:
     clusters = script(databases.SHELL_CLUSTERS)
     yield (*clusters, Text(databases.ASK), word, word, word, Kind("word", many=True))
     yield script(leave.TRACES, Kind("path", many=True))
-    yield inside(certificates.INSIDE)
+    yield inside(certificates.INSIDE, Kind("where", many=True))
     yield inside(certificates.HANDSHAKE, where, tls)
     yield inside(certificates.OLD, where, tls)
     yield inside(certificates.HEADERS, where, where, tls)

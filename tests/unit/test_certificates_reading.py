@@ -278,6 +278,7 @@ http {
         ssl_certificate /keys/rsa.pem; ssl_certificate_key /keys/rsa.key;
     }
     server { listen 443 ssl; server_name .vars.org; ssl_certificate /keys/$ssl_server_name.pem; }
+    server { listen 443 ssl; server_name .map.org; ssl_certificate $by_map; }
     server { listen 127.0.0.1:8443; server_name v.example.org; ssl on; ssl_certificate old.pem; }
     server { listen 80; server_name plain.org; return 301 https://$host$request_uri; }
     server { listen unix:/run/n.sock; server_name sock.org; }
@@ -292,6 +293,7 @@ def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
         ((), (443,)),
         (("v.example.org",), (443,)),
         ((".vars.org",), (443,)),
+        ((".map.org",), (443,)),
         (("v.example.org",), (8443,)),
     ]
 
@@ -301,7 +303,8 @@ def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
     [
         ("v.example.org", 443, ("/keys/with space.pem", "/keys/rsa.pem")),
         ("v.example.org", 8443, ("/etc/nginx/old.pem",)),
-        ("a.vars.org", 443, ("/keys/$ssl_server_name.pem",)),
+        ("a.vars.org", 443, ("/keys/a.vars.org.pem",)),
+        ("a.map.org", 443, ("/etc/nginx/$by_map",)),
         ("unknown.org", 443, ()),
     ],
 )
@@ -469,6 +472,40 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     seen = inside.parse(done.stdout, "id", "nginx")
     assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
+
+
+ODD_FILES = """# configuration file PLACE/n.conf:
+http {
+    # ssl_certificate commented.pem;
+    server {
+        listen 443 ssl; # ssl_certificate late.pem;
+        ssl_certificate
+            "a b.pem";	ssl_certificate_key	key.pem ;
+        ssl_certificate ${ssl_server_name}/c.pem; ssl_certificate "data:$inline";
+    }
+    server { listen 443 ssl; server_name x; ssl_certificate 'd.pem'; ssl_certificate $by_map; }
+}
+"""
+
+
+def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    for name in ("a b.pem", f"{NAME}/c.pem", "d.pem", "commented.pem", "late.pem"):
+        (tmp_path / name).write_text(GOOD[0])
+    (tmp_path / "dump").write_text(ODD_FILES.replace("PLACE", str(tmp_path)))
+    (tmp_path / "nginx").write_text(f"#!/bin/sh\ncat {tmp_path}/dump\n")
+    (tmp_path / "nginx").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    words = ("sh", "-c", scripts.INSIDE, scripts.MARK, NAME, "other.example.org")
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
+    seen = inside.parse(done.stdout, "id", "nginx")
+    found = {one.path.removeprefix(f"{tmp_path}/"): bool(one.chain) for one in seen.files if "/etc/" not in one.path}
+    assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
+    assert [one.path for one in seen.keys if "/etc/" not in one.path] == [f"{tmp_path}/key.pem"]
+    assert seen.nginx is not None
+    site = site_of(seen.nginx.sites, NAME, 443)
+    assert site is not None
+    assert [path.removeprefix(f"{tmp_path}/") for path in site.certificates[:2]] == ["a b.pem", f"{NAME}/c.pem"]
 
 
 # schedules

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -185,13 +185,26 @@ def port_of(listen: str) -> int:
 
 
 def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
-    """The site that answers for a name on a port: exact name, longest wildcard, regular expression, default, first."""
+    """The site that answers for a name on a port, with its files for that name.
+
+    In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
+    """
     there = [one for one in sites if port in one.ports]
     ranked = [(rank(pattern, name), one) for one in there for pattern in one.names]
     matched = [pair for pair in ranked if pair[0] > (0, 0)]
     if matched:
-        return max(matched, key=lambda pair: pair[0])[1]
-    return next((one for one in there if port in one.default), there[0] if there else None)
+        return for_name(max(matched, key=lambda pair: pair[0])[1], name)
+    default = next((one for one in there if port in one.default), there[0] if there else None)
+    return default and for_name(default, name)
+
+
+def for_name(site: Site, name: str) -> Site:
+    """A site with the one variable filled in that the look knows: the name that the client asks for."""
+
+    def filled(paths: Sequence[str]) -> tuple[str, ...]:
+        return tuple(re.sub(r"\$(ssl_server_name\b|\{ssl_server_name\})", name, path) for path in paths)
+
+    return replace(site, certificates=filled(site.certificates), keys=filled(site.keys))
 
 
 def rank(pattern: str, name: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from fleet.schema import Node, Service, Without
 from fleet.topics.certificates import handshakes, scheduled, scripts
 from fleet.topics.certificates.facts import Facts, Inside
 from fleet.topics.certificates.inside import parse
-from fleet.topics.certificates.policy import Policy
+from fleet.topics.certificates.policy import Certificate, Policy
 from fleet.topics.certificates.probes import Probe, challenges, or_why, places, probes, served
 from fleet.topics.containers.facts import Container
 from fleet.topics.containers.observing import ABSENT, INSPECT, engine_says
@@ -42,9 +42,9 @@ def observe(node: Node, inventory: Inventory) -> Look:
     if not serving:
         return Facts()
     wanted = inventory.certificates
-    at = [place for one, key in serving for place in places(one, [c for c in wanted if c.service == key])]
+    at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
     http = challenges(at, there)
-    inside = {one.id: scripts.look_inside(one.id) for one, _ in serving}
+    inside = {one.id: scripts.look_inside(one.id, [c.name for c in of_service(wanted, key)]) for one, key in serving}
     asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
     return replace(
         scheduled_here(everything, own, there),
@@ -60,6 +60,10 @@ def serving_here(
     """The running containers of services that certificates name, each with the service's key."""
     keys = dict.fromkeys(certificate.service for certificate in certificates)
     return [(one, key) for one in there if one.running for key in keys if one.belongs_to(services[key].name)]
+
+
+def of_service(certificates: Policy, service: str) -> list[Certificate]:
+    return [one for one in certificates if one.service == service]
 
 
 def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:

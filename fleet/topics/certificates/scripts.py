@@ -73,6 +73,7 @@ else
 fi
 """
 
+# Further words: the names that are asked for.
 INSIDE = r"""
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
 say() { printf '%s\n' "$*"; }
@@ -95,7 +96,8 @@ key() {
   elif public=$(openssl pkey -in "$1" -passin pass: -pubout 2>/dev/null); then printf '%s\n' "$public" | indent
   else say "!cannot be read as a key"; fi
 }
-web_server() {
+named() { if [ "$kind" = _key ]; then key "$1"; else certificates file "$1"; fi; }
+web_server() { # names, for files that nginx picks by the name
   nginx=
   for name in nginx openresty angie freenginx; do
     if command -v "$name" >/dev/null 2>&1; then nginx=$name; break; fi
@@ -113,13 +115,19 @@ web_server() {
   printf '%s\n' "$printed" | head -c 4194304 | indent
   main=$(printf '%s\n' "$printed" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
   [ -n "$main" ] || main=/etc/nginx/nginx.conf
-  printf '%s\n' "$printed" | tr ';{}' '\n\n\n' |
-    sed -n 's/^[[:space:]]*ssl_certificate\(_key\)\{0,1\}[[:space:]]\{1,\}/\1 /p' | sort -u |
+  printf '%s\n' "$printed" | sed 's/^[[:space:]]*#.*//;s/[[:space:]]#.*//;s/[$]{\([a-z_]*\)}/$\1/g' |
+    tr '\n\t;{}' '  \n\n\n' |
+    sed -n 's/^ *ssl_certificate\(_key\)\{0,1\} \{1,\}/\1 /p' | sort -u |
     while read -r kind path; do
       if [ "$kind" != _key ]; then path="$kind${path:+ $path}"; fi
       path=${path#[\"\']}; path=${path%[\"\']}
-      case $path in *'$'* | data:* | engine:* | '') continue ;; /*) ;; *) path=${main%/*}/$path ;; esac
-      if [ "$kind" = _key ]; then key "$path"; else certificates file "$path"; fi
+      case $path in data:* | engine:* | '') continue ;; /*) ;; *) path=${main%/*}/$path ;; esac
+      case $path in
+      *'$ssl_server_name'*)
+        for name; do named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}"; done ;;
+      *'$'*) ;;
+      *) named "$path" ;;
+      esac
     done
 }
 lineages() {
@@ -167,7 +175,7 @@ schedules() {
     grep -i certbot "$table" | head -c 16384 | indent
   done
 }
-web_server
+web_server "$@"
 lineages
 processes
 schedules
@@ -205,6 +213,6 @@ def in_container(container: str, command: Command) -> Command:
     return Command(words, sudo=True, limit=command.limit)
 
 
-def look_inside(container: str) -> Command:
-    """Everything about certificates in one container."""
-    return in_container(container, Command(("sh", "-c", INSIDE, "look into the container"), limit=60.0))
+def look_inside(container: str, names: Sequence[str] = ()) -> Command:
+    """Everything about certificates in one container. nginx may pick files by `names`, those that are asked for."""
+    return in_container(container, Command(("sh", "-c", INSIDE, "look into the container", *names), limit=60.0))

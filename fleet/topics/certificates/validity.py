@@ -13,15 +13,15 @@ from fleet.facts import Fleet
 from fleet.rules import Finding, Subject
 from fleet.topics import nodes
 from fleet.topics.certificates import chain, outside
-from fleet.topics.certificates.facts import Inside, Served
+from fleet.topics.certificates.facts import Served
 from fleet.topics.certificates.policy import Certificate
 from fleet.topics.certificates.problem import Case, Problem
 from fleet.topics.certificates.roots import trusted
 from fleet.topics.certificates.views import (
     Said,
     View,
+    answering,
     certificate_of,
-    configured,
     directive,
     each_view,
     leaf_of,
@@ -146,7 +146,7 @@ def keys(view: View) -> Said:
         return
     public = {one.path: one for one in inside.keys}
     files = {one.path: one for one in inside.files}
-    for certificate, key in pairs(view, inside):
+    for certificate, key in pairs(view):
         if certificate not in files or key not in public or not files[certificate].chain:
             continue
         found, wanted = public[key].public, digest(leaf_of(files[certificate].chain))
@@ -154,20 +154,12 @@ def keys(view: View) -> Said:
             yield mismatch(view, certificate, key)
 
 
-def pairs(view: View, inside: Inside) -> list[tuple[str, str]]:
+def pairs(view: View) -> list[tuple[str, str]]:
     """The certificate and key files that belong together: of nginx' sites for the name, and of its lineages."""
-    sites = inside.nginx.sites if inside.nginx else ()
-    mine = {path for one in view.handshakes for path in paths(view, one)}
-    found = [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False) if pair[0] in mine]
+    sites = [site for one in view.handshakes if (site := answering(view, one))]
+    found = [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
     found += [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
     return list(dict.fromkeys(found))
-
-
-def paths(view: View, served: Served) -> list[str]:
-    try:
-        return [one.path for one in configured(view, served) or []]
-    except Unobservable:
-        return []
 
 
 def digest(leaf: x509.Certificate) -> str:
