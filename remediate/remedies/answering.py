@@ -82,7 +82,9 @@ def open_before(place: Placement, told: SwarmService) -> list[Require]:
     """The published ports answer now: else nobody could say afterwards whether they do again."""
     return [
         Require(
-            place.node, asking(told, mode, ports, 1), f"port {numbers(ports)} of {place.node} answers ({WHY_BEFORE})"
+            *(place.node, asking(told, mode, ports, 1)),
+            because=f"port {numbers(ports)} of {place.node} answers ({WHY_BEFORE})",
+            limit=at_most(ports, 1),
         )
         for mode, ports in outside(place, told)
     ]
@@ -96,9 +98,15 @@ def open_again(place: Placement, told: SwarmService) -> list[Run]:
             says=f"see that port {numbers(ports)} of {place.node} reaches {told.name} again",
             changes=False,
             tells=True,
+            limit=at_most(ports, TRIES),
         )
         for mode, ports in outside(place, told)
     ]
+
+
+def at_most(ports: tuple[int, ...], tries: int) -> float:
+    """Seconds that it may take: each port of each try has 5, with 2 in between."""
+    return 20.0 + tries * (2 + 5 * len(ports))
 
 
 def outside(place: Placement, told: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
