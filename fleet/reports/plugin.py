@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,13 @@ class Reports:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
         if not self.pulses and self.whole({item["rule"] for item in self.items}):
             self.pulses = self.made()  # under xdist only the workers know at the start what is asked for
-        for name, pulse in self.pulses.items():
-            self.notes.append(pulse.end(well=self.well(name, int(exitstatus)), summary=self.told(name)))
+        if self.pulses:
+            with ThreadPoolExecutor(len(self.pulses)) as at_once:
+                self.notes += at_once.map(partial(self.end, int(exitstatus)), self.pulses)
+
+    def end(self, exit_status: int, inventory: str) -> str:
+        """Tell the watcher of one inventory how it ended. Returns what a person should know."""
+        return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
 
     def well(self, inventory: str, exit_status: int) -> bool:
         """Whether the audit of one inventory ended well: another's findings are not its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,3 +142,18 @@ def test_a_watcher_that_is_gone_changes_no_verdict(
     second = pytester.runpytest_subprocess("--hosts=./mine.yml", "-p", "no:cacheprovider")
     assert second.ret == first.ret
     second.stdout.fnmatch_lines(["heartbeat: nobody was told*"])
+
+
+@pytest.mark.long
+def test_watchers_that_hang_delay_an_audit_of_several_inventories_five_seconds_in_all(
+    watched: Watcher, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("two", "three"):
+        (pytester.path / f"{name}.yml").write_text((pytester.path / "mine.yml").read_text())
+    call = ("--hosts=./mine.yml,./two.yml,./three.yml", "-p", "no:cacheprovider")
+    usual = pytester.runpytest_subprocess(*call).duration
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("BEAT", f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        hanging = pytester.runpytest_subprocess(*call)
+    assert hanging.stdout.str().count("no answer within 5 s") == 3
+    assert hanging.duration < usual + 5 + 2
