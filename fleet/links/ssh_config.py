@@ -115,13 +115,18 @@ def depends_on_host(line: str) -> bool:
 
 
 def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
-    """The lines of a configuration file and of all that it includes (relative to its own folder, or to ~/.ssh)."""
+    """The lines of a configuration file and of all that it includes (relative to its own folder, or to ~/.ssh).
+
+    Comments are left out: Debian's own file would depend on the host by an example in one.
+    """
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:
         return
     for line in text.splitlines():
         keyword, *values = re.split(r"[\s=]+", line.strip())
+        if not keyword or keyword.startswith("#"):
+            continue
         yield line
         if keyword.lower() == "include" and depth < 16:
             base = Path("/etc/ssh") if str(path).startswith("/etc/ssh/") else Path("~/.ssh").expanduser()

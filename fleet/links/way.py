@@ -180,6 +180,8 @@ def expand(text: str, way: Way) -> str:
 
     Raises Unobservable for a token that only ssh itself can expand.
     """
+    if "%" not in text and "$" not in text:
+        return text
     values = tokens(way)
 
     def value(found: re.Match[str]) -> str:

@@ -77,7 +77,12 @@ def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
 @needs_ssh
 @pytest.mark.parametrize("name", ["db", "db.example.org", "192.0.2.1", "::1"])
 @pytest.mark.parametrize(
-    "text", ["Host *\n  User ops\n  Port 2222\n  IdentityFile ~/.ssh/deploy\n", "User x\nHashKnownHosts yes\n"]
+    "text",
+    [
+        "Host *\n  User ops\n  Port 2222\n  IdentityFile ~/.ssh/deploy\n",
+        "User x\nHashKnownHosts yes\n",
+        "#   ProxyCommand ssh -q -W %h:%p gateway\n\n  # Host db\nUser x\n",  # as in Debian's own file
+    ],
 )
 @pytest.mark.parametrize(("user", "port"), [(None, None), ("me", 33)])
 def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config, text, name, user, port):
