@@ -204,3 +204,53 @@ def test_nothing_outside_the_naming_pattern_is_touched(world, names):
     found = retention(catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
     assert not {one.backup.name for one in found.excess} & {one.name for one in strangers}
     assert len(found.kept) + len(found.excess) == len(files)
+
+
+# ── restic's own algorithm (internal/restic/snapshot_policy.go, ApplyPolicy), written down once more ──
+
+
+def restic(times: list[datetime], keep: dict[str, int], within: timedelta | None) -> set[datetime]:
+    """What `restic forget` keeps of snapshots at these local times."""
+    newest_first = sorted(times, key=datetime.timestamp, reverse=True)
+    stamps = {
+        "last": lambda time, number: (number,),
+        "hourly": lambda time, number: (time.year, time.month, time.day, time.hour),
+        "daily": lambda time, number: (time.year, time.month, time.day),
+        "weekly": lambda time, number: time.isocalendar()[:2],
+        "monthly": lambda time, number: (time.year, time.month),
+        "yearly": lambda time, number: (time.year,),
+    }
+    left, last = dict(keep), dict.fromkeys(keep, None)
+    kept = set()
+    for number, time in enumerate(newest_first):
+        if within is not None and time.timestamp() > newest_first[0].timestamp() - within.total_seconds():
+            kept.add(time)
+        for name in keep:
+            if left[name] == 0:
+                continue
+            stamp = stamps[name](time, number)
+            if stamp != last[name] or number == len(newest_first) - 1:
+                kept.add(time)
+                last[name] = stamp
+                left[name] -= left[name] > 0
+    return kept
+
+
+AUTUMN = datetime(2025, 11, 1, 12, tzinfo=UTC)
+"""The night after it, the clocks of Toronto go back; in March they went forward."""
+CLOSE = st.integers(min_value=-40, max_value=200).map(lambda number: AUTUMN + number * timedelta(minutes=13))
+FAR = st.integers(min_value=0, max_value=900 * 4).map(lambda number: NOW - number * timedelta(hours=6, minutes=7))
+
+
+@given(
+    st.lists(st.one_of(CLOSE, FAR), min_size=1, max_size=60, unique_by=lambda time: time.astimezone(TORONTO).ctime()),
+    KEEPS,
+    st.none() | st.integers(min_value=1, max_value=800),
+)
+def test_what_stays_is_what_restic_keeps_and_the_newest_and_the_oldest(times, keep, days):
+    within = timedelta(days=days) if days else None
+    local = {time.astimezone(TORONTO): file(time).name for time in times}
+    wanted = {local[time] for time in restic(list(local), keep, within)}
+    first, *_, last = [*sorted(times), max(times)]
+    found = thinned(tuple(map(file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1)
+    assert {one.backup.name for one in found.kept} == wanted | {file(first).name, file(last).name}
