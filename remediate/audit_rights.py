@@ -214,5 +214,8 @@ chmod 755 {HELPER}.new
 mv {HELPER}.new {HELPER}
 printf '%s\\n' {shlex.quote(line(account))} > {SUDOERS}.new
 chmod 440 {SUDOERS}.new
-if visudo -cqf {SUDOERS}.new; then mv {SUDOERS}.new {SUDOERS}; else rm -f {SUDOERS}.new; exit 1; fi
+if visudo -cqf {SUDOERS}.new; then mv {SUDOERS}.new {SUDOERS}; exit; fi
+rm -f {SUDOERS}.new
+echo "visudo took no line for {account}: nothing new is allowed" >&2
+exit 1
 """
