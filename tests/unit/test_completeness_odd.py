@@ -69,6 +69,8 @@ UNKNOWN = {
     "case_79 encrypted by gpg": (b"\x8c\x0d\x04\x09" + bytes(40), "gpg"),
     "case_79 encrypted by openssl": (b"Salted__" + bytes(40), "openssl"),
     "case_79 an archive": (b"PGDMP" + bytes(40), "pg_dump -Fc"),
+    "case_79 an archive within": (packed(b"PGDMP\1\2\n"), "packed in it"),
+    "case_79 packed twice": (packed(packed(DUMP)), "packed once more"),
     "case_79 plain SQL": (DUMP, "plain SQL"),
 }
 
@@ -177,3 +179,13 @@ def test_gnu_gzip_is_believed_about_several_members(tmp_path):
     assert (
         proven(tmp_path, packed(DUMP[:40]) + packed(DUMP[40:]) + bytes(os.sysconf("SC_PAGE_SIZE"))).state == "complete"
     )
+
+
+PLAIN_NAME = NAME.removesuffix(".gz")
+
+
+def test_a_plain_file_that_is_packed_or_encrypted_is_not_known(tmp_path):
+    for content in (packed(DUMP), b"Salted__" + bytes(40)):
+        assert proven(tmp_path, content, PLAIN_NAME).state == "unknown"
+    for content in (DUMP[:5], DUMP[:20], b"", b"<html>"):
+        assert proven(tmp_path, content, PLAIN_NAME).state == "broken"

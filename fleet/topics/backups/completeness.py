@@ -7,6 +7,7 @@ which knows whether a COPY block is open.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,10 +26,11 @@ class Streamed:
     """What awk saw of one file. `lines` counts one more than there are when the last one is ended properly.
 
     `kind` and `whole` are which dump the first lines and the end mark speak of (database, cluster or "-"; terminal: its
-    lines end in CR LF). `copying`: a COPY block is open at the end; `ended`: nothing of weight follows the end mark;
-    `quoted`: a quoted text is open at the end (1), and the end mark stands in it (2).
+    lines end in CR LF; packed: what was unpacked is packed again). `copying`: a COPY block is open at the end;
+    `ended`: nothing of weight follows the end mark; `quoted`: a quoted text is open at the end (1), and the end mark
+    stands in it (2).
     `length` and `told` are the bytes that came out and those that the file tells (modulo 2^32), where gzip is not GNU's
-    and only they show garbage behind the end; "-": not asked. `opening` are the first bytes in hex of what is no gzip.
+    and only they show garbage behind the end; "-": not asked. `opening` are the first bytes in hex, if they were asked.
     """
 
     lines: int
@@ -59,12 +61,12 @@ def prove(directory: str, files: Sequence[File], form: Format, service: str = ""
 
 
 def words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
-    return ("sh", "-c", script, "sh", directory, *how, *(f"./{file.name}" for file in files))
+    return ("sh", "-c", script, "verify-backups", directory, *how, *(f"./{file.name}" for file in files))
 
 
 def limit(files: Sequence[File]) -> float:
     """Seconds."""
-    return 60 + sum(file.size for file in files) / PACE
+    return math.ceil(60 + sum(file.size for file in files) / PACE)
 
 
 def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:
@@ -102,6 +104,8 @@ def streamed(line: str) -> Streamed:
 
 UNREADABLE = ("input/output error", "permission denied", "no such file", "stale", "cannot allocate", "not found")
 NO_GZIP = "not in gzip format"
+NO_ARCHIVE = "not an archive of `pg_dump -Fc`"
+NO_DUMP = "not a dump of pg_dump: its first lines do not say `-- PostgreSQL database dump`"
 DAMAGE = (
     ("trailing garbage", "there is garbage behind its end"),
     ("unexpected end of file", "cut short: its gzip stream has no end"),
@@ -116,7 +120,7 @@ DAMAGE = (
     ("unknown method", NO_GZIP),
     ("could not read from input file: end of file", "cut short: the archive has no end"),
     ("input file is too short", "cut short: there is no archive in it"),
-    ("not appear to be a valid archive", "not an archive of `pg_dump -Fc`"),
+    ("not appear to be a valid archive", NO_ARCHIVE),
     ("could not uncompress data", "damaged: its data cannot be uncompressed"),
     ("could not find block id", "damaged: data of a table are missing"),
     ("unexpected block id", "damaged: its blocks are out of order"),
@@ -125,7 +129,9 @@ DAMAGE = (
 """What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
 
 
+PLAIN = "plain SQL"
 OTHERS = {
+    "1f8b": "gzip",
     "28b52ffd": "zstd",
     "fd377a585a": "xz",
     "425a68": "bzip2",
@@ -133,7 +139,7 @@ OTHERS = {
     "504b0304": "zip",
     "377abcaf": "7z",
     "5047444d50": "an archive of `pg_dump -Fc`",
-    "2d2d0a2d2d20": "plain SQL",
+    "2d2d0a2d2d20": PLAIN,
     "53616c7465645f5f": "encrypted by openssl",
     "6167652d656e6372": "encrypted by age",
     "2d2d2d2d2d424547": "encrypted (PEM or PGP)",
@@ -141,10 +147,11 @@ OTHERS = {
     "850": "encrypted by gpg",
     "840": "encrypted by gpg",
 }
-"""What files begin with, in hex, that are no gzip and may well be good: they cannot be judged by that name."""
-TERMINAL = (
-    "its lines end in CR LF, as `docker exec -t` makes them: psql refuses it so; only a copy without them may come back"
-)
+"""What other files begin with, in hex: they may well be good."""
+DOUBTFUL = {
+    "terminal": "its lines end in CR LF, as `docker exec -t` makes them: psql refuses it, a copy without them may do",
+    "packed": "what is packed in it is an archive, or packed once more: nobody can judge it by its name",
+}
 GARBAGE = "its length is not what its end tells, and this node's gzip (not GNU's) does not say whether that is garbage"
 
 
@@ -156,12 +163,12 @@ def judge(seen: Streamed) -> tuple[State, str]:
     """
     if seen.rc:
         return damage(seen)
-    if seen.kind == "terminal":
-        return "unknown", TERMINAL
+    if seen.kind in DOUBTFUL:
+        return "unknown", DOUBTFUL[seen.kind]
     if seen.quoted == IN_QUOTES and not seen.copying:
         return "unknown", "its end mark seems to stand inside a quoted text: try it with `remediate backups drill NAME`"
     if why := shortcoming(seen):
-        return "broken", why
+        return doubted(seen, why)
     if seen.told != "-" and int(seen.told) != seen.length % 2**32:
         return "unknown", GARBAGE
     return "complete", ""
@@ -172,7 +179,7 @@ def shortcoming(seen: Streamed) -> str:
     if seen.lines == 1 and seen.width == 0:
         return "empty: a valid file with no dump in it"
     if seen.kind == "-":
-        return "not a dump of pg_dump: its first lines do not say `-- PostgreSQL database dump`"
+        return NO_DUMP
     if seen.copying:
         return "cut short in the middle of a table's rows"
     if seen.quoted or not seen.ended or seen.whole != seen.kind:
@@ -189,7 +196,12 @@ def damage(seen: Streamed) -> tuple[State, str]:
     known = next((why for sign, why in DAMAGE if sign in said), "")
     if not known or any(sign in said for sign in UNREADABLE):
         return "unknown", f"it could not be read to its end: {seen.said or f'exit status {seen.rc}'}"
+    return doubted(seen, known)
+
+
+def doubted(seen: Streamed, why: str) -> tuple[State, str]:
+    """Broken; but what is merely something else than its name says may well be good."""
     other = next((name for opening, name in OTHERS.items() if seen.opening.startswith(opening)), "")
-    if known == NO_GZIP and other:
-        return "unknown", f"it is no gzip, as its name says, but {other}: nobody can judge it by that name"
-    return "broken", known
+    if other and (why in {NO_GZIP, NO_ARCHIVE} or (why == NO_DUMP and other != PLAIN)):
+        return "unknown", f"it is not what its name says, but {other}: nobody can judge it by that name"
+    return "broken", why

@@ -73,7 +73,7 @@ BLOCK = 512
 def look_into(policy: Policy) -> Command:
     """The command that lists the directory of a policy's backups."""
     volume = policy.volume
-    return Command(("sh", "-c", SHELL_OBSERVE, "sh", volume.name, volume.path or "", policy.path), sudo=True)
+    return Command(("sh", "-c", SHELL_OBSERVE, "list-backups", volume.name, volume.path or "", policy.path), sudo=True)
 
 
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:

@@ -38,7 +38,7 @@ BEGIN { fresh() }
   next
 }
 """
-AWK_REST = r"""n++ == 0 { width = length($0) }
+AWK_REST = r"""n++ == 0 { width = length($0); if (/^(PGDMP|\037\213)/) kind = "packed" }
 copying { if ($0 == "\\.") copying = 0; next }
 /^-- PostgreSQL database / {
   if ($0 == "-- PostgreSQL database dump" && n < 20 && kind == "-") kind = "database"
@@ -82,7 +82,7 @@ closing() { # what a gzip says of its length, or a dash
 }
 opening() { head -c 8 -- "$1" 2>/dev/null | od -An -tx1 -v | tr -d ' \n'; }
 about() {
-  if [ "$2" = 0 ]; then printf '%s -' "$(closing "$1")"; else printf -- '- %s' "$(opening "$1")"; fi
+  if [ "$2$form" = 0sql.gz ]; then printf '%s -' "$(closing "$1")"; else printf -- '- %s' "$(opening "$1")"; fi
 }
 stream() {
   mark=$(printf '\001'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -101,8 +101,13 @@ stream() {
 }
 running() { docker ps --quiet --no-trunc --filter status=running "$@" | head -n 1; }
 read_archive() {
-  if [ -n "$inside" ]; then docker exec -i "$inside" pg_restore -f /dev/null; else pg_restore -f /dev/null; fi
+  if [ -z "$inside" ]; then pg_restore -f /dev/null; return; fi
+  docker exec -i "$inside" sh -c "$bounded" sh "$(($(stat -c %s "$1") / 10000000 + 50))"
 }
+bounded='
+  if timeout 5 true 2>/dev/null; then exec timeout "$1" pg_restore -f /dev/null; fi
+  exec pg_restore -f /dev/null
+'
 archives() {
   inside=
   if ! command -v pg_restore >/dev/null 2>&1; then
@@ -112,8 +117,9 @@ archives() {
     [ -n "$inside" ] || { echo "no pg_restore on this node, and no container of $service to run it in" >&2; exit 10; }
   fi
   for file; do
-    if said=$(read_archive 2>&1 <"$file" >/dev/null); then rc=0; else rc=$?; fi
-    printf '2 2 0 1 database database 0 0 %s - - %s\n' "$rc" "$(printf '%s' "$said" | tr '\n\0' '  ')"
+    if said=$(read_archive "$file" 2>&1 <"$file" >/dev/null); then rc=0; else rc=$?; fi
+    said=$(printf '%s' "$said" | tr '\n\0' '  ')
+    printf '2 2 0 1 database database 0 0 %s %s %s\n' "$rc" "$(about "$file" 1)" "$said"
   done
 }
 each() { if [ "$form" = dump ]; then archives "$@"; else stream "$@"; fi; }
@@ -122,7 +128,9 @@ each() { if [ "$form" = dump ]; then archives "$@"; else stream "$@"; fi; }
 """Arguments: directory, format, the service whose container has pg_restore, then the files as ./NAME.
 
 The mark between two files is random, made on the node: no file can hold it. An archive (`pg_dump -Fc`) is read to its
-end by pg_restore, in the same words: `pg_restore -l` reads its table of contents only, and passes a truncated one.
+end by pg_restore, in the same words: `pg_restore -l` reads its table of contents only, and passes a truncated one. What
+runs in the container has a time limit of its own there: it does not end with `docker exec`, and pg_restore of
+PostgreSQL 15 never ends with a tar that was cut short.
 """
 
 SHELL_VERIFY = (

@@ -94,7 +94,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def look_into_copies(path: str) -> Command:
     """The command that lists the second place, which need not be there."""
-    return Command(("sh", "-c", SHELL_COPIES, "sh", path), sudo=True)
+    return Command(("sh", "-c", SHELL_COPIES, "list-copies", path), sudo=True)
 
 
 def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
@@ -152,7 +152,7 @@ def mark(file: File) -> str:
 
 def digest(directory: str, files: Sequence[File]) -> Command:
     """The command that reads these files to their end."""
-    words = ("sh", "-c", SHELL_DIGEST, "sh", directory, *(f"./{file.name}" for file in files))
+    words = ("sh", "-c", SHELL_DIGEST, "digest-backups", directory, *(f"./{file.name}" for file in files))
     return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)
 
 
