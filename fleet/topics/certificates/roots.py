@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +42,28 @@ def trusted(extra: str | None, only: str | None) -> Roots:
             hint="install ca-certificates here, or name a PEM file as `ca:` in the inventory",
         )
     return roots
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Roots, found by their name: `ends` issued themselves, and `others` only help to find a way up, as for OpenSSL."""
+
+    ends: Mapping[str, Roots]
+    others: Roots
+
+
+@cache
+def by_name(roots: Roots) -> Sorted:
+    """Sort roots once: comparing names with each of them, for each certificate, takes longer than everything else."""
+    ends: dict[str, Roots] = {}
+    for one in roots:
+        if one.issuer == one.subject:
+            ends[known_as(one.subject)] = (*ends.get(known_as(one.subject), ()), one)
+    return Sorted(ends, tuple(one for one in roots if one.issuer != one.subject))
+
+
+def known_as(name: x509.Name) -> str:
+    return name.rfc4514_string()
 
 
 def from_file(path: str) -> Roots:

@@ -10,6 +10,7 @@ from cryptography.x509 import verification
 
 from fleet.topics.certificates.names import common_name
 from fleet.topics.certificates.problem import Case, Problem, issued_by, subject, weakness
+from fleet.topics.certificates.roots import by_name, known_as
 from fleet.topics.certificates.walk import LONGEST, Sent, faults, purposes, valid
 
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
@@ -18,14 +19,14 @@ POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
 
 def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Problem]:
     """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
-    leaf = certificates[0]
-    anchors = [one for one in case.roots if one.issuer == one.subject]
+    leaf, roots = certificates[0], by_name(case.roots)
+    others = (*certificates[1:], *roots.others)
+    named = dict.fromkeys(known_as(one.issuer) for one in (leaf, *others))
+    anchors = [root for name in named for root in roots.ends.get(name, ())]
     if issued_by(leaf, leaf):
         if leaf not in anchors:
             yield self_signed(leaf)
         return
-    # What else an inventory's file holds helps to find a way up, and is no end of it: so does OpenSSL.
-    others = [*certificates[1:], *(one for one in case.roots if one.issuer != one.subject)]
     when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
     sent = Sent(leaf, others, anchors, when)
     if why := refused(sent):
