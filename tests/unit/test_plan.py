@@ -258,6 +258,18 @@ def test_case_3_an_unknown_rule_comes_with_the_nearest() -> None:
         "my-secret: canary",
         "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\ncanary",
+        "curl -H 'Authorization: Bearer canary' https://example.org",
+        'curl -H "Authorization: canary" https://example.org',
+        "curl -s -u ops:canary https://example.org",
+        "curl --user 'ops:canary' https://example.org",
+        "sshpass -p canary ssh web",
+        "mysqldump -u root -pcanary db",
+        "redis-cli -h redis -a canary ping",
+        "docker login -u ops -p canary registry.example.org",
+        "psql postgresql://u:p@canary@db/x",
+        "git clone https://ghp_0123456789abcdefcanary@example.org/x",
+        "SENTRY_DSN=https://0123456789abcdefcanary@example.org/1",
+        "curl 'https://example.org/?api_key=canary&x=1'",
     ],
 )
 def test_case_71_what_looks_like_a_secret_is_struck_out(text: str) -> None:
@@ -265,7 +277,19 @@ def test_case_71_what_looks_like_a_secret_is_struck_out(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0 0,12 * * * docker exec x backup", "passed: 3", "user: django", "https://example.org/token/x"]
+    "text",
+    [
+        "0 0,12 * * * docker exec x backup",
+        "passed: 3",
+        "user: django",
+        "https://example.org/token/x",
+        "docker exec -u 0 f:x nginx -p /x",
+        "docker exec -u www-data:www-data web id",
+        "chown -R 4000:4000 /srv/x",
+        "ssh ops@127.0.0.1 -p 22",
+        "mysqldump db >/x",
+        "docker compose -p rodan up",
+    ],
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
     assert masked(text) == text
