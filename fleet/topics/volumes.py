@@ -162,8 +162,9 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 
 
 def strangers(usage: Facts, policy: Policy) -> str:
-    """What else fills the volume: the biggest entries that are no backups."""
-    biggest = [one for one in usage.biggest if stamp(one.path.rpartition("/")[2], policy.pattern) is None]
+    """What else fills the volume: the biggest entries that are no backups, down to a hundredth of it."""
+    heavy = [one for one in usage.biggest if one.used * 100 >= usage.used]
+    biggest = [one for one in heavy if stamp(one.path.rpartition("/")[2], policy.pattern) is None]
     others = [f"{one.path} ({show_size(one.used)})" for one in biggest if one.path != policy.path][:TOLD]
     return f"besides backups there is {', '.join(others)}" if others else ""
 
@@ -195,7 +196,10 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
 def told(expected: Forecast, policy: Policy) -> str:
     when = f"{expected.runs_out:%Y-%m-%d}"
-    growth = f"backups grow by {show_size(round(expected.daily))} a day, the newest has {show_size(expected.size)}"
+    newest = f"the newest has {show_size(expected.size)}"
+    growth = f"backups grow by {show_size(round(expected.daily))} a day, {newest}"
+    if expected.daily < 1:
+        growth = f"backups do not grow, {newest}, and keep lets more of them gather"
     return f"{policy.volume.name} runs out of {expected.of} about {when}: {growth}"
 
 

@@ -107,3 +107,24 @@ def test_a_small_disk_is_told_of_before_it_is_full():
     tight = usage(files, free=2 * 2**30)
     [found] = judged("volumes.will_last", fleet(files, volume=tight)).findings
     assert "runs out of disk about 2026-06-18" in found.saw
+
+
+def test_backups_that_do_not_grow_may_still_gather():
+    files = twice_a_day(6)
+    text = TEXT.replace("60 GiB", "12 MiB")
+    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "backups do not grow, the newest has 1 MiB, and keep lets more of them gather" in found.saw
+
+
+def test_backups_that_shrink_or_jump_about_last_when_the_biggest_of_them_would():
+    for made in ([900 - number * 9 for number in range(40)], [900 + (number * 37) % 91 for number in range(40)]):
+        files = tuple(
+            replace(one, size=size * MIB, blocks=size * MIB) for one, size in zip(twice_a_day(40), made, strict=True)
+        )
+        assert judged("volumes.will_last", fleet(tuple(reversed(files)))).outcome is Outcome.HOLDS
+
+
+def test_case_78_what_weighs_nothing_is_not_blamed():
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(volumes.Entry("core", 40 * 2**30), volumes.Entry("empty", 0)))
+    [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
+    assert found.hint == "besides backups there is core (40 GiB)"
