@@ -12,12 +12,13 @@ import click
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
+from fleet.reports.text import count
 from fleet.topics.backups.catalog import Backup, Catalog, true_clock
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Retention, retention
 from fleet.topics.databases import Drill
 from fleet.topics.databases import Facts as Databases
-from fleet.units import show_duration, show_size
+from fleet.units import show_size
 from remediate.backups.desk import Desk
 from remediate.exits import Exit
 from remediate.render.plans import Line, safe
@@ -52,7 +53,16 @@ class Row:
             "stays": self.stays,
             "reasons": list(self.reasons),
             "drilled": self.drill.at.isoformat() if self.drill and not self.drill.error else None,
+            "drill_error": self.drill.error if self.drill and self.drill.error else None,
         }
+
+    @property
+    def tried(self) -> str:
+        """What its last drill showed; empty when there was none."""
+        if self.drill is None:
+            return ""
+        day = f"on {self.drill.at:%Y-%m-%d}"
+        return f"did not come back {day}: {self.drill.error}" if self.drill.error else f"came back in a drill {day}"
 
 
 def show(desk: Desk) -> Exit:
@@ -66,6 +76,7 @@ def show(desk: Desk) -> Exit:
     if desk.screen.json:
         click.echo(json.dumps({"schema": 1, "backups": [row.document() for row in found]}, indent=2))
     desk.screen.lines(table(found))
+    desk.screen.lines(summed(found, desk.policy))
     return Exit.NOTHING_LEFT
 
 
@@ -97,21 +108,29 @@ def table(found: list[Row]) -> Iterator[Line]:
     width = max((len(safe(row.backup.name)) for row in found), default=0)
     for row in found:
         style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
-        age = show_duration(row.backup.time - row.backup.time) if row.age < 0 else shown_age(row.age)
         fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
-        came = "; came back in a drill" if row.drill and not row.drill.error else ""
+        said = "; ".join(filter(None, (row.said, fate, row.tried)))
         size = show_size(row.backup.file.size)
-        yield Line(
-            f"{safe(row.backup.name):<{width}}  {age:>10}  {size:>9}  {safe(row.said)}; {safe(fate)}{came}", style
-        )
+        yield Line(f"{safe(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe(said)}", style)
+
+
+def summed(found: list[Row], policy: Policy) -> Iterator[Line]:
+    """How many there are, what they take, and what of it may go."""
+    if found:
+        gone = [row.backup.file.blocks for row in found if not row.stays]
+        freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"
+        total = show_size(sum(row.backup.file.blocks for row in found))
+        yield Line(f"{count(len(found), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
 
 
 def shown_age(seconds: float) -> str:
     """An age for a person, with its largest unit only.
 
-    >>> shown_age(100000), shown_age(59)
-    ('1 d', '59 s')
+    >>> shown_age(100000), shown_age(59), shown_age(-7200)
+    ('1 d', '59 s', 'in 2 h')
     """
+    if seconds < 0:
+        return f"in {shown_age(-seconds)}"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"

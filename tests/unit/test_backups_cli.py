@@ -18,7 +18,7 @@ from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Drill
 from remediate.backups.accepting import data_volume
 from remediate.backups.desk import Desk, one_of
-from remediate.backups.listing import rows, table
+from remediate.backups.listing import rows, summed, table
 from remediate.backups.verifying import summary
 from remediate.backups_cli import backups
 from remediate.plan import Plan
@@ -57,13 +57,36 @@ def test_a_row_as_json_has_its_drill():
     assert first.document()["drilled"] == "2026-06-01T00:00:00+00:00"
     assert second.document()["drilled"] is None
     json.dumps(first.document())
+    [line, *_] = table([first])
+    assert line.text.endswith("came back in a drill on 2026-06-01")
+
+
+def test_a_drill_that_failed_is_told():
+    drill = Drill(GOOD[0].name, datetime(2026, 6, 1, tzinfo=UTC), 3.0, 60.0, error="it does not restore")
+    first, *_ = listed(*GOOD, drills={GOOD[0].name: drill})
+    assert (first.document()["drilled"], first.document()["drill_error"]) == (None, "it does not restore")
+    assert first.tried == "did not come back on 2026-06-01: it does not restore"
+
+
+def test_one_from_the_future_has_no_age():
+    [row, *_] = listed(file(NOW + timedelta(hours=30)), *GOOD)
+    [line] = table([row])
+    assert "in 1 d" in line.text
+
+
+def test_the_list_is_summed_up():
+    assert [line.text for line in summed(listed(*GOOD), policy())] == [
+        "4 backups in rodan_pg_backup on data, 4 MiB; all of them stay"
+    ]
+    assert "; 40 may go, 40 MiB" in next(iter(summed(listed(*twice_a_day(60)), policy()))).text
+    assert list(summed([], policy())) == []
 
 
 def test_the_table_has_one_line_for_each_and_says_when_there_is_none():
     assert [line.text for line in table([])] == ["there is no backup"]
     lines = [line.text for line in table(listed(*GOOD))]
     assert len(lines) == 4
-    assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz      29 min      1 MiB  complete; stays: last")
+    assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz     29 min      1 MiB  complete; stays: last")
 
 
 def test_verifying_says_what_is_not_complete_and_how_many_there_are():
