@@ -1,8 +1,8 @@
 """What `remediate` ever leaves on a node, and how it is removed: a topic like any other, with one rule and its remedy.
 
-Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, and a hook of
-certbot. Lines and hook stay: a backup or a renewal that stopped with us would be the worst of traces. They lose their
-marks and our name, and are ordinary ones from then on.
+Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
+certbot, and marks on services whose user was changed. Lines, hook and user stay: a backup or a renewal that stopped with
+us would be the worst of traces. They lose their marks and our name, and are ordinary ones from then on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fleet.commands import Command, Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Rule, Subject, each_node
 from fleet.topics.containers.observing import DOCKER
+from fleet.topics.services.facts import LENT
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import Run
@@ -46,6 +47,17 @@ printf '%s\n' /etc/letsencrypt "$mounted" | sort -u | while IFS= read -r root; d
   hook=$root/renewal-hooks/deploy/fleetkeeper-reload
   if [ -n "$root" ] && [ -f "$hook" ]; then echo "hook $hook"; fi
 done
+services() (
+"""
+    + DOCKER
+    + r"""
+[ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || exit 0
+ids=$(docker service ls -q) || exit 71
+[ -z "$ids" ] || docker service inspect --format '{{if index .Spec.Labels "fleetkeeper.user"}}{{.Spec.Name}}{{end}}' $ids
+)
+services=$(services); rc=$?
+case $rc in 0 | 69) ;; *) echo "unseen the services of the swarm" ;; esac
+for service in $services; do echo "service $service"; done
 if [ -e "$kept" ] || [ -h "$kept" ]; then
   echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
 fi
@@ -83,17 +95,20 @@ REMOVE = r"""
 exec rm -rf -- "$1"
 """
 
+UNLABEL = ("docker", "service", "update", "--quiet", "--detach", "--label-rm", LENT)
+
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are, and
-    hooks of certbot under our name."""
+    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are, hooks
+    of certbot under our name, and on a manager the services that bear our mark."""
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None
     marked: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -111,7 +126,7 @@ def parse(printed: str) -> Facts:
     """Read what the script prints. Raises Unobservable when it did not come to its end.
 
     >>> parse("kept 12\\nmarks root\\nend\\n")
-    Facts(kept=12288, marked=('root',), unseen=(), hooks=())
+    Facts(kept=12288, marked=('root',), unseen=(), hooks=(), services=())
     """
     rows = printed.split("\n")
     if rows[-2:] != ["end", ""]:
@@ -122,6 +137,7 @@ def parse(printed: str) -> Facts:
         marked=tuple(dict.fromkeys(rest for key, rest in said if key == "marks")),
         unseen=tuple(rest for key, rest in said if key == "unseen"),
         hooks=tuple(rest for key, rest in said if key == "hook"),
+        services=tuple(rest for key, rest in said if key == "service"),
     )
 
 
@@ -149,6 +165,8 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         yield Finding(
             saw="a hook of certbot under our name", want="the same hook under another", node=subject.name, about=hook
         )
+    for name in facts.services:
+        yield Finding(saw="a service with our mark", want="no label of ours", node=subject.name, about=name)
     for path in facts.unseen:
         yield Unobservable(f"{path} could not be read", "set `sudo: true` for this node", subject.name)
 
@@ -165,9 +183,13 @@ def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         Run(node, ("sh", "-c", RENAME, "sh", hook), says=f"call {hook} reload-nginx; it goes on reloading nginx")
         for hook in facts.hooks
     )
+    unlabel = tuple(
+        Run(node, (*UNLABEL, name), says=f"take our mark from the service {name}; its user stays, nothing restarts")
+        for name in facts.services
+    )
     remove = (Run(node, ("sh", "-c", REMOVE, "sh", KEPT), says=f"remove {KEPT}"),) if facts.kept is not None else ()
     return Plan(
-        steps=(*unmark, *rename, *remove),
+        steps=(*unmark, *rename, *unlabel, *remove),
         disturbs=("deletion",),
         disturbance="the old content that was kept for the way back goes for ever",
         undo="there is none: earlier runs cannot be undone on this node any more",
