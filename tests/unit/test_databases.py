@@ -68,6 +68,31 @@ def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
     assert found.saw == saw
 
 
+def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
+    """The accepted cluster, running on data instead."""
+    world_ = world(records=Records(accepted), data=(RIGHT,))
+    seen = services.Facts("worker", volumes=volumes, remote_mounts=mounts)
+    return replace(world_, facts={**world_.facts, ("vgpu", "services"): seen})
+
+
+def test_case_76_the_same_cluster_on_another_node_s_disk_is_an_older_state():
+    [found] = judged(GATE, moved(Volume("rodan_pg_data"))).findings
+    assert "on data and from that node's own copy of rodan_pg_data" in found.saw
+    assert "probably still on vgpu" in found.hint
+    bound = replace(ACCEPTED, volume="/srv/pg")
+    assert judged(GATE, moved(accepted=bound)).findings
+
+
+def test_a_cluster_whose_volume_is_on_the_network_may_move():
+    assert judged(GATE, moved(Volume("rodan_pg_data", remote=True))).outcome is Outcome.HOLDS
+    bound = replace(ACCEPTED, volume="/mnt/nas/pg")
+    assert judged(GATE, moved(accepted=bound, mounts=("/mnt/nas",))).outcome is Outcome.HOLDS
+
+
+def test_a_table_that_nobody_counted_is_unknown():
+    assert judged(GATE, world(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
+
+
 def test_floors_are_enough_without_a_record():
     assert judged(GATE, world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
 
@@ -117,10 +142,13 @@ def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
     assert "-X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v table=auth_user" in asked
     assert "hush" not in asked
     assert "FROM auth_user" not in asked
+    lacking = subprocess.run(words, capture_output=True, text=True, check=True, env=environment | {"KNOWN": "0"})
+    assert lacking.stdout == "system 7\ndirectory /d\nrows -1 auth_user\nrows -1 public.x\n"
 
 
 ANSWERS = """
 case "$sql" in
+  *pg_database*) echo "${KNOWN:-1}" ;;
   *system_identifier*) printf 'system 7\\ndirectory /d\\n' ;;
   *to_regclass*) case "$*" in *auth_user*) echo t ;; *) echo f ;; esac ;;
   *) echo 120 ;;

@@ -28,13 +28,20 @@ if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
 fi
 export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
 [ -n "$PGPASSWORD" ] || unset PGPASSWORD
-export PGDATABASE="$database" PGOPTIONS='-c statement_timeout=0'
+export PGCONNECT_TIMEOUT=10 PGOPTIONS='-c statement_timeout=25s -c lock_timeout=5s'
 query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+known="SELECT count(*) FROM pg_database WHERE datname = :'name';"
+for PGDATABASE in postgres template1 "$database"; do
+  export PGDATABASE
+  there=$(echo "$known" | query -v name="$database" 2>/dev/null) && break
+done
 query <<'SQL' || exit 1
 SELECT 'system ' || system_identifier FROM pg_control_system();
 SELECT 'directory ' || setting FROM pg_settings WHERE name = 'data_directory';
 SQL
+[ "$there" = 0 ] || PGDATABASE=$database
 for table; do
+  if [ "$PGDATABASE" != "$database" ]; then printf 'rows -1 %s\n' "$table"; continue; fi
   there=$(echo "SELECT to_regclass(:'table') IS NOT NULL;" | query -v table="$table") || exit 1
   rows=-1
   if [ "$there" = t ]; then
@@ -46,7 +53,11 @@ for table; do
   printf 'rows %s %s\n' "$rows" "$table"
 done
 """
-"""Runs in the container. Arguments: user and database (empty: the container's own), then tables."""
+"""Runs in the container. Arguments: user and database (empty: the container's own), then tables.
+
+A cluster that lacks the database can be told all the same: it came up empty. Limits are the server's own: a
+psql that waits for a lock goes on waiting when `docker exec` was ended.
+"""
 
 SHELL_CLUSTERS = (
     DOCKER
@@ -96,7 +107,8 @@ def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
 def clusters_of(policy: Policy, service: str) -> Command:
     """The command that asks every container of the service who its database is."""
     tables = tuple(policy.floors)
-    words = ("sh", "-c", SHELL_CLUSTERS, "sh", ASK, service, policy.user or "", policy.database or "", *tables)
+    asked = ("sh", "-c", SHELL_CLUSTERS, "ask-database", ASK, service)
+    words = (*asked, policy.user or "", policy.database or "", *tables)
     return Command(words, sudo=True)
 
 
@@ -106,7 +118,7 @@ def record_path(policy: Policy) -> str:
 
 
 def records_of(policy: Policy) -> Command:
-    return Command(("sh", "-c", SHELL_RECORDS, "sh", record_path(policy)), sudo=True)
+    return Command(("sh", "-c", SHELL_RECORDS, "read-record", record_path(policy)), sudo=True)
 
 
 def parse_clusters(output: Output) -> tuple[Cluster, ...]:

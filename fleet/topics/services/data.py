@@ -11,6 +11,7 @@ from fleet.topics.backups.rules import policy_of
 from fleet.topics.databases import Accepted, Cluster
 from fleet.topics.databases import Facts as Databases
 from fleet.topics.services.facts import Facts
+from fleet.topics.services.observing import below
 
 ACCEPT = "`remediate backups accept` writes down that what runs now is right"
 
@@ -19,8 +20,9 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     """The database that runs is the one with the data.
 
     A server whose volume is local and that was started elsewhere comes up empty and looks well. Judged by the cluster's
-    system identifier (made by initdb, never again the same) against the one that was accepted last, and by `floors`,
-    the least rows of named tables. While this fails, no schedule, backup, thinning or user remedy runs: dumps of an
+    system identifier (made by initdb, never again the same) against the one that was accepted last, by the node when
+    its volume is local (a copy that was left there once has the same identifier, and older data), and by `floors`, the
+    least rows of named tables. While this fails, no schedule, backup, thinning or user remedy runs: dumps of an
     empty database would push out the real ones.
     """
     policy = policy_of(fleet)
@@ -31,17 +33,25 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     node, cluster = the_only(fleet)
     if accepted and accepted.system != cluster.system:
         yield another(fleet, node, cluster, accepted)
+    elif accepted and accepted.node != node and stays_behind(fleet, accepted):
+        yield another_state(node, accepted)
     for table, least in policy.floors.items():
-        rows = cluster.rows.get(table, -1)
-        if rows < least:
-            yield Finding(
-                saw=f"table {table} is not there" if rows < 0 else f"table {table} has {rows} rows",
-                want=f"at least {least} rows",
-                why=WHY,
-                node=node,
-                about=table,
-                hint="find out who emptied it before the next backup; `remediate backups list` shows what there is",
-            )
+        yield from emptied(node, cluster, table, least)
+
+
+def emptied(node: str, cluster: Cluster, table: str, least: int) -> Iterator[Finding | Unobservable]:
+    """What is wrong with a table that has a floor. One that is not there has -1 rows."""
+    if table not in cluster.rows:
+        yield Unobservable(f"nobody has counted {table}", node=node)
+    elif (rows := cluster.rows[table]) < least:
+        yield Finding(
+            saw=f"table {table} is not there" if rows < 0 else f"table {table} has {rows} rows",
+            want=f"at least {least} rows",
+            why=WHY,
+            node=node,
+            about=table,
+            hint="find out who emptied it before the next backup; `remediate backups list` shows what there is",
+        )
 
 
 WHY = "backups of a database without its data push out the good ones; until this is clear, nothing is changed"
@@ -72,6 +82,28 @@ def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Fi
         why=WHY,
         node=node,
         hint=f"it was on {accepted.node} then; {places}. If this one was restored on purpose: {ACCEPT}",
+    )
+
+
+def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
+    """Whether the data cannot have come along to another node: its volume is on the old one's disk, as far as known."""
+    try:
+        seen_there = fleet.of(accepted.node, Facts)
+    except Unobservable:
+        return True
+    if accepted.volume.startswith("/"):
+        return not below(accepted.volume, seen_there.remote_mounts)
+    return not any(one.remote for one in seen_there.volumes if one.name == accepted.volume)
+
+
+def another_state(node: str, accepted: Accepted) -> Finding:
+    """The same cluster, from another copy of its data."""
+    return Finding(
+        saw=f"the accepted database, but on {node} and from that node's own copy of {accepted.volume or 'its data'}",
+        want=f"on {accepted.node}, where it was accepted on {accepted.at:%Y-%m-%d}",
+        why=f"what was left on {node} by an earlier move is older; {WHY}",
+        node=node,
+        hint=f"the newest data is probably still on {accepted.node}. If it was moved here on purpose: {ACCEPT}",
     )
 
 
