@@ -1,8 +1,8 @@
 """What `remediate` ever leaves on a node, and how it is removed: a topic like any other, with one rule and its remedy.
 
 Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
-certbot, and marks on services whose user was changed. Lines, hook and user stay: a backup or a renewal that stopped with
-us would be the worst of traces. They lose their marks and our name, and are ordinary ones from then on.
+certbot, and marks on services whose user was changed. Lines, hook and user stay: a backup or a renewal that stopped
+with us would be the worst of traces. They lose their marks and our name, and are ordinary ones from then on.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ services() (
 """
     + DOCKER
     + r"""
-[ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = true ] || exit 0
-ids=$(docker service ls -q) || exit 71
-[ -z "$ids" ] || docker service inspect --format '{{if index .Spec.Labels "fleetkeeper.user"}}{{.Spec.Name}}{{end}}' $ids
+manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
+[ "$manager" = true ] || exit 0
+ids=$(docker service ls -q --filter label=fleetkeeper.user) || exit 71
+[ -z "$ids" ] || docker service inspect --format '{{.Spec.Name}}' $ids
 )
 services=$(services); rc=$?
 case $rc in 0 | 69) ;; *) echo "unseen the services of the swarm" ;; esac
