@@ -29,10 +29,10 @@ def uncollected() -> Iterator[None]:
 
 @contextmanager
 def as_written(config: pytest.Config) -> Iterator[None]:
-    """Import without pytest's rewriting of assertions: that is another fifth.
+    """Import without pytest's rewriting of assertions: a tenth of a start, and a third where it cannot be kept.
 
-    pytest rewrites all that is installed together with a plug-in, and keeps the result beside it. None of ours asserts,
-    and an account that cannot write there would rewrite 130 modules in every run.
+    pytest rewrites all that is installed together with a plug-in, and keeps the result beside it if it may write there
+    (not in a system's folders, nor under PYTHONDONTWRITEBYTECODE). None of ours asserts.
     """
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
     place = sys.meta_path.index(hook) if hook in sys.meta_path else None
