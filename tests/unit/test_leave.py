@@ -109,7 +109,20 @@ def test_a_hook_is_not_renamed_over_another_nor_through_a_link(hook: Path) -> No
 
 def test_mounts_that_could_not_be_asked_for_are_unknown(tmp_path: Path, crontab: Path) -> None:
     (crontab.parents[1] / "bin/docker").write_text("#!/bin/sh\nexit 1\n")
-    assert looked(tmp_path).unseen == ("what containers have mounted",)
+    assert looked(tmp_path).unseen == ("what containers have mounted", "the services of the swarm")
+
+
+def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_path: Path, crontab: Path) -> None:
+    answers = "case $1$2 in info--format) echo true ;; servicels) echo s1 s2 ;; serviceinspect) echo web; echo db ;; esac"
+    (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
+    facts = looked(tmp_path)
+    assert facts.services == ("web", "db")
+    seen = fleet(tmp_path, facts)
+    found = [one for one in verdict(RULES[0], seen, Subject("node", "here")).findings if one.about == "db"]
+    plan = take_away(found[0], seen)
+    assert isinstance(plan, Plan)
+    assert isinstance(plan.steps[-1], Run)
+    assert plan.steps[-1].words[-3:] == ("--label-rm", "fleetkeeper.user", "db")
 
 
 def test_a_look_that_was_cut_short_says_nothing() -> None:
