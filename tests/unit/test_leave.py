@@ -22,6 +22,7 @@ from remediate.cli import cli
 from remediate.leave import REMOVE, RENAME, RULES, UNMARK, Facts, parse, take_away, traces
 from remediate.plan import Plan
 from remediate.remedies.certbot import WRITE_HOOK
+from remediate.steps import Run
 
 BEFORE = b"MAILTO=ops@example.org\n30 5 * * 1 df -h > /tmp/x 100%\n\n# mine\n"
 LINE = "0 0,12 * * * docker exec db backup"
