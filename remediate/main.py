@@ -30,7 +30,7 @@ from remediate.journal import Journal
 from remediate.lock import Busy, whoami
 from remediate.plan import Disturbs
 from remediate.planning import Bounds, Proposal, never_tried
-from remediate.render.documents import document
+from remediate.render.documents import Applied, document
 from remediate.render.outcomes import end_lines
 from remediate.render.plans import Line, proposal_lines, summary
 from remediate.render.terminal import Screen
@@ -165,12 +165,12 @@ class Remediation:
         run = self.journal.begin(
             whoami(), self.inventory.name, self.inventory.path, f"fleetkeeper {version('fleetkeeper')}"
         )
-        left = proposal
+        left = None
         fixing = Fixing(session, self.journal, run, terms, self.screen.say, self.call.place)
         try:
             fixing.apply(proposal)
-            left = self.left(session, proposal, fixing)
-            code = worst(exits(left, fixing.ends))
+            left = self.left(session, fixing)
+            code = worst(exits(left or proposal, fixing.ends))
         except Busy as why:
             code = Exit.LOCKED
             self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
@@ -184,15 +184,15 @@ class Remediation:
             return Exit.REMEDY_FAILED
         self.journal.end(run, code)
         self.screen.lines(end_lines(fixing.ends))
-        if left is not proposal:
+        if left is not None:
             self.screen.lines([Line(f"after a last look at everything: {summary(left, self.inventory.name)}", "head")])
-        self.finish(proposal, fixing, code)
+        self.finish(proposal, fixing, code, left)
         return code
 
-    def left(self, session: Session, proposal: Proposal, fixing: Fixing) -> Proposal:
+    def left(self, session: Session, fixing: Fixing) -> Proposal | None:
         """What is left to do, by a last look at everything: what was mended may have mended, or broken, more."""
         changed = any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in fixing.ends)
-        return session.propose(session.look()) if changed else proposal
+        return session.propose(session.look()) if changed else None
 
     def agreed(self, proposal: Proposal) -> frozenset[Disturbs]:
         """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
@@ -202,13 +202,13 @@ class Remediation:
             return given
         return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit, left: Proposal | None = None) -> None:
         """The JSON document, or where the journal is."""
-        ends, run = (fixing.ends, fixing.run) if fixing else (None, "")
         if self.call.as_json:
-            click.echo(json.dumps(document(self.inventory.name, proposal, ends, code, run), indent=2))
-        elif run:
-            self.screen.say(f"journal: `remediate log {run}`; way back: `remediate undo {run}`")
+            applied = Applied(fixing.run, fixing.ends, left) if fixing else None
+            click.echo(json.dumps(document(self.inventory.name, proposal, code, applied), indent=2))
+        elif fixing:
+            self.screen.say(f"journal: `remediate log {fixing.run}`; way back: `remediate undo {fixing.run}`")
         elif proposal.planned:
             words = shlex.join(["remediate", f"--hosts={self.call.hosts or self.inventory.name}", *self.call.bounds])
             self.screen.lines([Line(f"nothing was changed; `{words} --fix` does it")])

@@ -11,6 +11,7 @@ import click
 from remediate.cli import cli
 from remediate.consent import QUESTIONS, WORDS
 from remediate.exits import MEANINGS, PRECEDENCE
+from remediate.render.documents import KEYS
 from remediate.steps import AnyStep
 
 INTRODUCTION = """\
@@ -45,6 +46,13 @@ The journal never holds the content of a file, nor what a command printed unless
 looks like a secret is struck out wherever it is shown. Old content on a node may be removed once nobody wants to undo
 that run any more.
 
+## For programs
+
+`--json` prints one document on standard output and nothing else; progress and errors go to standard error. A call that
+cannot be meant (exit 2) prints none. What looks like a secret is struck out, and the content of files is not in it.
+
+DOCUMENT
+
 ## Shell completion
 
 bash: `eval "$(_REMEDIATE_COMPLETE=bash_source remediate)"`; zsh: `eval "$(_REMEDIATE_COMPLETE=zsh_source remediate)"`;
@@ -54,7 +62,8 @@ fish: `_REMEDIATE_COMPLETE=fish_source remediate | source`.
 
 def page() -> str:
     """The whole page."""
-    parts = [INTRODUCTION, exit_codes(), consent(), steps(), "## Commands\n", *commands(), KEPT]
+    kept = KEPT.replace("DOCUMENT", "\n".join(document()))
+    parts = [INTRODUCTION, exit_codes(), consent(), steps(), "## Commands\n", *commands(), kept]
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
@@ -77,6 +86,11 @@ def consent() -> str:
         "",
     ]
     return "\n".join([*head, "| what it disturbs | allowed by | asked as |", "| --- | --- | --- |", *rows])
+
+
+def document() -> list[str]:
+    """The keys of the JSON document."""
+    return ["| key | what it says |", "| --- | --- |", *(f"| `{key}` | {said} |" for key, said in KEYS.items())]
 
 
 def steps() -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from remediate.masking import masked
@@ -19,23 +19,62 @@ VERSION = 1
 Json = dict[str, Any]
 
 
-def document(inventory: str, proposal: Proposal, ends: Iterable[Ended] | None, exit_code: Exit, run: str = "") -> Json:
-    """Everything that was found, planned and done. `outcomes` is null when nothing was to be applied."""
+KEYS = {
+    "schema": f"Version of this document: {VERSION}. A key that goes or changes its meaning makes it another.",
+    "inventory": "Name of the inventory.",
+    "run": "Id of the run in the journal; null when nothing was to be applied.",
+    "plans": "Each plan: `number`, `rule`, `subject`, its `findings`, its `steps` (each with `kind`, `node` and "
+    "`shown`, what a person reads), `requires`, what it `disturbs`, `undo`, `success`, `notes`, `after`.",
+    "for_a_person": "Findings that nothing here may mend: the `finding`, `why`, and `what_to_do`.",
+    "unknown": "What could not be looked at: `rule`, `subject`, `why`, `hint`.",
+    "waived": "Findings that are accepted, and `until` when.",
+    "notes": "What should be said about waivers, and about users that were lent.",
+    "held_back": "Why some plans are withheld; null when none is.",
+    "outcomes": "What became of each plan: its `number`, `outcome` (fixed, already, still_failing, failed, unknown, "
+    "changed, skipped), `why`, what was `undone`, whether it was `rolled_back`; null when nothing was to be applied.",
+    "left": "What a last look at everything still finds, as `findings` and `unknown`; null when nothing was applied.",
+    "exit": "The exit code.",
+}
+"""Every key of the document, and what it says."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A run that was to apply a proposal: how its plans ended, and what a last look still finds (None: none was)."""
+
+    run: str
+    ends: Sequence[Ended]
+    left: Proposal | None = None
+
+
+def document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
+    """Everything that was found, planned, done and left: see KEYS."""
+    left = applied.left if applied else None
     whole = {
         "schema": VERSION,
         "inventory": inventory,
-        "run": run or None,
+        "run": applied.run if applied else None,
         "plans": [planned(one) for one in proposal.planned],
         "for_a_person": [by_hand(one) for one in proposal.by_hand],
         "unknown": [unknown(one) for one in proposal.unknown],
         "waived": [{**found(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
         "notes": list(proposal.notes),
         "held_back": proposal.held_back or None,
-        "outcomes": None if ends is None else [ended(one) for one in ends],
+        "outcomes": [ended(one) for one in applied.ends] if applied else None,
+        "left": remaining(left) if left else None,
         "exit": int(exit_code),
     }
     cleaned: Json = clean(whole)
     return cleaned
+
+
+def remaining(left: Proposal) -> Json:
+    """What is still wrong or dark, whoever has to mend it."""
+    planned = [finding for one in left.planned for finding in one.findings]
+    return {
+        "findings": [found(finding) for finding in (*planned, *(one.finding for one in left.by_hand))],
+        "unknown": [unknown(one) for one in left.unknown],
+    }
 
 
 def planned(one: Planned) -> Json:

@@ -251,6 +251,7 @@ def test_json_is_one_document_with_the_plan_and_after_fix_the_outcome(
     world.run(as_json=True, quiet=True, **FIX)
     done = json.loads(capsys.readouterr().out)
     assert (done["exit"], [one["outcome"] for one in done["outcomes"]]) == (0, ["fixed"])
+    assert done["left"] == {"findings": [], "unknown": []}
 
 
 def test_a_waived_finding_is_never_remedied(world: World) -> None:

@@ -25,7 +25,7 @@ from remediate.plan import ForAPerson, Plan
 from remediate.planning import Bounds, Proposal, judge, propose, size
 from remediate.remedies import REMEDIES
 from remediate.render import plans
-from remediate.render.documents import document
+from remediate.render.documents import KEYS, document
 from remediate.render.plans import proposal_lines
 from remediate.session import known_rules, proof
 from remediate.steps import (
@@ -337,7 +337,9 @@ def test_the_document_of_a_plan_is_json_without_content_or_secrets() -> None:
 
     from remediate.exits import Exit
 
-    text = json.dumps(document("production", everything(), None, Exit.FINDINGS_REMAIN))
+    whole = document("production", everything(), Exit.FINDINGS_REMAIN)
+    assert set(whole) == set(KEYS)
+    text = json.dumps(whole)
     assert "PGPASSWORD=x" not in text
     assert [step["kind"] for step in json.loads(text)["plans"][0]["steps"]] == [step.kind for step in EVERYTHING.steps]
 
