@@ -114,7 +114,9 @@ def test_mounts_that_could_not_be_asked_for_are_unknown(tmp_path: Path, crontab:
 
 
 def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_path: Path, crontab: Path) -> None:
-    answers = "case $1$2 in info--format) echo true ;; servicels) echo s1 s2 ;; serviceinspect) echo web; echo db ;; esac"
+    answers = (
+        "case $1$2 in info--format) echo true ;; servicels) echo s1 s2 ;; serviceinspect) echo web; echo db ;; esac"
+    )
     (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
     facts = looked(tmp_path)
     assert facts.services == ("web", "db")
