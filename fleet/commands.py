@@ -111,6 +111,10 @@ RIGHTS = (
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
     ),
     (
+        "you must have a tty",
+        "allow this account to run sudo without a terminal: `Defaults:ACCOUNT !requiretty` in sudoers",
+    ),
+    (
         "a terminal is required",
         "allow this account to run sudo without a password (NOPASSWD in sudoers), or set `sudo: false`",
     ),

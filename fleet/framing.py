@@ -29,11 +29,14 @@ HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone: it knows the questions (remediate/audit_rights.py)."""
 
 ENVIRONMENT = """\
-LC_ALL=C PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 """
+"""Ours come last. Where docker is may be left out (by sudo's secure_path, say): that must not look like no docker."""
 
-UNDER_SUDO = """echo fleet-"started" >&2; LC_ALL=C; export LC_ALL; exec "$@" """
+UNDER_SUDO = f"""echo fleet-"started" >&2
+{ENVIRONMENT}exec "$@"
+"""
 """Proves that sudo let us through: its own refusals and the command's exit status 1 look alike. The quotes keep sudo,
 which repeats the command that it refuses, from printing the proof itself."""
 
@@ -77,6 +80,8 @@ case $c in 124|137) exit 1 ;; esac
 """Runs one command under its limit. After a command that had to be ended the shell ends too: whatever that command
 left behind could still write, and must not write into the next answer. The rest is asked again in a new shell."""
 
+PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
+
 HEARTBEAT = """\
 exec 3<&0 </dev/null
 as_root() { [ -n "$a" ] || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; }
@@ -109,6 +114,7 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
     root = sudo and any(command.sudo for command in commands)
     lines = [
         "{",
+        "set +eux",  # a login shell may hand its options on: a trace would hold the tokens
         f"a={sudo if sudo == 'audit' else ''}",
         HEARTBEAT.rstrip() if heartbeat else "w=",
         ENVIRONMENT.rstrip(),
@@ -183,16 +189,19 @@ class Unframer:
         self.searched = max(0, len(self.pending) - len(self.token))
 
     def cut(self, at: int, end: int) -> None:
-        body, said = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end]).split()
+        body, told = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end])
         del self.pending[: end + 1]
         self.searched = 0
+        if told.endswith(b"\r"):
+            raise Unobservable("its line ends come as CRLF: what it says is not what was written", hint=PLAIN)
+        said = told.split()
         if said == [b"begin"] and not self.begun:
             self.begun = True
         elif self.begun and len(said) == 2 and said[0] == b"%d" % len(self.parts) and said[1].isdigit():
             self.parts.append((int(said[1]), body))
             self.kept += len(body)
-        else:
-            raise Unobservable(f"the node's shell answered out of order ({said!r})")
+        elif self.begun:
+            raise Unobservable(f"the node's shell answered out of order ({said!r})", hint=PLAIN)
 
     @property
     def size(self) -> int:

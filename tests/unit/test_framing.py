@@ -220,10 +220,8 @@ def test_case_29_a_script_cut_anywhere_runs_nothing(tmp_path_factory, cut):
 
 
 def test_the_environment_is_the_same_everywhere():
-    said, _ = run(
-        ("sh",), [Command(("sh", "-c", "echo $LC_ALL; echo $PATH"))], PATH="/usr/bin:/bin", LC_ALL="fr_CA.UTF-8"
-    )
-    assert said[0].out == b"C\n/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\n"
+    said, _ = run(("/bin/sh",), [Command(("sh", "-c", "echo $LC_ALL; echo $PATH"))], PATH="/odd", LC_ALL="fr_CA.UTF-8")
+    assert said[0].out == b"C\n/odd:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 
 
 def test_commands_read_no_standard_input():
@@ -249,3 +247,14 @@ def test_case_18_a_refusal_by_sudo_is_no_exit_status():
 def test_case_18_sudo_repeating_the_command_is_no_proof_that_it_ran():
     said = b"Sorry, user ops is not allowed to execute '/bin/sh -c echo fleet-\"started\" >&2; exec sh ls' as root.\n"
     assert proven(Output(1, err=said)).rc is None
+
+
+def test_line_ends_that_were_translated_on_the_way_are_said():
+    with pytest.raises(Unobservable, match="CRLF"):
+        Unframer(TOKEN).feed(TOKEN + b" begin\r\n")
+
+
+@pytest.mark.parametrize("options", ["-eux", "-v", "-f"])
+def test_options_that_a_login_shell_hands_on_change_no_answer(options):
+    said, _ = run(("/bin/sh", options), [Command(("false",)), Command(("echo", "*"))])
+    assert [(one.rc, one.out, one.err) for one in said] == [(1, b"", b""), (0, b"*\n", b"")]
