@@ -6,6 +6,7 @@ one transaction. The old one is kept aside; the way back is the same change of n
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
 
     `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal.
     """
+    if not typed and not sys.stdin.isatty():
+        desk.screen.error("nobody is there to be asked", hint="give the database's name: --yes-restore DATABASE")
+        return Exit.USAGE
     try:
         swap, server, proof = prepared(desk, name)
     except Unobservable as why:
@@ -206,8 +210,13 @@ def way_back(swap: Swap, run: str) -> list[Line]:
     return [
         done,
         Line(f"  The old one is {safe(swap.aside)}. Way back: `remediate undo {run}`."),
+        Line(f"  By hand, once nobody is connected: {renamed(swap.live, swap.new)} {renamed(swap.aside, swap.live)}"),
         Line(f"  When nobody needs it any more: DROP DATABASE {quoted(swap.aside)};"),
     ]
+
+
+def renamed(name: str, to: str) -> str:
+    return safe(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)};")
 
 
 def quoted(name: str) -> str:
