@@ -38,7 +38,28 @@ def options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
 STATE = click.option(
     "--state", type=click.Path(path_type=Path), help="State directory (default: $FLEETKEEPER_STATE, else XDG's)."
 )
-WHERE = click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+
+
+def inventories(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """Names of inventories, for a shell that completes them."""
+    from fleet.finding_inventories import available
+
+    return sorted(name for name in available() if name.startswith(begun))
+
+
+def rules(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """Ids of rules, for a shell that completes them."""
+    from fleet.registry import RULES
+
+    return [rule for rule in RULES if rule.startswith(begun)]
+
+
+WHERE = click.option(
+    "--hosts",
+    metavar="NAME",
+    shell_complete=inventories,
+    help="Inventory: a name or a path (default: the last audited).",
+)
 CONSENT = options(
     click.option("--yes", is_flag=True, help="Agree to what disturbs nothing, without asking; needs --hosts."),
     click.option("--allow", multiple=True, metavar="KINDS", help="Agree to restart, delete, ownership (with commas)."),
@@ -73,7 +94,13 @@ OWN_FILES = ("backups", "certificates", "init", "leave", "sudoers", "trust", "wa
     cls=Commands, invoke_without_command=True, epilog=CODES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @WHERE
-@click.option("--only", multiple=True, metavar="RULE", help="Only this rule: an id, a topic or a glob (repeatable).")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=rules,
+    help="Only this rule: an id, a topic or a glob (repeatable).",
+)
 @click.option("--limit", multiple=True, metavar="NODE", help="Judge and change only this node; all are looked at.")
 @click.option("--fix", is_flag=True, help="Apply the plan; without it, it is only shown.")
 @CONSENT
@@ -118,7 +145,7 @@ def undo(context: click.Context, run: str, yes: bool, state: Path | None) -> Non
 
 
 @cli.command()
-@click.argument("rule")
+@click.argument("rule", shell_complete=rules)
 @WHERE
 @click.pass_context
 def explain(context: click.Context, rule: str, hosts: str | None) -> None:

@@ -383,16 +383,25 @@ def test_every_command_has_its_help(command: str) -> None:
     assert help_of(command)
 
 
-def test_completion_as_click_gives_it() -> None:
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("remediate ex", "plain,explain"),
+        ("remediate --only backups.are_f", "plain,backups.are_fresh"),
+        ("remediate explain volumes.", "plain,volumes.are_within_budget"),
+        ("remediate --hosts prod", "plain,production"),
+    ],
+)
+def test_completion_as_click_gives_it_with_rules_and_inventories(typed: str, completed: str) -> None:
     environment = {
         **os.environ,
         "_REMEDIATE_COMPLETE": "bash_complete",
-        "COMP_WORDS": "remediate ex",
-        "COMP_CWORD": "1",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
     }
     script = "from remediate.cli import cli; cli.main(prog_name='remediate')"
     done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, check=False)
-    assert b"plain,explain" in done.stdout
+    assert completed in done.stdout.decode()
 
 
 def test_explain_says_promise_reason_and_remedy_from_the_code() -> None:
