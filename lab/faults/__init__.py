@@ -94,6 +94,10 @@ FAULTS = {
         "A renewal is due, and nginx refuses what the certificate authority asks for.",
         certificates.block_challenge, certificates.allow_challenge,
     ),
+    "acme-challenge-misplaced": Fault(
+        "nginx looks for challenges in another directory than the one that certbot writes them to.",
+        certificates.misplace_challenge, certificates.replace_challenge,
+    ),
     "renewal-not-scheduled": Fault(
         "Nothing runs certbot any more.",
         certificates.lose_schedule, certificates.restore_schedule,
@@ -133,6 +137,10 @@ FAULTS = {
     "stranger": Fault(
         "On `data` runs a container as root that the inventory does not mention.",
         containers.start_stranger, containers.remove_stranger,
+    ),
+    "database-moved": Fault(
+        "Postgres was started on `data`, where its volume was empty: a new database runs, the old one is on `vgpu`.",
+        services.move_database, services.bring_database_home,
     ),
     "node-dead": Fault(
         "`data` does not answer any more: its port takes connections and nothing comes back.",

@@ -63,6 +63,8 @@ cp accounts.lost/renewal/*.conf renewal/; rm -rf accounts accounts.lost/renewal;
 SITE = "/etc/nginx/conf.d/rodan.conf"
 BLOCK_CHALLENGE = f"sed -i 's|root /var/www/letsencrypt;|return 403;|' {SITE}; nginx -s reload"
 ALLOW_CHALLENGE = f"sed -i 's|return 403;|root /var/www/letsencrypt;|' {SITE}; nginx -s reload"
+MISPLACE_CHALLENGE = f"sed -i 's|root /var/www/letsencrypt;|root /var/www/elsewhere;|' {SITE}; nginx -s reload"
+REPLACE_CHALLENGE = f"sed -i 's|root /var/www/elsewhere;|root /var/www/letsencrypt;|' {SITE}; nginx -s reload"
 
 
 def in_nginx(engine: Engine, script: str) -> None:
@@ -165,6 +167,15 @@ def block_challenge(engine: Engine) -> None:
 def allow_challenge(engine: Engine) -> None:
     in_nginx(engine, ALLOW_CHALLENGE)
     renew(engine)
+
+
+def misplace_challenge(engine: Engine) -> None:
+    """Let nginx look for challenges where certbot does not write them."""
+    in_nginx(engine, MISPLACE_CHALLENGE)
+
+
+def replace_challenge(engine: Engine) -> None:
+    in_nginx(engine, REPLACE_CHALLENGE)
 
 
 def lose_schedule(engine: Engine) -> None:

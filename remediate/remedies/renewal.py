@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fleet.discovery import service_of
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, Subject
-from fleet.topics.certificates import renewing
+from fleet.topics.certificates import issuing, renewing
 from fleet.topics.certificates.facts import Lineage
 from fleet.topics.certificates.policy import Acme
 from fleet.topics.certificates.scheduled import BLOCK
@@ -28,7 +28,7 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
         return view
     answers: dict[str, Callable[[View, Finding], Answer]] = {
         renewing.WANT_LINEAGE: first_issue,
-        renewing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
+        issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
         renewing.WANT_SCHEDULE: install,
         renewing.WANT_RELOAD: hook,
         renewing.WANT_VOLUME: keep,

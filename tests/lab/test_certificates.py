@@ -40,6 +40,7 @@ TOLD = {
     "certificate-other-key": ("certificates.are_valid", "does not belong to the certificate"),
     "nginx-misconfigured": ("certificates.will_renew", 'unknown directive "sevrer"'),
     "acme-challenge-blocked": ("certificates.will_renew", "port 80 answers 403"),
+    "acme-challenge-misplaced": ("certificates.will_renew", "no files from the webroot /var/www/letsencrypt"),
 }
 
 

@@ -155,6 +155,20 @@ def test_case_52_a_private_key_of_another_certificate_is_a_finding() -> None:
     )
 
 
+def test_case_52_a_private_key_that_is_gone_is_a_finding() -> None:
+    [found] = saw("are_valid", inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
+    assert found == f"the private key {LIVE}/privkey.pem of {LIVE}/fullchain.pem is not there"
+
+
+def test_a_key_that_only_nginx_can_read_is_proven_by_nginx_and_unknown_without_it() -> None:
+    """It loads both when it tests its configuration, and refuses a pair that does not belong together."""
+    unread = (Key(f"{LIVE}/privkey.pem", trouble="no openssl"),)
+    assert judged("are_valid", fleet(inside(keys=unread))).outcome is Outcome.HOLDS
+    for nginx in (None, Nginx(broken="unknown directive")):
+        [why] = judged("are_valid", fleet(inside(keys=unread, nginx=nginx))).unknown
+        assert why.why == f"whether {LIVE}/privkey.pem belongs to {LIVE}/fullchain.pem: no openssl"
+
+
 def test_case_52_a_mismatch_is_found_when_nginx_already_refuses_the_pair() -> None:
     broken = inside(nginx=Nginx(broken="key values mismatch"), keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
     assert len(saw("are_valid", broken)) == 1
@@ -301,6 +315,25 @@ def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
     found = saw("will_renew", facts)
     assert expected in found
     assert len(found) == (2 if what == "no certbot" else 1)
+
+
+@pytest.mark.parametrize(
+    ("roots", "found"),
+    [
+        (("/var/www/letsencrypt",), 0),
+        (("/srv/site", "/var/www/letsencrypt/"), 0),
+        (("/var/www/letsencrypt/.well-known/acme-challenge/",), 0),
+        (None, 0),
+        (("/srv/site", "/var/www"), 1),
+        ((), 1),
+    ],
+)
+def test_a_webroot_that_nginx_does_not_serve_is_a_finding(roots: tuple[str, ...] | None, found: int) -> None:
+    """Port 80 answers 404 there either way: no challenge is there to be asked for."""
+    facts = inside(nginx=Nginx((SITE,), roots=roots))
+    assert [one[:29] for one in saw("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
+    elsewhere = replace(CONTAINER, ports=tuple(port for port in CONTAINER.ports if port.host != 80))
+    assert saw("will_renew", facts, elsewhere) == []
 
 
 VAIN = {

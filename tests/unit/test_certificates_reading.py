@@ -474,6 +474,34 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
 
+CHALLENGES = """# configuration file /etc/nginx/nginx.conf:
+http {
+    server {
+        listen 80;
+        location ^~ /.well-known/acme-challenge/ { root /var/www/le; }
+        location / { proxy_pass http://a; }
+    }
+    server { listen 443 ssl; root /srv/site/; location /img { alias /srv/img; } }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "roots"),
+    [
+        ("", "", ("/srv/img", "/srv/site/", "/var/www/le")),
+        ("root /var/www/le;", "proxy_pass http://certbot;", None),
+        ("root /var/www/le;", "root $webroot;", None),
+        ("root /var/www/le;", "root html;", None),
+        ("root /var/www/le;", "return 403;", ("/srv/img", "/srv/site/")),
+    ],
+)
+def test_the_directories_that_nginx_serves_files_from_are_read(
+    old: str, new: str, roots: tuple[str, ...] | None
+) -> None:
+    assert nginx.read(0, CHALLENGES.replace(old, new)).roots == roots
+
+
 ODD_FILES = """# configuration file PLACE/n.conf:
 http {
     # ssl_certificate commented.pem;

@@ -75,10 +75,15 @@ class Site:
 
 @dataclass(frozen=True)
 class Nginx:
-    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it."""
+    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it.
+
+    `roots` are the directories that it serves files from (`root`, `alias`); None where what it does with challenges
+    cannot be told from them: they are handed on, or a directory is named by a variable.
+    """
 
     sites: tuple[Site, ...] = ()
     broken: str = ""
+    roots: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

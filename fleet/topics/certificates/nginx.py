@@ -21,6 +21,8 @@ TOKEN = re.compile(rf"#[^\n]*|[{{}};]|{QUOTED}|{PLAIN}")
 PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 INHERITED = ("ssl_certificate", "ssl_certificate_key")
 DEEPEST = 16
+HANDED_ON = ("proxy_pass", "rewrite", "try_files", "fastcgi_pass")
+"""Directives after which it is not the directory alone that answers."""
 
 
 class Token(NamedTuple):
@@ -38,6 +40,7 @@ class Block:
     directives: list[tuple[list[str], str]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     above: Mapping[str, Sequence[Token]] = field(default_factory=dict)
+    about_challenges: bool = False
 
     def values(self, name: str) -> list[list[str]]:
         """The words after each directive of this name; one without any is left out."""
@@ -73,7 +76,7 @@ def read(rc: int, printed: str) -> Nginx:
     fill(root, tokens(files[main], main), files, prefix)
     found = list(servers(root))
     secure = {port for server in found for port in tls_ports(server)}
-    return Nginx(tuple(one for server in found for one in site(server, secure, prefix)))
+    return Nginx(tuple(one for server in found for one in site(server, secure, prefix)), roots=roots(root))
 
 
 def complaint(printed: str) -> str:
@@ -116,7 +119,7 @@ def fill(block: Block, words: Iterator[Token], files: Mapping[str, str], prefix:
             continue
         said = [one.word for one in line]
         if token.word == "{":
-            inner = Block(said[0] if said else "")
+            inner = Block(said[0] if said else "", about_challenges=any("well-known" in word for word in said))
             block.blocks.append(inner)
             fill(inner, words, files, prefix, depth)
         elif said[:1] == ["include"] and len(said) > 1 and depth < DEEPEST:
@@ -141,6 +144,20 @@ def servers(block: Block) -> Iterator[Block]:
             yield inner
         else:
             yield from servers(inner)
+
+
+def roots(block: Block) -> tuple[str, ...] | None:
+    """The directories that files are served from; None where challenges are handed on, or one is not written out."""
+    found = {words[0] for name in ("root", "alias") for words in block.values(name)}
+    for inner in block.blocks:
+        if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
+            return None
+        below = roots(inner)
+        if below is None:
+            return None
+        found.update(below)
+    plain = all(path.startswith("/") and "$" not in path for path in found)
+    return tuple(sorted(found)) if plain else None
 
 
 def tls_ports(server: Block) -> Iterator[int]:

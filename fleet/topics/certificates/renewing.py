@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Subject
 from fleet.schema import Without
 from fleet.topics.certificates.facts import Lineage, Renewal
+from fleet.topics.certificates.issuing import Words, answerable
 from fleet.topics.certificates.views import Said, View, certificate_of, each_view, lineages, newest
 from fleet.topics.containers.facts import Container, Mount
 
@@ -18,21 +18,19 @@ LETSENCRYPT = "/etc/letsencrypt"
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 LASTING = ("volume", "bind", "nfs", "cluster")
 WANT_LINEAGE = "a lineage of certbot for the name"
-WANT_ACCOUNT = "the account's key under /etc/letsencrypt/accounts"
 WANT_SCHEDULE = "certbot renew, twice a day"
 WANT_RELOAD = "a reload hooked to the renewal"
 WANT_CONFIGURATION = "`nginx -t` succeeds"
 WANT_VOLUME = f"{LETSENCRYPT} on a named volume"
-WHY = "when nobody renews it, every client refuses the site from one minute to the next"
 
 
 def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """Certbot can renew this certificate, something runs it, the server is reloaded, and a new container keeps it.
 
-    Looked at without renewing: certbot, its lineage and account for the name, the webroot and whether port 80 answers
-    for challenges, what is scheduled (on the node or by a cron that runs in the container), a reload hooked to it,
-    nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate certificates rehearse` tries it
-    against the authority's staging server. Source: the runbook, "Renewing SSL Certificate"; certbot's documentation.
+    Looked at without renewing: certbot, its lineage and account for the name, the webroot, whether port 80 answers for
+    challenges and nginx serves files from the webroot, what is scheduled (on the node or by a cron that runs in the
+    container), a reload hooked to it, nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate
+    certificates rehearse` tries it against the authority's staging server. Source: the runbook, "Renewing SSL Certificate"; certbot's documentation.
     """
     policy = certificate_of(fleet, subject).acme
     if isinstance(policy, Without):
@@ -49,20 +47,6 @@ def renewing(view: View) -> Said:
     yield from scheduled(view, lineage)
     yield from reloadable(view)
     yield from kept(view)
-
-
-@dataclass(frozen=True)
-class Words:
-    """A finding of this rule, short of where it was seen."""
-
-    saw: str
-    want: str
-    hint: str
-    why: str = WHY
-
-    def at(self, view: View) -> Finding:
-        about = view.certificate.name
-        return Finding(saw=self.saw, want=self.want, why=self.why, node=view.node, about=about, hint=self.hint)
 
 
 def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
@@ -92,46 +76,6 @@ def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
 def called(view: View) -> str:
     """The name that the inventory gives to the lineage, if it does."""
     return f" called {view.certificate.lineage}" if view.certificate.lineage else ""
-
-
-def answerable(view: View, lineage: Lineage) -> Said:
-    """Whether the authority would give a new one: account, switch, and a place for its challenge."""
-    if not lineage.autorenew:
-        yield Words(
-            f"renewal of {lineage.name} is switched off (autorenew = False)",
-            "autorenew = True",
-            "see /etc/letsencrypt/renewal",
-        ).at(view)
-    if not lineage.account_found:
-        yield Words(
-            f"the ACME account {lineage.account[:12]} that renews {lineage.name} is gone from disk",
-            WANT_ACCOUNT,
-            "restore it, or register a new one: `remediate` does that where the inventory says `acme:`",
-        ).at(view)
-    for path, there in lineage.webroots:
-        if not there:
-            yield Words(
-                f"the webroot {path} is not there",
-                "the directory that certbot writes challenges to",
-                f"make it in {view.service}, and keep it in the image",
-            ).at(view)
-    if lineage.authenticator in ("webroot", "nginx"):
-        yield from challenged(view)
-
-
-def challenged(view: View) -> Said:
-    """Whether port 80 answers for challenges: the authority asks there (RFC 8555, 8.3), and follows redirects."""
-    status = (view.facts.http or {}).get(view.certificate.name)
-    if status is None or isinstance(status, Unobservable):
-        why = status or Unobservable("port 80 was not asked")
-        yield Unobservable(f"whether challenges are answered: {why.why}", why.hint, view.node)
-    elif status == 0 or status in (401, 403) or status >= 500:
-        said = f"answers {status}" if status else "does not answer"
-        yield Words(
-            f"port 80 {said} for {view.certificate.name}/.well-known/acme-challenge/",
-            "challenges are served over http",
-            "the authority asks there: publish port 80, and serve that path from the webroot",
-        ).at(view)
 
 
 def all_renewals(view: View) -> list[Renewal]:

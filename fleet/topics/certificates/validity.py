@@ -31,6 +31,8 @@ from fleet.units import show_duration
 
 NOTABLE = 60.0
 WANT_KEY = "the key that the certificate was issued for"
+ABSENT = "is not there"
+"""The look's word for a file that is gone."""
 PLACED = frozenset({"wrong name", "self-signed", "incomplete", "untrusted", "test issuer", "invalid"})
 """What may be mended by another file in nginx' configuration."""
 
@@ -146,20 +148,31 @@ def keys(view: View) -> Said:
         return
     public = {one.path: one for one in inside.keys}
     files = {one.path: one for one in inside.files}
-    for certificate, key in pairs(view):
-        if certificate not in files or key not in public or not files[certificate].chain:
+    loaded = by_nginx(view) if inside.nginx and not inside.nginx.broken else []
+    for pair in dict.fromkeys([*by_nginx(view), *by_certbot(view)]):
+        certificate, key = files.get(pair[0]), public.get(pair[1])
+        if certificate is None or key is None or not certificate.chain:
             continue
-        found, wanted = public[key].public, digest(leaf_of(files[certificate].chain))
-        if found and found != wanted:
-            yield mismatch(view, certificate, key)
+        if key.trouble == ABSENT:
+            yield unpaired(view, pair, f"the private key {key.path} of {certificate.path} is not there")
+        elif key.public and key.public != digest(leaf_of(certificate.chain)):
+            saw = f"the private key in {key.path} does not belong to the certificate in {certificate.path}"
+            yield unpaired(view, pair, saw)
+        elif key.trouble and pair not in loaded:
+            yield Unobservable(f"whether {key.path} belongs to {certificate.path}: {key.trouble}", node=view.node)
 
 
-def pairs(view: View) -> list[tuple[str, str]]:
-    """The certificate and key files that belong together: of nginx' sites for the name, and of its lineages."""
+Pair = tuple[str, str]
+
+
+def by_nginx(view: View) -> list[Pair]:
+    """The certificate and key files of nginx' sites for the name. nginx has tried to load them when it was asked."""
     sites = [site for one in view.handshakes if (site := answering(view, one))]
-    found = [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
-    found += [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
-    return list(dict.fromkeys(found))
+    return [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
+
+
+def by_certbot(view: View) -> list[Pair]:
+    return [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
 
 
 def digest(leaf: x509.Certificate) -> str:
@@ -170,13 +183,13 @@ def digest(leaf: x509.Certificate) -> str:
     return made.finalize().hex()
 
 
-def mismatch(view: View, certificate: str, key: str) -> Finding:
+def unpaired(view: View, pair: Pair, saw: str) -> Finding:
     return Finding(
-        saw=f"the private key in {key} does not belong to the certificate in {certificate}",
+        saw=saw,
         want=WANT_KEY,
         why="the server cannot load them together: the next reload or restart fails",
         node=view.node,
-        about=certificate,
-        hint="somebody replaced one of the two alone: restore the other. `remediate` gets a new pair where it is "
+        about=pair[0],
+        hint="somebody replaced or removed one of the two alone: restore it. `remediate` gets a new pair where it is "
         "certbot's own and the inventory says `acme:`",
     )
