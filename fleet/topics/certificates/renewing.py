@@ -30,7 +30,8 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
     Looked at without renewing: certbot, its lineage and account for the name, the webroot, whether port 80 answers for
     challenges and nginx serves files from the webroot, what is scheduled (on the node or by a cron that runs in the
     container), a reload hooked to it, nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate
-    certificates rehearse` tries it against the authority's staging server. Source: the runbook, "Renewing SSL Certificate"; certbot's documentation.
+    certificates rehearse` tries it against the authority's staging server. Source:
+    the runbook, "Renewing SSL Certificate"; certbot's documentation.
     """
     policy = certificate_of(fleet, subject).acme
     if isinstance(policy, Without):
