@@ -19,7 +19,7 @@ from fleet.commands import Command, Output, Sudo, Unobservable
 TOKEN_BYTES = 16
 KILL_AFTER = 5
 """Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
-REPAIRS = "repair as somebody who may: an inventory of its own with their `user:` and `sudo: true`"
+REPAIRS = "`remediate --fix` asks sudo for everything: log in as somebody who gets it"
 NOISE = 1 << 16
 """Bytes that are kept of what a login shell says before the first token."""
 TIMED_OUT = frozenset({124, 137})

@@ -32,7 +32,7 @@ def list_them(context: click.Context, as_json: bool, hosts: str | None, state: P
     """Every backup: age, size, whether it is complete, and why it stays or may go."""
     from remediate.backups import desk, listing
 
-    with desk.opened(**asked(context, hosts, state), as_json=as_json) as opened:
+    with desk.opened(**asked(context, hosts, state), looks=True, as_json=as_json) as opened:
         sys.exit(listing.show(opened))
 
 
@@ -58,7 +58,7 @@ def verify(context: click.Context, names: tuple[str, ...], again: bool, hosts: s
     """Stream backups on their node, all that are not known or those NAMES, and remember what is proven."""
     from remediate.backups import desk, verifying
 
-    with desk.opened(**asked(context, hosts, state)) as opened:
+    with desk.opened(**asked(context, hosts, state), looks=True) as opened:
         sys.exit(verifying.run(opened, names, again=again))
 
 

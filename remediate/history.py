@@ -23,6 +23,7 @@ from remediate.lock import Busy, Locks, whoami
 from remediate.render.outcomes import log_lines, run_lines
 from remediate.render.plans import Line, safe
 from remediate.render.terminal import Screen
+from remediate.rights import for_repairs
 from remediate.steps import AlreadyBack, Place, Stale
 from remediate.undoing import inverse_of, take_back, undoable
 
@@ -76,7 +77,7 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place |
     journal = open_journal(given)
     try:
         run = journal.run(name)
-        inventory = load(Path(run.path))
+        inventory = for_repairs(load(Path(run.path)))
         with Links(inventory) as links:
             return Undoing(journal, run, way(inventory, links), place=place or Place("", 0)).all(yes)
     finally:

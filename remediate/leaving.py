@@ -14,6 +14,7 @@ from remediate.main import Call, Remediation, named
 from remediate.planning import Proposal
 from remediate.render.plans import Line
 from remediate.render.terminal import Screen
+from remediate.rights import for_repairs
 from remediate.run import Fixing
 from remediate.session import Session
 
@@ -46,6 +47,7 @@ def depart(call: Call) -> Exit:
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
     inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
+    inventory = for_repairs(inventory) if call.fix else inventory
     inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": leave}})
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:

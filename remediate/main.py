@@ -34,6 +34,7 @@ from remediate.render.documents import Applied, document
 from remediate.render.outcomes import end_lines
 from remediate.render.plans import Line, proposal_lines, summary
 from remediate.render.terminal import Screen
+from remediate.rights import for_repairs
 from remediate.run import Fixing, Terms, exits
 from remediate.session import PATIENCE, Session, known_rules
 from remediate.steps import Place
@@ -85,7 +86,8 @@ def remediate(call: Call) -> Exit:
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
     audit = open_audit(named(call, screen), call.limit, state=call.state)
-    inventory = audit.one()
+    inventory = for_repairs(audit.one()) if call.fix else audit.one()
+    audit.inventories = {inventory.name: inventory}
     only = known_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:

@@ -36,6 +36,7 @@ from remediate.planning import Planned, Proposal
 from remediate.remedies.certbot import There
 from remediate.render.plans import Line, safe
 from remediate.render.terminal import Screen
+from remediate.rights import for_repairs
 from remediate.run import Fixing, Terms
 from remediate.session import Session
 
@@ -151,7 +152,7 @@ def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes
             "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"
         )
     screen = Screen()
-    inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
+    inventory = for_repairs(open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one())
     wanted = chosen(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:

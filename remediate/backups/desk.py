@@ -29,6 +29,7 @@ from remediate.planning import GATE, Planned, Proposal, closed
 from remediate.render.outcomes import end_lines
 from remediate.render.plans import plan_lines
 from remediate.render.terminal import Screen
+from remediate.rights import for_repairs
 from remediate.run import OF_END, Fixing, Terms
 from remediate.session import Session
 
@@ -87,10 +88,13 @@ class Desk:
 
 
 @contextmanager
-def opened(hosts: str | None, given: Path | None, *, quiet: bool = False, as_json: bool = False) -> Iterator[Desk]:
-    """Open the inventory that is meant. Raises UsageError when it has no backups."""
+def opened(
+    hosts: str | None, given: Path | None, *, looks: bool = False, quiet: bool = False, as_json: bool = False
+) -> Iterator[Desk]:
+    """Open the inventory that is meant; `looks`: nothing will be changed. Raises UsageError when it has no backups."""
     screen = Screen(quiet=quiet, json=as_json)
     inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
+    inventory = inventory if looks else for_repairs(inventory)
     if isinstance(inventory.backups, Without):
         raise UsageError(f"{inventory.name} has no backups: {inventory.backups.none}")
     journal = Journal(state.directory(given) / "journal.sqlite")
