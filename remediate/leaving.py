@@ -31,10 +31,10 @@ class Leaving(Remediation):
         session.progress = lambda node, reached: None
         return fleet
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit, left: Proposal | None = None) -> None:
         """The JSON document, or the command that does it."""
         if self.call.as_json:
-            super().finish(proposal, fixing, code)
+            super().finish(proposal, fixing, code, left)
         elif fixing is None and proposal.planned:
             nodes, hosts = " ".join(self.call.limit), self.call.hosts or self.inventory.name
             self.screen.lines([Line(f"nothing was changed; `remediate leave {nodes} --hosts={hosts} --fix` does it")])
