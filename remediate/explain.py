@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 
 from fleet import registry
@@ -34,12 +35,14 @@ def explained(rule: Rule, remedy: Remedy | None) -> str:
 
 
 def check(rule: Rule) -> str:
-    return f"pytest --hosts=NAME checks/test_{rule.topic}.py -k {rule.name}"
+    """The command that judges it: our checks are a package, a team's own stand where the team keeps them."""
+    where = f"--pyargs checks.test_{rule.topic}" if rule.id in registry.RULES else f"test_{rule.topic}.py"
+    return f"pytest --hosts=NAME {where} -k {rule.name}"
 
 
 def about(rule: Rule, remedy: Remedy | None) -> str:
     """What the remedy does, or why there is none."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
-    said = inspect.getdoc(remedy) or "it has no description"
+    said = re.sub(r"\s*\bRaises [^.]*\.", "", inspect.getdoc(remedy) or "it has no description")
     return f"Remedy (remediate --hosts=NAME --only {rule.id}): {said}"

@@ -72,7 +72,11 @@ SLOW = 2 * 10**6
 
 
 def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Dump the database now, inside its own container, to a name of the runbook's; then look at the file."""
+    """Dump the database now, inside its own container, to a name of the runbook's; then look at the file.
+
+    Disturbs: nothing; the database is read once. Where a dump has no room, what thinning would take is deleted first
+    (`--allow delete`). Way back: remove the new file by hand.
+    """
     policy = policy_of(fleet)
     found = placements(fleet, policy.service)
     if len(found) != 1:

@@ -22,6 +22,7 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
     """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
 
     What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
+    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive.
     """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
@@ -79,7 +80,10 @@ def renewal(view: View, served: Served, lineage: Lineage, finding: Finding) -> A
 
 
 def reload(finding: Finding, fleet: Fleet) -> Answer:
-    """Serve what lies on disk: test the configuration, reload, compare."""
+    """Serve what lies on disk: test the configuration, reload, compare.
+
+    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed.
+    """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
         return view

@@ -39,6 +39,8 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     Files on volumes that are the service's alone are given to that user first; their old owners are kept. It must serve
     the same ports as before, inside and from its node. A Compose service is for a person: patch, file and command.
+    Disturbs: a restart of the service (`--allow restart`), and new owners of files where needed (`ownership`). Way
+    back: the old user and the old owners, by a second restart.
 
     Raises Unobservable while anything that could stand in the way was not seen.
     """

@@ -22,7 +22,10 @@ Answer = Plan | ForAPerson
 
 
 def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
-    """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do."""
+    """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do.
+
+    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays.
+    """
     view = view_of(finding, fleet)
     if isinstance(view, ForAPerson):
         return view

@@ -62,7 +62,8 @@ class Change:
 def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Put the entry where the service runs, make sure that it is there, then take it out everywhere else.
 
-    An entry that works is left as it is. Raises Unobservable while a crontab that would be edited was not seen.
+    An entry that works is left as it is. Disturbs: nothing; the backup runs when it is next due. Way back: the crontabs
+    as they were, byte by byte. Raises Unobservable while a crontab that would be edited was not seen.
     """
     policy: Policy = required(fleet.inventory.backups)
     homes = placements(fleet, policy.service)
@@ -248,7 +249,10 @@ def by_label(container: Container) -> list[str]:
 
 
 def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Start cron, and have it started at boot."""
+    """Start cron, and have it started at boot.
+
+    Disturbs: nothing, except that what is scheduled on the node happens again. Way back: cron is as it was before.
+    """
     node = finding.node
     facts = fleet.of(node, Facts)
     starts = START.get(facts.manager)

@@ -20,7 +20,10 @@ from remediate.steps import DeleteFiles, Identified, Run
 
 
 def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Take away what `keep` does not ask for, oldest first, after streaming once more what must stay."""
+    """Take away what `keep` does not ask for, oldest first, after streaming once more what must stay.
+
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    """
     policy = policy_of(fleet)
     found = retained(fleet, policy)
     if not found.excess:

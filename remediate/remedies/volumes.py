@@ -20,6 +20,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Thin by `keep`; below `keep` only where the policy allows it; the rest is said, and why.
 
     When the backups alone are within the budget, something else fills the volume: then none is removed for it.
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
     policy = policy_of(fleet)
     usage = fleet.of(policy.volume.node, volumes.Facts)
