@@ -35,13 +35,14 @@ def waive(context: click.Context, /, rules: tuple[str, ...], **given: Any) -> No
     from remediate.waive import Waiving, standing, wanted
 
     before = context.obj or {}
-    name = given["hosts"] or before.get("hosts") or last_audited(given["state"] or before.get("state"))
+    state = given["state"] or before.get("state")
+    name = given["hosts"] or before.get("hosts") or last_audited(state)
     if not name:
         raise UsageError("which inventory?", hint="say --hosts=NAME")
     if bool(rules) == given["everything"]:
         raise UsageError("say which rules, or --all", hint="for example: remediate waive volumes --until … --owner …")
     until, owner = day(given["until"]), spoken(given["owner"])
-    audit = open_audit(name)
+    audit = open_audit(name, state=state)
     inventory = audit.one()
     only = known_rules(rules, rules_of(inventory))
     try:
