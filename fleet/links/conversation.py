@@ -157,10 +157,10 @@ class Round:
         return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False)
 
     def ended(self, channel: Channel) -> Cut:
-        """The shell is gone before its time."""
+        """The shell is gone before its time; where the way to it still stands, another one is asked the rest."""
         how = channel.ended()
         if self.frames.begun:
-            return Cut(f"the connection was lost ({how})", all_of_it=True)
+            return Cut(f"the connection was lost ({how})", all_of_it=False)
         raise Unobservable(
             f"no shell was started there: {self.frames.noise() or how}",
             hint="this account needs a login shell that can run /bin/sh",

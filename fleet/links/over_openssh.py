@@ -37,6 +37,8 @@ SHELL = "exec /bin/sh"
 SSH_FAILED = 255
 BELIEVED = 5.0
 CONTROL_LIMIT = 5.0
+LEAVE = 1.0
+"""Seconds that a client of the master gets to end: when it is ended, so is what it asked for, by the node's sshd."""
 
 
 SAFE = {
@@ -145,7 +147,7 @@ class OpenSSHLink:
         return (*self.client(), "-T", "--", self.host, SHELL)
 
     def channel(self) -> ProcessChannel:
-        channel = ProcessChannel(self.session())
+        channel = ProcessChannel(self.session(), LEAVE)
         self.running.add(channel)
         return channel
 

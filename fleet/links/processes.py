@@ -18,7 +18,7 @@ from fleet.commands import Unobservable
 
 CHUNK = 1 << 16
 LEAVE = 4.0
-"""Seconds that a process gets to end by itself once its standard input is closed."""
+"""Seconds that a process gets to end by itself, and to end what it started, once its standard input is closed."""
 STALLED = 60.0
 """Seconds after which a stream that takes no data is given up."""
 ERR_KEPT = 1 << 16
@@ -27,7 +27,9 @@ ERR_KEPT = 1 << 16
 class Process:
     """A child in a session of its own (a Ctrl-C at the terminal is ours to pass on), with three binary pipes."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
+        """`leave` is how many seconds it gets to end by itself."""
+        self.leave = LEAVE if leave is None else leave
         try:
             self.child = subprocess.Popen(
                 argv,
@@ -65,7 +67,7 @@ class Process:
             for pipe in (self.stdin, self.stdout, self.stderr):
                 pipe.close()
             try:
-                self.child.wait(LEAVE)
+                self.child.wait(self.leave)
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
@@ -88,8 +90,8 @@ def ready(pipe: IO[bytes], event: int, limit: float) -> bool:
 class ProcessChannel(Process):
     """The standard streams of a shell (`fleet.links.conversation.Channel`)."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        super().__init__(argv)
+    def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
+        super().__init__(argv, leave)
         self.bell, self.rope = os.pipe()
         self.open = {self.stdout.fileno(), self.stderr.fileno()}
 

@@ -128,6 +128,28 @@ def test_an_exit_status_of_124_is_no_time_limit(link):
     assert (first.rc, first.lost, last.out) == (124, "", b"3\n")
 
 
+def test_a_command_that_takes_the_shell_with_it_costs_only_its_own_facts(link):
+    killer = sh("kill -9 $(ps -o ppid= -p $PPID)")
+    first, killed, last = link.ask([Command(("echo", "1")), killer, Command(("echo", "3"))])
+    assert (first.out, killed.rc, last.out) == (b"1\n", None, b"3\n")
+    assert "connection was lost" in killed.lost
+
+
+def test_what_a_command_leaves_running_holds_nothing_up(link):
+    before = time.monotonic()
+    first, last = link.ask([sh("sleep 67.1 & echo 1"), Command(("echo", "2"))])
+    assert (first.out, last.out, time.monotonic() - before < 4) == (b"1\n", b"2\n", True)
+    for pid in pids_of("67.1"):
+        os.kill(pid, 9)
+
+
+@pytest.mark.parametrize("signal_", ["KILL", "SEGV", "TERM"])
+def test_a_command_that_is_killed_has_an_answer_that_says_so(link, signal_):
+    [killed] = link.ask([sh(f"kill -{signal_} $$")])
+    with pytest.raises(Unobservable, match=f"exited {128 + getattr(signal, f'SIG{signal_}')}"):
+        killed.text()
+
+
 def test_case_17_too_much_output_is_cut_and_the_rest_goes_on(link):
     much, last = link.ask([sh("head -c 1000000000 /dev/zero; sleep 62.2"), Command(("echo", "2"))], room=3 << 20)
     assert (much.rc, much.lost, much.out) == (None, conversation.TOO_MUCH, b"")
