@@ -39,8 +39,8 @@ UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
 """How many times its size a dump may need on the disk as a database, with its indexes."""
 SLOW_COUNT = 1800.0
 """Seconds that counting every table of the live database may take."""
-REFUSED = 125
-"""What `docker run` exits with when there is no container (docker-run(1))."""
+BAD = 66
+"""What the throwaway container exits with when the dump does not restore: that is proved."""
 REMEMBERED = 10
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
@@ -103,12 +103,12 @@ class Trial:
         live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.said['database']}: there is nothing to compare with")
-        answer = ask(link, self.throwaway(live), ok=(0, 66, REFUSED))
-        if answer.rc == REFUSED:
-            raise not_started(answer, self.place.node)
+        [answer] = link.ask([self.throwaway(live)])
+        if answer.rc not in (0, BAD):
+            raise not_tried(answer, self.place.node)
         done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
-        if answer.rc != 0:
-            return replace(done, error=last_line(answer))
+        if answer.rc == BAD:
+            return replace(done, error=said(answer))
         restored = held(answer)
         lacking = tuple(compared(restored, live, before, self.policy.tolerance))
         return replace(
@@ -139,15 +139,20 @@ class Trial:
         return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
 
 
-def not_started(answer: Output, node: str) -> Unobservable:
-    """Why Docker made no throwaway container."""
-    said = answer.err.decode("utf-8", "replace")
-    if "is already in use" in said:
-        return Unobservable(
-            f"another drill runs on {node}", hint="wait for it: it ends by itself, at its limit at last"
-        )
-    why = [line for line in said.splitlines() if line.startswith("docker: ")]
-    return Unobservable(safe(why[0].removeprefix("docker: "))[:300] if why else "docker run failed", node=node)
+def not_tried(answer: Output, node: str) -> Unobservable:
+    """Why nothing was proved: there was no throwaway container, or it could not do its work."""
+    if answer.lost or answer.rc is None:
+        return Unobservable(answer.lost or "the drill did not end", node=node)
+    if b"is already in use" in answer.err:
+        return Unobservable(f"another drill runs on {node}", hint="wait for it: it ends by itself")
+    return Unobservable(f"the throwaway server: {said(answer)}", node=node)
+
+
+def said(answer: Output) -> str:
+    """The first line that is for a person: the script's own, or docker's; else the last one there is."""
+    lines = answer.err.decode("utf-8", "replace").strip().splitlines() or [f"exit status {answer.rc}"]
+    own = [line.partition(": ")[2] for line in lines if line.startswith(("drill: ", "docker: "))]
+    return safe((own or lines[-1:])[0])[:300]
 
 
 def mebibytes(size: int, form: str) -> int:
@@ -163,11 +168,6 @@ def account(policy: Policy) -> tuple[str, str]:
 def last_success(records: Records) -> Mapping[str, int]:
     """The rows of the last drill that succeeded."""
     return next((one.rows for one in reversed(records.drills) if not one.error), {})
-
-
-def last_line(answer: Output) -> str:
-    lines = answer.err.decode("utf-8", "replace").strip().splitlines()
-    return safe(lines[-1])[:300] if lines else f"exit status {answer.rc}"
 
 
 def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:

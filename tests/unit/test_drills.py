@@ -146,15 +146,21 @@ def test_case_41_no_command_of_a_drill_runs_in_the_live_container_but_counting()
 
 
 def test_a_dump_that_does_not_restore_is_a_drill_that_failed():
-    said = b'it does not restore: ERROR:  syntax error at or near "x"\n'
+    said = b'drill: it does not restore: ERROR:  syntax error at or near "x"\nTerminated\n'
     done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", said)), {}, 60.0)
     assert done.error == 'it does not restore: ERROR:  syntax error at or near "x"'
 
 
-@pytest.mark.parametrize("rc", [70, 73, 74, 125, 137])
+@pytest.mark.parametrize("rc", [70, 71, 73, 74, 125, 137])
 def test_a_server_that_could_not_be_tried_proves_nothing(rc):
-    with pytest.raises(Unobservable):
-        TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", b"only 3 KiB are free for it\n")), {}, 60.0)
+    said = b"WARNING: no swap limit\ndrill: it filled the disk, and was ended in time\nKilled\n"
+    with pytest.raises(Unobservable, match="it filled the disk"):
+        TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", said)), {}, 60.0)
+
+
+def test_a_drill_that_was_cut_off_proves_nothing():
+    with pytest.raises(Unobservable, match="time limit"):
+        TRIAL.run(Scripted(Output(0, SAID), Output(None, lost="the time limit of 900 s")), {}, 60.0)
 
 
 @pytest.mark.parametrize(
