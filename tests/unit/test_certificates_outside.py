@@ -298,6 +298,17 @@ def test_an_address_that_gives_the_world_no_certificate_is_a_finding(refused: st
     assert seen("are_valid", served) == [f"the world gets no certificate at 203.0.113.7:443: {words}"]
 
 
+def test_a_service_on_another_port_owes_the_world_nothing_on_443_unless_it_is_said() -> None:
+    elsewhere = replace(FACTS, served=(replace(SERVED, port=8443),))
+    closed = replace(OUTSIDE, chain=(), refused="closed", said="connection refused")
+    late = replace(OUTSIDE, chain=Unobservable("no handshake within 5 s"))
+    assert seen("are_valid", closed, facts=elsewhere) == []
+    assert judged("are_valid", fleet(elsewhere, outside=[late])).outcome is Outcome.HOLDS
+    assert len(seen("are_valid", closed, facts=elsewhere, policy=", outside: {ports: [443]}")) == 1
+    expired = replace(OUTSIDE, chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))
+    assert len(seen("are_valid", expired, facts=elsewhere)) == 1, "what the world gets there is judged all the same"
+
+
 def test_what_answers_elsewhere_is_for_a_person() -> None:
     proxy = fleet(outside=[replace(OUTSIDE, chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))])
     for rule in ASKED_HERE:

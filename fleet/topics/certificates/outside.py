@@ -27,6 +27,7 @@ WORDS: dict[Refused, str] = {
     "not TLS": "it does not speak TLS",
     "refused": "it ended the connection during the handshake",
 }
+NOWHERE = frozenset({"unresolved", "unreachable"})
 OFF = "where it is not meant to be reached from here, say so: `outside: {none: why}` for the name in the inventory"
 LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
 
@@ -40,14 +41,23 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobserva
         return
     mine = [one for one in fleet.of(HERE, Facts).outside if one.name == certificate.name]
     for served in mine:
+        if not certificates(served) and only_guessed(fleet, certificate, served):
+            continue
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"asked from here, {at(served)}: {served.chain.why}", served.chain.hint or OFF)
         elif served.refused == "unresolved" and certificate.outside is not None:
             yield Unobservable(f"{served.host} does not resolve on the machine that audits ({served.said})", OFF)
         elif served.refused == "unreachable" and not any(one.chain for one in mine if one.port == served.port):
             yield Unobservable(f"asked from here, {at(served)} cannot be reached: {served.said}", OFF)
-        elif served.refused not in ("unresolved", "unreachable"):
+        elif served.refused not in NOWHERE:
             yield served
+
+
+def only_guessed(fleet: Fleet, certificate: Certificate, served: Served) -> bool:
+    """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
+    said = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
+    ports = {one.port for view in views_of(fleet, certificate) for one in view.handshakes if certificates(one)}
+    return not said and bool(ports) and served.port not in ports
 
 
 def at(served: Served) -> str:
@@ -89,8 +99,11 @@ def certificates(served: Served) -> tuple[str, ...]:
 
 def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
     """The chains that the service serves for the name on its own nodes."""
-    views = [View(fleet, certificate, *place, facts(fleet, place[0])) for place in placed(fleet, certificate)]
-    return {certificates(served) for view in views for served in view.handshakes if served.chain} - {()}
+    return {certificates(one) for view in views_of(fleet, certificate) for one in view.handshakes} - {()}
+
+
+def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
+    return [View(fleet, certificate, *place, facts(fleet, place[0])) for place in placed(fleet, certificate)]
 
 
 def facts(fleet: Fleet, node: str) -> Facts:
