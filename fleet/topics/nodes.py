@@ -146,7 +146,7 @@ def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
     elif node.sudo and facts.root_uid != 0:
         yield Finding(
             saw=f"sudo makes us user id {facts.root_uid}",
-            want="user id 0, since the inventory says `sudo: true`",
+            want=f"user id 0, since the inventory says `sudo: {str(node.sudo).lower()}`",
             why="what only root may read stays unknown",
             node=node.name,
             hint="look at `sudo -l` on the node, or set `sudo: false`",
