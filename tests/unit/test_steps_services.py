@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import string
 from base64 import b64encode
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from fleet.commands import Output
 from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import engine
+from remediate.steps.last_words import secrets, struck
 from remediate.steps.watching import Pace
 from tests.unit.test_steps_commands import Answering
 
@@ -242,6 +246,19 @@ def test_case_71_what_is_quoted_holds_no_value_of_the_environment_however_it_is_
     [said] = failing(printed.encode())
     assert "hunter2" not in said
     assert "***" in said
+
+
+@given(
+    value=st.text(alphabet=string.ascii_letters + string.digits + "/+=:@%$-_. ", min_size=4, max_size=60).map(
+        str.strip
+    ),
+    before=st.text(max_size=30),
+    after=st.text(max_size=30),
+)
+def test_case_71_no_value_of_the_environment_is_ever_quoted_whole(value: str, before: str, after: str) -> None:
+    assume(value not in before + after)
+    hidden = secrets({"Env": [f"ANY={value}"]})
+    assert not any(value in line for line in struck(f"{before}{value}{after}", hidden))
 
 
 def test_case_71_short_values_are_struck_out_where_their_name_says_that_they_are_secret() -> None:
