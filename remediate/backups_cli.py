@@ -50,7 +50,7 @@ def create(context: click.Context, hosts: str | None, state: Path | None) -> Non
 
 @backups.command()
 @click.argument("names", nargs=-1)
-@click.option("--again", is_flag=True, help="Also those that were proven before.")
+@click.option("--again", is_flag=True, help="Also those that were proven before, and the copies.")
 @HOSTS
 @STATE
 @click.pass_context

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from fleet.commands import Unobservable
-from fleet.facts import Fleet
+from fleet.facts import Fleet, seen
 from fleet.links import Link
+from fleet.schema import Without
+from fleet.topics import copies
 from fleet.topics.backups import Facts
-from fleet.topics.backups.catalog import Backup
+from fleet.topics.backups.catalog import Backup, Catalog
 from fleet.topics.backups.completeness import parse_verified, verify
 from fleet.topics.backups.files import Verified
-from fleet.topics.backups.memory import remember
+from fleet.topics.backups.memory import forget_digests, remember
 from fleet.topics.backups.observe import called, place_of
 from fleet.topics.backups.policy import Policy
 from fleet.units import show_size
@@ -21,7 +25,7 @@ from remediate.render.plans import Line, safe
 
 
 def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
-    """Verify the named backups, or all that are not known; `again` also those that were proven before.
+    """Verify the named backups, or all that are not known; `again` also those that were proven before, and copies.
 
     Each proof is remembered at once: an interrupted run goes on where it stopped. Only reads.
     """
@@ -34,9 +38,10 @@ def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
     wanted = [one_of(catalog, name) for name in names] or list(catalog.backups)
     unknown = [one for one in wanted if again or names or one.state == "unknown"]
     proofs = stream(desk, fleet, unknown)
-    found = [proofs.get(one.name) or verified(one) for one in wanted]
-    desk.screen.lines(summary(found))
-    states = {one.state for one in found}
+    found = [settled(one, proofs.get(one.name) or verified(one)) for one in wanted]
+    copied = compared(desk, catalog) if again and not names else []
+    desk.screen.lines(summary([*found, *copied]))
+    states = {one.state for one in (*found, *copied)}
     broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
     return worst([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
 
@@ -60,6 +65,13 @@ def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Ver
     return proofs
 
 
+def settled(backup: Backup, proof: Verified) -> Verified:
+    """A file that somebody still writes to is not broken yet."""
+    if backup.growing and proof.state == "broken":
+        return replace(proof, state="unknown", why="it is still being written")
+    return proof
+
+
 def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> Verified:
     """What streaming one file proves; that it could not be streamed is an answer, too."""
     try:
@@ -68,6 +80,26 @@ def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str
     except Unobservable as why:
         return Verified(backup.name, *backup.file.identity, "unknown", str(why))
     return proof
+
+
+def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
+    """Read the copies at the second place again, and say which are not what they are copies of."""
+    second = desk.policy.elsewhere
+    if second is None or isinstance(second, Without):
+        return []
+    desk.screen.say(f"the copies in {second.path} on {second.node}")
+    forget_digests(desk.inventory.state, f"{Path(desk.inventory.path).absolute()} ")
+    fleet = desk.look("copies")
+    try:
+        here = seen(fleet.of(desk.policy.volume.node, copies.Facts).here) or copies.Place()
+        there = seen(fleet.of(second.node, copies.Facts).there) or copies.Place()
+    except Unobservable as why:
+        return [Verified(second.path, 0, 0, 0, "unknown", str(why))]
+    return [
+        Verified(f"{second.path}/{one.name}", *one.file.identity, "broken", "it is not what it is a copy of")
+        for one in catalog.backups
+        if copies.differs(one.name, here, there)
+    ]
 
 
 def summary(found: Sequence[Verified]) -> list[Line]:

@@ -19,14 +19,18 @@ from remediate.steps import CopyFile
 
 
 def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over."""
+    """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over.
+
+    Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
+    was written.
+    """
     policy = policy_of(fleet)
     second = policy.elsewhere
     if second is None or isinstance(second, Without):
         return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")
     backups, here, there = both_places(fleet, policy, second)
-    if why := no_second_place(policy, second, here, there):
-        return ForAPerson(why, "name another disk of another machine in `backups.elsewhere`")
+    if person := no_second_place(policy, second, here, there):
+        return person
     chosen = to_copy(young(backups, second, true_clock(fleet, policy.volume.node)), here, there, second)
     if isinstance(chosen, ForAPerson):
         return chosen
@@ -35,13 +39,15 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     return copying(policy, second, chosen, here, there)
 
 
-def no_second_place(policy: Policy, second: Elsewhere, here: copies.Place, there: copies.Place) -> str:
-    """Why nothing should be copied there, or nothing."""
+def no_second_place(policy: Policy, second: Elsewhere, here: copies.Place, there: copies.Place) -> ForAPerson | None:
+    """Why nothing should be copied there, if so."""
     if any(copies.shared(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
-        return f"{second.path} on {second.node} is the disk of the backups themselves"
+        same = f"{second.path} on {second.node} is on the disk of the backups themselves"
+        return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
     if there.directory not in {"", second.path}:
-        return f"{second.path} is a link to {there.directory}, and nothing is written through a link"
-    return ""
+        link = f"{second.path} on {second.node} leads through a link, and nothing is written through one"
+        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {there.directory}")
+    return None
 
 
 def to_copy(
@@ -64,7 +70,7 @@ def too_full(second: Elsewhere, there: copies.Place, chosen: Backup) -> ForAPers
 
 
 def copying(policy: Policy, second: Elsewhere, chosen: Backup, here: copies.Place, there: copies.Place) -> Plan:
-    node = policy.volume.node
+    node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
         node=second.node,
         target=second.path,
@@ -77,7 +83,7 @@ def copying(policy: Policy, second: Elsewhere, chosen: Backup, here: copies.Plac
     )
     return Plan(
         steps=(step,),
-        disturbance=f"nothing; {show_size(chosen.file.size)} are read on {node} and written on {second.node}, at low priority",
+        disturbance=f"nothing; {weight} are read on {node} and written on {second.node}, at low priority",
         undo="the copy is removed again, if it is still what was written",
         success="its SHA-256 is the same at both places",
         notes=("nothing is ever removed from the second place: keep an eye on its disk",),

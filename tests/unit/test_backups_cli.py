@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -188,3 +189,45 @@ def test_list_and_verify_work_on_real_files(here):
 def test_verify_refuses_a_name_that_is_not_there(here):
     _, run = here
     assert isinstance(run("verify", "backup_2020_01_01T00_00_00.sql.gz").exception, UsageError)
+
+
+def test_state_says_where_proofs_are_remembered(here, tmp_path):
+    directory, run = here
+    then = datetime.now(UTC) - timedelta(hours=1)
+    path = directory / then.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+    path.write_bytes(gzip.compress(DUMP))
+    os.utime(path, (then.timestamp(), then.timestamp()))
+    assert run("verify", "--state", str(tmp_path / "own")).exit_code == 0
+    assert (tmp_path / "own" / "verified.sqlite").exists()
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_is_still_written_to_is_not_called_broken(here):
+    directory, run = here
+    name = datetime.now(UTC).strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+    (directory / name).write_bytes(gzip.compress(DUMP)[:-9])
+    checked = run("verify")
+    assert (checked.exit_code, checked.stdout.splitlines()[0]) == (4, f"unknown: {name}: it is still being written")
+
+
+def test_verify_again_reads_the_copies_too_and_names_one_that_has_rotted(here, tmp_path):
+    directory, run = here
+    then = datetime.now(UTC) - timedelta(hours=1)
+    path = directory / then.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+    path.write_bytes(gzip.compress(DUMP))
+    os.utime(path, (then.timestamp(), then.timestamp()))
+    second = tmp_path / "second"
+    shutil.copytree(directory, second)
+    text = (tmp_path / "here.yml").read_text()
+    (tmp_path / "here.yml").write_text(
+        text.replace("  timezone", f"  elsewhere: {{node: here, path: {second}}}\n  timezone")
+    )
+    assert run("verify", "--again").exit_code == 0
+    rotted = bytearray(path.read_bytes())
+    rotted[20] ^= 1
+    (second / path.name).write_bytes(rotted)
+    shutil.copystat(path, second / path.name)  # as a disk that loses a bit: nothing else tells
+    assert run("verify").exit_code == 0
+    checked = run("verify", "--again")
+    assert checked.exit_code == 1
+    assert f"broken: {second}/{path.name}: it is not what it is a copy of" in checked.stdout

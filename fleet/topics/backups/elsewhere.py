@@ -15,6 +15,8 @@ from fleet.topics.backups.policy import Elsewhere, Policy
 from fleet.units import show_duration
 
 NAMED = 3
+SAME_DISK = "is on the same disk as the backups"
+ANOTHER = "a second place is a directory of another disk, best of another machine"
 SECOND = "`remediate` copies the newest; if something else should (rsync, a job), see why it has stopped"
 
 
@@ -41,12 +43,13 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     if doubtful and apart:
         yield Unobservable(f"{doubtful[0]} stands in {second.path}, but was not compared", SECOND, second.node)
         return
+    saw, hint = not_elsewhere(backups, here, there, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
     yield Finding(
-        saw=not_elsewhere(backups, here, there, now) if apart else f"{second.path} is on the same disk as the backups",
+        saw=saw,
         want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
         why="what stands in one place only is lost with it",
         node=second.node,
-        hint=SECOND,
+        hint=hint,
     )
 
 
@@ -68,12 +71,12 @@ def one_disk(policy: Policy, second: Elsewhere, here: copies.Place, there: copie
     return policy.volume.node == second.node and bool(here.device) and here.device == there.device
 
 
-def not_elsewhere(backups: Sequence[Backup], here: copies.Place, there: copies.Place, now: datetime) -> str:
-    """What is wrong with the second place, in a sentence."""
+def not_elsewhere(backups: Sequence[Backup], here: copies.Place, there: copies.Place, now: datetime) -> tuple[str, str]:
+    """What is wrong with the second place, and what can be done."""
     if not there.directory:
-        return "there is no such directory"
+        return "there is no such directory", SECOND
     if any(copies.shared(one.name, here, there) for one in backups):
-        return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes"
+        return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
     copied = [one for one in backups if copies.same(one.name, here, there)]
     differing = [one.name for one in backups if copies.differs(one.name, here, there)]
     told = (
@@ -81,7 +84,8 @@ def not_elsewhere(backups: Sequence[Backup], here: copies.Place, there: copies.P
         if copied
         else "no true copy of the newest"
     )
-    return f"{told}; another content under the name {', '.join(differing[:NAMED])}" if differing else told
+    but = f"; another content under the name {', '.join(differing[:NAMED])}" if differing else ""
+    return f"{told}{but}", SECOND
 
 
 def alone(policy: Policy) -> Finding:

@@ -85,6 +85,15 @@ def remember_digests(given: str, place: str, files: Sequence[File], digests: Map
         return
 
 
+def forget_digests(given: str, place: str) -> None:
+    """Have both places read again at the next look. `place` is what their names begin with."""
+    try:
+        with database(given) as memory:
+            memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(place), place))
+    except (sqlite3.Error, OSError):
+        return
+
+
 @contextmanager
 def database(given: str) -> Iterator[sqlite3.Connection]:
     """The database, in one transaction. Raises sqlite3.Error or OSError."""
