@@ -2,7 +2,8 @@
 
 Registered as `fleet` in testinfra's BACKENDS. What `host.run` does is what testinfra's ssh backend does (quoting,
 sudo, exit statuses), with verified host keys, one connection a node, and a time limit; 255 is a command's own status
-like any other. Commands run in /bin/sh with LC_ALL=C and the administrator's folders on the PATH.
+like any other. Commands run in the login shell, or in /bin/sh where that is no relative of it (fish, csh), with
+LC_ALL=C and the usual folders on the PATH. tests/unit/test_testinfra_parity.py holds the two against each other.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 LIMIT = 300.0
 """Seconds for one command of a team's own test (testinfra itself has no limit)."""
+
+IN_LOGIN_SHELL = """\
+case ${SHELL##*/} in bash|zsh|ksh|mksh|dash|ash) exec "$SHELL" -c "$1" ;; esac
+exec /bin/sh -c "$1"
+"""
 
 
 @dataclass(frozen=True)
@@ -90,12 +96,13 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
         return data.encode("utf-8", "surrogateescape")
 
     def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
-        """Run a command line in the node's shell.
+        """Run a command line in the account's shell (on this machine, as testinfra does, in /bin/sh).
 
         Raises RuntimeError when the node cannot be reached, or the command gave no answer within the limit.
         """
         line = self.get_command(command, *args)
-        asked = Command(("/bin/sh", "-c", line), limit=self.limit)
+        shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")
+        asked = Command(("/bin/sh", "-c", *shell, line), limit=self.limit)
         try:
             [answer] = self.using.links.to(self.node).ask([asked])
         except Unobservable as why:
