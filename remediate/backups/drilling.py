@@ -42,6 +42,8 @@ SLOW_COUNT = 1800.0
 BAD = 66
 """What the throwaway container exits with when the dump does not restore: that is proved."""
 REMEMBERED = 10
+BEFORE = "at the last drill"
+MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
 
@@ -166,8 +168,9 @@ def account(policy: Policy) -> tuple[str, str]:
 
 
 def last_success(records: Records) -> Mapping[str, int]:
-    """The rows of the last drill that succeeded."""
-    return next((one.rows for one in reversed(records.drills) if not one.error), {})
+    """The rows of the last drill that succeeded, since the database was accepted: a person knew then what is gone."""
+    since = records.accepted.at if records.accepted else None
+    return next((one.rows for one in reversed(records.drills) if not one.error and not (since and one.at < since)), {})
 
 
 def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:
@@ -176,7 +179,7 @@ def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: i
     `tolerance` is in percent. A table that is missing counts always; rows only in tables of some size.
     """
     lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
-    for where, expected in (("live", live.rows), ("at the last drill", before)):
+    for where, expected in (("live", live.rows), (BEFORE, before)):
         for table, rows in expected.items():
             got = restored.rows.get(table)
             if got is None and (where == "live" or rows >= TINY):
@@ -189,7 +192,8 @@ def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: i
 def told(done: Drill) -> list[Line]:
     """The result for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
-        return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking)]
+        meant = [Line(MEANT)] if any(BEFORE in one for one in done.lacking) else []
+        return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking), *meant]
     rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
     took, lost = show_seconds(done.seconds), show_seconds(done.age)
     return [
@@ -212,6 +216,13 @@ def written_down(desk: Desk, fleet: Fleet, records: Records, done: Drill) -> Exi
     """Write the drill down; one that succeeded also says which database is the right one, if nobody has yet."""
     accepted = records.accepted
     if accepted is None and not done.error:
-        accepted = right_one(fleet, f"{whoami()}, by a drill")
-    after = Records(accepted, (*records.drills, done)[-REMEMBERED:])
+        accepted = replace(right_one(fleet, f"{whoami()}, by a drill"), at=done.at)
+    after = Records(accepted, remembered((*records.drills, done)))
     return desk.apply(desk.planned(RULE, writing(desk.policy, records, after)))
+
+
+def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
+    """The last few drills, and the last one that succeeded: it is what the next one is held against."""
+    recent = drills[-REMEMBERED:]
+    good = [one for one in drills[:-REMEMBERED] if not one.error]
+    return (*good[-1:], *recent) if all(one.error for one in recent) else recent

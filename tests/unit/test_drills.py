@@ -13,10 +13,10 @@ from fleet.discovery import Placement
 from fleet.topics import databases
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container, Mount
-from fleet.topics.databases import Drill, Records
+from fleet.topics.databases import Accepted, Drill, Records
 from fleet.verdicts import Outcome
 from remediate.backups.drill_script import HELD
-from remediate.backups.drilling import Trial, compared, last_success, mebibytes, told
+from remediate.backups.drilling import Trial, compared, last_success, mebibytes, remembered, told
 from remediate.backups.held import Held, held
 from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
 
@@ -103,6 +103,25 @@ def test_the_last_success_is_what_the_next_drill_is_held_against():
     failed = replace(DONE, error="no", rows={})
     assert last_success(Records(drills=(DONE, failed))) == DONE.rows
     assert last_success(Records()) == {}
+
+
+def test_what_a_person_accepted_since_is_not_missed():
+    since = Accepted("1", "vgpu", "rodan_pg_data", NOW, "ops")
+    assert last_success(Records(since, (DONE,))) == {}
+    assert last_success(Records(since, (DONE, replace(DONE, at=NOW)))) == DONE.rows
+
+
+def test_a_table_that_is_gone_since_the_last_drill_says_what_to_do_if_it_was_meant():
+    gone = replace(DONE, error="1 difference", lacking=("table public.old is missing (99 rows at the last drill)",))
+    assert "`remediate backups accept`" in told(gone)[-1].text
+    assert "accept" not in told(replace(gone, lacking=("table public.old is missing (99 rows live)",)))[-1].text
+
+
+def test_many_failures_do_not_push_out_the_last_success():
+    failed = tuple(replace(DONE, error=f"failure {number}") for number in range(30))
+    kept = remembered((DONE, *failed))
+    assert (kept[0], len(kept)) == (DONE, 11)
+    assert len(remembered((*failed, DONE))) == 10
 
 
 # ── the throwaway container ──
