@@ -26,6 +26,11 @@ root_of() {
 
 SHELL_LIST = r"""
 export LC_ALL=C
+enter() {
+  cd -P -- "$1" 2>/dev/null && return
+  if [ -e "$1" ]; then echo "$1 may not be entered" >&2; else echo "there is no directory $1 to be seen" >&2; fi
+  exit 5
+}
 gnu='%y %s %T@ %i %D %n %U %b %C@/%f\0'
 busybox='%f %s %Y %i 0 %h %u %b %Z/%n//'
 list() {
@@ -51,9 +56,9 @@ SHELL_OBSERVE = (
     + SHELL_LIST
     + r"""
 root=$(root_of "$1" "$2") || exit
-cd -P -- "$root" || exit 5
+enter "$root"
 root=$(pwd -P)
-cd -P -- "./$3" || exit 5
+enter "./$3"
 case $(pwd -P)/ in
   "${root%/}"/*) ;;
   *) echo "the directory of the backups is a link out of the volume" >&2; exit 6 ;;

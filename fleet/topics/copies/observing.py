@@ -39,7 +39,7 @@ mounts || exit
 above=$path
 while [ -n "$above" ] && [ ! -e "$above" ] && [ ! -h "$above" ]; do above=${above%/*}; done
 above=${above:-/}
-cd -P -- "$above" || exit 5
+enter "$above"
 free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
 printf '%s %s ' "${free:-?}" "$(stat -c %d .)"
 if [ "$above" != "$path" ]; then printf '\0'; exit; fi
