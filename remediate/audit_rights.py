@@ -58,7 +58,8 @@ is_path() { case $1 in /*) ;; *) return 1 ;; esac; }
 is_access() { case $1 in ro | rw | /*) ;; *) return 1 ;; esac; }
 is_user() { case $1 in -* | =* | /*) return 1 ;; esac; }
 is_where() { case $1 in '' | -* | *[!][A-Za-z0-9.:_-]*) return 1 ;; esac; }
-is_tls() { case $1 in -servername | -noservername) ;; *) is_where "$1" ;; esac; }
+is_tls() { case $1 in -servername | -noservername | -starttls) ;; *) is_where "$1" ;; esac; }
+is_served() { is_path "$1" || is_where "$1"; }
 is_record() {
   is_word "$1" || return 1
   case ${1#/var/lib/fleetkeeper/backups-} in "$1" | */*) return 1 ;; *.json) ;; *) return 1 ;; esac
@@ -135,7 +136,7 @@ def questions() -> Iterator[Question]:
     clusters = script(databases.SHELL_CLUSTERS)
     yield (*clusters, Text(databases.ASK), word, word, word, Kind("word", many=True))
     yield script(leave.TRACES, Kind("path", many=True))
-    yield inside(certificates.INSIDE, Kind("where", many=True))
+    yield inside(certificates.INSIDE, Kind("served", many=True))
     yield inside(certificates.HANDSHAKE, where, tls)
     yield inside(certificates.OLD, where, tls)
     yield inside(certificates.HEADERS, where, where, tls)
