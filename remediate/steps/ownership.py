@@ -27,19 +27,39 @@ ENTER = r"""
 cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
 """
 
+# Into the directory of $1. What runs in the container may put a link in its place at any moment: nothing outside of
+# the volume is ever reached through one.
+WITHIN = r"""
+within() {
+  case $1 in */*) cd -P -- "${1%/*}" 2>/dev/null || return 1 ;; esac
+  case $(pwd -P)/ in "$top"/*) ;; *) return 1 ;; esac
+}
+"""
+
 # $1 directory, $2 uid, $3 gid, $4 where the old owners are kept: names with NULs between them, owners one a line.
+# find's -execdir is `within` at no cost; BusyBox lacks it.
 GIVE = (
     DENIED
     + ENTER
     + r"""
 umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 source=. uid=$2 gid=$3 keep=$4 groups="( -group $3 )" d=7 f=6
 mkdir -p -- "$keep" && rm -f -- "$keep/complete" && denied '' -print0 >"$keep/names" || exit 73
 [ -s "$keep/names" ] || { echo 0; exit 0; }
 xargs -0 stat -c '%u:%g' <"$keep/names" >"$keep/owners" || exit 73
 files=$(tr -dc '\000' <"$keep/names" | wc -c)
 [ "$files" -eq "$(wc -l <"$keep/owners")" ] && sync && : >"$keep/complete" || exit 73
-xargs -0 chown -h -- "$uid:$gid" <"$keep/names" || exit 75
+if find . -prune -execdir true {} + 2>/dev/null; then
+  denied '' -execdir chown -h -- "$uid:$gid" {} + || exit 75
+else
+  xargs -0 sh -c "$5"'
+    owner=$0; top=$(pwd -P)
+    for name; do
+      (within "$name" && { chown -h -- "$owner" "./${name##*/}" || exit 9; }); [ $? -ne 9 ] || exit 1
+    done
+  ' "$uid:$gid" <"$keep/names" || exit 75
+fi
 [ -z "$(denied '' -print | head -n 1)" ] || exit 78
 echo "$files"
 """
@@ -50,13 +70,18 @@ TAKE_BACK = (
     ENTER
     + r"""
 [ -e "$3/complete" ] || exit 76
-xargs -0 sh -c '
-  given=$0
+xargs -0 sh -c "$4"'
+  given=$0; top=$(pwd -P)
   for name; do
     read -r was <&3 || exit 1
-    [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || continue
-    chown -h -- "$was" "$name" || exit 1
-    echo 1
+    (
+      within "$name" || exit 0
+      name=./${name##*/}
+      [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || exit 0
+      chown -h -- "$was" "$name" || exit 9
+      echo 1
+    )
+    [ $? -ne 9 ] || exit 1
   done
 ' "$2" <"$3/names" 3<"$3/owners" | wc -l
 """
@@ -102,7 +127,8 @@ class ChangeOwner:
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, place.directory)
 
     def do(self, link: WritingLink, place: Place) -> Done:
-        words = ("sh", "-c", GIVE, "giving files away", self.directory, str(self.uid), str(self.gid), place.directory)
+        owner = (str(self.uid), str(self.gid))
+        words = ("sh", "-c", GIVE, "giving files away", self.directory, *owner, place.directory, WITHIN)
         answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
         if answer.rc in WHY:
             raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
@@ -141,7 +167,8 @@ class TakeBackOwner:
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
     def do(self, link: WritingLink, place: Place) -> Done:
-        words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, f"{self.uid}:{self.gid}", self.kept)
+        owner = f"{self.uid}:{self.gid}"
+        words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, owner, self.kept, WITHIN)
         answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
         if answer.rc == NOTHING_KEPT:
             raise AlreadyBack("no file had been given away")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from fleet.links.local import LocalLink
 from remediate.steps import AlreadyBack, ChangeOwner, Stale, StepFailed, TakeBackOwner, dump, load
+from remediate.steps.ownership import GIVE, TAKE_BACK, WITHIN
 from tests.stage import place
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change owners")
@@ -126,6 +129,37 @@ def test_a_directory_that_became_a_link_is_not_entered(volume: Path, tmp_path: P
         give(volume).still_true(LINK, place(tmp_path))
     with pytest.raises(Stale):
         give(volume).do(LINK, place(tmp_path))
+
+
+def test_case_40_a_folder_that_became_a_link_leads_nobody_out_of_the_volume(volume: Path, tmp_path: Path) -> None:
+    """What runs in the container owns the folder by then, and may wait for root to follow it."""
+    back = give(volume).inverse(LINK, place(tmp_path))
+    give(volume).do(LINK, place(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    victim = tmp_path / "elsewhere" / "plain"
+    victim.touch()
+    os.chown(victim, UID, GID)
+    (volume / "scores").rename(volume / "moved")
+    (volume / "scores").symlink_to(tmp_path / "elsewhere")
+    back.do(LINK, place(tmp_path, number=2))
+    assert (victim.stat().st_uid, victim.stat().st_gid) == (UID, GID)
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="there is no BusyBox to try it with")
+def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: Path) -> None:
+    """BusyBox' find has no -execdir: the slow way does the same."""
+    before = owners(volume)
+    for name in ("find", "xargs", "sh", "stat", "tr", "wc", "mkdir", "rm", "sync", "head", "chown", "true"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which("busybox")))
+    kept = tmp_path / "kept"
+    script = GIVE.replace("PATH=/usr/local/sbin", f"PATH={tmp_path}/bin:/usr/local/sbin")
+    words = ("busybox", "sh", "-c", script, "sh", str(volume), str(UID), str(GID), str(kept), WITHIN)
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "6\n"
+    assert owners(volume)["scores/new\nline"] == (UID, GID)
+    back = ("busybox", "sh", "-c", TAKE_BACK, "sh", str(volume), f"{UID}:{GID}", str(kept), WITHIN)
+    assert subprocess.run(back, capture_output=True, text=True, check=True).stdout.strip() == "6"
+    assert owners(volume) == before
 
 
 @pytest.mark.parametrize("directory", ["/", "/etc", "/var/lib", "relative/x/y", "/var/lib/../x/y"])
