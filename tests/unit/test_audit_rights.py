@@ -86,10 +86,8 @@ def test_questions_with_arguments_pass(dumps):
     "question",
     [
         scripts.look_inside(ID),
-        scripts.look_inside(ID, ("a.example", "/etc/postgresql/server.crt")),
         scripts.look_inside(ID, ["a.example", "2001:db8::7", "/etc/rabbitmq/server cert.pem"]),
         scripts.in_container(ID, scripts.handshake("127.0.0.1:443", ("-servername", "a.example"))),
-        scripts.in_container(ID, scripts.handshake("127.0.0.1:5432", ("-noservername", "-starttls", "postgres"))),
         scripts.in_container(ID, scripts.handshake("127.0.0.1:5432", ("-noservername", "-starttls", "postgres"))),
         scripts.in_container(ID, scripts.old_handshake("[::1]:443", ("-noservername",))),
         scripts.in_container(ID, scripts.headers("127.0.0.1:443", "a.example", ("-servername", "a.example"))),
