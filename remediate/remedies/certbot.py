@@ -174,7 +174,7 @@ class There:
             self.inside(RELOAD, (), "reload nginx (nginx -s reload)"),
             Run(
                 view.node,
-                ("sh", "-c", COMPARE, "fleetkeeper", *self.address(served), path, *options(view.certificate.name)),
+                ("sh", "-c", COMPARE, "fleetkeeper", *self.address(served), path, *options(view.certificate)),
                 says=f"compare what port {served.port} serves with {path}, for up to 15 s",
                 changes=False,
                 tells=True,
@@ -193,7 +193,7 @@ class There:
             raise Unobservable(f"port {served.port} gave no certificate", node=view.node)
         return Require(
             view.node,
-            ("sh", "-c", SERVED, "fleetkeeper", *self.address(served), *options(view.certificate.name)),
+            ("sh", "-c", SERVED, "fleetkeeper", *self.address(served), *options(view.certificate)),
             because=f"port {served.port} serves the certificate that was seen",
             answer=fingerprint(chain),
         )

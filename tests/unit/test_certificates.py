@@ -230,6 +230,18 @@ def test_without_nginx_what_is_served_is_held_against_certbot_s_lineage() -> Non
     assert len(saw("are_served_as_on_disk", replace(FACTS, inside=(replace(on_disk(RENEWED), nginx=None),)))) == 1
 
 
+def test_a_file_that_the_inventory_names_is_held_against_what_is_served() -> None:
+    """A broker or a database has no nginx that tells which file it serves."""
+    policy = ", file: /etc/rabbitmq/cert.pem, acme: {none: brought by hand}"
+    broker = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", GOOD),))
+    assert judged("are_served_as_on_disk", fleet(broker, policy=policy)).outcome is Outcome.HOLDS
+    newer = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),))
+    [found] = saw("are_served_as_on_disk", newer, policy=policy)
+    assert "/etc/rabbitmq/cert.pem holds one that ends" in found
+    gone = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", trouble="is not there"),))
+    assert judged("are_served_as_on_disk", fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
+
+
 def test_without_nginx_and_certbot_it_cannot_be_told() -> None:
     alone = inside(nginx=None, lineages=())
     assert judged("are_served_as_on_disk", fleet(alone)).outcome is Outcome.UNKNOWN

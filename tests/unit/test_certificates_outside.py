@@ -18,14 +18,16 @@ from fleet.commands import Unobservable
 from fleet.facts import HERE
 from fleet.look import look
 from fleet.recording import dump, load
-from fleet.topics.certificates import world
+from fleet.topics.certificates import handshakes, probes, world
 from fleet.topics.certificates.facts import Facts, Served
+from fleet.topics.certificates.probes import Place, Probe
 from fleet.topics.certificates.world import Way, from_here, handshake, resolve
 from fleet.verdicts import Outcome
 from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
 from tests import certificates as made
 from tests.certificates import FACTS, GOOD, LEAF, MIDDLE, NAME, NOW, SERVED, Made, Wish, fleet, judged, make
+from tests.unit.test_certificates_reading import ran
 
 PEM = serialization.Encoding.PEM
 PLAIN = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -123,6 +125,37 @@ def test_a_server_that_refuses_the_name_says_so(tmp_path: Path) -> None:
 def test_a_port_without_tls_is_told_in_our_words(answer: Callable[[socket.socket], object], refused: str) -> None:
     served = shown(answer)
     assert (served.chain, served.refused) == ((), refused), served
+
+
+def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable[[socket.socket], object]:
+    """A server that begins in the clear: it is asked for TLS with eight bytes, and answers with one letter."""
+
+    def talk(connection: socket.socket) -> None:
+        assert connection.recv(8) == bytes.fromhex("0000000804d2162f")
+        connection.sendall(answer)
+        if answer == b"S":
+            then(connection)
+
+    return talk
+
+
+def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
+    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
+    with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
+        [way] = [replace(one, port=port, address="127.0.0.1") for one in world.ways(certificate)]
+        assert handshake(way).chain == GOOD
+        probe = Probe(Place(certificate, "4f" * 32, "127.0.0.1", port, 5432))
+        assert handshakes.handshake(ran(probe.on_node))[0] == GOOD
+
+
+def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
+    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
+    with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
+        [way] = [replace(one, port=port, address="127.0.0.1") for one in world.ways(certificate)]
+        assert handshake(way).refused == "not TLS"
+        place = Place(certificate, "4f" * 32, "127.0.0.1", port, 5432)
+        served = probes.served(place, {one.on_node: ran(one.on_node) for one in probes.probes(place)})
+        assert (served.chain, served.refused) == ((), "refused")
 
 
 def test_a_port_where_nobody_listens_is_closed() -> None:

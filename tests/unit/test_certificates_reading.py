@@ -524,10 +524,11 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
     (tmp_path / "nginx").write_text(f"#!/bin/sh\ncat {tmp_path}/dump\n")
     (tmp_path / "nginx").chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    words = ("sh", "-c", scripts.INSIDE, scripts.MARK, NAME, "other.example.org")
+    words = ("sh", "-c", scripts.INSIDE, scripts.MARK, NAME, f"{tmp_path}/late.pem", "other.example.org")
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
     seen = inside.parse(done.stdout, "id", "nginx")
     found = {one.path.removeprefix(f"{tmp_path}/"): bool(one.chain) for one in seen.files if "/etc/" not in one.path}
+    assert found.pop("late.pem"), "the inventory's own file"
     assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
     assert [one.path for one in seen.keys if "/etc/" not in one.path] == [f"{tmp_path}/key.pem"]
     assert seen.nginx is not None

@@ -44,7 +44,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     wanted = inventory.certificates
     at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
     http = challenges(at, there)
-    inside = {one.id: scripts.look_inside(one.id, [c.name for c in of_service(wanted, key)]) for one, key in serving}
+    inside = {one.id: scripts.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
     asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
     return replace(
         scheduled_here(everything, own, there),
@@ -64,6 +64,11 @@ def serving_here(
 
 def of_service(certificates: Policy, service: str) -> list[Certificate]:
     return [one for one in certificates if one.service == service]
+
+
+def asked_for(certificates: Iterable[Certificate]) -> list[str]:
+    """Names, and paths of files."""
+    return [word for one in certificates for word in (one.name, one.file) if word]
 
 
 def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:

@@ -79,6 +79,13 @@ class Certificate(Strict):
         default=(),
         description="Where it is served, on the node; default: each published port of the service that speaks TLS.",
     )
+    starttls: Literal["postgres"] | None = Field(
+        default=None, description="Protocol that begins in the clear and is asked for TLS; default: TLS from the start."
+    )
+    file: NodePath | None = Field(
+        default=None,
+        description="The certificate's PEM file in the container, where no nginx tells which one is served.",
+    )
     ca: PathName | None = Field(
         default=None, description="PEM file of authorities: these alone may have issued it, instead of the system's."
     )

@@ -31,7 +31,7 @@ class Place:
 
     @property
     def options(self) -> tuple[str, ...]:
-        return options(self.certificate.name)
+        return options(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ class Probe:
         return scripts.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
 
 
-def options(name: str) -> tuple[str, ...]:
-    """The server name, as an option of s_client; clients send none for an IP address (RFC 6066, 3)."""
-    return ("-noservername",) if is_ip(name) else ("-servername", name)
+def options(certificate: Certificate) -> tuple[str, ...]:
+    """Options of s_client: the server name, which clients do not send for an IP address (RFC 6066, 3), and STARTTLS."""
+    name = ("-noservername",) if is_ip(certificate.name) else ("-servername", certificate.name)
+    return (*name, *(("-starttls", certificate.starttls) if certificate.starttls else ()))
 
 
 def is_ip(name: str) -> bool:

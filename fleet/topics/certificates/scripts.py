@@ -73,7 +73,7 @@ else
 fi
 """
 
-# Further words: the names that are asked for.
+# Further words: the names that are asked for, and files with certificates (which begin with a slash).
 INSIDE = r"""
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
 say() { printf '%s\n' "$*"; }
@@ -124,7 +124,9 @@ web_server() { # names, for files that nginx picks by the name
       case $path in data:* | engine:* | '') continue ;; /*) ;; *) path=${main%/*}/$path ;; esac
       case $path in
       *'$ssl_server_name'*)
-        for name; do named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}"; done ;;
+        for name; do
+          case $name in /*) ;; *) named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}" ;; esac
+        done ;;
       *'$'*) ;;
       *) named "$path" ;;
       esac
@@ -176,6 +178,9 @@ schedules() {
   done
 }
 web_server "$@"
+for file; do
+  case $file in /*) certificates file "$file" ;; esac
+done
 lineages
 processes
 schedules
@@ -214,5 +219,5 @@ def in_container(container: str, command: Command) -> Command:
 
 
 def look_inside(container: str, names: Sequence[str] = ()) -> Command:
-    """Everything about certificates in one container. nginx may pick files by `names`, those that are asked for."""
+    """Everything about certificates in one container. nginx may pick files by `names`; paths are read as they are."""
     return in_container(container, Command(("sh", "-c", INSIDE, "look into the container", *names), limit=60.0))

@@ -86,7 +86,7 @@ def served_as_on_disk(view: View) -> Said:
         if files is None and lineage is None:
             raise Unobservable(
                 "which file is served cannot be told: no nginx configuration and no lineage of certbot for the name",
-                hint="name certbot's lineage as `lineage:` in the inventory, if there is one",
+                hint="name the file as `file:`, or certbot's lineage as `lineage:`, in the inventory",
             )
         on_disk = files if files is not None else [File(lineage.path, lineage.chain)] if lineage else []
         yield from compared(view, served, on_disk)

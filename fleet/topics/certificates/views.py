@@ -154,19 +154,23 @@ def answering(view: View, served: Served) -> Site | None:
 
 
 def configured(view: View, served: Served) -> list[File] | None:
-    """The files that nginx is told to serve for the name on this port; None where that cannot be told from nginx.
+    """The files to be served for the name on this port, as nginx or the inventory says; None where neither does.
 
-    Raises Unobservable when a file that it names was not seen.
+    Raises Unobservable when a file that is named was not seen.
     """
-    site = answering(view, served)
-    if site is None or not site.certificates:
-        return None
     files = {one.path: one for one in view.inside.files}
-    for path in site.certificates:
+    for path in paths(view, served):
         if path not in files:
-            how = "picks the file by a variable" if "$" in path else "names a file that could not be read"
-            raise Unobservable(f"nginx {how}: {directive(view, served)}", node=view.node)
-    return [files[path] for path in site.certificates]
+            how = "nginx picks the file by a variable" if "$" in path else f"{path} was not read"
+            raise Unobservable(f"{how}: {directive(view, served)}".rstrip(": "), node=view.node)
+    return [files[path] for path in paths(view, served)] or None
+
+
+def paths(view: View, served: Served) -> tuple[str, ...]:
+    if view.certificate.file:
+        return (view.certificate.file,)
+    site = answering(view, served)
+    return site.certificates if site else ()
 
 
 def directive(view: View, served: Served) -> str:

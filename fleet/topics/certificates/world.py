@@ -10,6 +10,7 @@ import errno
 import re
 import socket
 import ssl
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ class Way:
     host: str
     port: int
     address: str = ""
+    starttls: str | None = None
 
     def answered(self, **told: Any) -> Served:
         return Served(self.name, "", self.port, self.address or self.host, **told)
@@ -76,7 +78,7 @@ def ways(certificate: Certificate) -> Iterator[Way]:
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):
         for port in outside.ports or certificate.ports or (HTTPS,):
-            yield Way(certificate.name, outside.address or certificate.name, port)
+            yield Way(certificate.name, outside.address or certificate.name, port, starttls=certificate.starttls)
 
 
 def resolve(host: str) -> Resolved:
@@ -104,17 +106,23 @@ def no_resolver(host: str) -> Resolved:
 def handshake(way: Way) -> Served:
     """One handshake: the chain as it was sent, trusted or not."""
     try:
-        with (
-            socket.create_connection((way.address, way.port), LIMIT) as connection,
-            client().wrap_socket(connection, server_hostname=way.name.encode()) as made,
-        ):
-            return way.answered(chain=sent(made), protocol=made.version() or "")
+        with socket.create_connection((way.address, way.port), LIMIT) as connection:
+            if way.starttls and not begin(connection):
+                return way.answered(refused="not TLS", said=f"{way.starttls} offers no TLS there")
+            with client().wrap_socket(connection, server_hostname=way.name.encode()) as made:
+                return way.answered(chain=sent(made), protocol=made.version() or "")
     except TimeoutError:
         return silent(way)
     except Unobservable as why:
         return way.answered(chain=why)
     except OSError as odd:
         return refusal(way, odd)
+
+
+def begin(connection: socket.socket) -> bool:
+    """Ask PostgreSQL for TLS (SSLRequest, "Message Formats" in its documentation): it answers with one letter."""
+    connection.sendall(struct.pack("!II", 8, 80877103))
+    return connection.recv(1) == b"S"
 
 
 def client() -> ssl.SSLContext:
