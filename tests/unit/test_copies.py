@@ -99,6 +99,14 @@ def test_another_content_under_the_same_name_is_no_copy():
     assert found.saw == f"no true copy of the newest; another content under the name {NAMES[0]}"
 
 
+def test_quick_reads_no_copy_and_says_so():
+    seen = world(replace(EMPTY, names=NAMES))
+    quick = replace(seen, inventory=seen.inventory.model_copy(update={"quick": True}))
+    assert "left out by --quick" in judged(RULE, quick).not_applicable
+    found = replace(world(EMPTY), inventory=quick.inventory)
+    assert judged(RULE, found).findings
+
+
 # ── the remedy ──
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
-from fleet.rules import Finding, Subject
+from fleet.rules import Finding, NotApplicable, Subject
 from fleet.schema import required
 from fleet.topics import copies
 from fleet.topics.backups.catalog import Backup, catalog_of, true_clock
@@ -41,7 +41,10 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         return
     doubtful = [one.name for one in young(backups, second, now) if copies.unread(one.name, here, there)]
     if doubtful and apart:
-        yield Unobservable(f"{doubtful[0]} stands in {second.path}, but was not compared", SECOND, second.node)
+        why = f"{doubtful[0]} stands in {second.path}, but was not compared"
+        if fleet.inventory.quick:
+            raise NotApplicable(f"left out by --quick: {why}")
+        yield Unobservable(why, "it is read at a look without --quick, and with what `verify` allows", second.node)
         return
     saw, hint = not_elsewhere(backups, here, there, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
     yield Finding(

@@ -106,7 +106,7 @@ def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -
         place = f"{place_of(inventory, found.directory)} {which}"
         digests = recall_digests(inventory.state, place, backups[:MOST])
         unknown = affordable([file for file in backups[:MOST] if file.name not in digests], backups, policy.verify)
-        if unknown:
+        if unknown and not inventory.quick:
             [answer] = yield [digest(found.directory, unknown)]
             digests |= parse(answer)
             remember_digests(inventory.state, place, backups, digests)
