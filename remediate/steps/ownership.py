@@ -71,17 +71,18 @@ TAKE_BACK = (
     + r"""
 [ -e "$3/complete" ] || exit 76
 xargs -0 sh -c "$4"'
-  given=$0; top=$(pwd -P)
+  given=$0; top=$(pwd -P); last=
   for name; do
     read -r was <&3 || exit 1
-    (
-      within "$name" || exit 0
-      name=./${name##*/}
-      [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || exit 0
-      chown -h -- "$was" "$name" || exit 9
-      echo 1
-    )
-    [ $? -ne 9 ] || exit 1
+    case $name in */*) folder=${name%/*} ;; *) folder=. ;; esac
+    if [ "$folder" != "$last" ]; then
+      last=$folder; inside=
+      cd -P -- "$top" && within "$name" && inside=1
+    fi
+    name=./${name##*/}
+    [ -n "$inside" ] && [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || continue
+    chown -h -- "$was" "$name" || exit 1
+    echo 1
   done
 ' "$2" <"$3/names" 3<"$3/owners" | wc -l
 """
