@@ -125,7 +125,7 @@ class Applier:
         except Stale as why:
             return doing.stopped(End.FAILED, str(why)) if doing.changed else Ended(planned, End.CHANGED, str(why))
         except StepFailed as why:
-            ended = doing.stopped(End.FAILED, str(why), by_itself=why.changed or doing.found_wanting)
+            ended = doing.stopped(End.FAILED, doing.told(why), by_itself=why.changed or doing.found_wanting)
             return replace(ended, words=why.words)
         except Unobservable as why:
             return doing.stopped(End.FAILED, str(why))
@@ -231,6 +231,11 @@ class Doing:
     def changed(self) -> bool:
         """Whether anything may have been changed by now."""
         return bool(undoable(self.rows))
+
+    def told(self, why: StepFailed) -> str:
+        """Why it failed, with the step where there are several: an exit status alone says little."""
+        several = len(self.planned.plan.steps) > 1
+        return f"{self.rows[-1].shown}: {why}" if several and self.rows and why.rc is not None else str(why)
 
     @property
     def found_wanting(self) -> bool:

@@ -39,15 +39,18 @@ def lacking(plan: Plan, given: Collection[Disturbs]) -> list[str]:
 
 
 def asked(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callable[[str], bool]) -> frozenset[Disturbs]:
-    """The kinds that a person at the terminal agrees to, each asked once, besides those given already."""
-    plans = list(plans)
+    """The kinds that a person at the terminal agrees to, each asked once, besides those given already.
+
+    A plan that has been refused for one kind is not asked about for another.
+    """
+    left = list(plans)
     agreed = set(given)
-    for kind, question in QUESTIONS.items():
-        touched = [
-            plan for plan in plans if kind in plan.disturbs or (kind == "nothing" and HARMLESS & {*plan.disturbs})
-        ]
-        if touched and kind not in agreed and ask(question.format(count=len(touched))):
+    for kind in [kind for kind in QUESTIONS if kind not in agreed]:
+        touched = [plan for plan in left if kind in kinds(plan)]
+        if touched and ask(QUESTIONS[kind].format(count=len(touched))):
             agreed.add(kind)
+        else:
+            left = [plan for plan in left if kind not in kinds(plan)]
     return frozenset(agreed)
 
 

@@ -163,7 +163,8 @@ class Remediation:
 
     def fix(self, session: Session, proposal: Proposal) -> Exit:
         """Ask, apply, and tell what became of it."""
-        terms = Terms(self.agreed(proposal), self.call.max_changes, self.call.max_fail)
+        call, asks = self.call, sys.stdin.isatty()
+        terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
         run = self.journal.begin(
             whoami(), self.inventory.name, self.inventory.path, f"fleetkeeper {version('fleetkeeper')}"
         )
@@ -196,11 +197,11 @@ class Remediation:
         changed = any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in fixing.ends)
         return session.propose(session.look()) if changed else None
 
-    def agreed(self, proposal: Proposal) -> frozenset[Disturbs]:
+    def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
         """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
         silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
         given = allowed(self.call.allow) | silently
-        if not sys.stdin.isatty():
+        if not asks:
             return given
         return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
 
@@ -209,6 +210,8 @@ class Remediation:
         if self.call.as_json:
             applied = Applied(fixing.run, fixing.ends, left) if fixing else None
             click.echo(json.dumps(document(self.inventory.name, proposal, code, applied), indent=2))
+        elif fixing and not self.journal.steps(fixing.run):
+            self.screen.say("nothing was changed")
         elif fixing:
             self.screen.say(f"journal: `remediate log {fixing.run}`; way back: `remediate undo {fixing.run}`")
         elif proposal.planned:

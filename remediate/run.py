@@ -31,11 +31,15 @@ BAD = frozenset({End.FAILED, End.UNKNOWN})
 
 @dataclass(frozen=True)
 class Terms:
-    """What a person agreed to: kinds of disturbance, how many changes at most, after how many failures to stop."""
+    """What a person agreed to: kinds of disturbance, how many changes at most, after how many failures to stop.
+
+    `answered`: somebody at a terminal was asked, and has said no to what is not agreed.
+    """
 
     agreed: frozenset[Disturbs] = frozenset({"nothing"})
     max_changes: int | None = None
     max_fail: int | None = None
+    answered: bool = False
 
 
 @dataclass
@@ -103,10 +107,10 @@ class Fixing:
 
     def not_now(self, planned: Planned) -> str:
         """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
-        if missing := lacking(planned.plan, self.terms.agreed):
-            return f"it needs --allow {','.join(missing)}"
         if not covers(planned.plan, self.terms.agreed):
-            return "nobody agreed to it"
+            missing = ",".join(lacking(planned.plan, self.terms.agreed))
+            needed = f"--allow {missing}" if missing else "--yes"
+            return "you did not agree to it" if self.terms.answered else f"it needs {needed}"
         failed = sum(ended.end in BAD for ended in self.ends)
         if self.terms.max_fail is not None and failed >= self.terms.max_fail:
             return f"stopped after {count(failed, 'failure')} (--max-fail {self.terms.max_fail})"

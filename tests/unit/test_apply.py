@@ -78,7 +78,7 @@ def test_a_step_that_fails_takes_the_steps_before_it_back(stage: Stage) -> None:
     stage.remedy = two_steps
     [first, second] = stage.fix()
     assert (first.end, second.end) == (End.FAILED, End.FAILED)
-    assert "exit 9" in first.why
+    assert first.why == "run: exit 9"
     assert any("no way back" in said for said in first.undone)
     assert stage.texts() == OLD
 

@@ -359,6 +359,9 @@ def test_at_a_terminal_it_asks_by_kind_and_takes_no_for_an_answer(world: World) 
     code, said = at_terminal(world, "n\n")
     assert (code, world.paper.read_text()) == (1, "old\n")
     assert "Make the changes that disturb nothing (1)?" in said
+    assert "you did not agree to it" in said
+    assert "nothing was changed" in said
+    assert "remediate undo" not in said
 
 
 def test_at_a_terminal_a_yes_applies(world: World) -> None:

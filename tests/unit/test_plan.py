@@ -240,6 +240,13 @@ def test_each_kind_is_asked_for_once_and_only_when_it_is_needed() -> None:
     assert agreed == {"deletion"}
 
 
+def test_a_plan_that_was_refused_for_one_kind_is_not_asked_about_for_another() -> None:
+    questions: list[str] = []
+    both = plan_for(disturbs=("deletion", "ownership"))
+    assert asked([both], frozenset(), lambda text: bool(questions.append(text))) == frozenset()
+    assert questions == ["Delete files, for good (1)?"]
+
+
 def test_case_3_an_unknown_rule_comes_with_the_nearest() -> None:
     assert known_rules(["backups"], REMEDIES) == {
         "backups.are_fresh", "backups.are_thinned", "backups.exist_elsewhere",
