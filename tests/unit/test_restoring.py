@@ -140,6 +140,7 @@ def asking(tmp_path):
             ("sh", "-c", script, "sh", *arguments), capture_output=True, text=True, check=False, env=environment
         )
         assert "hush" not in done.stdout + done.stderr + log.read_text()
+        run.said = done.stderr
         return done.returncode, log.read_text()
 
     return run
@@ -167,6 +168,14 @@ def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database
     assert all("-X -w -qAt -v ON_ERROR_STOP=1" in line for line in filled)
     assert "DROP DATABASE" not in asked
     assert asked.index("CREATE DATABASE") < asked.index("SELECT 1;") < asked.index("REVOKE ALL")
+
+
+def test_a_setting_that_cannot_be_carried_over_is_said_and_prevents_nothing(asking):
+    unknown = f"""{ANSWER}
+case $sql in *REVOKE*) echo 'ERROR:  unrecognized configuration parameter "old"' >&2;; esac"""
+    rc, _ = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=unknown)
+    assert rc == 0
+    assert 'not carried over from the live database: ERROR:  unrecognized configuration parameter "old"' in asking.said
 
 
 @pytest.mark.parametrize("line", ["\\connect rodan", "\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
