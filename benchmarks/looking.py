@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleet.audit import subjects_of
+from fleet.audit import letting_go, silent, subjects_of
 from fleet.inventory import load
 from fleet.links.pool import Links
 from fleet.look import look
@@ -23,7 +23,7 @@ def main(path: Path) -> float:
     with Links(inventory) as links:
         assert links.routes  # its import is not part of a look
         begun = time.monotonic()
-        fleet = look(inventory, links.to, inventory.modules, datetime.now(UTC))
+        fleet = look(inventory, links.to, inventory.modules, datetime.now(UTC), letting_go(links, silent))
         rules = [rule for module in inventory.modules.values() for rule in module.RULES]
         verdicts = [verdict(rule, fleet, subject) for rule in rules for subject in subjects_of(rule, inventory)]
         took = time.monotonic() - begun
