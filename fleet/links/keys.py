@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
+from paramiko import ECDSAKey, Ed25519Key, RSAKey
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PKey
-from paramiko.ssh_exception import PasswordRequiredException, SSHException
+from paramiko.ssh_exception import SSHException
 
 from fleet.commands import Unobservable
 from fleet.links.host_certificates import read_certificate
@@ -31,6 +43,8 @@ if TYPE_CHECKING:
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 """paramiko logs what it also raises, and what a server says, to standard error."""
+
+KINDS: dict[str, type[PKey]] = {name: kind for kind in (Ed25519Key, ECDSAKey, RSAKey) for name in kind.identifiers()}
 
 
 @dataclass(frozen=True)
@@ -171,21 +185,44 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
 def load(path: str) -> PKey:
     """Read a private key. Raises Unobservable with the reason, naming the file."""
     try:
-        key = PKey.from_path(path)
-    except (PasswordRequiredException, TypeError):
-        raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
+        data, status = Path(path).read_bytes(), os.stat(path)
     except OSError as error:
         raise Unobservable(f"{path}: {error.strerror}") from None
-    except (SSHException, ValueError) as error:
-        raise Unobservable(passphrase_or(path, error)) from None
-    key.public_blob = None
-    return key
+    if public_in(path):
+        raise Unobservable(f"{path} is a public key, whose other half is not in the agent")
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        raise Unobservable(f"{path} can be read by others, so ssh does not use it either (`chmod 600 {path}`)")
+    try:
+        text = plain(data)
+    except Locked:
+        raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
+    except UnsupportedAlgorithm:
+        why = "holds a kind of key that only an agent, or `connection: ssh`, can use"
+        raise Unobservable(f"{path} {why}") from None
+    except ValueError:
+        raise Unobservable(f"{path} is no private key that can be read") from None
+    return KINDS[text[0]].from_private_key(StringIO(text[1]))
 
 
-def passphrase_or(path: str, error: Exception) -> str:
-    if "password" in str(error).lower() or "encrypted" in str(error).lower():
-        return f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)"
-    return f"{path} is no private key that can be read ({error})"
+class Locked(Exception):
+    """A private key has a passphrase."""
+
+
+def plain(data: bytes) -> tuple[str, str]:
+    """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and the key as OpenSSH writes it.
+
+    Raises Locked, UnsupportedAlgorithm, or ValueError for what is no private key.
+    """
+    try:
+        key = load_ssh_private_key(data, None) if b"BEGIN OPENSSH" in data else load_pem_private_key(data, None)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TypeError) or "password" in str(error).lower() or "encrypted" in str(error).lower():
+            raise Locked from None
+        raise
+    kind = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[0].decode()
+    if kind not in KINDS:
+        raise UnsupportedAlgorithm(kind)
+    return kind, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 def with_certificate(key: PKey, path: str) -> PKey | None:

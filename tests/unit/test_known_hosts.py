@@ -135,10 +135,14 @@ PATTERNS = (
     f"*,!{HOST}",
     f"[*]:2222,![{HOST}]:{PORT}",
     "other.example.org",
+    "2001:db8::7",
+    "[2001:db8::7]:2222",
+    "192.0.2.*",
     "#hash",
     "#hash-port",
     "#hash-bad",
 )
+HOSTS = (HOST, HOST, HOST, "DB.Example.ORG", f"{HOST}.", "192.0.2.7", "2001:db8::7")
 
 
 def written(pattern: str) -> str:
@@ -183,27 +187,27 @@ shows = st.sampled_from(["plain", "plain", "rsa", "ecdsa", *CERTIFICATES])
 
 
 @settings(max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(shows, st.lists(lines, max_size=5), st.sampled_from([22, PORT]))
-@example("good", [Line("@cert-authority", "*.example.org", "ca")], 22)
-@example("good", [Line("@cert-authority", "*", "ca"), Line("@revoked", "*", "ca")], 22)
-@example("good", [Line("@cert-authority", "*", "ca"), Line("@revoked", "*", "plain")], 22)
-@example("expired", [Line("@cert-authority", "*", "ca"), Line("", HOST, "plain")], 22)
-@example("elsewhere", [Line("@cert-authority", "*", "ca")], 22)
-@example("wild", [Line("@cert-authority", "*", "ca")], 22)
-@example("user", [Line("@cert-authority", "*", "ca")], 22)
-@example("critical", [Line("@cert-authority", "*", "ca")], 22)
-@example("early", [Line("@cert-authority", "*", "ca")], PORT)
-@example("anyone", [Line("@cert-authority", f"[{HOST}]:{PORT}", "ca")], PORT)
-@example("plain", [Line("", f"[{HOST}]:{PORT}", "other"), Line("", HOST, "plain")], PORT)
-@example("good", [Line("", f"[{HOST}]:{PORT}", "other"), Line("", HOST, "plain")], PORT)
-@example("plain", [Line("", HOST, "plain")], PORT)
-@example("plain", [Line("", HOST, "other"), Line("", HOST, "plain")], 22)
-@example("plain", [Line("", "#hash", "plain")], 22)
-@example("plain", [Line("", "#hash-port", "plain")], PORT)
-@example("plain", [Line("", HOST, "plain"), Line("@revoked", "other.example.org", "plain")], 22)
-def test_the_same_decision_as_ssh_itself(stage, shown, given_lines, port):
+@given(shows, st.lists(lines, max_size=5), st.sampled_from([22, PORT]), st.sampled_from(HOSTS))
+@example("good", [Line("@cert-authority", "*.example.org", "ca")], 22, HOST)
+@example("good", [Line("@cert-authority", "*", "ca"), Line("@revoked", "*", "ca")], 22, HOST)
+@example("good", [Line("@cert-authority", "*", "ca"), Line("@revoked", "*", "plain")], 22, HOST)
+@example("expired", [Line("@cert-authority", "*", "ca"), Line("", HOST, "plain")], 22, HOST)
+@example("elsewhere", [Line("@cert-authority", "*", "ca")], 22, HOST)
+@example("wild", [Line("@cert-authority", "*", "ca")], 22, HOST)
+@example("user", [Line("@cert-authority", "*", "ca")], 22, HOST)
+@example("critical", [Line("@cert-authority", "*", "ca")], 22, HOST)
+@example("early", [Line("@cert-authority", "*", "ca")], PORT, HOST)
+@example("anyone", [Line("@cert-authority", f"[{HOST}]:{PORT}", "ca")], PORT, HOST)
+@example("plain", [Line("", f"[{HOST}]:{PORT}", "other"), Line("", HOST, "plain")], PORT, HOST)
+@example("good", [Line("", f"[{HOST}]:{PORT}", "other"), Line("", HOST, "plain")], PORT, HOST)
+@example("plain", [Line("", HOST, "plain")], PORT, HOST)
+@example("plain", [Line("", HOST, "other"), Line("", HOST, "plain")], 22, HOST)
+@example("plain", [Line("", "#hash", "plain")], 22, HOST)
+@example("plain", [Line("", "#hash-port", "plain")], PORT, HOST)
+@example("plain", [Line("", HOST, "plain"), Line("@revoked", "other.example.org", "plain")], 22, HOST)
+def test_the_same_decision_as_ssh_itself(stage, shown, given_lines, port, host):
     text = "".join(line.text(stage.keys) + "\n" for line in given_lines)
-    assert stage.we_trust(shown, text, port=port) == stage.ssh_trusts(shown, text, port=port), text
+    assert stage.we_trust(shown, text, host, port) == stage.ssh_trusts(shown, text, host, port), (host, text)
 
 
 # Without ssh: what each kind of line means.
