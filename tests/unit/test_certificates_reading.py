@@ -14,12 +14,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from fleet.commands import Output, Unobservable
+from fleet.problems import InventoryError
 from fleet.topics.certificates import handshakes, inside, nginx, observing, probes, scheduled, scripts
 from fleet.topics.certificates.facts import Served
 from fleet.topics.certificates.nginx import site_of
-from fleet.topics.certificates.policy import Certificate
+from fleet.topics.certificates.policy import Certificate, Policy
 from fleet.topics.certificates.probes import Place, Probe
 from fleet.topics.certificates.validity import digest
 from fleet.topics.containers.facts import SWARM_SERVICE, Container, Port
@@ -601,3 +603,27 @@ def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
     assert getattr(empty, "digest", None) == "absent"
     denied = scheduled.crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), "root")
     assert isinstance(denied, Unobservable)
+
+
+# the inventory
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (", outside: {address: 'https://x.org'}", '"https://x.org" is not a name'),
+        (", outside: {none: ''}", "is empty"),
+        (", starttls: smtp", "should be 'postgres'"),
+        (", outside: {adress: x}", 'did you mean "address"?'),
+    ],
+)
+def test_a_mistake_in_one_certificate_is_told_once(policy: str, told: str) -> None:
+    with pytest.raises(InventoryError) as wrong:
+        inventory(policy)
+    [problem] = wrong.value.problems
+    assert told in str(wrong.value), problem
+
+
+def test_no_certificate_at_all_has_to_be_said_with_a_reason() -> None:
+    with pytest.raises(ValueError, match="no name is in it"):
+        TypeAdapter(Policy).validate_python(())

@@ -113,7 +113,9 @@ class Certificate(Strict):
 
 
 def distinct(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
-    """Each name once: two entries about one name could not both be its verdict."""
+    """At least one name, and each once: two entries about one name could not both be its verdict."""
+    if not certificates:
+        raise refused("no name is in it", "write one, or why there is none: `certificates: {none: why}`")
     names = [certificate.name for certificate in certificates]
     for name in names:
         if names.count(name) > 1:
@@ -121,5 +123,6 @@ def distinct(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
     return certificates
 
 
-Policy = Annotated[tuple[Certificate, ...], Field(min_length=1), AfterValidator(distinct)]
+# Not `min_length`: that would also complain of too few entries whenever one of them is wrong.
+Policy = Annotated[tuple[Certificate, ...], Field(json_schema_extra={"minItems": 1}), AfterValidator(distinct)]
 """Every name that is served with TLS, each with what is wanted of it."""
