@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from lab import swarm
+from lab.shell import until
 from tests.lab.conftest import BIN, ROOT, Lab, outcomes
 
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
@@ -93,16 +96,48 @@ def test_a_dump_that_looks_whole_and_does_not_restore_is_found_by_a_drill(kept: 
 def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
     newest = listed(kept)[0]["name"]
     psql(kept, "CREATE TABLE since (id int)")
+    own = ("SET work_mem = '7MB'", "CONNECTION LIMIT 39")
+    for setting in own:
+        psql(kept, f"ALTER DATABASE rodan {setting}")
     restored = backups(kept, "restore", newest, "--yes-restore", "rodan")
     assert restored.status == 0, restored.said
     assert "the whole table" in restored.out
     assert psql(kept, "SELECT to_regclass('since') IS NULL") == "t"
-    for _ in range(2):  # the change of names, then the restored database itself
-        runs = [line.split()[0] for line in kept.run("remediate", "log").out.splitlines() if "undoes" not in line]
-        undone = kept.run("remediate", "undo", runs[_], "--yes")
+    assert psql(kept, "SHOW work_mem") == "7MB"
+    assert psql(kept, "SELECT datconnlimit FROM pg_database WHERE datname = 'rodan'") == "39"
+    _, change, beside = (line.split()[0] for line in kept.run("remediate", "log").out.splitlines())
+    assert f"`remediate undo {change}`" in restored.out
+    for run in (change, beside):
+        undone = kept.run("remediate", "undo", run, "--yes")
         assert undone.status == 0, undone.said
     assert psql(kept, "SELECT to_regclass('since') IS NULL") == "f"
-    psql(kept, "DROP TABLE since")
+    for back in ("DROP TABLE since", "ALTER DATABASE rodan RESET work_mem", "ALTER DATABASE rodan CONNECTION LIMIT -1"):
+        psql(kept, back)
+
+
+def test_a_dump_that_names_its_database_itself_is_never_restored_over_it(kept: Lab) -> None:
+    dump = swarm.within(kept.engine, "postgres", "pg_dump", "-s", "-C", "-c", "-U", "rodan", "rodan").encode()
+    put(kept, ODD, gzip.compress(dump, mtime=0))
+    refused = backups(kept, "restore", ODD, "--yes-restore", "rodan")
+    assert refused.status == 3, refused.said
+    assert "names its database itself" in refused.said
+    assert psql(kept, "SELECT count(*) FROM auth_user") == "120"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_case_41_a_drill_that_is_interrupted_leaves_nothing(kept: Lab, number: signal.Signals) -> None:
+    put(kept, ODD, gzip.compress(BAD.replace(b"SELEKT 1", b"SELECT pg_sleep(60)")))
+    words = [BIN / "remediate", "backups", "drill", ODD, "--hosts=lab", "--state", str(kept.place)]
+    drilling = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: throwaway(kept), "the throwaway server", limit=60)
+    drilling.send_signal(number)
+    drilling.wait(timeout=30)
+    until(lambda: not throwaway(kept), "its end", limit=30)
+
+
+def throwaway(lab: Lab) -> str:
+    return lab.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill")
 
 
 def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> None:
@@ -126,7 +161,7 @@ def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: La
     assert psql(kept, "SELECT count(*) FROM auth_user") == "120"
     for name in databases(kept):
         if name.startswith("rodan_"):
-            psql(kept, f'DROP DATABASE "{name}"', "postgres")
+            psql(kept, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', "postgres")
 
 
 def test_case_76_no_remedy_runs_while_another_database_runs_than_the_accepted_one(kept: Lab) -> None:
@@ -140,3 +175,30 @@ def test_case_76_no_remedy_runs_while_another_database_runs_than_the_accepted_on
     refused = backups(kept, "create")
     assert refused.status == 1, refused.said
     assert "held back" in refused.said
+
+
+@pytest.mark.long
+def test_case_76_postgres_came_up_empty_elsewhere_and_nothing_that_stands_on_it_is_remedied(kept: Lab, broken) -> None:
+    assert backups(kept, "accept", "--yes").status == 0
+    broken("database-moved", "cron-missing", "copies-lost", "volume-over-budget", "backup-stale", "root-container")
+    crontabs = [kept.on(node, "sh", "-c", "crontab -u root -l; true") for node in ("vgpu", "data")]
+    files = kept.on("data", "ls", VOLUME)
+    [found] = [
+        item["findings"][0]
+        for item in kept.audit("checks/test_services.py")["items"]
+        if item["rule"] == "services.postgres_kept_its_data"
+    ]
+    assert "nodes with a volume rodan_pg_data: data, vgpu" in found["hint"]
+    assert "it was on vgpu then" in found["hint"]
+    fixed = kept.remediate("--fix", "--yes", "--allow", "restart,delete,ownership")
+    assert fixed.status == 1, fixed.said
+    held = fixed.out.split("For a person:")[1]
+    for rule in (
+        "schedules.backup_runs_where_postgres_runs", "backups.are_fresh", "backups.exist_elsewhere",
+        "backups.are_thinned", "volumes.are_within_budget", "containers.run_as_their_own_user",
+    ):  # fmt: skip
+        assert f"{rule}: held back: postgres may have lost its data" in held, (rule, held)
+    for command in (("create",), ("drill",)):
+        assert "held back" in backups(kept, *command).said
+    assert [kept.on(node, "sh", "-c", "crontab -u root -l; true") for node in ("vgpu", "data")] == crontabs
+    assert kept.on("data", "ls", VOLUME) == files
