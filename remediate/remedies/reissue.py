@@ -17,7 +17,7 @@ from fleet.topics.certificates.facts import Lineage, Served
 from fleet.topics.certificates.names import alternatives, covers
 from fleet.topics.certificates.policy import Acme
 from fleet.topics.certificates.problem import Kind
-from fleet.topics.certificates.views import View, directive, leaf_of, lineages, newest, served_path
+from fleet.topics.certificates.views import View, configured, directive, leaf_of, lineages, newest, served_path
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certbot import NOT_UNDONE, RELOADED, There
 from remediate.remedies.renewal import Answer, on_node, terms
@@ -45,7 +45,7 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 
 def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding) -> Answer:
     """Replace what is served, when it is certbot's own file and another certificate would be better."""
-    lineage = newest(lineages(view))
+    lineage = newest(lineages(view)) or served_from(view, served)
     if not MENDED & set(kinds):
         return ForAPerson("another certificate would not mend this", finding.hint)
     if lineage is None:
@@ -63,6 +63,12 @@ def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding)
             f"certbot gets it from {lineage.server or 'an unknown server'}: another would be alike", finding.hint
         )
     return new_pair(view, served, lineage, finding)
+
+
+def served_from(view: View, served: Served) -> Lineage | None:
+    """The lineage whose file nginx serves for the name, although it is not for it: it can be widened."""
+    paths = [file.path for file in configured(view, served) or ()]
+    return next((one for one in view.inside.lineages if one.path in paths), None)
 
 
 def new_key(view: View, finding: Finding) -> Answer:

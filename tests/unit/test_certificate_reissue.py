@@ -161,6 +161,19 @@ def test_the_names_that_somebody_still_asks_for_are_kept_and_the_others_are_name
     assert note == "the new one is no longer for a.org: neither the inventory nor nginx asks for it"
 
 
+def test_a_name_that_another_certificate_of_certbot_serves_is_added_to_that_one() -> None:
+    """Several names on one port, and one of them forgotten when the certificate was got."""
+    other = make(Wish(subject="a.org", names=["a.org"]), MIDDLE)
+    live = "/etc/letsencrypt/live/a.org/fullchain.pem"
+    sites = tuple(replace(SITE, names=(name,), certificates=(live,)) for name in (NAME, "a.org"))
+    chain = (other.pem, MIDDLE.pem)
+    kept = replace(LINEAGE, name="a.org", chain=chain)
+    inside = replace(INSIDE, nginx=Nginx(sites), files=(File(live, chain),), lineages=(kept,), keys=())
+    made = plan(world(other, MIDDLE, inside=inside))
+    assert f"--cert-name a.org --domain {NAME} --domain a.org --key-type" in asked(made)
+    assert made.notes == ()
+
+
 def test_further_names_of_the_inventory_are_asked_for_and_the_kind_of_key_stays() -> None:
     policy = ACME.replace("agree_tos", "names: [www.example.org], agree_tos")
     rsa = make(Wish(names=["a.org"], key="rsa2048"), MIDDLE)
