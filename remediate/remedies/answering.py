@@ -21,7 +21,7 @@ LISTENS = r"""
 name=$1; shift
 for again in 1 2 3 4 5 6 7 8 9 10; do
   ids=$(docker ps -q --no-trunc --filter "label=com.docker.swarm.service.name=$name") || exit 71
-  [ -n "$ids" ] || exit 0
+  [ -n "$ids" ] || { echo "$name runs on another node now: its ports were not tried there" >&2; exit 0; }
   missing=
   for pid in $(docker inspect --format '{{.State.Pid}}' $ids); do
     for port in "$@"; do
@@ -41,7 +41,7 @@ ANSWERS = r"""
 name=$1 mode=$2 tries=$3; shift 3
 if [ "$mode" = host ]; then
   here=$(docker ps -q --filter "label=com.docker.swarm.service.name=$name") || exit 71
-  [ -n "$here" ] || exit 0
+  [ -n "$here" ] || { echo "$name runs on another node now: its ports were not tried there" >&2; exit 0; }
 fi
 at=$({ hostname -I || ip -o -4 addr show scope global | awk '{ print $4 }'; } 2>/dev/null | head -n 1)
 at=${at%% *}; at=${at%%/*}; at=${at:-127.0.0.1}

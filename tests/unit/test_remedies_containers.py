@@ -229,6 +229,15 @@ def test_a_closed_port_is_no_answer(tmp_path):
     assert tried(tmp_path, port).returncode == 1
 
 
+@pytest.mark.parametrize("script", [LISTENS, ANSWERS])
+def test_ports_of_a_service_that_moved_away_are_said_not_to_be_tried(tmp_path, script):
+    (tmp_path / "docker").write_text("#!/bin/sh\n")
+    (tmp_path / "docker").chmod(0o755)
+    words = ("/bin/sh", "-c", script, "sh", "rodan_web", "host", "1", "80")
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)})
+    assert (ran.returncode, ran.stderr) == (0, "rodan_web runs on another node now: its ports were not tried there\n")
+
+
 def test_a_node_with_nothing_to_connect_with_says_that_it_was_not_tried(tmp_path):
     ran = tried(tmp_path, 9, tools="")
     assert (ran.returncode, "could not be tried" in ran.stderr) == (0, True)
