@@ -46,7 +46,11 @@ CREATE DATABASE d WITH TEMPLATE = template0;
 """
 TWO_LINES = b'COPY public."two\nlines" ("it\'s", "from stdin;") FROM stdin;\n' + FORGED + b"\\.\n\n"
 
+ODD = (Path(__file__).parents[1] / "fixtures" / "odd.sql").read_bytes()
+"""By pg_dump 15 --create of a database made to mislead: its names, comments, functions and rows hold marks and COPY."""
+
 WHOLE = {
+    "what pg_dump wrote of a database made to mislead": ODD,
     "a function and a comment that look like COPY": HEAD + FUNCTION + ROWS + END,
     "a comment that holds the end mark": HEAD + COMMENT + b"';\n" + ROWS + END,
     "rows as INSERT with all that could mislead": HEAD + INSERTS + ROWS + END,

@@ -6,6 +6,7 @@ from fleet.topics.backups.listing import SHELL_LIST
 
 AWK_HEAD = r"""
 function fresh() { n = copying = ended = width = bytes = copy = marked = 0; kind = whole = "-"; q = "" }
+function next_copy() { if (copy && q == "" && / FROM stdin;$/) { copying = 1; ended = 0 } }
 function follow(s,  part, many, i, at) {
   for (;;) {
     if (q != "" && q != "\047") {
@@ -54,8 +55,15 @@ copying { if ($0 == "\\.") copying = 0; next }
   !/^GRANT .* TO .*;$/ { ended = marked = 0 }
 q == "" && /^(--|\\)/ { next }
 q == "" { copy = /^COPY / }
-q != "" || /[\047"$]/ { follow($0) }
-q == "" && copy && / FROM stdin;$/ { copying = 1; ended = 0 }
+q == "" && /[\047"$]/ {
+  many = split($0, part, "\047")
+  for (i = 1; i <= many && part[i] !~ /["$]|--/; i += 2) ;
+  if (i > many) { if (many % 2 == 0) q = "\047" } else follow($0)
+  next_copy()
+  next
+}
+q != "" { follow($0) }
+{ next_copy() }
 """
 AWK = AWK_HEAD + AWK_REST
 """Reads what `pg_dump` wrote, line by line: which dump it is, whether its end mark is the last of weight, and whether
