@@ -44,6 +44,10 @@ THROTTLED = b"Exceeded MaxStartups"
 OTHERS = (
     "allow one of ours there or in your SSH configuration, or set `connection: ssh` for this node (see docs/ssh.md)"
 )
+TOO_MANY = (
+    "it takes so many (MaxAuthTries of its sshd), or the connection was cut; name the right one: `identity` in the "
+    "inventory, or IdentityFile with IdentitiesOnly in ~/.ssh/config"
+)
 
 
 class Throttled(Exception):
@@ -188,7 +192,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
 def broken_off(connection: Connection, why: str) -> str:
     """Why there was no handshake, by what the server said before it."""
     first = connection.heard.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
-    if connection.remote_version:
+    if connection.remote_version or first.startswith("SSH-"):
         return f"no SSH handshake: {why}"
     return f"something other than SSH answers there: it says {first!r}" if first else "it accepts and then says nothing"
 
@@ -208,7 +212,7 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
         if outcome:
             troubles = [outcome, *troubles]
         if not connection.is_active():
-            break
+            raise Unobservable(f"it hung up after {len(refused)} of our {len(offers)} keys", hint=TOO_MANY)
     if way.untried:
         troubles.append(f"{' and '.join(way.untried)} of your SSH configuration: only with `connection: ssh`")
     raise Unobservable(

@@ -90,6 +90,8 @@ class Keyring:
         found = [offer for offer in every if way.algorithms.accepts(offer.kind)]
         if others := ", ".join(offer.name for offer in every if offer not in found):
             troubles.append(f"not among PubkeyAcceptedAlgorithms of the SSH configuration: {others}")
+        if not every and not troubles:
+            troubles.append(f"no agent holds a key, and there is none of {', '.join(way.identities)}")
         first = self.accepted.get((way.user, way.identities))
         return sorted(found, key=lambda offer: offer.name != first), troubles
 

@@ -167,6 +167,26 @@ def test_case_20_a_key_that_the_server_refuses_is_named(server, tmp_path):
     assert str(stranger) in why.hint
 
 
+def test_case_20_a_server_that_takes_no_more_keys_says_how_to_name_one(tmp_path):
+    keys = [keygen(tmp_path / f"key{number}") for number in range(3)]
+    with sshd(tmp_path / "sshd", options=["MaxAuthTries 2"]) as server:
+        lines = "".join(f"IdentityFile {key}\n" for key in keys)
+        server.config.write_text(f"IdentityAgent none\n{lines}{server.config.read_text()}")
+        node = server.node().model_copy(update={"identity": None})
+        with links_to(server, node) as links:
+            why = refusal(links)
+    assert why.why == "it hung up after 2 of our 3 keys"
+    assert "name the right one" in why.hint
+
+
+def test_case_20_no_key_at_all_is_said(server, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"IdentityAgent none\nIdentityFile {tmp_path}/none\n{server.config.read_text()}")
+    node = server.node().model_copy(update={"identity": None})
+    with Links(inventory(node), ssh_config=str(config)) as links:
+        assert f"no agent holds a key, and there is none of {tmp_path}/none" in refusal(links).hint
+
+
 def test_a_key_with_a_passphrase_is_used_through_the_agent(server, tmp_path, monkeypatch):
     locked = tmp_path / "locked"
     shutil.copy(server.identity, locked)
