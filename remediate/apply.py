@@ -159,11 +159,17 @@ class Applier:
         """One step: precondition, way back into the journal, change. Returns its harmless words."""
         place = self.next_place()
         link = self.writing_to(step.node)
-        step.still_true(link, place)
-        inverse = step.inverse(link, place)
+        try:
+            step.still_true(link, place)
+            inverse = step.inverse(link, place)
+        except ODD as why:
+            raise Unobservable(not_understood(why), node=step.node) from why
         self.journal.starting(starting(place, plan, step, inverse))
         try:
             done = step.do(link, place)
+        except ODD as why:
+            self.journal.ended(self.run, place.number, "lost", None, not_understood(why))
+            raise Lost(f"{step.node}: {not_understood(why)}") from why
         except (Stale, StepFailed) as why:
             changed = isinstance(why, StepFailed) and why.changed
             self.journal.ended(self.run, place.number, "failed" if changed else "not done", rc_of(why), str(why))
@@ -179,6 +185,15 @@ class Applier:
         return done.said
 
 
+ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What code raises that has misunderstood an answer. What a node prints is input, and must not stop the other plans."""
+
+
+def not_understood(why: Exception) -> str:
+    """Without its words: they may hold what the node printed."""
+    return f"an answer was not understood ({type(why).__name__})"
+
+
 def locks_of(run: str, link_to: Callable[[str], Link], place: Place) -> Locks:
     """The locks of a run, none taken yet."""
     return Locks(lambda node: writing(link_to(node)), run, place.lock)
@@ -189,7 +204,9 @@ def writer(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], Writ
 
     def writing_to(node: str) -> WritingLink:
         if not locks.alive(node):
-            raise Unobservable("the lock is not ours any more: the connection was silent for too long", node=node)
+            raise Unobservable(
+                "the lock is not ours: never taken, or the connection was silent for too long", node=node
+            )
         return writing(link_to(node))
 
     return writing_to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
 from remediate.run import Terms, exits
-from remediate.steps import EditFile, Require, Run
+from remediate.steps import EditFile, Require, Run, WriteFile
 from tests.stage import Cut, FaultyLink, Stage, place, rewrite, sha, tree, writing
 
 
@@ -81,6 +81,28 @@ def test_a_step_that_fails_takes_the_steps_before_it_back(stage: Stage) -> None:
     assert first.why == "run: exit 9"
     assert any("no way back" in said for said in first.undone)
     assert stage.texts() == OLD
+
+
+def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stage: Stage) -> None:
+    @dataclass(frozen=True)
+    class Stumbling(WriteFile):
+        def do(self, link, place):
+            super().do(link, place)
+            return int("canary") if self.node == "a" else None
+
+    def plan(finding, fleet) -> Plan:
+        [step] = rewrite(finding, fleet).steps
+        kind = Stumbling if finding.node == "a" else WriteFile
+        return Plan(
+            steps=(kind(step.node, step.path, b"neither" if finding.node == "a" else step.content, step.expect),)
+        )
+
+    stage.remedy = plan
+    first, second = stage.fix()
+    assert (first.end, second.end) == (End.FAILED, End.FIXED)
+    assert "not understood (ValueError)" in first.why
+    assert "canary" not in first.why
+    assert stage.texts() == {"a": "old a\n", "b": "new b\n"}
 
 
 def then_looked_at(finding, fleet) -> Plan:
