@@ -26,7 +26,8 @@ FAR = (10, 100)
 """Numbers of nodes that are also measured 50 ms away."""
 FEW, MANY = 10, 100
 """Above MANY, and of the slow tools above FEW far away, only the floor and ours are measured."""
-PATIENCE = 90.0
+EVERYTHING = [1, 10, 50, 100, 500, 1000]
+PATIENCE = 90
 """Seconds after which a slow tool is ended: how much longer it would have taken decides nothing."""
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
@@ -38,11 +39,13 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--nodes", type=numbers, default=everything, metavar="N,N", help="default: 1,10,50,100,500,1000"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is run; medians are shown (default: 3)")
+    parser.add_argument(
+        "--rounds", type=positive, default=3, help="how often each is run; medians are shown (default: 3)"
+    )
     parser.add_argument("--tools", type=lambda text: text.split(","), default=list(TOOLS), help=", ".join(TOOLS))
     parser.add_argument("--quick", action="store_true", help="1 and 10 nodes, the floor and ours, one round")
     parser.add_argument(
-        "--patience", type=float, default=PATIENCE, help="seconds for a run of a slow tool (default: 90)"
+        "--patience", type=positive, default=PATIENCE, help="seconds for a run of a slow tool (default: 90)"
     )
     parser.add_argument("--no-delay", action="store_true", help="leave out the cases 50 ms away")
     parser.add_argument("--save", action="store_true", help="put the tables into docs/speed.md")
@@ -53,6 +56,9 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     asked = parser.parse_args(words)
     if unknown := [name for name in asked.tools if name not in TOOLS]:
         parser.error(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
+    narrowed = asked.quick or asked.no_delay or asked.nodes != EVERYTHING or asked.tools != list(TOOLS)
+    if asked.save and narrowed:
+        parser.error("--save takes everything: the page shows no half of a measurement")
     if asked.quick:
         asked.nodes, asked.rounds, asked.tools = [1, 10], 1, [name for name in asked.tools if name in OURS]
     return asked
@@ -60,10 +66,16 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
 
 def numbers(text: str) -> list[int]:
     """Numbers of nodes, separated by commas; there are addresses for 1000, and memory for no more."""
-    found = [int(part) for part in text.split(",")]
-    if not all(1 <= number <= 1000 for number in found):
+    found = sorted({positive(part) for part in text.split(",")})
+    if found[-1] > 1000:
         raise argparse.ArgumentTypeError("between 1 and 1000 nodes")
     return found
+
+
+def positive(text: str) -> int:
+    if not text.strip().isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above zero")
+    return int(text)
 
 
 def cases(asked: argparse.Namespace) -> Iterator[Case]:

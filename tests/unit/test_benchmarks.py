@@ -114,13 +114,25 @@ def test_only_what_was_measured_changes_on_the_page() -> None:
     ]
 
 
+def test_a_number_of_nodes_is_measured_once_and_in_order() -> None:
+    assert arguments(["--nodes", "10,1,10"]).nodes == [1, 10]
+
+
 def test_quick_measures_the_floor_and_ours_alone() -> None:
     quick = arguments(["--quick"])
     assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, WHOLE, AUDIT], 1)
     assert list(cases(quick)) == [Case(1), Case(10), Case(10, delayed=True)]
 
 
-@pytest.mark.parametrize("words", [["--nodes", "0"], ["--nodes", "1001"], ["--nodes", "x"], ["--tools", "no such"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--nodes", text] for text in ("0", "1001", "x", ",", "-1", "1,,2")),
+        *(["--tools", text] for text in ("no such", "")),
+        *([option, text] for option in ("--rounds", "--patience") for text in ("0", "-1", "1.5", "")),
+        *(["--save", *narrower] for narrower in (["--quick"], ["--no-delay"], ["--nodes", "1"], ["--tools", FLOOR])),
+    ],
+)
 def test_what_cannot_be_measured_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
         arguments(words)
