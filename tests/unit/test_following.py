@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fleet.commands import Command, Unobservable
+from fleet.links.algorithms import NAMES
 from fleet.links.pool import Links
+from fleet.links.way import REFUSED, UNTRIED
 from fleet.schema import Node
 from tests.linking import inventory
 from tests.sshd import Sshd, keygen, public, sshd
@@ -156,3 +158,13 @@ def test_ssh_decides_as_we_do(server, config, text):
     words = ("ssh", "-F", config(text), *options, "-i", str(server.identity), "-p", str(server.port), "127.0.0.1", ":")
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
     assert (done.returncode == 0) == (FOLLOWED[text] != OUT), done.stderr
+
+
+def test_every_option_of_this_ssh_has_its_place_in_the_docs():
+    table = (Path(__file__).parents[2] / "docs/ssh.md").read_text().split("## On the node")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ") and ", our own" not in line]
+    told = [name.strip().lower() for row in rows for name in row.split(",")]
+    said = subprocess.run(("ssh", "-G", "-F", "none", "host"), capture_output=True, text=True, check=True).stdout
+    assert {line.partition(" ")[0].lower() for line in said.splitlines()} <= {*told, "host"}
+    assert {name.lower() for name in (*REFUSED, *UNTRIED, *NAMES)} <= set(told)
+    assert len(told) == len(set(told))
