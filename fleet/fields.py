@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import core_schema
 
+from fleet.commands import Sudo
 from fleet.errors import nearest, quoted, refused
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -179,6 +180,19 @@ DeployedName = Annotated[
     str,
     AfterValidator(spelled(DEPLOYED, "a service", f"a service is NAME or PROJECT/NAME, each with {WORDS}")),
     Pattern(DEPLOYED),
+]
+
+
+def far(value: object) -> Sudo:
+    """How far sudo goes. One check instead of a union, which would tell an odd value once for each of its members."""
+    if value is True or value is False or value == "audit":
+        return value
+    raise refused("should be true, false or audit", f"YAML's other words for them, and numbers, are none: {AUDIT}")
+
+
+AUDIT = "`audit` is for an account that may only look (`remediate sudoers`)"
+FarAsSudo = Annotated[
+    Sudo, PlainValidator(far), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "audit", "type": "string"}]})
 ]
 UserName = Annotated[str, AfterValidator(spelled(USER, "a user", f"a user has {WORDS}")), Pattern(USER)]
 Users = Annotated[

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from fleet.commands import Sudo
 from fleet.errors import quoted, refused
 from fleet.fields import (
     Address,
     Connection,
     Day,
     DeployedName,
+    FarAsSudo,
     Jump,
     Name,
     NodeGlob,
@@ -74,7 +74,7 @@ class Node(Strict):
     port: int | None = Field(default=None, ge=1, le=65535, description="Port of sshd; default: as ssh would.")
     identity: PathName | None = Field(default=None, description="Private key file; default: as ssh would, with agent.")
     jump: Jump | None = Field(default=None, description="Another node to go through, or `user@host`.")
-    sudo: Sudo = Field(
+    sudo: FarAsSudo = Field(
         default=False,
         description="Whether this account may run anything as root, without a password; "
         "`audit`: only the questions of an audit (`remediate sudoers`).",

@@ -191,7 +191,7 @@ def test_a_port_is_within_bounds(port: str) -> None:
     assert broken("address: 192.0.2.12", f"address: 192.0.2.12, port: {port}").path == "nodes.data.port"
 
 
-@pytest.mark.parametrize("written", ["on", "yes", "1", '"true"', "True"])
+@pytest.mark.parametrize("written", ["on", "yes", "1", '"true"', "True", "Audit", "[audit]"])
 def test_only_true_and_false_are_booleans_case_6(written: str) -> None:
     assert broken("sudo: true", f"sudo: {written}").path == "nodes.manager.sudo"
 
