@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from fleet.topics.schedules.crontab import cut, parse
-from fleet.topics.schedules.entries import body, run_parts, scripted
+from fleet.topics.schedules.directories import run_parts
+from fleet.topics.schedules.entries import body, scripted
 from fleet.topics.schedules.facts import NEVER, REBOOT, UNKNOWN_TIMES
 from fleet.topics.schedules.meaning import executions
 from fleet.topics.schedules.script import Printed

@@ -20,8 +20,7 @@ from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWAR
 from fleet.topics.schedules.crontab import LONGEST_COMMAND, escaped
 from fleet.topics.schedules.facts import Crontab, Entry, Facts
 from fleet.topics.schedules.observe import BLOCK
-from fleet.topics.schedules.placing import Read, doubts, read, wanted_times
-from fleet.topics.schedules.rules import zone_of
+from fleet.topics.schedules.placing import Read, doubts, read, wanted_times, zone_of
 from fleet.topics.schedules.times import same
 from fleet.topics.schedules.words import harmful
 from remediate.plan import ForAPerson, Plan

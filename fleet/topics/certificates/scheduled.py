@@ -15,7 +15,8 @@ from fleet.topics.certificates.inside import RELOADS, RENEWS
 from fleet.topics.containers.facts import Container
 from fleet.topics.schedules import words
 from fleet.topics.schedules.crontab import Table, cut, parse
-from fleet.topics.schedules.entries import VALID_NAME, body, file_faults, run_parts, table_faults, terminal
+from fleet.topics.schedules.directories import run_parts
+from fleet.topics.schedules.entries import VALID_NAME, body, file_faults, table_faults, terminal
 from fleet.topics.schedules.facts import Fault
 from fleet.topics.schedules.meaning import Execution, executions
 from fleet.topics.schedules.observe import daemon

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fleet.topics.schedules.crontab import BLANKS, Job, Problem, Table, cut, first_word, parse
-from fleet.topics.schedules.facts import NEVER, UNKNOWN_TIMES, Entry, Fault, Kind, Suspect, Target
+from fleet.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Kind, Suspect, Target
 from fleet.topics.schedules.meaning import Context, Execution, executions, showable
 from fleet.topics.schedules.script import File, Printed
 from fleet.topics.schedules.shell import Part, Unreadable, commands, literal
@@ -70,7 +70,6 @@ def find(printed: Printed, command: str) -> Found:
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
-            in_directory(file, wanted, printed, found)
             continue
         table = parse(body(file), system=file.kind == "system")
         found.jobs += len(table.jobs) if file.kind == "user" else 0
@@ -283,41 +282,3 @@ def programs(run: Execution, path: str) -> tuple[str, ...]:
     if "/" in run.docker:
         return (run.docker,)
     return tuple(f"{directory.rstrip('/')}/{run.docker}" for directory in (run.path or path).split(":") if directory)
-
-
-def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Found) -> None:
-    """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
-    text = file.content.decode("utf-8", "surrogateescape")
-    runs = running(text, wanted) or [run for line in text.splitlines() for run in running(line, wanted)]
-    starter = run_parts(file, printed)
-    faults: list[Fault] = []
-    if not VALID_NAME.fullmatch(file.name):
-        faults.append("dot in file name")
-    if not file.mode & 0o111:
-        faults.append("not executable")
-    anacron = "anacron" in printed.lines and "/cron.hourly/" not in file.path
-    if starter is None and not anacron:
-        faults.append("nothing starts it")
-    times = UNKNOWN_TIMES if anacron else starter.times if starter else NEVER
-    user = starter.user if starter else "root"
-    path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
-
-    def made(run: Execution) -> Candidate:
-        told = (*faults, *terminal(run))
-        entry = Entry(file.path, 0, "directory", user, times, run.target, told, changed=file.changed)
-        return Candidate(entry, programs(run, path))
-
-    found.candidates.extend(map(made, runs))
-    script = next(filter(None, map(scripted, text.splitlines())), "")
-    if not runs and script:
-        found.behind.append(Behind(script, Suspect(file.path, 0), made))
-    elif not runs and DUMPS.search(text):
-        found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
-
-
-def run_parts(file: File, printed: Printed) -> Job | None:
-    """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
-    directory = file.path.rpartition("/")[0]
-    tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
-    jobs = [job for table in tables for job in table.jobs]
-    return next((job for job in jobs if re.search(rf"run-parts\b.*{re.escape(directory)}\b", job.command)), None)

@@ -13,6 +13,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node, Without
 from fleet.topics.schedules import script
 from fleet.topics.schedules.crontab import parse
+from fleet.topics.schedules.directories import in_directories
 from fleet.topics.schedules.entries import Candidate, Found, body, find, follow
 from fleet.topics.schedules.facts import UNKNOWN_TIMES, Crontab, Daemon, Entry, Facts, Fault
 from fleet.topics.schedules.script import File, Printed
@@ -41,6 +42,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         printed.files.extend(own_file(own, printed))
     wanted = shlex.split(policy.command)
     found = find(printed, policy.command)
+    in_directories(printed, wanted, found)
     find_timers(printed, wanted, found)
     scripts = [f"={behind.script}" for behind in found.behind]
     if scripts:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from fleet.commands import Unobservable
 from fleet.discovery import Placement, service_of
-from fleet.facts import Fleet
+from fleet.facts import Fleet, seen
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers.facts import Container
 from fleet.topics.containers.facts import Facts as Containers
@@ -76,3 +77,12 @@ def wanted_times(policy: Policy) -> str:
     except BadTimes as why:
         odd = str(why)
     raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {odd}")
+
+
+def zone_of(fleet: Fleet, node: str) -> ZoneInfo:
+    """The time zone that the node's cron works in. Raises Unobservable for one that we do not know."""
+    name = seen(fleet.of(node, Facts).timezone, node)
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Unobservable(f"cron works in a time zone that is not known here: {name}", node=node) from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from fleet.commands import Unobservable
 from fleet.discovery import Placement, placements
@@ -16,12 +14,12 @@ from fleet.topics.backups.rules import each_database, policy_of
 from fleet.topics.containers.facts import SWARM_SERVICE
 from fleet.topics.containers.facts import Facts as Containers
 from fleet.topics.schedules import words
+from fleet.topics.schedules.evidence import backups_appeared
 from fleet.topics.schedules.facts import NEVER, REBOOT, UNKNOWN_TIMES, Facts
-from fleet.topics.schedules.placing import Read, doubts, read, wanted_times
-from fleet.topics.schedules.times import last_due, same
+from fleet.topics.schedules.placing import Read, doubts, read, wanted_times, zone_of
+from fleet.topics.schedules.times import same
 
 NO_BACKUPS = "no backup is made, and nobody is told"
-EARLY = timedelta(minutes=5)
 
 
 def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -176,15 +174,6 @@ def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy
     )
 
 
-def zone_of(fleet: Fleet, node: str) -> ZoneInfo:
-    """The time zone that the node's cron works in. Raises Unobservable for one that we do not know."""
-    name = seen(fleet.of(node, Facts).timezone, node)
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise Unobservable(f"cron works in a time zone that is not known here: {name}", node=node) from None
-
-
 def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
     """Any other node: entries for the service are left over from a time when it ran there."""
     try:
@@ -248,56 +237,6 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
             severity="warning",
             hint="`remediate` enables it",
         )
-
-
-def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
-    """A backup appeared when the schedule was last due.
-
-    An entry may look right and do nothing: only its files prove it. Judged for the last due time (in the time zone of
-    the node's cron) that is longer ago than the policy's `grace`; a file counts when its name or its mtime lies between
-    five minutes before that and the grace after it. Not judged before the first due time after the entry was last
-    changed or cron was started. Source: issue "evidence"; the runbook's way of looking at the volume.
-    """
-    policy = policy_of(fleet)
-    home = only(placements(fleet, policy.service))
-    entries, _ = read(fleet, home.node, home, policy)
-    working = [one for one in entries if one.does(home)]
-    if not working:
-        raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
-    zone = zone_of(fleet, home.node)
-    due = last_due(wanted_times(policy), fleet.now(home.node).astimezone(zone) - policy.grace)
-    if due is None or due.timestamp() < standing_since(fleet.of(home.node, Facts), working):
-        raise NotApplicable("no backup has been due since the entry was changed or cron was started")
-    if not any(due - EARLY <= time <= due + policy.grace for time in times_of_files(fleet, policy)):
-        yield Finding(
-            saw=f"no backup appeared when it was due: {due:%Y-%m-%d %H:%M %Z}",
-            want=f"a file in {policy.volume.name} within {int(policy.grace.total_seconds() // 60)} minutes of that",
-            why="the entry looks right and did nothing",
-            node=home.node,
-            hint=f"`journalctl -t CRON -t fleetkeeper` on {home.node}, or cron's mail, may say what happened",
-        )
-
-
-def only(homes: Sequence[Placement]) -> Placement:
-    if len(homes) != 1:
-        raise NotApplicable(f"the service runs in {len(homes)} places: see schedules.backup_runs_where_postgres_runs")
-    return homes[0]
-
-
-def standing_since(facts: Facts, working: Sequence[Read]) -> float:
-    """Since when cron and the entry are as they are, in epoch seconds of the node's clock."""
-    cron = seen(facts.cron) if isinstance(facts.cron, Unobservable) else facts.cron
-    return max([cron.started if cron else 0.0, *(one.entry.changed for one in working)])
-
-
-def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
-    """When each backup was made: by its name, and by its mtime."""
-    zone = policy.zone
-    for file in seen(fleet.of(policy.volume.node, backups.Facts).files, policy.volume.node):
-        local = backups.times.stamp(file.name, policy.pattern)
-        if local is not None and file.kind == "file":
-            yield backups.times.moment(local, zone, file.mtime)
-            yield datetime.fromtimestamp(file.mtime, zone)
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,0 +1,69 @@
+"""Scripts in /etc/cron.daily and the like, which run-parts runs when a line of cron says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fleet.topics.schedules.crontab import Job, parse
+from fleet.topics.schedules.entries import (
+    CRON_PATH,
+    DUMPS,
+    VALID_NAME,
+    Behind,
+    Candidate,
+    Found,
+    programs,
+    running,
+    scripted,
+    terminal,
+    unread,
+)
+from fleet.topics.schedules.facts import NEVER, UNKNOWN_TIMES, Entry, Fault, Suspect
+from fleet.topics.schedules.meaning import Execution
+from fleet.topics.schedules.script import File, Printed
+
+
+def in_directories(printed: Printed, wanted: Sequence[str], found: Found) -> None:
+    """Look for the policy's command in every script of cron's directories."""
+    for file in printed.files:
+        if file.kind == "directory":
+            in_directory(file, wanted, printed, found)
+
+
+def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Found) -> None:
+    """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
+    text = file.content.decode("utf-8", "surrogateescape")
+    runs = running(text, wanted) or [run for line in text.splitlines() for run in running(line, wanted)]
+    starter = run_parts(file, printed)
+    faults: list[Fault] = []
+    if not VALID_NAME.fullmatch(file.name):
+        faults.append("dot in file name")
+    if not file.mode & 0o111:
+        faults.append("not executable")
+    anacron = "anacron" in printed.lines and "/cron.hourly/" not in file.path
+    if starter is None and not anacron:
+        faults.append("nothing starts it")
+    times = UNKNOWN_TIMES if anacron else starter.times if starter else NEVER
+    user = starter.user if starter else "root"
+    path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
+
+    def made(run: Execution) -> Candidate:
+        told = (*faults, *terminal(run))
+        entry = Entry(file.path, 0, "directory", user, times, run.target, told, changed=file.changed)
+        return Candidate(entry, programs(run, path))
+
+    found.candidates.extend(map(made, runs))
+    script = next(filter(None, map(scripted, text.splitlines())), "")
+    if not runs and script:
+        found.behind.append(Behind(script, Suspect(file.path, 0), made))
+    elif not runs and DUMPS.search(text):
+        found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
+
+
+def run_parts(file: File, printed: Printed) -> Job | None:
+    """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
+    directory = file.path.rpartition("/")[0]
+    tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
+    jobs = [job for table in tables for job in table.jobs]
+    return next((job for job in jobs if re.search(rf"run-parts\b.*{re.escape(directory)}\b", job.command)), None)
