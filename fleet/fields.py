@@ -187,10 +187,10 @@ def far(value: object) -> Sudo:
     """How far sudo goes. One check instead of a union, which would tell an odd value once for each of its members."""
     if value is True or value is False or value == "audit":
         return value
-    raise refused("should be true, false or audit", f"YAML's other words for them, and numbers, are none: {AUDIT}")
+    raise refused("should be true, false or audit", SUDO_HINT)
 
 
-AUDIT = "`audit` is for an account that may only look (`remediate sudoers`)"
+SUDO_HINT = "yes, on and 1 are none of them; `audit` is for an account that may only look (`remediate sudoers`)"
 FarAsSudo = Annotated[
     Sudo, PlainValidator(far), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "audit", "type": "string"}]})
 ]
