@@ -121,7 +121,11 @@ def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
 def mounted(place: Placement, policy: Policy) -> Mount | ForAPerson:
     """Where the container has the volume of the backups: never its own layer, which ends with it."""
     for mount in place.container.mounts:
-        if mount.name == policy.volume.name or mount.destination == policy.directory:
+        if mount.name == policy.volume.name or (place.node, mount.source) == (policy.volume.node, policy.volume.path):
+            return mount
+    for mount in place.container.mounts:
+        # A directory of the node may be the same storage under another path there; another volume is another place.
+        if mount.destination == policy.directory and (mount.type != "volume" or policy.volume.path):
             return mount
     return ForAPerson(
         f"{place.container.name} on {place.node} does not mount {policy.volume.name}: a dump would end with it",

@@ -73,6 +73,25 @@ def test_while_a_node_was_not_seen_no_container_is_guessed():
         answer("backups.are_fresh", hidden)
 
 
+def test_the_volume_of_the_inventory_is_taken_wherever_it_is_mounted_and_no_other():
+    right = replace(POSTGRES.mounts[0], destination="/dumps")
+    other = Mount("volume", "/v/other", "/backups", "other")
+    [step] = answer("backups.are_fresh", placed(fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other, right))))).steps
+    assert step.words[4] == "/dumps"
+    alone = placed(fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other,))))
+    assert "does not mount rodan_pg_backup" in answer("backups.are_fresh", alone).why
+
+
+def test_a_directory_of_the_node_is_found_by_its_path_or_where_the_container_sees_it():
+    text = TEXT.replace("node: data, budget", "node: data, path: /srv/dumps, budget")
+    bound = Mount("bind", "/srv/dumps", "/dumps")
+    world = placed(fleet(STALE, text=text), ("data", replace(POSTGRES, mounts=(bound,))))
+    assert answer("backups.are_fresh", world).steps[0].words[4] == "/dumps"
+    elsewhere = Mount("bind", "/mnt/nfs/dumps", "/backups")
+    world = placed(fleet(STALE, text=text), ("vgpu", replace(POSTGRES, mounts=(elsewhere,))))
+    assert answer("backups.are_fresh", world).steps[0].words[4] == "/backups"
+
+
 def test_a_container_without_the_volume_gets_no_dump_into_its_own_layer():
     bare = replace(POSTGRES, mounts=())
     assert "does not mount rodan_pg_backup" in answer("backups.are_fresh", placed(fleet(STALE), ("vgpu", bare))).why
