@@ -111,7 +111,7 @@ def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService
             *(require for place in places for require in open_before(place, told)),
         ),
         notes=tuple(notes_of(told, update.user, places)),
-        memory=f"{told.name} {told.image} {told.user!r} to {update.user!r}",
+        memory=f"{told.name} {told.image} {told.shape} {told.user!r} to {update.user!r}",
     )
 
 

@@ -128,12 +128,15 @@ def test_the_inventory_says_how_long_it_must_run_well():
     assert "healthy for 300 s" in plan.success
 
 
-def test_a_rolled_back_plan_is_remembered_by_image_and_users():
-    first, same, other = answer(), answer(told=replace(TOLD, version=29)), answer(told=replace(TOLD, image="web:2"))
-    assert isinstance(first, Plan)
-    assert isinstance(same, Plan)
-    assert isinstance(other, Plan)
-    assert first.memory == same.memory != other.memory
+def memory(**changed: Any) -> str:
+    plan = answer(told=replace(TOLD, **changed))
+    assert isinstance(plan, Plan)
+    return plan.memory
+
+
+def test_a_rolled_back_plan_is_remembered_until_somebody_changes_the_image_or_what_its_tasks_are_told():
+    assert memory() == memory(version=29)
+    assert len({memory(), memory(image="web:2"), memory(shape="4711"), memory(user="")}) == 4
 
 
 def test_the_ports_that_it_serves_today_are_looked_for_afterwards():

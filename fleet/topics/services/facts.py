@@ -75,7 +75,8 @@ class SwarmService:
     `version` is its version index, which an update must name. `order` is the update order (stop-first, start-first).
     `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
     command line names; the command line itself is not kept. `lent` is the user that fleetkeeper gave it and that the
-    stack file may not say: its mark is gone once that file is deployed.
+    stack file may not say: its mark is gone once that file is deployed. `shape` is a short digest of all else that its tasks
+    are told, without values of the environment: another one when a person has changed something.
     """
 
     id: str
@@ -94,6 +95,7 @@ class SwarmService:
     published: tuple[Published, ...] = ()
     handed: tuple[Handed, ...] = ()
     lent: str = ""
+    shape: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -155,7 +156,21 @@ def service(inspected: Json) -> SwarmService:
         published=published(spec),
         handed=tuple(handed(made)),
         lent=texts(spec, "Labels").get(LENT, ""),
+        shape=shape(made),
     )
+
+
+def shape(made: Json) -> str:
+    """A short digest of what the tasks are told, except as whom; of `name=value` only the names count.
+
+    >>> shape({"Image": "a", "Env": ["KEY=1"], "User": "web"}) == shape({"Env": ["KEY=2"], "Image": "a"})
+    True
+    >>> shape({"Image": "a", "Args": ["start"]}) == shape({"Image": "a", "Args": ["other"]})
+    False
+    """
+    words = {key: [str(one).partition("=")[0] for one in listed(made, key)] for key in ("Env", "Command", "Args")}
+    rest = {key: value for key, value in made.items() if key not in ("User", "Labels", *words)}
+    return hashlib.sha256(json.dumps([rest, words], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def replicas(mode: Json) -> int | None:
