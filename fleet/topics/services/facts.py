@@ -75,7 +75,7 @@ class SwarmService:
     `version` is its version index, which an update must name. `order` is the update order (stop-first, start-first).
     `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
     command line names; the command line itself is not kept. `lent` is the user that fleetkeeper gave it and that the
-    stack file may not say: its mark is gone once that file is deployed. `shape` is a short digest of all else that its tasks
+    stack file may not say: its mark is gone once that file is deployed. `shape` is a digest of all else that they
     are told, without values of the environment: another one when a person has changed something.
     """
 
