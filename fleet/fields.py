@@ -108,6 +108,8 @@ def connection(value: str) -> str:
     if value.startswith(("paramiko://", "ssh://", "safe-ssh://")):
         hint = "write the host as `address:`: over our own SSH its key is verified"
         raise refused(f"{quoted(value)} would not verify the host key", hint)
+    if value.startswith("fleet://"):
+        raise refused(f"{quoted(value)} is a node, not a way to one", "write how it is reached")
     return value
 
 

@@ -114,7 +114,7 @@ Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int
 
 def addresses(destination: Destination, deadline: float) -> list[Address]:
     """The addresses of a host. The resolver has time limits of its own, longer than ours: it runs aside."""
-    with suppress(socket.gaierror):
+    with suppress(socket.gaierror, UnicodeError):
         return lookup(destination, socket.AI_NUMERICHOST)
     answer: list[list[Address] | socket.gaierror] = []
 

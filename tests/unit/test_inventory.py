@@ -136,6 +136,7 @@ def test_control_characters_are_never_shown_as_they_are_case_73() -> None:
         ("ansible://all?ansible_inventory=hosts", True),
         ("ssh://host", False),
         ("paramiko://host", False),
+        ("fleet://other", False),
         ("ssh://-oProxyCommand=x", False),
         ("docker://-x", False),
         ("docker://a;b", False),

@@ -50,9 +50,10 @@ def test_case_13_a_server_that_never_answers_costs_one_connect_limit():
             assert time.monotonic() - again < 0.2
 
 
-def test_case_13_a_name_that_does_not_exist_is_said():
-    with Links(inventory(Node(name="node", address="no-such-host.invalid", user="x"))) as links:
-        assert "no-such-host.invalid" in str(refusal(links))
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "a..b", f"{'x' * 64}.invalid"])
+def test_case_13_a_name_that_does_not_exist_is_said(name):
+    with Links(inventory(Node(name="node", address=name, user="x"))) as links:
+        assert f"the name {name} cannot be resolved" in str(refusal(links))
 
 
 def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
