@@ -7,11 +7,11 @@ journal before its step, and whether anything is fixed is said by the rule that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from fleet.commands import Command, Unobservable
+from fleet.commands import Unobservable
 from fleet.links import Link
 from fleet.links.writing import WritingLink, writing
 from fleet.reports.text import one_line
@@ -20,8 +20,8 @@ from remediate.lock import Locks
 from remediate.masking import masked
 from remediate.planning import Planned
 from remediate.render.plans import step_heads
+from remediate.room import room
 from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump, recorded
-from remediate.steps.putting import one
 from remediate.undoing import looks_only, take_back, undoable
 
 
@@ -286,22 +286,3 @@ def progress(planned: Planned, number: int, step: AnyStep) -> str:
     """One line while a step is being done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     return f"{planned.number}. {planned.rule.id}, step {number}/{len(planned.plan.steps)} on {step.node}: {shown}"
-
-
-ROOM = r"""
-for path; do
-  d=$path; while [ ! -d "$d" ]; do d=${d%/*}; [ -n "$d" ] || d=/; done
-  [ -w "$d" ] || { echo "$d: cannot be written (read-only, or no right to)"; continue; }
-  free=$(df -Pk -- "$d" | { read -r head; read -r fs all used free rest; echo "$free"; })
-  [ "${free:-0}" -ge 256 ] || echo "$d: the disk is full ($free KiB left)"
-done
-"""
-
-
-def room(link: Link, node: str, directories: Iterable[str]) -> None:
-    """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
-    paths = tuple(directories)
-    if paths:
-        said = one(link, Command(("sh", "-c", ROOM, "sh", *paths), sudo=True)).text().strip()
-        if said:
-            raise StepFailed(f"{node}: {said.splitlines()[0]}", changed=False)

@@ -250,7 +250,7 @@ def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, bro
 
 
 def test_the_room_script_sees_a_folder_that_cannot_be_written_and_one_that_is_to_be_made(tmp_path: Path) -> None:
-    from remediate.apply import room
+    from remediate.room import room
     from remediate.steps import StepFailed
 
     room(FaultyLink(), "a", [str(tmp_path), str(tmp_path / "not" / "yet")])
