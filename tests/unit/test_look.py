@@ -112,3 +112,43 @@ def test_what_a_topic_does_not_look_for_on_a_node_is_left_out() -> None:
 def nothing_asked():
     return None
     yield
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a topic saw from the machine that audits."""
+
+    topic: ClassVar[str] = "far"
+    what: str = ""
+
+
+def looked(**topics):
+    one = SimpleNamespace(nodes={HERE.name: HERE})
+    return look(one, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
+
+
+def far(from_here) -> SimpleNamespace:
+    return SimpleNamespace(observe=topic([ONE]).observe, from_here=from_here)
+
+
+def test_a_topic_may_look_from_the_machine_that_audits_while_the_nodes_are_looked_at() -> None:
+    met = threading.Barrier(2, timeout=5)
+
+    def observe(node, inventory):
+        yield [ONE]
+        met.wait()
+        return Seen("on the node")
+
+    def from_here(inventory):
+        met.wait()
+        return Seen("from here")
+
+    fleet = looked(far=SimpleNamespace(observe=observe, from_here=from_here))
+    assert fleet.of(HERE.name, Seen) == Seen("on the node")
+    assert fleet.of(THIS_MACHINE, Seen) == Seen("from here")
+
+
+def test_a_topic_that_stumbles_here_is_unobservable_here_and_what_it_does_not_look_for_is_left_out() -> None:
+    fleet = looked(far=far(lambda inventory: {}["x"]), near=far(lambda inventory: None), plain=topic([TWO]))
+    assert isinstance(fleet.facts[THIS_MACHINE, "far"], Unobservable)
+    assert [key for key in fleet.facts if key[0] == THIS_MACHINE] == [(THIS_MACHINE, "far")]
