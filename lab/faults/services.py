@@ -1,10 +1,18 @@
 """Faults of the stack's services."""
 
-from lab import swarm
+from lab import nodes, swarm
 from lab.engine import Engine
+from lab.names import DATA, STACK, VGPU
+from lab.shell import until
 
 WEB = "rodan-main"
 USER = "django"
+DATABASE = "postgres"
+FORGET = """
+docker volume inspect "$1" >/dev/null 2>&1 || exit 0
+docker ps -aqf "volume=$1" -f status=exited | xargs -r docker rm >/dev/null; docker volume rm "$1"
+"""
+FORGOTTEN = "the empty database to be gone"
 
 
 def run_as_root(engine: Engine) -> None:
@@ -13,3 +21,22 @@ def run_as_root(engine: Engine) -> None:
 
 def run_as_its_user(engine: Engine) -> None:
     swarm.update(engine, WEB, "--user", USER)
+
+
+def place_database(engine: Engine, there: str, not_there: str) -> None:
+    """Have the swarm run postgres on another node; a second time changes nothing."""
+    constraints = swarm.inspect(engine, f"{STACK}_{DATABASE}", "{{json .Spec.TaskTemplate.Placement.Constraints}}")
+    if not_there in constraints:
+        change = (f"--constraint-rm=node.hostname == {not_there}", f"--constraint-add=node.hostname == {there}")
+        swarm.update(engine, DATABASE, *change)
+
+
+def move_database(engine: Engine) -> None:
+    place_database(engine, DATA.name, VGPU.name)
+
+
+def bring_database_home(engine: Engine) -> None:
+    """Back to its data; what initdb made elsewhere is thrown away once nothing uses it."""
+    place_database(engine, VGPU.name, DATA.name)
+    volume = f"{STACK}_pg_data"
+    until(lambda: nodes.attempt_on(engine, DATA, "sh", "-c", FORGET, "sh", volume).returncode == 0, FORGOTTEN, limit=30)
