@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import ClassVar
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.facts import HERE as THIS_MACHINE
 from fleet.inventory import Inventory
 from fleet.links import MOST_OUTPUT
 from fleet.look import look, look_at
