@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 
 import pytest
+from cronsim import CronSim
 
 from fleet.commands import Output, Unobservable
 from fleet.topics import volumes
+from fleet.topics.backups.forecast import runs
 from fleet.verdicts import Outcome
 from tests.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
 
@@ -128,3 +132,17 @@ def test_case_78_what_weighs_nothing_is_not_blamed():
     heavy = usage(GOOD, used=70 * 2**30, biggest=(volumes.Entry("core", 40 * 2**30), volumes.Entry("empty", 0)))
     [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
     assert found.hint == "besides backups there is core (40 GiB)"
+
+
+def test_a_schedule_of_every_minute_is_reckoned_in_less_than_seconds():
+    text = TEXT.replace('"0 0,12 * * *"', '"* * * * *"').replace("at_least: 3", "at_least: 3\n  horizon: 365 d")
+    began = time.process_time()
+    assert judged("volumes.will_last", fleet(twice_a_day(50), text=text)).outcome is Outcome.HOLDS
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize("schedule", ["0 0,12 * * *", "17 3 * * 1", "*/30 * * * *"])
+def test_every_run_until_the_horizon_is_reckoned_with(schedule):
+    rules = policy(schedule=schedule)
+    wanted = list(takewhile(lambda run: run <= NOW + rules.horizon, CronSim(schedule, NOW.astimezone(rules.zone))))
+    assert list(runs(rules, NOW)) == wanted

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from statistics import LinearRegression, linear_regression
 
 from cronsim import CronSim
@@ -16,6 +15,7 @@ from fleet.topics.backups.retention import reasons_to_keep
 
 DAY = timedelta(days=1)
 STEPS = 10
+MOST = 2000
 RECENT = 60
 """So many of the newest backups tell how fast they grow: what was years ago says little about tomorrow."""
 
@@ -66,9 +66,15 @@ def trend_of(complete: Sequence[Backup]) -> LinearRegression:
 
 def coming(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
     """The backups that the schedule will make until the horizon, each at least as big as the newest one."""
-    start, end = now.astimezone(policy.zone), now + policy.horizon
-    runs = takewhile(lambda run: run <= end, CronSim(policy.schedule, start))
-    return [future_backup(newest, trend, run) for run in runs]
+    return [future_backup(newest, trend, run) for run in runs(policy, now)]
+
+
+def runs(policy: Policy, now: datetime) -> Iterator[datetime]:
+    """When the schedule is due until the horizon; of one that is due every few minutes some runs stand for all."""
+    at, end = now.astimezone(policy.zone), now + policy.horizon
+    while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:
+        yield run
+        at = run + policy.horizon / MOST
 
 
 def future_backup(newest: Backup, trend: LinearRegression, run: datetime) -> Backup:

@@ -102,7 +102,13 @@ def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterato
 
 
 def bucket(form: str, zone: ZoneInfo) -> Callable[[Backup], str]:
-    return lambda backup: backup.time.astimezone(zone).strftime(form)
+    return lambda backup: label(backup.time, zone, form)
+
+
+@lru_cache(maxsize=1 << 17)
+def label(time: datetime, zone: ZoneInfo, form: str) -> str:
+    """The bucket of a time; a forecast asks for the same ones over and over."""
+    return time.astimezone(zone).strftime(form)
 
 
 def by_bucket(
