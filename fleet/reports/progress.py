@@ -6,6 +6,8 @@ import sys
 import threading
 from types import TracebackType
 
+from fleet.reports.text import count
+
 
 class Progress:
     """How many nodes are done, waited for and lost. Called from the threads that look."""
@@ -29,7 +31,7 @@ class Progress:
     def show(self) -> None:
         if self.shown:
             failed = f", {self.lost} could not be looked at" if self.lost else ""
-            sys.stderr.write(f"\r\x1b[Klooking: {self.seen} nodes done, {self.waiting} to come{failed}")
+            sys.stderr.write(f"\r\x1b[Klooking: {count(self.seen, 'node')} done, {self.waiting} to come{failed}")
             sys.stderr.flush()
 
     def __exit__(
