@@ -35,6 +35,7 @@ class End(Enum):
     UNKNOWN = "unknown"
     CHANGED = "not applied: the world has changed"
     SKIPPED = "not applied"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Applier:
             if ended.end is End.CHANGED:
                 ended = self.once_more(planned, ended)
         except KeyboardInterrupt:
-            self.journal.judged(self.run, planned.number, "interrupted", "stopped from the keyboard")
+            self.journal.judged(self.run, planned.number, End.INTERRUPTED.value, "stopped by a person or a signal")
             raise
         word = ROLLED_BACK if ended.rolled_back else ended.end.value
         self.journal.judged(self.run, planned.number, word, ended.why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleet.commands import Unobservable
@@ -25,6 +25,7 @@ OF_END = {
     End.UNKNOWN: Exit.NOT_ALL_SEEN,
     End.CHANGED: Exit.FINDINGS_REMAIN,
     End.SKIPPED: Exit.FINDINGS_REMAIN,
+    End.INTERRUPTED: Exit.INTERRUPTED,
 }
 BAD = frozenset({End.FAILED, End.UNKNOWN})
 
@@ -69,7 +70,20 @@ class Fixing:
                 *(self.say, self.place),
             )
             for one in proposal.planned:
-                self.ends.append(self.one(one, applier, unlocked))
+                try:
+                    self.ends.append(self.one(one, applier, unlocked))
+                except KeyboardInterrupt:
+                    self.ends += self.cut_short(proposal.planned[len(self.ends) :])
+                    raise
+
+    def cut_short(self, left: Sequence[Planned]) -> Iterator[Ended]:
+        """The ends of the plan that was interrupted, if it had begun, and of those after it."""
+        begun = {plan.number for plan in self.journal.plans(self.run)}
+        for one in left:
+            if one.number in begun:
+                yield Ended(one, End.INTERRUPTED, "what its last step did is not known")
+            else:
+                yield Ended(one, End.SKIPPED, "the run was interrupted before")
 
     def link_to(self, node: str) -> Link:
         return self.session.link_to(self.session.inventory.nodes[node])

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from remediate.apply import Ended
     from remediate.journal import PlanRow, RunRow, StepRow
 
-STYLES = {"fixed": "good", "already right": "good", "failed": "bad", "applied, still failing": "bad", "unknown": "loud"}
+STYLES = {
+    "fixed": "good",
+    "already right": "good",
+    "failed": "bad",
+    "applied, still failing": "bad",
+    "unknown": "loud",
+    "interrupted": "loud",
+}
 
 
 def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
