@@ -201,7 +201,8 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
 
 def refused_as(lab: Lab, *words: str) -> bool:
     """Whether the account of the page may not run this on `data`."""
-    return lab.on("data", "runuser", "-u", NEW, "--", "sh", "-c", '"$@" >/dev/null 2>&1; echo $?', "sh", *words) != "0\n"
+    tried = ("sh", "-c", '"$@" >/dev/null 2>&1; echo $?', "sh", *words)
+    return lab.on("data", "runuser", "-u", NEW, "--", *tried) != "0\n"
 
 
 def test_the_first_night_is_waived_and_then_green(newcomer: Newcomer) -> None:
