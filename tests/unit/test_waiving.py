@@ -32,9 +32,7 @@ def test_case_75_a_waiver_with_time_left_is_not_mentioned() -> None:
 @pytest.mark.parametrize(("days", "when"), [(0, "today"), (1, "tomorrow"), (14, "in 14 days")])
 def test_case_75_a_fortnight_before_its_end_it_is_mentioned(days: int, when: str) -> None:
     one = waiver(days)
-    assert notes([one], [waived(one)], TODAY) == [
-        f"the waiver of a.b ends on {one.until}, {when} (ops@example.org)"
-    ]
+    assert notes([one], [waived(one)], TODAY) == [f"the waiver of a.b ends on {one.until}, {when} (ops@example.org)"]
 
 
 def test_case_75_run_out_it_is_mentioned_with_its_owner() -> None:
