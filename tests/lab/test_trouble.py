@@ -7,10 +7,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import pytest
 
-from lab.faults import machines
+from lab import setup
+from lab.faults import machines, schedules
+from lab.names import VGPU
 from tests.lab.conftest import BIN, ROOT, Lab, outcomes
 
 pytestmark = pytest.mark.long
@@ -60,6 +63,35 @@ def test_case_66_a_node_that_dies_in_the_middle_does_not_stop_the_others(broken)
     again = lab.remediate(*FIX)
     assert again.status == 0, again.said
     assert outcomes(lab.audit(), "finding", "unknown") == set()
+
+
+@pytest.mark.parametrize(("meanwhile", "end"), [("# somebody else was here", "fixed"), (setup.ENTRY, "already right")])
+def test_case_30_the_crontab_changes_while_a_person_reads_the_plan(broken, meanwhile: str, end: str) -> None:
+    lab = broken("cron-missing")
+    ours, theirs = os.openpty()
+    env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / "state"), "NO_COLOR": "1", "COLUMNS": "140"}
+    command = [BIN / "remediate", "--hosts=lab", "--only=schedules", "--fix"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr is not None
+        wait_for(child.stderr, "Make the changes")
+        table = setup.crontab(lab.engine, VGPU) + meanwhile + "\n"
+        setup.set_crontab(lab.engine, VGPU, table)
+        os.write(ours, b"y\n")
+        out, err = child.communicate(timeout=300)
+    assert child.returncode == 0, out + err
+    assert end in out.partition("What was done:")[2]
+    assert setup.crontab(lab.engine, VGPU).startswith(table)
+    assert schedules.has_backup(setup.crontab(lab.engine, VGPU))
+
+
+def wait_for(stream: IO[str], words: str) -> None:
+    """Read until the words of a question, which ends no line."""
+    said = ""
+    while words not in said and (char := stream.read(1)):
+        said += char
+    assert words in said, said
 
 
 def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_before(broken) -> None:
