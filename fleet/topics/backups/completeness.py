@@ -188,6 +188,8 @@ def shortcoming(seen: Streamed) -> str:
 
 
 IN_QUOTES = 2
+ENDED = frozenset({124, 137, 143})
+"""Exit statuses of what timeout(1) or a signal has ended."""
 
 
 def damage(seen: Streamed) -> tuple[State, str]:
@@ -195,7 +197,8 @@ def damage(seen: Streamed) -> tuple[State, str]:
     said = seen.said.lower()
     known = next((why for sign, why in DAMAGE if sign in said), "")
     if not known or any(sign in said for sign in UNREADABLE):
-        return "unknown", f"it could not be read to its end: {seen.said or f'exit status {seen.rc}'}"
+        why = "its reader took too long and was ended" if seen.rc in ENDED else f"exit status {seen.rc}"
+        return "unknown", f"it could not be read to its end: {seen.said or why}"
     return doubted(seen, known)
 
 
