@@ -21,6 +21,7 @@ WORLDS: tuple[type[World], ...] = (
     users.RootContainer,
     sites.Site,
     sites.AccountLost,
+    sites.WrongName,
     sites.NotReloaded,
     sites.Unscheduled,
     sites.NoHook,
@@ -29,7 +30,7 @@ WORLDS: tuple[type[World], ...] = (
 )
 """Each remedy in each shape that its plans have."""
 
-LIKE_OTHERS = {sites.AccountLost, dumps.StaleAndFull, dumps.OverBudget}
+LIKE_OTHERS = {sites.AccountLost, sites.WrongName, dumps.StaleAndFull, dumps.OverBudget}
 """Worlds whose plans are made of the steps of other worlds' plans."""
 
 

@@ -16,6 +16,7 @@ from tests.certificates import NAME
 from tests.worlds.base import World
 
 OLD, RENEWED = (certificates.make(certificates.Wish(days=days), certificates.MIDDLE) for days in ((-85, 5), (-1, 89)))
+OTHER = certificates.make(certificates.Wish(names=("other.example.org",)), certificates.MIDDLE)
 
 
 class Site(World):
@@ -28,7 +29,7 @@ class Site(World):
     account = "0f"
     known = True
     policy = ", acme: {agree_tos: true, email: ops@example.org, webroot: /var/www/le}"
-    made: Mapping[str, certificates.Made] = {one.pem: one for one in (OLD, RENEWED)}
+    made: Mapping[str, certificates.Made] = {one.pem: one for one in (OLD, RENEWED, OTHER)}
     own = "etc/letsencrypt"
     hook = f"{own}/renewal-hooks/deploy/fleetkeeper-reload"
 
@@ -76,6 +77,12 @@ class Site(World):
         chain = (leaf.pem, certificates.MIDDLE.pem)
         live = Certificate(f"{certificates.LIVE}/fullchain.pem", chain)
         return replace(certificates.on_disk(leaf), files=(live,), lineages=(lineage,))
+
+
+class WrongName(Site):
+    """What is served is for another name: certbot is asked for a new one."""
+
+    rule, served, kept = "certificates.are_valid", OTHER, OTHER
 
 
 class NotReloaded(Site):
