@@ -264,7 +264,8 @@ def preferred_kinds(here: Sequence[Entry], supported: Sequence[str]) -> tuple[st
     >>> preferred_kinds([Entry("a", "ssh-rsa", b"")], ["ssh-ed25519", "rsa-sha2-512"])
     ('rsa-sha2-512', 'ssh-ed25519')
     """
-    known = {family(entry.kind) for entry in here if not entry.marker}
+    revoked = {entry.key for entry in here if entry.marker == "@revoked"}
+    known = {family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
     authority = any(entry.marker == "@cert-authority" for entry in here)
 
     def rank(kind: str) -> int:

@@ -25,6 +25,7 @@ from fleet.links.conversation import START_LIMIT, converse
 from fleet.links.hops import Hop, hop_to, route
 from fleet.links.known_hosts import beside
 from fleet.links.processes import ProcessChannel, ProcessStream
+from fleet.links.sockets import left
 from fleet.links.ssh_config import PLACEHOLDER, ask_ssh, files, resolve, written
 from fleet.links.way import Asked
 from fleet.links.writing import Stream
@@ -97,10 +98,14 @@ class OpenSSHLink:
         self.host = node.address or node.name
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
         words = argv(hop_to(node, inventory), inventory, ssh_config)
+        deadline = time.monotonic() + limit
         self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
         master = (f"-oControlPath={self.folder}/c", "-oControlMaster=yes", "-oControlPersist=yes")
         try:
             self.connect((*words, *master, f"-oConnectTimeout={max(1, int(limit))}", "-N", "-f"), limit, keep)
+        except Unobservable as why:
+            self.close()
+            raise in_our_words(node, inventory, ssh_config, deadline, why) from None
         except BaseException:
             self.close()
             raise
@@ -220,8 +225,25 @@ def jump(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
 
 
 def refused(lines: list[str]) -> Unobservable:
-    """What ssh said last, and the fingerprints that it showed."""
+    """What ssh said last."""
     last = lines[-1] if lines else "ssh said nothing"
-    seen = [line.strip() for line in lines if "SHA256:" in line]
-    hint = "; ".join(seen) if "Host key" in last else ""
-    return Unobservable(last[:300], hint=f"{hint}; see `remediate trust`" if hint else "")
+    return Unobservable(last[:300], hint="`ssh -v` shows which keys it offers" if "Permission denied" in last else "")
+
+
+def in_our_words(
+    node: Node, inventory: Inventory, ssh_config: str | None, deadline: float, why: Unobservable
+) -> Unobservable:
+    """What our own SSH says where ssh says little: of an unknown key no fingerprint, of a jump host nothing at all."""
+    from fleet.links.pool import Register
+    from fleet.links.routes import Routes
+
+    if not any(sign in why.why for sign in ("Host key", "UNKNOWN port")):
+        return why
+    register = Register()
+    try:
+        Routes(inventory, register.keep, ssh_config, left(deadline)).link(node)
+    except Unobservable as better:
+        return better if any(sign in better.why for sign in ("host key", "jump host")) else why
+    finally:
+        register.close()
+    return why

@@ -283,5 +283,7 @@ def test_the_types_that_are_known_are_asked_for_first():
     supported = ["ssh-ed25519", "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"]
     assert preferred_kinds([], supported)[0] == "ssh-ed25519"
     assert preferred_kinds([Entry("a", "ssh-rsa", b"")], supported)[0] == "rsa-sha2-512"
+    revoked = [Entry("a", "ssh-rsa", b""), Entry("a", "ssh-rsa", b"", "@revoked"), Entry("a", "ssh-ed25519", b"x")]
+    assert preferred_kinds(revoked, supported)[0] == "ssh-ed25519"
     authority = Entry("a", "ssh-rsa", b"", "@cert-authority")
     assert preferred_kinds([authority], supported)[0] == "ssh-ed25519-cert-v01@openssh.com"
