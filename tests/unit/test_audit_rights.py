@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -237,6 +238,24 @@ def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):
     )  # fmt: skip
     assert (done.stdout, done.stderr) == (f"{os.getuid()}\n", "fleet-started\n")
     assert 'exec env -i PATH="$PATH"' in END
+
+
+@pytest.mark.parametrize("shell", [("bash", "--posix"), ("busybox", "sh")], ids=" ".join)
+def test_the_helper_judges_alike_in_other_shells(shell: tuple[str, str], dumps: str) -> None:
+    if not shutil.which(shell[0]):
+        pytest.skip(f"no {shell[0]} here")
+
+    def allowed(*words: str) -> bool:
+        call = [*shell, "-c", JUDGING, "sh", "9", *words]
+        return subprocess.run(call, capture_output=True, check=False).returncode == 0
+
+    assert allowed("id", "-u")
+    assert allowed("sh", "-c", copies.SHELL_DIGEST, "sh", dumps, "./backup_1.sql.gz")
+    assert allowed(*scripts.in_container(ID, scripts.handshake("[::1]:443", ("-servername", "a.example"))).words)
+    assert not allowed("sh", "-c", copies.SHELL_DIGEST, "sh", dumps, "./link.sql.gz")
+    assert not allowed("sh", "-c", preflight_scripts.DIFF, "sh", "4711", "--help")
+    assert not allowed("sh", "-c", preflight_scripts.ACCESS, "sh", "4711", "a\nb", "rw", "/srv")
+    assert not allowed("sh", "-c", "id")
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "bash"])
