@@ -33,7 +33,7 @@ from remediate.render.plans import Line, safe
 
 RULE = "backups.come_back"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
-PACE = 10**6
+PACE = 500_000
 """Bytes of a compressed dump that the slowest server restores in a second."""
 UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
 """How many times its size a dump may need on the disk as a database, with its indexes."""

@@ -12,7 +12,7 @@ from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from remediate.plan import Plan
 from remediate.steps import Run, RunInContainer
 
-PACE = 10**6
+PACE = 250_000
 """Bytes of a compressed dump that the slowest server restores in a second."""
 LONGEST = 36
 """So much of the live name goes into the new names: with what is added they stay within Postgres' 63 bytes."""
