@@ -32,6 +32,7 @@ ANSWER = 10.0
 BUSY, NO_LOCK = 75, 73
 
 # $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
+# One at a time takes a dead lock over; whoever dies at that leaves `.breaking` behind, which may go a minute later.
 HOLD = r"""
 set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
 nobody='? ? somebody who is just letting go'
@@ -45,11 +46,12 @@ held() { IFS= read -r line <"$lock" 2>/dev/null || line=$nobody; rest=${line#* }
 busy() { held; printf 'held %s\n' "${rest#* }"; exit 75; }
 alive() { pid=${line%% *}; birth=${rest%% *}; kill -0 "$pid" 2>/dev/null && [ "$(born "$pid")" = "$birth" ]; }
 free() { held; [ "$line" = "$me" ] && rm -f "$lock"; }
+stuck() { find "$lock.breaking" -prune -type d -mmin +1 -exec rmdir {} \; 2>/dev/null; }
 ( : >"$lock.$$" ) 2>/dev/null || exit 73
 if ! take; then
   held; [ "$line" != "$nobody" ] || sleep 1
   held; alive && busy
-  mkdir "$lock.breaking" 2>/dev/null || busy
+  mkdir "$lock.breaking" 2>/dev/null || { stuck; busy; }
   dead=$line; held; [ "$line" = "$dead" ] && rm -f "$lock"
   rmdir "$lock.breaking"; take || busy
 fi

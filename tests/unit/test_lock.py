@@ -100,6 +100,20 @@ def test_a_process_that_merely_has_the_dead_holders_number_does_not_keep_it(path
         assert mine.take(["a"]) == {}
 
 
+def test_whoever_died_while_taking_a_dead_lock_over_does_not_jam_it(path: str) -> None:
+    Path(path).write_text(f"{os.getpid()} 1 somebody long dead\n")
+    breaking = Path(f"{path}.breaking")
+    breaking.mkdir()
+    with locks(path) as mine, pytest.raises(Busy):
+        mine.take(["a"])
+    assert breaking.exists()  # somebody may be at it this very moment
+    os.utime(breaking, (time.time() - 200, time.time() - 200))
+    with locks(path) as mine, pytest.raises(Busy):
+        mine.take(["a"])
+    with locks(path) as mine:
+        assert mine.take(["a"]) == {}
+
+
 def test_a_cut_connection_frees_it(path: str) -> None:
     stream = take(LocalLink(), "a", path, "somebody")
     stream.close()
