@@ -34,7 +34,7 @@ def accept(desk: Desk, *, yes: bool) -> Exit:
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines(described(fleet, accepted))
+    desk.screen.lines([*described(fleet, accepted), *instead(records.accepted, accepted)])
     if not yes and not click.confirm("Is this the database with the data?", err=True):
         return Exit.FINDINGS_REMAIN
     return desk.apply(desk.planned(RULE, writing(desk.policy, records, replace(records, accepted=accepted))))
@@ -70,12 +70,31 @@ def depth(mount: Mount) -> int:
 
 def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
     node, cluster = the_only(fleet)
-    rows = [Line(f"  {safe(table)}: {count} rows") for table, count in cluster.rows.items()]
+    rows = [
+        Line(
+            f"  {safe(table)}: {count} rows" if count >= 0 else f"  {safe(table)}: is not there",
+            "" if count > 0 else "bad",
+        )
+        for table, count in cluster.rows.items()
+    ]
     volume = accepted.volume or "no volume at all: it ends with its container"
     return [
         Line(f"cluster {cluster.system}, made on {cluster.born:%Y-%m-%d %H:%M} UTC", "title"),
         Line(f"  runs on {node}, its data in {safe(volume)}"),
         *rows,
+    ]
+
+
+def instead(before: Accepted | None, now: Accepted) -> list[Line]:
+    """Which database was accepted until now, when it is another one."""
+    if before is None or before.system == now.system:
+        return []
+    when = f"accepted on {before.at:%Y-%m-%d} by {safe(before.by)}"
+    return [
+        Line(
+            f"  instead of cluster {before.system} on {before.node}, {when}: from now on that one is the wrong one",
+            "loud",
+        )
     ]
 
 

@@ -17,7 +17,7 @@ from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers import Facts as Containers
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Drill
-from remediate.backups.accepting import data_volume
+from remediate.backups.accepting import data_volume, described, instead
 from remediate.backups.desk import Desk, one_of
 from remediate.backups.listing import rows, summed, table
 from remediate.backups.verifying import summary
@@ -26,7 +26,7 @@ from remediate.plan import Plan
 from remediate.planning import GATE
 from remediate.render.terminal import Screen
 from tests.backups import GOOD, NOW, catalogued, file, fleet, inventory, judged, policy, proof, proofs, twice_a_day
-from tests.unit.test_databases import FLOORS, RIGHT, world
+from tests.unit.test_databases import ACCEPTED, FLOORS, RIGHT, world
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 
@@ -119,6 +119,16 @@ def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
     world = replace(world, facts={**world.facts, ("vgpu", "containers"): Containers("present", (container,))})
     assert data_volume(world, "vgpu", RIGHT) == "rodan_pg_data"
     assert data_volume(world, "vgpu", replace(RIGHT, directory="/data")) == ""
+
+
+def test_who_accepts_sees_which_tables_are_not_there_and_which_database_it_replaces():
+    lacking = replace(RIGHT, rows={"auth_user": 120, "gone": -1})
+    lines = [line.text for line in described(world(lacking), ACCEPTED)]
+    assert lines[0].startswith(f"cluster {RIGHT.system}, made on 20")
+    assert lines[2:] == ["  auth_user: 120 rows", "  gone: is not there"]
+    assert instead(None, ACCEPTED) == instead(ACCEPTED, ACCEPTED) == []
+    [line] = instead(replace(ACCEPTED, system="5"), ACCEPTED)
+    assert line.text.startswith("  instead of cluster 5 on vgpu, accepted on 2026-05-01 by ops@example.org")
 
 
 class Judging:
