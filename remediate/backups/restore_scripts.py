@@ -14,13 +14,13 @@ unpack() {
 }
 weigh() {
   unpack 2>/dev/null | LC_ALL=C awk '
-    /^\\c(onnect)?[ \t]/ { print "connects"; exit }
+    /^\\c(onnect)?[ \t]/ || (NR < 20 && $0 == "-- PostgreSQL database cluster dump") { print "connects"; exit }
     { size += length($0) + 1 }
     END { printf "%.0f\n", size }'
 }
 """
 """`weigh` prints how many bytes of SQL a dump holds, or `connects` first when it goes to a database of its own choice:
-made with --create or by pg_dumpall, it would change, or drop, others than the new one. Rows in COPY blocks cannot look
+made with --create or by pg_dumpall, it would change, or drop, others than the new one, or roles. Rows in COPY blocks cannot look
 so: a backslash is doubled there.
 """
 

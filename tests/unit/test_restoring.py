@@ -185,6 +185,11 @@ def test_a_dump_that_goes_to_a_database_of_its_own_choice_is_never_given_to_psql
     assert (rc, asked) == (65, "")
 
 
+def test_a_dump_of_roles_is_never_given_to_psql(asking):
+    dump = b"--\n-- PostgreSQL database cluster dump\n--\n\nALTER ROLE rodan WITH PASSWORD 'old';\n"
+    assert asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump) == (65, "")
+
+
 def test_rows_that_look_like_going_elsewhere_are_rows(asking):
     dump = b"COPY t FROM stdin;\n\\\\connect rodan\n\\.\nSELECT 1;\n"
     assert asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump)[0] == 0
