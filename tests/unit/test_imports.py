@@ -6,14 +6,25 @@ import gc
 import json
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from fleet.imports import Later, as_written, later, uncollected
+from fleet.imports import SELDOM, Later, as_written, later, uncollected
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The garbage collector of the tests' own process as it was."""
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
 
 
 def test_the_collector_rests_meanwhile_and_only_if_it_was_at_work() -> None:
@@ -28,6 +39,24 @@ def test_the_collector_rests_meanwhile_and_only_if_it_was_at_work() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_there_is_is_kept_and_garbage_is_still_found_though_seldom() -> None:
+    with uncollected():
+        kept = [[] for _ in range(3)]  # type: ignore[var-annotated]
+    assert gc.get_freeze_count() >= len(kept)
+    assert gc.get_threshold()[0] == SELDOM
+
+    class Garbage:
+        """Refers to itself."""
+
+    found: list[int] = []
+    odd = Garbage()
+    odd.itself = odd  # type: ignore[attr-defined]
+    weakref.finalize(odd, found.append, 1)
+    del odd
+    held = [[] for _ in range(2 * SELDOM)]  # type: ignore[var-annotated]
+    assert (found, len(held)) == ([1], 2 * SELDOM)
 
 
 def test_pytests_rewriting_is_away_meanwhile_and_back_at_its_place(pytestconfig: pytest.Config) -> None:
@@ -84,6 +113,22 @@ loader = type(sys.modules["fleet.inventory"].__spec__.loader).__name__
 print(json.dumps({{"loader": loader, "explained": "assert (1 + 1) == 3" in said.getvalue()}}))
 """)
     assert told == {"loader": "SourceFileLoader", "explained": True}
+
+
+def test_what_a_teams_own_test_leaves_behind_is_still_found_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "test_own.py").write_text("""
+class Careless:
+    def __del__(self):
+        raise ValueError("left behind")
+
+def test_own():
+    odd = Careless()
+    odd.itself = odd
+""")
+    words = ("-m", "pytest", "--hosts=local", "-q", "-pno:cacheprovider", str(tmp_path))
+    done = subprocess.run((sys.executable, *words), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "PytestUnraisableExceptionWarning" in done.stdout + done.stderr
+    assert "left behind" in done.stdout + done.stderr
 
 
 def test_our_own_ssh_brings_no_task_runner_and_paramiko_still_finds_it() -> None:
