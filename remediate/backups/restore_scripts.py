@@ -20,8 +20,8 @@ weigh() {
 }
 """
 """`weigh` prints how many bytes of SQL a dump holds, or `connects` first when it goes to a database of its own choice:
-made with --create or by pg_dumpall, it would change, or drop, others than the new one, or roles. Rows in COPY blocks cannot look
-so: a backslash is doubled there.
+made with --create or by pg_dumpall, it would change, or drop, others than the new one, or roles. Rows in COPY blocks
+cannot look so: a backslash is doubled there.
 """
 
 CREATE = r"""
