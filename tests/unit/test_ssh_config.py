@@ -92,6 +92,24 @@ def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config,
     assert resolve(Asked(name, user, port), file) == parse(ssh_config.ask_ssh(name, options, file), name)
 
 
+@needs_ssh
+@pytest.mark.parametrize(
+    ("text", "variable"), [("User x\n", "SSH_AUTH_SOCK"), ("IdentityAgent $MINE\n", "MINE"), ("User x\n", "HOME")]
+)
+def test_what_is_read_once_for_all_hosts_is_read_again_where_the_environment_changed(
+    config, monkeypatch, text, variable
+):
+    file = config(text)
+    monkeypatch.setenv(variable, "/one")
+    first = resolve(Asked("a"), file)
+    monkeypatch.setenv(variable, "/two")
+    second = resolve(Asked("b"), file)
+    assert (first.address, first.host, second.address, second.host) == ("a", "a", "b", "b")
+    assert (first.agent, first.identities) != (second.agent, second.identities)
+    ssh_config.ask_ssh.cache_clear()
+    assert second == parse(ssh_config.ask_ssh("b", (), file), "b")
+
+
 @pytest.mark.parametrize(
     "text",
     [
