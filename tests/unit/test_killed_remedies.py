@@ -6,6 +6,7 @@ started; the way back restores the tree byte by byte, or what has no way back is
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from remediate.journal import Journal, StepRow
 from remediate.remedies import REMEDIES
 from tests.lab.test_killed_remedies import KILLED
 from tests.stage import Cut, place
-from tests.worlds import LIKE_OTHERS, WORLDS, Playing, World, playing, remedies_without_a_world
+from tests.worlds import LIKE_OTHERS, LONGEST, WORLDS, Playing, World, playing, remedies_without_a_world
 
 
 class Mortal(Journal):
@@ -84,7 +85,12 @@ def test_every_remedy_is_killed_on_the_lab_too() -> None:
     assert {REMEDIES[rule] for rule in rules} == set(REMEDIES.values())
 
 
-@pytest.mark.parametrize("kind", WORLDS)
+def marked(long: Collection[type[World]]) -> list[object]:
+    """All worlds; some of them only when there is time."""
+    return [pytest.param(kind, marks=pytest.mark.long) if kind in long else kind for kind in WORLDS]
+
+
+@pytest.mark.parametrize("kind", marked(LONGEST))
 def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[World], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
     assert mended(playing(whole))
@@ -142,10 +148,7 @@ class Lost:
             raise Unobservable("the cable was cut", node="a")
 
 
-ALSO_CUT = [pytest.param(kind, marks=pytest.mark.long) if kind in LIKE_OTHERS else kind for kind in WORLDS]
-
-
-@pytest.mark.parametrize("kind", ALSO_CUT)
+@pytest.mark.parametrize("kind", marked(LIKE_OTHERS))
 def test_case_69_its_cable_cut_at_each_step_it_says_so_and_the_next_run_mends_the_rest(
     kind: type[World], tmp_path: Path
 ) -> None:

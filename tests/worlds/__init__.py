@@ -30,7 +30,8 @@ WORLDS: tuple[type[World], ...] = (
 )
 """Each remedy in each shape that its plans have."""
 
-LIKE_OTHERS = {sites.AccountLost, sites.WrongName, dumps.StaleAndFull, dumps.OverBudget}
+LONGEST = {sites.AccountLost, sites.WrongName}
+LIKE_OTHERS = {*LONGEST, dumps.StaleAndFull, dumps.OverBudget}
 """Worlds whose plans are made of the steps of other worlds' plans."""
 
 
@@ -40,4 +41,4 @@ def remedies_without_a_world() -> set[str]:
     return {remedy.__name__ for remedy in REMEDIES.values() if remedy not in played}
 
 
-__all__ = ["LIKE_OTHERS", "WORLDS", "Playing", "World", "playing", "remedies_without_a_world"]
+__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "World", "playing", "remedies_without_a_world"]
