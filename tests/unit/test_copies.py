@@ -13,10 +13,10 @@ import pytest
 from fleet.commands import Output, Unobservable
 from fleet.topics import copies
 from fleet.topics.copies import Place
-from fleet.topics.copies.observing import look_into_copies, parse_copies
+from fleet.topics.copies.observing import affordable, lately, look_into_copies, parse_copies
 from fleet.verdicts import Outcome
 from remediate.remedies import REMEDIES
-from tests.backups import GOOD, NOW, TEXT, fleet, inventory, judged, twice_a_day
+from tests.backups import GOOD, MIB, NOW, TEXT, fleet, inventory, judged, policy, twice_a_day
 
 RULE = "backups.exist_elsewhere"
 SECOND = TEXT.replace("  at_least: 3", "  at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies}")
@@ -105,6 +105,13 @@ def test_quick_reads_no_copy_and_says_so():
     assert "left out by --quick" in judged(RULE, quick).not_applicable
     found = replace(world(EMPTY), inventory=quick.inventory)
     assert judged(RULE, found).findings
+
+
+def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
+    unverified = fleet(verified=(), text=SECOND)
+    for there, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
+        facts = {("data", "copies"): copies.Facts(here=HERE), ("vgpu", "copies"): copies.Facts(there=there)}
+        assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
 
 
 # ── the remedy ──
@@ -220,6 +227,19 @@ def test_case_39_a_second_place_whose_disk_is_not_mounted_is_not_seen(tmp_path):
         with pytest.raises(Unobservable, match="is not mounted"):
             parse_copies(ran((*words, f"{tmp_path}/{path}")))
     assert parse_copies(ran((*words, f"{tmp_path}/mnt2"))).directory == ""
+
+
+def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
+    files = twice_a_day(20)
+    recent = lately(files, policy(), timedelta(days=3))
+    assert recent == list(files[:7])
+    known, looks = set(), []
+    while waiting := [one for one in recent if one.name not in known]:
+        looks.append(affordable(waiting, files, budget=0))
+        known |= {one.name for one in looks[-1]}
+    assert [len(look) for look in looks] == [3, 1, 1, 1, 1]
+    assert affordable(recent, files, budget=2 * MIB) == list(files[:5])
+    assert lately(files[:2], policy(), timedelta(hours=1)) == list(files[:2])
 
 
 def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):

@@ -39,12 +39,12 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     apart = not one_disk(policy, second, here, there)
     if copied and apart and now - copied[0].time <= second.max_age:
         return
-    doubtful = [one.name for one in young(backups, second, now) if copies.unread(one.name, here, there)]
-    if doubtful and apart:
-        why = f"{doubtful[0]} stands in {second.path}, but was not compared"
-        if fleet.inventory.quick:
-            raise NotApplicable(f"left out by --quick: {why}")
-        yield Unobservable(why, "it is read at a look without --quick, and with what `verify` allows", second.node)
+    doubt = doubt_about(fleet, policy, second) if apart else ""
+    if doubt and fleet.inventory.quick:
+        raise NotApplicable(f"left out by --quick: {doubt}")
+    if doubt:
+        hint = "each look reads one more of the older ones; `remediate backups verify` those that are not verified yet"
+        yield Unobservable(doubt, hint, second.node)
         return
     saw, hint = not_elsewhere(backups, here, there, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
     yield Finding(
@@ -54,6 +54,20 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         node=second.node,
         hint=hint,
     )
+
+
+def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
+    """What was not read that may be a true copy of a complete backup, and young enough; or nothing."""
+    _, here, there = both_places(fleet, policy, second)
+    now = true_clock(fleet, policy.volume.node)
+    for one in young(catalog_of(fleet, policy).backups, second, now):
+        if one.future or one.growing or one.state == "broken" or one.name not in there.names:
+            continue
+        if one.state == "unknown":
+            return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
+        if copies.unread(one.name, here, there):
+            return f"{one.name} stands in {second.path}, but was not compared"
+    return ""
 
 
 def both_places(fleet: Fleet, policy: Policy, second: Elsewhere) -> tuple[Sequence[Backup], copies.Place, copies.Place]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.schema import Without
+from fleet.schema import Without, required
 from fleet.topics.backups.files import File
 from fleet.topics.backups.listing import SHELL_LIST, look_into, parse_entries, parse_listing, seen_whole
 from fleet.topics.backups.memory import recall_digests, remember_digests
 from fleet.topics.backups.observe import newest_first, place_of
 from fleet.topics.backups.policy import Policy
+from fleet.topics.backups.times import stamp
 from fleet.topics.copies.facts import DIGESTED, MOST, Facts, Place
 
 if TYPE_CHECKING:
@@ -104,8 +106,9 @@ def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -
         found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
         backups = newest_first(found.files, policy)
         place = f"{place_of(inventory, found.directory)} {which}"
-        digests = recall_digests(inventory.state, place, backups[:MOST])
-        unknown = affordable([file for file in backups[:MOST] if file.name not in digests], backups, policy.verify)
+        recent = lately(backups, policy, required(policy.elsewhere).max_age) if policy.elsewhere else []
+        digests = recall_digests(inventory.state, place, recent)
+        unknown = affordable([file for file in recent if file.name not in digests], backups, policy.verify)
         if unknown and not inventory.quick:
             [answer] = yield [digest(found.directory, unknown)]
             digests |= parse(answer)
@@ -135,14 +138,25 @@ def parse_copies(output: Output) -> Listing:
 
 
 def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
-    """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes."""
+    """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes.
+
+    Where all of the newest are known already, the next one whatever it weighs: so each is read at some look.
+    """
     newest = [file for file in unknown if file in backups[:DIGESTED]]
-    chosen, spent = list(newest), 0
-    for file in unknown[len(newest) :]:
+    rest = unknown[len(newest) :]
+    chosen, spent = newest or list(rest[:1]), 0
+    for file in rest:
         spent += file.size
-        if spent <= budget:
+        if spent <= budget and file not in chosen:
             chosen.append(file)
     return chosen
+
+
+def lately(backups: Sequence[File], policy: Policy, max_age: timedelta) -> list[File]:
+    """Those of which a copy may be young enough: so much older than the newest by name, and at most `MOST`."""
+    stamps = [stamp(file.name, policy.pattern) for file in backups[:MOST]]
+    dated = [(local, file) for local, file in zip(stamps, backups, strict=False) if local is not None]
+    return [file for place, (local, file) in enumerate(dated) if place < DIGESTED or dated[0][0] - local <= max_age]
 
 
 def mark(file: File) -> str:
