@@ -87,7 +87,7 @@ def look_up_revoked(path: str, key: bytes) -> None:
         try:
             done = subprocess.run(asked, capture_output=True, check=False, timeout=KEYGEN_LIMIT, text=True)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}") from None
+            raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}", hint="it takes ssh-keygen") from None
     if "REVOKED" in done.stdout:
         raise Unobservable(f"its host key is revoked by {path}: it shows {named(presented(key).plain)}", hint=STAY_AWAY)
     if done.returncode:

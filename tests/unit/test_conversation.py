@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleet.commands import Command, Unobservable
+from fleet.commands import Command, Output, Unobservable
 from fleet.framing import NOISE
 from fleet.links import conversation
 from fleet.links.conversation import TOO_MUCH, converse
@@ -48,11 +50,13 @@ class Node:
     def close(self) -> None: ...
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "KILL_AFTER", 0.0)
-    monkeypatch.setattr(conversation, "GRACE", 0.2)
-    monkeypatch.setattr(conversation, "START_LIMIT", 0.5)
+@pytest.fixture(autouse=True, scope="module")
+def hurry() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(conversation, "KILL_AFTER", 0.0)
+        monkeypatch.setattr(conversation, "GRACE", 0.2)
+        monkeypatch.setattr(conversation, "START_LIMIT", 0.5)
+        yield
 
 
 def test_a_node_that_dribbles_is_not_heard_for_ever():
@@ -95,3 +99,47 @@ def test_case_69_a_connection_that_dies_in_the_middle_of_a_frame_leaves_that_ans
     node = Node(b"@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1")
     one, two = converse(COMMANDS, False, node)
     assert (one.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
+
+
+class Cut(Node):
+    """A node whose two outputs end anywhere, come in pieces of any size, and to which there is no second way."""
+
+    def __init__(self, said: list[tuple[bytes, bytes, int]], cuts: tuple[int, int], piece: int) -> None:
+        super().__init__()
+        self.answers, self.cuts, self.piece = said, cuts, piece
+
+    def __call__(self) -> Node:
+        if self.opened:
+            raise Unobservable("gone")
+        return super().__call__()
+
+    def says(self, token: bytes) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
+        streams = []
+        for stream, cut in enumerate(self.cuts):
+            whole = b"noise\n" + token + b" begin\n"
+            for number, answer in enumerate(self.answers):
+                whole += answer[stream] + token + b" %d %d\n" % (number, answer[2])
+            streams.append(whole[: cut % (len(whole) + 1)])
+        for at in range(0, max(map(len, streams)), self.piece):
+            yield streams[0][at : at + self.piece], streams[1][at : at + self.piece]
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        return next(self.said, None)  # type: ignore[arg-type]
+
+
+bodies = st.binary(max_size=60)
+
+
+@given(
+    st.lists(st.tuples(bodies, bodies, st.integers(0, 123)), min_size=1, max_size=4),
+    st.tuples(st.integers(0, 9999), st.integers(0, 9999)),
+    st.integers(1, 50),
+)
+def test_case_69_whatever_is_cut_wherever_each_answer_is_the_right_one_or_lost(said, cuts, piece):
+    try:
+        answers = converse([Command(("one",))] * len(said), False, Cut(said, cuts, piece))
+    except Unobservable as why:
+        answers = [Output(None, lost=str(why))] * len(said)
+    assert len(answers) == len(said)
+    for answer, right in zip(answers, said, strict=True):
+        assert answer.lost or (answer.out, answer.err, answer.rc) == right
