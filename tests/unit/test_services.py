@@ -18,7 +18,7 @@ from fleet.schema import Node, Service
 from fleet.topics import containers, services
 from fleet.topics.containers import Container
 from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observing, pinning
-from fleet.topics.services.facts import Published
+from fleet.topics.services.facts import Handed, Published
 from fleet.verdicts import Outcome, Verdict, verdict
 
 NOW = 1764000000.0
@@ -333,6 +333,25 @@ def test_a_manager_tells_of_members_services_and_tasks():
     assert service.helpers == ("runuser",)
     assert service.published == (Published(8080, 80),)
     assert service.mounts[0].remote
+
+
+def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_recording():
+    made = {
+        "Image": "web:1",
+        "Secrets": [{"SecretName": "db", "File": {"Name": "db_password", "UID": "0", "GID": "33", "Mode": 256}}, {}],
+        "Configs": [{"ConfigName": "site", "File": {"Name": "/etc/site.conf", "UID": "0", "GID": "0"}}],
+        "Mounts": [{"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"Mode": 448}}],
+    }
+    spec = {"Name": "web", "Labels": {"fleetkeeper.user": "django"}, "TaskTemplate": {"ContainerSpec": made}}
+    facts = observing.parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
+    [service] = facts.services
+    assert service.handed == (
+        Handed("secret", "db_password", 0, 33, 0o400),
+        Handed("config", "/etc/site.conf", 0, 0, 0o444),
+    )
+    assert (service.lent, service.mounts[0].mode) == ("django", 0o700)
+    adapter = TypeAdapter(Facts)
+    assert adapter.validate_python(adapter.dump_python(facts, mode="json")) == facts
 
 
 def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
