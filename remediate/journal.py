@@ -170,7 +170,7 @@ class Journal:
 
     def runs(self, limit: int = 20) -> list[RunRow]:
         """The latest runs, newest first."""
-        return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY started DESC LIMIT ?", limit)]
+        return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY started DESC, rowid DESC LIMIT ?", limit)]
 
     def run(self, name: str) -> RunRow:
         """The run of that id, of an id that begins so, or the last one that changed something ("last").
@@ -178,7 +178,7 @@ class Journal:
         Raises UsageError when there is none, or when several begin so.
         """
         if name == "last":
-            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY started DESC LIMIT 1")]
+            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY started DESC, rowid DESC LIMIT 1")]
         else:
             found = [run for run in self.runs(-1) if run.id.startswith(name)]
         if len(found) != 1:
@@ -208,7 +208,7 @@ class Journal:
         """The run that tried the same and took it back, and why; None when nobody did."""
         found = self.all(
             "SELECT run, why FROM plans JOIN runs ON runs.id = run WHERE inventory = ? AND rule = ? AND subject = ?"
-            " AND memory = ? AND outcome = ? ORDER BY started DESC LIMIT 1",
+            " AND memory = ? AND outcome = ? ORDER BY started DESC, runs.rowid DESC LIMIT 1",
             *(inventory, rule, subject, memory, ROLLED_BACK),
         )
         return next(((self.run(run), why) for run, why in found), None)

@@ -130,6 +130,15 @@ def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
         assert journal.rolled_back(*other) is None
 
 
+def test_of_two_runs_of_one_second_the_later_one_is_the_last(journal: Journal) -> None:
+    runs = [begun(journal) for _ in range(5)]
+    for run in runs:
+        journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET started = '2026-01-01T00:00:00+00:00'")
+    assert journal.run("last").id == runs[-1]
+    assert [run.id for run in journal.runs()] == runs[::-1]
+
+
 def test_two_runs_of_one_second_have_different_ids(journal: Journal) -> None:
     assert begun(journal) != begun(journal)
 
