@@ -593,3 +593,27 @@ def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(tex
 def test_a_week_of_systemd_ends_on_sunday():
     seen = fleet(timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00"))
     assert judged(seen).outcome is Outcome.HOLDS
+
+
+def composed(project: str, number: int) -> containers.Container:
+    labels = {"com.docker.compose.service": "postgres", "com.docker.compose.project": project}
+    labels["com.docker.compose.project.working_dir"] = f"/srv/{project}"
+    return containers.Container(id=f"{number:x}" * 64, name=f"{project}-postgres-1", labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ("docker compose -p rodan exec -T postgres backup", Outcome.HOLDS),
+        ("docker compose -p wiki exec -T postgres backup", Outcome.FINDING),
+        ("cd /srv/rodan && docker compose exec -T postgres backup", Outcome.HOLDS),
+        ("cd /srv/wiki/ && docker compose exec -T postgres backup", Outcome.FINDING),
+        ("docker compose -f /srv/rodan/compose.yml exec -T postgres backup", Outcome.HOLDS),
+        ("docker exec $(docker compose -p rodan ps -q postgres) backup", Outcome.HOLDS),
+        ("docker compose exec -T postgres backup", Outcome.UNKNOWN),
+    ],
+)
+def test_of_two_projects_of_compose_the_one_that_is_meant_counts(command: str, outcome: Outcome):
+    text = TEXT.replace("name: rodan_postgres", "name: rodan/postgres")
+    both = (composed("rodan", 10), composed("wiki", 11))
+    assert judged(fleet(Machine(entry(f"0 0,12 * * * {command}")), here=both, text=text)).outcome is outcome

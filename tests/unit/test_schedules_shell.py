@@ -76,8 +76,10 @@ def target(script: str) -> Target:
         ("docker exec $(docker container ls --quiet --filter=name=a) x", BY_NAME),
         ("docker exec $(docker ps -qf name=a | head -n1) x", Target("lookup", filters=(("name", "a"),), first=True)),
         ('set -- $(docker ps -q -f name=a); [ $# -eq 1 ] && docker exec "$1" x', BY_NAME),
-        ("docker compose -f /srv/c.yml exec -T db backup", Target("compose", name="db")),
-        ("docker-compose -p p exec db backup", Target("compose", name="db")),
+        ("docker compose -f /srv/c.yml exec -T db backup", Target("compose", name="db", directory="/srv")),
+        ("docker-compose -p p exec db backup", Target("compose", name="db", project="p")),
+        ("cd /srv/x && docker compose exec -T db run -p 5", Target("compose", name="db", directory="/srv/x")),
+        ("docker exec $(docker compose --project-name=p ps -q db) x", Target("compose", name="db", project="p")),
     ],
 )
 def test_targets_are_told(script: str, wanted: Target):

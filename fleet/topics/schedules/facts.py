@@ -45,8 +45,8 @@ class Target:
     """Which container an entry means.
 
     `name`: a container's name or id, as written. `lookup`: what `docker ps -q` with these `filters` prints
-    (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose.
-    `unclear`: `why` says what could not be read.
+    (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose, of a
+    `project` or of the one in `directory`, where the entry says so. `unclear`: `why` says what could not be read.
     """
 
     kind: Literal["name", "lookup", "compose", "unclear"]
@@ -54,6 +54,8 @@ class Target:
     filters: tuple[tuple[str, str], ...] = ()
     everything: bool = False
     first: bool = False
+    project: str = ""
+    directory: str = ""
     why: str = ""
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from fleet.topics.schedules.facts import Target
 from fleet.topics.schedules.options import after_options, options
 from fleet.topics.schedules.shell import Part, Simple, Unreadable, Word, commands, literal
-from fleet.topics.schedules.targets import container
+from fleet.topics.schedules.targets import container, of_project
 from fleet.topics.schedules.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
@@ -78,6 +78,7 @@ class Context:
     variables: dict[str, Word] = field(default_factory=dict)
     assigned: bool = False
     before: Simple | None = None
+    directory: str = ""
     depth: int = 0
 
 
@@ -105,7 +106,9 @@ def followed(command: Simple, context: Context) -> Iterator[Execution]:
         context.variables.update(own)
         return
     name = literal(words[0]) or ""
-    if name in ("export", "readonly", "local"):
+    if name == "cd" and len(words) > 1:
+        context.directory = (literal(words[-1]) or "").rstrip("/")
+    elif name in ("export", "readonly", "local"):
         yield from followed(Simple((), ()), context)
         remember(words[1:], context)
     elif name == "set" and "--" in [literal(word) for word in words]:
@@ -146,7 +149,7 @@ def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Ite
     context.assigned = context.assigned or assigned
     name = (literal(rest[0]) or "").rpartition("/")[2] if rest else ""
     set_path = literal(own.get("PATH", context.variables.get("PATH", ()))) or path
-    inner = Context(dict(context.variables), context.assigned, depth=context.depth + 1)
+    inner = Context(dict(context.variables), context.assigned, None, context.directory, context.depth + 1)
     if name in SHELLS | SWITCHERS | {"eval"}:
         script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
         yield from executions(script or "", inner)
@@ -155,7 +158,10 @@ def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Ite
     elif name in CLIENTS:
         if found := docker(rest, name):
             quiet = found.quiet and not context.assigned and not own
-            yield replace(found, path=set_path, quiet=quiet)
+            target = replace(found.target, directory=found.target.directory or context.directory)
+            yield replace(
+                found, target=target if target.kind == "compose" else found.target, path=set_path, quiet=quiet
+            )
     elif name not in INERT:
         yield from behind(name, rest[1:], inner)
 
@@ -217,13 +223,13 @@ def execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution |
 
 def compose(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     rest = after_options(words, COMPOSE_VALUES)
+    before = words[: len(words) - len(rest)]
     if not rest or literal(rest[0]) != "exec":
         return None
     flags, rest = options(rest[1:], EXEC_VALUES)
     if not rest:
         return None
-    name = literal(rest[0])
-    target = Target("compose", name=name) if name else Target("unclear", why="its service is a variable")
+    target = of_project(literal(rest[0]), before)
     return Execution(
         client,
         Target("unclear", why=elsewhere) if elsewhere else target,

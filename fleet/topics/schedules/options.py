@@ -19,6 +19,16 @@ def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
     return rest
 
 
+def given(words: Sequence[Word], *names: str) -> str:
+    """The value of the first of these options that is among the words, as `-p x`, `--name x` or `--name=x`."""
+    texts = [literal(word) or "" for word in words]
+    for place, text in enumerate(texts):
+        name, equals, value = text.partition("=")
+        if name in names:
+            return value if equals else "".join(texts[place + 1 : place + 2])
+    return ""
+
+
 def options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:
     """The names of the options before the first operand (letters one by one), and the words from there on."""
     flags: set[str] = set()

@@ -11,14 +11,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fleet.commands import Unobservable
-from fleet.topics.containers.facts import COMPOSE_SERVICE, Container
+from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Container
 from fleet.topics.schedules.facts import Target
-from fleet.topics.schedules.options import bundle
+from fleet.topics.schedules.options import bundle, given
 from fleet.topics.schedules.shell import Simple, Unreadable, Word, commands, literal
 
 BY_LABEL = "write it with `docker ps -q --filter label=…`, which names one service and nothing else"
 PS_VALUES = frozenset({"-f", "--filter", "--format", "-n", "--last"})
 UP = frozenset({"running", "paused", "restarting"})
+WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
@@ -43,6 +44,8 @@ def lookup(script: Sequence[Simple]) -> Target:
     if any(None in line for line in words) or [name and name.rpartition("/")[2] for name in first[:1]] != ["docker"]:
         return Target("unclear", why="it does not look its container up with `docker ps`")
     rest = [word or "" for word in first[1:]]
+    if "compose" in rest[:1] and "ps" in rest:
+        return composed(script[0].words[2:], len(words))
     rest = rest[1:] if rest[:1] == ["container"] else rest
     if rest[:1] not in (["ps"], ["ls"], ["list"]):
         return Target("unclear", why="it does not look its container up with `docker ps`")
@@ -50,6 +53,25 @@ def lookup(script: Sequence[Simple]) -> Target:
     if any(line not in ("head -1", "head -n1", "head -n 1") for line in after):
         return Target("unclear", why=f"it picks its container with `{after[0].split()[0]}` out of a table")
     return listed(rest[1:], bool(after))
+
+
+def composed(words: Sequence[Word], lines: int) -> Target:
+    """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
+    texts = [literal(word) or "" for word in words]
+    asked = texts[texts.index("ps") + 1 :]
+    service = [text for text in asked if not text.startswith("-")]
+    if lines > 1 or len(service) != 1 or not {"-q", "--quiet"} & set(asked):
+        return Target("unclear", why="it does not look its container up with `docker ps`")
+    return of_project(service[0], words[: texts.index("ps")])
+
+
+def of_project(service: str | None, words: Sequence[Word]) -> Target:
+    """A service of compose, and which project `words` say: by name, by directory, or by a file in one."""
+    if not service:
+        return Target("unclear", why="its service is a variable")
+    file = given(words, "-f", "--file")
+    directory = given(words, "--project-directory") or (file.rpartition("/")[0] if file.startswith("/") else "")
+    return Target("compose", service, project=given(words, "-p", "--project-name"), directory=directory.rstrip("/"))
 
 
 def listed(words: Sequence[str], first: bool) -> Target:
@@ -86,9 +108,25 @@ def resolve(target: Target, containers: Iterable[Container]) -> tuple[Container,
     if target.kind == "name":
         return named(target.name, there)
     if target.kind == "compose":
-        return tuple(c for c in there if c.label(COMPOSE_SERVICE) == target.name and c.state in UP)
+        return of_compose(target, tuple(c for c in there if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
     stopped = target.everything or any(key == "status" for key, _ in target.filters)
     return tuple(c for c in there if (stopped or c.state in UP) and passes(c, target.filters))
+
+
+def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, ...]:
+    """Those of the project that is meant. Compose takes the one of the directory where it runs, unless it is named.
+
+    Raises Unobservable when there are several projects, and the entry does not say which.
+    """
+    if target.project:
+        return tuple(c for c in there if c.label(COMPOSE_PROJECT) == target.project)
+    known = tuple(c for c in there if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
+    if known or len({c.label(COMPOSE_PROJECT) for c in there}) < 2:
+        return known or tuple(there)
+    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in there}))
+    raise Unobservable(
+        f"cannot tell which project of compose is meant: {projects}", hint="name it: `docker compose -p …`"
+    )
 
 
 def named(name: str, containers: Sequence[Container]) -> tuple[Container, ...]:
