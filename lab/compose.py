@@ -9,7 +9,7 @@ PROJECT = "/srv/wiki"
 FILE = f"{PROJECT}/docker-compose.yml"
 USER = "www-data"
 UP = 'cd "$1" && docker-compose up -d --no-color'
-HEALTHY = "docker inspect --format '{{.State.Health.Status}}' wiki_web_1 | grep -qx healthy"
+HEALTHY = ("docker", "ps", "-q", "--filter", "label=com.docker.compose.project=wiki", "--filter", "health=healthy")
 
 
 def start(engine: Engine, user: str = USER) -> None:
@@ -21,4 +21,4 @@ def start(engine: Engine, user: str = USER) -> None:
 
 
 def healthy(engine: Engine) -> bool:
-    return nodes.attempt_on(engine, DATA, "sh", "-c", HEALTHY).returncode == 0
+    return bool(nodes.attempt_on(engine, DATA, *HEALTHY).stdout.strip())
