@@ -22,7 +22,7 @@ from typing import Any
 from fleet.errors import UsageError, nearest
 
 VERSION = 1
-ROLLED_BACK = "rolled back"
+ROLLED_BACK, HELPED = "rolled back", "fixed"
 SCHEMA = """
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, started TEXT NOT NULL, who TEXT NOT NULL, inventory TEXT NOT NULL, path TEXT NOT NULL,
@@ -205,13 +205,13 @@ class Journal:
         self.db.execute("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
-        """The run that tried the same and took it back, and why; None when nobody did."""
+        """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
         found = self.all(
-            "SELECT run, why FROM plans JOIN runs ON runs.id = run WHERE inventory = ? AND rule = ? AND subject = ?"
-            " AND memory = ? AND outcome = ? ORDER BY started DESC, runs.rowid DESC LIMIT 1",
-            *(inventory, rule, subject, memory, ROLLED_BACK),
+            "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run WHERE inventory = ? AND rule = ? AND subject = ?"
+            " AND memory = ? AND outcome IN (?, ?) ORDER BY started DESC, runs.rowid DESC LIMIT 1",
+            *(inventory, rule, subject, memory, ROLLED_BACK, HELPED),
         )
-        return next(((self.run(run), why) for run, why in found), None)
+        return next(((self.run(run), why) for run, why, outcome in found if outcome == ROLLED_BACK), None)
 
     def all(self, query: str, *values: object) -> list[Any]:
         with closing(self.db.execute(query, values)) as cursor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import UsageError
+from remediate.apply import End
 from remediate.history import tell_interrupted
 from remediate.journal import ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.steps import Place, Run, WriteFile, dump
@@ -128,6 +129,14 @@ def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
     assert found[1] == "it did not help"
     for other in (("staging", "x.y", "web", "m"), ("production", "x.z", "web", "m"), ("production", "x.y", "web", "n")):
         assert journal.rolled_back(*other) is None
+
+
+def test_what_has_helped_since_is_tried_again(journal: Journal) -> None:
+    for outcome in (ROLLED_BACK, End.FIXED.value):
+        run = begun(journal)
+        journal.plan(plan(run))
+        journal.judged(run, 1, outcome, "why")
+    assert journal.rolled_back("production", "x.y", "web", "m") is None
 
 
 def test_of_two_runs_of_one_second_the_later_one_is_the_last(journal: Journal) -> None:
