@@ -208,7 +208,8 @@ class Journal:
         """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
         found = self.all(
             "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run"
-            " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ? AND outcome IN (?, ?) ORDER BY started DESC, runs.rowid DESC LIMIT 1",
+            " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ?"
+            " AND outcome IN (?, ?) ORDER BY started DESC, runs.rowid DESC LIMIT 1",
             *(inventory, rule, subject, memory, ROLLED_BACK, HELPED),
         )
         return next(((self.run(run), why) for run, why, outcome in found if outcome == ROLLED_BACK), None)
