@@ -81,6 +81,11 @@ class Algorithms:
     host_keys: tuple[str, ...] = OURS["hostkeyalgorithms"]
     keys: tuple[str, ...] = OURS["pubkeyacceptedalgorithms"]
 
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """How user keys may sign: a certificate's key signs as the key alone does."""
+        return tuple(dict.fromkeys(name.removesuffix(CERTIFIED) for name in self.keys))
+
     def accepts(self, kind: str) -> bool:
         """Whether a user key of that type, or certificate, may be offered (an RSA key signs with SHA-2 only).
 

@@ -81,7 +81,7 @@ class Connection(Transport):
     preferred_kex = property(lambda self: self.algorithms.kex)
     preferred_ciphers = property(lambda self: self.algorithms.ciphers)
     preferred_macs = property(lambda self: self.algorithms.macs)
-    preferred_pubkeys = property(lambda self: self.algorithms.keys)
+    preferred_pubkeys = property(lambda self: self.algorithms.signatures)
     preferred_keys = property(lambda self: self.kinds)
 
     @property

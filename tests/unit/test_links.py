@@ -313,9 +313,11 @@ def test_case_68_ctrl_c_ends_a_look_at_once_here_and_on_every_node(server):
     assert gone("69.9", within=4)
 
 
-def test_closing_interrupts_a_connect(tmp_path):
+@pytest.mark.parametrize("connection", ["", "ssh"])
+def test_closing_interrupts_a_connect(connection):
     with silent() as port:
-        links = Links(inventory(Node(name="mute", address="127.0.0.1", port=port, user="x")))
+        node = Node(name="mute", address="127.0.0.1", port=port, user="x", connection=connection)
+        links = Links(inventory(node))
         threading.Timer(0.3, links.close).start()
         before = time.monotonic()
         with pytest.raises(Unobservable):

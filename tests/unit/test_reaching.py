@@ -201,8 +201,9 @@ def test_a_key_with_a_passphrase_is_used_through_the_agent(server, tmp_path, mon
 
 
 @pytest.mark.parametrize("in_agent", [True, False])
-def test_a_user_certificate_is_used(tmp_path, monkeypatch, in_agent):
-    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "user")
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_user_certificate_is_used(tmp_path, monkeypatch, in_agent, kind):
+    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "user", kind)
     with sshd(tmp_path / "sshd", options=[f"TrustedUserCAKeys {authority}.pub"]) as server:
         sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", server.user, f"{key}.pub")
         subprocess.run(sign, check=True, capture_output=True)
