@@ -87,12 +87,15 @@ for old in ./.fleetkeeper.*.part; do [ -h "$old" ] || [ ! -f "$old" ] || rm -f -
 room "$needed"
 free_name() { [ ! -e "./$name" ] && [ ! -h "./$name" ]; }
 free_name || exit 75
+making=
+trap 'if [ -n "$making" ] || ours; then rm -f -- "$part"; fi' EXIT
+trap 'exit 71' HUP INT TERM
 set -C
-{ : >"$part"; } 2>/dev/null || exit 73
+making=yes
+{ : >"$part"; } 2>/dev/null || { making=; exit 73; }
 set +C
 mine=$(stat -c %i "$part") || exit 73
-trap '! ours || rm -f -- "$part"' EXIT
-trap 'exit 71' HUP INT TERM
+making=
 cat >>"$part" || exit 73
 [ "$(wc -c <"$part")" -eq "$size" ] && [ "$(digest)" = "$wanted" ] || exit 74
 touch -d "$mtime" "$part" || exit 73

@@ -17,10 +17,24 @@ import pytest
 from fleet.commands import Command, Output, Unobservable
 from fleet.links.local import LocalLink
 from fleet.links.writing import Stream, WritingLink
-from remediate.steps import ABSENT, AlreadyBack, CopyFile, Identified, Lost, RemoveCopy, Stale, StepFailed, dump, load
+from remediate.apply import End
+from remediate.plan import Plan
+from remediate.steps import (
+    ABSENT,
+    AlreadyBack,
+    CopyFile,
+    Identified,
+    Lost,
+    RemoveCopy,
+    Stale,
+    StepFailed,
+    copy_scripts,
+    dump,
+    load,
+)
 from remediate.steps import Place as Where
 from remediate.steps.copying import CHUNK
-from tests.stage import FaultyStream, sha
+from tests.stage import FaultyStream, Stage, sha
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 CONTENT = random.Random(7).randbytes(3 * CHUNK + 12345)
@@ -118,8 +132,6 @@ def test_two_directories_of_one_node_will_do(world):
 
 
 def test_it_needs_both_nodes():
-    from remediate.plan import Plan
-
     step = CopyFile("manager", "/t", "data", "/s", Identified(NAME, 1, 2, 3), "")
     assert Plan((step,)).nodes == {"manager", "data"}
 
@@ -269,8 +281,6 @@ def test_what_a_killed_run_left_is_removed_by_the_next(world):
 
 
 def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
-    from remediate.steps import copy_scripts
-
     words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
     with subprocess.Popen(words, stdin=subprocess.PIPE) as lingering:
         settled(world, lambda: bool(world.left))
@@ -286,8 +296,6 @@ def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
 def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
-    from remediate.steps import copy_scripts
-
     words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
     with subprocess.Popen(words, stdin=subprocess.PIPE) as taking:
         settled(world, lambda: bool(world.left))
@@ -306,8 +314,6 @@ def test_long_copies_say_how_far_they_are(world, monkeypatch):
 
 def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp_path):
     path = programs(tmp_path / "bin", without="ln")
-    from remediate.steps import copy_scripts
-
     words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
     done = subprocess.run(words, input=b"other", env={"PATH": path}, check=False)
     assert (done.returncode, world.left) == (0, [NAME])
@@ -335,8 +341,6 @@ def test_busybox_sends_and_takes_as_well(world, tmp_path):
     ):
         (folder / name).symlink_to(shutil.which("busybox"))
     step, env = world.step, {"PATH": str(folder)}
-    from remediate.steps import copy_scripts
-
     sent = subprocess.run(
         (folder / "sh", "-c", copy_scripts.SEND, "sh", step.directory, NAME, step.file.identity),
         env=env, capture_output=True, check=True,
@@ -398,3 +402,45 @@ def test_the_way_back_of_a_killed_copy_removes_its_part(world):
     undo.still_true(world.sink, world.place)
     undo.do(world.sink, world.place)
     assert world.left == []
+
+
+# ── in a plan, under both locks ──
+
+
+def staged(tmp_path: Path) -> Stage:
+    """A stage whose node b has lost its paper, while a folder of node a has what it should say."""
+    folder = tmp_path.resolve()
+    stage = Stage(folder, remedy=lambda finding, fleet: bring(folder))
+    stage.paper("a").write_text("new a\n")
+    stage.paper("b").unlink()
+    (folder / "a" / "kept").mkdir()
+    (folder / "a" / "kept" / "paper").write_text("new b\n")
+    return stage
+
+
+def bring(folder: Path) -> Plan:
+    seen = (folder / "a" / "kept" / "paper").stat()
+    file = Identified("paper", seen.st_ino, seen.st_size, int(seen.st_mtime))
+    return Plan((CopyFile("b", str(folder / "b"), "a", str(folder / "a" / "kept"), file, sha(b"new b\n")),))
+
+
+def test_a_plan_copies_from_node_to_node_and_its_rule_says_that_it_is_fixed(tmp_path):
+    stage = staged(tmp_path)
+    [ended] = stage.fix()
+    assert (ended.end, stage.texts()["b"]) == (End.FIXED, "new b\n")
+    [step] = stage.journal.steps(next(iter(stage.journal)).id)
+    assert (step.node, step.state, step.after) == ("b", "done", sha(b"new b\n"))
+    assert step.way_back["kind"] == "remove_copy"
+
+
+def test_a_copy_that_does_not_help_is_taken_back(tmp_path):
+    stage = staged(tmp_path)
+    (stage.folder / "a" / "kept" / "paper").write_text("something else\n")
+    stage.remedy = lambda finding, fleet: replaced(stage.folder, b"something else\n")
+    [ended] = stage.fix()
+    assert (ended.end, ended.rolled_back, stage.paper("b").exists()) == (End.STILL_FAILING, True, False)
+
+
+def replaced(folder: Path, content: bytes) -> Plan:
+    [step] = bring(folder).steps
+    return Plan((replace(step, sha256=sha(content)),))
