@@ -20,14 +20,17 @@ MEMORY = 150.0
 
 @dataclass(frozen=True)
 class Shown:
-    """One measured number, for one number of nodes, and whether it is as good as it was meant to be."""
+    """One measured number, for one number of nodes, and whether it is as good as it was meant to be.
+
+    None: it cannot be told, since what it is compared with was ended too early.
+    """
 
     case: Case
     value: str
-    reached: bool
+    reached: bool | None
 
     def __str__(self) -> str:
-        return f"{self.value} at {self.case}{'' if self.reached else ' (missed)'}"
+        return f"{self.value} at {self.case}{' (missed)' if self.reached is False else ''}"
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,10 @@ class Goal:
     shown: Sequence[Shown]
 
     def row(self) -> str:
-        missed = sum(not shown.reached for shown in self.shown)
-        some = f"{len(self.shown) - missed} of {len(self.shown)}"
-        said = "yes" if not missed else "no" if missed == len(self.shown) else some
-        return f"| {self.sentence} | {said if self.shown else 'not measured'} | {'; '.join(map(str, self.shown))} |"
+        known = [shown.reached for shown in self.shown if shown.reached is not None]
+        some = "yes" if all(known) else f"{sum(known)} of {len(known)}" if any(known) else "no"
+        said = some if known else "not known" if self.shown else "not measured"
+        return f"| {self.sentence} | {said} | {'; '.join(map(str, self.shown))} |"
 
 
 def pairs(results: Results, one: str, other: str) -> Iterator[tuple[Case, Sample, Sample]]:
@@ -88,7 +91,8 @@ def ahead(results: Results, tool: str, times: float) -> Iterator[Shown]:
     """How many times as long another tool takes as our whole process; one that was ended would take longer."""
     for case, other, whole in pairs(results, tool, WHOLE):
         factor = other.wall / whole.wall
-        yield Shown(case, f"{'> ' if other.ended else ''}{factor:.1f}", factor >= times)
+        reached = factor >= times or (None if other.ended else False)
+        yield Shown(case, f"{'> ' if other.ended else ''}{factor:.1f}", reached)
 
 
 def goals(results: Results) -> str:

@@ -43,9 +43,9 @@ def row(name: str, case: Case, sample: Sample, floor: Sample | None) -> tuple[st
         str(case),
         f"{'> ' if sample.ended else ''}{sample.wall:.2f}",
         f"{'> ' if sample.ended else ''}{sample.wall / floor.wall:.2f}" if floor else "",
-        f"{sample.cpu:.2f}",
-        f"{1000 * sample.cpu / case.nodes:.0f}",
-        f"{sample.memory:.0f}",
+        "" if sample.ended else f"{sample.cpu:.2f}",
+        "" if sample.ended else f"{1000 * sample.cpu / case.nodes:.0f}",
+        "" if sample.ended else f"{sample.memory:.0f}",
         "" if sample.trips is None else f"{sample.trips:.1f}".removesuffix(".0"),
     )
 
