@@ -108,13 +108,21 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> Way:
         authorities=frozenset(one["casignaturealgorithms"].split(","))
         if "casignaturealgorithms" in one
         else SIGNATURES,
-        untried=tuple(name for keyword, name in UNTRIED.items() if one.get(keyword, "no") not in ("no", "false")),
+        untried=tuple(untried(one)),
     )
     return with_limits(with_paths(way, said, one), one, written)
 
 
 def on(said: Mapping[str, str], keyword: str) -> bool:
     return said.get(keyword) in ("yes", "true")
+
+
+def untried(said: Mapping[str, str]) -> Iterator[str]:
+    """Other proofs of who we are than ours. Debian turns GSSAPI on everywhere: it counts where there is a ticket."""
+    ticket = os.environ.get("KRB5CCNAME") or os.path.exists(f"/tmp/krb5cc_{os.getuid()}")  # noqa: S108 - as krb5 does
+    for keyword, name in UNTRIED.items():
+        if said.get(keyword, "no") not in ("no", "false") and (ticket or not keyword.startswith("gssapi")):
+            yield name
 
 
 def with_paths(way: Way, said: Mapping[str, list[str]], one: Mapping[str, str]) -> Way:

@@ -156,6 +156,15 @@ def test_the_agent_is_the_one_that_the_configuration_names(monkeypatch, said, so
     assert parse(f"hostname a\nidentityagent {said}\n", "a").agent == socket_path
 
 
+@pytest.mark.parametrize(
+    ("ticket", "told"), [("FILE:/x", ("GSSAPIAuthentication", "PKCS11Provider")), ("", ("PKCS11Provider",))]
+)
+def test_kerberos_is_named_where_there_is_a_ticket(monkeypatch, ticket, told):
+    monkeypatch.setenv("KRB5CCNAME", ticket)
+    said = "hostname a\ngssapiauthentication yes\nhostbasedauthentication no\npkcs11provider /x.so\n"
+    assert parse(said, "a").untried == told
+
+
 def test_none_means_none():
     way = parse("hostname a\nproxyjump none\nproxycommand none\nidentityfile none\nuserknownhostsfile none\n", "a")
     assert (way.jumps, way.proxy_command, way.identities, way.known_hosts) == ((), "", (), ())
