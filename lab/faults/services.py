@@ -1,7 +1,8 @@
 """Faults of the stack's services."""
 
-from lab import nodes, swarm
+from lab import nodes, setup, swarm
 from lab.engine import Engine
+from lab.faults import schedules
 from lab.names import DATA, STACK, VGPU
 from lab.shell import until
 
@@ -36,7 +37,12 @@ def move_database(engine: Engine) -> None:
 
 
 def bring_database_home(engine: Engine) -> None:
-    """Back to its data; what initdb made elsewhere is thrown away once nothing uses it."""
+    """Back to its data; what initdb made elsewhere is thrown away once nothing uses it.
+
+    A backup entry that was mended meanwhile stands where postgres was then: it goes back with it.
+    """
     place_database(engine, VGPU.name, DATA.name)
+    if schedules.has_backup(setup.crontab(engine, DATA)):
+        schedules.restore_entry(engine)
     volume = f"{STACK}_pg_data"
     until(lambda: nodes.attempt_on(engine, DATA, "sh", "-c", FORGET, "sh", volume).returncode == 0, FORGOTTEN, limit=30)
