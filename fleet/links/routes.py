@@ -115,6 +115,8 @@ class Routes:
         with self.guard:
             if files not in self.known:
                 self.known[files] = Index(read_files(files))
+        if way.check_ip:  # lines about its address count too, which is not known yet
+            return tuple(self.known[files].entries)
         target = Target(way.host, way.port, 0.0, way.alias)
         return self.known[files].about((target.names(way.port), target.names(0)))
 

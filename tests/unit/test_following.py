@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from fleet.commands import Command, Unobservable
 from fleet.links.algorithms import NAMES
+from fleet.links.host_key_check import Server, check_host_key
+from fleet.links.known_hosts import parse
 from fleet.links.pool import Links
-from fleet.links.way import REFUSED, UNTRIED
+from fleet.links.way import REFUSED, UNTRIED, Way
 from fleet.schema import Node
 from tests.linking import inventory
 from tests.sshd import Sshd, keygen, public, sshd
@@ -158,6 +162,27 @@ def test_ssh_decides_as_we_do(server, config, text):
     words = ("ssh", "-F", config(text), *options, "-i", str(server.identity), "-p", str(server.port), "127.0.0.1", ":")
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=20)
     assert (done.returncode == 0) == (FOLLOWED[text] != OUT), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "address", "trusted"),
+    [
+        ("db.example {key}", "192.0.2.7", True),
+        ("db.example,192.0.2.7 {key}", "192.0.2.7", True),
+        ("db.example {key}\n192.0.2.7 {other}", "192.0.2.7", False),
+        ("db.example {key}\n192.0.2.7 {other}\n192.0.2.7 {key}", "192.0.2.7", True),
+        ("db.example {key}\n@revoked 192.0.2.7 {key}", "192.0.2.7", False),
+        ("db.example {key}\n127.0.0.1 {other}", "127.0.0.1", True),
+        ("db.example {key}\n192.0.2.7 {other}", "", True),
+    ],
+)
+def test_check_host_ip_asks_for_the_address_too(lines, address, trusted):
+    """As check_host_key() of OpenSSH does with strict checking: not for loopback, nor through a proxy."""
+    wire = {name: b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + name[:1].encode() * 32 for name in ("key", "other")}
+    text = lines.format(**{name: f"ssh-ed25519 {base64.b64encode(key).decode()}" for name, key in wire.items()})
+    server = Server("node", Way("db.example", "db.example", 22, "me", check_ip=True), tuple(parse(text)))
+    with nullcontext() if trusted else pytest.raises(Unobservable, match="CheckHostIP"):
+        check_host_key(server, wire["key"], address)
 
 
 def test_every_option_of_this_ssh_has_its_place_in_the_docs():
