@@ -233,7 +233,7 @@ def refused(lines: list[str]) -> Unobservable:
 def in_our_words(
     node: Node, inventory: Inventory, ssh_config: str | None, deadline: float, why: Unobservable
 ) -> Unobservable:
-    """What our own SSH says where ssh says little: of an unknown key no fingerprint, of a jump host nothing at all."""
+    """What our own SSH says where ssh says little: of an unknown key no fingerprint, of what lies between nothing."""
     from fleet.links.pool import Register
     from fleet.links.routes import Routes
 
@@ -243,7 +243,8 @@ def in_our_words(
     try:
         Routes(inventory, register.keep, ssh_config, left(deadline)).link(node)
     except Unobservable as better:
-        return better if any(sign in better.why for sign in ("host key", "jump host")) else why
+        about_it = "Host key" not in why.why or "host key" in better.why
+        return better if about_it and "connection: ssh" not in better.hint else why
     finally:
         register.close()
     return why

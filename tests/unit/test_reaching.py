@@ -304,10 +304,11 @@ def test_a_proxy_command_is_used_and_ended(server, tmp_path):
     assert gone(str(relay))
 
 
-def test_a_proxy_command_that_dies_says_why_at_once(server, tmp_path):
+@pytest.mark.parametrize("connection", ["", "ssh"])
+def test_a_proxy_command_that_dies_says_why_at_once(server, tmp_path, connection):
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {server.known_hosts}\nProxyCommand echo no such gate >&2; exit 3\n")
-    node = server.node()
+    node = server.node(connection=connection)
     with Links(inventory(node), ssh_config=str(config)) as links:
         before = time.monotonic()
         assert refusal(links).why == "its ProxyCommand ended: no such gate"
