@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from fleet.schema import Node
 
 T = TypeVar("T")
+FORBIDDEN = (
+    "its sshd forbids it: see AllowTcpForwarding and PermitOpen there, or `restrict` before the key (port-forwarding)"
+)
 
 
 class Tunnel:
@@ -105,9 +108,8 @@ class Routes:
             return Tunnel(upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline)))
         except (SSHException, EOFError, OSError) as error:
             reason = getattr(error, "text", "") or said(error)
-            raise Unobservable(
-                f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
-            ) from None
+            why = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
+            raise Unobservable(why, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
     def entries(self, way: Way) -> tuple[Entry, ...]:
         """What is known about a host: from the user's files, the system's, and the one beside the inventory."""

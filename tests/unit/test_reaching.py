@@ -387,6 +387,14 @@ def test_case_21_a_node_that_the_jump_host_cannot_reach_is_said(server):
         assert "its jump host gate cannot reach 127.0.0.1 port 1" in str(refusal(links, "inner"))
 
 
+def test_case_21_a_jump_host_that_forbids_forwarding_says_which_right_is_missing(server, tmp_path):
+    with sshd(tmp_path, options=["AllowTcpForwarding no"]) as gate:
+        gate.known_hosts.write_text(gate.known_hosts.read_text() + server.known_hosts.read_text())
+        nodes = [gate.node("gate"), server.node("inner", jump="gate")]
+        with links_to(gate, *nodes) as links:
+            assert "AllowTcpForwarding" in refusal(links, "inner").hint
+
+
 def test_ipv6_addresses_are_reached(tmp_path):
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
