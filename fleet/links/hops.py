@@ -30,8 +30,10 @@ class Hop:
 def hop_to(node: Node, inventory: Inventory) -> Hop:
     """The node as the last hop of its route, as the inventory gives it (which refuses circles when it is read)."""
     asked = Asked(node.address or node.name, node.user, node.port, node.identity)
-    if node.jump in inventory.nodes:
-        return Hop(node.name, asked, hop_to(inventory.nodes[node.jump], inventory))
+    if via := inventory.nodes.get(node.jump or ""):
+        if via.connection not in ("", "ssh"):
+            raise Unobservable(f"its jump host {via.name} is not reached over SSH (`connection: {via.connection}`)")
+        return Hop(node.name, asked, hop_to(via, inventory))
     return Hop(node.name, asked, chain(node.jump.split(",")) if node.jump else None)
 
 

@@ -108,8 +108,8 @@ class Routes:
             return Tunnel(upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline)))
         except (SSHException, EOFError, OSError) as error:
             reason = getattr(error, "text", "") or said(error)
-            why = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
-            raise Unobservable(why, hint=FORBIDDEN if "prohibited" in reason else "") from None
+            told = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
+            raise Unobservable(told, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
     def entries(self, way: Way) -> tuple[Entry, ...]:
         """What is known about a host: from the user's files, the system's, and the one beside the inventory."""

@@ -381,6 +381,12 @@ def test_case_21_a_jump_host_that_goes_away_leaves_no_thread_complaining(tmp_pat
     inner.transport.join(5)
 
 
+def test_case_21_a_jump_host_without_ssh_is_said():
+    nodes = [Node(name="here", connection="local"), Node(name="inner", address="192.0.2.7", jump="here")]
+    with Links(inventory(*nodes)) as links:
+        assert refusal(links, "inner").why == "its jump host here is not reached over SSH (`connection: local`)"
+
+
 def test_case_21_a_node_that_the_jump_host_cannot_reach_is_said(server):
     inner = server.node("inner", jump="gate", port=1)
     with links_to(server, server.node("gate"), inner) as links:
