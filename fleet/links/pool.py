@@ -157,7 +157,7 @@ class Links:
         with self.guard:
             del self.places[name]
         close(place.held)
-        if "routes" in self.__dict__:
+        if "routes" in self.__dict__ and not self.inventory.nodes[name].connection:
             self.routes.forget(self.inventory.nodes[name])
 
     @cached_property

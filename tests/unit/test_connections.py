@@ -69,3 +69,13 @@ def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(se
         letting_go(links, lambda *done: told.append(done))(node.name, True)
         assert told == [(node.name, True)]
         assert links.places == {}
+
+
+def test_a_node_without_ssh_is_let_go_whatever_its_inventory_says_of_a_jump(server: Sshd) -> None:
+    gate = Node(name="gate", connection="local")
+    nodes = [server.node(), gate, Node(name="here", connection="local", jump="gate")]
+    with links_to(server, *nodes) as links:
+        for node in (nodes[0], nodes[2]):
+            links.to(node)
+            links.let_go(node.name)
+        assert links.places == {}
