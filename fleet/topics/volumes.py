@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from fleet.commands import Command, Output, Unobservable
@@ -185,7 +186,7 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     expected = forecast(known, policy, usage.used, usage.free - policy.volume.free, now)
     if expected.runs_out is not None:
         yield Finding(
-            saw=told(expected, policy),
+            saw=told(expected, policy, now),
             want=f"room for {show_duration(policy.horizon)} at least",
             why="thinning by keep will not make room then, and backups will fail",
             node=node,
@@ -194,7 +195,9 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         )
 
 
-def told(expected: Forecast, policy: Policy) -> str:
+def told(expected: Forecast, policy: Policy, now: datetime) -> str:
+    if expected.runs_out == now:
+        return f"{policy.volume.name} is out of {expected.of} already, and thinning by keep will not make room"
     when = f"{expected.runs_out:%Y-%m-%d}"
     newest = f"the newest has {show_size(expected.size)}"
     growth = f"backups grow by {show_size(round(expected.daily))} a day, {newest}"

@@ -120,6 +120,12 @@ def test_backups_that_do_not_grow_may_still_gather():
     assert "backups do not grow, the newest has 1 MiB, and keep lets more of them gather" in found.saw
 
 
+def test_a_budget_that_something_else_fills_today_is_not_told_for_another_day():
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(volumes.Entry("core", 69 * 2**30),))
+    [found] = judged("volumes.will_last", fleet(volume=heavy)).findings
+    assert "is out of its budget already, and thinning by keep will not make room" in found.saw
+
+
 def test_backups_that_shrink_or_jump_about_last_when_the_biggest_of_them_would():
     for made in ([900 - number * 9 for number in range(40)], [900 + (number * 37) % 91 for number in range(40)]):
         files = tuple(

@@ -24,7 +24,8 @@ RECENT = 60
 class Forecast:
     """`size` is what the newest complete backup weighs (bytes), `daily` how much more each day brings (bytes).
 
-    `runs_out` is the first day within the policy's horizon without room, and `of` what is then missing; None: it lasts.
+    `runs_out` is the first day within the policy's horizon without room (`now` itself: thinning by keep would not help
+    today either), and `of` what is then missing; None: it lasts.
     """
 
     size: int
@@ -40,7 +41,7 @@ def forecast(known: Catalog, policy: Policy, used: int, free: int, now: datetime
     others = used - weight(known.backups)
     future = coming(known.complete[0], trend, policy, now)
     standing = kept_by(known.complete, [], policy)
-    for step in range(1, STEPS + 1):
+    for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
         kept = kept_by(standing, [one for one in future if one.time <= day], policy)
         total = others + weight(kept)
