@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AUDIT = pytest.StashKey["Audit | None"]()
 ITEM = pytest.StashKey[dict[str, Any]]()
 PLAIN_TESTINFRA = "://"
+PROMISES = Path(__file__).parents[1] / "checks"
+"""What is judged where neither the command line nor a setting says which tests: with those of the folder one is in."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[AUDIT] = audit = prepare(config, hosts)
         except UsageError as why:
             raise pytest.UsageError(str(why)) from None
+        if config.args_source is config.ArgsSource.INVOCATION_DIR:
+            config.args.append(str(PROMISES))
         if hasattr(config, "workerinput"):
             return
         from fleet.reports.plugin import Reports

@@ -136,7 +136,7 @@ class Trusting:
         if self.fingerprints:
             return [key for key in seen.keys if key.fingerprint in self.fingerprints]
         if self.ask is None:
-            self.say("  nobody is here to compare: name the fingerprint, --yes --fingerprint SHA256:…")
+            self.say("  nobody is here to compare: name the fingerprint: --fingerprint SHA256:…")
             return []
         said = self.ask(f"  Are these the keys of {seen.node}? (yes, or a fingerprint to trust that one alone)").strip()
         if said.lower() == "yes":

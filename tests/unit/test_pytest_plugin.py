@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     pytester.makepyfile(test_promises=checks)
 
     def run(*arguments: str, hosts: str = "./mine.yml") -> pytest.RunResult:
-        return pytester.runpytest_subprocess(f"--hosts={hosts}", "-p", "no:cacheprovider", *arguments)
+        return pytester.runpytest_subprocess(f"--hosts={hosts}", "-p", "no:cacheprovider", ".", *arguments)
 
     return run
 
@@ -273,6 +274,17 @@ def test_a_teams_own_tests_share_the_run_and_keep_their_tracebacks(audit, pytest
     pytester.makepyfile(test_own="def test_own(host):\n    assert host.check_output('echo %s', 'a b') == 'b a'\n")
     ran = audit()
     ran.stdout.fnmatch_lines(["*= FAILURES =*", "*assert 'a b' == 'b a'*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "xdist"])
+def test_without_a_place_of_tests_the_promises_are_judged_beside_those_of_the_folder(pytester, workers) -> None:
+    sections = "\n".join(f"{name}: {{none: a test}}" for name in ("services", "backups", "certificates"))
+    pytester.path.joinpath("mine.yml").write_text(f"nodes: {{here: {{connection: local}}}}\n{sections}\n")
+    pytester.makepyfile(test_own="def test_own(host):\n    assert host.exists('sh')\n")
+    ran = pytester.runpytest_subprocess("--hosts=./mine.yml", f"--state={pytester.path}/state", "-v", *workers)
+    assert re.search(r"PASSED test_own|test_own.py::test_own.* PASSED", ran.stdout.str())
+    judged = {item["rule"] for item in results(pytester)["items"]}
+    assert {"nodes.can_be_looked_at", "containers.run_as_their_own_user", "backups.are_fresh"} <= judged
 
 
 def test_a_value_that_pytest_takes_for_a_place_of_tests_is_told_how_to_be_written(pytester, tmp_path_factory):
