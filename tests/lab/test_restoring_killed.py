@@ -83,6 +83,6 @@ def test_case_42_killed_at_each_question_the_live_name_can_be_connected_to(serve
         if ASIDE in names(server):
             assert ran(server, SWAP, ASIDE, NEW) == 0
         points += 1
-    assert points > 3
+    assert points > 2
     check(server)
     assert {"rodan", ASIDE} <= names(server)
