@@ -148,7 +148,8 @@ SQL
 esac
 there=$(echo "SELECT oid FROM pg_database WHERE datname = :'db';" | on "$home" -v db="$database") || exit 70
 end_sessions() {
-  while :; do
+  trap 'exit 0' TERM
+  while kill -0 $$; do
     echo "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = :oid AND pid <> pg_backend_pid();" |
       on "$home" -v oid="$1"
     sleep 0.2 || sleep 1
@@ -156,7 +157,7 @@ end_sessions() {
 }
 ender=
 [ -z "$there" ] || { end_sessions "$there" & ender=$!; }
-trap '[ -z "$ender" ] || kill "$ender"' EXIT
+trap '[ -z "$ender" ] || { kill "$ender"; wait "$ender"; }' EXIT
 trap 'exit 71' HUP INT TERM
 tries=0
 until on "$home" -v live="$database" -v takes="$takes" -v aside="$aside" >/dev/null <<'SQL'
@@ -179,8 +180,10 @@ done
 
 The first rename locks the database, so that programs which connect again at once wait at its door, and gives those that
 are inside five seconds to go; they are sent away meanwhile. (`CountOtherDBBackends` and `InitPostgres` of postgres.)
-Where that has happened already there is nothing to do. Arguments: user, database, which one takes its name, and the
-name that it gets itself.
+Where that has happened already there is nothing to do. Who sends them away ends by itself when we are gone, and else is
+waited for: a process that a signal ended and nobody waits for looks to postgres, the first one of its container, like a
+broken one of its own, for which it restarts all the others (`CleanupBackend` of postgres below 16).
+Arguments: user, database, which one takes its name, and the name that it gets itself.
 """
 
 DROP = "".join(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import swarm
+from lab.shell import until
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from tests.lab.conftest import Lab
 
@@ -29,6 +30,7 @@ printf %s "$1" >psql; chmod +x psql; echo "$2" >left; rm -f before; : >"$3"
 def server(lab: Lab) -> Iterator[Lab]:
     """The lab, whose server holds afterwards the databases that it held before."""
     yield lab
+    comes_back(lab)
     inside(lab, "rm", "-rf", "/tmp/killing", "/tmp/killed.sql", "/tmp/said")
     if "rodan" not in names(lab):
         sql(lab, f'ALTER DATABASE "{ASIDE}" RENAME TO rodan')
@@ -62,7 +64,17 @@ def killed(lab: Lab, at: int, when: str, script: str, *words: str) -> bool:
     return ran(lab, script, *words, path="/tmp/killing:$PATH") > 128
 
 
+def comes_back(lab: Lab) -> None:
+    """Wait until the server takes connections.
+
+    All that is killed at once leaves nobody to wait for it but postgres, the container's first process, which takes it
+    for a broken process of its own and restarts the others.
+    """
+    until(lambda: inside(lab, "sh", "-c", "pg_isready -q && echo yes || :").strip() or None, "the server", limit=60)
+
+
 def check(lab: Lab) -> None:
+    comes_back(lab)
     assert sql(lab, "SELECT count(*) FROM auth_user", "rodan") == "120"
 
 
