@@ -28,10 +28,14 @@ def alone(what: str = "lock", who: str = "another lab command") -> Iterator[None
         yield
 
 
-def up() -> Engine:
-    """Bring the lab up, unless it is; what an interrupted attempt left is cleared first."""
+def up(take_over: bool = False) -> Engine:
+    """Bring the lab up, unless it is; what an interrupted attempt left is cleared first.
+
+    Another clone's lab that runs is refused, or, to `take_over`, taken down.
+    """
     engine = engines.ensure()
-    refuse_other_clone(engine)
+    if not take_over:
+        refuse_other_clone(engine)
     if is_up(engine):
         return engine
     nodes.switch_off(engine)

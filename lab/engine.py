@@ -194,8 +194,8 @@ def mounts_below(*places: Path) -> list[str]:
 
 
 def owner(engine: Engine) -> str | None:
-    """The clone whose lab has nodes on this engine, if any."""
-    listed = engine.ask("ps", "-a", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{CLONE_LABEL}"}}}}')
+    """The clone whose lab runs on this engine, if any; machines that are all off (killed, rebooted) are nobody's."""
+    listed = engine.ask("ps", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{CLONE_LABEL}"}}}}')
     return next(filter(None, listed.split("\n")), None)
 
 

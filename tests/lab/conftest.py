@@ -77,12 +77,15 @@ def outcomes(results: dict[str, Any], *which: str) -> set[str]:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """The engine of a lab that is up. One run of tests at a time has it: they would mend each other's faults."""
+    """The engine of a lab that is up. One run of tests at a time has it: they would mend each other's faults.
+
+    In CI nobody works on a lab by hand: what another clone's run left, when it was killed, is in nobody's use.
+    """
     with bringup.alone("tests", "another run of the lab's tests"):
         was_up = is_up()
         try:
             with bringup.alone():
-                engine = bringup.up()
+                engine = bringup.up(take_over=bool(os.environ.get("CI")))
         except NoEngine as why:
             pytest.skip(f"no lab here: {why}")
         yield engine
