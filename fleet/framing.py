@@ -22,6 +22,8 @@ KILL_AFTER = 5
 REPAIRS = "`remediate --fix` asks sudo for everything: log in as somebody who gets it"
 NOISE = 1 << 16
 """Bytes that are kept of what a login shell says before the first token."""
+WHOLE, SPARE = 300, 15
+"""Seconds that commands get together beyond the longest limit, at the most, and that their shell gets beyond that."""
 TIMED_OUT = frozenset({124, 137})
 """What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
 STARTED = b"fleet-started\n"
@@ -39,6 +41,9 @@ UNDER_SUDO = f"""echo fleet-"started" >&2
 """
 """Proves that sudo let us through: its own refusals and the command's exit status 1 look alike. The quotes keep sudo,
 which repeats the command that it refuses, from printing the proof itself."""
+
+SHELL = "exec /bin/sh"
+"""What a login shell is asked for: sh, bash, csh and fish read such words alike."""
 
 LIMIT = f"""\
 n=$1; shift
@@ -58,8 +63,17 @@ exit "$r"
 """
 """`timeout` for a node that has none, or has BusyBox's, which ends the command but not the command's children."""
 
+ANSWER = """\
+f() {
+echo "$m $i $c"; echo "$m $i $c" >&2
+i=$((i + 1))
+case $c in 124|137) exit 1 ;; esac
+}
+"""
+"""Frames an answer. After a command that had to be ended the shell ends too: whatever that command left behind could
+still write, and must not write into the next answer. The rest is asked again in a new shell."""
+
 RUN = f"""\
-if timeout --version >/dev/null 2>&1; then t=1; else t=0; fi
 r() {{
 s=$1 n=$2; shift 2
 case $s$u in 20) s=1 ;; esac
@@ -72,26 +86,41 @@ case $s$u in
 esac
 "$@" </dev/null 3<&- &
 wait $!; c=$?
-echo "$m $i $c"; echo "$m $i $c" >&2
-i=$((i + 1))
-case $c in 124|137) exit 1 ;; esac
+f
+}}
+e() {{
+[ -n "$p" ] || {{ r 0 "$@"; return; }}
+shift
+exec "$@" </dev/null 3<&- &
+wait $!; c=$?
+f
 }}
 """
-"""Runs one command under its limit. After a command that had to be ended the shell ends too: whatever that command
-left behind could still write, and must not write into the next answer. The rest is asked again in a new shell."""
+"""Run one command: r under a limit of its own, e without, in a shell that ends with the `timeout` above it."""
 
 PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
 
 HEARTBEAT = """\
 exec 3<&0 </dev/null
 as_root() { [ -n "$a" ] || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; }
-stop() { trap '' TERM; kill -TERM $! 2>/dev/null || as_root; exit 143; }
+stop() { trap '' TERM; kill -TERM $! 2>/dev/null || as_root; [ -z "$p" ] || wait $!; exit 143; }
 trap stop TERM
-(while read -r x; do :; done <&3; kill -TERM $$) >/dev/null 2>&1 &
+(while read -r x; do :; done <&3; kill -TERM $$ $p) >/dev/null 2>&1 &
 w=$!
 """
 """Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($a: an account
-that may only look cannot end what root does for it; each of these questions ends at its own limit.)"""
+that may only look cannot end what root does for it; each of these questions ends at its own limit. $p: the `timeout`
+above a shell that is `bounded`; it ends the whole process group, and kills what has not gone after a while.)"""
+
+ABOVE = """\
+p=
+{ read -r p </proc/$PPID/comm; } 2>/dev/null
+if [ "$p" = timeout ]; then p=$PPID; else p=; fi
+"""
+"""A login shell that is a program of its own (ForceCommand) may start another shell than it was asked for."""
+
+TRY = 'if [ -n "$p" ] || timeout --version >/dev/null 2>&1; then t=1; else t=0; fi'
+"""$t: whether there is a `timeout` that ends a command's children too. BusyBox's does not, and has no --version."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +131,26 @@ class Script:
     token: bytes
 
 
+def bounded(commands: Sequence[Command]) -> str:
+    """What a login shell is asked for so that a shell for these commands, and all that it started, ends with `timeout`.
+
+    This is for the day on which nobody is left to keep the time. A `timeout` for each command would cost a node
+    almost as much as the commands.
+
+    >>> bounded([Command(("id",)), Command(("df",))]), bounded([Command(("gzip", "-t"), limit=600)] * 3)
+    ('exec timeout --kill-after=5 75 /bin/sh', 'exec timeout --kill-after=5 915 /bin/sh')
+    """
+    limits = [command.limit for command in commands]
+    seconds = ceil(min(sum(limits), max(limits) + WHOLE)) + SPARE
+    return f"exec timeout --kill-after={KILL_AFTER} {seconds} /bin/sh"
+
+
 def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
     """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
 
     The whole script is one compound command, so a shell that got only a part of it runs nothing.
-    Without `heartbeat` it does not need its standard input (for connections that have none).
+    Without `heartbeat` it does not need its standard input (for connections that have none), and each command has a
+    limit of its own: nobody keeps its time.
 
     Raises Unobservable for words that no command line can carry.
     """
@@ -116,11 +160,13 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
         "{",
         "set +eux",  # a login shell may hand its options on: a trace would hold the tokens
         f"a={sudo if sudo == 'audit' else ''}",
-        HEARTBEAT.rstrip() if heartbeat else "w=",
+        *((ABOVE.rstrip(), HEARTBEAT.rstrip()) if heartbeat else ("p= w=",)),
         ENVIRONMENT.rstrip(),
         f"m={token} i=0 u={'$(id -u)' if root else ''}",
         f"S={shlex.quote(UNDER_SUDO)}",
         f"F={shlex.quote(LIMIT)}",
+        ANSWER.rstrip(),
+        TRY,
         RUN.rstrip(),
         'echo "$m begin"; echo "$m begin" >&2',
         *(line(command, sudo) for command in commands),
@@ -131,13 +177,18 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
 
 
 def line(command: Command, sudo: Sudo) -> str:
-    r"""The call that runs one command: as we are (0), as root (1), or as root if the helper lets it pass (2).
+    r"""The call that runs one command: as we are, as root (1), or as root if the helper lets it pass (2).
 
     >>> line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
     "r 1 3 ls -l 'a b;$(c)'"
     """
-    level = 0 if not (command.sudo and sudo) else 2 if sudo == "audit" else 1
-    return f"r {level} {max(1, ceil(command.limit))} {words_of(command.words)}"
+    call = "e" if not as_root(command, sudo) else "r 2" if sudo == "audit" else "r 1"
+    return f"{call} {max(1, ceil(command.limit))} {words_of(command.words)}"
+
+
+def as_root(command: Command, sudo: Sudo) -> bool:
+    """Whether it goes through sudo. Then it always has a limit of its own: we may not end what root does."""
+    return command.sudo and bool(sudo)
 
 
 def words_of(words: Sequence[str]) -> str:

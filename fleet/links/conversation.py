@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fleet.commands import Command, Output, Sudo, Unobservable
-from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+from fleet.framing import KILL_AFTER, SHELL, TIMED_OUT, Frames, as_root, bounded, render
 from fleet.links import MOST_OUTPUT
 from fleet.links.sockets import said
 
@@ -20,6 +21,8 @@ START_LIMIT = 20.0
 """Seconds until the node's shell must have said something (a login shell may be slow)."""
 GRACE = 10.0
 """Seconds, beyond a command's limit, after which the node did not end it as it was told."""
+SPARE = 1.0
+"""Seconds, beyond KILL_AFTER, that ending a command may take until we go on without it."""
 PACE = 640 << 10
 """Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
 
@@ -37,13 +40,36 @@ class Channel(Protocol):
         """After the end: how it ended, for a person ("exit status 1", "connection lost")."""
         ...
 
+    def close_input(self) -> None:
+        """Tell the shell to end what it runs, and itself."""
+        ...
+
     def close(self) -> None: ...
 
 
-Open = Callable[[], Channel]
+class NoShell(Unobservable):
+    """What was started ended before it was a shell."""
 
 
-def converse(commands: Sequence[Command], sudo: Sudo, opened: Open, room: int = MOST_OUTPUT) -> list[Output]:
+class Shells:
+    """The shells of one link, each under a `timeout` of its own where the node has one that can do that."""
+
+    def __init__(self, opened: Callable[[str], Channel]) -> None:
+        """`opened` starts what a command line says, in the login shell, and gives its standard streams."""
+        self.opened = opened
+        self.bounded = True
+
+    def round(self, commands: Sequence[Command], sudo: Sudo, room: int) -> list[Output]:
+        """The answers to as many of the commands as one shell gave. Raises Unobservable when there was none."""
+        if self.bounded:
+            with suppress(NoShell):
+                return Round(commands, sudo, room, bounded=True).over(self.opened(bounded(commands)))
+        answers = Round(commands, sudo, room, bounded=False).over(self.opened(SHELL))
+        self.bounded = False
+        return answers
+
+
+def converse(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int = MOST_OUTPUT) -> list[Output]:
     """Ask all commands; a new shell for the rest after one that had to be ended.
 
     Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
@@ -53,7 +79,7 @@ def converse(commands: Sequence[Command], sudo: Sudo, opened: Open, room: int = 
         rest = commands[len(answers) :]
         left = room - sum(answer.size for answer in answers)
         try:
-            answers += Round(rest, sudo, left).over(opened())
+            answers += shells.round(rest, sudo, left)
         except Unobservable as why:
             if not answers:
                 raise
@@ -63,17 +89,19 @@ def converse(commands: Sequence[Command], sudo: Sudo, opened: Open, room: int = 
 
 @dataclass(frozen=True)
 class Cut:
-    """Why a round ended early. `all_of_it`: nothing more can be asked over this link."""
+    """Why a round ended early. `all_of_it`: nothing more can be asked over this link. `late`: a command still runs."""
 
     why: str
     all_of_it: bool
+    late: bool = False
 
 
 class Round:
     """One script, and the answers to it as they come."""
 
-    def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int) -> None:
+    def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
         self.commands = commands
+        self.ours = [bounded and not as_root(command, sudo) for command in commands]
         self.script = render(commands, sudo)
         self.frames = Frames(commands, self.script, sudo)
         self.room = room
@@ -87,6 +115,8 @@ class Round:
         """The answers so far, at least one. Raises Unobservable when the shell never began."""
         try:
             cut = self.talk(channel)
+            if cut and cut.late:
+                end(channel)
         finally:
             channel.close()
         if cut:
@@ -144,27 +174,42 @@ class Round:
         return max(0.05, self.deadline() - time.monotonic())
 
     def deadline(self) -> float:
+        """When to give up. What has no limit of its own has its time kept here, unless an answer is on its way."""
         if not self.frames.begun:
             return self.since + START_LIMIT
-        limit = self.commands[len(self.answers)].limit if len(self.answers) < len(self.commands) else 0.0
-        return max(max(self.since, self.begun) + limit + KILL_AFTER, self.paced) + GRACE
+        number, since = len(self.answers), max(self.since, self.begun)
+        if number == len(self.commands):
+            return since + GRACE
+        limit = self.commands[number].limit
+        if self.ours[number]:
+            return max(since + limit, self.paced + GRACE if self.paced > since else 0.0)
+        return max(since + limit + KILL_AFTER, self.paced) + GRACE
 
     def overdue(self) -> Cut | None:
         if len(self.answers) == len(self.commands) or time.monotonic() < self.deadline():
             return None
         if not self.frames.begun:
             raise Unobservable(f"no shell answered within {START_LIMIT:.0f} s", hint="does the login shell hang there?")
-        return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False)
+        return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False, late=True)
 
     def ended(self, channel: Channel) -> Cut:
         """The shell is gone before its time; where the way to it still stands, another one is asked the rest."""
         how = channel.ended()
         if self.frames.begun:
             return Cut(f"the connection was lost ({how})", all_of_it=False)
-        raise Unobservable(
+        raise NoShell(
             f"no shell was started there: {self.frames.noise() or how}",
             hint="this account needs a login shell that can run /bin/sh",
         )
+
+
+def end(channel: Channel) -> None:
+    """Have the shell end what it runs, and wait until that is over: then there is room for another session."""
+    deadline = time.monotonic() + KILL_AFTER + SPARE
+    with suppress(OSError, EOFError):
+        channel.close_input()
+        while (left := deadline - time.monotonic()) > 0 and channel.receive(left) is not None:
+            pass
 
 
 def time_limit(limit: float) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from weakref import WeakSet
 
 from fleet.commands import Command, Output, Sudo
-from fleet.framing import render_stream
+from fleet.framing import SHELL, render_stream
 from fleet.links import MOST_OUTPUT
-from fleet.links.conversation import START_LIMIT, converse
+from fleet.links.conversation import START_LIMIT, Shells, converse
 from fleet.links.processes import ProcessChannel, ProcessStream
 from fleet.links.writing import Stream
 
-SHELL = ("/bin/sh",)
+LOGIN = ("/bin/sh", "-c")
+"""What stands in for a login shell."""
 
 
 class LocalLink:
@@ -20,19 +21,20 @@ class LocalLink:
 
     def __init__(self, sudo: Sudo = False) -> None:
         self.sudo = sudo
+        self.shells = Shells(self.channel)
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, self.channel, room)
+        return converse(commands, self.sudo, self.shells, room)
 
-    def channel(self) -> ProcessChannel:
-        channel = ProcessChannel(SHELL)
+    def channel(self, line: str) -> ProcessChannel:
+        channel = ProcessChannel((*LOGIN, line))
         self.running.add(channel)
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         script = render_stream(words, sudo and self.sudo)
-        stream = ProcessStream(SHELL)
+        stream = ProcessStream((*LOGIN, SHELL))
         self.running.add(stream)
         try:
             stream.begin(script.text, script.token, START_LIMIT)

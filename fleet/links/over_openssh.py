@@ -19,9 +19,9 @@ from typing import IO, TYPE_CHECKING
 from weakref import WeakSet
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.framing import render_stream
+from fleet.framing import SHELL, render_stream
 from fleet.links import MOST_OUTPUT
-from fleet.links.conversation import START_LIMIT, converse
+from fleet.links.conversation import START_LIMIT, Shells, converse
 from fleet.links.hops import Hop, hop_to, route
 from fleet.links.known_hosts import beside
 from fleet.links.processes import ProcessChannel, ProcessStream
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fleet.inventory import Inventory
     from fleet.schema import Node
 
-SHELL = "exec /bin/sh"
 SSH_FAILED = 255
 BELIEVED = 5.0
 CONTROL_LIMIT = 5.0
@@ -97,6 +96,7 @@ class OpenSSHLink:
         self.sudo = node.sudo
         self.host = node.address or node.name
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
+        self.shells = Shells(self.channel)
         words = argv(hop_to(node, inventory), inventory, ssh_config)
         deadline = time.monotonic() + limit
         self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
@@ -146,19 +146,19 @@ class OpenSSHLink:
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, self.channel, room)
+        return converse(commands, self.sudo, self.shells, room)
 
-    def session(self) -> tuple[str, ...]:
-        return (*self.client(), "-T", "--", self.host, SHELL)
+    def session(self, line: str) -> tuple[str, ...]:
+        return (*self.client(), "-T", "--", self.host, line)
 
-    def channel(self) -> ProcessChannel:
-        channel = ProcessChannel(self.session(), LEAVE)
+    def channel(self, line: str) -> ProcessChannel:
+        channel = ProcessChannel(self.session(line), LEAVE)
         self.running.add(channel)
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         script = render_stream(words, sudo and self.sudo)
-        stream = ProcessStream(self.session(), lost=frozenset({SSH_FAILED}))
+        stream = ProcessStream(self.session(SHELL), lost=frozenset({SSH_FAILED}))
         self.running.add(stream)
         try:
             stream.begin(script.text, script.token, START_LIMIT)

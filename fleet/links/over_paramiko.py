@@ -14,15 +14,13 @@ from paramiko import Channel, Transport
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from fleet.commands import Command, Output, Sudo, Unobservable
-from fleet.framing import render_stream
+from fleet.framing import SHELL, render_stream
 from fleet.links import MOST_OUTPUT
-from fleet.links.conversation import START_LIMIT, converse
+from fleet.links.conversation import START_LIMIT, Shells, converse
 from fleet.links.processes import ERR_KEPT, STALLED
 from fleet.links.sockets import said
 from fleet.links.writing import Stream
 
-SHELL = "exec /bin/sh"
-"""What the login shell is asked for: sh, bash, csh and fish read these words alike."""
 CHUNK = 1 << 17
 WINDOW = 1 << 24
 OPEN_LIMIT = 15.0
@@ -34,20 +32,21 @@ class ParamikoLink:
     def __init__(self, transport: Transport, sudo: Sudo) -> None:
         self.transport = transport
         self.sudo = sudo
+        self.shells = Shells(lambda line: ShellChannel(self.session(line)))
 
     @property
     def alive(self) -> bool:
         return bool(self.transport.is_active())
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, lambda: ShellChannel(self.shell()), room)
+        return converse(commands, self.sudo, self.shells, room)
 
-    def shell(self) -> Channel:
-        """A channel to a /bin/sh. Raises Unobservable when there is none to be had."""
+    def session(self, line: str) -> Channel:
+        """A channel to what a command line starts there. Raises Unobservable when there is none to be had."""
         try:
             channel = self.transport.open_session(window_size=WINDOW, timeout=OPEN_LIMIT)
             channel.settimeout(OPEN_LIMIT)
-            channel.exec_command(SHELL)
+            channel.exec_command(line)
         except ChannelException as error:
             raise Unobservable(f"its sshd gives no session ({error.text})", hint="see MaxSessions there") from None
         except (SSHException, EOFError, OSError) as error:
@@ -56,7 +55,7 @@ class ParamikoLink:
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
         script = render_stream(words, sudo and self.sudo)
-        stream = ChannelStream(self.shell())
+        stream = ChannelStream(self.session(SHELL))
         try:
             stream.begin(script.text, script.token, START_LIMIT)
         except BaseException:
@@ -94,6 +93,9 @@ class ShellChannel:
         out = self.channel.recv(CHUNK) if self.channel.recv_ready() else b""
         err = self.channel.recv_stderr(CHUNK) if self.channel.recv_stderr_ready() else b""
         return None if over and not out and not err else (out, err)
+
+    def close_input(self) -> None:
+        self.channel.shutdown_write()
 
     def ended(self) -> str:
         self.channel.status_event.wait(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import selectors
+import signal
 import subprocess
 import threading
 import time
@@ -69,7 +70,8 @@ class Process:
             try:
                 self.child.wait(self.leave)
             except subprocess.TimeoutExpired:
-                self.child.kill()
+                with suppress(ProcessLookupError):
+                    os.killpg(self.child.pid, signal.SIGKILL)
                 self.child.wait()
 
 

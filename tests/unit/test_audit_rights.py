@@ -268,7 +268,7 @@ def test_an_account_for_audits_gets_the_helper_where_root_is_needed():
     text = render([Command(("id", "-u"), sudo=True), Command(("id",))], sudo="audit").text.decode()
     assert f"sudo -n -- {HELPER}" in text
     assert "\nr 2 30 id -u\n" in text
-    assert "\nr 0 30 id\n" in text
+    assert "\ne 30 id\n" in text
 
 
 def test_an_account_for_audits_cannot_open_anything_for_writing():

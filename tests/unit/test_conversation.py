@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fleet.commands import Command, Output, Unobservable
 from fleet.framing import NOISE
 from fleet.links import conversation
-from fleet.links.conversation import TOO_MUCH, converse
+from fleet.links.conversation import TOO_MUCH, Shells, converse
 
 COMMANDS = [Command(("one",), limit=1), Command(("two",), limit=1)]
 
@@ -25,7 +25,7 @@ class Node:
         self.pieces, self.pause, self.dribble = pieces, pause, dribble
         self.opened = 0
 
-    def __call__(self) -> Node:
+    def __call__(self, line: str) -> Node:
         self.opened += 1
         return self
 
@@ -47,6 +47,9 @@ class Node:
     def ended(self) -> str:
         return "connection lost"
 
+    def close_input(self) -> None:
+        self.said = iter(())
+
     def close(self) -> None: ...
 
 
@@ -62,7 +65,7 @@ def hurry() -> Iterator[None]:
 def test_a_node_that_dribbles_is_not_heard_for_ever():
     node = Node(b"@ begin\n", pause=0.02, dribble=b"x")
     before = time.monotonic()
-    one, two = converse(COMMANDS, False, node)
+    one, two = converse(COMMANDS, False, Shells(node))
     assert (one.rc, one.lost, two.lost) == (None, "time limit of 1 s", "time limit of 1 s")
     assert time.monotonic() - before < 4
 
@@ -71,33 +74,33 @@ def test_an_answer_that_is_still_on_its_way_is_waited_for(monkeypatch):
     monkeypatch.setattr(conversation, "PACE", 100)
     pieces = [b"x" * 100] * 30
     node = Node(b"@ begin\n", *pieces, b"@ 0 0\n", pause=0.05)
-    [one] = converse(COMMANDS[:1], False, node)
+    [one] = converse(COMMANDS[:1], False, Shells(node))
     assert (one.rc, len(one.out)) == (0, 3000)
 
 
 def test_case_16_a_login_shell_that_prints_megabytes_is_listened_through_and_forgotten():
     noise = [b"x" * 100_000] * 100
     node = Node(*noise, b"\n@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1 0\n")
-    assert [answer.rc for answer in converse(COMMANDS, False, node, room=NOISE + 1000)] == [0, 0]
+    assert [answer.rc for answer in converse(COMMANDS, False, Shells(node), room=NOISE + 1000)] == [0, 0]
     assert node.opened == 1
 
 
 def test_case_16_a_login_shell_that_never_stops_printing_is_given_up():
     before = time.monotonic()
     with pytest.raises(Unobservable, match="no shell answered within"):
-        converse(COMMANDS, False, Node(pause=0.01, dribble=b"Welcome!\n"))
+        converse(COMMANDS, False, Shells(Node(pause=0.01, dribble=b"Welcome!\n")))
     assert time.monotonic() - before < 2
 
 
 def test_case_17_what_does_not_fit_is_lost_and_nothing_else():
     node = Node(b"@ begin\n", b"x" * 5000)
-    one, two = converse(COMMANDS, False, node, room=4000)
+    one, two = converse(COMMANDS, False, Shells(node), room=4000)
     assert (one.lost, two.lost, node.opened) == (TOO_MUCH, TOO_MUCH, 2)
 
 
 def test_case_69_a_connection_that_dies_in_the_middle_of_a_frame_leaves_that_answer_unknown():
     node = Node(b"@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1")
-    one, two = converse(COMMANDS, False, node)
+    one, two = converse(COMMANDS, False, Shells(node))
     assert (one.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
 
 
@@ -108,10 +111,10 @@ class Cut(Node):
         super().__init__()
         self.answers, self.cuts, self.piece = said, cuts, piece
 
-    def __call__(self) -> Node:
+    def __call__(self, line: str) -> Node:
         if self.opened:
             raise Unobservable("gone")
-        return super().__call__()
+        return super().__call__(line)
 
     def says(self, token: bytes) -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
         streams = []
@@ -137,7 +140,7 @@ bodies = st.binary(max_size=60)
 )
 def test_case_69_whatever_is_cut_wherever_each_answer_is_the_right_one_or_lost(said, cuts, piece):
     try:
-        answers = converse([Command(("one",))] * len(said), False, Cut(said, cuts, piece))
+        answers = converse([Command(("one",))] * len(said), False, Shells(Cut(said, cuts, piece)))
     except Unobservable as why:
         answers = [Output(None, lost=str(why))] * len(said)
     assert len(answers) == len(said)

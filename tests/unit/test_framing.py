@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.framing import KILL_AFTER, LIMIT, Frames, Script, Unframer, proven, render, words_of
+from fleet.framing import KILL_AFTER, LIMIT, SPARE, Frames, Script, Unframer, bounded, proven, render, words_of
 from tests.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2
@@ -197,6 +197,18 @@ def test_case_84_a_machine_with_nothing_but_busybox_gives_right_answers(tmp_path
 def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
     """The fallback itself, since the script's PATH always has the system's own `timeout` too."""
     return Command(("sh", "-c", f'PATH={path}; n=$0; set -- {limit} "$@"; {LIMIT}', "x", *sleep), limit=20)
+
+
+def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_started():
+    script = render([Command(("sh", "-c", "sleep 80.5 & sleep 80.5")), Command(("echo", "late"))], sudo=False)
+    line = bounded([Command(("id",), limit=0)]).replace(f" {SPARE} ", " 1 ")
+    before = time.monotonic()
+    with subprocess.Popen(("/bin/sh", "-c", line), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        shell.stdin.write(script.text)
+        shell.stdin.flush()  # and left open, as by a connection that was cut
+        assert b"late" not in shell.stdout.read()
+        assert (shell.wait(10), time.monotonic() - before < 5) == (124, True)
+    assert gone("80.5")
 
 
 def test_the_fallback_of_timeout_ends_what_ignores_sigterm():

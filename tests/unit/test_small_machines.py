@@ -80,8 +80,8 @@ def as_nobody(tmp_path, monkeypatch) -> WritingLink:
         pytest.skip("needs root and setpriv")
     tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    setpriv = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh")
-    monkeypatch.setattr("fleet.links.local.SHELL", setpriv)
+    setpriv = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh", "-c")
+    monkeypatch.setattr("fleet.links.local.LOGIN", setpriv)
     for path in (tmp_path, *tmp_path.parents):
         if path.is_relative_to("/tmp") and path != Path("/tmp"):
             path.chmod(path.stat().st_mode | 0o111)
