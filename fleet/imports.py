@@ -64,6 +64,9 @@ class Later:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # what `import` itself asks for
             raise AttributeError(attribute)
+        there: object = sys.modules.get(self.name)
+        if there is self:
+            del sys.modules[self.name]
         return getattr(importlib.import_module(self.name), attribute)
 
 

@@ -94,6 +94,20 @@ def test_a_module_is_imported_when_it_is_used_and_not_before(tmp_path: Path, mon
         assert sys.modules["costly"].VALUE == 7
 
 
+def test_a_module_that_is_used_at_once_is_imported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dear.py").write_text("VALUE = 8\n")
+    (tmp_path / "hasty.py").write_text("import dear\nVALUE = dear.VALUE\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with later("dear"):
+        import hasty  # type: ignore[import-not-found]
+    assert hasty.VALUE == sys.modules["dear"].VALUE == 8
+
+
+def test_nobody_pays_for_reading_certificates_before_there_is_one() -> None:
+    told = run("import json, sys, fleet.registry; print(json.dumps({'x': 'cryptography.x509' in sys.modules}))")
+    assert told == {"x": False}
+
+
 def run(code: str) -> dict[str, object]:
     done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True)
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])

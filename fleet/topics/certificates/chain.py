@@ -16,7 +16,6 @@ from fnmatch import fnmatch
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.commands import Unobservable
 from fleet.topics.certificates.names import alternatives, common_name, is_for
@@ -137,7 +136,7 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
 def use(leaf: x509.Certificate) -> Iterator[Problem]:
     """RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage stand, they must fit a TLS server."""
     extended, usage = extension(leaf, x509.ExtendedKeyUsage), extension(leaf, x509.KeyUsage)
-    if extended is not None and ExtendedKeyUsageOID.SERVER_AUTH not in extended:
+    if extended is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in extended:
         yield not_for_servers("its extended key usage does not name TLS servers")
     elif usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
         yield not_for_servers("its key may not be used for a TLS handshake (key usage)")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography import x509
 
@@ -23,7 +24,7 @@ BUNDLES = (
 PEM = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.S
 )
-Roots = tuple[x509.Certificate, ...]
+Roots: TypeAlias = "tuple[x509.Certificate, ...]"
 
 
 def trusted(extra: str | None, only: str | None) -> Roots:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.x509 import verification
 
 from fleet.topics.certificates.names import common_name
 from fleet.topics.certificates.problem import Case, Problem, issued_by, subject, weakness
@@ -42,7 +41,7 @@ def refused(sent: Sent) -> str:
     """Why no way at all leads to a root, in the library's words; empty when one does."""
     try:
         verifier(sent.anchors, sent.when).verify(sent.leaf, list(sent.others))
-    except (verification.VerificationError, ValueError) as odd:
+    except (x509.verification.VerificationError, ValueError) as odd:
         return str(odd) or "it is refused"
     return ""
 
@@ -52,34 +51,34 @@ def beyond(why: str) -> bool:
     return any(sign in why for sign in ("name constraint", "nameConstraints", *POLICIES))
 
 
-def verifier(roots: Sequence[x509.Certificate], when: datetime) -> verification.ClientVerifier:
+def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verification.ClientVerifier:
     """Path building by RFC 5280 with an explicit policy: private authorities leave out what the web's must have.
 
     The web's own policy refuses chains that `openssl verify` takes. Names and usage of the leaf are judged
     elsewhere, with words of their own, so the verifier without a name is the right one.
     """
-    agnostic = verification.Criticality.AGNOSTIC
+    agnostic = x509.verification.Criticality.AGNOSTIC
     authority = (
-        verification.ExtensionPolicy.permit_all()
+        x509.verification.ExtensionPolicy.permit_all()
         .require_present(x509.BasicConstraints, agnostic, must_be_authority)
         .may_be_present(x509.KeyUsage, agnostic, must_sign)
     )
     return (
-        verification.PolicyBuilder()
-        .store(verification.Store(list(roots)))
+        x509.verification.PolicyBuilder()
+        .store(x509.verification.Store(list(roots)))
         .time(when)
         .max_chain_depth(LONGEST)
-        .extension_policies(ca_policy=authority, ee_policy=verification.ExtensionPolicy.permit_all())
+        .extension_policies(ca_policy=authority, ee_policy=x509.verification.ExtensionPolicy.permit_all())
         .build_client_verifier()
     )
 
 
-def must_be_authority(policy: verification.Policy, one: x509.Certificate, found: x509.BasicConstraints) -> None:
+def must_be_authority(policy: x509.verification.Policy, one: x509.Certificate, found: x509.BasicConstraints) -> None:
     if not found.ca:
         raise ValueError(f"{subject(one)} is not marked as an authority")
 
 
-def must_sign(policy: verification.Policy, one: x509.Certificate, found: x509.KeyUsage | None) -> None:
+def must_sign(policy: x509.verification.Policy, one: x509.Certificate, found: x509.KeyUsage | None) -> None:
     if found is not None and not found.key_cert_sign:
         raise ValueError(f"{subject(one)} may not sign certificates")
 

@@ -15,30 +15,27 @@ from functools import cached_property
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from fleet.topics.certificates.problem import issued_by, subject
 
 LONGEST = 32
 NETWORK = (ipaddress.IPv4Network, ipaddress.IPv6Network)
-KNOWN = frozenset(
-    {
-        ExtensionOID.BASIC_CONSTRAINTS,
-        ExtensionOID.KEY_USAGE,
-        ExtensionOID.EXTENDED_KEY_USAGE,
-        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.NAME_CONSTRAINTS,
-        ExtensionOID.CERTIFICATE_POLICIES,
-        ExtensionOID.POLICY_MAPPINGS,
-        ExtensionOID.POLICY_CONSTRAINTS,
-        ExtensionOID.INHIBIT_ANY_POLICY,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.CRL_DISTRIBUTION_POINTS,
-    }
+KNOWN = (
+    "BASIC_CONSTRAINTS",
+    "KEY_USAGE",
+    "EXTENDED_KEY_USAGE",
+    "SUBJECT_ALTERNATIVE_NAME",
+    "NAME_CONSTRAINTS",
+    "CERTIFICATE_POLICIES",
+    "POLICY_MAPPINGS",
+    "POLICY_CONSTRAINTS",
+    "INHIBIT_ANY_POLICY",
+    "SUBJECT_KEY_IDENTIFIER",
+    "AUTHORITY_KEY_IDENTIFIER",
+    "CRL_DISTRIBUTION_POINTS",
 )
-"""Extensions that OpenSSL handles where they are marked critical."""
-E = TypeVar("E", bound=x509.ExtensionType)
+"""Extensions that OpenSSL handles where they are marked critical, as `x509.oid.ExtensionOID` names them."""
+E = TypeVar("E", bound="x509.ExtensionType")
 
 
 @dataclass(frozen=True)
@@ -74,15 +71,16 @@ def purposes(found: Sequence[x509.Certificate]) -> Iterator[str]:
     """Authorities on the way that may not vouch for servers: their extended key usage leaves TLS servers out."""
     for one in found[1:]:
         usage = extension(one, x509.ExtendedKeyUsage)
-        if usage is not None and ExtendedKeyUsageOID.SERVER_AUTH not in usage:
+        if usage is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage:
             yield f"{subject(one)} may not vouch for TLS servers (its extended key usage)"
 
 
 def faults(found: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
     """Everything that keeps a way from holding. Signatures were checked when it was found."""
+    known = {getattr(x509.oid.ExtensionOID, name) for name in KNOWN}
     for depth, one in enumerate(found):
         for critical in one.extensions:
-            if critical.critical and critical.oid not in KNOWN:
+            if critical.critical and critical.oid not in known:
                 yield f"{subject(one)} has a critical extension that nobody knows ({critical.oid.dotted_string})"
         if depth and not valid(one, when):
             yield f"{subject(one)} is not valid now"
