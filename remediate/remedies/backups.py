@@ -11,11 +11,11 @@ from fleet.rules import Finding
 from fleet.topics import volumes
 from fleet.topics.backups.catalog import catalog_of
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.rules import policy_of, retained
+from fleet.topics.backups.rules import policy_of
 from fleet.topics.containers.facts import Mount
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.thinning import steps, weight
+from remediate.remedies.thinning import removable, steps, weight
 from remediate.steps import DeleteFiles, Run, RunInContainer
 
 CREATE = r"""
@@ -163,7 +163,7 @@ def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteF
         return ()  # df in the container decides: not to have seen the disk must not stop a backup
     if free >= needed:
         return ()
-    excess = retained(fleet, policy).excess
+    excess = removable(fleet, policy).excess
     if excess and free + weight(excess) >= needed:
         return steps(fleet, policy, excess)
     return ForAPerson(

@@ -14,7 +14,7 @@ import pytest
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.facts import Fleet
-from fleet.topics import containers, volumes
+from fleet.topics import containers, databases, volumes
 from fleet.topics.backups import File
 from fleet.topics.containers.facts import SWARM_SERVICE, Container, Mount
 from remediate.plan import ForAPerson, Plan
@@ -44,6 +44,7 @@ def answer(rule: str, world: Fleet) -> Plan | ForAPerson:
     return REMEDIES[rule](found, world)
 
 
+SMALL = TEXT.replace("60 GiB", "30 MiB")
 STALE = twice_a_day(4, NOW - timedelta(hours=40))
 
 # ── make one now ──
@@ -210,9 +211,60 @@ def test_case_82_each_file_is_planned_once():
     assert len(names) == len(set(names))
 
 
-# ── the budget ──
+# ── after a drill that failed ──
 
-SMALL = TEXT.replace("60 GiB", "30 MiB")
+
+def drilled(world: Fleet, *drills: databases.Drill | Unobservable) -> Fleet:
+    """The world after these drills, or in which their record was not seen."""
+    hidden = [one for one in drills if isinstance(one, Unobservable)]
+    records = hidden[0] if hidden else databases.Records(drills=drills)  # type: ignore[arg-type]
+    return replace(world, facts={**world.facts, ("data", "databases"): databases.Facts((), records)})
+
+
+CAME_BACK = databases.Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
+FAILED = replace(CAME_BACK, at=NOW - timedelta(hours=1), error="it does not restore: ERROR")
+ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
+
+
+def test_after_a_drill_that_failed_no_whole_dump_is_removed():
+    said = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), CAME_BACK, FAILED))
+    assert isinstance(said, ForAPerson)
+    assert (said.why, "until then no whole dump" in said.what_to_do) == (
+        f"{name(NOW)} did not come back when it was last tried: it does not restore: ERROR",
+        True,
+    )
+
+
+def test_once_another_one_came_back_it_is_thinned_as_before():
+    later = replace(CAME_BACK, at=NOW)
+    plan = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), FAILED, later))
+    assert deletion(plan).files == deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files
+
+
+def test_after_a_drill_that_failed_what_is_proven_broken_still_goes():
+    files = twice_a_day(100)
+    verified = (proof(files[50], "broken", "cut short"), *proofs((*files[:50], *files[51:])))
+    step = deletion(answer("backups.are_thinned", drilled(fleet(files, verified), FAILED)))
+    assert [one.name for one in step.files] == [files[50].name]
+    assert len(step.survivors) == 99
+
+
+def test_a_budget_and_room_for_a_new_one_are_no_reason_to_remove_what_may_be_the_last_that_comes_back():
+    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
+        said = answer("volumes.are_within_budget", drilled(fleet(files, text=text, volume=usage(files)), FAILED))
+        assert isinstance(said, ForAPerson)
+        assert "did not come back" in said.why
+
+
+def test_a_record_of_drills_that_was_not_seen_counts_where_drills_are_asked_for():
+    hidden = Unobservable("permission denied")
+    assert isinstance(answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), hidden)), Plan)
+    with pytest.raises(Unobservable, match="permission denied"):
+        answer("backups.are_thinned", drilled(fleet(twice_a_day(100), text=ASKED), hidden))
+
+
+# ── the budget ──
 
 
 def test_a_volume_over_budget_is_thinned_by_keep():

@@ -240,8 +240,7 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     if policy.drills is None:
         raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`)")
     node = policy.volume.node
-    records = seen(fleet.of(node, databases.Facts).records, node) or databases.Records()
-    last = max(records.drills, key=lambda drill: drill.at, default=None)
+    last = last_drill(fleet, node)
     age = fleet.looked_at - last.at if last else None
     if last is None or age is None:
         saw = "no backup was ever restored to see whether it comes back"
@@ -258,6 +257,26 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         node=node,
         hint="`remediate backups drill` tries the newest; nothing of production is touched",
     )
+
+
+def last_drill(fleet: Fleet, node: str) -> databases.Drill | None:
+    """The last drill that was written down on a node. Raises Unobservable when that was not seen."""
+    records = seen(fleet.of(node, databases.Facts).records, node) or databases.Records()
+    return max(records.drills, key=lambda drill: drill.at, default=None)
+
+
+def doubt(fleet: Fleet, policy: Policy) -> str:
+    """What the last drill says against every dump there is: nothing, unless it failed.
+
+    Raises Unobservable when drills are asked for and what they found was not seen.
+    """
+    try:
+        last = last_drill(fleet, policy.volume.node)
+    except Unobservable:
+        if policy.drills is None:
+            return ""
+        raise
+    return f"{last.backup} did not come back when it was last tried: {last.error}" if last and last.error else ""
 
 
 READS = (Facts, nodes.Facts)
