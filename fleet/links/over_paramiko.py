@@ -95,7 +95,8 @@ class ShellChannel:
         return None if over and not out and not err else (out, err)
 
     def close_input(self) -> None:
-        self.channel.shutdown_write()
+        with suppress(SSHException):
+            self.channel.shutdown_write()
 
     def ended(self) -> str:
         self.channel.status_event.wait(1)

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -91,6 +91,22 @@ def test_a_dump_that_looks_whole_and_does_not_restore_is_found_by_a_drill(kept: 
     assert tried.status == 1, tried.said
     assert "does not restore" in tried.out
     assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
+
+
+def test_after_a_drill_that_failed_no_whole_dump_is_removed_until_one_comes_back(
+    kept: Lab, broken: Callable[..., Lab]
+) -> None:
+    broken("volume-over-budget")
+    put(kept, ODD, gzip.compress(BAD))
+    assert backups(kept, "drill", ODD).status == 1
+    files = kept.on("data", "ls", VOLUME)
+    held = kept.remediate("--only", "backups.are_thinned", "--fix", "--yes", "--allow", "delete")
+    assert (held.status, kept.on("data", "ls", VOLUME)) == (1, files), held.said
+    assert f"{ODD} did not come back when it was last tried" in held.said
+    assert backups(kept, "drill").status == 0
+    thinned = kept.remediate("--only", "backups.are_thinned", "--fix", "--yes", "--allow", "delete")
+    assert thinned.status == 0, thinned.said
+    assert len(kept.on("data", "ls", VOLUME).split()) < len(files.split())
 
 
 def server_processes(lab: Lab) -> str:
