@@ -24,8 +24,8 @@ from benchmarks.tools import FLOOR, LOOK, OURS, TOOLS, WHOLE, Tool
 
 FAR = (10, 100)
 """Numbers of nodes that are also measured 50 ms away."""
-FEW, MANY = 10, 100
-"""Above MANY, and of the slow tools above FEW far away, only the floor and ours are measured."""
+FEW, MANY, TWICE = 10, 100, 2
+"""Above MANY, TWICE at most, and of the slow tools above FEW far away, only the floor and ours are measured."""
 EVERYTHING = [1, 10, 50, 100, 500, 1000]
 PATIENCE = 90
 """Seconds after which a slow tool is ended: how much longer it would have taken decides nothing."""
@@ -88,7 +88,7 @@ def cases(asked: argparse.Namespace) -> Iterator[Case]:
 def measured(of: Case, tool: Tool, number: int) -> bool:
     """Whether a tool has a turn in a round of a case: the slow once, many nodes twice, where it says something."""
     if of.nodes > MANY:
-        return number < 2 and tool.name in (FLOOR, LOOK, WHOLE)
+        return number < TWICE and tool.name in (FLOOR, LOOK, WHOLE)
     if of.nodes > (FEW if tool.slow and of.delayed else tool.most):
         return False
     return number == 0 or not tool.slow
@@ -158,8 +158,8 @@ def page(results: Results, missing: dict[str, str], rounds: int, load: float) ->
     """Markdown: everything that was measured, how, and whether the goals were reached."""
     load_after, python = os.getloadavg()[0], platform.python_version()
     how = (
-        f"Medians of {rounds}, above {MANY} nodes of two; what takes long once (both testinfras, Ansible). Load "
-        f"{load:.1f} before and {load_after:.1f} after; {os.cpu_count()} cores, Python {python}."
+        f"Medians of {rounds}, above {MANY} nodes of {min(rounds, TWICE)}; what takes long once (both testinfras, "
+        f"Ansible). Load {load:.1f} before and {load_after:.1f} after; {os.cpu_count()} cores, Python {python}."
     )
     return "\n\n".join((table(results, missing), how, goals(results)))
 

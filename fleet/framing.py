@@ -110,7 +110,7 @@ w=$!
 """
 """Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($a: an account
 that may only look cannot end what root does for it; each of these questions ends at its own limit. $p: the `timeout`
-above a shell that is `bounded`; it ends the whole process group, and kills what has not gone after a while.)"""
+above a shell that is bounded; it ends the whole process group, and kills what has not gone after a while.)"""
 
 ABOVE = """\
 p=
@@ -131,13 +131,13 @@ class Script:
     token: bytes
 
 
-def bounded(commands: Sequence[Command]) -> str:
+def shell_for(commands: Sequence[Command]) -> str:
     """What a login shell is asked for so that a shell for these commands, and all that it started, ends with `timeout`.
 
     This is for the day on which nobody is left to keep the time. A `timeout` for each command would cost a node
     almost as much as the commands.
 
-    >>> bounded([Command(("id",)), Command(("df",))]), bounded([Command(("gzip", "-t"), limit=600)] * 3)
+    >>> shell_for([Command(("id",)), Command(("df",))]), shell_for([Command(("gzip", "-t"), limit=600)] * 3)
     ('exec timeout --kill-after=5 75 /bin/sh', 'exec timeout --kill-after=5 915 /bin/sh')
     """
     limits = [command.limit for command in commands]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fleet.commands import Command, Output, Sudo, Unobservable
-from fleet.framing import KILL_AFTER, SHELL, TIMED_OUT, Frames, as_root, bounded, render
+from fleet.framing import KILL_AFTER, SHELL, TIMED_OUT, Frames, as_root, render, shell_for
 from fleet.links import MOST_OUTPUT
 from fleet.links.sockets import said
 
@@ -21,7 +21,7 @@ START_LIMIT = 20.0
 """Seconds until the node's shell must have said something (a login shell may be slow)."""
 GRACE = 10.0
 """Seconds, beyond a command's limit, after which the node did not end it as it was told."""
-SPARE = 1.0
+ENDING = 1.0
 """Seconds, beyond KILL_AFTER, that ending a command may take until we go on without it."""
 PACE = 640 << 10
 """Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
@@ -63,7 +63,7 @@ class Shells:
         """The answers to as many of the commands as one shell gave. Raises Unobservable when there was none."""
         if self.bounded:
             with suppress(NoShell):
-                return Round(commands, sudo, room, bounded=True).over(self.opened(bounded(commands)))
+                return Round(commands, sudo, room, bounded=True).over(self.opened(shell_for(commands)))
         answers = Round(commands, sudo, room, bounded=False).over(self.opened(SHELL))
         self.bounded = False
         return answers
@@ -205,7 +205,7 @@ class Round:
 
 def end(channel: Channel) -> None:
     """Have the shell end what it runs, and wait until that is over: then there is room for another session."""
-    deadline = time.monotonic() + KILL_AFTER + SPARE
+    deadline = time.monotonic() + KILL_AFTER + ENDING
     with suppress(OSError, EOFError):
         channel.close_input()
         while (left := deadline - time.monotonic()) > 0 and channel.receive(left) is not None:

@@ -15,7 +15,7 @@ from fleet.topics.backups.rules import policy_of
 from fleet.topics.containers.facts import Mount
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.thinning import removable, steps, weight
+from remediate.remedies.thinning import held_back, removable, steps, weight
 from remediate.steps import DeleteFiles, Run, RunInContainer
 
 CREATE = r"""
@@ -163,10 +163,10 @@ def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteF
         return ()  # df in the container decides: not to have seen the disk must not stop a backup
     if free >= needed:
         return ()
-    excess = removable(fleet, policy).excess
-    if excess and free + weight(excess) >= needed:
-        return steps(fleet, policy, excess)
-    return ForAPerson(
+    gone = removable(fleet, policy)
+    if gone and free + weight(gone) >= needed:
+        return steps(fleet, policy, gone)
+    return held_back(fleet, policy) or ForAPerson(
         f"{show_size(free)} are free, a backup needs {show_size(needed)}, and thinning by keep gives too little",
         "make room on the disk of the volume, then run this again",
     )

@@ -12,7 +12,7 @@ from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Gone, Kept, Retention
+from fleet.topics.backups.retention import Gone
 from fleet.topics.backups.rules import doubt, policy_of, retained
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
@@ -30,34 +30,30 @@ def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
     policy = policy_of(fleet)
-    found = removable(fleet, policy)
-    if not found.excess:
-        why = doubt(fleet, policy)
-        return (
-            ForAPerson(why, DRILL_AGAIN)
-            if why
-            else ForAPerson("nothing is left that keep does not ask for", "look again")
-        )
-    return thinning(fleet, policy, found.excess)
+    gone = removable(fleet, policy)
+    if not gone:
+        return held_back(fleet, policy) or ForAPerson("nothing is left that keep does not ask for", "look again")
+    return thinning(fleet, policy, gone)
 
 
-def removable(fleet: Fleet, policy: Policy) -> Retention:
-    """What stays and what may go, as this look saw it. Raises Unobservable as `doubt` does."""
-    found = retained(fleet, policy)
-    if not doubt(fleet, policy):
-        return found
-    whole = [gone.backup for gone in found.excess if gone.backup.counts]
-    kept = (*found.kept, *(Kept(backup, ("the last drill failed",)) for backup in whole))
-    return Retention(
-        kept=tuple(sorted(kept, key=lambda one: one.backup.time, reverse=True)),
-        excess=tuple(gone for gone in found.excess if not gone.backup.counts),
-        protected=found.protected | {one.backup.name for one in kept if one.backup.counts},
-    )
+def removable(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
+    """What may go, oldest first: what `keep` does not ask for; while the last drill failed, only what is broken of it.
+
+    Raises Unobservable as `doubt` does.
+    """
+    excess = retained(fleet, policy).excess
+    return tuple(one for one in excess if one.backup.state == "broken") if doubt(fleet, policy) else excess
+
+
+def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
+    """Why no whole dump may go, and until when. Raises Unobservable as `doubt` does."""
+    why = doubt(fleet, policy)
+    return ForAPerson(why, DRILL_AGAIN) if why else None
 
 
 def thinning(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
-    found = removable(fleet, policy)
+    found = retained(fleet, policy)
     unknown = sum(one.backup.state == "unknown" for one in found.kept)
     doubts = (f"{unknown} that are not known to be complete stay until they are",) if unknown else ()
     return Plan(
@@ -76,7 +72,7 @@ def weight(gone: Sequence[Gone]) -> int:
 
 def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
     """Stream the protected ones again, then delete, oldest first, while they are still what was streamed."""
-    found = removable(fleet, policy)
+    found = retained(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
     stay = [kept.backup for kept in found.kept if kept.backup.name in found.protected]
     return (

@@ -10,10 +10,10 @@ from fleet.topics import volumes
 from fleet.topics.backups.catalog import catalog_of
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Gone, Retention
-from fleet.topics.backups.rules import doubt, policy_of
+from fleet.topics.backups.rules import policy_of, retained
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.thinning import DRILL_AGAIN, removable, thinning, weight
+from remediate.remedies.thinning import held_back, removable, thinning, weight
 
 
 def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -24,17 +24,15 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """
     policy = policy_of(fleet)
     usage = fleet.of(policy.volume.node, volumes.Facts)
-    found = removable(fleet, policy)
     taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
     if policy.volume.budget is not None and taken <= policy.volume.budget:
         return ForAPerson(f"the backups take {show_size(taken)}, within the budget", strangers(usage, policy))
     over = too_much(usage, policy)
-    gone = chosen(found, policy, over)
+    held = held_back(fleet, policy)
+    gone = removable(fleet, policy) if held else chosen(retained(fleet, policy), policy, over)
     missing = over - weight(gone)
-    if not gone and (why := doubt(fleet, policy)):
-        return ForAPerson(why, DRILL_AGAIN)
     if not gone:
-        return ForAPerson(
+        return held or ForAPerson(
             f"every backup is one that keep asks for, and {show_size(over)} are too much", strangers(usage, policy)
         )
     notes = (f"{show_size(missing)} will still be too much: {strangers(usage, policy)}",) if missing > 0 else ()

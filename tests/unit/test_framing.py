@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.framing import KILL_AFTER, LIMIT, SPARE, Frames, Script, Unframer, bounded, proven, render, words_of
+from fleet.framing import KILL_AFTER, LIMIT, SPARE, Frames, Script, Unframer, proven, render, shell_for, words_of
 from tests.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2
@@ -201,7 +201,7 @@ def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
 
 def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_started():
     script = render([Command(("sh", "-c", "sleep 80.5 & sleep 80.5")), Command(("echo", "late"))], sudo=False)
-    line = bounded([Command(("id",), limit=0)]).replace(f" {SPARE} ", " 1 ")
+    line = shell_for([Command(("id",), limit=0)]).replace(f" {SPARE} ", " 1 ")
     before = time.monotonic()
     with subprocess.Popen(("/bin/sh", "-c", line), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
         shell.stdin.write(script.text)
