@@ -14,7 +14,7 @@ from enum import Enum
 from fleet.commands import Unobservable
 from fleet.links import Link
 from fleet.links.writing import WritingLink, writing
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.masking import masked

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fleet.commands import Unobservable
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.steps.base import LOCK
 
 if TYPE_CHECKING:

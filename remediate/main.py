@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sqlite3
 import sys
@@ -22,6 +21,7 @@ from fleet.links import Link
 from fleet.links.pool import Links
 from fleet.reports.progress import Progress
 from fleet.schema import Node
+from fleet.untrusted import json_document
 from remediate.apply import End
 from remediate.consent import allowed, asked
 from remediate.exits import Exit, worst
@@ -209,7 +209,7 @@ class Remediation:
         """The JSON document, or where the journal is."""
         if self.call.as_json:
             applied = Applied(fixing.run, fixing.ends, left) if fixing else None
-            click.echo(json.dumps(document(self.inventory.name, proposal, code, applied), indent=2))
+            click.echo(json_document(document(self.inventory.name, proposal, code, applied)))
         elif fixing and not self.journal.steps(fixing.run):
             self.screen.say("nothing was changed")
         elif fixing:

@@ -1,4 +1,7 @@
-"""No secret is shown, whatever a server's files hold: values that look like one are struck out, in one place."""
+"""No secret is shown, whatever a server's files hold: values that look like one are struck out, in one place.
+
+Every repetition that may fail after its end is bounded: text of a node, however long, is gone through once.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,20 @@ import re
 
 WORDS = r"pass(?:word|wd|phrase|(?![a-z]))|secret|token|api_?key|private_?key|credential"
 VALUE = r"""("[^"]*"|'[^']*'|\S+)"""
-NAMED = re.compile(rf"(?i)(\b[\w-]*(?:{WORDS})[\w-]*[\"']?\s*[=:]\s*){VALUE}")
-OPTION = re.compile(rf"(?i)(--?[\w-]*(?:{WORDS}|api-key)[= ]+){VALUE}")
-IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/]+(?=@)")
-ALONE_IN_URL = re.compile(r"(\w+://)[\w-]{16,}(?=@)")
-HEADER = re.compile(r"(?i)(\bauthorization\s*:\s*(?:(?:bearer|basic|token|digest)\s+)?)[^\s'\"]+")
-LOGIN = re.compile(r"(\bcurl\b[^|;&]*?\s(?:-u|--user|--proxy-user)[= ]?['\"]?[^\s:'\"/]+:)[^\s'\"]+")
+NAMED = re.compile(rf"(?i)((?:{WORDS})[\w-]{{0,100}}[\"']?\s{{0,20}}[=:]\s{{0,20}}){VALUE}")
+OPTION = re.compile(rf"(?i)(--?[\w-]{{0,60}}(?:{WORDS}|api-key)[= ]{{1,20}}){VALUE}")
+IN_URL = re.compile(r"(?<=\w)(://[^\s/:@]*:)[^\s/]+(?=@)")
+ALONE_IN_URL = re.compile(r"(?<=\w)(://)[\w-]{16,}(?=@)")
+HEADER = re.compile(r"(?i)(\bauthorization\s{0,20}:\s{0,20}(?:(?:bearer|basic|token|digest)\s{1,20})?)[^\s'\"]+")
+LOGIN = re.compile(r"(\bcurl\b[^|;&]{0,500}?\s(?:-u|--user|--proxy-user)[= ]?['\"]?[^\s:'\"/]{1,200}:)[^\s'\"]+")
 SHORT = re.compile(
-    r"(\b(?:sshpass\s+-p|redis-cli\b[^|;&]*\s(?:-a|--pass)|login\b[^|;&]*\s-p|(?:mysql|mariadb)\w*\b[^|;&]*\s-p(?=\S))\s*)"
-    rf"{VALUE}"
+    r"(\b(?:sshpass\s{1,20}-p|redis-cli\b[^|;&]{0,500}\s(?:-a|--pass)|login\b[^|;&]{0,500}\s-p"
+    rf"|(?:mysql|mariadb)\w{{0,20}}\b[^|;&]{{0,500}}\s-p(?=\S))\s{{0,20}}){VALUE}"
 )
 """Programs that take a password after an option of one letter."""
 TOKENS = re.compile(
-    r"\b(?:(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)|(?<=hooks\.slack\.com/services/)\S+"
+    r"\b(?:(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b)"
+    r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?<=hooks\.slack\.com/services/)\S+"
 )
 BLOCKS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 

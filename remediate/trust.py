@@ -18,7 +18,7 @@ from fleet.links.host_keys import HostKey, shown_keys
 from fleet.links.known_hosts import Entry, Ruling, Target, about, beside, fingerprint, presented, read_files, rule
 from fleet.links.ssh_config import resolve
 from fleet.links.way import Asked
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.local_files import put, read
 
 if TYPE_CHECKING:

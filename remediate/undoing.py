@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.masking import masked
 from remediate.steps import AlreadyBack, AnyStep, Lost, Place, Stale, StepFailed, load
 

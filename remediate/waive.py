@@ -19,7 +19,8 @@ import yaml
 from fleet.audit import Audit, rules_of
 from fleet.errors import UsageError
 from fleet.inventory import Inventory, load
-from fleet.reports.text import count, one_line
+from fleet.reports.text import count
+from fleet.untrusted import one_line
 from remediate.local_files import put
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 
 from fleet.reports.results import Item
-from fleet.reports.text import one_line
+from fleet.untrusted import annotation_text
 
 VARIABLE = "GITHUB_ACTIONS"
 MOST = 10
@@ -71,11 +71,4 @@ def command(kind: str, title: str, message: str) -> str:
     >>> command("error", "a,b: c", "50% ::error::\\n")
     '::error title=a%2Cb%3A c::50%25 ::error::\\\\n'
     """
-    return f"::{kind} title={escaped(one_line(title), ':,')}::{escaped(one_line(message))}"
-
-
-def escaped(text: str, more: str = "") -> str:
-    """The text as the runner reads it back: `%` and ends of lines everywhere, `:` and `,` in properties."""
-    for char in ("%", "\r", "\n", *more):
-        text = text.replace(char, f"%{ord(char):02X}")
-    return text
+    return f"::{kind} title={annotation_text(title, ':,')}::{annotation_text(message)}"

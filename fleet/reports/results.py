@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding
 from fleet.schema import Waiver
+from fleet.untrusted import json_document
 from fleet.verdicts import Outcome, Verdict
 
 VERSION = 1
@@ -90,8 +90,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, default=plain)
-        file.write("\n")
+        file.write(json_document(content, plain) + "\n")
     os.replace(temporary, path)
 
 

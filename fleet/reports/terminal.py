@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from fleet.reports.history import Changes, Known
 from fleet.reports.results import Item, found
-from fleet.reports.text import count, one_line
+from fleet.reports.text import count
+from fleet.untrusted import one_line, printable
 from fleet.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def write(reporter: TerminalReporter, name: str, lines: Iterable[str], **colour:
     if written:
         reporter.section(name, sep="-", **colour)
     for line in written:
-        reporter.write_line(line, **({} if line.startswith(" ") else colour))
+        reporter.write_line(printable(line), **({} if line.startswith(" ") else colour))
 
 
 def title(item: Item) -> str:

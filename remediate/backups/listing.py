@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from fleet.topics.backups.retention import Retention, retention
 from fleet.topics.databases import Drill
 from fleet.topics.databases import Facts as Databases
 from fleet.units import show_size
+from fleet.untrusted import json_document
 from remediate.backups.desk import Desk
 from remediate.exits import Exit
 from remediate.render.plans import Line, safe
@@ -74,7 +74,7 @@ def show(desk: Desk) -> Exit:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if desk.screen.json:
-        click.echo(json.dumps({"schema": 1, "backups": [row.document() for row in found]}, indent=2))
+        click.echo(json_document({"schema": 1, "backups": [row.document() for row in found]}))
     desk.screen.lines(table(found))
     desk.screen.lines(summed(found, desk.policy))
     return Exit.NOTHING_LEFT

@@ -13,7 +13,6 @@ from fleet.facts import Fleet
 from fleet.inventory import Inventory
 from fleet.links.pool import Links
 from fleet.look import look, topics_of
-from fleet.reports.text import one_line
 from fleet.schema import Node
 from fleet.topics.containers.facts import Placement
 from fleet.topics.nodes import Facts as Nodes
@@ -22,6 +21,7 @@ from fleet.topics.schedules.observe import ALL
 from fleet.topics.schedules.observe import ask as questions
 from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.running import managers, swarm_facts
+from fleet.untrusted import one_line
 from remediate.init.dumps import Around, backups_of
 from remediate.init.found import Backups, Findings, Found, Machine, Scheduled, Stranger
 from remediate.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleet.reports.text import count, one_line
+from fleet.reports.text import count
 from fleet.units import show_size
+from fleet.untrusted import one_line
 from remediate.init.found import Findings
 
 

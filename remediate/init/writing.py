@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from fleet.reports.text import count, one_line
+from fleet.reports.text import count
 from fleet.units import exact_size, show_size
+from fleet.untrusted import one_line
 from remediate.init.found import Backups, Findings, Found, Machine, Site
 from remediate.init.proposing import KEEP, budget, free
 

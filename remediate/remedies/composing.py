@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from fleet.discovery import Placement
-from fleet.reports.text import one_line
 from fleet.schema import Service
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleet.untrusted import one_line
 from remediate.plan import ForAPerson
 from remediate.remedies.giving import Reason
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from fleet.reports.text import count, one_line, printable
+from fleet.reports.text import count
+from fleet.untrusted import one_line, printable
 from remediate.masking import masked
 from remediate.plan import Plan
 

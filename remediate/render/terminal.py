@@ -1,4 +1,7 @@
-"""Lines on a terminal: colours where it has them, plain text elsewhere (NO_COLOR, pipes)."""
+"""Lines on a terminal: colours where it has them, plain text elsewhere (NO_COLOR, pipes).
+
+Whoever made a line has put what a server said on one line; here, at the last door, nothing passes that does not show.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from fleet.untrusted import printable
 from remediate.render.plans import Line
 
 STYLES = {
@@ -35,18 +39,18 @@ class Screen:
         """Show lines, unless standard output belongs to a JSON document."""
         for line in lines:
             if not self.json:
-                self.out.print(Text(line.text, style=STYLES.get(line.style, "")))
+                self.out.print(Text(printable(line.text), style=STYLES.get(line.style, "")))
 
     def say(self, text: str) -> None:
         """Progress: for whoever waits, never in the way of a document."""
         if not self.quiet:
-            self.err.print(Text(text, style="dim"))
+            self.err.print(Text(printable(text), style="dim"))
 
     def error(self, text: str, hint: str = "") -> None:
-        self.err.print(Text(f"error: {text}", style="bold red"))
+        self.err.print(Text(printable(f"error: {text}"), style="bold red"))
         if hint:
-            self.err.print(Text(f"  hint: {hint}"))
+            self.err.print(Text(printable(f"  hint: {hint}")))
 
     def note(self, text: str) -> None:
         """Something that a person should know even under --quiet."""
-        self.err.print(Text(text, style="yellow"))
+        self.err.print(Text(printable(text), style="yellow"))

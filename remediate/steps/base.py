@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from fleet.commands import Unobservable
@@ -127,17 +126,3 @@ def digest(content: bytes) -> str:
     'e3b0c44298fc'
     """
     return hashlib.sha256(content).hexdigest()
-
-
-def checked_path(path: str) -> str:
-    """An absolute path without surprises.
-
-    >>> checked_path("/etc/../etc/passwd")
-    Traceback (most recent call last):
-    ValueError: not a plain absolute path: '/etc/../etc/passwd'
-    """
-    pure = PurePosixPath(path)
-    plain = pure.is_absolute() and str(pure) == path and ".." not in pure.parts
-    if not plain or any(ord(char) < 32 for char in path):
-        raise ValueError(f"not a plain absolute path: {path!r}")
-    return path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import Command, Output, missing_right
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.masking import masked
 from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.putting import one

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import Command, Unobservable
+from fleet.untrusted import plain_path
 from remediate.steps import copy_scripts as scripts
-from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, StepFailed, checked_path
+from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.deletion import Identified, size
 from remediate.steps.putting import one
 
@@ -51,8 +52,8 @@ class CopyFile:
     kind: Literal["copy_file"] = "copy_file"
 
     def __post_init__(self) -> None:
-        checked_path(self.target)
-        checked_path(self.directory)
+        plain_path(self.target)
+        plain_path(self.directory)
 
     @property
     def also(self) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import Command
 from fleet.reports.text import count
-from remediate.steps.base import Done, Lost, Place, Stale, StepFailed, checked_path
+from fleet.untrusted import plain_path
+from remediate.steps.base import Done, Lost, Place, Stale, StepFailed
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class DeleteFiles:
     kind: Literal["delete_files"] = "delete_files"
 
     def __post_init__(self) -> None:
-        checked_path(self.directory)
+        plain_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
 

@@ -19,7 +19,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from fleet.commands import Unobservable
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.masking import masked
 from remediate.steps.base import Lost, Stale, StepFailed
 

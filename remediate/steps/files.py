@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import PlainSerializer
 
 from fleet import blocks
+from fleet.untrusted import plain_path
 from remediate.masking import masked
-from remediate.steps.base import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, checked_path, digest
+from remediate.steps.base import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, digest
 from remediate.steps.putting import Put, What, expect, name, put, read, seen
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class WriteFile:
     kind: Literal["write_file"] = "write_file"
 
     def __post_init__(self) -> None:
-        checked_path(self.path)
+        plain_path(self.path)
 
     @property
     def changes(self) -> bool:
@@ -80,7 +81,7 @@ class EditFile:
     kind: Literal["edit_file"] = "edit_file"
 
     def __post_init__(self) -> None:
-        checked_path(self.path)
+        plain_path(self.path)
 
     @property
     def changes(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from fleet.commands import Command, Unobservable
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.masking import WORDS, masked
 from remediate.steps.putting import one
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from fleet.commands import Command, Output
 from fleet.reports.text import count
 from fleet.topics.containers.preflight_scripts import DENIED
-from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed, checked_path
+from fleet.untrusted import plain_path
+from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class ChangeOwner:
     kind: Literal["change_owner"] = "change_owner"
 
     def __post_init__(self) -> None:
-        checked_path(self.directory)
+        plain_path(self.directory)
         if self.directory.count("/") < 3 or min(self.uid, self.gid) < 0:
             raise ValueError(f"not the directory of a volume: {self.directory}")
 
@@ -148,8 +149,8 @@ class TakeBackOwner:
     kind: Literal["take_back_owner"] = "take_back_owner"
 
     def __post_init__(self) -> None:
-        checked_path(self.directory)
-        checked_path(self.kept)
+        plain_path(self.directory)
+        plain_path(self.kept)
 
     @property
     def changes(self) -> bool:

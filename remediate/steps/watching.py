@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.reports.text import one_line
+from fleet.untrusted import one_line
 from remediate.masking import masked
 from remediate.steps.base import StepFailed
 
