@@ -9,6 +9,8 @@ from typing import Literal
 OK = frozenset({0})
 Sudo = bool | Literal["audit"]
 """How far an account gets with sudo on a node: not at all, to everything, or to the questions of an audit."""
+MOST_ANSWER = 16 << 20
+"""Bytes that one command may answer on both outputs together, where it does not say otherwise."""
 
 
 @dataclass(unsafe_hash=True)
@@ -32,12 +34,14 @@ class Command:
     """One command for a node: words that no shell ever splits or expands.
 
     `sudo` says that it needs root; the node's inventory entry says whether sudo gives it.
-    `limit` is in seconds, after which the command is ended on the node too.
+    `limit` is in seconds, and `most` in bytes of its answer (both outputs together): beyond either, the command is
+    ended on the node too, and what it said is not looked at.
     """
 
     words: tuple[str, ...]
     sudo: bool = False
     limit: float = 30.0
+    most: int = MOST_ANSWER
 
     def __str__(self) -> str:
         """A short name for messages: the first words, or for `sh -c SCRIPT NAME …` the name (the script's $0)."""

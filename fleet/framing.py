@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from fleet.commands import Command, Output, Sudo, Unobservable
+from fleet.units import show_size
 
 TOKEN_BYTES = 16
 KILL_AFTER = 5
@@ -27,6 +28,8 @@ WHOLE, SPARE = 300, 15
 TIMED_OUT = frozenset({124, 137})
 """What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
 STARTED = b"fleet-started\n"
+FRAME = 16
+"""Bytes of a frame beside its token, at the most: they are no part of an answer."""
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone: it knows the questions (remediate/audit_rights.py)."""
 
@@ -84,9 +87,7 @@ case $s$u in
 10) set -- /bin/sh -c "$S" sh "$@" ;;
 *) set -- sudo -n -- /bin/sh -c "$S" sh "$@" ;;
 esac
-"$@" </dev/null 3<&- &
-wait $!; c=$?
-f
+w "$@"
 }}
 e() {{
 [ -n "$p" ] || {{ r 0 "$@"; return; }}
@@ -97,6 +98,25 @@ f
 }}
 """
 """Run one command: r under a limit of its own, e without, in a shell that ends with the `timeout` above it."""
+
+WAITED = """\
+w() {
+"$@" </dev/null 3<&- &
+wait $!; c=$?
+f
+}
+"""
+"""Run a command and frame its answer. Whoever listens ends what says too much."""
+
+CUT = """\
+exec 8>&1 9>&2
+w() {
+c=$({ { { "$@" </dev/null 7>&- 8>&- 9>&-; echo $? >&7; } 2>&1 >&6 6>&- | head -c "$b" >&9; } 6>&1 |
+head -c "$b" >&8; } 7>&1)
+f
+}
+"""
+"""The same where whoever listens cannot end a command: both of its outputs are cut, after $b bytes."""
 
 PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
 
@@ -149,8 +169,8 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
     """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
 
     The whole script is one compound command, so a shell that got only a part of it runs nothing.
-    Without `heartbeat` it does not need its standard input (for connections that have none), and each command has a
-    limit of its own: nobody keeps its time.
+    Without `heartbeat` it does not need its standard input (for connections that have none), and each command has
+    limits of its own, of time and of bytes: nobody who listens can end it.
 
     Raises Unobservable for words that no command line can carry.
     """
@@ -167,9 +187,10 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
         f"F={shlex.quote(LIMIT)}",
         ANSWER.rstrip(),
         TRY,
+        (WAITED if heartbeat else CUT).rstrip(),
         RUN.rstrip(),
         'echo "$m begin"; echo "$m begin" >&2',
-        *(line(command, sudo) for command in commands),
+        *(line(command, sudo) if heartbeat else cut_line(command, sudo) for command in commands),
         '[ -z "$w" ] || kill $w; exit 0',
         "}\n",
     ]
@@ -184,6 +205,11 @@ def line(command: Command, sudo: Sudo) -> str:
     """
     call = "e" if not as_root(command, sudo) else "r 2" if sudo == "audit" else "r 1"
     return f"{call} {max(1, ceil(command.limit))} {words_of(command.words)}"
+
+
+def cut_line(command: Command, sudo: Sudo) -> str:
+    """The same where both of its outputs are cut on the node, a little behind the most that it may answer."""
+    return f"b={command.most + len(STARTED) + 1}; {line(command, sudo)}"
 
 
 def as_root(command: Command, sudo: Sudo) -> bool:
@@ -259,6 +285,12 @@ class Unframer:
         """Bytes in memory."""
         return self.kept + len(self.pending)
 
+    def size_of(self, number: int) -> int:
+        """Bytes that have come of one answer, whether or not all of it has."""
+        if number < len(self.parts):
+            return len(self.parts[number][1])
+        return len(self.pending) if self.begun and number == len(self.parts) else 0
+
 
 class Frames:
     """Both streams of one round trip; knows which commands have answered."""
@@ -289,12 +321,22 @@ class Frames:
     def size(self) -> int:
         return self.out.size + self.err.size
 
+    def excess(self) -> str:
+        """Why the command that answers now must be ended: its answer is too large already. Empty when it is not."""
+        if self.answered == len(self.commands):
+            return ""
+        came = self.out.size_of(self.answered) + self.err.size_of(self.answered)
+        most = self.commands[self.answered].most
+        return too_large(most) if came > most + len(self.out.token) + FRAME else ""
+
     def output(self, number: int) -> Output:
         """What command `number` answered; it must have."""
         (rc, out), (rc_again, err) = self.out.parts[number], self.err.parts[number]
         if rc != rc_again:
             raise Unobservable(f"the node's shell gave two exit statuses for one command ({rc} and {rc_again})")
         command = self.commands[number]
+        if len(out) + len(err) > command.most:
+            return Output(None, lost=too_large(command.most), command=str(command))
         answer = Output(rc, out, err, command=str(command))
         return proven(answer, f"{HELPER}: " * (self.sudo == "audit")) if command.sudo and self.sudo else answer
 
@@ -302,6 +344,10 @@ class Frames:
         """The last line before the first token: why a node that answers nothing refused us."""
         said = bytes(self.err.pending).strip() or bytes(self.out.pending).strip()
         return said.splitlines()[-1].decode("utf-8", "replace")[:200] if said else ""
+
+
+def too_large(most: int) -> str:
+    return f"its answer is larger than {show_size(most)}"
 
 
 def proven(answer: Output, through: str = "") -> Output:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from testinfra.backend import base
 
 from fleet.commands import Command, Unobservable
+from fleet.links import MOST_OUTPUT
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -102,7 +103,7 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
         """
         line = self.get_command(command, *args)
         shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")
-        asked = Command(("/bin/sh", "-c", *shell, line), limit=self.limit)
+        asked = Command(("/bin/sh", "-c", *shell, line), limit=self.limit, most=MOST_OUTPUT)
         try:
             [answer] = self.using.links.to(self.node).ask([asked])
         except Unobservable as why:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Unobservable
+from fleet.commands import MOST_ANSWER, Command, Unobservable
 from fleet.inventory import Inventory
 from fleet.links.pool import Links
 from fleet.schema import Node
@@ -28,8 +28,8 @@ def links_to(server: Sshd, *nodes: Node, limit: float = 10.0) -> Links:
     return Links(inventory(*nodes), ssh_config=str(server.config), limit=limit)
 
 
-def sh(script: str, *args: str, limit: float = 30.0) -> Command:
-    return Command(("sh", "-c", script, "sh", *args), limit=limit)
+def sh(script: str, *args: str, limit: float = 30.0, most: int = MOST_ANSWER) -> Command:
+    return Command(("sh", "-c", script, "sh", *args), limit=limit, most=most)
 
 
 @contextmanager

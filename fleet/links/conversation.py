@@ -23,6 +23,8 @@ GRACE = 10.0
 """Seconds, beyond a command's limit, after which the node did not end it as it was told."""
 ENDING = 1.0
 """Seconds, beyond KILL_AFTER, that ending a command may take until we go on without it."""
+PAUSES = (0.1, 0.4, 1.0)
+"""Seconds after which another shell is asked for once more, where the one before had to be ended."""
 PACE = 640 << 10
 """Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
 
@@ -79,12 +81,24 @@ def converse(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int 
         rest = commands[len(answers) :]
         left = room - sum(answer.size for answer in answers)
         try:
-            answers += shells.round(rest, sudo, left)
+            answers += another_round(rest, sudo, shells, left) if answers else shells.round(rest, sudo, left)
         except Unobservable as why:
             if not answers:
                 raise
             answers += [Output(None, lost=str(why), command=str(command)) for command in rest]
     return answers
+
+
+def another_round(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int) -> list[Output]:
+    """A round after one that had to be ended: its session may take a moment to go, and to leave room for this one.
+
+    Raises Unobservable when there is none after that.
+    """
+    for pause in PAUSES:
+        with suppress(Unobservable):
+            return shells.round(commands, sudo, room)
+        time.sleep(pause)
+    return shells.round(commands, sudo, room)
 
 
 @dataclass(frozen=True)
@@ -146,6 +160,8 @@ class Round:
             self.note(len(out) + len(err))
             self.frames.feed(out, err)
             self.collect()
+        if too_much := self.frames.excess():
+            return Cut(too_much, all_of_it=False)
         if self.frames.size > self.room:
             return Cut(TOO_MUCH, all_of_it=False)
         return self.overdue()

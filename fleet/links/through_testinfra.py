@@ -23,7 +23,7 @@ MOST_SCRIPT = 100_000
 LEAST_ROOM = 1 << 12
 """Bytes that a script may answer when there is no room left: its tokens need some."""
 CAPPED = '{ /bin/sh -c "$1" 2>&1 >&3 | head -c "$2" >&2; } 3>&1 | head -c "$2"'
-"""Runs a script with a cap on each of its outputs: testinfra collects all that there is."""
+"""Runs a script with a cap on all of each output: testinfra collects what there is, and has no way to stop it."""
 
 
 class TestinfraLink:

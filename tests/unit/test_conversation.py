@@ -92,6 +92,14 @@ def test_case_16_a_login_shell_that_never_stops_printing_is_given_up():
     assert time.monotonic() - before < 2
 
 
+def test_an_answer_that_is_too_large_is_lost_whatever_else_has_room():
+    commands = [Command(("one",), most=1000), Command(("two",), most=10_000)]
+    node = Node(b"@ begin\n", *[b"x" * 100] * 11, b"@ 0 0\n")
+    one, two = converse(commands, False, Shells(node))
+    assert (one.lost, one.size, node.opened) == ("its answer is larger than 1000 B", 0, 2)
+    assert (two.rc, two.size) == (0, 1100)
+
+
 def test_case_17_what_does_not_fit_is_lost_and_nothing_else():
     node = Node(b"@ begin\n", b"x" * 5000)
     one, two = converse(COMMANDS, False, Shells(node), room=4000)
@@ -146,3 +154,29 @@ def test_case_69_whatever_is_cut_wherever_each_answer_is_the_right_one_or_lost(s
     assert len(answers) == len(said)
     for answer, right in zip(answers, said, strict=True):
         assert answer.lost or (answer.out, answer.err, answer.rc) == right
+
+
+class Resumed(Cut):
+    """A node that a second shell asks the rest; its two outputs keep no step with each other."""
+
+    def __init__(self, said: list[tuple[bytes, bytes, int]], piece: int) -> None:
+        super().__init__(said, (-1, -1), piece)
+        self.whole = said
+
+    def __call__(self, line: str) -> Node:
+        return self
+
+    def send(self, data: bytes, limit: float) -> None:
+        asked = re.search(rb" c([0-9]+)$", data, re.MULTILINE)
+        assert asked
+        self.answers = self.whole[int(asked[1]) :]
+        super().send(data, limit)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=4), st.integers(1, 2000))
+def test_whatever_is_cut_where_each_answer_is_whole_or_too_large(sizes, piece):
+    commands = [Command((f"c{n}",), most=2000) for n, _ in enumerate(sizes)]
+    node = Resumed([(b"o" * out, b"e" * err, 0) for out, err in sizes], piece)
+    for (out, err), answer in zip(sizes, converse(commands, False, Shells(node)), strict=True):
+        assert (answer.rc is None) == (out + err > 2000)
+        assert answer.rc is None or (len(answer.out), len(answer.err)) == (out, err)

@@ -134,6 +134,17 @@ def test_case_15_every_exit_status_is_the_commands_own(shell):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_where_nobody_can_end_a_command_its_outputs_are_cut_on_the_node(shell):
+    flood = Command(("sh", "-c", "yes & yes >&2; wait"), most=5000)
+    whole = Command(("sh", "-c", "head -c 2500 /dev/zero; head -c 2500 /dev/zero >&2; exit 3"), most=5000)
+    said, done = run(shell, [flood, whole, Command(("sh", "-c", "exit 4"))])
+    assert [answer.rc for answer in said] == [None, 3, 4]
+    assert said[0].lost == "its answer is larger than 4.9 KiB"
+    assert (len(said[1].out), len(said[1].err)) == (2500, 2500)
+    assert len(done.stdout) + len(done.stderr) < 16_000
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_case_16_noise_before_the_first_token_is_dropped(shell, tmp_path):
     commands = [Command(("echo", "answer"))]
     script = render(commands, sudo=False, heartbeat=False)

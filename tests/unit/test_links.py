@@ -192,14 +192,46 @@ def test_a_command_that_is_killed_has_an_answer_that_says_so(link, signal_):
 
 
 def test_case_17_too_much_output_is_cut_and_the_rest_goes_on(link):
-    much, last = link.ask([sh("head -c 1000000000 /dev/zero; sleep 62.2"), Command(("echo", "2"))], room=3 << 20)
+    flood = sh("head -c 1000000000 /dev/zero; sleep 62.2", most=5 << 20)
+    much, last = link.ask([flood, Command(("echo", "2"))], room=3 << 20)
     assert (much.rc, much.lost, much.out) == (None, conversation.TOO_MUCH, b"")
     assert last.out == b"2\n"
     assert gone("62.2")
 
 
+FLOODS = [
+    "cat /dev/zero",
+    "cat /dev/zero >&2",
+    "(cat /dev/zero &); yes >&2",
+    "trap '' TERM; while :; do yes; done",
+]
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_command_that_says_more_than_it_may_is_ended_on_the_node_and_costs_only_its_own_facts(all_links, flood):
+    def check(link: WritingLink) -> None:
+        commands = [sh("echo 1; echo e >&2; exit 7"), sh(flood, most=3 << 19, limit=20), sh("echo 3; exit 9")]
+        first, much, last = link.ask(commands)
+        assert (first.rc, first.out, first.err) == (7, b"1\n", b"e\n")
+        assert (much.rc, much.lost, much.size) == (None, "its answer is larger than 1.5 MiB", 0)
+        assert (last.rc, last.out) == (9, b"3\n")
+
+    before = time.monotonic()
+    on_all(all_links, check)
+    assert time.monotonic() - before < 15
+
+
+def test_an_answer_may_be_as_long_as_its_limit_and_not_one_byte_longer(link):
+    said = 'head -c "$1" /dev/zero; head -c "$2" /dev/zero >&2'
+    asked = [("3000", "0"), ("3001", "0"), ("1501", "1500")]
+    fits, longer, both = link.ask([sh(said, *numbers, most=3000) for numbers in asked])
+    assert (fits.rc, len(fits.out)) == (0, 3000)
+    assert longer.lost == both.lost == "its answer is larger than 2.9 KiB"
+
+
 def test_the_limits_are_those_that_are_promised():
     assert MOST_OUTPUT == 64 << 20
+    assert Command(("true",)).most == 16 << 20
     assert Command(("true",)).limit == 30
     assert Links(inventory(Node(name="a", connection="local"))).limit == 10
 

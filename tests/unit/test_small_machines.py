@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from testinfra.backend.base import CommandResult
 
 from fleet.commands import Command, Unobservable
 from fleet.links.conversation import TOO_MUCH
@@ -156,6 +157,25 @@ def test_case_17_any_connection_of_testinfra_cuts_what_does_not_fit():
     flood = sh("yes; yes >&2", limit=20)
     first, much, last = TestinfraLink("local://", False).ask([sh("echo 1"), flood, sh("echo 3")], room=1 << 20)
     assert (first.out, much.rc, much.lost, last.out) == (b"1\n", None, TOO_MUCH, b"3\n")
+
+
+@pytest.mark.parametrize("flood", ["yes", "yes >&2", "yes & yes >&2", "trap '' PIPE; yes; exit 5"])
+def test_any_connection_of_testinfra_cuts_each_answer_on_the_node(flood):
+    commands = [sh("echo 1; echo e >&2; exit 7"), sh(flood, limit=20, most=1 << 20), sh("echo 3; exit 9")]
+    link = TestinfraLink("local://", False)
+    came: list[int] = []
+    feed = link.host.backend.run
+    link.host.backend.run = lambda *words: counted(feed(*words), came)
+    first, much, last = link.ask(commands)
+    assert (first.rc, first.out, first.err) == (7, b"1\n", b"e\n")
+    assert (much.rc, much.lost) == (None, "its answer is larger than 1 MiB")
+    assert (last.rc, last.out) == (9, b"3\n")
+    assert sum(came) < 2 * (1 << 20) + 4096
+
+
+def counted(said: CommandResult, came: list[int]) -> CommandResult:
+    came.append(len(said.stdout_bytes) + len(said.stderr_bytes))
+    return said
 
 
 def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():
