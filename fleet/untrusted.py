@@ -78,6 +78,19 @@ def installed_word(text: str, what: str = "the name") -> str:
     return shell_word(text)
 
 
+def installed_path(path: str, what: str = "the directory") -> str:
+    """An absolute path of a node that may stand in a line that we install: plain names between slashes.
+
+    Raises Untrusted for anything else; `what` says what it is for.
+
+    >>> installed_path("/var/backups")
+    '/var/backups'
+    """
+    if not path.startswith("/"):
+        raise Untrusted(f"{what} is {one_line(repr(path[:60]))}: not an absolute path")
+    return "/" + "/".join(installed_word(name, f"a name in {what}") for name in path.strip("/").split("/"))
+
+
 def one_of(text: str, known: Iterable[str], what: str) -> str:
     """The member of a closed set that the text is. Raises Untrusted for any other; `what` says what it is for.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
 from fleet.discovery import service_of
@@ -13,9 +12,17 @@ from fleet.topics.certificates.facts import Lineage
 from fleet.topics.certificates.policy import Acme
 from fleet.topics.certificates.scheduled import BLOCK
 from fleet.topics.certificates.views import View, certificate_of, lineages, newest, views
-from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleet.untrusted import Untrusted, installed_word, shown_command
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certbot import ACCOUNT, HOOK, MARK, WRITE_HOOK, There
+from remediate.remedies.crontab_lines import (
+    CANNOT_BE_INSTALLED,
+    LOGGER,
+    certbot_path,
+    crontab_line,
+    docker_client,
+    set_to_containers,
+)
 from remediate.steps import EditCrontab, Require, RunInContainer
 
 Answer = Plan | ForAPerson
@@ -54,7 +61,7 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
 
 def on_node(view: View, *words: str) -> str:
     """A command in the container, as a person types it."""
-    return f"on {view.node}: `docker exec {view.container.id[:12]} {shlex.join(words)}`"
+    return f"on {view.node}: `{shown_command(('docker', 'exec', view.container.id[:12], *words))}`"
 
 
 def not_reloadable(view: View) -> ForAPerson | None:
@@ -170,7 +177,11 @@ def install(view: View, finding: Finding) -> Answer:
             f"root's crontab on {view.node} cannot be edited to any good: {crontab.trouble}",
             "mend it with `sudo crontab -e`, then look again",
         )
-    step = EditCrontab(view.node, "root", BLOCK, (entry(view),), crontab.digest, was=crontab.block or ())
+    try:
+        line = entry(view)
+    except Untrusted as why:
+        return ForAPerson(f"no line is written into the crontab of {view.node}: {why}", CANNOT_BE_INSTALLED)
+    step = EditCrontab(view.node, "root", BLOCK, (line,), crontab.digest, was=crontab.block or ())
     return Plan(
         steps=(step,),
         disturbance="nothing: certbot runs when it is next due",
@@ -182,35 +193,28 @@ def install(view: View, finding: Finding) -> Answer:
 def entry(view: View) -> str:
     """One line of crontab: twice a day, as certbot asks for, in the one container, with a reload after a renewal.
 
-    The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail.
+    The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail. Raises
+    Untrusted when a name or a path of the node may not stand in such a line.
     """
-    docker = "docker" if not view.facts.docker or "/usr/bin/docker" in view.facts.docker else view.facts.docker[0]
+    docker = docker_client(view.facts.docker)
     minute = sum(view.node.encode()) % 60
-    filters = " ".join(f"--filter {one}" for one in by_label(view.container))
-    certbot = f"{view.inside.certbot} renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
-    said = f'logger -t fleetkeeper -p user.err "{view.service}: certbot renew failed, or not 1 but $# containers run"'
-    return (
-        f"{minute} 4,16 * * * set -- $({docker} ps -q --no-trunc {filters}); "
-        f'[ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {said}'
+    renew = "renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
+    certbot = f"{certbot_path(view.inside.certbot)} {renew}"
+    service = installed_word(view.certificate.service, "the service")
+    said = f'{LOGGER} -p user.err "{service}: certbot renew failed, or not 1 but $# containers run"'
+    return crontab_line(
+        f"{minute} 4,16 * * *",
+        f'{set_to_containers(docker, view.container)}; [ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {said}',
     )
-
-
-def by_label(container: Container) -> list[str]:
-    """The filters of `docker ps` that find the containers of this service and of no other."""
-    if name := container.label(SWARM_SERVICE):
-        return [f"label={SWARM_SERVICE}={name}"]
-    if name := container.label(COMPOSE_SERVICE):
-        project = container.label(COMPOSE_PROJECT)
-        return [f"label={COMPOSE_SERVICE}={name}", *([f"label={COMPOSE_PROJECT}={project}"] if project else [])]
-    return [f"name=^/{container.name}$"]
 
 
 def keep(view: View, finding: Finding) -> ForAPerson:
     """How to put /etc/letsencrypt on a volume without losing what is in it (DESIGN: nothing unsaved is recreated)."""
     name = service_of(view.fleet, view.certificate.service).name
+    save = shown_command(("docker", "cp", f"{view.container.id[:12]}:/etc/letsencrypt", "./letsencrypt-saved"))
     return ForAPerson(
         "recreating the container would lose certificate, key and account: nothing here may do that",
-        f"1. on {view.node}: `docker cp {view.container.id[:12]}:/etc/letsencrypt ./letsencrypt-saved`\n"
+        f"1. on {view.node}: `{save}`\n"
         "2. in the stack file, for the service:\n"
         "     volumes:\n"
         "       - letsencrypt:/etc/letsencrypt\n"

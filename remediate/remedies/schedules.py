@@ -16,14 +16,21 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding
 from fleet.schema import required
 from fleet.topics.backups.policy import Policy
-from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
-from fleet.topics.schedules.crontab import LONGEST_COMMAND, escaped
+from fleet.topics.containers.facts import Container
 from fleet.topics.schedules.facts import Crontab, Entry, Facts
 from fleet.topics.schedules.observe import BLOCK
 from fleet.topics.schedules.placing import Read, doubts, read, wanted_times, zone_of
 from fleet.topics.schedules.times import same
 from fleet.topics.schedules.words import harmful
+from fleet.untrusted import Untrusted, installed_path, installed_word, shell_command, shell_word
 from remediate.plan import ForAPerson, Plan
+from remediate.remedies.crontab_lines import (
+    CANNOT_BE_INSTALLED,
+    LOGGER,
+    crontab_line,
+    docker_client,
+    set_to_containers,
+)
 from remediate.steps import AnyStep, EditCrontab, Run
 
 CONFIRM = 'crontab -l -u "$1" | grep -qxF -- "$2"'
@@ -69,7 +76,10 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if len(homes) != 1:
         return ForAPerson("where the entry belongs cannot be told", finding.hint)
     [home] = homes
-    here = at_home(fleet, home, policy)
+    try:
+        here = at_home(fleet, home, policy)
+    except Untrusted as why:
+        return ForAPerson(f"no line is written into the crontab of {home.node}: {why}", CANNOT_BE_INSTALLED)
     there = [elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
     refused = not_here(here, finding) or next(filter(None, (not_there(one, finding) for one in there)), None)
     if refused:
@@ -216,35 +226,39 @@ def by_hand(entry: Entry, node: str) -> ForAPerson:
 def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
     """One line of crontab: due as the policy says, in the service's one container, refusing when there is not one.
 
-    Its output is dropped, since the image's script prints the database's password; success or failure is logged.
+    Its output is dropped, since the image's script prints the database's password. Success is only logged for what the
+    line can know: exit status 0, and a file with a backup's ending that is newer than the start and larger than an
+    empty gzip. Raises Untrusted when a name or a path of the node may not stand in such a line.
     """
-    docker = next(iter(sorted(facts.docker, key=preferred)), "docker")
-    filters = " ".join(f"--filter {shlex.quote(one)}" for one in by_label(container))
-    name = container.service
-    command = (
-        f"set -- $({docker} ps -q --no-trunc {filters} 2>/dev/null); "
-        f'[ $# -eq 1 ] && {docker} exec "$1" {shlex.join(shlex.split(policy.command))} >/dev/null 2>&1 '
-        f'&& logger -t fleetkeeper "{name}: the backup command ended well" '
-        f'|| logger -t fleetkeeper -p user.err "{name}: the backup command failed, or not 1 but $# containers run"'
+    docker = docker_client(facts.docker)
+    service = installed_word(policy.service, "the service")
+    command = shell_command(shlex.split(policy.command))
+    directory = f"{backups_directory(policy, container)}/"
+    ending = shell_word(f"*.{policy.format}")
+    new = f'-maxdepth 1 -type f -name {ending} -size +{SMALLEST}c -newer "$t"'
+    return crontab_line(
+        policy.schedule,
+        f'{set_to_containers(docker, container)}; t=; w="not 1 but $# containers run"; '
+        f'[ $# -eq 1 ] && w="the backup command failed" && {{ t=$({docker} exec "$1" mktemp 2>/dev/null); sleep 1; '
+        f'{docker} exec "$1" {command} >/dev/null 2>&1; }} && w="exit status 0, no new file seen" && '
+        f'{docker} exec "$1" find {shell_word(directory)} {new} 2>/dev/null | grep -q ^/ && '
+        f'{LOGGER} "{service}: the backup command ended well, with a new file" || '
+        f'{LOGGER} -p user.err "{service}: $w"; [ -z "$t" ] || {docker} exec "$1" rm -f -- "$t" >/dev/null 2>&1',
     )
-    line = f"{policy.schedule} {escaped(command)}"
-    if len(escaped(command).encode()) > LONGEST_COMMAND or not line.isprintable():
-        raise ValueError("the entry would be longer than cron takes, or not plain text")
-    return line
 
 
-def preferred(path: str) -> tuple[bool, str]:
-    return path != "/usr/bin/docker", path
+SMALLEST = 100
+"""Bytes: a gzip of nothing has 20, and some more where it holds a name."""
 
 
-def by_label(container: Container) -> list[str]:
-    """The filters of `docker ps` that find the containers of this service and of no other."""
-    if container.label(SWARM_SERVICE):
-        return [f"label={SWARM_SERVICE}={container.label(SWARM_SERVICE)}"]
-    if container.label(COMPOSE_SERVICE):
-        keys = (COMPOSE_PROJECT, COMPOSE_SERVICE)
-        return [f"label={key}={container.label(key)}" for key in keys if container.label(key)]
-    return [f"name=^/{container.name.replace('.', '[.]')}$"]
+def backups_directory(policy: Policy, container: Container) -> str:
+    """Where the container sees the backups: where it mounts their volume, else where the inventory says.
+
+    Raises Untrusted for a path of the container that is not plain.
+    """
+    mount = next((one for one in container.mounts if one.name and one.name == policy.volume.name), None)
+    root = installed_path(mount.destination) if mount else policy.directory
+    return f"{root.rstrip('/')}/{policy.path}".rstrip("/")
 
 
 def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:

@@ -5,12 +5,15 @@ Nothing secret is kept: no environment, no arguments, and of the labels only tho
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from fleet.commands import Unobservable
 from fleet.facts import seen
 
+DOCKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
+"""What Docker takes as the name of a container (daemon/names)."""
 SWARM_SERVICE = "com.docker.swarm.service.name"
 COMPOSE_SERVICE = "com.docker.compose.service"
 COMPOSE_PROJECT = "com.docker.compose.project"
@@ -163,9 +166,20 @@ class Container:
         return (self.labels or {}).get(key, "")
 
     @property
+    def swarm_service(self) -> str:
+        """The swarm service that it is a task of; empty for any other container.
+
+        Its label may come from the image. Its name does not: that of a task is SERVICE.SLOT.ID. A name that Docker
+        would not give anything says nothing about the label.
+        """
+        service = self.label(SWARM_SERVICE)
+        other = DOCKER_NAME.fullmatch(self.name) and self.name != service and not self.name.startswith(f"{service}.")
+        return "" if other else service
+
+    @property
     def service(self) -> str:
         """The name people know it by: its swarm service, its compose service, else its own name."""
-        return self.label(SWARM_SERVICE) or self.label(COMPOSE_SERVICE) or self.name
+        return self.swarm_service or self.label(COMPOSE_SERVICE) or self.name
 
     def belongs_to(self, service: str) -> bool:
         """Whether it belongs to that swarm service, compose service or `project/service`, or has exactly that name.
@@ -175,7 +189,7 @@ class Container:
         if self.label(COMPOSE_ONEOFF).lower() == "true":
             return self.name == service
         compose = self.label(COMPOSE_SERVICE)
-        names = {self.label(SWARM_SERVICE), compose, self.name}
+        names = {self.swarm_service, compose, self.name}
         if compose:
             names.add(f"{self.label(COMPOSE_PROJECT)}/{compose}")
         return service in names
