@@ -7,6 +7,10 @@ def test_are_running(verdict: Judged) -> None:
     verdict.expect()
 
 
+def test_have_their_own_settings(verdict: Judged) -> None:
+    verdict.expect()
+
+
 def test_postgres_kept_its_data(verdict: Judged) -> None:
     verdict.expect()
 

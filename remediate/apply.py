@@ -154,7 +154,9 @@ class Applier:
 
     def next_place(self) -> Place:
         self.steps += 1
-        return replace(self.place, run=self.run, number=self.steps, reach=self.writing_to, say=self.say)
+        here = replace(self.place, run=self.run, number=self.steps, reach=self.writing_to, say=self.say)
+        self.locks.tell = self.say
+        return self.locks.guarding(here)
 
     def step(self, step: AnyStep, plan: int) -> str:
         """One step: precondition, way back into the journal, change. Returns its harmless words."""

@@ -165,7 +165,7 @@ class Undoing:
         unlocked = locks.take({row.node for row in rows})
         for why in unlocked.values():
             self.screen.error(str(why), hint=why.hint)
-        back = take_back(self.journal, rows, writer(locks, self.link_to), lambda: self.next_place(own))
+        back = take_back(self.journal, rows, writer(locks, self.link_to), lambda: locks.guarding(self.next_place(own)))
         self.screen.lines(Line(safe(text)) for text in back.said)
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"

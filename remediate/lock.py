@@ -13,13 +13,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fleet.commands import Unobservable
 from fleet.untrusted import one_line
-from remediate.steps.base import LOCK
+from remediate.steps.base import LOCK, Lost, Place
+from remediate.steps.guarding import taken_away
 
 if TYPE_CHECKING:
     from fleet.links.writing import Stream, WritingLink
@@ -87,6 +89,7 @@ class Held:
     def __init__(self, node: str, stream: Stream, beat: float = BEAT, answer: float = ANSWER) -> None:
         self.node, self.stream, self.beat, self.answer = node, stream, beat, answer
         self.confirmed = time.monotonic()
+        self.sent: float | None = None
         self.lost = False
         self.over, self.wanted = threading.Event(), threading.Event()
         self.news = threading.Condition()
@@ -106,14 +109,14 @@ class Held:
 
     def heartbeat(self, number: str) -> None:
         """One heartbeat. The lock is believed in from the moment of sending, once that is answered."""
-        sent = time.monotonic()
+        self.sent = sent = time.monotonic()
         try:
             self.stream.write(f"{number}\n".encode())
             answered = read_line(self.stream) == number
         except (Unobservable, OSError, ValueError):  # the connection went, or the stream was closed under us
             answered = False
         with self.news:
-            self.lost = not answered
+            self.lost, self.sent = not answered, None
             self.confirmed = sent if answered else self.confirmed
             self.news.notify_all()
 
@@ -124,6 +127,12 @@ class Held:
         with self.news:
             self.news.wait_for(lambda: self.lost or self.confirmed >= asked, self.answer)
             return not self.lost and self.confirmed >= asked
+
+    @property
+    def silence(self) -> float:
+        """Seconds since a heartbeat was sent that the node has not answered yet."""
+        sent = self.sent
+        return time.monotonic() - sent if sent is not None else 0.0
 
     def release(self) -> None:
         """Let go. A lock that cannot be reached any more frees itself."""
@@ -138,6 +147,18 @@ class Held:
             self.stream.close()
 
 
+@dataclass(frozen=True)
+class Silence:
+    """When whoever waits is told that a node does not answer: seconds without an answer to a heartbeat.
+
+    `first` until the first word, `again` until each further one; looked at every `check` seconds.
+    """
+
+    check: float = 1.0
+    first: float = 4.0
+    again: float = 15.0
+
+
 class Locks:
     """The locks of one run, taken all or none."""
 
@@ -145,6 +166,9 @@ class Locks:
         self.link_to, self.path, self.beat = link_to, path, beat
         self.who = holder(run)
         self.held: dict[str, Held] = {}
+        self.tell: Callable[[str], None] = lambda text: None
+        self.pace = Silence()
+        self.over, self.listening = threading.Event(), False
 
     def take(self, nodes: Iterable[str]) -> dict[str, Unobservable]:
         """Lock the nodes, in the order of their names so that two remediators cannot block one another.
@@ -163,12 +187,42 @@ class Locks:
                 raise
             else:
                 self.held[node] = Held(node, stream, self.beat)
+        if self.held and not self.listening:
+            self.listening = True
+            threading.Thread(target=self.listen, name="silence", daemon=True).start()
         return failed
 
     def alive(self, node: str) -> bool:
         return node in self.held and self.held[node].alive()
 
+    def confirm(self, node: str) -> None:
+        """Raises Lost when the lock is not ours any more."""
+        if not self.alive(node):
+            raise Lost(taken_away(node))
+
+    def guarding(self, place: Place) -> Place:
+        """The place of a step that asks for these locks again before each of its writes."""
+        return replace(place, confirm=self.confirm, token=self.who)
+
+    def listen(self) -> None:
+        """Tell whoever waits when a node goes silent, again after a while, and when it answers again."""
+        told: dict[str, float] = {}
+        while not self.over.wait(self.pace.check):
+            for node, held in list(self.held.items()):
+                silence = held.silence
+                if silence >= told.get(node, 0.0) + (self.pace.again if node in told else self.pace.first):
+                    told[node] = silence
+                    self.tell(f"no answer from {node} for {silence:.0f} s")
+                elif node in told and silence < told[node]:
+                    del told[node]
+                    self.tell(
+                        f"{node} does not answer any more, and its lock is lost"
+                        if held.lost
+                        else f"{node} answers again"
+                    )
+
     def release(self) -> None:
+        self.over.set()
         for held in self.held.values():
             held.release()
         self.held.clear()

@@ -28,6 +28,8 @@ from remediate.remedies import REMEDIES
 
 PATIENCE = 3.0
 """Seconds until a second look when the first one after a change still fails: workers and caches take a moment."""
+LEAVES = {"containers.run_as_their_own_user": "services.have_their_own_settings"}
+"""What a remedy leaves when it is killed is found by another rule than its own."""
 Key = tuple[str, str, str, str]
 
 
@@ -52,8 +54,9 @@ class Session:
 
     @property
     def asked(self) -> list[Rule]:
-        """The rules that are judged."""
-        return [rule for rule in self.rules.values() if not self.only or rule.id in self.only]
+        """The rules that are judged: those of --only, and with them what a killed remedy of theirs would leave."""
+        only = self.only | {left for rule, left in LEAVES.items() if rule in self.only}
+        return [rule for rule in self.rules.values() if not only or rule.id in only]
 
     @property
     def remedies(self) -> Mapping[str, Remedy]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import ClassVar, Self
@@ -128,7 +128,7 @@ class FaultyLink:
     def ask(self, commands: Sequence[Command], room: int = 0) -> list[Output]:
         for command in commands:
             self.before(command.words)
-        answers = self.inner.ask(commands)
+        answers = self.inner.ask([replace(one, words=self.with_own_lock(one.words)) for one in commands])
         for command in commands:
             self.after(command.words)
         return answers

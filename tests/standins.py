@@ -100,7 +100,8 @@ def answer(method, path, body):
         state["tasks"] = [{"ID": "t%d" % index, "DesiredState": "running", "Status": {"State": "running"}}]
         save("engine.json", json.dumps(state))
         save("index", "%d\n" % index)
-        save("spec", "%s\n%s\n" % (container.get("User", ""), container["Image"]))
+        seen = (json.dumps(body.get(key) or None, sort_keys=True) for key in ("Labels", "UpdateConfig"))
+        save("spec", "\n".join((container.get("User", ""), container["Image"], *seen, "")))
         return {}
     return state["service"]
 
@@ -130,14 +131,15 @@ def install(root: Path, name: str) -> None:
     (root / "spool").mkdir()
 
 
-def serve(root: Path, user: str, image: str) -> None:
-    """A swarm service with one running task."""
-    spec = {"TaskTemplate": {"ContainerSpec": {"Image": image, "User": user}}}
+def serve(root: Path, user: str, image: str, **more: object) -> None:
+    """A swarm service with one running task; `more` stands in its spec besides (`Labels`, `UpdateConfig`)."""
+    spec = {"TaskTemplate": {"ContainerSpec": {"Image": image, "User": user}}, **more}
     tasks = [{"ID": "t7", "DesiredState": "running", "Status": {"State": "running"}}]
     service = {"ID": "s1", "Version": {"Index": 7}, "Spec": spec}
     (root / "engine.json").write_text(json.dumps({"service": service, "tasks": tasks}))
     (root / "index").write_text("7\n")
-    (root / "spec").write_text(f"{user}\n{image}\n")
+    seen = (json.dumps(more.get(key), sort_keys=True) for key in ("Labels", "UpdateConfig"))
+    (root / "spec").write_text("\n".join((user, image, *seen, "")))
 
 
 class NodeLink(FaultyLink):

@@ -134,6 +134,10 @@ FAULTS = {
         "The wiki, which Compose keeps, runs as root.",
         containers.run_wiki_as_root, containers.run_wiki_as_its_user,
     ),
+    "settings-lent": Fault(
+        "A change of the web application was killed: the update settings that it was lent are still in force.",
+        services.keep_settings, services.give_settings_back,
+    ),
     "stranger": Fault(
         "On `data` runs a container as root that the inventory does not mention.",
         containers.start_stranger, containers.remove_stranger,

@@ -9,6 +9,8 @@ from lab.shell import until
 WEB = "rodan-main"
 USER = "django"
 DATABASE = "postgres"
+OWN_UPDATES = "fleetkeeper.update-config"
+BARELY = ("--update-delay", "0s", "--update-monitor", "0s", "--update-max-failure-ratio", "0")
 FORGET = """
 docker volume inspect "$1" >/dev/null 2>&1 || exit 0
 docker ps -aqf "volume=$1" -f status=exited | xargs -r docker rm >/dev/null; docker volume rm "$1"
@@ -22,6 +24,18 @@ def run_as_root(engine: Engine) -> None:
 
 def run_as_its_user(engine: Engine) -> None:
     swarm.update(engine, WEB, "--user", USER)
+
+
+def keep_settings(engine: Engine) -> None:
+    """What a change of its user leaves that is killed in its watch: our settings, and the label with its own."""
+    label = f'{OWN_UPDATES}={{"Parallelism": 1, "FailureAction": "rollback", "Order": "start-first"}}'
+    ours = ("--update-order", "stop-first", "--update-failure-action", "pause", "--update-parallelism", "1")
+    swarm.update(engine, WEB, *ours, *BARELY, "--label-add", label)
+
+
+def give_settings_back(engine: Engine) -> None:
+    usual = ("--update-order", "stop-first", "--update-failure-action", "pause")
+    swarm.update(engine, WEB, *usual, "--label-rm", OWN_UPDATES)
 
 
 def place_database(engine: Engine, there: str, not_there: str) -> None:

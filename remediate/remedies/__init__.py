@@ -7,6 +7,7 @@ from remediate.remedies.backups import make_one
 from remediate.remedies.certificates import reload, renew
 from remediate.remedies.containers import run_as_their_own_user
 from remediate.remedies.copying import copy_there
+from remediate.remedies.lending import give_settings_back
 from remediate.remedies.renewal import prepare_renewal
 from remediate.remedies.schedules import schedule_backup, start_cron
 from remediate.remedies.thinning import thin
@@ -19,6 +20,7 @@ REMEDIES: dict[str, Remedy] = {
     "backups.exist_elsewhere": copy_there,
     "backups.are_thinned": thin,
     "volumes.are_within_budget": make_room,
+    "services.have_their_own_settings": give_settings_back,
     "containers.run_as_their_own_user": run_as_their_own_user,
     "certificates.are_valid": renew,
     "certificates.are_far_from_expiry": renew,

@@ -7,7 +7,6 @@ what would not work is not tried: a person reads the exact reasons, and what mus
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
 from fleet import discovery
 from fleet.discovery import Placement
@@ -18,17 +17,16 @@ from fleet.topics.containers.accounts import lacking, uids
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
 from fleet.topics.containers.users import wrong_processes
 from fleet.topics.services.drift import line_of
-from fleet.topics.services.facts import Facts as Services
 from fleet.topics.services.facts import Handed, SwarmService
 from fleet.topics.services.pinning import judged as unpinned
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.answering import listening, open_again, open_before
 from remediate.remedies.composing import by_hand, for_a_person
 from remediate.remedies.giving import Reason, all_files, gifts, own_files, ready
+from remediate.remedies.lending import SETTLE, SETTLE_WITHOUT_HEALTHCHECK
+from remediate.remedies.told import told_by
 from remediate.steps import Require, UpdateService
 
-SETTLE = timedelta(seconds=20)
-SETTLE_WITHOUT_HEALTHCHECK = timedelta(seconds=60)
 COME_UP = 180.0
 """Seconds that a new task may take at least; one whose health check is patient has that and a minute more."""
 VERSION = ("docker", "service", "inspect", "--format", "{{.Version.Index}}")
@@ -72,16 +70,6 @@ def kind(container: Container) -> str:
     if project := container.label(COMPOSE_PROJECT):
         return f"{project}/{container.label(COMPOSE_SERVICE)} of Compose"
     return f"{container.service} of the swarm" if container.label(SWARM_SERVICE) else f"the container {container.name}"
-
-
-def told_by(fleet: Fleet, name: str) -> tuple[str, SwarmService | None]:
-    """The manager to ask, and the service as the swarm was told to run it. Raises Unobservable for an unseen node."""
-    for node in fleet.inventory.nodes:
-        facts = fleet.of(node, Services)
-        for service in facts.services:
-            if facts.swarm == "manager" and service.name == name:
-                return node, service
-    return "", None
 
 
 def known_user(service: Service, places: Iterable[Placement]) -> str:

@@ -15,7 +15,7 @@ from remediate.steps.copying import CopyFile, RemoveCopy
 from remediate.steps.deletion import DeleteFiles, Identified
 from remediate.steps.files import EditCrontab, EditFile, PutBack, WriteFile
 from remediate.steps.ownership import ChangeOwner, TakeBackOwner
-from remediate.steps.services import UpdateService
+from remediate.steps.services import GiveSettingsBack, UpdateService
 
 AnyStep = Annotated[
     WriteFile
@@ -29,7 +29,8 @@ AnyStep = Annotated[
     | RemoveCopy
     | ChangeOwner
     | TakeBackOwner
-    | UpdateService,
+    | UpdateService
+    | GiveSettingsBack,
     Field(discriminator="kind"),
 ]
 
@@ -77,6 +78,7 @@ __all__ = [
     "Done",
     "EditCrontab",
     "EditFile",
+    "GiveSettingsBack",
     "Identified",
     "Lost",
     "Place",

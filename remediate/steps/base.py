@@ -47,12 +47,18 @@ def out_of_reach(node: str) -> WritingLink:
     raise Unobservable("there is no way to it from here", node=node)
 
 
+def unguarded(node: str) -> None:
+    """Where there is no lock to confirm: in a rehearsal on a copy, in a test of one step."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Which step of which run this is, and where things are on the node.
 
     `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
     `reach` is the way to another node, for a step that needs two; `say` tells whoever waits how far a long step is.
+    `confirm` raises Lost when a node's lock is not ours any more: asked again before each further write of a step that
+    makes several. `token` is what the lock's file says while it is ours ("" without a lock), for scripts that compare.
     """
 
     run: str
@@ -62,6 +68,8 @@ class Place:
     crontab: str = "crontab"
     reach: Callable[[str], WritingLink] = out_of_reach
     say: Callable[[str], None] = lambda text: None
+    confirm: Callable[[str], None] = unguarded
+    token: str = ""
 
     @property
     def directory(self) -> str:

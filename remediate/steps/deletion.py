@@ -10,6 +10,7 @@ from fleet.commands import Command
 from fleet.reports.text import count
 from fleet.untrusted import plain_path
 from remediate.steps.base import Done, Lost, Place, Stale, StepFailed
+from remediate.steps.guarding import NOT_OURS, OURS, taken_away
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -32,19 +33,26 @@ while [ $# -ge 2 ]; do
 done
 """
 
-DELETE = r"""
+# $1 the lock's file, $2 what it says while it is ours ("" without a lock), $3 the directory, then files as above.
+DELETE = (
+    OURS
+    + r"""
+lock=$1 who=$2; shift 2
 cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
 shift
+held || exit 79
 while [ $# -ge 2 ]; do
+  ours || exit 79
   if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
   else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
   if [ "$now" = gone ]; then echo gone
   elif [ "$now" != "$2" ]; then echo changed
-  elif rm -f "./$1"; then echo deleted
+  elif ours && rm -f "./$1"; then echo deleted
   else echo failed; fi
   shift 2
 done
 """
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ class DeleteFiles:
 
     def survive(self, link: Link) -> None:
         for batch in batches(self.survivors) if self.survivors else iter([()]):
-            states = ask(link, LIST, self.directory, batch)
+            states = ask(link, (LIST,), self.directory, batch)
             for file, state in zip(batch, states, strict=True):
                 if state != "same":
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
@@ -118,12 +126,28 @@ class DeleteFiles:
         return None
 
     def do(self, link: WritingLink, place: Place) -> Done:
-        """Delete in order; the survivors are looked at again before each batch."""
+        """Delete in order; before each batch the lock is confirmed and the survivors are looked at again."""
         states: list[str] = []
         for batch in batches(self.files):
+            place.confirm(self.node)
             self.survive(link)
-            states += ask(link, DELETE, self.directory, batch, deleting=True)
+            states += self.delete(link, place, batch)
+            if len(self.files) > AT_ONCE:
+                place.say(
+                    f"{len(states)} of {count(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
+                )
         return summed(self.files, states)
+
+    def delete(self, link: Link, place: Place, batch: tuple[Identified, ...]) -> list[str]:
+        """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
+        try:
+            return ask(link, (DELETE, place.lock, place.token), self.directory, batch)
+        except NotOurs:
+            raise Lost(f"{taken_away(self.node)}; the rest is not deleted") from None
+
+
+class NotOurs(Exception):
+    """The node says that the lock's file is not ours."""
 
 
 def summed(files: tuple[Identified, ...], states: list[str]) -> Done:
@@ -138,12 +162,18 @@ def summed(files: tuple[Identified, ...], states: list[str]) -> Done:
     return Done(said=said, rc=0)
 
 
-def ask(link: Link, script: str, directory: str, files: tuple[Identified, ...], *, deleting: bool = False) -> list[str]:
-    """What the node says about each file. Raises Stale, StepFailed, Unobservable, or Lost while deleting."""
+def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:
+    """What the node says about each file. `script` may have arguments of its own before the directory: it deletes.
+
+    Raises Stale, StepFailed, Unobservable; while deleting, Lost or NotOurs.
+    """
+    text, *own = script
     words = [word for file in files for word in (file.name, file.identity)]
-    output = one(link, Command(("sh", "-c", script, "sh", directory, *words), sudo=True, limit=120.0))
-    if deleting and (output.lost or output.rc is None):
+    output = one(link, Command(("sh", "-c", text, "sh", *own, directory, *words), sudo=True, limit=120.0))
+    if own and (output.lost or output.rc is None):
         raise Lost(f"the connection was lost while deleting: {output.lost}")
+    if own and output.rc == NOT_OURS:
+        raise NotOurs
     if output.rc == ODD_PLACE:
         raise Stale(f"{directory} is not there, or is reached through a link")
     if output.rc == 73:

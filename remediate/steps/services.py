@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from fleet.commands import Command
-from remediate.steps.base import AlreadyBack, Done, Place, Stale, StepFailed
+from fleet.commands import Command, Unobservable
+from fleet.topics.services.facts import LENT
+from fleet.topics.services.lending import OWN_UPDATES
+from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.last_words import last_words
 from remediate.steps.putting import one
-from remediate.steps.specs import pause_between, replicas, with_own_updates, with_user
-from remediate.steps.watching import Pace, Watch, worst
+from remediate.steps.specs import again, pause_between, replicas, user_of, with_own_updates, with_user
+from remediate.steps.watching import GIVEN_UP, Pace, Watch, worst
 
 if TYPE_CHECKING:
     from fleet.links import Link
@@ -18,8 +23,32 @@ if TYPE_CHECKING:
     from remediate.steps.engine_api import Engine
 
 INSPECT = ("docker", "service", "inspect", "--format")
-SEEN = "{{with .Spec.TaskTemplate.ContainerSpec}}{{.User}}\n{{.Image}}{{end}}"
+SEEN = "{{with .Spec.TaskTemplate.ContainerSpec}}{{.User}}\n{{.Image}}{{end}}\n{{json .Spec.Labels}}"
 Json = dict[str, Any]
+Confirm = Callable[[], None]
+AWAY = 90.0
+"""Seconds that an engine which went away in the middle of an update may take to come back."""
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a service's spec says now: user, image, and the labels."""
+
+    user: str
+    image: str
+    labels: Mapping[str, str]
+
+
+def told(link: Link, service: str) -> Told:
+    """Ask with the docker client. Raises Unobservable."""
+    answer = one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
+    user, image, labels, *_ = (*answer.removesuffix("\n").split("\n"), "", "")
+    try:
+        found = json.loads(labels or "null") or {}
+    except ValueError:
+        raise Unobservable(f"the labels of {service} were not understood") from None
+    return Told(user, image.strip(), found if isinstance(found, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -55,11 +84,13 @@ class UpdateService:
         return ()
 
     def still_true(self, link: Link, place: Place) -> None:
-        answer = one(link, Command((*INSPECT, SEEN, self.service), sudo=True)).text()
-        user, _, image = answer.removesuffix("\n").partition("\n")
-        if self.back and user == self.user:
-            raise AlreadyBack(f"{self.service} has its old user")
-        self.compare(user, image.strip())
+        """A way back is only nothing to do once user, mark and update settings are all back."""
+        now = told(link, self.service)
+        if self.back and now.user == self.user:
+            if OWN_UPDATES not in now.labels and now.labels.get(LENT) != self.was:
+                raise AlreadyBack(f"{self.service} has its old user")
+            return
+        self.compare(now.user, now.image)
 
     def compare(self, user: str, image: str) -> None:
         if user != self.was:
@@ -73,18 +104,58 @@ class UpdateService:
     def do(self, link: WritingLink, place: Place) -> Done:
         from remediate.steps.engine_api import engine  # the SDK takes 0.2 s to import
 
-        with engine(link) as swarm:
-            return self.update(swarm, link)
+        def confirm() -> None:
+            place.confirm(self.node)
 
-    def update(self, swarm: Engine, link: Link, pace: Pace | None = None) -> Done:
-        """Update and watch. Raises Stale, StepFailed, or whatever the engine raises."""
+        try:
+            with engine(link) as swarm:
+                return self.update(swarm, link, confirm=confirm)
+        except Lost as why:
+            return self.resumed(link, place, why)
+
+    def resumed(self, link: WritingLink, place: Place, lost: Lost) -> Done:
+        """The engine went away in mid-update: once it is back, see to the end what the swarm was told.
+
+        Raises the same Lost when it does not come back, when the lock is not ours any more, or when the swarm was never
+        told.
+        """
+        from remediate.steps.engine_api import engine
+
+        patience = time.monotonic() + AWAY
+        while time.monotonic() < patience:
+            place.confirm(self.node)
+            try:
+                with engine(link) as swarm:
+                    if user_of(swarm.service(self.service)["Spec"]) != self.user:
+                        raise lost
+                    finish(swarm, self.given, unmark=self.back, confirm=lambda: place.confirm(self.node))
+                    return Done(self.was, self.user)
+            except (Lost, StepFailed) as why:
+                if why is lost or (isinstance(why, StepFailed) and why.changed):
+                    raise
+            place.say(f"the engine of {self.node} does not answer: waiting until it is back")
+            time.sleep(2)
+        raise lost
+
+    @property
+    def given(self) -> GiveSettingsBack:
+        """What ends a change: its tasks are watched, and the service has its own settings again."""
+        return GiveSettingsBack(self.node, self.service, self.settle, self.limit)
+
+    def update(self, swarm: Engine, link: Link, pace: Pace | None = None, confirm: Confirm = lambda: None) -> Done:
+        """Update and watch. Raises Stale, StepFailed, Lost, or whatever the engine raises."""
         service = swarm.service(self.service)
         spec = service["Spec"]
-        self.compare(
-            spec["TaskTemplate"]["ContainerSpec"].get("User", ""), spec["TaskTemplate"]["ContainerSpec"]["Image"]
-        )
         before = swarm.tasks(service["ID"])
+        if self.back and user_of(spec) == self.user and coming_up(service, before):
+            finish(swarm, self.given, unmark=True, confirm=confirm, pace=pace)
+            return Done(self.was, self.user)
+        if self.back and user_of(spec) == self.user:
+            spec = again(spec)
+        else:
+            self.compare(user_of(spec), spec["TaskTemplate"]["ContainerSpec"]["Image"])
         known, wanted = frozenset(task["ID"] for task in before), self.wanted(spec, before)
+        confirm()
         swarm.update(service, with_user(spec, self.user, lent=not self.back))
         watch = Watch(known, wanted, self.settle, self.limit + pause_between(spec), pace or Pace())
         try:
@@ -93,9 +164,7 @@ class UpdateService:
             task = worst(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known)
             where = f"`docker service logs --tail 20 {self.service}` on {self.node}"
             raise StepFailed(f"{why}; its log: {where}", words=last_words(link, task, spec)) from None
-        now = swarm.service(service["ID"])
-        if own := with_own_updates(now["Spec"]):
-            swarm.update(now, own)
+        give_back(swarm, service["ID"], unmark=self.back, confirm=confirm)
         return Done(self.was, self.user)
 
     def wanted(self, spec: Json, before: list[Json]) -> int:
@@ -106,3 +175,89 @@ class UpdateService:
         if not running:
             raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
         return running
+
+
+@dataclass(frozen=True)
+class GiveSettingsBack:
+    """End what a change that was killed has begun: its tasks run, and the service has its own update settings again.
+
+    No task is restarted. While the swarm has stopped the update of a service, nothing is given back: with settings of
+    its own it would go on, and perhaps start first. `settle` and `limit` (seconds) are those of `UpdateService`.
+    """
+
+    node: str
+    service: str
+    settle: float = 20.0
+    limit: float = 180.0
+    kind: Literal["give_settings_back"] = "give_settings_back"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"give {self.service} its own update settings back, once its tasks have run for {self.settle:.0f} s"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        if OWN_UPDATES not in told(link, self.service).labels:
+            raise Stale(f"{self.service} has its own update settings")
+
+    def inverse(self, link: Link, place: Place) -> None:
+        return None
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        from remediate.steps.engine_api import engine
+
+        with engine(link) as swarm:
+            finish(swarm, self, unmark=False, confirm=lambda: place.confirm(self.node))
+        return Done(said=f"{self.service} has its own update settings again")
+
+
+def finish(swarm: Engine, step: GiveSettingsBack, *, unmark: bool, confirm: Confirm, pace: Pace | None = None) -> None:
+    """Watch the tasks that a service has by its spec, then give its settings back. Raises StepFailed, Lost or Stale."""
+    service = swarm.service(step.service)
+    spec = service["Spec"]
+    watch = Watch(
+        frozenset(task["ID"] for task in swarm.tasks(service["ID"]) if not meant(task, spec)),
+        replicas(spec),
+        step.settle,
+        step.limit + pause_between(spec),
+        pace or Pace(),
+    )
+    try:
+        watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
+    except StepFailed as why:
+        raise StepFailed(f"{why}; its own update settings are not given back yet", changed=False) from None
+    give_back(swarm, service["ID"], unmark=unmark, confirm=confirm)
+
+
+def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) -> None:
+    """The service's own update settings, on what its spec is by now. Raises StepFailed or Lost."""
+    for _ in range(TRIES):
+        now = swarm.service(service)
+        own = with_own_updates(now["Spec"], unmark=unmark)
+        if own is None:
+            return
+        confirm()
+        try:
+            swarm.update(now, own)
+        except Stale:  # somebody else has changed it between the two: what they set is read again
+            continue
+        except StepFailed as why:
+            raise StepFailed(f"its own update settings could not be given back: {why}") from None
+        return
+    raise StepFailed("its own update settings could not be given back: somebody else changes it again and again")
+
+
+def meant(task: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Whether a task is meant to run, as the user that the service's spec says now."""
+    return task["DesiredState"] == "running" and ("Spec" not in task or user_of(task["Spec"]) == user_of(spec))
+
+
+def coming_up(service: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the swarm is at it, or done, with tasks as the spec says them: there is nothing to tell it again."""
+    given_up = (service.get("UpdateStatus") or {}).get("State") in GIVEN_UP
+    return not given_up and (replicas(service["Spec"]) == 0 or any(meant(task, service["Spec"]) for task in tasks))

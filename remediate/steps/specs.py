@@ -8,12 +8,10 @@ from copy import deepcopy
 from typing import Any
 
 from fleet.topics.services.facts import LENT
+from fleet.topics.services.lending import CAREFUL, OWN_UPDATES, is_careful, own_updates
 
 Json = dict[str, Any]
 STACK = "com.docker.stack.namespace"
-OWN_UPDATES = "fleetkeeper.update-config"
-"""The label that holds the service's own update settings while ours are in force: they survive a crash there."""
-CAREFUL = {"Order": "stop-first", "FailureAction": "pause"}
 
 
 def replicas(spec: Mapping[str, Any]) -> int:
@@ -47,27 +45,52 @@ def carefully(spec: Json) -> Json:
     """The spec with stop-first and pause in its update settings; its own are kept in a label.
 
     Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
-    it would use the order of `rollback_config`; ours is the way back, and it is watched.
+    it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
+    has left is believed only while the settings are those that we made of it (`own_updates`).
 
     >>> carefully({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
     {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}
     """
-    own = spec.get("UpdateConfig") or {}
-    if OWN_UPDATES not in spec.get("Labels", {}) and any(
-        own.get(key, value) != value for key, value in CAREFUL.items()
-    ):
-        spec["Labels"] = {**spec.get("Labels", {}), OWN_UPDATES: json.dumps(own)}
-        spec["UpdateConfig"] = {**own, **CAREFUL}
-    return spec
+    own = own_updates(spec) or spec.get("UpdateConfig") or {}
+    labels = without_label(spec)
+    if is_careful(own):
+        return {**spec, "Labels": labels, **({"UpdateConfig": own} if own else {})}
+    return {**spec, "Labels": {**labels, OWN_UPDATES: json.dumps(own)}, "UpdateConfig": {**own, **CAREFUL}}
 
 
-def with_own_updates(spec: Mapping[str, Any]) -> Json | None:
-    """The spec with its own update settings again; None where they were never taken away."""
-    kept = (spec.get("Labels") or {}).get(OWN_UPDATES)
-    if kept is None:
+def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json | None:
+    """The spec with its own update settings again, and without their label; None where nothing is left to give back.
+
+    Settings that somebody has set since ours are newer than the label, and stay. `unmark` takes the mark of a lent
+    user away too.
+    """
+    left = {OWN_UPDATES, LENT} if unmark else {OWN_UPDATES}
+    labels = spec.get("Labels") or {}
+    if not left & labels.keys():
         return None
-    labels = {key: value for key, value in spec["Labels"].items() if key != OWN_UPDATES}
-    return {**deepcopy(dict(spec)), "Labels": labels, "UpdateConfig": json.loads(kept)}
+    own, given = own_updates(spec), deepcopy(dict(spec))
+    kept = {key: value for key, value in labels.items() if key not in left}
+    return {**given, "Labels": kept, **({"UpdateConfig": own} if own is not None else {})}
+
+
+def without_label(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in (spec.get("Labels") or {}).items() if key != OWN_UPDATES}
+
+
+def again(spec: Mapping[str, Any]) -> Json:
+    """The same spec, which the swarm is told to bring up once more.
+
+    >>> again({"TaskTemplate": {"ForceUpdate": 2}})["TaskTemplate"]
+    {'ForceUpdate': 3}
+    """
+    task = spec["TaskTemplate"]
+    return {**spec, "TaskTemplate": {**task, "ForceUpdate": int(task.get("ForceUpdate") or 0) + 1}}
+
+
+def user_of(spec: Mapping[str, Any]) -> str:
+    """The user in a service's spec, or in a task's own; empty for the image's."""
+    made = (spec.get("TaskTemplate") or spec).get("ContainerSpec") or {}
+    return str(made.get("User") or "")
 
 
 def pause_between(spec: Mapping[str, Any]) -> float:

@@ -27,7 +27,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Watch:
-    """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds.
+    """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds, and no old one left.
 
     `limit` is how long (seconds) each further one may take to come up. A task counts as running only once its health
     check, if it has one, says so: swarm itself waits for that.
@@ -49,12 +49,16 @@ class Watch:
             running, now = sum(task["Status"]["State"] == "running" for task in new), self.pace.clock()
             if running > most:
                 most, progress = running, now
-            settled = (settled or now) if running >= self.wanted else None
+            settled = (settled or now) if running >= self.wanted and not self.left(found) else None
             if settled is not None and now - settled >= self.settle:
                 return
             if settled is None and now - progress > self.limit:
                 raise StepFailed(f"not healthy within {self.limit:.0f} s: {states(new)}")
             self.pace.sleep(POLL)
+
+    def left(self, found: Iterable[Json]) -> bool:
+        """Whether an old task is still meant to run: the swarm has not replaced it yet."""
+        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in found)
 
 
 def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:

@@ -17,6 +17,7 @@ KILLED = {
     **REPAIRED,
     "certificate-old-served": {"certificates.are_served_as_on_disk"},
     "renewal-not-scheduled": {"certificates.will_renew"},
+    "settings-lent": {"services.have_their_own_settings"},
     "root-files": {"containers.run_as_their_own_user"},
 }
 """For each remedy at least one fault: a unit test sees to it."""

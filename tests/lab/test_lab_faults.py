@@ -44,6 +44,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "volume-over-budget": lambda lab: int(asked(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
     "certificate-expiring": lambda lab: asked(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: asked(lab, DATA, WEB_USER),
+    "settings-lent": lambda lab: lab.on("manager", "docker", "service", "inspect", "rodan_rodan-main"),
     "node-dead": lambda lab: login(DATA),
     "dockerd-dead": lambda lab: login(DATA),
     "docker-denied": lambda lab: login(DATA),

@@ -13,7 +13,8 @@ import pytest
 from fleet.commands import Unobservable
 from fleet.links.local import LocalLink
 from remediate import lock
-from remediate.lock import Busy, Held, Locks, take
+from remediate.lock import Busy, Held, Locks, Silence, take
+from remediate.steps import Lost, Place
 
 
 @pytest.fixture
@@ -214,3 +215,27 @@ def test_a_link_that_fails_while_locking_is_reported_for_its_node_only(path: str
         failed = mine.take(["a", "b"])
         assert list(failed) == ["a"]
         assert mine.alive("b")
+
+
+def test_a_step_may_confirm_the_lock_and_knows_what_its_file_says(path: str) -> None:
+    with locks(path, beat=60) as mine:
+        mine.take(["a"])
+        here = mine.guarding(Place("run", 1))
+        here.confirm("a")
+        assert Path(path).read_text().rstrip("\n").endswith(f" {here.token}")
+        mine.held["a"].stream.close()
+        with pytest.raises(Lost, match="the lock of a is not ours any more"):
+            here.confirm("a")
+
+
+def test_whoever_waits_for_a_silent_node_is_told_within_seconds_and_when_it_answers_again(path: str) -> None:
+    said: list[str] = []
+    with locks(path, beat=0.05) as mine:
+        mine.tell, mine.pace = said.append, Silence(check=0.05, first=0.3, again=0.5)
+        mine.take(["a"])
+        holder = int(Path(path).read_text().split()[0])
+        os.kill(holder, signal.SIGSTOP)
+        wait_until(lambda: len(said) > 1)
+        os.kill(holder, signal.SIGCONT)
+        wait_until(lambda: said[-1] == "a answers again")
+    assert said[0] == "no answer from a for 0 s"

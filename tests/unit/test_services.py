@@ -17,8 +17,9 @@ from fleet.rules import Subject
 from fleet.schema import Node, Service
 from fleet.topics import containers, services
 from fleet.topics.containers import Container
-from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observing, pinning
+from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, drift, observing, pinning
 from fleet.topics.services.facts import Handed, Published
+from fleet.topics.services.lending import CAREFUL, OWN_UPDATES
 from fleet.verdicts import Outcome, Verdict, verdict
 
 NOW = 1764000000.0
@@ -395,3 +396,69 @@ def test_facts_survive_recording():
     adapter = TypeAdapter(Facts)
     facts = Facts("manager", "n1", MEMBERS, (POSTGRES,), (RUNS,), (Volume("v"),), ("/srv",))
     assert adapter.validate_python(adapter.dump_python(facts, mode="json")) == facts
+
+
+# Update settings that were lent
+
+
+OWN = {"Order": "start-first", "FailureAction": "rollback", "Parallelism": 1, "MaxFailureRatio": 0}
+UPDATES = st.fixed_dictionaries(
+    {},
+    optional={
+        "Order": st.sampled_from(["", "start-first", "stop-first"]),
+        "FailureAction": st.sampled_from(["", "pause", "continue", "rollback"]),
+        "Parallelism": st.integers(0, 3),
+        "Delay": st.sampled_from([0, 10**10]),
+        "Monitor": st.sampled_from([0, 5 * 10**9]),
+        "MaxFailureRatio": st.sampled_from([0, 0.5]),
+    },
+)
+
+
+def inspected(updates: Any, label: str | None) -> SwarmService:
+    labels = {"a": "b"} if label is None else {"a": "b", OWN_UPDATES: label}
+    spec = {"Name": "rodan_postgres", "Labels": labels, "TaskTemplate": {"ContainerSpec": {"Image": "a"}}}
+    return observing.service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
+
+
+def lent(told: SwarmService | None, **more: Any) -> Verdict:
+    return verdict(RULES["have_their_own_settings"], fleet(TASK, told=told, **more), Subject("service", "postgres"))
+
+
+def test_a_service_that_a_killed_change_has_left_with_our_settings_is_found_and_noted_whatever_is_asked():
+    left = inspected({**OWN, **CAREFUL}, json.dumps(OWN))
+    [found] = lent(left).findings
+    assert "has fleetkeeper's update settings" in found.saw
+    assert "rodan_postgres has fleetkeeper's update settings" in " ".join(drift.notes(fleet(TASK, told=left)))
+
+
+def test_settings_that_somebody_has_set_over_ours_leave_a_label_to_take_away():
+    assert inspected(OWN, json.dumps(OWN)).lent_updates == "changed"
+    [found] = lent(inspected({**OWN, **CAREFUL, "Parallelism": 3}, json.dumps(OWN))).findings
+    assert "somebody has given it other update settings since" in found.saw
+
+
+@pytest.mark.parametrize(
+    "label", ["", "{", "[]", "null", '"x"', "1e999", "[" * 3000, '{"Order": "\u202e"}', '{"Order": []}']
+)
+def test_a_label_that_we_never_wrote_is_never_believed(label: str):
+    assert inspected({"Order": "stop-first"}, label).lent_updates == "changed"
+
+
+def test_a_service_without_the_label_has_its_own_settings():
+    assert lent(inspected(OWN, None)).outcome is Outcome.HOLDS
+    assert lent(inspected(None, None)).outcome is Outcome.HOLDS
+    assert list(drift.notes(fleet(TASK))) == []
+
+
+def test_while_the_swarm_was_not_seen_nobody_knows_whether_settings_were_left():
+    dark = Unobservable("dark")
+    assert lent(None, manager_services=dark).outcome is Outcome.UNKNOWN
+    assert lent(None, vgpu_services=dark).outcome is Outcome.UNKNOWN
+
+
+@given(own=UPDATES)
+def test_the_label_of_ours_is_known_for_ours_however_the_engine_writes_the_settings(own: dict[str, Any]):
+    ours = {**own, **CAREFUL}
+    written = {"Parallelism": 0, "MaxFailureRatio": 0, **{key: value for key, value in ours.items() if value}}
+    assert inspected(written, json.dumps(own)).lent_updates == "lent"

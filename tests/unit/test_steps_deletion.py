@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fleet.links.local import LocalLink
+from remediate.lock import Locks
 from remediate.steps import DeleteFiles, Identified, Lost, Stale
+from remediate.steps.deletion import DELETE
 from tests.stage import FaultyLink, place
 
 LINK = LocalLink()
@@ -148,3 +156,98 @@ def test_the_plan_lists_every_file_and_what_stays(folder: Path) -> None:
     shown = deletion(folder, ("a.gz", "c.gz")).show().split("\n")
     assert shown[0] == f"delete 2 files, 4 B, in {folder} (no way back)"
     assert shown[1:] == ["  - a.gz (1 B)", "  - c.gz (3 B)", "  stays: newest.gz (4 B)"]
+
+
+# The lock
+
+
+def many(folder: Path, number: int = 450) -> DeleteFiles:
+    names = tuple(f"backup_{one:04}.sql.gz" for one in range(number))
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return deletion(folder, names)
+
+
+@pytest.fixture
+def locks(tmp_path: Path) -> Iterator[Locks]:
+    with Locks(lambda node: LocalLink(), "one", str(tmp_path / "lock"), beat=60) as held:
+        held.take(["a"])
+        yield held
+
+
+def test_while_the_lock_is_ours_all_batches_go_and_each_is_told(folder: Path, tmp_path: Path, locks: Locks) -> None:
+    said: list[str] = []
+    here = replace(locks.guarding(place(tmp_path)), say=said.append)
+    assert many(folder).do(LINK, here).said == "450 files deleted"
+    assert said[0] == "200 of 450 files looked at, 200 deleted"
+    assert left(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
+
+
+@pytest.mark.parametrize("believes", [True, False])
+@pytest.mark.parametrize("gone", ["taken", "removed", "empty", "a line of the same process", "a folder"])
+def test_no_further_batch_goes_once_the_lock_is_not_ours(
+    folder: Path, tmp_path: Path, locks: Locks, gone: str, believes: bool
+) -> None:
+    """Said by the node itself, whether or not our own heartbeat has noticed it."""
+    here = (
+        replace(locks.guarding(place(tmp_path)), confirm=lambda node: None)
+        if believes
+        else locks.guarding(place(tmp_path))
+    )
+    batches: list[int] = []
+
+    class Losing(FaultyLink):
+        def ask(self, commands):
+            if "rm -f" in commands[0].words[2]:
+                batches.append(1)
+                if len(batches) == 2:
+                    path = tmp_path / "lock"
+                    line = path.read_text()
+                    path.unlink()
+                    if gone == "a folder":
+                        path.mkdir()
+                    elif gone != "removed":
+                        path.write_text(
+                            {"taken": "1 1 somebody else\n", "empty": ""}.get(gone, line.replace("run one", "run two"))
+                        )
+            return LocalLink().ask(commands)
+
+    with pytest.raises(Lost, match="the lock of a is not ours any more"):
+        many(folder).do(Losing(), here)
+    assert len(left(folder)) == 254
+
+
+def test_a_lock_whose_holder_died_is_not_ours_although_its_file_still_says_so(
+    folder: Path, tmp_path: Path, locks: Locks
+) -> None:
+    here = replace(locks.guarding(place(tmp_path)), confirm=lambda node: None)
+    os.kill(int((tmp_path / "lock").read_text().split()[0]), signal.SIGKILL)
+    time.sleep(0.1)
+    with pytest.raises(Lost):
+        many(folder, 3).do(LINK, here)
+    assert len(left(folder)) == 7
+
+
+def test_a_lock_that_we_know_to_be_lost_stops_it_before_the_node_is_asked(
+    folder: Path, tmp_path: Path, locks: Locks
+) -> None:
+    locks.held["a"].stream.close()
+    with pytest.raises(Lost, match="silent for too long"):
+        many(folder, 3).do(LINK, locks.guarding(place(tmp_path)))
+    assert len(left(folder)) == 7
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox", "bash"])
+def test_the_lock_is_compared_in_the_same_way_by_every_shell(
+    folder: Path, tmp_path: Path, locks: Locks, shell: str
+) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    step = many(folder, 3)
+    words = [word for file in step.files for word in (file.name, file.identity)]
+    ours = [str(tmp_path / "lock"), locks.who]
+    program = [shell, "sh"] if shell == "busybox" else [shell]
+    run = partial(subprocess.run, capture_output=True, text=True, check=False)
+    refused = run([*program, "-c", DELETE, "sh", ours[0], "somebody else", str(folder), *words])
+    assert (refused.returncode, refused.stdout) == (79, "")
+    assert run([*program, "-c", DELETE, "sh", *ours, str(folder), *words]).stdout.split() == ["deleted"] * 3

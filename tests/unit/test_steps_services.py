@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import string
 from base64 import b64encode
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet.commands import Output
+from fleet.commands import Output, Unobservable
+from fleet.topics.services.facts import LENT
+from fleet.topics.services.lending import CAREFUL, OWN_UPDATES, own_updates, whole
 from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import engine
-from remediate.steps.last_words import secrets, struck
+from remediate.steps.last_words import SHORT, secrets, struck
+from remediate.steps.services import GiveSettingsBack, finish
 from remediate.steps.watching import Pace
 from tests.unit.test_steps_commands import Answering
 
@@ -256,7 +261,7 @@ def test_case_71_what_is_quoted_holds_no_value_of_the_environment_however_it_is_
     after=st.text(max_size=30),
 )
 def test_case_71_no_value_of_the_environment_is_ever_quoted_whole(value: str, before: str, after: str) -> None:
-    assume(value not in before + after)
+    assume(len(value) >= SHORT and value not in before + after)
     hidden = secrets({"Env": [f"ANY={value}"]})
     assert not any(value in line for line in struck(f"{before}{value}{after}", hidden))
 
@@ -378,3 +383,174 @@ def test_the_way_back_of_an_update_that_never_happened_is_nothing_to_do(image: s
     back = STEP.inverse(link, Place("run", 1))
     with pytest.raises(AlreadyBack, match="has its old user"):
         back.still_true(link, Place("run", 2))
+
+
+# What a killed run has left
+
+
+BACK = STEP.inverse(Answering(Output(0)), Place("run", 1))
+CONFIGS = st.none() | st.fixed_dictionaries(
+    {"Parallelism": st.integers(0, 3)},
+    optional={
+        "Order": st.sampled_from(["start-first", "stop-first"]),
+        "FailureAction": st.sampled_from(["pause", "continue", "rollback"]),
+        "Monitor": st.just(5 * 10**9),
+    },
+)
+
+
+class Killed(BaseException):
+    """The controller is killed here."""
+
+
+class Mortal(Swarm):
+    """An engine whose tasks follow its spec at once, and whose caller may be killed around each write.
+
+    It keeps every settings under which tasks were replaced.
+    """
+
+    def __init__(self, updates: Any, alive: int) -> None:
+        super().__init__([task("t0", "running")], service=stacked(UpdateConfig=updates))
+        self.alive, self.under, self.number = alive, [], 0
+
+    def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
+        self.dies()
+        if spec["TaskTemplate"] != self.now["Spec"]["TaskTemplate"]:
+            self.under.append(spec.get("UpdateConfig") or {})
+            self.number += 1
+            self.moments = [[task(f"t{self.number}", "running")]]
+        super().update(service, deepcopy(spec))
+        self.dies()
+
+    def dies(self) -> None:
+        self.alive -= 1
+        if self.alive == 0:
+            raise Killed
+
+    def finishes(self) -> None:
+        """What the next `--fix` does about the finding."""
+        if OWN_UPDATES in self.now["Spec"]["Labels"]:
+            clock = Clock()
+            given = GiveSettingsBack("manager", "rodan_web", 3, 10)
+            finish(self, given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
+
+
+@given(
+    first=CONFIGS,
+    runs=st.lists(st.tuples(st.integers(1, 9), st.none() | st.tuples(CONFIGS)), max_size=5),
+    last=st.sampled_from(["fix", "undo"]),
+)
+def test_whatever_is_killed_and_set_meanwhile_nothing_starts_first_and_the_newest_own_settings_come_back(
+    first: Any, runs: list[Any], last: str
+) -> None:
+    """Runs there and back, each killed after some writes; in between the owner sets settings of their own."""
+    swarm, newest = Mortal(first, 0), first
+    for alive, owner in runs:
+        swarm.alive = alive
+        forward = "User" not in swarm.now["Spec"]["TaskTemplate"]["ContainerSpec"]
+        with suppress(Killed):
+            updated(swarm, STEP if forward else BACK)
+        kept = own_updates(swarm.now["Spec"])
+        if owner is not None and (kept is None or whole(owner[0] or {}) != whole({**kept, **CAREFUL})):
+            newest = owner[0]  # settings that are exactly ours cannot be told from ours
+            swarm.now["Spec"]["UpdateConfig"] = newest
+    swarm.alive = 0
+    if last == "undo" and "User" in swarm.now["Spec"]["TaskTemplate"]["ContainerSpec"]:
+        updated(swarm, BACK)
+    swarm.finishes()
+    assert all(config.get("Order", "stop-first") == "stop-first" for config in swarm.under)
+    assert all(config.get("FailureAction", "pause") == "pause" for config in swarm.under)
+    assert (swarm.now["Spec"].get("UpdateConfig") or None) == (newest or None)
+    assert OWN_UPDATES not in swarm.now["Spec"]["Labels"]
+
+
+def said_of(user: str, labels: dict[str, str] | None) -> Answering:
+    return Answering(Output(0, f"{user}\nweb:1\n{json.dumps(labels)}\n".encode()))
+
+
+@pytest.mark.parametrize("labels", [{OWN_UPDATES: "{}"}, {LENT: "django"}, {OWN_UPDATES: "{}", LENT: "django"}])
+def test_an_undo_is_only_over_once_user_and_labels_are_back(labels: dict[str, str]) -> None:
+    BACK.still_true(said_of("", labels), Place("run", 2))
+    with pytest.raises(AlreadyBack):
+        BACK.still_true(said_of("", {"a": "b", LENT: "somebody"}), Place("run", 2))
+    with pytest.raises(AlreadyBack):
+        BACK.still_true(said_of("", None), Place("run", 2))
+
+
+def test_labels_that_are_not_understood_are_not_taken_for_none() -> None:
+    with pytest.raises(Unobservable, match="not understood"):
+        BACK.still_true(Answering(Output(0, b"\nweb:1\n{\n")), Place("run", 2))
+
+
+def test_an_undo_that_was_killed_in_its_watch_is_watched_to_its_end_and_gives_the_settings_back() -> None:
+    left = {OWN_UPDATES: json.dumps(UPDATES), LENT: "django", "com.docker.stack.namespace": "rodan"}
+    service = stacked(UpdateConfig={**UPDATES, **CAREFUL}, Labels=left)
+    starting, up = [GONE, task("back", "starting")], [GONE, task("back", "running")]
+    swarm = Swarm(starting, starting, up, service=service)
+    updated(swarm, BACK)
+    assert swarm.specs == [stacked(UpdateConfig=UPDATES)["Spec"]]
+    failing = Swarm(starting, [GONE, task("back", "failed", Err="gone")], service=service)
+    with pytest.raises(StepFailed, match="not given back yet"):
+        updated(failing, BACK)
+    assert failing.specs == []
+
+
+def test_an_undo_whose_update_the_swarm_has_stopped_brings_the_old_user_up_once_more() -> None:
+    left = {OWN_UPDATES: json.dumps(UPDATES), "com.docker.stack.namespace": "rodan"}
+    service = {**stacked(UpdateConfig={**UPDATES, **CAREFUL}, Labels=left), "UpdateStatus": {"State": "paused"}}
+    swarm = Swarm([task("dead", "failed", "shutdown")], [task("mended", "running")], service=service)
+    updated(swarm, BACK)
+    again, last = swarm.specs
+    assert (again["TaskTemplate"]["ForceUpdate"], again["UpdateConfig"]["Order"]) == (1, "stop-first")
+    assert (last["UpdateConfig"], OWN_UPDATES in last["Labels"]) == (UPDATES, False)
+
+
+def test_settings_are_not_given_back_while_the_swarm_has_stopped_the_update() -> None:
+    labels = {OWN_UPDATES: json.dumps(UPDATES)}
+    service = {**stacked(UpdateConfig={**UPDATES, **CAREFUL}, Labels=labels), "UpdateStatus": {"State": "paused"}}
+    swarm, clock = Swarm([OLD], service=service), Clock()
+    swarm.specs.append({})
+    swarm.update_state = "paused"
+    with pytest.raises(StepFailed, match="swarm stopped the update") as failed:
+        finish(swarm, STEP.given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
+    assert not failed.value.changed
+    assert swarm.specs == [{}]
+
+
+def test_settings_wait_until_no_old_task_is_left_that_would_be_replaced_their_way() -> None:
+    many = [task("old", "running"), task("old2", "pending")]
+    half = [GONE, task("old2", "pending"), task("new", "running")]
+    swarm = Swarm(many, *[half] * 5, [GONE, task("new", "running"), task("new2", "running")])
+    swarm.now["Spec"]["UpdateConfig"] = UPDATES
+    updated(swarm)
+    assert swarm.moments[0][-1]["ID"] == "new2"
+    assert swarm.now["Spec"]["UpdateConfig"] == UPDATES
+
+
+def test_the_lock_is_asked_for_again_before_the_settings_are_given_back() -> None:
+    swarm, clock, asked = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES)), Clock(), []
+
+    def confirm() -> None:
+        asked.append(len(swarm.specs))
+        if len(asked) == 2:
+            raise Lost("the lock is not ours any more")
+
+    with pytest.raises(Lost):
+        STEP.update(swarm, Answering(NO_LOG), Pace(clock, clock.sleep), confirm)
+    assert (asked, len(swarm.specs)) == ([0, 1], 1)
+
+
+def test_somebody_who_changes_the_service_in_the_same_moment_is_read_again() -> None:
+    class Disturbed(Swarm):
+        """Somebody sets settings of their own just before ours are given back, once."""
+
+        def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
+            if len(self.specs) == 1 and self.now["Spec"]["UpdateConfig"]["Parallelism"] == 1:
+                self.now["Spec"]["UpdateConfig"] = {"Order": "start-first", "Parallelism": 7}
+                raise Stale("out of sequence")
+            super().update(service, spec)
+
+    swarm = Disturbed([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES))
+    updated(swarm)
+    assert swarm.now["Spec"]["UpdateConfig"] == {"Order": "start-first", "Parallelism": 7}
+    assert OWN_UPDATES not in swarm.now["Spec"]["Labels"]

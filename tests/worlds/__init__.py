@@ -19,6 +19,8 @@ WORLDS: tuple[type[World], ...] = (
     dumps.Backups,
     dumps.OverBudget,
     users.RootContainer,
+    users.CarelessService,
+    users.SettingsLent,
     sites.Site,
     sites.AccountLost,
     sites.WrongName,
@@ -30,7 +32,7 @@ WORLDS: tuple[type[World], ...] = (
 )
 """Each remedy in each shape that its plans have."""
 
-LONGEST = {sites.AccountLost, sites.WrongName}
+LONGEST = {sites.AccountLost, sites.WrongName, users.CarelessService}
 LIKE_OTHERS = {*LONGEST, dumps.StaleAndFull, dumps.OverBudget}
 """Worlds whose plans are made of the steps of other worlds' plans."""
 

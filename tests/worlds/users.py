@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from fleet.facts import Fleet
 from fleet.topics import containers, services
 from fleet.topics.containers.facts import SWARM_SERVICE, Container, Denied, Mount, Preflight, Process
 from fleet.topics.services import Member, ServiceMount, SwarmService
+from fleet.topics.services.lending import CAREFUL, OWN_UPDATES, lent_updates
 from tests import backups
 from tests.standins import serve
 from tests.worlds.base import World
 
 MEDIA = "/var/lib/docker/volumes/media/_data"
 DJANGO = 4000
+STACKED = {"com.docker.stack.namespace": "rodan"}
 WEB = Container(
     "4f" * 32,
     "rodan_web.1.x",
@@ -48,6 +52,10 @@ class RootContainer(World):
             self.write("data", f"{MEDIA}/{name}", name)
             self.at("data", f"{MEDIA}/{name}").chmod(0o600)
 
+    def end(self) -> object:
+        """The spec of the service: user, image, labels and update settings."""
+        return self.at("manager", "spec").read_text()
+
     @property
     def denied(self) -> tuple[Denied, ...]:
         files = [path for path in self.at("data", MEDIA).rglob("*") if path.is_file()]
@@ -56,13 +64,36 @@ class RootContainer(World):
         return (found,) if closed and self.owned else ()
 
     def fleet(self) -> Fleet:
-        user = self.at("manager", "spec").read_text().split("\n")[0]
+        spec = json.loads(self.at("manager", "engine.json").read_text())["service"]["Spec"]
+        user = spec["TaskTemplate"]["ContainerSpec"].get("User", "")
         number = int(self.at("manager", "index").read_text())
         uid = 0 if user == "root" else DJANGO
         ready = Preflight("django", DJANGO, DJANGO, self.denied, (), (), ())
         web = replace(WEB, processes=(Process(7, uid, uid, "python3"),), preflight=ready)
-        told = replace(TOLD, user=user, version=number)
+        told = replace(TOLD, user=user, version=number, lent_updates=lent_updates(spec))
         return look_at_service(web, told)
+
+
+class CarelessService(RootContainer):
+    """The same, started before it is stopped by its own settings: a killed change leaves ours behind."""
+
+    own: ClassVar[dict[str, object]] = {"Order": "start-first", "FailureAction": "rollback", "Parallelism": 1}
+
+    def build(self) -> None:
+        super().build()
+        serve(self.folder / "manager", "root", TOLD.image, Labels=STACKED, UpdateConfig=self.own)
+
+
+class SettingsLent(CarelessService):
+    """What a change that was killed in its watch has left."""
+
+    rule, undone = "services.have_their_own_settings", False
+
+    def build(self) -> None:
+        super().build()
+        labels = {**STACKED, "fleetkeeper.user": "django", OWN_UPDATES: json.dumps(self.own)}
+        ours = {**self.own, **CAREFUL}
+        serve(self.folder / "manager", "django", TOLD.image, Labels=labels, UpdateConfig=ours)
 
 
 def look_at_service(web: Container, told: services.SwarmService) -> Fleet:

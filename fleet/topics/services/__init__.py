@@ -6,6 +6,7 @@ from fleet.topics.containers import Facts as Containers
 from fleet.topics.containers.entering import each_declared_service
 from fleet.topics.databases import Facts as Databases
 from fleet.topics.services.data import postgres_kept_its_data
+from fleet.topics.services.drift import have_their_own_settings
 from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
 from fleet.topics.services.observing import observe
 from fleet.topics.services.pinning import with_local_data_are_pinned
@@ -25,6 +26,12 @@ RULES: tuple[Rule, ...] = (
         each=each_declared_service,
         looks_at=(Facts,),
         person="where data lives is decided in the stack file, and a new constraint restarts the service",
+    ),
+    Rule(
+        topic="services",
+        judge=have_their_own_settings,
+        each=each_declared_service,
+        looks_at=(Facts,),
     ),
     Rule(
         topic="services",

@@ -76,7 +76,9 @@ class SwarmService:
     `replicas` is None for a global service. `helpers` are the programs among runuser, su, gosu, chown, … that its
     command line names; the command line itself is not kept. `lent` is the user that fleetkeeper gave it and that the
     stack file may not say: its mark is gone once that file is deployed. `shape` is a digest of all else that they
-    are told, without values of the environment: another one when a person has changed something.
+    are told, without values of the environment: another one when a person has changed something. `lent_updates` is
+    "lent" while its own update settings wait in a label and fleetkeeper's are in force, "changed" when somebody has set
+    others since and the label is still there.
     """
 
     id: str
@@ -96,6 +98,7 @@ class SwarmService:
     handed: tuple[Handed, ...] = ()
     lent: str = ""
     shape: str = ""
+    lent_updates: Literal["", "lent", "changed"] = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fleet.schema import Node
 from fleet.topics.containers.observing import ABSENT, DOCKER, engine_says
 from fleet.topics.containers.parsing import Json, has_healthcheck, listed, part
 from fleet.topics.services.facts import LENT, Facts, Handed, Member, Published, ServiceMount, SwarmService, Task, Volume
+from fleet.topics.services.lending import lent_updates
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -157,6 +158,7 @@ def service(inspected: Json) -> SwarmService:
         handed=tuple(handed(made)),
         lent=texts(spec, "Labels").get(LENT, ""),
         shape=shape(made),
+        lent_updates=lent_updates({"Labels": texts(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 
 

@@ -1,0 +1,72 @@
+"""Update settings that fleetkeeper lends a service while it changes it, and the label that keeps the service's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Json = dict[str, Any]
+OWN_UPDATES = "fleetkeeper.update-config"
+"""The label that holds the service's own update settings while ours are in force: they survive a crash there."""
+CAREFUL = {"Order": "stop-first", "FailureAction": "pause"}
+USUAL = {"Parallelism": 0, "Delay": 0, "Monitor": 0, "MaxFailureRatio": 0, **CAREFUL}
+"""What the engine takes for a setting that is left out (swarmkit's zero values)."""
+KNOWN = {"Order": ("stop-first", "start-first", ""), "FailureAction": ("pause", "continue", "rollback", "")}
+LONGEST = 4096
+"""Bytes of a label that we may have written; a longer one is somebody else's."""
+
+
+def own_updates(spec: Mapping[str, Any]) -> Json | None:
+    """The service's own update settings while ours are in force; None when those in force are the service's own.
+
+    The label is believed only as long as the settings are exactly what we made of it: what somebody has set since is
+    newer. `spec` is a service's, as the Engine API has it.
+
+    >>> label = {OWN_UPDATES: '{"Order": "start-first", "Parallelism": 2}'}
+    >>> own_updates({"Labels": label, "UpdateConfig": {**CAREFUL, "Parallelism": 2}})
+    {'Order': 'start-first', 'Parallelism': 2}
+    >>> own_updates({"Labels": label, "UpdateConfig": {**CAREFUL, "Parallelism": 3}}) is None
+    True
+    """
+    kept = read(str((spec.get("Labels") or {}).get(OWN_UPDATES, "")))
+    if kept is None or whole({**kept, **CAREFUL}) != whole(spec.get("UpdateConfig") or {}):
+        return None
+    return kept
+
+
+def read(label: str) -> Json | None:
+    """The settings in a label; None for anything else."""
+    if len(label) > LONGEST:
+        return None
+    try:
+        found = json.loads(label)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(found, dict) and all(found.get(key, "") in known for key, known in KNOWN.items())
+    return found if sound else None
+
+
+def whole(updates: Mapping[str, Any]) -> Json:
+    """Update settings with all that was left out, so that two ways of writing them can be compared.
+
+    >>> whole({"Order": "", "Parallelism": 1}) == whole({"Parallelism": 1, "FailureAction": "pause", "Delay": 0})
+    True
+    """
+    return {**updates, **{key: updates.get(key) or value for key, value in USUAL.items()}}
+
+
+def is_careful(updates: Mapping[str, Any]) -> bool:
+    """Whether settings stop first and leave the way back to us.
+
+    >>> is_careful({"Parallelism": 3}), is_careful({"Order": "start-first"})
+    (True, False)
+    """
+    return all((updates.get(key) or value) == value for key, value in CAREFUL.items())
+
+
+def lent_updates(spec: Mapping[str, Any]) -> Literal["", "lent", "changed"]:
+    """Whether a service has our update settings, or had them and somebody has set others since."""
+    if OWN_UPDATES not in (spec.get("Labels") or {}):
+        return ""
+    return "changed" if own_updates(spec) is None else "lent"
