@@ -37,6 +37,7 @@ DRILL = "".join(
     (
         r"""
 set -u
+[ $$ = 1 ] || { echo 'drill: this is no container of its own (not process 1): nothing was started' >&2; exit 70; }
 dump=$1 form=$2 limit=$3 needed=$4 user=$5 database=$6 encoding=$7 preload=$8
 shift 8
 dir=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
@@ -90,7 +91,8 @@ printf 'seconds|%s\n' "$(($(date +%s) - started))"
         'count on "$database" || exit 70\n',
     )
 )
-"""Runs as root, with process number 1, in a throwaway container without network, in the image of the live one.
+"""Runs as root, in a throwaway container without network, in the image of the live one. It is process number 1, or
+it does nothing: it ends every process that it can see when its time is over.
 
 Arguments: the dump, its format, seconds after which all of it ends, MiB that must be free, user, database, encoding,
 preloaded libraries, then `role=…` and `tablespace=…` for all that the dump may name.
