@@ -115,7 +115,8 @@ for process in /proc/[0-9]*; do
 done
 """
 
-# $1 renewal configuration, $2 directory of the server's accounts, then certbot's words to register one
+# $1 renewal configuration, $2 directory of the server's accounts, then certbot's words to register one. The new file
+# takes the old one's place only if it is the old one but for that line: a program that dies on the way costs nothing.
 ACCOUNT = r"""
 set -u; export LC_ALL=C
 conf=$1 accounts=$2; shift 2
@@ -126,15 +127,28 @@ if [ -z "$id" ]; then
   id=$(newest)
 fi
 [ -n "$id" ] || { echo "certbot registered, and no account is in $accounts" >&2; exit 1; }
-cp -p "$conf" "$conf.fleetkeeper-new" && sed "s/^account = .*/account = $id/" "$conf" >"$conf.fleetkeeper-new" &&
-  mv "$conf.fleetkeeper-new" "$conf"
+case $id in *[!A-Za-z0-9_.-]*) echo "an account in $accounts has an odd name: nothing was changed" >&2; exit 1 ;; esac
+new=$conf.fleetkeeper-new
+others() { { grep -v '^account = ' "$1"; [ $? -le 1 ]; } && echo .; }
+proven() {
+  before=$(others "$conf") && after=$(others "$new") && [ "$before" = "$after" ] && grep -qxF "account = $id" "$new"
+}
+cp -p "$conf" "$new" && sed "s/^account = .*/account = $id/" "$conf" >"$new" && proven && mv "$new" "$conf" && [ ! -e "$new" ] ||
+  { rm -f "$new"; echo "$conf could not be written with the account $id: it is as it was" >&2; exit 1; }
 """
 
 WRITE_HOOK = r"""
 set -eu
+text='#!/bin/sh
+# Set up by fleetkeeper: what was renewed is served.
+exec nginx -s reload'
 mkdir -p "${1%/*}"
-printf '#!/bin/sh\n# Set up by fleetkeeper: what was renewed is served.\nexec nginx -s reload\n' >"$1.new"
+trap 'rm -f "$1.new"' EXIT
+printf '%s\n' "$text" >"$1.new"
 chmod 755 "$1.new"
+written=$(cat "$1.new" && echo .)
+[ "$written" = "$text
+." ] || { echo "$1 could not be written whole" >&2; exit 1; }
 mv "$1.new" "$1"
 """
 

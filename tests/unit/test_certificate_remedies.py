@@ -354,6 +354,34 @@ def test_a_registration_that_fails_changes_nothing_and_says_why(tmp_path: Path) 
     assert conf.read_text() == "account = old\n"
 
 
+@pytest.mark.parametrize("program", ["sed", "cp", "grep", "mv"])
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 0"], ids=["killed", "silent"])
+def test_whatever_dies_on_the_way_a_renewal_s_configuration_is_never_shorter(
+    tmp_path: Path, program: str, end: str
+) -> None:
+    conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
+    conf.write_text("version = 2\naccount = old\nserver = https://x/dir\n")
+    (accounts / "other").mkdir(parents=True)
+    rc, _ = script(ACCOUNT, str(conf), str(accounts), "certbot", tools={program: end}, place=tmp_path)
+    before = "version = 2\naccount = old\nserver = https://x/dir\n"
+    assert (rc, conf.read_text()) in [(rc or 1, before), (0, before.replace("old", "other"))]
+
+
+def test_an_account_with_an_odd_name_is_not_written(tmp_path: Path) -> None:
+    conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
+    conf.write_text("account = old\n")
+    (accounts / "a&b;w x").mkdir(parents=True)
+    assert script(ACCOUNT, str(conf), str(accounts), "certbot", place=tmp_path)[0] == 1
+    assert conf.read_text() == "account = old\n"
+
+
+@pytest.mark.parametrize("program", ["cat", "chmod", "mv", "mkdir"])
+def test_whatever_dies_on_the_way_there_is_no_half_hook(tmp_path: Path, program: str) -> None:
+    path = tmp_path / "renewal-hooks/deploy/reload"
+    assert script(WRITE_HOOK, str(path), tools={program: "kill -9 $$"}, place=tmp_path)[0] != 0
+    assert not list(tmp_path.glob("renewal-hooks/deploy/*"))
+
+
 def test_whether_a_certbot_runs_is_asked_of_the_processes(tmp_path: Path) -> None:
     (tmp_path / "certbot").write_text("#!/bin/sh\nsleep 5\n")
     (tmp_path / "certbot").chmod(0o755)
