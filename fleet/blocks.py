@@ -57,6 +57,15 @@ def drop(text: bytes, name: str) -> bytes:
     return text if span is None else b"".join([*rows[: span.first], *rows[span.last + 1 :]])
 
 
+def unmark(text: bytes) -> bytes:
+    """Take every mark of ours out; the lines between them stay, as ordinary ones.
+
+    >>> unmark(edit(b"MAILTO=me\\n", "a.b", ["@daily true"]))
+    b'MAILTO=me\\n@daily true\\n'
+    """
+    return b"".join(row for row in split(text) if not row.startswith((BEGIN, END)))
+
+
 def block(text: bytes, name: str) -> tuple[str, ...] | None:
     """The lines of the block, without their newlines; None where there is no such block. Raises BlockError.
 

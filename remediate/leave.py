@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, ClassVar
 from fleet.commands import Command, Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Rule, Subject, each_node
+from fleet.shell_functions import ENTER_BELOW, IS_OPENED
 from fleet.topics.containers.observing import DOCKER
 from fleet.topics.services.facts import LENT
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
-from remediate.steps import Run
+from remediate.steps import Run, UnmarkCrontab
 from remediate.steps.base import KEPT
 
 if TYPE_CHECKING:
@@ -62,38 +63,73 @@ for service in $services; do echo "service $service"; done
 if [ -e "$kept" ] || [ -h "$kept" ]; then
   echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
 fi
+digest() { # SHA-256 of what crontab prints for a user; nothing if it fails
+  said=$({ { crontab -u "$1" -l 2>/dev/null; echo "ended $?" >&3; } | sha256sum >&3; } 3>&1)
+  case $said in *'ended 0'*) printf '%s\n' "$said" | sed -n 's/ .*-$//p' ;; esac
+}
 for spool; do
   [ -d "$spool" ] || continue
   if ! [ -r "$spool" ] || ! [ -x "$spool" ]; then echo "unseen $spool"; continue; fi
   for table in "$spool"/*; do
     [ -f "$table" ] || continue
     if ! [ -r "$table" ]; then echo "unseen $table"; continue; fi
-    if grep -q '^# BEGIN fleetkeeper ' "$table"; then echo "marks ${table##*/}"; fi
+    grep -qE '^# (BEGIN|END) fleetkeeper ' "$table" || continue
+    digest=$(digest "${table##*/}")
+    if [ ${#digest} -eq 64 ]; then echo "marks $digest ${table##*/}"; else echo "unseen $table"; fi
   done
 done
 echo end
 """
 )
 
-# $1 the user. What was read is held whole before anything is written; nothing but the marks is left out.
-UNMARK = r"""
-export LC_ALL=C
-table=$(crontab -u "$1" -l && echo end) || exit 71
-rest=${table%end}
-[ "$rest" != "$table" ] || exit 71
-printf '%s' "$rest" | sed -e '/^# BEGIN fleetkeeper /d' -e '/^# END fleetkeeper /d' | crontab -u "$1" -
+# $1 the hook. It goes on doing its work, under a name that is not ours. What runs in a container may write where it is,
+# and swap anything for a link meanwhile: its directory is entered name by name and held, and so are both files.
+RENAME = (
+    ENTER_BELOW
+    + IS_OPENED
+    + r"""
+set -u; umask 077; export LC_ALL=C
+hook=$1 root=${1%/renewal-hooks/deploy/fleetkeeper-reload}
+old=fleetkeeper-reload new=reload-nginx made=
+refuse() { echo "$1: nothing was changed" >&2; exit 72; }
+digest() { sha256sum | cut -c 1-64; }
+same() { [ "$1" = "$2" ] && [ ${#1} -eq 64 ]; }
+text_of() { cat <&3 && echo .; }
+without_mark() { printf %s "${text%.}" | sed '/^# Set up by fleetkeeper/d' && echo .; }
+filled() {
+  is_opened 4 "$new" && made=yes && printf %s "${rest%.}" >&4 &&
+    chown "$(stat -L -c %u:%g /proc/self/fd/3)" /proc/self/fd/4 &&
+    chmod "$(stat -L -c %a /proc/self/fd/3)" /proc/self/fd/4 &&
+    same "$(digest </proc/self/fd/4)" "$(printf %s "${rest%.}" | digest)" && is_opened 4 "$new"
+}
+enter_below "$root" '' && [ "$(pwd -P)" = "$root" ] && enter_below . renewal-hooks/deploy ||
+  refuse "a link leads to $hook, or its directory is gone"
+[ ! -e "./$new" ] && [ ! -h "./$new" ] || refuse "$new is there already, beside $hook"
+[ -f "./$old" ] || refuse "$hook is no file"
+{
+  is_opened 3 "$old" || refuse "$hook is no file, or a link"
+  text=$(text_of) rest=$(without_mark)
+  [ "$text" != "${text%.}" ] && [ "$rest" != "${rest%.}" ] && [ -n "${rest%.}" ] &&
+    same "$(printf %s "${text%.}" | digest)" "$(digest </proc/self/fd/3)" || refuse "$hook could not be read whole"
+  set -C
+  { filled; } 4>"./$new" || { [ -z "$made" ] || rm -f "./$new"; refuse "$new could not be written beside $hook"; }
+  is_opened 3 "$old" || { rm -f "./$new"; refuse "$hook was changed meanwhile"; }
+  rm -f "./$old" && [ ! -e "./$old" ]
+} 3<"./$old"
 """
+)
 
-# $1 the hook. It goes on doing its work, under a name that is not ours.
-RENAME = r"""
-to=${1%/*}/reload-nginx
-[ ! -h "$1" ] && [ -f "$1" ] && [ ! -e "$to" ] && [ ! -h "$to" ] || { echo "$1 or $to is not as it was" >&2; exit 72; }
-sed -i '/^# Set up by fleetkeeper/d' "$1" && mv -- "$1" "$to"
-"""
-
+# $1 the directory, $2 the script that looks for traces, further words: its own. What was kept for the way back goes
+# when nothing else of ours is left.
 REMOVE = r"""
-[ ! -h "$1" ] && [ -d "$1" ] || { echo "$1 is no directory" >&2; exit 72; }
-exec rm -rf -- "$1"
+export LC_ALL=C
+kept=$1 look=$2; shift 2
+[ ! -h "$kept" ] && [ -d "$kept" ] || { echo "$kept is no directory" >&2; exit 72; }
+left=$(sh -c "$look" sh "$kept" "$@") || { echo "what else is left could not be seen: $kept stays" >&2; exit 71; }
+case $left in *end) ;; *) echo "what else is left could not be seen: $kept stays" >&2; exit 71 ;; esac
+others=$(printf '%s\n' "$left" | sed -e '/^kept [0-9]*$/d' -e '$d' | head -n 1)
+[ -z "$others" ] || { echo "$kept stays: there still is \`$others\`" >&2; exit 72; }
+rm -rf -- "$kept" && [ ! -e "$kept" ]
 """
 
 UNLABEL = ("docker", "service", "update", "--quiet", "--detach", "--label-rm", LENT)
@@ -101,12 +137,12 @@ UNLABEL = ("docker", "service", "update", "--quiet", "--detach", "--label-rm", L
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are, hooks
-    of certbot under our name, and on a manager the services that bear our mark."""
+    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are with
+    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark."""
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None
-    marked: tuple[str, ...] = ()
+    marked: tuple[tuple[str, str], ...] = ()
     unseen: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
@@ -126,8 +162,8 @@ def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
 def parse(printed: str) -> Facts:
     """Read what the script prints. Raises Unobservable when it did not come to its end.
 
-    >>> parse("kept 12\\nmarks root\\nend\\n")
-    Facts(kept=12288, marked=('root',), unseen=(), hooks=(), services=())
+    >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
+    Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=())
     """
     rows = printed.split("\n")
     if rows[-2:] != ["end", ""]:
@@ -135,7 +171,7 @@ def parse(printed: str) -> Facts:
     said = [row.partition(" ")[::2] for row in rows[:-2]]
     return Facts(
         kept=next((int(rest) * 1024 for key, rest in said if key == "kept"), None),
-        marked=tuple(dict.fromkeys(rest for key, rest in said if key == "marks")),
+        marked=tuple(dict(rest.split(" ", 1)[::-1] for key, rest in said if key == "marks").items()),
         unseen=tuple(rest for key, rest in said if key == "unseen"),
         hooks=tuple(rest for key, rest in said if key == "hook"),
         services=tuple(rest for key, rest in said if key == "service"),
@@ -155,7 +191,7 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
             node=subject.name,
             about=KEPT,
         )
-    for user in facts.marked:
+    for user, _ in facts.marked:
         yield Finding(
             saw="lines between marks of ours",
             want="the same lines without marks",
@@ -176,19 +212,23 @@ def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running."""
     node = finding.node
     facts = fleet.of(node, Facts)
-    unmark = tuple(
-        Run(node, ("sh", "-c", UNMARK, "sh", user), says=f"take our marks out of the crontab of {user}; its lines stay")
-        for user in facts.marked
-    )
+    unmark = tuple(UnmarkCrontab(node, user, digest) for user, digest in facts.marked)
     rename = tuple(
-        Run(node, ("sh", "-c", RENAME, "sh", hook), says=f"call {hook} reload-nginx; it goes on reloading nginx")
+        Run(
+            node,
+            ("sh", "-c", RENAME, "sh", hook),
+            says=f"call {hook} reload-nginx; it goes on reloading nginx",
+            tells=True,
+        )
         for hook in facts.hooks
     )
     unlabel = tuple(
         Run(node, (*UNLABEL, name), says=f"take our mark from the service {name}; its user stays, nothing restarts")
         for name in facts.services
     )
-    remove = (Run(node, ("sh", "-c", REMOVE, "sh", KEPT), says=f"remove {KEPT}"),) if facts.kept is not None else ()
+    words = ("sh", "-c", REMOVE, "sh", KEPT, TRACES, *SPOOLS)
+    says = f"remove {KEPT}, once nothing else of ours is left"
+    remove = (Run(node, words, says=says, tells=True),) if facts.kept is not None else ()
     return Plan(
         steps=(*unmark, *rename, *unlabel, *remove),
         disturbs=("deletion",),

@@ -13,7 +13,7 @@ from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, 
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.copying import CopyFile, RemoveCopy
 from remediate.steps.deletion import DeleteFiles, Identified
-from remediate.steps.files import EditCrontab, EditFile, PutBack, WriteFile
+from remediate.steps.files import EditCrontab, EditFile, PutBack, UnmarkCrontab, WriteFile
 from remediate.steps.ownership import ChangeOwner, TakeBackOwner
 from remediate.steps.services import GiveSettingsBack, UpdateService
 
@@ -21,6 +21,7 @@ AnyStep = Annotated[
     WriteFile
     | EditFile
     | EditCrontab
+    | UnmarkCrontab
     | PutBack
     | Run
     | RunInContainer
@@ -91,6 +92,7 @@ __all__ = [
     "Step",
     "StepFailed",
     "TakeBackOwner",
+    "UnmarkCrontab",
     "UpdateService",
     "WriteFile",
     "digest",

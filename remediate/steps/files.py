@@ -148,6 +148,48 @@ class EditCrontab:
 
 
 @dataclass(frozen=True)
+class UnmarkCrontab:
+    """Take our marks out of a user's crontab; every other line stays as it is.
+
+    `expect` is the SHA-256 (hex) of what `crontab -l -u USER` prints.
+    """
+
+    node: str
+    user: str
+    expect: str
+    kind: Literal["unmark_crontab"] = "unmark_crontab"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"take our marks out of the crontab of {self.user}; its lines stay"
+
+    def directories(self) -> tuple[str, ...]:
+        return (CRONTABS, KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        expect(link, place, "crontab", self.user, self.expect)
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        left = digest(self.unmarked(link, place))
+        return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        content = self.unmarked(link, place)
+        put(link, place, Put("crontab", self.user, self.expect, digest(content), content))
+        return Done(self.expect, digest(content))
+
+    def unmarked(self, link: Link, place: Place) -> bytes:
+        """What the crontab will be. Raises Stale when it is not the one that the plan saw."""
+        now = read(link, place, "crontab", self.user)
+        if now is None or digest(now) != self.expect:
+            raise Stale(f"{name('crontab', self.user)} has been changed since the plan was made")
+        return blocks.unmark(now)
+
+
+@dataclass(frozen=True)
 class PutBack:
     """Put old content back: the way back of the steps that write. Never planned by a remedy.
 
