@@ -133,7 +133,8 @@ others() { { grep -v '^account = ' "$1"; [ $? -le 1 ]; } && echo .; }
 proven() {
   before=$(others "$conf") && after=$(others "$new") && [ "$before" = "$after" ] && grep -qxF "account = $id" "$new"
 }
-cp -p "$conf" "$new" && sed "s/^account = .*/account = $id/" "$conf" >"$new" && proven && mv "$new" "$conf" && [ ! -e "$new" ] ||
+made() { cp -p "$conf" "$new" && sed "s/^account = .*/account = $id/" "$conf" >"$new"; }
+made && proven && mv "$new" "$conf" && [ ! -e "$new" ] ||
   { rm -f "$new"; echo "$conf could not be written with the account $id: it is as it was" >&2; exit 1; }
 """
 
