@@ -33,6 +33,49 @@ exec 3<&-
 What is said for a person begins with `drill: `; shells, too, say things when what they run is killed.
 """
 
+FILL = r"""
+unpack() {
+  case $form in
+    sql.gz) gzip -dc -- "$dump" ;;
+    dump) pg_restore -f /dev/stdout -- "$dump" ;;
+    *) cat -- "$dump" ;;
+  esac
+}
+said() { tr -d '\r' <"$own/$1" | grep -m 1 "$2" || head -n 1 "$own/$1"; }
+not_tried() { say "it could not be tried to its end: $*"; exit 75; }
+bad() { say "it does not restore: $*"; exit 66; }
+judge() {
+  why=$(said unpacking .)
+  case $unpack-$why in
+    0-* | 141-* | [12]-*roken\ pipe*) ;;
+    [12]-*crc\ error* | [12]-*nexpected\ end\ of\ file* | [12]-*ength\ error* | [12]-*ncorrect\ length* | \
+      [12]-*format\ violated* | [12]-*orrupted\ data* | [12]-*trailing\ garbage* | [12]-*put\ file:\ end\ of\ file* | \
+      [12]-*ould\ not\ uncompress\ data* | [12]-*nvalid\ magic* | [12]-*not\ in\ gzip\ format*) bad "$why" ;;
+    *) not_tried "unpacking ended with $unpack: $why" ;;
+  esac
+  why=$(said filling 'ERROR: ')
+  case $fill-$why in
+    0-*) [ "$unpack" = 0 ] || not_tried "unpacking ended with $unpack" ;;
+    3-*ERROR:\ \ 08* | 3-*ERROR:\ \ 40* | 3-*ERROR:\ \ 5[3578]* | 3-*ERROR:\ \ F0* | 3-*ERROR:\ \ XX*)
+      not_tried "$why" ;;
+    3-*) bad "$(printf '%s\n' "$why" | sed 's/ERROR:  [0-9A-Z]\{5\}: /ERROR:  /')" ;;
+    *) not_tried "psql ended with $fill: $why" ;;
+  esac
+}
+fill() {
+  own=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
+  ends=$({ { unpack 2>"$own/unpacking"; echo "unpack $?" >&3; } |
+    on "$1" -v VERBOSITY=verbose >/dev/null 2>"$own/filling"; echo "fill $?" >&3; } 3>&1)
+  unpack=$(printf '%s\n' "$ends" | sed -n 's/^unpack //p') fill=$(printf '%s\n' "$ends" | sed -n 's/^fill //p')
+  judge
+}
+"""
+"""`fill DATABASE` restores the dump, and ends the whole with 66 only when the dump is to blame: its stream is damaged,
+or the server refuses a statement of it. What the server lacks (memory, room, a connection, a file: classes 08, 40, 53,
+55, 57, 58, F0 and XX of PostgreSQL's appendix A) proves nothing about the dump (75), and neither does whatever was
+killed.
+"""
+
 DRILL = "".join(
     (
         r"""
@@ -74,17 +117,11 @@ for word; do
 done
 [ "$database" = postgres ] || echo 'CREATE DATABASE :"name" TEMPLATE template0;' | on postgres -v name="$database" ||
   exit 70
-unpack() {
-  case $form in
-    sql.gz) gzip -dc -- "$dump" ;;
-    dump) pg_restore -f /dev/stdout -- "$dump" ;;
-    *) cat -- "$dump" ;;
-  esac
-}
+""",
+        FILL,
+        r"""
 started=$(date +%s)
-ends=$({ { unpack; echo "ended $?" >&3; } | on "$database" >/dev/null; echo "ended $?" >&3; } 3>&1 2>&1)
-[ "$(printf '%s\n' "$ends" | grep -cx 'ended 0')" = 2 ] || {
-  say "it does not restore: $(printf '%s\n' "$ends" | grep -m 1 ERROR || printf '%s\n' "$ends" | head -n 1)"; exit 66; }
+fill "$database"
 printf 'seconds|%s\n' "$(($(date +%s) - started))"
 """,
         COUNT,

@@ -14,6 +14,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.discovery import Placement, placements
 from fleet.facts import Fleet
 from fleet.links import Link
+from fleet.numbers import decimal_number
 from fleet.reports.text import count
 from fleet.topics.backups.catalog import Backup, true_clock
 from fleet.topics.backups.policy import Policy
@@ -23,7 +24,7 @@ from fleet.units import show_duration
 from remediate.backups.accepting import records_of, right_one, writing
 from remediate.backups.desk import Desk, one_of
 from remediate.backups.drill_script import DRILL, HELD
-from remediate.backups.held import Held, ask, held, inside
+from remediate.backups.held import Held, ask, held, inside, reason
 from remediate.backups.scripts import LIVE
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
@@ -41,6 +42,8 @@ SLOW_COUNT = 1800.0
 """Seconds that counting every table of the live database may take."""
 BAD = 66
 """What the throwaway container exits with when the dump does not restore: that is proved."""
+OWN = ("drill: ", "docker: ")
+"""What lines begin with that the script says for a person, and docker."""
 REMEMBERED = 10
 BEFORE = "at the last drill"
 MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
@@ -102,25 +105,30 @@ class Trial:
 
     def run(self, link: Link, before: Mapping[str, int], age: float) -> Drill:
         """Restore it, count, and compare. Raises Unobservable when it could not be tried at all."""
+        return self.tried(link, before, age)[0]
+
+    def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
+        """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
         live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
         if "encoding" not in live.said:
-            raise Unobservable(f"the server has no database {live.said['database']}: there is nothing to compare with")
+            raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
         [answer] = link.ask([self.throwaway(live)])
-        if answer.rc not in (0, BAD):
-            raise not_tried(answer, self.place.node)
         done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
-        if answer.rc == BAD:
-            return replace(done, error=said(answer))
+        if blames_the_dump(answer):
+            return replace(done, error=said(answer)), ()
+        if answer.lost or answer.rc != 0:
+            raise not_tried(answer, self.place.node)
         restored = held(answer)
         lacking = tuple(compared(restored, live, before, self.policy.tolerance))
-        return replace(
+        done = replace(
             done,
-            seconds=float(restored.said["seconds"]),
+            seconds=decimal_number(restored.tell("seconds")),
             rows=dict(restored.rows),
             extensions=restored.extensions,
             lacking=lacking,
             error=f"{count(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
         )
+        return done, tuple(doubts(restored, live, self.policy.tolerance))
 
     def throwaway(self, live: Held) -> Command:
         """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
@@ -134,7 +142,7 @@ class Trial:
             *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
             *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", DRILL, "sh"),
             *(dump, self.policy.format, str(limit), str(mebibytes(size, self.policy.format))),
-            *(live.said[key] for key in ("user", "database", "encoding", "preload")),
+            *(live.tell(key) for key in ("user", "database", "encoding", "preload")),
             *(f"role={name}" for name in live.roles),
             *(f"tablespace={name}" for name in live.tablespaces),
         )
@@ -147,14 +155,24 @@ def not_tried(answer: Output, node: str) -> Unobservable:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:
         return Unobservable(f"another drill runs on {node}", hint="wait for it: it ends by itself")
-    return Unobservable(f"the throwaway server: {said(answer)}", node=node)
+    return Unobservable(f"the drill proves nothing about the dump: {said(answer)}", node=node)
 
 
 def said(answer: Output) -> str:
-    """The first line that is for a person: the script's own, or docker's; else the last one there is."""
-    lines = answer.err.decode("utf-8", "replace").strip().splitlines() or [f"exit status {answer.rc}"]
-    own = [line.partition(": ")[2] for line in lines if line.startswith(("drill: ", "docker: "))]
-    return safe((own or lines[-1:])[0])[:300]
+    """The first line that is for a person: the script's own, or docker's; else the last one there is.
+
+    Without values of rows: it is written down, and shown in reports.
+    """
+    lines = answer.err.decode("utf-8", "replace").strip().split("\n")
+    own = [line.partition(": ")[2] for line in lines if line.startswith(OWN)]
+    return reason((own or lines[-1:])[0] or f"exit status {answer.rc}")[:300]
+
+
+def blames_the_dump(answer: Output) -> bool:
+    """Whether the script itself says that the dump does not restore: an exit status alone may be anybody's."""
+    return answer.rc == BAD and any(
+        line.startswith(b"drill: it does not restore: ") for line in answer.err.split(b"\n")
+    )
 
 
 def mebibytes(size: int, form: str) -> int:
@@ -187,6 +205,16 @@ def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: i
             elif got is not None and rows >= TINY and got < rows * (100 - tolerance) / 100:
                 lacking.append(f"table {table} has {got} rows ({rows} {where})")
     return lacking
+
+
+def doubts(restored: Held, live: Held, tolerance: int) -> list[str]:
+    """Why the live database may have lost its data: tables of some size that the dump holds, and it does not."""
+    found = []
+    for table, rows in restored.rows.items():
+        here = live.rows.get(table, 0)
+        if rows >= TINY and here < rows * (100 - tolerance) / 100:
+            found.append(f"table {table} has {here} rows in the live database, and {rows} in the dump")
+    return found
 
 
 def told(done: Drill) -> list[Line]:

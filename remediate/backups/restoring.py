@@ -7,30 +7,32 @@ one transaction. The old one is kept aside; the way back is the same change of n
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import click
 
 from fleet.commands import Unobservable
 from fleet.discovery import Placement, placements
+from fleet.reports.text import count
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
 from remediate.apply import Proof, Prove
 from remediate.backups.accepting import records_of, right_one, writing
 from remediate.backups.desk import Desk, one_of
-from remediate.backups.held import Held, ask, held, inside
-from remediate.backups.scripts import HOLDS, WHO
-from remediate.backups.swapping import PACE, Swap
+from remediate.backups.held import Held, Name, ask, held, inside
+from remediate.backups.losses import losses
+from remediate.backups.scripts import WHO
+from remediate.backups.swapping import Swap
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
 from remediate.planning import Planned
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
-from remediate.steps import Run
+from remediate.steps import Run, Stale
 
 RULE = "services.postgres_kept_its_data"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
@@ -56,7 +58,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
         desk.screen.error(f"the database is called {swap.live}, not {typed}", hint="nothing was changed")
         return Exit.USAGE
     desk.screen.lines(left_over(server))
-    code = desk.apply(desk.planned(RULE, swap.beside(proof)), seen(desk, swap, swap.new))
+    code = desk.apply(desk.planned(RULE, swap.beside(proof)), proof_of(desk, swap, not_filled))
     if code is not Exit.NOTHING_LEFT:
         return code
     return finished(desk, swap, server, typed)
@@ -84,11 +86,17 @@ def prepared(desk: Desk, name: str) -> tuple[Swap, Held, Run]:
     policy = desk.policy
     server = server_of(desk, found[0])
     if server.prepared:
-        told = f"{len(server.prepared)} prepared transactions hold {server.said['database']}: {server.prepared[0]}"
+        told = (
+            f"{count(len(server.prepared), 'prepared transaction')} in {server.tell('database')}: {server.prepared[0]}"
+        )
         raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
     path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
-    live, there = server.said["database"], "encoding" in server.said
-    swap = Swap(policy, found[0], backup, path, server.said["user"], live, f"{datetime.now(UTC):%Y%m%d_%H%M%S}", there)
+    live, there = server.tell("database"), "encoding" in server.said
+    swap = Swap(
+        *(policy, found[0], backup, path, server.tell("user"), live, f"{datetime.now(UTC):%Y%m%d_%H%M%S}", there),
+        called=called(desk.inventory),
+        system=server.said.get("system", ""),
+    )
     again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
     says = f"stream {name} once more"
     return swap, server, Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
@@ -100,19 +108,55 @@ def server_of(desk: Desk, place: Placement) -> Held:
     return held(ask(link, inside(place, WHO, desk.policy.user or "", desk.policy.database or "", limit=60)))
 
 
-def seen(desk: Desk, swap: Swap, *there: str) -> Prove:
-    """Success is that of the three databases of a restore exactly these are there, besides the live one."""
+@dataclass(frozen=True)
+class Names:
+    """The three names of a restore, as the server knows them at one moment."""
+
+    live: Name
+    new: Name
+    aside: Name
+
+
+def names_of(desk: Desk, swap: Swap) -> Names:
+    """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
+    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    return Names(*swap.server.names(link, swap.live, swap.new, swap.aside))
+
+
+def proof_of(desk: Desk, swap: Swap, wanted: Callable[[Names], str]) -> Prove:
+    """Success is said by the names on the server: `wanted` says what is wrong with them, or nothing."""
 
     def prove(planned: Planned) -> tuple[Proof, str]:
         try:
-            names = set(server_of(desk, swap.place).besides) & {swap.new, swap.aside}
-        except Unobservable as why:
-            return Proof.UNKNOWN, f"could not be looked at again: {why}"
-        if names == set(there):
-            return Proof.FIXED, ""
-        return Proof.FAILING, f"beside the live one there is {' and '.join(sorted(names)) or 'no other database'}"
+            why = wanted(names_of(desk, swap))
+        except (Unobservable, Stale) as unseen:
+            return Proof.UNKNOWN, f"could not be looked at again: {unseen}"
+        return (Proof.FAILING, why) if why else (Proof.FIXED, "")
 
     return prove
+
+
+def not_filled(names: Names) -> str:
+    """Why the dump is not restored beside the live database; empty when it is."""
+    return "" if names.new.never_live else f"there is no restored database {names.new.name}"
+
+
+def not_dropped(names: Names) -> str:
+    return f"{names.new.name} is still there" if names.new.there else ""
+
+
+def not_changed(before: Names) -> Callable[[Names], str]:
+    """Which database has the live name, where it is not the restored one."""
+
+    def wanted(now: Names) -> str:
+        aside = now.aside.oid == before.live.oid
+        if now.live.oid == before.new.oid and (aside or not before.live.there):
+            return ""
+        if now.live.oid == before.live.oid:
+            return f"{now.live.name or 'it'} is what it was"
+        return f"{now.live.name} is {'another database' if now.live.there else 'not there'}: look at the server"
+
+    return wanted
 
 
 def left_over(server: Held) -> Iterator[Line]:
@@ -124,18 +168,18 @@ def left_over(server: Held) -> Iterator[Line]:
 def finished(desk: Desk, swap: Swap, server: Held, typed: str) -> Exit:
     """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
     try:
-        restored = holding(desk, swap, swap.new)
-    except Unobservable as why:
+        restored, before = holding(desk, swap, swap.new), names_of(desk, swap)
+    except (Unobservable, Stale) as why:
         desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
         return Exit.NOT_ALL_SEEN
     desk.screen.lines(lost(swap, living(desk, swap), restored))
     desk.screen.lines(staying(swap, server))
     if typed != swap.live and not agreed(swap.live):
         desk.screen.say(f"not restored; {swap.new} is dropped again")
-        desk.apply(desk.planned(RULE, swap.away()), seen(desk, swap))
+        desk.apply(desk.planned(RULE, swap.away()), proof_of(desk, swap, not_dropped))
         return Exit.FINDINGS_REMAIN
-    kept = (swap.aside,) if swap.there else ()
-    code = desk.apply(desk.planned(RULE, swap.change()), seen(desk, swap, *kept))
+    change = swap.change(restored, before.new.oid, before.live.oid)
+    code = desk.apply(desk.planned(RULE, change), proof_of(desk, swap, not_changed(before)))
     if code is not Exit.NOTHING_LEFT:
         desk.screen.say(f"{swap.new} is kept; drop it, or see why and restore again")
         return code
@@ -146,8 +190,7 @@ def finished(desk: Desk, swap: Swap, server: Held, typed: str) -> Exit:
 def holding(desk: Desk, swap: Swap, database: str) -> Held:
     """What one database on the server holds. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
-    limit = 600 + 2 * swap.backup.file.size / PACE
-    return held(ask(link, inside(swap.place, HOLDS, swap.user, database, limit=limit)))
+    return swap.server.holds(link, database)
 
 
 def living(desk: Desk, swap: Swap) -> Held | Unobservable:
@@ -175,25 +218,19 @@ def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line
     if isinstance(live, Unobservable):
         yield Line(f"  what would be lost is not known: {safe(live.why)}", "loud")
         return
-    rows = {table: count - restored.rows.get(table, 0) for table, count in live.rows.items()}
-    gone = {table: count for table, count in rows.items() if count > 0 or table not in restored.rows}
-    for table, count in sorted(gone.items(), key=lambda pair: -pair[1]):
-        told = f"at least {count} rows" if table in restored.rows else f"the whole table, {count} rows,"
+    found = losses(live, restored)
+    for table, more in found.rows.items():
+        told = f"the whole table, {count(more, 'row')}," if table in found.whole else f"at least {count(more, 'row')}"
         yield Line(f"  lost: {told} of {safe(table)}", "loud")
-    for name in (name for name in live.extensions if name not in restored.extensions):
-        yield Line(f"  lost: the extension {safe(name)}", "loud")
-    changed = [table for table, content in live.content.items() if restored.content.get(table, content) != content]
-    same = [table for table in changed if rows[table] == 0]
-    if same:
-        yield Line(f"  lost: changes within rows of {safe(', '.join(same))}", "loud")
-    fewer = [table for table, count in rows.items() if count < 0]
-    if fewer:
-        yield Line(f"  come back: rows of {safe(', '.join(fewer))}")
-    if not (gone or changed or fewer):
+    yield from (Line(f"  lost: the extension {safe(name)}", "loud") for name in found.extensions)
+    if found.changed:
+        yield Line(f"  lost: changes within rows of {safe(', '.join(found.changed))}", "loud")
+    if found.back:
+        yield Line(f"  come back: rows of {safe(', '.join(found.back))}")
+    if found.none:
         yield Line("  Nothing that could be compared has changed since then.")
-    blind = [table for table in live.rows if table in restored.rows and table not in live.content]
-    if unsummed := [table for table in blind if table != "large objects"]:
-        yield Line(f"  Not compared within rows: {safe(', '.join(unsummed))}")
+    if found.blind:
+        yield Line(f"  Not compared within rows: {safe(', '.join(found.blind))}")
 
 
 def staying(swap: Swap, server: Held) -> Iterator[Line]:
@@ -201,6 +238,12 @@ def staying(swap: Swap, server: Held) -> Iterator[Line]:
     if server.slots:
         names = safe(", ".join(server.slots))
         yield Line(f"  stay with {safe(swap.aside)}: the replication slots {names}; make them anew", "loud")
+    if server.subscriptions:
+        names = safe(", ".join(server.subscriptions))
+        yield Line(f"  stay with {safe(swap.aside)}, and go on in it: the subscriptions {names}", "loud")
+        yield Line(
+            "    what the other server sends is then missing here: disable them there, make them anew here", "loud"
+        )
 
 
 def way_back(swap: Swap, run: str) -> list[Line]:

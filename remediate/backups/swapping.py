@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from fleet.discovery import Placement
 from fleet.topics.backups.catalog import Backup
 from fleet.topics.backups.policy import Policy
-from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
+from remediate.backups.held import Held
 from remediate.plan import Plan
-from remediate.steps import Run, RunInContainer
+from remediate.steps import DropDatabase, RestoreDatabase, Run, SwapDatabases
+from remediate.steps.databases import Server
 
 PACE = 250_000
 """Bytes of a compressed dump that the slowest server restores in a second."""
+NOTHING = Held()
 LONGEST = 36
 """So much of the live name goes into the new names: with what is added they stay within Postgres' 63 bytes."""
 
@@ -23,6 +25,7 @@ class Swap:
     """One restore: what is restored, where, and the names that the databases get.
 
     `path` is the dump as the container sees it; `there` says whether a database of the live name is there at all.
+    `called` is what Docker calls the service, `system` the system identifier of its data, if it is known.
     """
 
     policy: Policy
@@ -33,6 +36,8 @@ class Swap:
     live: str
     stamp: str
     there: bool = True
+    called: str = ""
+    system: str = ""
 
     @property
     def short(self) -> str:
@@ -51,48 +56,45 @@ class Swap:
     def aside(self) -> str:
         return f"{self.short}_before_{self.stamp}"
 
-    def inside(self, script: str, *arguments: str, says: str, undo: tuple[str, ...] = ()) -> RunInContainer:
-        """One of the scripts in the live container, with the names it needs first."""
-        return RunInContainer(
-            node=self.place.node,
-            container=self.place.container.id,
-            words=self.words(script, *arguments),
-            service=self.policy.service,
-            says=says,
-            unchanged=(65, 73, 74),
-            undo=undo,
-            tells=True,
+    @property
+    def server(self) -> Server:
+        """The live container, with the time that a restore may take there."""
+        return Server(
+            *(self.place.node, self.place.container.id, self.policy.service, self.user, self.live),
+            called=self.called,
+            system=self.system,
             limit=600 + self.backup.file.size / PACE,
         )
 
-    def words(self, script: str, *arguments: str) -> tuple[str, ...]:
-        return ("sh", "-c", script, "sh", self.user, self.live, *arguments)
-
     def beside(self, proof: Run) -> Plan:
         """Verify the dump once more, and restore it into a new database."""
-        step = self.inside(
-            *(RESTORE, self.new, self.path, self.policy.format),
-            says=f"restore {self.backup.name} into the new database {self.new}, beside {self.live}",
-            undo=self.words(DROP, self.new),
+        step = RestoreDatabase(self.server, self.new, self.path, self.policy.format)
+        return Plan(
+            steps=(proof, step),
+            undo=f"drop {self.new}, which was never live",
+            success="it restores to its end without an error",
         )
-        return Plan(steps=(proof, step), undo=f"drop {self.new}", success="it restores to its end without an error")
 
-    def change(self) -> Plan:
-        """Give the live name to the restored database, and keep the old one aside."""
-        old = f"end all sessions, rename {self.live} to {self.aside} and " if self.there else ""
-        step = self.inside(
-            *(SWAP, self.new, self.aside),
-            says=f"{old}rename {self.new} to {self.live}{', at once' if old else ''}",
-            undo=self.words(SWAP, self.aside, self.new) if self.there else (),
+    def change(self, restored: Held = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
+        """Give the live name to the restored database, and keep the old one aside.
+
+        `restored` is what the restored one holds, and the oids are those of both, as they were seen.
+        """
+        step = SwapDatabases(
+            *(self.server, self.new, self.aside, takes_oid, live_oid),
+            rows=tuple(restored.rows.items()),
+            content=tuple(restored.content.items()),
+            replaces=self.there,
         )
+        back = f"the same change of names: {self.live} back to {self.new}, {self.aside} back to {self.live}"
         return Plan(
             steps=(step,),
             disturbs=("restart",),
             disturbance=f"every session on {self.live} is ended; programs must connect again",
-            undo=f"the same change of names: {self.aside} gets its name back" if self.there else "",
+            undo=back if self.there else "none: there is no database that had the name before",
             success="the live name is there, and holds what was restored",
         )
 
     def away(self) -> Plan:
         """Drop the restored database again."""
-        return Plan(steps=(self.inside(DROP, self.new, says=f"drop {self.new}"),))
+        return Plan(steps=(DropDatabase(self.server, self.new),), undo="none is needed: it holds what the dump holds")

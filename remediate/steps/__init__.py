@@ -12,6 +12,7 @@ from remediate.masking import masked
 from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.copying import CopyFile, RemoveCopy
+from remediate.steps.databases import DropDatabase, RestoreDatabase, SwapDatabases
 from remediate.steps.deletion import DeleteFiles, Identified
 from remediate.steps.files import EditCrontab, EditFile, PutBack, UnmarkCrontab, WriteFile
 from remediate.steps.ownership import ChangeOwner, TakeBackOwner
@@ -31,7 +32,10 @@ AnyStep = Annotated[
     | ChangeOwner
     | TakeBackOwner
     | UpdateService
-    | GiveSettingsBack,
+    | GiveSettingsBack
+    | RestoreDatabase
+    | SwapDatabases
+    | DropDatabase,
     Field(discriminator="kind"),
 ]
 
@@ -77,6 +81,7 @@ __all__ = [
     "CopyFile",
     "DeleteFiles",
     "Done",
+    "DropDatabase",
     "EditCrontab",
     "EditFile",
     "GiveSettingsBack",
@@ -86,11 +91,13 @@ __all__ = [
     "PutBack",
     "RemoveCopy",
     "Require",
+    "RestoreDatabase",
     "Run",
     "RunInContainer",
     "Stale",
     "Step",
     "StepFailed",
+    "SwapDatabases",
     "TakeBackOwner",
     "UnmarkCrontab",
     "UpdateService",

@@ -21,7 +21,7 @@ from remediate.backups.swapping import Swap
 from remediate.backups_cli import backups
 from remediate.exits import Exit
 from remediate.render.terminal import Screen
-from remediate.steps import Run
+from remediate.steps import Run, dump, load
 from tests.backups import GOOD, NOW, inventory, policy, proofs
 
 BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
@@ -34,15 +34,29 @@ def test_it_is_restored_beside_the_live_database_first_and_the_way_back_is_to_dr
     proof, step = RESTORING.beside(PROOF).steps
     assert proof is PROOF
     assert step.words[4:] == ("rodan", "rodan", "rodan_restored_20260615_163000", f"/backups/{BACKUP.name}", "sql.gz")
-    assert step.undo == ("sh", "-c", DROP, "sh", "rodan", "rodan", "rodan_restored_20260615_163000")
+    assert step.inverse(None, None).words == (
+        "sh",
+        "-c",
+        DROP,
+        "sh",
+        "rodan",
+        "rodan",
+        "rodan_restored_20260615_163000",
+    )
 
 
 def test_the_change_of_names_is_one_step_whose_way_back_is_itself_turned_round():
     plan = RESTORING.change()
     [step] = plan.steps
-    assert step.words[4:] == ("rodan", "rodan", "rodan_restored_20260615_163000", "rodan_before_20260615_163000")
-    assert step.undo[4:] == ("rodan", "rodan", "rodan_before_20260615_163000", "rodan_restored_20260615_163000")
+    names = ("rodan_restored_20260615_163000", "rodan_before_20260615_163000")
+    assert step.words[4:8] == ("rodan", "rodan", *names)
+    back = step.inverse(None, None)
+    assert back.words[4:8] == ("rodan", "rodan", *reversed(names))
+    assert back.show().startswith(
+        f"end all sessions, rename rodan back to {names[0]} and rename {names[1]} back to rodan"
+    )
     assert plan.disturbs == ("restart",)
+    assert load(dump(back)) == back
 
 
 @pytest.mark.parametrize("live", ["x" * 63, 'My-"Rodan" db', "a=b dbname=c", "Füße'; DROP", "ü" * 30])
@@ -77,7 +91,7 @@ def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
         "lost: the extension pg_trgm",
         "lost: changes within rows of public.user",
         "come back: rows of public.draft",
-        "Not compared within rows: public.draft",
+        "Not compared within rows: public.runjob, public.draft",
     ]
 
 
@@ -95,7 +109,8 @@ def test_a_damaged_live_database_does_not_keep_anybody_from_restoring():
 def test_where_the_live_database_is_gone_the_restored_one_only_takes_its_name():
     gone = replace(RESTORING, there=False)
     [step] = gone.change().steps
-    assert step.undo == ()
+    assert step.inverse(None, None) is None
+    assert step.words[-1] == "-", "a database of that name that is there by then is left alone"
     assert "end all sessions" not in step.show()
     assert [line.text for line in way_back(gone, "run")] == [f"rodan is now what {BACKUP.name} held."]
 
@@ -147,8 +162,8 @@ def asking(tmp_path):
 
 
 ANSWER = """sql=$(cat); echo "$sql" >>LOG
-case "$sql" in *pg_database_size*) echo 1;; *data_directory*) echo /;; *SELECT\\ oid*) echo 5;; esac
-case "$sql" in *FILTER*) echo '1|0';; esac"""
+case "$sql" in *pg_database_size*) echo 1;; *data_directory*) echo /;; esac
+case "$sql $*" in *SELECT\\ oid*name=rodan_new) echo 7;; *SELECT\\ oid*name=rodan) echo 5;; esac"""
 FAILING = f"""{ANSWER}
 case $PGDATABASE-$sql in rodan_new-SELECT\\ 1*) echo 'psql:<stdin>:1: ERROR:  no such type' >&2; exit 3;; esac"""
 
@@ -164,10 +179,11 @@ def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database
     rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER)
     assert rc == 0
     filled = [line for line in asked.splitlines() if line.startswith("[rodan_new ")]
-    assert len(filled) == 2
+    assert len(filled) == 4, "filled, analysed, counted, added up"
     assert all("-X -w -qAt -v ON_ERROR_STOP=1" in line for line in filled)
     assert "DROP DATABASE" not in asked
     assert asked.index("CREATE DATABASE") < asked.index("SELECT 1;") < asked.index("REVOKE ALL")
+    assert asked.index("-v mark=fleetkeeper: rodan_new was never live; being restored") < asked.index("SELECT 1;")
 
 
 def test_a_setting_that_cannot_be_carried_over_is_said_and_prevents_nothing(asking):
@@ -206,7 +222,7 @@ def test_case_42_both_renames_are_in_one_transaction(asking):
     assert change.count("RENAME TO") == 2
     assert "ROLLBACK" not in asked
     assert (
-        "[postgres -X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v live=rodan -v takes=rodan_new -v aside=rodan_old]" in asked
+        "[postgres -X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v live=rodan -v takes=rodan_new -v aside=rodan_old" in asked
     )
 
 
@@ -216,18 +232,8 @@ def test_a_change_of_names_that_sessions_prevent_is_tried_five_times_and_then_fa
     assert (rc, asked.count("BEGIN;")) == (66, 5)
 
 
-@pytest.mark.parametrize(("counts", "wanted"), [("0|1", 0), ("0|0", 65), ("1|1", 70), ("", 70)])
-def test_names_that_are_changed_already_or_cannot_be_are_left_alone(asking, counts, wanted):
-    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=ANSWER.replace("1|0", counts))
-    assert rc == wanted
-    assert "BEGIN" not in asked
-
-
 def test_case_42_the_live_database_is_never_dropped(asking):
     assert asking(DROP, "rodan") == (65, "")
-    rc, asked = asking(DROP, "rodan_old")
-    assert rc == 0
-    assert 'DROP DATABASE IF EXISTS :"gone";' in asked
 
 
 def test_every_command_says_what_it_does():

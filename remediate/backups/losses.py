@@ -1,0 +1,64 @@
+"""What one database holds that another one, or the same one earlier, does not: rows, and changes within them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.reports.text import count
+from remediate.backups.held import Held
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What would be gone if `now` were replaced by `instead`, as far as it was counted.
+
+    `rows` are how many more rows each table holds now, most first; `whole` those of them that are not there at all
+    instead. `changed` are tables with as many rows and other content, `back` those that hold more instead, `blind`
+    those whose content could not be compared.
+    """
+
+    rows: dict[str, int]
+    whole: frozenset[str]
+    changed: tuple[str, ...]
+    extensions: tuple[str, ...]
+    back: tuple[str, ...]
+    blind: tuple[str, ...]
+    differs: bool
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing that could be compared differs."""
+        return not (self.rows or self.extensions or self.differs or self.back)
+
+
+def losses(now: Held, instead: Held) -> Losses:
+    """Compare what two databases hold, by numbers of rows and by sums over them."""
+    more = {table: number - instead.rows.get(table, 0) for table, number in now.rows.items()}
+    gone = {table: number for table, number in more.items() if number > 0 or table not in instead.rows}
+    differing = [table for table, content in now.content.items() if instead.content.get(table, content) != content]
+    both = [table for table in now.rows if table in instead.rows]
+    unsummed = [table for table in both if table not in now.content or table not in instead.content]
+    return Losses(
+        rows=dict(sorted(gone.items(), key=lambda pair: -pair[1])),
+        whole=frozenset(table for table in gone if table not in instead.rows),
+        changed=tuple(table for table in differing if more.get(table) == 0),
+        extensions=tuple(name for name in now.extensions if name not in instead.extensions),
+        back=tuple(table for table, number in more.items() if number < 0),
+        blind=tuple(table for table in unsummed if table != "large objects"),
+        differs=bool(differing),
+    )
+
+
+def entered(now: Held, then: Held) -> tuple[str, ...]:
+    """What was entered in a database since then, one line for each table.
+
+    >>> entered(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
+    ('5000 rows in public.b, a new table', '7 rows in public.a')
+    """
+    found = losses(now, then)
+    rows = [
+        f"{count(number, 'row')} in {table}{', a new table' if table in found.whole else ''}"
+        for table, number in found.rows.items()
+        if number
+    ]
+    return (*rows, *(f"changes within the rows of {table}" for table in found.changed))
