@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fleet.commands import Unobservable
@@ -21,12 +22,24 @@ from remediate.steps import DeleteFiles, Run, RunInContainer
 CREATE = r"""
 set -u
 umask 027
-directory=$1 name=$2 user=$3 database=$4 form=$5 needed=$6
+directory=$1 name=$2 user=$3 database=$4 form=$5 needed=$6 parts=${7:-}
 cd -- "$directory" || { echo "$directory is not there" >&2; exit 65; }
+# What a dump left that ended with its node: a part that nobody has written to for an hour, and nobody here has open.
+is_open() { for file in /proc/[0-9]*/fd/*; do [ "$file" -ef "$1" ] && return 0; done; return 1; }
+for old in ${parts:+./$parts}; do
+  if [ -f "$old" ] && [ ! -L "$old" ] && [ -n "$(find "$old" -prune -mmin +60 2>/dev/null)" ]; then
+    is_open "$old" || rm -f -- "$old"
+  fi
+done
 free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
 [ "${free:-0}" -ge "$needed" ] || { echo "only ${free:-0} KiB are free, $needed are needed" >&2; exit 73; }
 [ ! -e "./$name" ] || { echo "$name is already there" >&2; exit 75; }
 part="./$name.part"
+if ! (set -C; : >"$part") 2>/dev/null; then
+  [ ! -e "$part" ] || { echo "$name.part is there: another dump writes it" >&2; exit 75; }
+  echo "no file can be made in $directory" >&2
+  exit 73
+fi
 trap 'rm -f -- "$part"' EXIT
 trap 'exit 71' HUP INT TERM
 user=${user:-${POSTGRES_USER:-postgres}}
@@ -54,11 +67,16 @@ else
 0" ] || { echo "what was written is not a whole dump" >&2; exit 67; }
 fi
 sync -- "$part" 2>/dev/null || sync
-mv -n -- "$part" "./$name" && [ ! -e "$part" ] || { echo "$name could not be given its name" >&2; exit 68; }
+# A second name never replaces a file. Where there are no hard links, the name is taken first, and then replaced.
+if ! ln -- "$part" "./$name" 2>/dev/null; then
+  (set -C; : >"./$name") 2>/dev/null || { echo "$name is already there" >&2; exit 68; }
+  mv -f -- "$part" "./$name" || { rm -f -- "./$name"; echo "$name could not be given its name" >&2; exit 68; }
+fi
+rm -f -- "$part"
 sync -- . 2>/dev/null || sync
 """
 """Runs in the database's container. Arguments: directory there, name, user and database (empty: the container's own),
-format, and the KiB that must be free.
+format, the KiB that must be free, and a pattern of the shell that the names of unfinished dumps match.
 
 The exit status of pg_dump is known (the image's own `backup` loses it and leaves a gzip of nothing), and only a whole
 dump, flushed to the disk, gets a backup's name.
@@ -136,7 +154,8 @@ def mounted(place: Placement, policy: Policy) -> Mount | ForAPerson:
 def dump(fleet: Fleet, policy: Policy, place: Placement, directory: str, needed: int) -> RunInContainer:
     """The step that runs the script. The name is the node's time, in the time zone of all the other names."""
     name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
-    target = (directory, name, policy.user or "", policy.database or "", policy.format, str(needed // 1024))
+    account = (policy.user or "", policy.database or "")
+    target = (directory, name, *account, policy.format, str(needed // 1024), parts_of(policy.pattern))
     return RunInContainer(
         node=place.node,
         container=place.container.id,
@@ -144,9 +163,30 @@ def dump(fleet: Fleet, policy: Policy, place: Placement, directory: str, needed:
         service=policy.service,
         says=f"dump the database to {directory}/{name}, and keep it only if it is whole",
         unchanged=LEFT_NOTHING,
+        stamp=name,
         tells=True,
         limit=900 + needed / SLOW,
     )
+
+
+DIGITS = {"Y": 4, "G": 4, "j": 3, "f": 6}
+"""How many digits a directive of strftime gives; those of PAIRS give two, any other one may give letters."""
+PAIRS = "mdHMSyIUWVgC"
+
+
+def parts_of(pattern: str) -> str:
+    """The shell pattern of the names that unfinished dumps of ours have.
+
+    >>> parts_of("db_%Y-%m.sql")
+    'db_[0-9][0-9][0-9][0-9]-[0-9][0-9].sql.part'
+    """
+
+    def directive(found: re.Match[str]) -> str:
+        letter = found[1]
+        known = DIGITS.get(letter, 2 if letter in PAIRS else 0)
+        return "%" if letter == "%" else "[0-9]" * known or "*"
+
+    return re.sub("%(.)", directive, pattern) + ".part"
 
 
 def room_needed(fleet: Fleet, policy: Policy) -> int:

@@ -57,6 +57,8 @@ class Run:
     `undo_while` is a question for the node, exit 0 while what was done still stands: it is asked before `undo` (as the
     `only_while` of the way back), so that what somebody else has done since is left alone. `tells` declares that what
     the command prints is harmless: only then the last line of its standard error is shown and kept when it fails.
+    `stamp` is the part of the words and of `says` that each look makes anew (the time in a name): two steps that differ
+    in nothing else are the same step.
     """
 
     node: str
@@ -71,6 +73,7 @@ class Run:
     tells: bool = False
     sudo: bool = True
     limit: float = 60.0
+    stamp: str = ""
     kind: Literal["run"] = "run"
 
     def show(self) -> str:
@@ -120,6 +123,7 @@ class RunInContainer:
     changes: bool = True
     tells: bool = False
     limit: float = 60.0
+    stamp: str = ""
     kind: Literal["run_in_container"] = "run_in_container"
 
     def show(self) -> str:
