@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,8 @@ import click
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.reports.text import count
-from fleet.topics.backups.catalog import Backup, Catalog, true_clock
+from fleet.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished
+from fleet.topics.backups.files import File
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Retention, retention
 from fleet.topics.databases import Drill
@@ -69,13 +70,15 @@ def show(desk: Desk) -> Exit:
     """List the backups, newest first, as a table or as JSON. Nothing is changed."""
     fleet = desk.look(*TOPICS)
     try:
-        found = list(rows(desk.catalog(fleet), desk.policy, true_clock(fleet, desk.policy.volume.node), drills(fleet)))
+        catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
+        found = list(rows(catalog, desk.policy, now, drills(fleet)))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if desk.screen.json:
         click.echo(json_document({"schema": 1, "backups": [row.document() for row in found]}))
     desk.screen.lines(table(found))
+    desk.screen.lines(part_lines(unfinished(catalog, desk.policy, now)))
     desk.screen.lines(summed(found, desk.policy))
     return Exit.NOTHING_LEFT
 
@@ -112,6 +115,12 @@ def table(found: list[Row]) -> Iterator[Line]:
         said = "; ".join(filter(None, (row.said, fate, row.tried)))
         size = show_size(row.backup.file.size)
         yield Line(f"{safe(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe(said)}", style)
+
+
+def part_lines(parts: Iterable[File]) -> Iterator[Line]:
+    """What dumps left that never ended."""
+    for part in parts:
+        yield Line(f"{safe(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 
 
 def summed(found: list[Row], policy: Policy) -> Iterator[Line]:

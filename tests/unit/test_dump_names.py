@@ -6,11 +6,16 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from fleet.topics.backups.catalog import unfinished
+from remediate.backups.listing import part_lines
 from remediate.remedies.backups import CREATE, parts_of
+from tests.backups import NOW, catalogued, file, fleet, judged, name, policy, twice_a_day
 
 NAME = "backup_2026_11_29T12_00_00.sql.gz"
 PARTS = parts_of("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
@@ -109,3 +114,15 @@ def test_a_dump_that_is_killed_leaves_nothing(start: Start, tmp_path: Path) -> N
     run.terminate()
     assert run.wait(timeout=20) == 71
     assert os.listdir(tmp_path / "backups") == []
+
+
+def test_until_then_what_is_left_is_told_by_the_audit_and_in_the_list() -> None:
+    hours = replace(file(NOW), name=name(NOW) + ".part", mtime=NOW.timestamp() - 7200, size=5 * 2**20)
+    young = replace(hours, name=name(NOW - timedelta(minutes=1)) + ".part", mtime=NOW.timestamp() - 60)
+    stranger = replace(hours, name="other.part")
+    world = fleet([*twice_a_day(9), hours, young, stranger])
+    [warning] = judged("backups.are_complete", world).warnings
+    assert (warning.about, warning.severity) == (hours.name, "warning")
+    assert "5 MiB" in warning.saw
+    [line] = part_lines(unfinished(catalogued([hours, young, stranger]), policy(), NOW))
+    assert line.text.startswith(f"{hours.name}  5 MiB  a dump that never came to its end")

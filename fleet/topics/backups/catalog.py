@@ -15,6 +15,11 @@ from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.times import EARLY, agree, moment, stamp
 
 GROWING = timedelta(minutes=1)
+PART = ".part"
+"""The end of a name that a dump has until it is whole."""
+ABANDONED = 3600.0
+"""Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
+UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
 CLOCK = 300.0
 """Seconds that a node's clock may be off before ages that it tells are worth nothing here."""
 
@@ -96,6 +101,18 @@ def catalog(files: tuple[File, ...], verified: tuple[Verified, ...], policy: Pol
             backups.append(backup_of(file, moment(local, policy.zone, file.mtime), proven, now))
     newest_first = sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True)
     return Catalog(tuple(newest_first), tuple(sorted(foreign, key=lambda file: file.name)))
+
+
+def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
+    """What dumps of ours left that ended with their node: files named NAME.part, an hour old and more."""
+    return tuple(
+        file
+        for file in catalog.foreign
+        if file.kind == "file"
+        and file.name.endswith(PART)
+        and stamp(file.name.removesuffix(PART), policy.pattern) is not None
+        and now.timestamp() - file.mtime > ABANDONED
+    )
 
 
 def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: datetime) -> Backup:

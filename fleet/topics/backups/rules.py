@@ -13,9 +13,9 @@ from fleet.facts import Fleet, seen
 from fleet.rules import Finding, NotApplicable, Rule, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics import copies, databases, nodes
-from fleet.topics.backups.catalog import Backup, Catalog, catalog_of, true_clock
+from fleet.topics.backups.catalog import UNFINISHED, Backup, Catalog, catalog_of, true_clock, unfinished
 from fleet.topics.backups.elsewhere import exist_elsewhere
-from fleet.topics.backups.files import Facts
+from fleet.topics.backups.files import Facts, File
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Retention, overdue, retention
 from fleet.topics.backups.times import max_age
@@ -103,7 +103,9 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     """
     policy = policy_of(fleet)
     node = policy.volume.node
-    backups = catalog_of(fleet, policy).backups
+    found = catalog_of(fleet, policy)
+    backups = found.backups
+    yield from left_over(unfinished(found, policy, true_clock(fleet, node)), node)
     broken = [backup for backup in backups if backup.state == "broken" and not backup.growing]
     for backup in broken:
         yield Finding(
@@ -117,6 +119,20 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
     if unknown or fleet.inventory.quick:
         yield not_proven(fleet, f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time")
+
+
+def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
+    """Warnings about what dumps left that never ended: it takes room, and no rule removes it."""
+    for part in parts:
+        yield Finding(
+            saw=f"{part.name} ({show_size(part.size)}) is {UNFINISHED}",
+            want="a whole dump, or none",
+            why="it takes room that nobody counts as a backup",
+            node=node,
+            about=part.name,
+            severity="warning",
+            hint="`remediate backups create` makes a dump and removes it, or remove it by hand",
+        )
 
 
 def names(backups: Sequence[Backup]) -> str:
