@@ -50,7 +50,7 @@ judge() {
     0-* | 141-* | [12]-*roken\ pipe*) ;;
     [12]-*crc\ error* | [12]-*nexpected\ end\ of\ file* | [12]-*ength\ error* | [12]-*ncorrect\ length* | \
       [12]-*format\ violated* | [12]-*orrupted\ data* | [12]-*trailing\ garbage* | [12]-*put\ file:\ end\ of\ file* | \
-      [12]-*ould\ not\ uncompress\ data* | [12]-*nvalid\ magic* | [12]-*not\ in\ gzip\ format*) bad "$why" ;;
+      [12]-*ould\ not\ uncompress\ data*) bad "$why" ;;
     *) not_tried "unpacking ended with $unpack: $why" ;;
   esac
   why=$(said filling 'ERROR: ')
