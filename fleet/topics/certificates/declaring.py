@@ -12,7 +12,7 @@ from fleet.rules import Finding, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics.certificates.facts import Facts, Inside, Lineage, Site
 from fleet.topics.certificates.names import alternatives, covers
-from fleet.topics.certificates.nginx import rank
+from fleet.topics.certificates.nginx import answers
 from fleet.topics.certificates.policy import Policy
 from fleet.topics.certificates.views import leaf_of
 
@@ -56,7 +56,7 @@ def further(acme: object) -> tuple[str, ...]:
     return getattr(acme, "names", ())
 
 
-def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -> Iterator[Finding]:
+def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -> Iterator[Finding | Unobservable]:
     for lineage in inside.lineages:
         if lineage.name not in lineages and not is_known(held(lineage), names):
             yield warning(
@@ -65,7 +65,12 @@ def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -
                 node,
             )
     for site in inside.nginx.sites if inside.nginx else ():
-        if plain(site) and not answers(site, names):
+        try:
+            known = not plain(site) or is_answered(site, names)
+        except Unobservable as why:
+            yield Unobservable(why.why, why.hint, node)
+            continue
+        if not known:
             yield warning(
                 f"nginx serves {', '.join(plain(site))[:200]}, which the inventory does not mention",
                 plain(site)[0],
@@ -82,9 +87,13 @@ def plain(site: Site) -> tuple[str, ...]:
     return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
 
 
-def answers(site: Site, names: Iterable[str]) -> bool:
-    """Whether nginx would answer for one of the names with this site."""
-    return any(rank(pattern, name) > (0, 0) for pattern in site.names for name in names)
+def is_answered(site: Site, names: Iterable[str]) -> bool:
+    """Whether nginx would answer for one of the names with this site.
+
+    Raises Unobservable where that turns on an expression that is not followed here.
+    """
+    patterns = sorted(site.names, key=lambda pattern: pattern.startswith("~"))
+    return any(answers(pattern, name) for pattern in patterns for name in names)
 
 
 def is_known(found: Iterable[str], names: Iterable[str]) -> bool:

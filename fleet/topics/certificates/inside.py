@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet.commands import Unobservable
+from fleet.patterns import in_order
 from fleet.topics.certificates import nginx
 from fleet.topics.certificates.facts import File, Inside, Key, Lineage, Nginx, Renewal
 from fleet.topics.certificates.handshakes import certificates
 
 CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})
-RENEWS = re.compile(r"\bcertbot(-auto)?\b[^|;&]*\brenew\b|\bcertbot\b[^|;&]*\bcertonly\b")
-RELOADS = re.compile(
-    r"--(deploy|renew|post)-hook|\bnginx\b.*-s +reload|-s +reload|-s +HUP|-HUP|\bkill\b.*\b1\b"
-    r"|\b(service|rc-service|systemctl)\b.*\b(reload|restart)\b|docker +(kill|restart)\b"
-)
+CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[|;&]")
+RELOAD = re.compile(r"--(deploy|renew|post)-hook|-s +reload|-s +HUP|-HUP|docker +(kill|restart)\b")
+KILL, FIRST, LINE = re.compile(r"\bkill\b"), re.compile(r"\b1\b"), re.compile(r"\n")
+MANAGER, AGAIN = re.compile(r"\b(service|rc-service|systemctl)\b"), re.compile(r"\b(reload|restart)\b")
 REPEATS = re.compile(r"\b(while|until|for|sleep|watch|supercronic)\b")
 T = TypeVar("T")
 
@@ -147,7 +147,7 @@ def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) ->
     said = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
     account = said.get("account", "")
     account = "" if account == "None" else account
-    reloads = around.hooked or said.get("installer", "None") == "nginx"
+    reloading = around.hooked or said.get("installer", "None") == "nginx"
     return Lineage(
         name=name,
         authenticator=said.get("authenticator", ""),
@@ -155,7 +155,7 @@ def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) ->
         account=account,
         account_found=any(not account or account in path.split("/") for path in around.accounts),
         webroots=around.webroots,
-        reloads=reloads or any(said.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
+        reloads=reloading or any(said.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
         autorenew=said.get("autorenew", "True").lower() != "false",
         chain=chain,
     )
@@ -168,8 +168,26 @@ def renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
     """
     faults = () if cron else ("no cron runs in the container",)
     for part in parts:
-        lines = [line for line in part.lines if not line.lstrip().startswith("#") and RENEWS.search(line)]
+        lines = [line for line in part.lines if not line.lstrip().startswith("#") and renews(line)]
         if part.key == "cron" and lines:
-            yield Renewal(part.rest, inside=True, reloads=any(map(RELOADS.search, lines)), faults=faults)
+            yield Renewal(part.rest, inside=True, reloads=any(map(reloads, lines)), faults=faults)
         elif part.key == "loop" and part.rest != "certbot" and REPEATS.search(part.text):
-            yield Renewal(f"the process {part.rest}", inside=True, reloads=RELOADS.search(part.text) is not None)
+            yield Renewal(f"the process {part.rest}", inside=True, reloads=reloads(part.text))
+
+
+def renews(text: str) -> bool:
+    """Whether a command line or a script has certbot renew.
+
+    >>> [renews(text) for text in ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")]
+    [True, False, True]
+    """
+    return in_order(text, CERTBOT, RENEWING, APART)
+
+
+def reloads(text: str) -> bool:
+    """Whether a command line or a script has a server read its certificates again.
+
+    >>> [reloads(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
+    [True, True, True, False]
+    """
+    return bool(RELOAD.search(text)) or in_order(text, KILL, FIRST, LINE) or in_order(text, MANAGER, AGAIN, LINE)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from fleet.commands import Unobservable
+from fleet.patterns import path_pattern, pattern_of
 from fleet.topics.certificates.facts import Nginx, Site
+from fleet.untrusted import one_line
 
 QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
 PLAIN = r"""(?:\\.|\$\{\w*\}|[^\s;{}"'#\\]|(?<=\S)["'#])+|\\"""
@@ -132,8 +134,8 @@ def fill(block: Block, words: Iterator[Token], files: Mapping[str, str], prefix:
 
 def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
     """The dumped files that an include means, in the order of their names, as glob(3) gives them."""
-    whole = str(prefix / pattern)
-    return sorted(path for path in files if fnmatchcase(path, whole) and path.count("/") == whole.count("/"))
+    whole = path_pattern(str(prefix / pattern))
+    return sorted(path for path in files if whole.found_in(path))
 
 
 def servers(block: Block) -> Iterator[Block]:
@@ -174,7 +176,11 @@ def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Itera
     found = server.inherited()
     if ports:
         yield Site(
-            names=tuple(name.lower() for words in server.values("server_name") for name in words),
+            names=tuple(
+                name if name.startswith("~") else name.lower()
+                for words in server.values("server_name")
+                for name in words
+            ),
             ports=tuple(dict.fromkeys(port for port, _ in ports)),
             default=tuple(port for port, words in ports if {"default_server", "default"} & set(words)),
             certificates=absolute(found["ssl_certificate"], prefix),
@@ -205,12 +211,16 @@ def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
     """The site that answers for a name on a port, with its files for that name.
 
     In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
+    Raises Unobservable where that turns on an expression that is not followed here.
     """
     there = [one for one in sites if port in one.ports]
     ranked = [(rank(pattern, name), one) for one in there for pattern in one.names]
     matched = [pair for pair in ranked if pair[0] > (0, 0)]
     if matched:
         return for_name(max(matched, key=lambda pair: pair[0])[1], name)
+    for one in there:
+        if any(pattern.startswith("~") and answers(pattern, name) for pattern in one.names):
+            return for_name(one, name)
     default = next((one for one in there if port in one.default), there[0] if there else None)
     return default and for_name(default, name)
 
@@ -225,7 +235,7 @@ def for_name(site: Site, name: str) -> Site:
 
 
 def rank(pattern: str, name: str) -> tuple[int, int]:
-    """How well a server_name fits: (0, 0) not at all; higher wins, longer wins among wildcards of one kind.
+    """How well a plain server_name fits: (0, 0) not at all; higher wins, longer wins among wildcards of one kind.
 
     >>> rank("a.example.org", "a.example.org"), rank("*.example.org", "a.example.org"), rank("b.org", "a.org")
     ((4, 0), (3, 13), (0, 0))
@@ -236,9 +246,20 @@ def rank(pattern: str, name: str) -> tuple[int, int]:
         return (3, len(pattern))
     if pattern.endswith(".*") and name.startswith(pattern[:-1]):
         return (2, len(pattern))
-    if pattern.startswith("~"):
-        try:
-            return (1, 0) if re.search(pattern[1:], name) else (0, 0)
-        except re.error:
-            return (0, 0)
     return (0, 0)
+
+
+def answers(pattern: str, name: str) -> bool:
+    """Whether a server_name is one for this name, regular expressions included: nginx takes them without case.
+
+    Raises Unobservable for one that is not followed here.
+
+    >>> answers("~^(www\\.)?example\\.org$", "www.example.org"), answers("*.example.org", "example.org")
+    (True, False)
+    """
+    if not pattern.startswith("~"):
+        return rank(pattern, name) > (0, 0)
+    try:
+        return pattern_of(pattern[1:], ignore_case=True).found_in(name)
+    except Unobservable as why:
+        raise Unobservable(f"which name nginx answers for: `server_name {one_line(pattern[:60])}`: {why.why}") from None

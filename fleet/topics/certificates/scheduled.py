@@ -11,7 +11,7 @@ from hashlib import sha256
 from fleet.blocks import BlockError, block
 from fleet.commands import Output, Unobservable
 from fleet.topics.certificates.facts import Crontab, Renewal
-from fleet.topics.certificates.inside import RELOADS, RENEWS
+from fleet.topics.certificates.inside import reloads, renews
 from fleet.topics.containers.facts import Container
 from fleet.topics.schedules import words
 from fleet.topics.schedules.crontab import Table, cut, parse
@@ -19,7 +19,7 @@ from fleet.topics.schedules.directories import run_parts
 from fleet.topics.schedules.entries import VALID_NAME, body, file_faults, table_faults, terminal
 from fleet.topics.schedules.facts import Fault
 from fleet.topics.schedules.meaning import Execution, executions
-from fleet.topics.schedules.observe import daemon
+from fleet.topics.schedules.observe import daemon, or_why
 from fleet.topics.schedules.script import File, Printed
 from fleet.topics.schedules.shell import Unreadable
 from fleet.topics.schedules.targets import resolve
@@ -37,10 +37,16 @@ def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Rene
             yield from found(file.path, file.content.decode("utf-8", "replace"), faults, containers)
             continue
         table = parse(body(file), system=file.kind == "system")
-        whole = [*file_faults(file, uids.get(file.name, "none")), *table_faults(table)]
+        try:
+            whole = [*file_faults(file, uids.get(file.name, "none")), *table_faults(table)]
+        except Unobservable as odd:
+            yield Renewal(file.path, unclear=odd.why)
+            continue
         for job in table.jobs:
             faults = [said(fault, table) for fault in whole]
             yield from found(f"{file.path}:{job.line}", cut(job.command)[0], faults, containers)
+        if table.unread:
+            yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
     yield from timers(printed, containers)
 
 
@@ -69,31 +75,31 @@ def timers(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewa
 
 def found(where: str, script: str, faults: Iterable[str], containers: Sequence[Container]) -> Iterator[Renewal]:
     """The renewals of one script: in containers by `docker exec`, else on the node itself."""
-    text = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
+    text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if "certbot" not in text:
         return
-    reloads = RELOADS.search(text) is not None
+    again = reloads(text)
     try:
         runs = [run for run in executions(text) if runs_certbot(run)]
     except Unreadable as odd:
-        yield Renewal(where, reloads=reloads, unclear=f"its command line could not be read: {odd}")
+        yield Renewal(where, reloads=again, unclear=f"its command line could not be read: {odd}")
         return
     for run in runs:
-        yield in_container(where, run, [*faults, *unfit(run)], reloads, containers)
-    if not runs and RENEWS.search(text) and "docker" not in text:
-        yield Renewal(where, reloads=reloads, faults=tuple(faults))
-    elif not runs and RENEWS.search(text):
-        yield Renewal(where, reloads=reloads, unclear="cannot tell in which container it runs certbot")
+        yield in_container(where, run, [*faults, *unfit(run)], again, containers)
+    if not runs and renews(text) and "docker" not in text:
+        yield Renewal(where, reloads=again, faults=tuple(faults))
+    elif not runs and renews(text):
+        yield Renewal(where, reloads=again, unclear="cannot tell in which container it runs certbot")
 
 
 def in_container(
-    where: str, run: Execution, faults: Iterable[str], reloads: bool, containers: Sequence[Container]
+    where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
 ) -> Renewal:
     try:
         hit = tuple(one.id for one in resolve(run.target, containers))
     except Unobservable as why:
-        return Renewal(where, reloads=reloads, unclear=why.why)
-    return Renewal(where, containers=hit, reloads=reloads, faults=tuple(faults), entered=True)
+        return Renewal(where, reloads=again, unclear=why.why)
+    return Renewal(where, containers=hit, reloads=again, faults=tuple(faults), entered=True)
 
 
 def unfit(run: Execution) -> Iterator[str]:
@@ -105,7 +111,7 @@ def unfit(run: Execution) -> Iterator[str]:
 def runs_certbot(run: Execution) -> bool:
     """Whether what is run in the container is a renewal, with or without a shell around it."""
     line = " ".join(word if word is not None else "?" for word in run.words)
-    return RENEWS.search(line.replace('"', " ").replace("'", " ")) is not None
+    return renews(line.replace('"', " ").replace("'", " "))
 
 
 def crontab(own: Output, account: str) -> Crontab | Unobservable:
@@ -124,6 +130,8 @@ def crontab(own: Output, account: str) -> Crontab | Unobservable:
     table = parse(own.out, system=False)
     if table.problems:
         trouble = f"cron ignores the whole crontab for its line {table.problems[0].line}"
+    elif table.unread:
+        trouble = f"it is larger than what is read here (from line {table.unread} on)"
     elif table.unended:
         trouble = "cron ignores the whole crontab, since its last line does not end with a newline"
     return Crontab(account, sha256(own.out).hexdigest(), lines, trouble)
@@ -132,4 +140,5 @@ def crontab(own: Output, account: str) -> Crontab | Unobservable:
 def cron_runs(printed: Printed) -> bool | Unobservable:
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
-    return daemon(printed) is not None
+    found = or_why(lambda: daemon(printed))
+    return found if isinstance(found, Unobservable) else found is not None

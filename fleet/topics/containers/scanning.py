@@ -14,7 +14,7 @@ from fleet.commands import Output, Unobservable
 from fleet.topics.containers.facts import Container, Process
 
 CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-EXTENT = re.compile(r"\s*(\d+)\s+(\d+)\s+(\d+)\s*")
+EXTENT = re.compile(r" *([0-9]{1,10}) +([0-9]{1,10}) +([0-9]{1,10})")
 BY_NUMBER = "name the user by its number in the inventory"
 REFUSALS = {
     "not permitted": (
@@ -26,7 +26,7 @@ REFUSALS = {
 UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
 ROOT = 0
 Extents = Iterable[tuple[int, int, int]]
-FROM_PROC = re.compile(r"/proc/(\d+)/(status|cgroup|uid_map):(.*)", re.DOTALL)
+FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.DOTALL)
 
 
 @dataclass

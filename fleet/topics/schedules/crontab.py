@@ -15,10 +15,14 @@ from fleet.topics.schedules.times import SHORTCUTS, BadTimes, canonical
 
 LONGEST_COMMAND = 998
 MOST_LINES = 10000
+MOST_READ, MOST_SETTINGS = 1 << 18, 500
+"""Bytes of one crontab, and settings in it, that are read here: what stands behind them is not known."""
+C_BLANKS = " \t\n\r\f\v"
 BLANKS = re.compile(r"[ \t]+")
 SETTING = re.compile(
     r"""(?:"(?P<dquoted>[^"]*)"|'(?P<squoted>[^']*)'|(?P<name>[^\s="'#][^\s=]*|))[ \t]*=\s*"""
-    r"""(?:"(?P<dvalue>[^"]*)"|'(?P<svalue>[^']*)'|(?P<value>[^\s"'].*?))\s*"""
+    r"""(?:"(?P<dvalue>[^"]*)"\s*|'(?P<svalue>[^']*)'\s*|(?P<value>[^\s"'].*))""",
+    re.ASCII,
 )
 
 
@@ -46,12 +50,16 @@ class Problem:
 
 @dataclass
 class Table:
-    """One crontab. `comments` are jobs that are commented out; `unended` says that the last newline is missing."""
+    """One crontab. `comments` are jobs that are commented out; `unended` says that the last newline is missing.
+
+    `unread` is the first line that was not read, since the crontab is larger than anybody's; 0 where all of it was.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     comments: list[Job] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     unended: bool = False
+    unread: int = 0
 
 
 def parse(content: bytes, *, system: bool) -> Table:
@@ -62,13 +70,17 @@ def parse(content: bytes, *, system: bool) -> Table:
     ('0 0,12 * * *', 'docker exec x backup', {'MAILTO': 'ops'}, 'old')
     """
     table = Table()
-    environment: dict[str, str] = {}
-    ours = False
+    environment: Mapping[str, str] = {}
+    ours, left = False, MOST_READ
     rows = split(content)
     for number, row in enumerate(rows, 1):
+        left -= len(row)
+        if left < 0 or len(environment) > MOST_SETTINGS:
+            table.unread = number
+            break
         text = row.removesuffix(b"\n").decode("utf-8", "surrogateescape")
         ours = row.startswith(BEGIN) or (ours and not row.startswith(END))
-        read(Job(number, text, "", "", "", dict(environment), ours), system, environment, table)
+        environment = read(Job(number, text, "", "", "", environment, ours), system, table)
     if rows and not rows[-1].endswith(b"\n") and rows[-1].strip(b" \t") and not rows[-1].lstrip().startswith(b"#"):
         table.unended = True
     if len(rows) > MOST_LINES:
@@ -76,22 +88,22 @@ def parse(content: bytes, *, system: bool) -> Table:
     return table
 
 
-def read(row: Job, system: bool, environment: dict[str, str], table: Table) -> None:
-    """One line into the table: a setting, a job, a comment, or a problem."""
+def read(row: Job, system: bool, table: Table) -> Mapping[str, str]:
+    """One line into the table: a job, a comment, or a problem; the settings for the lines below it."""
     text = row.text.lstrip(" \t")
     if not text:
-        return
+        return row.environment
     if text.startswith("#"):
         table.comments.extend(commented(row, text.lstrip("# \t"), system))
-        return
+        return row.environment
     if setting := SETTING.fullmatch(text):
         name, value = (next((part for part in parts if part is not None), "") for parts in parted(setting))
-        environment[name] = value
-        return
+        return {**row.environment, name: value.rstrip(C_BLANKS) if setting["value"] is not None else value}
     try:
         table.jobs.append(job(row, text, system))
     except BadTimes as odd:
         table.problems.append(Problem(row.line, row.text, str(odd)))
+    return row.environment
 
 
 def parted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:

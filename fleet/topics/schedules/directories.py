@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fleet.patterns import in_order
 from fleet.topics.schedules.crontab import Job, parse
 from fleet.topics.schedules.entries import (
     CRON_PATH,
-    DUMPS,
     VALID_NAME,
     Behind,
     Candidate,
     Found,
+    dumps,
     programs,
-    running,
+    running_anywhere,
     scripted,
     terminal,
     unread,
@@ -22,6 +23,8 @@ from fleet.topics.schedules.entries import (
 from fleet.topics.schedules.facts import NEVER, UNKNOWN_TIMES, Entry, Fault, Suspect
 from fleet.topics.schedules.meaning import Execution
 from fleet.topics.schedules.script import File, Printed
+
+RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 
 
 def in_directories(printed: Printed, wanted: Sequence[str], found: Found) -> None:
@@ -34,7 +37,7 @@ def in_directories(printed: Printed, wanted: Sequence[str], found: Found) -> Non
 def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Found) -> None:
     """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
     text = file.content.decode("utf-8", "surrogateescape")
-    runs = running(text, wanted) or [run for line in text.splitlines() for run in running(line, wanted)]
+    runs = running_anywhere(text, wanted)
     starter = run_parts(file, printed)
     faults: list[Fault] = []
     if not VALID_NAME.fullmatch(file.name):
@@ -54,10 +57,10 @@ def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Fou
         return Candidate(entry, programs(run, path))
 
     found.candidates.extend(map(made, runs))
-    script = next(filter(None, map(scripted, text.splitlines())), "")
+    script = next(filter(None, map(scripted, text.split("\n"))), "")
     if not runs and script:
         found.behind.append(Behind(script, Suspect(file.path, 0), made))
-    elif not runs and DUMPS.search(text):
+    elif not runs and dumps(text):
         found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
 
 
@@ -66,4 +69,5 @@ def run_parts(file: File, printed: Printed) -> Job | None:
     directory = file.path.rpartition("/")[0]
     tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
     jobs = [job for table in tables for job in table.jobs]
-    return next((job for job in jobs if re.search(rf"run-parts\b.*{re.escape(directory)}\b", job.command)), None)
+    wanted = re.compile(re.escape(directory) + r"\b")
+    return next((job for job in jobs if in_order(job.command, RUN_PARTS, wanted, LINE)), None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fleet.blocks import BlockError, block
 from fleet.commands import Command, Output, Unobservable
+from fleet.numbers import decimal_number, epoch_seconds, whole_number
 from fleet.schema import Node, Without
 from fleet.topics.schedules import script
 from fleet.topics.schedules.crontab import parse
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fleet.inventory import Inventory
     from fleet.look import Look
 
+T = TypeVar("T")
 ALL = Command(("sh", "-c", script.SCRIPT), sudo=True)
 OWN = Command(("crontab", "-l"), sudo=True)
 BLOCK = "schedules.backup_runs_where_postgres_runs"
@@ -44,9 +46,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
     found = find(printed, policy.command)
     in_directories(printed, wanted, found)
     find_timers(printed, wanted, found)
-    scripts = [f"={behind.script}" for behind in found.behind]
-    if scripts:
-        [answer] = yield [ask(scripts)]
+    if found.scripts:
+        [answer] = yield [ask([f"={script}" for script in found.scripts])]
         follow(found, script.read(answer.text()), wanted)
     questions = asked(found, printed)
     answers = Printed()
@@ -85,9 +86,9 @@ def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Fact
     return Facts(
         entries=tuple(judged(one, printed, answers) for one in found.candidates),
         suspects=tuple(found.suspects),
-        cron=daemon(printed) if "hidden" not in printed.lines else HIDDEN,
+        cron=or_why(lambda: daemon(printed)) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,
-        timezone=timezone(printed),
+        timezone=or_why(lambda: timezone(printed)),
         unseen=tuple(Unobservable(f"{path} could not be read", NO_SUDO) for path in printed.lines.get("unseen", [])),
         account=printed.one("account"),
         crontab=crontab(own, spooled(printed)),
@@ -97,6 +98,14 @@ def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Fact
         enabled=enabled(printed.one("unit").partition(" ")[2]),
         jobs=found.jobs,
     )
+
+
+def or_why(told: Callable[[], T]) -> T | Unobservable:
+    """What was told, or why it could not be."""
+    try:
+        return told()
+    except Unobservable as why:
+        return why
 
 
 def judged(one: Candidate, printed: Printed, answers: Printed) -> Entry:
@@ -116,21 +125,28 @@ def judged(one: Candidate, printed: Printed, answers: Printed) -> Entry:
         faults.append("docker not on path")
     if one.zoned:
         # Debian's cron ignores CRON_TZ; cronie, which calls itself crond, obeys it.
-        running = daemon(printed)
+        running = or_why(lambda: daemon(printed))
         faults.append("time zone ignored")
-        entry = replace(entry, times=UNKNOWN_TIMES) if running and running.name != "cron" else entry
+        debian = running is None or (isinstance(running, Daemon) and running.name == "cron")
+        entry = entry if debian else replace(entry, times=UNKNOWN_TIMES)
     return replace(entry, faults=tuple(dict.fromkeys((*entry.faults, *faults))))
 
 
 def daemon(printed: Printed) -> Daemon | None:
-    """The cron that runs: the process that no other cron started."""
+    """The cron that runs: the process that no other cron started. Raises Unobservable where its numbers are odd."""
     rows = [line.split(" ") for line in printed.lines.get("cron", [])]
     pids = {row[0] for row in rows}
-    boot = float(printed.one("boot") or 0)
-    for pid, parent, name, ticks, *_ in rows:
+    for pid, parent, name, ticks, *_ in (row for row in rows if len(row) > 3):
         if parent not in pids:
-            return Daemon(name, int(pid), boot + float(ticks) / TICKS if boot and ticks else 0.0)
+            return Daemon(name, whole_number(pid), started(printed.one("boot"), ticks))
     return None
+
+
+def started(boot: str, ticks: str) -> float:
+    """When a process was started, in epoch seconds; 0 where that was not seen."""
+    if not boot or not ticks:
+        return 0.0
+    return epoch_seconds(boot) + decimal_number(ticks) / TICKS
 
 
 def timezone(printed: Printed) -> str | Unobservable:
@@ -195,6 +211,8 @@ def trouble(content: bytes, file: File | None) -> str:
     table = parse(content, system=False)
     if table.problems:
         return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"
+    if table.unread:
+        return f"it is larger than what is read here (from line {table.unread} on)"
     if table.unended:
         return "cron ignores the whole crontab, since its last line does not end with a newline"
     if file is not None and body(file) != content:

@@ -9,12 +9,15 @@ missing empty line after it. Nothing is ever written on the node.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fleet.commands import Unobservable
+from fleet.numbers import epoch_seconds, whole_number
 
 LARGEST = 1 << 20
+OCTAL = re.compile(r"[0-7]{1,7}")
 SHOW = r"""
 export LC_ALL=C
 say() { printf '%s\n' "$*"; }
@@ -156,6 +159,10 @@ class Printed:
         """The rest of the first line with that first word; empty when there is none."""
         return (self.lines.get(key) or [""])[0]
 
+    def cannot_tell(self, path: str) -> None:
+        """Note that what stands in a file is not known: it was seen, and makes no sense."""
+        self.lines.setdefault("unseen", []).append(path)
+
 
 def read(text: str) -> Printed:
     """Read what the script printed. Raises Unobservable when it did not come to its end.
@@ -177,7 +184,10 @@ def read(text: str) -> Printed:
             at += len(content)
             ended = rows[at] == ""
             at += ended
-            printed.files.append(file(rest, content, ended))
+            try:
+                printed.files.append(file(rest, content, ended))
+            except (ValueError, Unobservable):
+                printed.cannot_tell(rest.split(" ", 7)[-1])
         elif key:
             printed.lines.setdefault(key, []).append(rest)
     return printed
@@ -191,15 +201,18 @@ def contents(rows: list[str], start: int) -> Iterator[str]:
 
 
 def file(header: str, content: list[str], ended: bool) -> File:
+    """A file from its header and its lines. Raises Unobservable or ValueError for a header that makes no sense."""
     kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
     text = "\n".join(content) + ("\n" if content and ended else "")
+    if not OCTAL.fullmatch(mode):
+        raise Unobservable(f"{path} has no mode")
     return File(
         path,
         kind,
-        int(link_owner),
-        int(owner),
+        whole_number(link_owner),
+        whole_number(owner),
         int(mode, 8),
-        int(links),
-        float(changed),
+        whole_number(links),
+        epoch_seconds(changed),
         text.encode("utf-8", "surrogateescape"),
     )

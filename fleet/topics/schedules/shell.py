@@ -9,14 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+PLAIN, QUOTED = re.compile(r"""[^\s;&|()<>'"$`\\]+"""), re.compile(r"""[^"$`\\]+""")
 SEPARATORS = ("&&", "||", ";;", ";", "|&", "|", "&", "\n", "(", ")")
 OPENERS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "{", "!", "time"})
 CLOSERS = frozenset({"fi", "done", "}"})
 LONGEST = 65536
+DEEPEST = 16
+"""Quotes and substitutions inside each other: nobody writes more, and reading them must end."""
+REDIRECTION = re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)")
 
 
 class Unreadable(ValueError):
@@ -95,7 +100,7 @@ class Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
+        self.at = self.depth = 0
 
     def tokens(self) -> Iterator[Word | str]:
         """Words, and separators as they are written."""
@@ -107,7 +112,7 @@ class Reader:
                 self.at += 2
             elif char == "#":
                 self.at = end if (end := self.text.find("\n", self.at)) >= 0 else len(self.text)
-            elif redirection := re.compile(r"[0-9]*(<<-?|<&|>&|>>|>\||<>|<|>)").match(self.text, self.at):
+            elif redirection := REDIRECTION.match(self.text, self.at):
                 self.redirect(redirection)
             elif separator := next((one for one in SEPARATORS if self.text.startswith(one, self.at)), ""):
                 self.at += len(separator)
@@ -144,7 +149,10 @@ class Reader:
         return self.plain()
 
     def plain(self) -> list[Part]:
-        """One character, or the one after a backslash."""
+        """Characters that mean themselves, or the one after a backslash."""
+        if run := PLAIN.match(self.text, self.at):
+            self.at = run.end()
+            return [Part("text", run.group())]
         char = self.text[self.at]
         self.at += 1
         if char != "\\":
@@ -155,17 +163,28 @@ class Reader:
 
     def quoted(self) -> list[Part]:
         """What stands between double quotes; an empty text keeps the word from vanishing."""
+        self.enter()
         parts = [Part("text", "")]
         while (char := self.peek()) != '"':
             if char in "$`":
                 parts.append(self.expansion())
             elif char == "\\" and self.text[self.at + 1 : self.at + 2] in tuple('$`"\\\n'):
                 parts += self.plain()
+            elif run := QUOTED.match(self.text, self.at):
+                parts.append(Part("text", run.group()))
+                self.at = run.end()
             else:
                 parts.append(Part("text", char))
                 self.at += 1
         self.at += 1
+        self.depth -= 1
         return parts
+
+    def enter(self) -> None:
+        """One level deeper. Raises Unreadable where there are too many."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable("its quotes and brackets are nested too deep")
 
     def peek(self) -> str:
         if self.at >= len(self.text):
@@ -190,6 +209,7 @@ class Reader:
 
     def substitution(self) -> str:
         """The command inside `$(…)`, with brackets and quotes in it."""
+        self.enter()
         self.at += 2
         start, depth = self.at, 1
         while depth:
@@ -203,6 +223,7 @@ class Reader:
                 continue
             depth += {"(": 1, ")": -1}.get(char, 0)
             self.at += 2 if char == "\\" else 1
+        self.depth -= 1
         return self.text[start : self.at - 1]
 
     def until(self, end: str) -> str:
@@ -218,9 +239,7 @@ class Reader:
 def joined(parts: list[Part]) -> Word:
     """The pieces of a word with neighbouring text in one."""
     word: list[Part] = []
-    for part in parts:
-        if word and part.kind == word[-1].kind == "text":
-            word[-1] = Part("text", word[-1].text + part.text)
-        else:
-            word.append(part)
+    for kind, alike in groupby(parts, key=lambda part: part.kind):
+        same = list(alike)
+        word += [Part("text", "".join(part.text for part in same))] if kind == "text" else same
     return tuple(word)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fleet.commands import Unobservable
+from fleet.patterns import pattern_of
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Container
 from fleet.topics.schedules.facts import Target
 from fleet.topics.schedules.options import bundle, given
@@ -148,11 +149,16 @@ def passes(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Docker's match: literally, or as a regular expression that may be found anywhere."""
+    """Docker's match: literally, or as a regular expression that may be found anywhere.
+
+    Raises Unobservable for an expression that is not followed here: any user of the node may have written it.
+    """
+    if pattern == text:
+        return True
     try:
-        return pattern == text or re.search(pattern, text) is not None
-    except re.error:
-        return False
+        return pattern_of(pattern).found_in(text)
+    except Unobservable as why:
+        raise Unobservable(why.why, hint=BY_LABEL) from None
 
 
 def has_label(container: Container, wanted: str) -> bool:

@@ -23,12 +23,12 @@ from fleet.topics.schedules.script import Printed
 from fleet.topics.schedules.times import BadTimes, canonical
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CALENDAR = re.compile(r"OnCalendar=(?P<written>[^;}]*?)\s*[;}]")
+CALENDAR = re.compile(r"OnCalendar=")
+ENDED = re.compile(r"[;}]")
 NORMAL = re.compile(
     r"(?:(?P<weekdays>[A-Za-z,.]+) )?\*-(?P<month>[^- ]+)-(?P<day>[^ ]+) "
-    r"(?P<hour>[^:]+):(?P<minute>[^:]+):(?P<second>\d\d)(?: (?P<zone>\S+))?"
+    r"(?P<hour>[^:]+):(?P<minute>[^:]+):(?P<second>[0-9][0-9])(?: (?P<zone>\S+))?"
 )
-COMMAND = re.compile(r"argv\[\]=(?P<words>.*?) ; ignore_errors=")
 
 
 def find_timers(printed: Printed, wanted: Sequence[str], found: Found) -> None:
@@ -84,7 +84,8 @@ def commanded(written: str) -> str:
     >>> commanded("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
     'docker exec x backup'
     """
-    lines = [match["words"] for match in COMMAND.finditer(written)]
+    parts = (part.partition(" ; ignore_errors=") for part in written.split("argv[]=")[1:])
+    lines = [words for words, ended, _ in parts if ended]
     return "\n".join(re.sub(r"^\S*/?(?:ba|da)?sh -l?c ", "", line) for line in lines)
 
 
@@ -96,7 +97,8 @@ def calendar(written: str) -> str:
     >>> calendar("{ OnCalendar=Mon..Fri *-*-* 04/6:30:00 ; next_elapse=n/a }")
     '30 4,10,16,22 * * 1,2,3,4,5'
     """
-    all_ = [match["written"] for match in CALENDAR.finditer(written)]
+    parts = (ENDED.split(part, maxsplit=1) for part in CALENDAR.split(written)[1:])
+    all_ = [part[0].rstrip() for part in parts if len(part) > 1]
     match = NORMAL.fullmatch(all_[0]) if len(all_) == 1 else None
     if match is None or match["zone"] or (match["weekdays"] and match["day"] != "*"):
         return UNKNOWN_TIMES
@@ -110,4 +112,4 @@ def calendar(written: str) -> str:
 
 def stepped(text: str, highest: int) -> str:
     """Systemd's `4/6` is cron's `4-23/6`, and its `a..b` cron's `a-b`."""
-    return re.sub(r"(?<![-\d*])(\d+)/", rf"\1-{highest}/", text.replace("..", "-"))
+    return re.sub(r"(?<![-0-9*])([0-9]+)/", rf"\1-{highest}/", text.replace("..", "-"))

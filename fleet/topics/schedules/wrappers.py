@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fleet.topics.schedules.options import after_options
-from fleet.topics.schedules.shell import Part, Word, literal
+from fleet.topics.schedules.shell import Part, Unreadable, Word, literal
 
 WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
@@ -29,6 +29,7 @@ WRAPPERS: Mapping[str, frozenset[str]] = {
     "systemd-cat": frozenset({"-t", "-p", "--identifier", "--priority"}),
 }
 """Programs that run the words behind their options, and which options take the next word with them."""
+MOST_WRAPPERS = 16
 OPERANDS = {"timeout": 1, "flock": 1, "chrt": 1, "taskset": 1}
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 SWITCHERS = frozenset({"su", "runuser"})
@@ -42,9 +43,16 @@ INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
 
 
 def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
-    """The command behind sudo, nice, timeout and the like; a PATH that `env` sets; whether it sets anything else."""
+    """The command behind sudo, nice, timeout and the like; a PATH that `env` sets; whether it sets anything else.
+
+    Raises Unreadable where more of them stand before a command than anybody writes.
+    """
     rest, path, assigned = list(words), "", False
+    found = 0
     while rest and (name := (literal(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
+        found += 1
+        if found > MOST_WRAPPERS:
+            raise Unreadable("too many programs run one another")
         rest = after_options(rest[1:], WRAPPERS[name])[OPERANDS.get(name, 0) :]
         while name == "env" and rest and "=" in (literal(rest[0]) or ""):
             key, _, value = (literal(rest.pop(0)) or "").partition("=")

@@ -13,7 +13,7 @@ from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmServic
 from fleet.topics.services.observing import below
 from fleet.topics.services.running import managers, swarm_facts, told_to_swarm, unseen
 
-CONSTRAINT = re.compile(r"\s*([\w.\-/]+)\s*(==|!=)\s*(.*?)\s*", re.ASCII)
+CONSTRAINT = re.compile(r"([\w.\-/]+)\s*(==|!=)\s*(.*)", re.ASCII)
 
 
 def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -106,7 +106,7 @@ def fits(member: Member, constraints: Iterable[str]) -> bool:
 
 
 def satisfied(member: Member, constraint: str) -> bool:
-    read = CONSTRAINT.fullmatch(constraint)
+    read = CONSTRAINT.fullmatch(constraint.strip())
     if not read:
         return False
     key, operator, wanted = read.groups()
