@@ -1,4 +1,4 @@
-"""Applying plans: the only code that opens links for writing.
+"""Applying one plan: the only code that opens links for writing.
 
 One change at a time. Every precondition is asked again under the lock right before its step, every way back is in the
 journal before its step, and whether anything is fixed is said by the rule that failed, on a fresh look.
@@ -10,25 +10,32 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
 from fleet.commands import Unobservable
 from fleet.links import Link
 from fleet.links.writing import WritingLink, writing
 from fleet.untrusted import one_line
+from remediate.exits import Changes
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.masking import masked
+from remediate.plan import Plan
 from remediate.planning import Planned
 from remediate.render.plans import step_heads
 from remediate.room import room
-from remediate.steps import AnyStep, Lost, Place, Stale, StepFailed, dump, recorded
+from remediate.steps import AnyStep, DeleteFiles, Lost, Place, Stale, StepFailed, agreed_to, dump, recorded
 from remediate.undoing import looks_only, take_back, undoable
+
+if TYPE_CHECKING:
+    from remediate.runner import Run
 
 
 class End(Enum):
     """What became of a plan. The value is the word in the journal and in reports."""
 
     FIXED = "fixed"
+    DONE = "done"
     ALREADY = "already right"
     STILL_FAILING = "applied, still failing"
     FAILED = "failed"
@@ -62,60 +69,78 @@ class Proof(Enum):
     UNKNOWN = "unknown"
 
 
-Prove = Callable[[Planned], tuple[Proof, str]]
-Renew = Callable[[Planned], Planned | None]
-Say = Callable[[str], None]
+class Needless(Exception):
+    """The findings of a plan are gone by now: there is nothing to do."""
 
 
-def silent(text: str) -> None:
-    """No progress shown."""
+class Changed(Exception):
+    """What was agreed to is not what would have to be done now. Nothing has been changed."""
+
+
+class Origin(Protocol):
+    """Who wants a plan: a rule that has a finding, or a person who asked for it."""
+
+    def propose_again(self, planned: Planned) -> Planned:
+        """The plan from a fresh look, under the lock: no more than was agreed to.
+
+        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is asked
+        again here, since it is part of proposing.
+        """
+        ...
+
+    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
+        """Whether it worked, on a fresh look. `lost` says how the connection was lost while it was done, if it was."""
+        ...
+
+
+def narrowed(fresh: Plan, agreed: Plan) -> Plan | None:
+    """The fresh plan, cut down to what was agreed to; None when it would do anything else.
+
+    Steps that only look are the fresh plan's own. Of those that change something each must be the one that was agreed
+    to, in the same order, whatever content they expect by now; a deletion may have become smaller, and takes only files
+    that both plans name.
+    """
+    old = [step for step in agreed.steps if step.changes]
+    if len(old) != sum(step.changes for step in fresh.steps) or not set(fresh.disturbs) <= set(agreed.disturbs):
+        return None
+    steps: list[AnyStep] = []
+    for step in fresh.steps:
+        same = narrowed_step(step, old.pop(0)) if step.changes else step
+        if same is None:
+            return None
+        steps.append(same)
+    return replace(fresh, steps=tuple(steps))
+
+
+def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
+    if isinstance(fresh, DeleteFiles) and isinstance(agreed, DeleteFiles):
+        return fresh.within(agreed)
+    return fresh if agreed_to(fresh) == agreed_to(agreed) else None
 
 
 @dataclass
 class Applier:
-    """Applies plans of one run, one after the other.
+    """Applies one plan of a run, whose locks are held."""
 
-    `prove` judges a plan's findings by a fresh look; `renew` makes the same plan again from a fresh look, or None when
-    there is nothing left to do. `link_to` gives the link of a node.
-    """
-
-    run: str
-    journal: Journal
+    run: Run
     locks: Locks
-    link_to: Callable[[str], Link]
-    prove: Prove
-    renew: Renew
-    say: Say = silent
-    place: Place = field(default_factory=lambda: Place("", 0))
-    steps: int = 0
+    origin: Origin
+
+    @property
+    def journal(self) -> Journal:
+        return self.run.runner.journal
 
     def apply(self, planned: Planned) -> Ended:
-        """Apply one plan and judge it. Whatever a node does is an end; only an interruption is raised."""
+        """Apply the plan and judge it. Raises only KeyboardInterrupt and Unwritable."""
         self.write_down(planned)
         try:
             ended = self.attempt(planned)
-            if ended.end is End.CHANGED:
-                ended = self.once_more(planned, ended)
         except KeyboardInterrupt:
-            self.journal.judged(self.run, planned.number, End.INTERRUPTED.value, "stopped by a person or a signal")
+            self.journal.judged(self.run.id, planned.number, End.INTERRUPTED.value, "stopped by a person or a signal")
             raise
         word = ROLLED_BACK if ended.rolled_back else ended.end.value
-        self.journal.judged(self.run, planned.number, word, ended.why)
+        self.journal.judged(self.run.id, planned.number, word, ended.why)
         return ended
-
-    def once_more(self, planned: Planned, first: Ended) -> Ended:
-        """The world has changed since the plan: plan again from a fresh look, and go on only with identical steps."""
-        try:
-            fresh = self.renew(planned)
-        except Unobservable as why:
-            return replace(first, why=f"{first.why}; it could not be looked at again: {why}", end=End.UNKNOWN)
-        if fresh is None:
-            return Ended(planned, End.ALREADY, "the finding is gone")
-        if fresh.identity != planned.identity:
-            return replace(
-                first, why=f"{first.why}; what would have to be done now is something else: look at it first"
-            )
-        return self.attempt(fresh)
 
     def attempt(self, planned: Planned) -> Ended:
         """Preconditions, steps, proof."""
@@ -124,7 +149,7 @@ class Applier:
             doing.ready()
             doing.all_steps()
         except Stale as why:
-            return doing.stopped(End.FAILED, str(why)) if doing.changed else Ended(planned, End.CHANGED, str(why))
+            return doing.stopped(End.FAILED if doing.changed else End.CHANGED, str(why))
         except StepFailed as why:
             ended = doing.stopped(End.FAILED, doing.told(why), by_itself=why.changed or doing.found_wanting)
             return replace(ended, words=why.words)
@@ -135,28 +160,35 @@ class Applier:
         return self.judged(doing, "")
 
     def judged(self, doing: Doing, lost: str) -> Ended:
-        """Look again with the rule that failed. A plan that did not help is taken back at once."""
-        proof, why = self.prove(doing.planned)
+        """Look again. A plan that did not help is taken back at once."""
+        planned = doing.planned
+        proof, why = self.origin.prove(planned, lost)
         said = "; ".join(part for part in (lost, why) if part)
         if proof is Proof.FIXED:
-            return Ended(doing.planned, End.FIXED, said or doing.said)
+            return Ended(planned, End.FIXED if planned.findings else End.DONE, said or doing.said)
         if proof is Proof.UNKNOWN:
-            return Ended(doing.planned, End.UNKNOWN, f"{said}; `remediate undo {self.run}` is the way back")
-        return doing.stopped(End.FAILED if lost else End.STILL_FAILING, said, by_itself=not lost)
+            back = f"; `remediate undo {self.run.id}` is the way back" if self.run.undoable else ""
+            return Ended(planned, End.UNKNOWN, f"{said}{back}")
+        end = End.FAILED if lost or not planned.findings else End.STILL_FAILING
+        return doing.stopped(end, said, by_itself=not lost)
 
     def write_down(self, planned: Planned) -> None:
         shown, subject = step_heads(planned.plan), planned.subject.name
-        row = PlanRow(self.run, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
+        row = PlanRow(self.run.id, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
         self.journal.plan(row)
+
+    def link_to(self, node: str) -> Link:
+        return self.run.runner.link_to(node)
+
+    def say(self, text: str) -> None:
+        self.run.runner.screen.say(text)
 
     def writing_to(self, node: str) -> WritingLink:
         return writer(self.locks, self.link_to)(node)
 
     def next_place(self) -> Place:
-        self.steps += 1
-        here = replace(self.place, run=self.run, number=self.steps, reach=self.writing_to, say=self.say)
         self.locks.tell = self.say
-        return self.locks.guarding(here)
+        return self.locks.guarding(replace(self.run.next_place(), reach=self.writing_to, say=self.say))
 
     def step(self, step: AnyStep, plan: int) -> str:
         """One step: precondition, way back into the journal, change. Returns its harmless words."""
@@ -167,25 +199,36 @@ class Applier:
             inverse = step.inverse(link, place)
         except ODD as why:
             raise Unobservable(not_understood(why), node=step.node) from why
-        self.journal.starting(starting(place, plan, step, inverse))
+        row = starting(place, plan, step, inverse)
+        self.journal.starting(row)
+        if step.changes:
+            self.run.begun.append(row)
+            Changes.begun = True
+        return self.done(step, link, place)
+
+    def done(self, step: AnyStep, link: WritingLink, place: Place) -> str:
+        """Do one step that is written down, and write down how it ended."""
         try:
             done = step.do(link, place)
         except ODD as why:
-            self.journal.ended(self.run, place.number, "lost", None, not_understood(why))
+            self.ended(place, "lost", None, not_understood(why))
             raise Lost(f"{step.node}: {not_understood(why)}") from why
         except (Stale, StepFailed) as why:
             changed = isinstance(why, StepFailed) and why.changed
-            self.journal.ended(self.run, place.number, "failed" if changed else "not done", rc_of(why), str(why))
+            self.ended(place, "failed" if changed else "not done", rc_of(why), str(why))
             raise
         except (Lost, Unobservable) as why:
-            self.journal.ended(self.run, place.number, "lost", None, str(why))
+            self.ended(place, "lost", None, str(why))
             raise Lost(str(why)) from None
         except KeyboardInterrupt:
-            self.journal.ended(self.run, place.number, "lost", None, "interrupted")
+            self.ended(place, "lost", None, "interrupted")
             raise
-        self.journal.left(self.run, place.number, done.before, done.after)
-        self.journal.ended(self.run, place.number, "done", done.rc, done.said)
+        self.journal.left(self.run.id, place.number, done.before, done.after)
+        self.ended(place, "done", done.rc, done.said)
         return done.said
+
+    def ended(self, place: Place, state: str, rc: int | None, said: str) -> None:
+        self.journal.ended(self.run.id, place.number, state, rc, said)
 
 
 ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -236,16 +279,16 @@ class Doing:
 
     applier: Applier
     planned: Planned
-    first: int = 0
+    first: int = field(init=False)
     said: str = ""
 
     def __post_init__(self) -> None:
-        self.first = self.applier.steps
+        self.first = self.applier.run.steps
 
     @property
     def rows(self) -> list[StepRow]:
         """What the journal knows of this attempt's steps."""
-        return [row for row in self.applier.journal.steps(self.applier.run) if row.number > self.first]
+        return [row for row in self.applier.journal.steps(self.applier.run.id) if row.number > self.first]
 
     @property
     def changed(self) -> bool:
@@ -270,7 +313,7 @@ class Doing:
         for node in sorted(plan.nodes):
             link = self.applier.writing_to(node)
             directories = [path for step in plan.steps if step.node == node for path in step.directories()]
-            room(link, node, dict.fromkeys(self.applier.place.resolved(path) for path in directories))
+            room(link, node, dict.fromkeys(self.applier.run.runner.place.resolved(path) for path in directories))
 
     def all_steps(self) -> None:
         for number, step in enumerate(self.planned.plan.steps, 1):

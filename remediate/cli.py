@@ -16,7 +16,8 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from fleet.errors import UsageError
-from remediate.exits import MEANINGS, Exit
+from remediate.exits import MEANINGS, Changes, Exit, honest
+from remediate.journal import Unwritable
 
 C = TypeVar("C", bound=Callable[..., Any])
 CODES = "\b\nExit codes, the first that applies in the order 130, 2, 5, 3, 4, 1, 0:\n" + "\n".join(
@@ -163,7 +164,13 @@ def main() -> NoReturn:
 
 
 def called(work: Callable[[], object]) -> int:
-    """Do it; errors become a message with a hint and an exit code."""
+    """Do it; errors become a message with a hint, and an exit code that is true of what was changed by then."""
+    Changes.begun = False
+    return honest(Exit(outcome_of(work)))
+
+
+def outcome_of(work: Callable[[], object]) -> int:
+    """The exit code of a command, or of the error that ended it."""
     try:
         status = work()
         return status if isinstance(status, int) else Exit.NOTHING_LEFT
@@ -173,7 +180,7 @@ def called(work: Callable[[], object]) -> int:
     except UsageError as why:
         complain(str(why))
         return Exit.USAGE
-    except (OSError, sqlite3.Error) as why:
+    except (OSError, sqlite3.Error, Unwritable) as why:
         complain(f"{why}\n  hint: the state directory must be writable; --state names another one")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):

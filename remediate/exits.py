@@ -46,3 +46,14 @@ def worst(reasons: Iterable[Exit]) -> Exit:
     """
     found = {Exit.NOTHING_LEFT, *reasons}
     return next(code for code in PRECEDENCE if code in found)
+
+
+class Changes:
+    """Whether this process has begun to change a server: from then on no exit code says that nothing was changed."""
+
+    begun = False
+
+
+def honest(code: Exit) -> Exit:
+    """The exit code, unless it says that nothing was changed when something may have been."""
+    return Exit.REMEDY_FAILED if Changes.begun and code in {Exit.USAGE, Exit.LOCKED} else code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,14 +16,16 @@ from fleet.errors import UsageError
 from fleet.inventory import Inventory, load
 from fleet.links import Link
 from fleet.links.pool import Links
-from remediate.apply import locks_of, writer
-from remediate.exits import Exit, worst
+from fleet.reports.text import count
+from remediate.apply import writer
+from remediate.exits import Exit
 from remediate.journal import Journal, PlanRow, RunRow, StepRow
-from remediate.lock import Busy, Locks, whoami
+from remediate.lock import Locks
 from remediate.render.outcomes import log_lines, run_lines
 from remediate.render.plans import Line, safe
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
+from remediate.runner import Run, Runner
 from remediate.steps import AlreadyBack, Place, Stale
 from remediate.undoing import inverse_of, take_back, undoable
 
@@ -44,24 +46,40 @@ def show_log(run: str | None, given: Path | None) -> None:
 
 
 def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
-    """Say first what an earlier run had started and not ended, and the way back. Returns the runs to undo."""
+    """Say first what earlier runs had started and not ended, and the way back. Returns the runs to undo.
+
+    The newest is told step by step, each older one on one line.
+    """
     found = {run.undoes or run.id: run for run in journal.interrupted()}
     left = []
     for changed, run in found.items():
-        undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
-        note(
-            f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}){undoing} never came to its end."
-        )
         steps = undoable(journal.steps(changed))
+        if steps:
+            left.append(journal.run(changed))
+        last = changed == list(found)[-1]
+        for line in told_in_full(changed, run, steps) if last else told_in_short(changed, run, steps):
+            note(line)
         if not steps:
-            note("  it has left nothing behind")
             journal.noticed(changed)
-            continue
-        for step in steps:
-            note(f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe(step.shown)}")
-        note(f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again")
-        left.append(journal.run(changed))
     return left
+
+
+def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+    """Who had started it, each of its steps, and the way back."""
+    undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
+    yield f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}){undoing} never came to its end."
+    if not steps:
+        yield "  it has left nothing behind"
+        return
+    for step in steps:
+        yield f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe(step.shown)}"
+    yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again"
+
+
+def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+    if steps:
+        what = f"left {count(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
+        yield f"run {run.id} on {safe(run.inventory)} ({run.started}) never came to its end either: it {what}"
 
 
 STARTED = {
@@ -104,7 +122,6 @@ class Undoing:
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
     place: Place = field(default_factory=lambda: Place("", 0))
-    number: int = 0
 
     @property
     def rows(self) -> list[StepRow]:
@@ -119,14 +136,14 @@ class Undoing:
             self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
             self.journal.noticed(self.run.id)
             return Exit.NOTHING_LEFT
+        if not any(row.inverse for row in rows):
+            self.screen.lines([Line(f"nothing of run {self.run.id} can be undone", "bad")])
+            self.journal.noticed(self.run.id)
+            return Exit.FINDINGS_REMAIN
         if not self.agreed(yes):
             self.journal.noticed(self.run.id)
             return Exit.FINDINGS_REMAIN
-        try:
-            return self.under_locks(rows)
-        except Busy as why:
-            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
-            return Exit.LOCKED
+        return self.under_locks(rows)
 
     def state_of(self, row: StepRow) -> str:
         """One line for a step: what undoing it means, and whether it can be."""
@@ -150,28 +167,25 @@ class Undoing:
         return click.confirm(f"Undo run {self.run.id}?", err=True)
 
     def under_locks(self, rows: list[StepRow]) -> Exit:
-        program = f"fleetkeeper {version('fleetkeeper')}"
-        own = self.journal.begin(whoami(), self.run.inventory, self.run.path, program, undoes=self.run.id)
-        code = Exit.INTERRUPTED
-        try:
-            with locks_of(own, self.link_to, self.place) as locks:
-                code = self.undo(rows, own, locks)
-        finally:
-            self.journal.end(own, code)
-        self.journal.noticed(self.run.id)
-        return code
+        runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.place)
+        return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
 
-    def undo(self, rows: list[StepRow], own: str, locks: Locks) -> Exit:
-        unlocked = locks.take({row.node for row in rows})
-        for why in unlocked.values():
-            self.screen.error(str(why), hint=why.hint)
-        back = take_back(self.journal, rows, writer(locks, self.link_to), lambda: locks.guarding(self.next_place(own)))
+    def undo(self, rows: list[StepRow], run: Run) -> Exit:
+        """Undo the steps, the last one first. It is told again until all of it is undone."""
+        with run.locks(row.node for row in rows) as (locks, unlocked):
+            for why in unlocked.values():
+                self.screen.error(str(why), hint=why.hint)
+            place = partial(guarded_place, run, locks)
+            back = take_back(self.journal, rows, writer(locks, self.link_to), place, run.begun.append)
         self.screen.lines(Line(safe(text)) for text in back.said)
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"
-        self.journal.plan(PlanRow(own, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
-        return worst([] if back.whole else [Exit.REMEDY_FAILED])
+        self.journal.plan(PlanRow(run.id, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
+        if back.whole:
+            self.journal.noticed(self.run.id)
+        return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
 
-    def next_place(self, own: str) -> Place:
-        self.number += 1
-        return replace(self.place, run=own, number=self.number)
+
+def guarded_place(run: Run, locks: Locks) -> Place:
+    """Where the next step of a run keeps things; it goes on only while the locks are ours."""
+    return locks.guarding(run.next_place())

@@ -12,7 +12,7 @@ import re
 import secrets
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,8 +100,15 @@ class StepRow:
         return json.loads(self.inverse) if self.inverse else None
 
 
+class Unwritable(Exception):
+    """The journal cannot be written or read any more: the disk is full, read-only, or gone."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(f"the journal {path} cannot be written ({why})")
+
+
 class Journal:
-    """The journal of one state directory."""
+    """The journal of one state directory. Every method raises Unwritable when the disk does not take or give it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -129,44 +136,42 @@ class Journal:
         """Open a run and return its id, which no other controller will ever use."""
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = (run, now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
-        self.db.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
+        self.write("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
         return run
 
     def end(self, run: str, exit_status: int) -> None:
-        self.db.execute("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (now(), exit_status, run))
+        self.write("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (now(), exit_status, run))
 
     def plan(self, plan: PlanRow) -> None:
         """Write down a plan before its first step."""
         row = (plan.run, plan.number, plan.rule, plan.subject, plan.shown, plan.memory, plan.outcome, plan.why)
-        self.db.execute("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self.write("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def judged(self, run: str, plan: int, outcome: str, why: str) -> None:
         """What became of a plan, as the second look saw it."""
-        self.db.execute("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
+        self.write("UPDATE plans SET outcome = ?, why = ? WHERE run = ? AND number = ?", (outcome, why, run, plan))
 
     def starting(self, row: StepRow) -> None:
         """A step, with its way back, before anything is sent."""
         values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", now())
-        self.db.execute(
+        self.write(
             "INSERT INTO steps (run, number, plan, node, shown, step, inverse, state, started)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         )
 
     def ended(self, run: str, step: int, state: str, rc: int | None = None, said: str = "") -> None:
-        self.db.execute(
+        self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
             (state, rc, said, now(), run, step),
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
         """The digests before and after a step."""
-        self.db.execute(
-            "UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step)
-        )
+        self.write("UPDATE steps SET before = ?, after = ? WHERE run = ? AND number = ?", (before, after, run, step))
 
     def state(self, run: str, step: int, state: str) -> None:
-        self.db.execute("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
+        self.write("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
 
     def runs(self, limit: int = 20) -> list[RunRow]:
         """The latest runs, newest first."""
@@ -202,7 +207,7 @@ class Journal:
 
     def noticed(self, run: str) -> None:
         """A person has been told, and has decided: do not say it again, nor of attempts to undo it."""
-        self.db.execute("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (now(), run, run))
+        self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
         """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
@@ -214,9 +219,19 @@ class Journal:
         )
         return next(((self.run(run), why) for run, why, outcome in found if outcome == ROLLED_BACK), None)
 
+    def write(self, statement: str, values: Sequence[object]) -> None:
+        """Change the journal: it is on the disk when this returns. Raises Unwritable."""
+        try:
+            self.db.execute(statement, values)
+        except (sqlite3.Error, OSError) as why:
+            raise Unwritable(self.path, why) from None
+
     def all(self, query: str, *values: object) -> list[Any]:
-        with closing(self.db.execute(query, values)) as cursor:
-            return cursor.fetchall()
+        try:
+            with closing(self.db.execute(query, values)) as cursor:
+                return cursor.fetchall()
+        except (sqlite3.Error, OSError) as why:
+            raise Unwritable(self.path, why) from None
 
     def __iter__(self) -> Iterator[RunRow]:
         return iter(self.runs(-1))

@@ -10,12 +10,11 @@ from fleet.reports.progress import Progress
 from remediate import leave
 from remediate.exits import Exit
 from remediate.journal import Journal
-from remediate.main import Call, Remediation, named
+from remediate.main import Call, Fixing, Remediation, named
 from remediate.planning import Proposal
 from remediate.render.plans import Line
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
-from remediate.run import Fixing
 from remediate.session import Session
 
 RULE = "leave.nothing_is_left"
@@ -31,10 +30,10 @@ class Leaving(Remediation):
         session.progress = lambda node, reached: None
         return fleet
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit, left: Proposal | None = None) -> None:
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
         """The JSON document, or the command that does it."""
         if self.call.as_json:
-            super().finish(proposal, fixing, code, left)
+            super().finish(proposal, fixing, code)
         elif fixing is None and proposal.planned:
             nodes, hosts = " ".join(self.call.limit), self.call.hosts or self.inventory.name
             self.screen.lines([Line(f"nothing was changed; `remediate leave {nodes} --hosts={hosts} --fix` does it")])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -27,15 +25,13 @@ from remediate.consent import allowed, asked
 from remediate.exits import Exit, worst
 from remediate.history import tell_interrupted, undo_run
 from remediate.journal import Journal
-from remediate.lock import Busy, whoami
 from remediate.plan import Disturbs
 from remediate.planning import Bounds, Proposal, never_tried
 from remediate.render.documents import Applied, document
-from remediate.render.outcomes import end_lines
 from remediate.render.plans import Line, proposal_lines, summary
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
-from remediate.run import Fixing, Terms, exits
+from remediate.runner import Run, Runner, Terms, exits
 from remediate.session import PATIENCE, Session, known_rules
 from remediate.steps import Place
 
@@ -165,37 +161,16 @@ class Remediation:
         """Ask, apply, and tell what became of it."""
         call, asks = self.call, sys.stdin.isatty()
         terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
-        run = self.journal.begin(
-            whoami(), self.inventory.name, self.inventory.path, f"fleetkeeper {version('fleetkeeper')}"
+        fixing = Fixing(session, proposal, terms)
+        runner = Runner(
+            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.place)
         )
-        left = None
-        fixing = Fixing(session, self.journal, run, terms, self.screen.say, self.call.place)
-        try:
-            fixing.apply(proposal)
-            left = self.left(session, fixing)
-            code = worst(exits(left or proposal, fixing.ends))
-        except Busy as why:
-            code = Exit.LOCKED
-            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
-        except KeyboardInterrupt:
-            code = Exit.INTERRUPTED
-            self.screen.error(
-                "interrupted", hint=f"`remediate log {run}` says what was done, `remediate undo {run}` is the way back"
-            )
-        except (OSError, sqlite3.Error) as why:
-            self.screen.error(f"stopped: the journal cannot be written ({why})", hint=f"look at `remediate log {run}`")
-            return Exit.REMEDY_FAILED
-        self.journal.end(run, code)
-        self.screen.lines(end_lines(fixing.ends))
-        if left is not None:
-            self.screen.lines([Line(f"after a last look at everything: {summary(left, self.inventory.name)}", "head")])
-        self.finish(proposal, fixing, code, left)
+        code = runner.run(fixing.work)
+        if fixing.left is not None:
+            rest = summary(fixing.left, self.inventory.name)
+            self.screen.lines([Line(f"after a last look at everything: {rest}", "head")])
+        self.finish(proposal, fixing, code)
         return code
-
-    def left(self, session: Session, fixing: Fixing) -> Proposal | None:
-        """What is left to do, by a last look at everything: what was mended may have mended, or broken, more."""
-        changed = any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in fixing.ends)
-        return session.propose(session.look()) if changed else None
 
     def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
         """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
@@ -205,15 +180,36 @@ class Remediation:
             return given
         return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit, left: Proposal | None = None) -> None:
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
         """The JSON document, or where the journal is."""
+        run = fixing.run if fixing else None
         if self.call.as_json:
-            applied = Applied(fixing.run, fixing.ends, left) if fixing else None
+            applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None
             click.echo(json_document(document(self.inventory.name, proposal, code, applied)))
-        elif fixing and not self.journal.steps(fixing.run):
+        elif run and not run.changed:
             self.screen.say("nothing was changed")
-        elif fixing:
-            self.screen.say(f"journal: `remediate log {fixing.run}`; way back: `remediate undo {fixing.run}`")
+        elif run:
+            back = f"way back: `remediate undo {run.id}`" if run.undoable else "nothing of this run can be undone"
+            self.screen.say(f"journal: `remediate log {run.id}`; {back}")
         elif proposal.planned:
             words = shlex.join(["remediate", f"--hosts={self.call.hosts or self.inventory.name}", *self.call.bounds])
             self.screen.lines([Line(f"nothing was changed; `{words} --fix` does it")])
+
+
+@dataclass
+class Fixing:
+    """One `remediate --fix`: the plans of a proposal, applied, and what a last look at everything still finds."""
+
+    session: Session
+    proposal: Proposal
+    terms: Terms
+    run: Run | None = None
+    left: Proposal | None = None
+
+    def work(self, run: Run) -> Exit:
+        """Apply the plans; look at everything once more, since what was mended may have mended, or broken, more."""
+        self.run = run
+        ends = run.apply(self.proposal.planned, self.session, self.terms)
+        if any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in ends):
+            self.left = self.session.propose(self.session.look())
+        return worst(exits(self.left or self.proposal, ends))

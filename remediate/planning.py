@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +14,7 @@ from fleet.rules import Finding, Rule, Subject
 from fleet.schema import Waiver
 from fleet.verdicts import Verdict, verdict
 from remediate.plan import ForAPerson, Plan, Remedy
-from remediate.render.plans import steps_text
-from remediate.steps import digest
+from remediate.steps import agreed_to, digest
 
 GATE = "services.postgres_kept_its_data"
 GATED = frozenset({"schedules", "backups", "volumes", "containers"})
@@ -42,18 +42,23 @@ EVERYTHING = Bounds()
 
 @dataclass(frozen=True)
 class Planned:
-    """One plan, and the findings that it answers. `number` is its place in the order of application, from 1."""
+    """One plan, and the findings that it answers. `number` is its place in the order of application, from 1.
+
+    `dark` are the nodes that could not be seen when it was made.
+    """
 
     number: int
     rule: Rule
     subject: Subject
     findings: tuple[Finding, ...]
     plan: Plan
+    dark: frozenset[str] = frozenset()
 
     @property
     def identity(self) -> str:
-        """What a person agreed to: the shown steps and what they disturb, without the digests that they expect."""
-        return digest(f"{steps_text(self.plan)}\n{sorted(self.plan.disturbs)}".encode("utf-8", "surrogateescape"))
+        """What a person agreed to, as a digest of data: the steps that change something, and what they disturb."""
+        steps = [agreed_to(step) for step in self.plan.steps if step.changes]
+        return digest(json.dumps([steps, sorted(self.plan.disturbs)], sort_keys=True).encode())
 
     @property
     def memory(self) -> str:
@@ -143,7 +148,7 @@ def answered(one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]) -> Iter
             yield [ByHand(finding, ForAPerson(f"no plan could be made ({type(odd).__name__}: {odd})", finding.hint))]
         else:
             if isinstance(answer, Plan):
-                yield Planned(0, one.rule, one.subject, (finding,), answer)
+                yield Planned(0, one.rule, one.subject, (finding,), answer, frozenset(why.node for why in one.unknown))
             else:
                 yield [ByHand(finding, answer)]
 

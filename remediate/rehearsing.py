@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,24 +25,21 @@ from fleet.registry import RULES
 from fleet.rules import Subject
 from fleet.schema import Without
 from fleet.topics.certificates.policy import Certificate
-from fleet.topics.certificates.views import View, lineages, newest, views
-from remediate.apply import End, Ended
+from fleet.topics.certificates.views import View, certificate_of, lineages, newest, views
+from remediate.apply import Changed
 from remediate.exits import Exit, worst
 from remediate.journal import Journal
-from remediate.lock import Busy, whoami
 from remediate.main import Call, named
 from remediate.plan import Plan
-from remediate.planning import Planned, Proposal
+from remediate.planning import Planned
 from remediate.remedies.certbot import There
-from remediate.render.plans import Line, safe
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
-from remediate.run import Fixing, Terms
+from remediate.runner import OF_END, Asked, Run, Runner
 from remediate.session import Session
 
 RULE = "certificates.will_renew"
 TOPICS = ("nodes", "containers", "certificates")
-CODES = {End.FAILED: Exit.REMEDY_FAILED, End.CHANGED: Exit.FINDINGS_REMAIN, End.SKIPPED: Exit.FINDINGS_REMAIN}
 
 
 @dataclass
@@ -90,25 +87,26 @@ class Rehearsal:
             planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), plan))
 
     def apply(self, planned: Sequence[Planned]) -> list[Exit]:
-        program = f"fleetkeeper {version('fleetkeeper')}"
-        run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
-        fixing = Fixing(self.session, self.journal, run, Terms(frozenset({"nothing", "restart"})), self.screen.say)
-        codes = [Exit.INTERRUPTED]
-        try:
-            fixing.apply(Proposal(planned=tuple(planned)))
-            codes = [self.code(run, ended) for ended in fixing.ends]
-        except Busy as why:
-            codes = [Exit.LOCKED]
-            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
-        finally:
-            self.journal.end(run, worst(codes))
-        self.screen.lines([told(ended, code) for ended, code in zip(fixing.ends, codes, strict=False)])
-        return codes
+        runner = Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
+        return [runner.run(lambda run: self.work(run, planned))]
 
-    def code(self, run: str, ended: Ended) -> Exit:
-        """Judged by certbot's own exit status, in the journal: what the rule says afterwards was so before."""
-        states = [row.state for row in self.journal.steps(run) if row.plan == ended.planned.number]
-        return Exit.NOTHING_LEFT if states == ["done"] else CODES.get(ended.end, Exit.NOT_ALL_SEEN)
+    def work(self, run: Run, planned: Sequence[Planned]) -> Exit:
+        """Rehearse each. Judged by certbot's own exit status: what the rule says afterwards was so before."""
+        for one in planned:
+            run.apply([one], Asked(partial(self.plan_again, one), said="certbot could renew it now"))
+        return worst(OF_END[ended.end] for ended in run.ends)
+
+    def plan_again(self, planned: Planned) -> Plan:
+        """The same rehearsal from a fresh look, under the lock. Raises Changed, Unobservable."""
+        fleet = self.session.look(TOPICS)
+        certificate = certificate_of(fleet, planned.subject)
+        try:
+            found = {view.node: view for view in only(views(fleet, certificate), certificate)}
+        except LookupError as why:
+            raise Changed(str(why.args[0])) from None
+        for node in planned.plan.nodes & set(found):
+            return dry_run(found[node])
+        raise Changed(f"no container of {certificate.service} runs on {', '.join(sorted(planned.plan.nodes))} any more")
 
 
 def only(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
@@ -133,14 +131,6 @@ def dry_run(view: View) -> Plan:
         undo="nothing is kept, so there is nothing to undo",
         requires=(there.no_other_certbot(),),
     )
-
-
-def told(ended: Ended, code: Exit) -> Line:
-    name, nodes = ended.planned.subject.name, ", ".join(sorted(ended.planned.plan.nodes))
-    if code is Exit.NOTHING_LEFT:
-        return Line(f"{name} on {nodes}: certbot could renew it now", "good")
-    why = ended.why or "whether it could be renewed is not known"
-    return Line(f"{name} on {nodes}: certbot could not renew it: {safe(why)}", "bad")
 
 
 def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:

@@ -1,4 +1,4 @@
-"""One inventory being remediated: looks at it, judges it, and answers the applier's two questions."""
+"""One inventory being remediated: looks at it, judges it, proposes, proposes again under the lock, and proves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from types import ModuleType
 
 from fleet.audit import rules_of, topics_of
+from fleet.commands import Unobservable
 from fleet.errors import UsageError, nearest
 from fleet.facts import Fleet
 from fleet.inventory import Inventory
@@ -21,7 +22,7 @@ from fleet.schema import Node
 from fleet.topics.services import drift
 from fleet.verdicts import Verdict, verdict
 from fleet.waiving import notes
-from remediate.apply import Proof
+from remediate.apply import Changed, Needless, Proof, narrowed
 from remediate.plan import Remedy
 from remediate.planning import GATE, Bounds, Planned, Proposal, judge, propose
 from remediate.remedies import REMEDIES
@@ -43,6 +44,11 @@ class Session:
     bounds: Bounds = field(default_factory=Bounds)
     progress: Callable[[str, bool], None] = lambda node, reached: None
     patience: float = PATIENCE
+    before: Verdict | None = None
+    """What the rule of the plan that is being applied said right before it: what is new after it is its doing."""
+
+    def link_by_name(self, node: str) -> Link:
+        return self.link_to(self.inventory.nodes[node])
 
     @property
     def topics(self) -> dict[str, ModuleType]:
@@ -82,7 +88,30 @@ class Session:
         waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
         return replace(proposal, notes=(*waivers, *drift.notes(fleet)))
 
-    def prove(self, planned: Planned) -> tuple[Proof, str]:
+    def propose_again(self, planned: Planned) -> Planned:
+        """The plan for the same findings from a fresh look at everything, with all that may hold it back.
+
+        Raises Needless when the findings are gone, Changed when something else would have to be done by now,
+        Unobservable when that cannot be seen.
+        """
+        fleet = self.look()
+        self.before = verdict(planned.rule, fleet, planned.subject)
+        now = verdict(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
+        wanted = {key(finding) for finding in planned.findings}
+        if not wanted & keys(now):
+            for why in unseen(now, planned, planned.dark):
+                raise why
+            raise Needless("the finding is gone")
+        proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
+        again = [one for one in proposal.planned if wanted & {key(finding) for finding in one.findings}]
+        if not again:
+            raise withdrawn(proposal, wanted)
+        plan = narrowed(again[0].plan, planned.plan)
+        if plan is None:
+            raise Changed("what would have to be done now is something else: look at it first")
+        return replace(again[0], number=planned.number, plan=plan)
+
+    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
         """Whether the findings of a plan are gone, by the rule that found them, on a fresh look at all nodes."""
         proof, why = self.judged_again(planned)
         if proof is Proof.FAILING:
@@ -92,37 +121,53 @@ class Session:
 
     def judged_again(self, planned: Planned) -> tuple[Proof, str]:
         fleet = self.look(topics_read_by(planned.rule))
-        return proof(verdict(planned.rule, fleet, planned.subject), planned.findings)
-
-    def renew(self, planned: Planned) -> Planned | None:
-        """The plan for the same findings from a fresh look at everything; None when they are gone.
-
-        Raises Unobservable when the rule can no longer be judged.
-        """
-        fleet = self.look()
-        now = verdict(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
-        if not now.findings and not now.warnings:
-            for why in now.unknown:
-                raise why
-            return None
-        proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
-        wanted = {key(finding) for finding in planned.findings}
-        again = [one for one in proposal.planned if wanted & {key(finding) for finding in one.findings}]
-        return replace(again[0], number=planned.number) if again else None
+        return proof(verdict(planned.rule, fleet, planned.subject), planned, self.before)
 
 
-def proof(now: Verdict, findings: Iterable[Finding]) -> tuple[Proof, str]:
-    """What a fresh verdict says about the findings that a plan was for.
+def keys(now: Verdict) -> set[Key]:
+    return {key(finding) for finding in (*now.findings, *now.warnings)}
 
-    Each of them must be gone. Findings of the same rule that other plans answer do not count against this one.
+
+def unseen(now: Verdict, planned: Planned, dark: Collection[str]) -> list[Unobservable]:
+    """What could not be seen and may be about the plan's findings. `dark` are nodes that were dark all along.
+
+    Such a node is no reason to doubt what the others show, unless the plan has to do with it: one dead node does not
+    stop the remedies of the others.
     """
-    before = {key(finding) for finding in findings}
-    left = [finding for finding in (*now.findings, *now.warnings) if key(finding) in before]
-    if left:
-        return Proof.FAILING, f"saw: {left[0].saw}; wanted: {left[0].want}"
-    if now.unknown:
-        return Proof.UNKNOWN, f"could not be looked at again: {now.unknown[0]}"
-    return Proof.FIXED, ""
+    concerned = {*planned.plan.nodes, *(finding.node for finding in planned.findings), ""}
+    return [why for why in now.unknown if why.node in concerned or why.node not in dark]
+
+
+def dark_nodes(now: Verdict) -> frozenset[str]:
+    """The nodes that a verdict could not see."""
+    return frozenset(why.node for why in now.unknown)
+
+
+def withdrawn(proposal: Proposal, wanted: Collection[Key]) -> Changed | Unobservable:
+    """Why there is a finding and no plan for it any more."""
+    for by_hand in proposal.by_hand:
+        if key(by_hand.finding) in wanted:
+            return Changed(by_hand.answer.why)
+    for unknown in proposal.unknown:
+        return unknown.why
+    return Changed("there is no plan for it any more")
+
+
+def proof(now: Verdict, planned: Planned, before: Verdict | None = None) -> tuple[Proof, str]:
+    """What a fresh verdict says about a plan: its findings must be gone, and the subject has no new one, on any node.
+
+    Findings of the same rule that were there before, and that other plans answer, do not count against this one.
+    """
+    wanted = {key(finding) for finding in planned.findings}
+    known, dark = (keys(before), dark_nodes(before)) if before else (wanted, planned.dark)
+    left = [finding for finding in (*now.findings, *now.warnings) if key(finding) in wanted]
+    new = [finding for finding in now.findings if key(finding) not in known] if before else []
+    for finding in (*left, *new):
+        where = f" on {finding.node}" if finding in new and finding.node else ""
+        return Proof.FAILING, f"saw{where}: {finding.saw}; wanted: {finding.want}"
+    for why in unseen(now, planned, dark):
+        return Proof.UNKNOWN, f"could not be looked at again: {why}"
+    return Proof.FIXED, "; ".join(dict.fromkeys(f"not looked at: {why}" for why in now.unknown))
 
 
 def key(finding: Finding) -> Key:

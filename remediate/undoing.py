@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
 from fleet.untrusted import one_line
+from remediate.exits import Changes
 from remediate.masking import masked
 from remediate.steps import AlreadyBack, AnyStep, Lost, Place, Stale, StepFailed, load
 
@@ -32,21 +33,29 @@ def take_back(
     rows: Sequence[StepRow],
     writing_to: Callable[[str], WritingLink],
     next_place: Callable[[], Place],
+    begun: Callable[[StepRow], None] = lambda row: None,
 ) -> Back:
-    """Undo steps, the last one first. One that is not as the journal says it was left is not touched."""
+    """Undo steps, the last one first. One that is not as the journal says it was left is not touched.
+
+    `begun` is told of each step right before it is undone.
+    """
     said: list[str] = []
     whole = True
     for row in sorted(rows, key=lambda row: row.number, reverse=True):
-        text, gone = one_back(journal, row, writing_to, next_place())
+        text, gone = one_back(journal, row, writing_to, next_place(), begun)
         said += [text] if text else []
         whole = whole and gone
     return Back(tuple(said), whole)
 
 
 def one_back(
-    journal: Journal, row: StepRow, writing_to: Callable[[str], WritingLink], place: Place
+    journal: Journal,
+    row: StepRow,
+    writing_to: Callable[[str], WritingLink],
+    place: Place,
+    begun: Callable[[StepRow], None],
 ) -> tuple[str, bool]:
-    """Undo one step: what to say, and whether its change is gone now."""
+    """Undo one step, and look whether it is undone: what to say, and whether its change is gone now."""
     inverse = inverse_of(row)
     if inverse is None:
         return no_way_back(row)
@@ -55,14 +64,31 @@ def one_back(
         link = writing_to(row.node)
         inverse.still_true(link, place)
         journal.state(row.run, row.number, "undoing")
+        begun(row)
+        Changes.begun = True
         inverse.do(link, place)
+        doubt = still_there(inverse, link, place)
     except AlreadyBack:
         journal.state(row.run, row.number, "undone")
         return "", True
     except (Stale, StepFailed, Lost, Unobservable) as why:
         return f"could not be undone on {row.node}: {what}: {why}", False
+    if doubt:
+        return f"could not be undone on {row.node}: {what}: {doubt}", False
     journal.state(row.run, row.number, "undone")
     return f"undone on {row.node}: {what}", True
+
+
+def still_there(inverse: AnyStep, link: WritingLink, place: Place) -> str:
+    """Why a step that was just undone may not be; empty when it is, or when its exit status is all there is to see."""
+    try:
+        inverse.still_true(link, place)
+    except AlreadyBack:
+        return ""
+    except (Stale, Unobservable) as why:
+        return f"it was done, and then: {why}"
+    asks = getattr(inverse, "only_while", None)
+    return "it was done, and what should be gone stands still" if asks else ""
 
 
 def no_way_back(row: StepRow) -> tuple[str, bool]:

@@ -23,7 +23,8 @@ from remediate.apply import Ended
 from remediate.journal import Journal
 from remediate.plan import Plan, Remedy
 from remediate.planning import Proposal
-from remediate.run import Fixing, Terms
+from remediate.render.terminal import Screen
+from remediate.runner import Run, Runner, Terms
 from remediate.session import Session
 from remediate.steps import ABSENT, Place, WriteFile
 
@@ -289,13 +290,18 @@ class Stage:
     def propose(self) -> Proposal:
         return self.session.propose(self.session.look())
 
-    def fixing(self) -> Fixing:
-        run = self.journal.begin("tester", "stage", "", "fleetkeeper test")
-        return Fixing(self.session, self.journal, run, self.terms, place=place(self.folder))
+    def begun(self) -> Run:
+        """A run that has begun, and that nobody ends."""
+        runner = Runner(self.journal, "stage", "", self.link, Screen(quiet=True), place(self.folder))
+        return Run(runner, runner.begin(""))
+
+    def apply(self, run: Run, proposal: Proposal | None = None) -> list[Ended]:
+        """What `remediate --fix` does between consent and table."""
+        return run.apply((proposal or self.propose()).planned, self.session, self.terms)
 
     def fix(self, proposal: Proposal | None = None) -> list[Ended]:
-        """What `remediate --fix` does between consent and table."""
-        fixing = self.fixing()
-        fixing.apply(proposal or self.propose())
-        self.journal.end(fixing.run, 0)
-        return fixing.ends
+        """A whole run."""
+        run = self.begun()
+        self.apply(run, proposal)
+        self.journal.end(run.id, 0)
+        return run.ends

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from fleet import state
@@ -19,19 +18,19 @@ from fleet.rules import Subject
 from fleet.schema import Without
 from fleet.topics.backups.catalog import Backup, Catalog, catalog_of
 from fleet.topics.backups.policy import Policy
-from remediate.apply import Prove
+from remediate.apply import Proof
 from remediate.exits import Exit
 from remediate.journal import Journal
-from remediate.lock import Busy, whoami
 from remediate.main import Call, named
 from remediate.plan import ForAPerson, Plan
-from remediate.planning import GATE, Planned, Proposal, closed
-from remediate.render.outcomes import end_lines
+from remediate.planning import GATE, Planned, closed
 from remediate.render.plans import plan_lines
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
-from remediate.run import OF_END, Fixing, Terms
+from remediate.runner import Asked, Run, Runner
 from remediate.session import Session
+
+Prove = Callable[[], tuple[Proof, str]]
 
 
 @dataclass
@@ -60,28 +59,29 @@ class Desk:
         if isinstance(made, ForAPerson):
             self.screen.error(made.why, hint=made.what_to_do)
             return None
-        if why := closed(self.session.gate(fleet)):
+        if why := self.held_back(fleet):
             self.screen.error(f"held back: {why}", hint=f"`remediate explain {GATE}` says what to do")
             return None
         return self.planned(rule, made)
 
+    @property
+    def runner(self) -> Runner:
+        """What begins and ends the one run of a command."""
+        return Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
+
+    def held_back(self, fleet: Fleet) -> str:
+        """Why nothing may be done with the database; empty when it still has its data."""
+        return closed(self.session.gate(fleet))
+
     def apply(self, planned: Planned, prove: Prove | None = None) -> Exit:
-        """Apply one plan under its lock, into the journal, and judge it again: by its rule, or by `prove`."""
-        terms = Terms(frozenset({"nothing", *planned.plan.disturbs}))
-        program = f"fleetkeeper {version('fleetkeeper')}"
-        self.run = run = self.journal.begin(whoami(), self.inventory.name, self.inventory.path, program)
-        fixing = Fixing(self.session, self.journal, run, terms, self.screen.say, prove=prove)
-        code = Exit.INTERRUPTED
-        try:
-            fixing.apply(Proposal(planned=(planned,)))
-            code = OF_END[fixing.ends[-1].end]
-        except Busy as why:
-            code = Exit.LOCKED
-            self.screen.error(str(why), hint="wait for it; a lock whose holder is gone frees itself within a minute")
-        finally:
-            self.journal.end(run, code)
-        self.screen.lines(end_lines(fixing.ends))
-        return code
+        """Apply one plan that a person asked for, in a run of its own, and prove it by `prove`."""
+
+        def work(run: Run) -> Exit:
+            self.run = run.id
+            run.apply([planned], Asked(lambda: planned.plan, prove))
+            return run.code()
+
+        return self.runner.run(work)
 
     def show(self, planned: Planned) -> None:
         self.screen.lines(plan_lines(planned, 1))

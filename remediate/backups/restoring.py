@@ -19,9 +19,9 @@ from fleet.reports.text import count
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
-from remediate.apply import Proof, Prove
+from remediate.apply import Proof
 from remediate.backups.accepting import records_of, right_one, writing
-from remediate.backups.desk import Desk, one_of
+from remediate.backups.desk import Desk, Prove, one_of
 from remediate.backups.held import Held, Name, ask, held, inside
 from remediate.backups.losses import losses
 from remediate.backups.scripts import WHO
@@ -29,7 +29,6 @@ from remediate.backups.swapping import Swap
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
-from remediate.planning import Planned
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
 from remediate.steps import Run, Stale
@@ -126,7 +125,7 @@ def names_of(desk: Desk, swap: Swap) -> Names:
 def proof_of(desk: Desk, swap: Swap, wanted: Callable[[Names], str]) -> Prove:
     """Success is said by the names on the server: `wanted` says what is wrong with them, or nothing."""
 
-    def prove(planned: Planned) -> tuple[Proof, str]:
+    def prove() -> tuple[Proof, str]:
         try:
             why = wanted(names_of(desk, swap))
         except (Unobservable, Stale) as unseen:

@@ -62,6 +62,26 @@ def recorded(step: AnyStep) -> dict[str, Any]:
     return told
 
 
+def agreed_to(step: AnyStep) -> dict[str, Any]:
+    """What a person agrees to in a step, as data: all but what each look tells anew.
+
+    That is the content that a file is expected to have, a time limit, and the time stamp in a name that is made now.
+    """
+    data = {name: value for name, value in dump(step).items() if name not in MOMENTARY}
+    stamp = data.pop("stamp", "")
+    if isinstance(step, WriteFile | EditFile | EditCrontab):
+        del data["expect"]
+    return {name: without(value, stamp) for name, value in data.items()} if stamp else data
+
+
+def without(value: Any, stamp: str) -> Any:
+    """Text, or a list of texts, with `…` in the place of a time stamp."""
+    if isinstance(value, list):
+        return [without(word, stamp) for word in value]
+    return value.replace(stamp, "…") if isinstance(value, str) else value
+
+
+MOMENTARY = frozenset({"limit"})
 LINES = frozenset({"lines", "without", "was"})
 WORDS = frozenset({"words", "undo", "undo_while", "only_while"})
 
@@ -102,6 +122,7 @@ __all__ = [
     "UnmarkCrontab",
     "UpdateService",
     "WriteFile",
+    "agreed_to",
     "digest",
     "dump",
     "load",

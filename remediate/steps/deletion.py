@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import Command
@@ -100,6 +100,14 @@ class DeleteFiles:
     @property
     def changes(self) -> bool:
         return True
+
+    def within(self, agreed: DeleteFiles) -> DeleteFiles | None:
+        """This deletion without the files that `agreed` does not name; None when nothing is left of it."""
+        if (self.node, self.directory) != (agreed.node, agreed.directory):
+            return None
+        known = {(file.name, file.identity) for file in agreed.files}
+        files = tuple(file for file in self.files if (file.name, file.identity) in known)
+        return replace(self, files=files) if files else None
 
     def show(self) -> str:
         total = sum(file.size for file in self.files)

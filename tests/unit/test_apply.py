@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from fleet.commands import Unobservable
-from remediate.apply import End
+from remediate.apply import Applier, End
 from remediate.history import Undoing, tell_interrupted
 from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
-from remediate.run import Terms, exits
+from remediate.runner import Terms, exits
 from remediate.steps import EditFile, Require, Run, WriteFile
 from tests.stage import Cut, FaultyLink, Stage, place, rewrite, sha, tree, writing
 
@@ -310,9 +310,9 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
 
     proposal = stage.propose()
     stage.links = {name: FaultyLink(before=killer, after=killer) for name in stage.links}
-    fixing = stage.fixing()
+    run = stage.begun()
     try:
-        fixing.apply(proposal)
+        stage.apply(run, proposal)
     except Cut:
         for link in stage.links.values():
             link.die()
@@ -326,8 +326,8 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     changed = stage.texts() != OLD
     assert bool(told) or not changed
     if told:
-        assert f"remediate undo {fixing.run}" in told[-1]
-        run = journal.run(fixing.run)
+        assert f"remediate undo {run.id}" in told[-1]
+        run = journal.run(run.id)
         assert Undoing(journal, run, stage.link, place=place(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
     assert [ended.end for ended in stage.fix()] == [End.FIXED, End.FIXED]
@@ -352,27 +352,27 @@ def test_case_68_ctrl_c_at_any_moment_leaves_whole_files_and_a_journal_that_says
 
     proposal = stage.propose()
     stage.links["a"] = FaultyLink(before=stop, after=stop)
-    fixing = stage.fixing()
+    run = stage.begun()
     try:
-        fixing.apply(proposal)
+        stage.apply(run, proposal)
     except KeyboardInterrupt:
-        outcomes = [plan.outcome for plan in stage.journal.plans(fixing.run)]
+        outcomes = [plan.outcome for plan in stage.journal.plans(run.id)]
         assert outcomes[-1:] in (["interrupted"], ["fixed"], [])  # in a plan, between two, or before the first
         assert ("interrupted" in outcomes) or stage.texts()["b"] == OLD["b"]
-        ended = [one.end for one in fixing.ends]
+        ended = [one.end for one in run.ends]
         assert len(ended) in {0, len(proposal.planned)}  # none while the locks are being taken
         assert ended.count(End.INTERRUPTED) == outcomes.count("interrupted")
     assert stage.texts()["a"] in {OLD["a"], NEW["a"]}
-    changed = [row for row in stage.journal.steps(fixing.run) if row.state in {"done", "lost"}]
+    changed = [row for row in stage.journal.steps(run.id) if row.state in {"done", "lost"}]
     assert bool(changed) or stage.texts() == OLD
     assert not list(tmp_path.glob("lock*"))
 
 
 def test_case_67_a_second_remediator_is_told_who_holds_the_lock_and_changes_nothing(stage: Stage) -> None:
-    first = stage.fixing()
-    with pytest.raises(Busy) as busy, stage_locks(stage, first.run):
-        stage.fixing().apply(stage.propose())
-    assert f"run {first.run}" in busy.value.who
+    first = stage.begun()
+    with pytest.raises(Busy) as busy, stage_locks(stage, first.id):
+        stage.apply(stage.begun())
+    assert f"run {first.id}" in busy.value.who
     assert "since" in busy.value.who
     assert stage.texts() == OLD
 
@@ -395,16 +395,10 @@ def test_case_81_nothing_is_changed_once_the_lock_is_not_surely_ours_any_more(st
 
     fixing_locks = []
     stage.links["a"] = FaultyLink(after=forget)
-    from remediate.apply import Applier, locks_of
-
-    run = stage.journal.begin("tester", "stage", "", "test")
-    with locks_of(run, stage.link, place(stage.folder)) as locks:
+    run = stage.begun()
+    with run.locks(iter(["a"])) as (locks, _):
         fixing_locks.append(locks)
-        locks.take(["a"])
-        session = stage.session
-        applier = Applier(run, stage.journal, locks, stage.link, session.prove, session.renew)
-        applier.place = place(stage.folder)
-        ended = applier.apply(proposal.planned[0])
+        ended = Applier(run, locks, stage.session).apply(proposal.planned[0])
     assert (ended.end, "lock is not ours" in ended.why) == (End.FAILED, True)
     assert stage.texts() == OLD
 
@@ -452,23 +446,3 @@ def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_wor
     assert "--password" in kept
     assert canary not in kept.replace(f"echo {canary} >&2; exit 3", "")
     assert stage.texts() == OLD
-
-
-def test_a_journal_that_can_no_longer_be_written_stops_before_the_next_step(stage: Stage) -> None:
-    import sqlite3
-
-    proposal = stage.propose()
-    fixing = stage.fixing()
-    left = stage.journal.left
-
-    def full(*given: object) -> None:
-        left(*given)  # type: ignore[arg-type]
-        raise sqlite3.OperationalError("database or disk is full")
-
-    stage.journal.left = full  # type: ignore[method-assign]
-    with pytest.raises(sqlite3.OperationalError):
-        fixing.apply(proposal)
-    assert stage.texts() == {"a": "new a\n", "b": "old b\n"}
-    told: list[str] = []
-    tell_interrupted(Journal(stage.journal.path), told.append)
-    assert "was started, and may have happened" in told[1]

@@ -9,10 +9,8 @@ import pytest
 from fleet.errors import UsageError
 from fleet.rules import Subject
 from fleet.topics.certificates.views import views
-from remediate.apply import End, Ended
-from remediate.exits import Exit
 from remediate.planning import Planned
-from remediate.rehearsing import RULE, Rehearsal, chosen, dry_run, only, rehearse, told
+from remediate.rehearsing import RULE, Rehearsal, chosen, dry_run, only, rehearse
 from remediate.render.terminal import Screen
 from remediate.steps import RunInContainer
 from tests.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
@@ -76,13 +74,3 @@ def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
     [certificate] = world.inventory.certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
         list(only(views(world, certificate), certificate))
-
-
-def test_the_answer_names_the_reason_in_one_line() -> None:
-    failed = Ended(planned(), End.FAILED, "exit 1: certbot: Some challenges have failed.\x1b[31m")
-    assert told(failed, Exit.REMEDY_FAILED).text.startswith(
-        f"{NAME} on web: certbot could not renew it: exit 1: certbot:"
-    )
-    assert "\x1b" not in told(failed, Exit.REMEDY_FAILED).text
-    assert told(Ended(planned(), End.FIXED), Exit.NOTHING_LEFT).text == f"{NAME} on web: certbot could renew it now"
-    assert "not known" in told(Ended(planned(), End.FIXED), Exit.NOT_ALL_SEEN).text

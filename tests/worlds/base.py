@@ -14,7 +14,8 @@ from remediate.apply import Ended
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan, Remedy
 from remediate.planning import Proposal
-from remediate.run import Fixing, Terms
+from remediate.render.terminal import Screen
+from remediate.runner import EVERYTHING, Run, Runner
 from remediate.session import Session
 from remediate.steps import GiveSettingsBack, UpdateService
 from tests.certificates import NAME
@@ -23,7 +24,6 @@ from tests.standins import NodeLink, install
 
 PROGRAMS = ("bin", "engine", "index")
 WATCHED = (UpdateService, GiveSettingsBack)
-EVERYTHING = Terms(agreed=frozenset({"nothing", "restart", "deletion", "ownership"}))
 
 
 class World(ABC):
@@ -128,15 +128,14 @@ class Playing:
     def propose(self) -> Proposal:
         return self.session.propose(self.world.fleet())
 
-    def fixing(self) -> Fixing:
-        run = self.journal.begin("tester", "world", "", "test")
-        return Fixing(self.session, self.journal, run, EVERYTHING, place=place(self.world.folder))
-
     def fix(self) -> list[Ended]:
-        fixing = self.fixing()
-        fixing.apply(self.propose())
-        self.journal.end(fixing.run, 0)
-        return fixing.ends
+        """A whole run."""
+        links = self.world.links.__getitem__
+        runner = Runner(self.journal, "world", "", links, Screen(quiet=True), place(self.world.folder))
+        run = Run(runner, runner.begin(""))
+        run.apply(self.propose().planned, self.session, EVERYTHING)
+        self.journal.end(run.id, 0)
+        return run.ends
 
 
 def playing(world: World, journal: type[Journal] = Journal) -> Playing:

@@ -1,0 +1,292 @@
+"""The one runner: everything that changes a server goes through here, whichever command asks for it.
+
+Plan → consent → locks → look and propose again → apply → prove → journal → way back. A run begins and ends in
+`Runner.run` alone: so an interruption, a lock that somebody else holds and a journal that cannot be written come out
+the same for every command, and no exit code says that nothing was changed after something was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+
+from fleet.commands import Unobservable
+from fleet.errors import UsageError
+from fleet.links import Link
+from fleet.reports.text import count
+from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrowed
+from remediate.consent import covers, lacking
+from remediate.exits import Exit
+from remediate.journal import Journal, StepRow, Unwritable
+from remediate.lock import Busy, Locks, whoami
+from remediate.plan import Disturbs, ForAPerson, Plan
+from remediate.planning import Planned, Proposal, size
+from remediate.render.outcomes import end_lines
+from remediate.render.terminal import Screen
+from remediate.steps import Place
+
+OF_END = {
+    End.FIXED: Exit.NOTHING_LEFT,
+    End.DONE: Exit.NOTHING_LEFT,
+    End.ALREADY: Exit.NOTHING_LEFT,
+    End.STILL_FAILING: Exit.FINDINGS_REMAIN,
+    End.FAILED: Exit.REMEDY_FAILED,
+    End.UNKNOWN: Exit.NOT_ALL_SEEN,
+    End.CHANGED: Exit.FINDINGS_REMAIN,
+    End.SKIPPED: Exit.FINDINGS_REMAIN,
+    End.INTERRUPTED: Exit.INTERRUPTED,
+}
+BAD = frozenset({End.FAILED, End.UNKNOWN})
+WAIT = "wait for it; a lock whose holder is gone frees itself within a minute"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a person agreed to: kinds of disturbance, how many changes at most, after how many failures to stop.
+
+    `answered`: somebody at a terminal was asked, and has said no to what is not agreed.
+    """
+
+    agreed: frozenset[Disturbs] = frozenset({"nothing"})
+    max_changes: int | None = None
+    max_fail: int | None = None
+    answered: bool = False
+
+
+EVERYTHING = Terms(frozenset({"nothing", "reload", "restart", "deletion", "ownership"}))
+"""For a plan that a person asked for by name: to ask for it was to agree to it."""
+
+
+@dataclass
+class Asked:
+    """A plan that a person asked for, such as a restore: no finding calls for it, and nothing makes it needless.
+
+    `make` plans it again under the lock, from a fresh look; what it returns must be what was agreed to, unless nobody
+    was shown the steps (`shown` False: a record of what has just been seen). It raises Changed where what the person
+    agreed to no longer holds, Unobservable where that cannot be seen. `prove` looks at the thing itself; None: the
+    exit statuses of the steps are the proof.
+    """
+
+    make: Callable[[], Plan | ForAPerson]
+    prove_it: Callable[[], tuple[Proof, str]] | None = None
+    shown: bool = True
+    said: str = ""
+    """What is told when it is done."""
+
+    def propose_again(self, planned: Planned) -> Planned:
+        """The same plan from a fresh look. Raises Changed, Unobservable."""
+        made = self.make()
+        if isinstance(made, ForAPerson):
+            raise Changed(f"{made.why}; {made.what_to_do}")
+        plan = narrowed(made, planned.plan) if self.shown else made
+        if plan is None:
+            raise Changed("what would have to be done now is something else: look at it first")
+        return replace(planned, plan=plan)
+
+    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
+        """Whether it was done, as the thing itself shows."""
+        if self.prove_it is not None:
+            return self.prove_it()
+        return (Proof.UNKNOWN, "whether it was done could not be seen") if lost else (Proof.FIXED, self.said)
+
+
+@dataclass
+class Runner:
+    """How one command changes servers. `name` and `path` are the inventory's; `link_to` gives the link of a node."""
+
+    journal: Journal
+    name: str
+    path: str
+    link_to: Callable[[str], Link]
+    screen: Screen = field(default_factory=Screen)
+    place: Place = field(default_factory=lambda: Place("", 0))
+
+    def run(self, work: Callable[[Run], Exit], undoes: str = "") -> Exit:
+        """Begin a run, do the work, end the run, and say what became of its plans.
+
+        Raises UsageError when the run cannot be begun: then nothing was changed.
+        """
+        try:
+            run = Run(self, self.begin(undoes))
+        except Unwritable as why:
+            raise UsageError(f"{why}; nothing was changed", hint=ROOM) from None
+        try:
+            code = self.ended(run, work)
+        except Unwritable as why:
+            code = self.unwritten(run, why)
+        self.screen.lines(end_lines(run.ends))
+        return code
+
+    def begin(self, undoes: str) -> str:
+        return self.journal.begin(whoami(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes)
+
+    def ended(self, run: Run, work: Callable[[Run], Exit]) -> Exit:
+        """Do the work, and write down how it ended. Raises Unwritable."""
+        try:
+            code = work(run)
+        except Busy as why:
+            code = Exit.REMEDY_FAILED if run.changed else Exit.LOCKED
+            self.screen.error(str(why), hint=WAIT)
+        except KeyboardInterrupt:
+            code = Exit.INTERRUPTED
+            self.screen.error("interrupted", hint=self.after(run))
+        except UsageError as why:
+            if not run.changed:
+                self.journal.end(run.id, Exit.USAGE)
+                raise
+            code = Exit.REMEDY_FAILED
+            self.screen.error(str(why), hint=why.hint)
+        self.journal.end(run.id, code)
+        return code
+
+    def after(self, run: Run) -> str:
+        """What a person can do about a run that ended early."""
+        if not run.changed:
+            return "nothing was changed"
+        back = f", `remediate undo {run.id}` is the way back" if run.undoable else ""
+        return f"`remediate log {run.id}` says what was done{back}"
+
+    def unwritten(self, run: Run, why: Unwritable) -> Exit:
+        """The journal could not be written any more: say so, and what that means."""
+        if not run.changed:
+            self.screen.error(f"{why}; nothing was changed", hint=ROOM)
+            return Exit.USAGE
+        self.screen.error(f"stopped, something was changed: {why}", hint=f"{ROOM}; then {self.after(run)}")
+        return Exit.REMEDY_FAILED
+
+
+ROOM = "make room for the state directory, or make it writable; --state names another one"
+
+
+@dataclass
+class Run:
+    """One run: what it has applied so far. `ends` grows as plans end, so that an interruption loses nothing."""
+
+    runner: Runner
+    id: str
+    terms: Terms = field(default_factory=Terms)
+    ends: list[Ended] = field(default_factory=list)
+    steps: int = 0
+    begun: list[StepRow] = field(default_factory=list)
+    """Steps that may have changed something, as they were written down before they were done."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything may have been changed."""
+        return bool(self.begun)
+
+    @property
+    def undoable(self) -> bool:
+        """Whether `remediate undo` could take anything of it back."""
+        return any(row.inverse for row in self.begun)
+
+    def next_place(self) -> Place:
+        """Where the next step of this run keeps things."""
+        self.steps += 1
+        return replace(self.runner.place, run=self.id, number=self.steps)
+
+    @contextmanager
+    def locks(self, nodes: Iterator[str]) -> Iterator[tuple[Locks, Mapping[str, Unobservable]]]:
+        """The locks of these nodes, and those that could not be had. Raises Busy."""
+        with locks_of(self.id, self.runner.link_to, self.runner.place) as locks:
+            yield locks, locks.take(nodes)
+
+    def apply(self, plans: Sequence[Planned], origin: Origin, terms: Terms = EVERYTHING) -> list[Ended]:
+        """Apply what is agreed to, one plan after the other, under the locks of all their nodes. Returns their ends.
+
+        Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no longer be written.
+        """
+        first = len(self.ends)
+        plans = [replace(one, number=number) for number, one in enumerate(plans, first + 1)]
+        wanted = [one for one in plans if covers(one.plan, terms.agreed)]
+        if refused := too_many(wanted, terms):
+            self.ends += [Ended(one, End.SKIPPED, refused) for one in plans]
+            return self.ends[first:]
+        with self.locks(node for one in wanted for node in one.plan.nodes) as (locks, unlocked):
+            applying = Applying(self, origin, terms, locks, unlocked)
+            for number, one in enumerate(plans):
+                try:
+                    self.ends.append(applying.one(one))
+                except (KeyboardInterrupt, Unwritable) as why:
+                    self.ends += applying.cut_short(plans[number:], why)
+                    raise
+        return self.ends[first:]
+
+    def code(self) -> Exit:
+        """The exit code of the plan that ended last."""
+        return OF_END[self.ends[-1].end]
+
+
+@dataclass
+class Applying:
+    """The plans of one call of `Run.apply`, while their locks are held."""
+
+    run: Run
+    origin: Origin
+    terms: Terms
+    locks: Locks
+    unlocked: Mapping[str, Unobservable]
+
+    def one(self, planned: Planned) -> Ended:
+        """Apply one plan, or say why not: looked at and proposed again first."""
+        if why := not_now(planned, self.terms, self.run.ends):
+            return Ended(planned, End.SKIPPED, why)
+        for node in sorted(planned.plan.nodes & set(self.unlocked)):
+            return Ended(planned, End.FAILED, f"{self.unlocked[node]}; nothing was changed")
+        try:
+            fresh = self.origin.propose_again(planned)
+        except Needless as why:
+            return Ended(planned, End.ALREADY, str(why))
+        except Changed as why:
+            return Ended(planned, End.CHANGED, f"{why}; nothing was changed")
+        except Unobservable as why:
+            return Ended(planned, End.UNKNOWN, f"{why}; nothing was changed")
+        return Applier(self.run, self.locks, self.origin).apply(fresh)
+
+    def cut_short(self, left: Sequence[Planned], why: BaseException) -> Iterator[Ended]:
+        """The ends of the plan that was cut short, if it had begun, and of those after it."""
+        interrupted = isinstance(why, KeyboardInterrupt)
+        begun = {row.plan for row in self.run.begun}
+        for one in left:
+            if one.number in begun:
+                end = End.INTERRUPTED if interrupted else End.UNKNOWN
+                yield Ended(one, end, f"what its last step did is not known{'' if interrupted else f' ({why})'}")
+            else:
+                yield Ended(one, End.SKIPPED, "the run was interrupted before" if interrupted else str(why))
+
+
+def too_many(wanted: Sequence[Planned], terms: Terms) -> str:
+    """Why nothing at all is done: the plan is larger than --max-changes."""
+    changes = sum(size(one.plan) for one in wanted)
+    if terms.max_changes is None or changes <= terms.max_changes:
+        return ""
+    return f"the plan makes {count(changes, 'change')}, more than --max-changes {terms.max_changes}"
+
+
+def not_now(planned: Planned, terms: Terms, ends: Sequence[Ended]) -> str:
+    """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
+    if not covers(planned.plan, terms.agreed):
+        missing = ",".join(lacking(planned.plan, terms.agreed))
+        needed = f"--allow {missing}" if missing else "--yes"
+        return "you did not agree to it" if terms.answered else f"it needs {needed}"
+    failed = sum(ended.end in BAD for ended in ends)
+    if terms.max_fail is not None and failed >= terms.max_fail:
+        return f"stopped after {count(failed, 'failure')} (--max-fail {terms.max_fail})"
+    first = [ended for ended in ends if ended.planned.rule.id in planned.plan.after]
+    bad = [ended.planned.rule.id for ended in first if ended.end not in {End.FIXED, End.ALREADY}]
+    return f"{bad[0]} comes first, and is not right yet" if bad else ""
+
+
+def exits(left: Proposal, ends: Sequence[Ended] = ()) -> list[Exit]:
+    """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
+    found = [Exit.NOT_ALL_SEEN for _ in left.unknown]
+    found += [Exit.FINDINGS_REMAIN for one in left.by_hand if one.finding.severity == "error"]
+    found += [Exit.FINDINGS_REMAIN for one in left.planned if counts(one)]
+    return found + [OF_END[ended.end] for ended in ends if counts(ended.planned) or ended.end in BAD]
+
+
+def counts(planned: Planned) -> bool:
+    """Whether the plan answers more than warnings."""
+    return any(finding.severity == "error" for finding in planned.findings)
