@@ -161,12 +161,14 @@ def proof(now: Verdict, planned: Planned, before: Verdict | None = None) -> tupl
     wanted = {key(finding) for finding in planned.findings}
     known, dark = (keys(before), dark_nodes(before)) if before else (wanted, planned.dark)
     left = [finding for finding in (*now.findings, *now.warnings) if key(finding) in wanted]
-    new = [finding for finding in now.findings if key(finding) not in known] if before else []
+    new = [finding for finding in now.findings if key(finding) not in known]
     for finding in (*left, *new):
         where = f" on {finding.node}" if finding in new and finding.node else ""
         return Proof.FAILING, f"saw{where}: {finding.saw}; wanted: {finding.want}"
     for why in unseen(now, planned, dark):
         return Proof.UNKNOWN, f"could not be looked at again: {why}"
+    if now.not_applicable:
+        return Proof.UNKNOWN, f"it is no longer judged: {now.not_applicable}"
     return Proof.FIXED, "; ".join(dict.fromkeys(f"not looked at: {why}" for why in now.unknown))
 
 

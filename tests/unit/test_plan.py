@@ -207,19 +207,21 @@ def judged(*said: Finding | Unobservable) -> Verdict:
 
 
 def test_proof_needs_the_finding_gone_and_everything_seen() -> None:
-    assert proof(judged(), [FOUND])[0].value == "fixed"
-    assert proof(judged(replace(FOUND, saw="still odd")), [FOUND])[0].value == "failing"
-    assert proof(judged(Unobservable("no route")), [FOUND])[0].value == "unknown"
-    assert proof(judged(replace(FOUND, node="vgpu")), [FOUND])[0].value == "fixed"
+    planned = Planned(1, rule("a", "b"), Subject("fleet", "t"), (FOUND,), Plan(()))
+    assert proof(judged(), planned)[0].value == "fixed"
+    assert proof(judged(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
+    assert proof(judged(Unobservable("no route")), planned)[0].value == "unknown"
+    assert proof(judged(replace(FOUND, node="vgpu")), planned)[0].value == "failing"
 
 
-def test_a_rule_that_no_longer_applies_is_no_failure() -> None:
+def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
     def not_here(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
         raise NotApplicable("not asked for")
         yield
 
     one = verdict(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
-    assert proof(one, [FOUND])[0].value == "fixed"
+    planned = Planned(1, one.rule, one.subject, (FOUND,), Plan(()))
+    assert proof(one, planned)[0].value == "unknown"
 
 
 def test_consent_is_by_kind() -> None:
