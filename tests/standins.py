@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.stage import FaultyLink
 
 OWN = ("/etc/letsencrypt", "/var/lib/docker", "/backups", "/srv/copies", "/proc/[0-9]")
 """Paths that are the node's own, wherever they stand in a command."""
+LINE = re.compile(r"[-0-9*,/]+( [-0-9*,/]+){4} ")
+"""How a line of a crontab begins: it is looked for there, and stays as it was written."""
 
 DOCKER = r"""
 case "$1 $2" in
@@ -166,6 +169,8 @@ class NodeLink(FaultyLink):
     def mapped(self, word: str) -> str:
         if word.startswith("/") and Path(word).name in PROGRAMS:
             return str(self.root / "bin" / Path(word).name)
+        if LINE.match(word):
+            return word
         for path in OWN:
             word = word.replace(path, f"{self.root}{path}")
         return word

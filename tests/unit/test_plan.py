@@ -23,7 +23,7 @@ from remediate.consent import allowed, asked, covers, lacking
 from remediate.explain import explain_rule
 from remediate.masking import masked
 from remediate.plan import ForAPerson, Plan
-from remediate.planning import Bounds, Proposal, judge, propose, size
+from remediate.planning import Bounds, Planned, Proposal, judge, propose, size
 from remediate.remedies import REMEDIES
 from remediate.render import plans
 from remediate.render.documents import KEYS, document
