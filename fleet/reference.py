@@ -11,7 +11,16 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from fleet.inventory import Inventory
-from fleet.units import DURATION_GRAMMAR, SIZE_GRAMMAR, Duration, Size, exact_duration, exact_size
+from fleet.units import (
+    DURATION_GRAMMAR,
+    SIZE_GRAMMAR,
+    Duration,
+    Portion,
+    Size,
+    exact_duration,
+    exact_size,
+    plain_portion,
+)
 
 Schema = Mapping[str, Any]
 HEAD = f"""\
@@ -42,6 +51,8 @@ class Generator(GenerateJsonSchema):
     """Writes defaults in the grammar of the inventory."""
 
     def encode_default(self, dft: Any) -> Any:
+        if isinstance(dft, Portion):
+            return plain_portion(dft)
         return exact_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 

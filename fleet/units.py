@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -31,6 +32,8 @@ SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800, "week": 604800
 SIZE_GRAMMAR = "a size is a number above 0 and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB: `60 GiB`, `1.5 TB`"
 DURATION_GRAMMAR = "a duration is a number above 0 and one of s, min, h, d, w: `36 h`, `14 d`, `10 min`, `90 s`, `8 w`"
 MEASURE = re.compile(r"(?P<number>[0-9]{1,15}(\.[0-9]{1,6})?) ?(?P<unit>[A-Za-z]+)", re.ASCII)
+PERCENT = re.compile(r"(?P<number>[0-9]{1,3}) ?%", re.ASCII)
+PORTION_GRAMMAR = "a number from 0 on, or percent up to 100: `5`, `10 %`"
 LONGEST = 100 * 366 * 86400
 
 
@@ -118,6 +121,48 @@ def exact_duration(span: timedelta) -> str:
     return f"{seconds:f}".rstrip("0").rstrip(".") + " s"
 
 
+@dataclass(frozen=True)
+class Portion:
+    """So many of some things: a number of them, or percent."""
+
+    number: int
+    percent: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number} %" if self.percent else str(self.number)
+
+    def of(self, total: int) -> int:
+        """How many that is, rounded down; of a percentage above 0 never less than one.
+
+        >>> Portion(10, percent=True).of(47), Portion(10, percent=True).of(3), Portion(2).of(47), Portion(0).of(9)
+        (4, 1, 2, 0)
+        """
+        if not self.percent or self.number == 0:
+            return self.number
+        return max(1, total * self.number // 100)
+
+
+def portion(written: object) -> Portion:
+    """A number, or percent. Raises ValueError with the grammar for everything else.
+
+    >>> portion(3), portion("10 %"), portion("10%").percent
+    (Portion(number=3, percent=False), Portion(number=10, percent=True), True)
+    """
+    if isinstance(written, Portion):
+        return written
+    if isinstance(written, int) and not isinstance(written, bool) and written >= 0:
+        return Portion(written)
+    match = PERCENT.fullmatch(written) if isinstance(written, str) else None
+    if match is None or int(match["number"]) > 100:
+        raise refused(f"{quoted(str(written))} is neither a number nor percent", PORTION_GRAMMAR)
+    return Portion(int(match["number"]), percent=True)
+
+
+def plain_portion(given: Portion) -> int | str:
+    """In our own grammar."""
+    return str(given) if given.percent else given.number
+
+
 def as_text(pattern: str, *examples: str) -> Any:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
@@ -139,3 +184,12 @@ Duration = Annotated[
     as_text(f"{NUMBER}({'|'.join(SECONDS)})$", "36 h", "14 d"),
 ]
 """A policy field as a timedelta, written `36 h`, `14 d`, `10 min` or `90 s`."""
+
+NUMBER_OR_PERCENT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,3} ?%$"}]}
+Share = Annotated[
+    Portion,
+    BeforeValidator(portion),
+    PlainSerializer(plain_portion, return_type=int | str, when_used="json"),
+    WithJsonSchema({**NUMBER_OR_PERCENT, "examples": [5, "10 %"]}),
+]
+"""A policy field that is a number or a percentage, written `5` or `10 %`."""

@@ -91,12 +91,17 @@ def restore(context: click.Context, name: str, yes_restore: str, hosts: str | No
 
 @backups.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--because", default="", metavar="TEXT", help="Why dumps of the newest one's size are right from now on.")
 @HOSTS
 @STATE
 @click.pass_context
-def accept(context: click.Context, yes: bool, hosts: str | None, state: Path | None) -> None:
-    """Write down that the database that runs now is the right one: whatever comes later is held against it."""
+def accept(context: click.Context, yes: bool, because: str, hosts: str | None, state: Path | None) -> None:
+    """Write down that the database that runs now is the right one: whatever comes later is compared with it.
+
+    With a reason also the size of the newest whole dump, after a clean-up that was meant: others are compared with it
+    from then on. Where that size is implausible, a reason is asked for.
+    """
     from remediate.backups import accepting, desk
 
     with desk.opened(**asked(context, hosts, state)) as opened:
-        sys.exit(accepting.accept(opened, yes=yes))
+        sys.exit(accepting.accept(opened, yes=yes, because=because))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.facts import Fleet
 from fleet.rules import Finding, Rule, Subject, the_fleet
 from fleet.schema import Without
-from fleet.topics import backups, nodes
+from fleet.topics import backups, databases, nodes
 from fleet.topics.backups.catalog import catalog_of, true_clock
-from fleet.topics.backups.forecast import Forecast, forecast
+from fleet.topics.backups.forecast import Forecast, Room, forecast
 from fleet.topics.backups.listing import SHELL_ROOT
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.rules import policy_of
+from fleet.topics.backups.retention import Hold
+from fleet.topics.backups.rules import hold, policy_of
 from fleet.topics.backups.times import stamp
 from fleet.units import show_duration, show_size
 
@@ -174,7 +175,9 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     """Budget and disk last for the policy's horizon, although backups grow.
 
     Judged as if `keep` were applied every day, with sizes that go on growing as those of the proven backups did: what
-    thinning cannot help is told weeks before it happens.
+    thinning cannot help is told weeks before it happens. While something holds thinning up (a newest dump that is
+    implausibly small, a drill that failed, many that look broken), it is judged as if nothing were ever removed; the
+    day is told as a warning where it is within a year.
     """
     policy = policy_of(fleet)
     node = policy.volume.node
@@ -183,19 +186,33 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     known = catalog_of(fleet, policy)
     if not known.complete:
         raise Unobservable("there is no complete backup to reckon with", node=node)
-    expected = forecast(known, policy, usage.used, usage.free - policy.volume.free, now)
+    held = hold(fleet, policy)
+    room = Room(usage.used, usage.free - policy.volume.free)
+    expected = forecast(known, policy, room, now, thinned=held is None)
+    late = held is not None and expected.runs_out is None
+    if late:
+        farther = policy.model_copy(update={"horizon": max(policy.horizon, YEAR)})
+        expected = forecast(known, farther, room, now, thinned=False)
     if expected.runs_out is not None:
         yield Finding(
-            saw=told(expected, policy, now),
+            saw=told(expected, policy, now, held),
             want=f"room for {show_duration(policy.horizon)} at least",
-            why="thinning by keep will not make room then, and backups will fail",
+            why="nothing makes room meanwhile, and backups will fail" if held else WITHOUT_ROOM,
             node=node,
             about=policy.volume.name,
-            hint="keep fewer, raise the budget, or give the volume a bigger disk",
+            severity="warning" if late else "error",
+            hint=held.what_to_do if held else "keep fewer, raise the budget, or give the volume a bigger disk",
         )
 
 
-def told(expected: Forecast, policy: Policy, now: datetime) -> str:
+YEAR = timedelta(days=365)
+WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
+
+
+def told(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
+    if held:
+        when = "already" if expected.runs_out == now else f"about {expected.runs_out:%Y-%m-%d}"
+        return f"{held.why}; without thinning {policy.volume.name} runs out of {expected.of} {when}"
     if expected.runs_out == now:
         return f"{policy.volume.name} is out of {expected.of} already, and thinning by keep will not make room"
     when = f"{expected.runs_out:%Y-%m-%d}"
@@ -210,5 +227,5 @@ PERSON = "only a person can decide between fewer backups and more room"
 
 RULES: tuple[Rule, ...] = (
     Rule("volumes", are_within_budget, each_volume, (Facts,)),
-    Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts), person=PERSON),
+    Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts, databases.Facts), person=PERSON),
 )

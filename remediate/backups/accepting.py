@@ -1,21 +1,26 @@
-"""`remediate backups accept`: a person says that the database that runs now is the right one."""
+"""`remediate backups accept`: a person says that the database that runs now is the right one, and its dumps' size."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from fleet.commands import Unobservable
+from fleet.errors import UsageError
 from fleet.facts import Fleet, seen
+from fleet.topics.backups.catalog import Backup, Catalog, catalog_of
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers import Facts as Containers
 from fleet.topics.containers.facts import Mount
-from fleet.topics.databases import Accepted, Cluster, Records
+from fleet.topics.databases import Accepted, AcceptedSize, Cluster, Records, contains, merge
 from fleet.topics.databases import Facts as Databases
 from fleet.topics.databases.observing import record_path, written
 from fleet.topics.services.data import the_only
+from fleet.units import show_size
+from remediate.apply import Proof
 from remediate.backups.desk import Desk
 from remediate.exits import Exit
 from remediate.lock import whoami
@@ -24,20 +29,43 @@ from remediate.render.plans import Line, safe
 from remediate.steps import ABSENT, WriteFile
 
 RULE = "services.postgres_kept_its_data"
+TOPICS = ("nodes", "containers", "databases", "services", "backups")
 
 
-def accept(desk: Desk, *, yes: bool) -> Exit:
-    """Show which database runs, ask, and write it down on the volume's node."""
-    fleet = desk.look("nodes", "containers", "databases", "services")
+def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
+    """Show which database runs, and what its newest dump weighs, ask, and write it down on the volume's node."""
+    fleet = desk.look(*TOPICS)
     try:
         records, accepted = records_of(fleet, desk.policy), right_one(fleet, whoami())
+        newest = odd_one(fleet, desk.policy, asked=bool(because.strip()))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines([*described(fleet, accepted), *instead(records.accepted, accepted)])
+    sizes = size_lines(newest, desk.policy) if newest else []
+    desk.screen.lines([*described(fleet, accepted), *instead(records.accepted, accepted), *sizes])
+    reason = because.strip() or (asked_reason(yes=yes) if newest else "")
     if not yes and not click.confirm("Is this the database with the data?", err=True):
         return Exit.FINDINGS_REMAIN
-    return desk.apply(desk.planned(RULE, writing(desk.policy, records, replace(records, accepted=accepted))))
+    addition = in_force(Records(accepted=accepted, size=size_of(newest, reason) if newest else None), records)
+    plan = plan_to_record(fleet, desk.policy, addition)
+    return desk.apply(
+        desk.planned(RULE, plan), lambda _: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition)
+    )
+
+
+def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
+    """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
+    before = records_of(fleet, policy)
+    return writing(policy, before, addition)
+
+
+def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
+    """Whether all of it is written down now, as a fresh look saw it."""
+    try:
+        there = contains(records_of(fleet, policy), addition)
+    except Unobservable as why:
+        return Proof.UNKNOWN, f"the record could not be read back: {why}"
+    return (Proof.FIXED, "") if there else (Proof.FAILING, "the record was read back, and lacks what was written")
 
 
 def records_of(fleet: Fleet, policy: Policy) -> Records:
@@ -49,6 +77,71 @@ def right_one(fleet: Fleet, by: str) -> Accepted:
     """The one database that runs, to be written down. Raises Unobservable when it cannot be told."""
     node, cluster = the_only(fleet)
     return Accepted(cluster.system, node, data_volume(fleet, node, cluster), datetime.now(UTC), by)
+
+
+def odd_one(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | None:
+    """The newest whole dump, where its size has to be accepted: a person gives a reason, or retention waits for one.
+
+    Raises Unobservable when the backups could not be seen, and it has to be known.
+    """
+    try:
+        catalog = catalog_of(fleet, policy)
+    except Unobservable:
+        if asked:
+            raise
+        return None
+    newest = next(iter(catalog.whole), None)
+    if asked and newest is None:
+        raise Unobservable("there is no complete backup whose size could be accepted", hint=VERIFY)
+    return newest if newest and (asked or waits_for_a_person(catalog)) else None
+
+
+VERIFY = "`remediate backups verify` streams those that are not known; without a reason only the database is accepted"
+
+
+def waits_for_a_person(catalog: Catalog) -> bool:
+    """Whether some size is one that only a person can explain."""
+    return catalog.whole[0].small is not None or any(one.giant for one in catalog.whole)
+
+
+def size_lines(newest: Backup, policy: Policy) -> list[Line]:
+    """What is accepted with the size of the newest dump."""
+    tiny = newest.file.size < policy.smallest
+    still = f"  it stays a finding below {show_size(policy.smallest)}: see `backups.smallest` in the inventory"
+    size = show_size(newest.file.size)
+    instead = f", wanted was {newest.small.wanted}" if newest.small else ""
+    return [
+        Line(f"newest dump {safe(newest.name)}, {size}{safe(instead)}", "title"),
+        Line(f"  from now on dumps are compared with {size}; older ones stay as good as they are", "loud"),
+        *([Line(still, "bad")] if tiny else []),
+    ]
+
+
+def asked_reason(*, yes: bool) -> str:
+    """Why this size is right, typed at the terminal. Raises UsageError where nobody can be asked."""
+    if yes or not sys.stdin.isatty():
+        raise UsageError("the size of the newest dump needs a reason to be accepted", hint="add --because 'why it is'")
+    given = str(click.prompt("Why is a dump of this size right?", err=True)).strip()
+    if not given:
+        raise UsageError("no reason was given: nothing was written down")
+    return given
+
+
+def size_of(newest: Backup, because: str) -> AcceptedSize:
+    return AcceptedSize(newest.name, newest.file.size, newest.time, datetime.now(UTC), whoami(), because)
+
+
+def in_force(addition: Records, before: Records) -> Records:
+    """The same, dated after what it replaces: a record that a clock gone wrong dated ahead must not outlive it."""
+    accepted, size = addition.accepted, addition.size
+    if accepted and before.accepted and before.accepted.at >= accepted.at:
+        accepted = replace(accepted, at=before.accepted.at + TICK)
+    if size and before.size and before.size.at >= size.at:
+        size = replace(size, at=before.size.at + TICK)
+    return Records(accepted=accepted, size=size)
+
+
+TICK = timedelta(microseconds=1)
 
 
 def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
@@ -99,6 +192,7 @@ def instead(before: Accepted | None, now: Accepted) -> list[Line]:
 
 
 def writing(policy: Policy, before: Records, after: Records) -> Plan:
-    """The plan that writes the record."""
-    step = WriteFile(policy.volume.node, record_path(policy), written(after), before.digest or ABSENT, mode=0o600)
+    """The plan that writes the record: all that was there before, and what comes after."""
+    content = written(merge(before, after))
+    step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)
     return Plan(steps=(step,), success="the record can be read, and agrees with what runs")

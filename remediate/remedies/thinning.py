@@ -1,4 +1,4 @@
-"""Deleting backups: only proven ones, oldest first, after streaming once more what must stay."""
+"""Deleting backups: only proven ones, oldest first, after streaming once more what they may go for."""
 
 from __future__ import annotations
 
@@ -7,25 +7,28 @@ from collections.abc import Sequence
 
 from fleet.facts import Fleet
 from fleet.rules import Finding
-from fleet.topics.backups.catalog import Backup
+from fleet.topics.backups.catalog import Backup, catalog_of
 from fleet.topics.backups.completeness import prove
+from fleet.topics.backups.drills import failed_drill
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
+from fleet.topics.backups.periods import remaining_in
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Gone
-from fleet.topics.backups.rules import doubt, policy_of, retained
+from fleet.topics.backups.retention import Gone, needed_for, reasons_to_keep
+from fleet.topics.backups.rules import hold, policy_of, retained
 from fleet.units import show_size
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import DeleteFiles, Identified, Run
 
-DRILL_AGAIN = "see why, and have one come back (`remediate backups drill NAME`): until then no whole dump is removed"
+NAMED = 6
 
 
 def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Take away what `keep` does not ask for, oldest first, after streaming once more what must stay.
+    """Take away what `keep` does not ask for, oldest first, after streaming once more what it may go for.
 
-    While the last drill is one that failed, only what is proven broken goes: who knows which dump is the last that
-    comes back.
+    While the newest whole dump is implausibly small, or the last drill is one that failed, only what is proven broken
+    goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`, nothing
+    goes.
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
@@ -37,25 +40,31 @@ def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def removable(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
-    """What may go, oldest first: what `keep` does not ask for; while the last drill failed, only what is broken of it.
+    """What may go, oldest first: what `keep` does not ask for; while that is held up, only what is broken of it.
 
-    Raises Unobservable as `doubt` does.
+    Raises Unobservable as `hold` does.
     """
     excess = retained(fleet, policy).excess
-    return tuple(one for one in excess if one.backup.state == "broken") if doubt(fleet, policy) else excess
+    return tuple(one for one in excess if one.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
-    """Why no whole dump may go, and until when. Raises Unobservable as `doubt` does."""
-    why = doubt(fleet, policy)
-    return ForAPerson(why, DRILL_AGAIN) if why else None
+    """Why no whole dump may go, and until when. Raises Unobservable as `hold` does."""
+    found = hold(fleet, policy)
+    return ForAPerson(found.why, found.what_to_do) if found else None
 
 
 def thinning(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
     found = retained(fleet, policy)
     unknown = sum(one.backup.state == "unknown" for one in found.kept)
-    doubts = (f"{unknown} that are not known to be complete stay until they are",) if unknown else ()
+    small = sum(one.backup.small is not None for one in found.kept)
+    held = hold(fleet, policy)
+    doubts = (
+        *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
+        *((f"{small} that are implausibly small stay: only a person knows what they are",) if small else ()),
+        *((f"held up: {held.why}",) if held else ()),
+    )
     return Plan(
         steps=steps(fleet, policy, gone),
         disturbs=("deletion",),
@@ -71,19 +80,47 @@ def weight(gone: Sequence[Gone]) -> int:
 
 
 def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
-    """Stream the protected ones again, then delete, oldest first, while they are still what was streamed."""
-    found = retained(fleet, policy)
+    """Stream again what they may go for, then delete, oldest first, while all that stays for it is what was seen."""
+    catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
-    stay = [kept.backup for kept in found.kept if kept.backup.name in found.protected]
+    again = needed_for(gone, catalog, policy)
     return (
-        proof(policy, directory, stay, called(fleet.inventory)),
+        proof(policy, directory, again, called(fleet.inventory)),
         DeleteFiles(
             node=policy.volume.node,
             directory=directory,
             files=tuple(identified(one.backup, one.reason) for one in gone),
-            survivors=tuple(identified(one, "protected") for one in stay),
+            survivors=survivors(fleet, policy, gone),
         ),
     )
+
+
+def survivors(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
+    """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
+    catalog = catalog_of(fleet, policy)
+    protected = retained(fleet, policy).protected
+    reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
+    going = {one.backup.name for one in gone}
+    only_broken = all(one.backup.state == "broken" for one in gone)
+    notes = {
+        name: why
+        for name, why in reasons.items()
+        if name in protected or not (only_broken or name in going or all(map(is_span, why)))
+    }
+    near = {one.name for one in remaining_in([one.backup for one in gone], catalog, policy)} - notes.keys()
+    return tuple(
+        identified(one, "protected" if one.name in protected else "; ".join(notes.get(one.name, [LAST])))
+        for one in catalog.backups
+        if one.name in notes or one.name in near
+    )
+
+
+LAST = "what its period still has"
+
+
+def is_span(reason: str) -> bool:
+    """Whether a backup stays for `within` only: then nothing goes because of it."""
+    return reason.startswith("within ")
 
 
 def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
@@ -92,13 +129,19 @@ def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) 
     return Run(
         node=policy.volume.node,
         words=again.words,
-        says=f"stream the {len(stay)} that must stay once more: {', '.join(one.name for one in stay)}",
+        says=f"stream the {len(stay)} that the others may go for once more: {some(stay)}",
         changes=False,
         tells=True,
         limit=again.limit,
     )
 
 
+def some(backups: Sequence[Backup]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
+    return ", ".join(one.name for one in backups[:NAMED]) + more
+
+
 def identified(backup: Backup, note: str) -> Identified:
     file = backup.file
-    return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note)
+    return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note, file.links)

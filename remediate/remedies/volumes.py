@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from fleet.facts import Fleet
 from fleet.rules import Finding
 from fleet.topics import volumes
-from fleet.topics.backups.catalog import catalog_of
+from fleet.topics.backups.catalog import Catalog, catalog_of
+from fleet.topics.backups.periods import last_of_period
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Gone, Retention
 from fleet.topics.backups.rules import policy_of, retained
@@ -19,6 +20,7 @@ from remediate.remedies.thinning import held_back, removable, thinning, weight
 def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Thin by `keep`; below `keep` only where the policy allows it; the rest is said, and why.
 
+    What holds thinning up holds this up, too.
     When the backups alone are within the budget, something else fills the volume: then none is removed for it.
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
@@ -29,7 +31,9 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         return ForAPerson(f"the backups take {show_size(taken)}, within the budget", strangers(usage, policy))
     over = too_much(usage, policy)
     held = held_back(fleet, policy)
-    gone = removable(fleet, policy) if held else chosen(retained(fleet, policy), policy, over)
+    gone = (
+        removable(fleet, policy) if held else chosen(retained(fleet, policy), catalog_of(fleet, policy), policy, over)
+    )
     missing = over - weight(gone)
     if not gone:
         return held or ForAPerson(
@@ -45,17 +49,21 @@ def too_much(usage: volumes.Facts, policy: Policy) -> int:
     return max(over, policy.volume.free - usage.free, 0)
 
 
-def chosen(found: Retention, policy: Policy, over: int) -> Sequence[Gone]:
-    """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed."""
+def chosen(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[Gone]:
+    """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
+
+    What is broken still goes only while its period keeps another file.
+    """
     gone = list(found.excess)
     if policy.below_keep:
         oldest_first = (kept.backup for kept in reversed(found.kept))
         for backup in oldest_first:
             if weight(gone) >= over:
                 break
-            if backup.counts and backup.name not in found.protected:
+            if backup.counts and not (backup.linked or backup.giant) and backup.name not in found.protected:
                 gone.append(Gone(backup, "kept by keep, but over the budget"))
-    return sorted(gone, key=lambda one: one.backup.time)
+    last = last_of_period([one.backup for one in gone], catalog, policy)
+    return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
 
 
 def strangers(usage: volumes.Facts, policy: Policy) -> str:

@@ -59,7 +59,7 @@ done
 class Identified:
     """One file, told apart from any other that may have taken its name. `mtime` is in whole epoch seconds (floor).
 
-    `note` says why it may go, or why it stays.
+    `note` says why it may go, or why it stays. `links` are its names: a file with several is never deleted.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Identified:
     size: int
     mtime: int
     note: str = ""
+    links: int = 1
 
     def __post_init__(self) -> None:
         odd = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
@@ -75,8 +76,8 @@ class Identified:
 
     @property
     def identity(self) -> str:
-        """As `stat -c %i:%s:%Y:%h` prints it for a file with one name."""
-        return f"{self.inode}:{self.size}:{self.mtime}:1"
+        """As `stat -c %i:%s:%Y:%h` prints it."""
+        return f"{self.inode}:{self.size}:{self.mtime}:{self.links}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class DeleteFiles:
         plain_path(self.directory)
         if {file.name for file in self.files} & {file.name for file in self.survivors}:
             raise ValueError("a file cannot be deleted and survive")
+        if linked := [file.name for file in self.files if file.links != 1]:
+            raise ValueError(f"{linked[0]} has other names: it is not deleted")
 
     @property
     def changes(self) -> bool:

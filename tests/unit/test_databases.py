@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet.commands import Output, Unobservable
 from fleet.facts import Fleet
 from fleet.topics import databases, services
-from fleet.topics.databases import Accepted, Cluster, Drill, Records
+from fleet.topics.databases import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
 from fleet.topics.databases.observing import ASK, SHELL_RECORDS, parse_clusters, parse_records, written
 from fleet.topics.services.facts import Volume
 from fleet.verdicts import Outcome
@@ -176,3 +178,91 @@ def test_no_record_is_an_empty_one_and_a_broken_one_is_unknown(tmp_path):
 def test_a_record_that_must_not_be_read_is_unknown():
     with pytest.raises(Unobservable):
         parse_records(Output(1, b"", b"cat: /var/lib/fleetkeeper/x: Permission denied\n"))
+
+
+# ── what is written down is added to ──
+
+SIZE = AcceptedSize(
+    "b.sql.gz", 10, datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC), "ops", "cleaned"
+)
+DRILL = Drill("b.sql.gz", datetime(2026, 5, 2, tzinfo=UTC), 12.5, 3600.0)
+FIRST = b'{"accepted": null, "drills": [{"backup": "b.sql.gz", "at": "2026-05-02T00:00:00Z", "seconds": 1, "age": 2}]}'
+
+
+def drilled_at(day: int, **changes: object) -> Drill:
+    return replace(DRILL, at=datetime(2026, 6, day, tzinfo=UTC), **changes)
+
+
+def test_the_accepted_size_and_a_refused_drill_are_read_back():
+    records = Records(ACCEPTED, (replace(DRILL, refused="no room"),), size=SIZE)
+    again = parse_records(Output(0, written(records)))
+    assert replace(again, digest="") == records
+
+
+def test_a_record_of_the_first_version_is_understood():
+    assert parse_records(Output(0, FIRST)).drills == (replace(DRILL, seconds=1.0, age=2.0),)
+
+
+@pytest.mark.parametrize("more", [b"", b', "accepted": "in another way", "drills": 3'])
+def test_a_record_of_a_later_version_is_unknown_whatever_is_in_it(more):
+    with pytest.raises(Unobservable, match="of version 9, and this fleetkeeper knows 2") as unknown:
+        parse_records(Output(0, b'{"version": 9' + more + b"}"))
+    assert "newer fleetkeeper" in unknown.value.hint
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"[]", b"null", b'{"version": "x"}', b'{"drills": [{"backup": "b", "at": "2026-05-02T00:00:00"}]}', b"\xff"],
+)
+def test_a_record_that_makes_no_sense_is_unknown(odd):
+    with pytest.raises(Unobservable):
+        parse_records(Output(0, odd))
+
+
+def test_what_somebody_else_wrote_meanwhile_stays():
+    read = Records(ACCEPTED, (DRILL,), "digest")
+    meanwhile = Records(ACCEPTED, (DRILL, drilled_at(1)), "newer digest", SIZE)
+    addition = Records(drills=(drilled_at(2, error="no"),))
+    both = merge(meanwhile, addition)
+    assert both == Records(ACCEPTED, (DRILL, drilled_at(1), drilled_at(2, error="no")), "newer digest", SIZE)
+    assert contains(both, addition)
+    assert not contains(read, addition)
+    assert merge(both, addition) == both
+
+
+def test_of_two_acceptances_the_later_one_counts_whoever_writes_last():
+    later = replace(ACCEPTED, system="1", at=datetime(2026, 6, 1, tzinfo=UTC))
+    assert merge(Records(ACCEPTED), Records(later)).accepted == later
+    assert merge(Records(later), Records(ACCEPTED)).accepted == later
+    smaller = replace(SIZE, size=5, at=datetime(2026, 6, 1, tzinfo=UTC))
+    assert merge(Records(size=smaller), Records(size=SIZE)).size == smaller
+
+
+def test_many_drills_push_out_neither_the_last_success_nor_the_last_failure():
+    refused = tuple(drilled_at(day, refused="no room") for day in range(3, 28))
+    kept = merge(Records(drills=(DRILL, drilled_at(1), drilled_at(2, error="no"))), Records(drills=refused)).drills
+    assert kept[:2] == (drilled_at(1), drilled_at(2, error="no"))
+    assert len(kept) == 12
+
+
+DRILLS = st.lists(
+    st.builds(drilled_at, st.integers(1, 28), error=st.sampled_from(["", "no"]), refused=st.sampled_from(["", "full"])),
+    max_size=9,
+)
+
+
+@given(DRILLS, DRILLS)
+def test_nothing_proven_lately_is_lost_by_a_merge(before, added):
+    one, other = merge(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
+    both = merge(one, other)
+    assert merge(both, other) == both
+    assert list(both.drills) == sorted(both.drills, key=lambda drill: drill.at)
+    proved = [drill.at for drill in (*one.drills, *merge(Records(), other).drills) if not drill.refused]
+    assert (both.last_drill.at if both.last_drill else None) == max(proved, default=None) or not proved
+
+
+def test_a_database_that_may_not_say_who_it_is_is_unknown_and_told_what_to_grant():
+    """TROUBLE B5: a role without superuser rights."""
+    with pytest.raises(Unobservable, match="does not say who it is") as unknown:
+        parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\n"))
+    assert "GRANT pg_read_all_settings" in unknown.value.hint

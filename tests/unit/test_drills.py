@@ -56,8 +56,34 @@ def test_an_old_a_failed_and_no_drill_are_findings(drills, saw):
     assert saw in found.saw
 
 
-def test_a_record_that_was_not_seen_is_unknown():
-    world = drilled()
+FAILED = replace(DONE, at=NOW, error="it does not restore: ERROR")
+REFUSED = replace(DONE, at=NOW, refused="no room: 3 GiB are needed")
+
+
+@pytest.mark.parametrize("text", [TEXT, DRILLS])
+def test_a_drill_that_failed_is_a_finding_whether_or_not_drills_are_asked_for(text):
+    """FOREIGN W3, TROUBLE B6."""
+    [found] = judged("backups.come_back", drilled(DONE, FAILED, text=text)).findings
+    assert "did not come back 0 s ago: it does not restore: ERROR" in found.saw
+
+
+@pytest.mark.parametrize("drills", [(), (DONE,), (FAILED, replace(DONE, at=NOW + timedelta(hours=1))), (REFUSED,)])
+def test_without_drills_and_without_a_failed_one_it_does_not_apply(drills):
+    assert judged("backups.come_back", drilled(*drills, text=TEXT)).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
+    assert judged("backups.come_back", drilled(DONE, REFUSED)).outcome is Outcome.HOLDS
+    old = replace(DONE, at=NOW - timedelta(days=100))
+    [found] = judged("backups.come_back", drilled(old, REFUSED)).findings
+    assert found.saw.endswith("; one could not be tried on 2026-06-15: no room: 3 GiB are needed")
+    [found] = judged("backups.come_back", drilled(replace(FAILED, at=NOW - timedelta(days=1)), REFUSED)).findings
+    assert "did not come back" in found.saw
+
+
+@pytest.mark.parametrize("text", [TEXT, DRILLS])
+def test_a_record_that_was_not_seen_is_unknown(text):
+    world = drilled(text=text)
     hidden = databases.Facts((), Unobservable("permission denied"))
     unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
     assert judged("backups.come_back", unseen).outcome is Outcome.UNKNOWN

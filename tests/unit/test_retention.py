@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.backups.files import File, Verified
+from fleet.topics.backups.periods import periods
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, overdue, retention
+from fleet.topics.backups.retention import Retention, by_keep, needed_for, overdue, retention
 from tests.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -128,6 +129,71 @@ def test_case_40_a_hard_linked_file_is_left_alone():
     assert ("it has 2 hard links",) in {one.reasons for one in found.kept}
 
 
+def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
+    files = tuple(replace(one, links=2) for one in daily(10))
+    found = thinned(files, keep={"last": 2}, at_least=3)
+    assert found.excess == ()
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[files[0].name] == ("last", "newest verified")
+    assert reasons[files[2].name] == ("at least 3 verified stay",)
+    assert reasons[files[5].name] == ("it has 2 hard links",)
+    assert found.protected == {files[0].name, files[1].name, files[2].name, files[9].name}
+
+
+def test_two_names_of_one_file_count_once_it_rots_under_both():
+    first = replace(file(START), links=2, inode=7)
+    second = replace(file(START - timedelta(hours=2)), links=2, inode=7, mtime=first.mtime)
+    found = thinned((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[second.name][0] == f"it is the very file that is called {first.name}, too"
+    assert reasons[daily(9)[1].name] == ("last",)
+
+
+@pytest.mark.parametrize("keep", [{"daily": 7}, {"monthly": 12}, {"last": 1}, {"within": "1 h"}])
+def test_the_newest_at_least_stay_whatever_the_rules_say(keep):
+    files = twice_a_day(60)
+    found = thinned(files, keep=keep, at_least=3)
+    assert [one.backup.name for one in found.kept][:3] == [one.name for one in files[:3]]
+
+
+def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...], tuple[Verified, ...]]:
+    """Two files a day, some of them broken."""
+    files = twice_a_day(count)
+    states = ("broken" if place in broken else "complete" for place in range(count))
+    return files, tuple(proof(one, state, "cut short") for one, state in zip(files, states, strict=True))
+
+
+def test_the_last_file_of_a_period_stays_though_it_is_broken():
+    """A day of which both files are broken keeps the newer one; so does a week of which no other file is left."""
+    files, verified = mixed(broken=(10, 11))
+    found = thinned(files, verified, keep={"daily": 14}, at_least=1)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[files[10].name] == ("the last file of its period (daily 2026-06-10)",)
+    assert files[11].name in {one.backup.name for one in found.excess}
+    beyond = thinned(files, verified, keep={"daily": 3}, at_least=1)
+    assert {files[10].name, files[11].name} <= {one.backup.name for one in beyond.excess}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "broken", "goes"),
+    [("10 %", 6, True), ("10 %", 7, False), (7, 7, True), (2, 3, False), (0, 1, False), ("1 %", 1, True)],
+)
+def test_more_broken_ones_than_a_few_are_for_a_person(allowed, broken, goes):
+    files, verified = mixed(broken=tuple(range(3, 3 + 2 * broken, 2)))
+    found = thinned(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
+    assert bool(found.excess) is goes
+    if not goes:
+        assert found.held is not None
+        assert found.held.why.startswith(f"{broken} of 60 files look broken, more than `keep.broken_at_most` (")
+        assert found.held.why.endswith("look at them first")
+
+
+@pytest.mark.parametrize("wrong", [-1, "10", "101 %", "-1 %", True, 1.5, "ten"])
+def test_a_portion_is_a_number_or_percent(wrong):
+    with pytest.raises(ValidationError, match="neither a number nor percent"):
+        policy(keep={"last": 1, "broken_at_most": wrong})
+
+
 HOURS = st.integers(min_value=-100, max_value=24 * 900)
 STATES = st.sampled_from(["complete", "complete", "broken", "unknown"])
 COUNTS = st.integers(min_value=-1, max_value=6)
@@ -145,6 +211,7 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[Verified, ...], Pol
         moment = NOW - timedelta(hours=back)
         off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))
         one = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
+        one = replace(one, size=draw(st.sampled_from([2**20, 2**20, 2**20, 900_000, 500, 2**24])))
         files.append(one)
         if state != "unknown":
             verified.append(proof(one, state, "cut short" if state == "broken" else ""))
@@ -162,6 +229,69 @@ def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_th
     if known.complete:
         assert remaining[0] == known.complete[0]
         assert remaining[-1] == known.complete[-1]
+
+
+@given(worlds())
+def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    found = retention(known, rules, NOW)
+    gone = {one.backup.name for one in found.excess}
+    assert not found.protected & gone
+    assert not {one.name for one in known.complete[: rules.at_least]} & gone
+
+
+@given(worlds())
+def test_no_reason_is_ever_empty(world):
+    files, verified, rules = world
+    nameless = tuple(replace(one, why="") for one in verified)
+    for proven in (verified, nameless):
+        known = catalog(files, proven, rules, NOW)
+        found = retention(known, rules, NOW)
+        assert all(one.reasons and all(one.reasons) for one in found.kept)
+        assert all(one.reason for one in found.excess)
+        assert all(bool(one.doubt) is not one.counts for one in known.backups)
+
+
+@given(worlds())
+def test_what_does_not_count_changes_nothing_for_what_does(world):
+    """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    counting = {one.name for one in known.complete}
+    found = retention(known, rules, NOW)
+    assert found.protected <= counting
+    alone = replace(known, backups=known.complete)
+    kept = {one.backup.name for one in retention(alone, rules, NOW).kept}
+    assert kept == {one.backup.name for one in by_keep(known, rules, NOW).kept} & counting
+
+
+@given(worlds(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
+def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
+    for one in periods(known.complete, rules):
+        if one.name == period:
+            reached = [backup for backup in known.backups if one.reaches(backup)]
+            before = {one.bucket_of(backup) for backup in reached}
+            assert {one.bucket_of(backup) for backup in reached if backup.name not in gone} == before
+
+
+@given(worlds())
+def test_all_that_a_plan_rests_on_is_proven_again(world):
+    """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    found = retention(known, rules, NOW)
+    again = {one.name for one in needed_for(found.excess, known, rules)}
+    assert found.protected <= again
+    assert not again & {one.backup.name for one in found.excess}
+    whole = [one.backup for one in found.excess if one.backup.counts]
+    for period in periods(known.complete, rules):
+        for gone in (one for one in whole if period.reaches(one)):
+            bucket = [one for one in known.complete if period.bucket_of(one) == period.bucket_of(gone)]
+            assert bucket[0].name in again
 
 
 @given(worlds())

@@ -13,7 +13,8 @@ import pytest
 from cronsim import CronSim
 
 from fleet.commands import Output, Unobservable
-from fleet.topics import volumes
+from fleet.topics import databases, volumes
+from fleet.topics.backups import File
 from fleet.topics.backups.forecast import runs
 from fleet.verdicts import Outcome
 from tests.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
@@ -152,3 +153,52 @@ def test_every_run_until_the_horizon_is_reckoned_with(schedule):
     rules = policy(schedule=schedule)
     wanted = list(takewhile(lambda run: run <= NOW + rules.horizon, CronSim(schedule, NOW.astimezone(rules.zone))))
     assert list(runs(rules, NOW)) == wanted
+
+
+# ── while something holds thinning up ──
+
+
+def emptied(count: int, size: int = 100 * MIB) -> tuple[File, ...]:
+    """So many good ones, the first of them 12 hours older than one of an emptied database."""
+    good = (replace(one, size=size, blocks=size) for one in twice_a_day(count)[1:])
+    return (file(NOW - timedelta(minutes=29), 2000), *good)
+
+
+def test_while_the_newest_is_implausible_the_day_is_told_as_if_nothing_were_removed():
+    files = emptied(60)
+    text = TEXT.replace("60 GiB", "10 GiB")
+    good = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60))
+    assert judged("volumes.will_last", fleet(good, text=text)).outcome is Outcome.HOLDS
+    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "is implausibly small: 2 KiB" in found.saw
+    assert found.saw.endswith("without thinning rodan_pg_backup runs out of its budget about 2026-07-09")
+    assert "remediate backups accept --because" in found.hint
+
+
+def test_the_disk_is_reckoned_so_too_after_a_drill_that_failed():
+    files = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60))
+    drill = databases.Drill("x", NOW, 1.0, 1.0, error="it does not restore")
+    world = fleet(files, volume=usage(files, free=4 * 2**30))
+    assert judged("volumes.will_last", world).outcome is Outcome.HOLDS
+    record = databases.Facts((), databases.Records(drills=(drill,)))
+    [found] = judged("volumes.will_last", replace(world, facts={**world.facts, ("data", "databases"): record})).findings
+    assert found.saw.startswith("x did not come back when it was last tried")
+    assert "without thinning rodan_pg_backup runs out of disk about 2026-07-03" in found.saw
+
+
+def test_a_day_beyond_the_horizon_is_a_warning_and_none_within_a_year_is_nothing():
+    verdict = judged("volumes.will_last", fleet(emptied(60)))
+    assert verdict.outcome is Outcome.HOLDS
+    [warning] = verdict.warnings
+    assert "runs out of its budget about 2027-" in warning.saw
+    assert judged("volumes.will_last", fleet(emptied(60, MIB))).warnings == ()
+
+
+def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones():
+    """FOREIGN W16: two dumps, 232.9 KiB and (newest) 395 B, budget 20 MiB."""
+    files = (
+        file(NOW - timedelta(minutes=29), 395, blocks=4096),
+        file(NOW - timedelta(hours=13), 238_490, blocks=241_664),
+    )
+    world = fleet(files, text=TEXT.replace("60 GiB", "20 MiB"))
+    assert judged("volumes.will_last", world).findings == ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 
@@ -11,8 +11,11 @@ from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
 from fleet.topics import nodes
 from fleet.topics.backups.files import Facts, File, State, Verified
+from fleet.topics.backups.plausible import TooSmall, judge_sizes
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.times import EARLY, agree, moment, stamp
+from fleet.topics.databases.facts import AcceptedSize
+from fleet.topics.databases.facts import Facts as Databases
 
 GROWING = timedelta(minutes=1)
 PART = ".part"
@@ -20,6 +23,9 @@ PART = ".part"
 ABANDONED = 3600.0
 """Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
 UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
+NOT_YET = "not verified yet"
+NO_REASON = "nobody wrote down why"
+CHANGED = "changed since it was verified"
 CLOCK = 300.0
 """Seconds that a node's clock may be off before ages that it tells are worth nothing here."""
 
@@ -29,7 +35,8 @@ class Backup:
     """One file with a backup's name. `time` (UTC) is when it was made: the older of what name and mtime say.
 
     `named` is the instant in its name. `state` says what is proven; `growing`: written to within the last minute and
-    not proven complete; `future`: dated after the node's clock. `odd` says why it must be left alone, if so.
+    not proven complete; `future`: dated after the node's clock. `odd` says why its time cannot be believed, if so.
+    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it.
     """
 
     file: File
@@ -40,6 +47,8 @@ class Backup:
     growing: bool = False
     future: bool = False
     odd: str = ""
+    small: TooSmall | None = None
+    giant: bool = False
 
     @property
     def name(self) -> str:
@@ -50,9 +59,32 @@ class Backup:
         return agree(self.named, self.file.mtime)
 
     @property
-    def counts(self) -> bool:
+    def whole(self) -> bool:
         """Whether it is proven complete, and its time can be believed."""
         return self.state == "complete" and not (self.future or self.growing or self.odd)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is whole, and of a size that it may have: the only kind that retention counts."""
+        return self.whole and self.small is None
+
+    @property
+    def linked(self) -> str:
+        """Why it must not be deleted although it counts, or nothing: it has other names."""
+        return f"it has {self.file.links} hard links" if self.file.links != 1 else ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it does not count; nothing when it does, and never nothing when it does not."""
+        reasons = (
+            (self.growing, "it is still being written"),
+            (self.future, "dated in the future"),
+            (bool(self.odd), self.odd),
+            (self.state == "broken", self.why or "broken"),
+            (self.state == "unknown", f"not known to be complete: {self.why or NO_REASON}"),
+            (self.small is not None, str(self.small)),
+        )
+        return next((why for applies, why in reasons if applies), "")
 
 
 @dataclass(frozen=True)
@@ -61,21 +93,42 @@ class Catalog:
 
     backups: tuple[Backup, ...]
     foreign: tuple[File, ...]
+    accepted: AcceptedSize | None = None
 
     @cached_property
     def complete(self) -> tuple[Backup, ...]:
-        """Those that count, newest first."""
+        """Those that count, newest first: whole, and of a plausible size."""
         return tuple(backup for backup in self.backups if backup.counts)
+
+    @cached_property
+    def whole(self) -> tuple[Backup, ...]:
+        """Those that are whole, newest first, whatever their size."""
+        return tuple(backup for backup in self.backups if backup.whole)
 
 
 def catalog_of(fleet: Fleet, policy: Policy) -> Catalog:
-    """The backups of a policy as this look saw them.
+    """The backups of a policy as this look saw them, their sizes judged.
 
-    Raises Unobservable when directory, completeness or the node's clock could not be seen, or that clock is wrong.
+    Raises Unobservable when directory, completeness, the node's clock or the accepted size could not be seen, or that
+    clock is wrong.
     """
+    return seen_files(fleet, policy, accepted_size(fleet, policy))
+
+
+def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = None) -> Catalog:
+    """The backups, where it does not matter what they weigh. Raises Unobservable as `catalog_of`, but for the size."""
     node = policy.volume.node
     facts = fleet.of(node, Facts)
-    return catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node))
+    return catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node), accepted)
+
+
+def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
+    """The size that a person accepted last. Raises Unobservable when the record was looked for and not seen."""
+    node = policy.volume.node
+    if (node, Databases.topic) not in fleet.facts:
+        return None
+    records = seen(fleet.of(node, Databases).records, node)
+    return records.size if records else None
 
 
 def true_clock(fleet: Fleet, node: str) -> datetime:
@@ -88,8 +141,14 @@ def true_clock(fleet: Fleet, node: str) -> datetime:
 
 
 @lru_cache(maxsize=8)
-def catalog(files: tuple[File, ...], verified: tuple[Verified, ...], policy: Policy, now: datetime) -> Catalog:
-    """Tell backups from other files, and order them. The order of `files` does not matter."""
+def catalog(
+    files: tuple[File, ...],
+    verified: tuple[Verified, ...],
+    policy: Policy,
+    now: datetime,
+    accepted: AcceptedSize | None = None,
+) -> Catalog:
+    """Tell backups from other files, order them, and judge their sizes. The order of `files` does not matter."""
     proven = {one.name: one for one in verified}
     backups = []
     foreign = []
@@ -99,8 +158,29 @@ def catalog(files: tuple[File, ...], verified: tuple[Verified, ...], policy: Pol
             foreign.append(file)
         else:
             backups.append(backup_of(file, moment(local, policy.zone, file.mtime), proven, now))
-    newest_first = sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True)
-    return Catalog(tuple(newest_first), tuple(sorted(foreign, key=lambda file: file.name)))
+    newest_first = once_each(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
+    sized = weighed(newest_first, policy, accepted)
+    return Catalog(tuple(sized), tuple(sorted(foreign, key=lambda file: file.name)), accepted)
+
+
+def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
+    """The same backups; of several names of one file only the first counts: when it rots, all of them do."""
+    known: dict[tuple[int, int], str] = {}
+    found = []
+    for backup in newest_first:
+        file = (backup.file.device, backup.file.inode)
+        first = known.setdefault(file, backup.name) if backup.linked and backup.whole else backup.name
+        same = f"it is the very file that is called {first}, too"
+        found.append(backup if first == backup.name else replace(backup, odd=same))
+    return found
+
+
+def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
+    """The same backups, each with what its size says."""
+    sizes = judge_sizes((one for one in backups if one.whole), policy, accepted)
+    if not sizes.refused and not sizes.giants:
+        return list(backups)
+    return [replace(one, small=sizes.refused.get(one.name), giant=one.name in sizes.giants) for one in backups]
 
 
 def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
@@ -126,23 +206,21 @@ def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: 
         why=why,
         growing=state != "complete" and now - written < GROWING,
         future=max(named, written) > now + EARLY,
-        odd=odd(file, named, written),
+        odd=odd(named, written),
     )
 
 
 def known(file: File, proof: Verified | None) -> tuple[State, str]:
     """What is proven about exactly this file: a proof of another file that had its name is none."""
     if proof is None:
-        return "unknown", "not verified yet"
+        return "unknown", NOT_YET
     if proof.identity != file.identity:
-        return "unknown", "changed since it was verified"
-    return proof.state, proof.why
+        return "unknown", CHANGED
+    return proof.state, proof.why or ("" if proof.state == "complete" else NO_REASON)
 
 
-def odd(file: File, named: datetime, written: datetime) -> str:
-    """Why a file is left alone whatever the rules say, or nothing."""
-    if file.links != 1:
-        return f"it has {file.links} hard links"
+def odd(named: datetime, written: datetime) -> str:
+    """Why the time of a file cannot be believed, or nothing."""
     if named - written > EARLY:
         return "its name is younger than its content"
     return ""

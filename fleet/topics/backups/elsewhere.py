@@ -63,6 +63,8 @@ def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
     for one in young(catalog_of(fleet, policy).backups, second, now):
         if one.future or one.growing or one.state == "broken" or one.name not in there.names:
             continue
+        if one.small:
+            return f"{one.name} stands in {second.path}, but is {one.small}"
         if one.state == "unknown":
             return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
         if copies.unread(one.name, here, there):

@@ -10,11 +10,14 @@ from statistics import LinearRegression, linear_regression
 from cronsim import CronSim
 
 from fleet.topics.backups.catalog import Backup, Catalog
+from fleet.topics.backups.files import File
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import reasons_to_keep
 
 DAY = timedelta(days=1)
 STEPS = 10
+BLOCK = 4096
+"""What most file systems round a file up to: of one that is smaller, size and blocks say nothing of a bigger one."""
 MOST = 2000
 RECENT = 60
 """So many of the newest backups tell how fast they grow: what was years ago says little about tomorrow."""
@@ -34,20 +37,28 @@ class Forecast:
     of: str = ""
 
 
-def forecast(known: Catalog, policy: Policy, used: int, free: int, now: datetime) -> Forecast:
-    """Reckon from day to day. `used` are the volume's bytes now, `free` those that its disk may still give."""
+@dataclass(frozen=True)
+class Room:
+    """What a volume takes now, and what its disk may still give, in bytes."""
+
+    used: int
+    free: int
+
+
+def forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
+    """Reckon from day to day; not `thinned`: as if nothing were ever removed, since something holds that up."""
     trend = trend_of(known.complete)
     expected = Forecast(known.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
-    others = used - weight(known.backups)
+    others = room.used - weight(known.backups)
     future = coming(known.complete[0], trend, policy, now)
     standing = kept_by(known.complete, [], policy)
     for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
-        kept = kept_by(standing, [one for one in future if one.time <= day], policy)
-        total = others + weight(kept)
+        made = [one for one in future if one.time <= day]
+        total = others + weight(kept_by(standing, made, policy)) if thinned else room.used + weight(made)
         if policy.volume.budget is not None and total > policy.volume.budget:
             return replace(expected, runs_out=day, of="its budget")
-        if total - used > free:
+        if total - room.used > room.free:
             return replace(expected, runs_out=day, of="disk")
     return expected
 
@@ -80,9 +91,19 @@ def runs(policy: Policy, now: datetime) -> Iterator[datetime]:
 
 def future_backup(newest: Backup, trend: LinearRegression, run: datetime) -> Backup:
     size = max(newest.file.size, round(trend.slope * run.timestamp() + trend.intercept))
-    blocks = round(size * (newest.file.blocks / newest.file.size if newest.file.size else 1))
-    file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks)
+    file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks_of(size, newest.file))
     return replace(newest, file=file, time=run, named=run)
+
+
+def blocks_of(size: int, like: File) -> int:
+    """What a file of that size takes on the disk where `like` lies: its blocks are rounded up, and may be packed.
+
+    >>> blocks_of(238_490, File("x", 395, 0.0, 1, blocks=4096)), blocks_of(100, File("x", 50, 0.0, 1, blocks=50))
+    (241664, 100)
+    """
+    if like.size <= BLOCK:
+        return size if like.blocks <= like.size else -(-size // BLOCK) * BLOCK
+    return round(size * like.blocks / like.size)
 
 
 def kept_by(complete: Sequence[Backup], made: Sequence[Backup], policy: Policy) -> list[Backup]:

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fleet.fields import Name, NodeName, ServiceName, Zone
 from fleet.schema import Section, Strict
-from fleet.units import Duration, Size
+from fleet.units import Duration, Portion, Share, Size
 
 Format = Literal["sql.gz", "sql", "dump"]
 FORMATS: tuple[Format, ...] = ("sql.gz", "sql", "dump")
@@ -77,6 +77,12 @@ class Keep(Strict):
     yearly: int = Field(default=0, ge=-1, description="The newest of each of so many years.")
     within: Duration | None = Field(default=None, description="All that are this much younger than the newest.")
 
+    broken_at_most: Share = Field(
+        default=Portion(10, percent=True),
+        description="Most files that one plan may remove as broken: a number, or percent of the backups there are "
+        "(then at least one). Above that a person must look first.",
+    )
+
     @model_validator(mode="after")
     def keeps_something(self) -> Keep:
         """An empty policy would keep nothing: it is a mistake, never a wish."""
@@ -110,7 +116,12 @@ class Policy(Strict):
     )
     grace: Duration = Field(default=timedelta(hours=1), description="How late a backup may be before it is missed.")
     smallest: Size = Field(default=256, description="A smaller backup is suspicious, whatever the others weigh.")
-    shrink: int = Field(default=50, ge=1, le=99, description="Percent below the median at which one is suspicious.")
+    shrink: int = Field(
+        default=50,
+        ge=1,
+        le=99,
+        description="Percent below the biggest of the last 30 plausible ones at which one is suspicious.",
+    )
     horizon: Duration = Field(default=timedelta(days=30), description="How long budget and disk must last at least.")
     verify: Size = Field(
         default=128 * 2**20, description="Bytes of older backups that one look may stream, besides the newest."

@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from statistics import median
 from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
-from fleet.facts import Fleet, seen
+from fleet.facts import Fleet
 from fleet.rules import Finding, NotApplicable, Rule, Subject, the_fleet
 from fleet.schema import Without, required
 from fleet.topics import copies, databases, nodes
-from fleet.topics.backups.catalog import UNFINISHED, Backup, Catalog, catalog_of, true_clock, unfinished
+from fleet.topics.backups.catalog import (
+    CHANGED,
+    NOT_YET,
+    UNFINISHED,
+    Backup,
+    Catalog,
+    catalog_of,
+    seen_files,
+    true_clock,
+    unfinished,
+)
+from fleet.topics.backups.drills import come_back, failed_drill
 from fleet.topics.backups.elsewhere import exist_elsewhere
 from fleet.topics.backups.files import Facts, File
+from fleet.topics.backups.plausible import TooSmall
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, overdue, retention
+from fleet.topics.backups.retention import (
+    MEANT_TO_SHRINK,
+    Hold,
+    Retention,
+    let_go,
+    let_go_before,
+    retention,
+)
 from fleet.topics.backups.times import max_age
 from fleet.units import show_duration, show_size
 
@@ -26,6 +44,7 @@ if TYPE_CHECKING:
 
 NAMED = 5
 VERIFY = "`remediate backups verify` streams them on the node, and remembers"
+SEE = "see what they are: they were read, and nobody can tell (`remediate backups list`)"
 
 
 def each_database(inventory: Inventory) -> Iterable[Subject]:
@@ -46,8 +65,9 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
 
     Everything that was entered since is lost when the disk dies. Judged by the time in the file's name, in the
     policy's time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was
-    streamed and is proven whole counts; one from the future never does. Allowed is `max_age`, or else the longest gap
-    of the schedule and `grace`. Source: the runbook's schedule, twice a day.
+    streamed and is proven whole counts; one from the future never does. While the only young ones are implausibly
+    small, it is unknown: backups.have_plausible_size says what to do. Allowed is `max_age`, or else the longest gap of
+    the schedule and `grace`. Source: the runbook's schedule, twice a day.
     """
     policy = policy_of(fleet)
     node = policy.volume.node
@@ -57,9 +77,12 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     newest = next(iter(backups.complete), None)
     if newest and now - newest.time <= allowed:
         return
-    young = [one for one in backups.backups if one.state == "unknown" and not one.future and now - one.time <= allowed]
-    if young:
-        yield not_proven(fleet, f"{young[0].name} is young enough, but {not_known(young[0])}")
+    young = [one for one in backups.backups if not one.future and now - one.time <= allowed]
+    if small := [one for one in young if one.small]:
+        yield Unobservable(f"{small[0].name} is young enough, but {small[0].doubt}", MEANT_TO_SHRINK, node)
+        return
+    if unknown := [one for one in young if one.state == "unknown"]:
+        yield not_proven(fleet, f"{unknown[0].name} is young enough, but {not_known(unknown[0])}", unknown)
         return
     yield Finding(
         saw=stale(newest, backups, now),
@@ -70,23 +93,22 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     )
 
 
-def not_proven(fleet: Fleet, why: str) -> Unobservable:
+def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobservable:
     """Why nothing can be said. Raises NotApplicable when the audit was asked to leave out what takes long."""
     if fleet.inventory.quick:
         raise NotApplicable(f"left out by --quick: {why}")
-    return Unobservable(why, hint=VERIFY, node=policy_of(fleet).volume.node)
+    unread = any(one.why in {NOT_YET, CHANGED} for one in unknown)
+    return Unobservable(why, hint=VERIFY if unread else SEE if unknown else "", node=policy_of(fleet).volume.node)
 
 
 def not_known(backup: Backup) -> str:
-    return "is still being written" if backup.growing else f"it is not known to be complete: {backup.why}"
+    return f"it is {backup.doubt}" if backup.state == "unknown" and not backup.growing else backup.doubt
 
 
 def stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
     """How old the newest is, and which younger files do not count."""
     younger = [one for one in backups.backups if newest is None or one.time > newest.time]
-    but = "; ".join(
-        f"{one.name} does not count: {'dated in the future' if one.future else one.why}" for one in younger[:2]
-    )
+    but = "; ".join(f"{one.name} does not count: {one.doubt}" for one in younger[:2])
     if newest is None:
         told = "no complete backup at all" if backups.backups else "no backup at all"
     else:
@@ -103,7 +125,7 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     """
     policy = policy_of(fleet)
     node = policy.volume.node
-    found = catalog_of(fleet, policy)
+    found = seen_files(fleet, policy)
     backups = found.backups
     yield from left_over(unfinished(found, policy, true_clock(fleet, node)), node)
     broken = [backup for backup in backups if backup.state == "broken" and not backup.growing]
@@ -118,7 +140,8 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
         )
     unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
     if unknown or fleet.inventory.quick:
-        yield not_proven(fleet, f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time")
+        saw = f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time"
+        yield not_proven(fleet, saw, unknown)
 
 
 def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
@@ -148,25 +171,36 @@ def names(backups: Sequence[Backup]) -> str:
 def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
     """The newest complete backup weighs about what the others weigh.
 
-    A dump can be whole and hold nothing: of an empty database, or of the wrong one. Judged against the median of the
-    other complete ones (`shrink` percent below it is too much) once there are three, and against `smallest`.
+    A dump can be whole and hold nothing: of an empty database, or of the wrong one. Compared with the biggest of the
+    last 30 plausible ones, or with the size that was accepted last (`remediate backups accept --because TEXT`) and
+    those since: `shrink` percent below it is too much, and so is less than `smallest`. Each dump is judged so; one that
+    is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no whole dump is
+    removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it.
     """
     policy = policy_of(fleet)
-    complete = catalog_of(fleet, policy).complete
-    if not complete:
-        raise not_proven(fleet, "there is no complete backup to weigh")
-    newest, others = complete[0], [backup.file.size for backup in complete[1:]]
-    typical = median(others) if len(others) >= 3 else 0
-    least = max(policy.smallest, typical * (100 - policy.shrink) / 100)
-    if newest.file.size < least:
+    backups = catalog_of(fleet, policy)
+    if not backups.whole:
+        raise not_proven(fleet, "there is no complete backup to weigh", backups.backups)
+    newest = backups.whole[0]
+    tiny = TooSmall(newest.file.size, policy.smallest) if newest.file.size < policy.smallest else None
+    if wrong := newest.small or tiny:
         yield Finding(
             saw=f"{newest.name} has {show_size(newest.file.size)}",
-            want=f"at least {show_size(round(least))}"
-            + (f", as others have {show_size(round(typical))}" if typical else ""),
+            want=wrong.wanted,
             why="a whole dump of an empty or a wrong database is no backup, and would push out the good ones",
             node=policy.volume.node,
             about=newest.name,
-            hint="look into the database before the next backup; if it was emptied on purpose, waive this for a while",
+            hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
+        )
+    for giant in (one for one in backups.whole if one.giant):
+        yield Finding(
+            saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those before and after it",
+            want="sizes that agree",
+            why="either it holds what was lost since, or it is a dump of something else",
+            node=policy.volume.node,
+            about=giant.name,
+            severity="warning",
+            hint="see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this",
         )
 
 
@@ -177,7 +211,7 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     and is never removed. A copy made without `cp -p` disagrees, and so does a node whose clock was wrong.
     """
     policy = policy_of(fleet)
-    backups = catalog_of(fleet, policy).backups
+    backups = seen_files(fleet, policy).backups
     yield from told_time(
         [backup for backup in backups if backup.future], "dated in the future", policy, "see whether a clock was wrong"
     )
@@ -205,22 +239,24 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     """There are no more backups than `keep` asks for.
 
     The runbook: keep less frequent backups for older files, cleaned by hand twice a year. Judged by restic's rules
-    over proven dumps; what is not known to be complete stays, and fills no bucket. Each new backup lets another go:
-    only what might have gone `slack` ago is too much.
+    over proven dumps of a plausible size; what is not known to be complete stays, and fills no bucket. Each new backup
+    lets another go: only what might have gone `slack` ago is too much. What holds thinning up (a newest dump that is
+    implausible, many that look broken, a drill that failed) is said.
     """
     policy = policy_of(fleet)
     node = policy.volume.node
     now = true_clock(fleet, node)
     backups = catalog_of(fleet, policy)
-    excess = retention(backups, policy, now).excess
-    if overdue(backups, policy, now):
+    if let_go_before(backups, policy, now):
+        excess = let_go(backups, policy, now).excess
         weight = sum(gone.backup.file.blocks for gone in excess)
+        held = hold(fleet, policy)
         yield Finding(
             saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
             want="the newest of each period that keep names",
             why="they fill the volume until the next backup fails",
             node=node,
-            hint="`remediate` shows which go, and why each of the others stays",
+            hint=f"held up: {held.why}" if held else "`remediate` shows which go, and why each of the others stays",
         )
     else:
         yield from hidden_excess(fleet, backups, now)
@@ -231,8 +267,8 @@ def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Uno
     policy = policy_of(fleet)
     unknown = [one for one in backups.backups if one.state == "unknown" and not (one.growing or one.future or one.odd)]
     hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
-    if unknown and overdue(hopeful, policy, now):
-        yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}")
+    if unknown and let_go_before(hopeful, policy, now):
+        yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)
 
 
 def hoped(backup: Backup) -> Backup:
@@ -244,68 +280,27 @@ def retained(fleet: Fleet, policy: Policy) -> Retention:
     return retention(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
 
 
-def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """A backup was restored into a throwaway server lately, and everything came back.
+def hold(fleet: Fleet, policy: Policy) -> Hold | None:
+    """Why no whole dump may go, if so: sizes that cannot be believed, too many broken ones, a drill that failed.
 
-    A backup that nobody has restored is a hope. Judged by what `remediate backups drill` wrote down on the volume's
-    node: the last one that succeeded must be younger than `drills`, and none may have failed since. A drill restores
-    into a server without network, stops at the first error, and compares tables and rows with the live database and
-    with the drill before.
+    Raises Unobservable as `retained` and `failed_drill` do.
     """
-    policy = policy_of(fleet)
-    if policy.drills is None:
-        raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`)")
-    node = policy.volume.node
-    last = last_drill(fleet, node)
-    age = fleet.looked_at - last.at if last else None
-    if last is None or age is None:
-        saw = "no backup was ever restored to see whether it comes back"
-    elif last.error:
-        saw = f"{last.backup} did not come back {show_duration(age)} ago: {last.error}"
-    elif age > policy.drills:
-        saw = f"the last drill that succeeded was {show_duration(age)} ago ({last.backup})"
-    else:
-        return
-    yield Finding(
-        saw=saw,
-        want=f"a drill that succeeded within {show_duration(policy.drills)}",
-        why="a backup that does not come back is found out on the day when it is needed",
-        node=node,
-        hint="`remediate backups drill` tries the newest; nothing of production is touched",
-    )
+    return retained(fleet, policy).held or failed_drill(fleet, policy)
 
 
-def last_drill(fleet: Fleet, node: str) -> databases.Drill | None:
-    """The last drill that was written down on a node. Raises Unobservable when that was not seen."""
-    records = seen(fleet.of(node, databases.Facts).records, node) or databases.Records()
-    return max(records.drills, key=lambda drill: drill.at, default=None)
-
-
-def doubt(fleet: Fleet, policy: Policy) -> str:
-    """What the last drill says against every dump there is: nothing, unless it failed.
-
-    Raises Unobservable when drills are asked for and what they found was not seen.
-    """
-    try:
-        last = last_drill(fleet, policy.volume.node)
-    except Unobservable:
-        if policy.drills is None:
-            return ""
-        raise
-    return f"{last.backup} did not come back when it was last tried: {last.error}" if last and last.error else ""
-
-
-READS = (Facts, nodes.Facts)
+TINY = "look into the database; if a dump of it is so small, say so: `backups.smallest`"
+FILES = (Facts, nodes.Facts)
+READS = (*FILES, databases.Facts)
 DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
 BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
-SIZE = "only a person knows whether the database was meant to shrink"
+SIZE = "only a person knows whether the database was meant to shrink: `remediate backups accept --because TEXT`"
 TIME = "only a person can tell which of two times is right"
 
 RULES: tuple[Rule, ...] = (
     Rule("backups", are_fresh, each_database, READS),
-    Rule("backups", are_complete, each_database, READS, person=BROKEN),
+    Rule("backups", are_complete, each_database, FILES, person=BROKEN),
     Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
-    Rule("backups", tell_their_time, each_database, READS, person=TIME),
+    Rule("backups", tell_their_time, each_database, FILES, person=TIME),
     Rule("backups", are_thinned, each_database, READS),
     Rule("backups", exist_elsewhere, each_database, (*READS, copies.Facts)),
     Rule("backups", come_back, each_database, (databases.Facts,), person=DRILL),

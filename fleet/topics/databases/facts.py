@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from pydantic import AwareDatetime
+
 from fleet.commands import Unobservable
 
 
@@ -42,8 +44,23 @@ class Accepted:
     system: str
     node: str
     volume: str
-    at: datetime
+    at: AwareDatetime
     by: str
+
+
+@dataclass(frozen=True)
+class AcceptedSize:
+    """The size (bytes) of a whole dump that a person said is right: from then on others are compared with it.
+
+    `backup` is its name and `made` when it was made; `at` is when it was accepted, `by` whom and `because` of what.
+    """
+
+    backup: str
+    size: int
+    made: AwareDatetime
+    at: AwareDatetime
+    by: str
+    because: str
 
 
 @dataclass(frozen=True)
@@ -52,17 +69,18 @@ class Drill:
 
     `at` is when; `seconds` how long it took (the time to recover); `age` how old the backup was then, in seconds (what
     would have been lost). `rows` counts every table; `lacking` says what the live database had and the restored one
-    did not.
+    did not. `refused` says why it could not be tried at all (no room, no image): then it proves nothing, either way.
     """
 
     backup: str
-    at: datetime
+    at: AwareDatetime
     seconds: float
     age: float
     rows: dict[str, int] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     error: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,12 @@ class Records:
     accepted: Accepted | None = None
     drills: tuple[Drill, ...] = ()
     digest: str = ""
+    size: AcceptedSize | None = None
+
+    @property
+    def last_drill(self) -> Drill | None:
+        """The last drill that proved something: one that was refused did not."""
+        return max((one for one in self.drills if not one.refused), key=lambda drill: drill.at, default=None)
 
 
 @dataclass(frozen=True)

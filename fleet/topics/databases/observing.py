@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +13,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node, Without
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers.observing import ABSENT, DOCKER
-from fleet.topics.databases.facts import Cluster, Facts, Records
+from fleet.topics.databases.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -81,6 +82,7 @@ done
 )
 """Arguments: the script for the container, the service's name, then the arguments for the container."""
 
+GRANT = "`GRANT pg_read_all_settings, pg_read_all_data TO` the user of backups (`backups.user`)"
 RECORDS = "/var/lib/fleetkeeper"
 SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
 NONE_YET = 3
@@ -135,25 +137,56 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
         told = dict(line.split(" ", 1) for line in lines if not line.startswith("rows "))
         rows = [line.split(" ", 2)[1:] for line in lines if line.startswith("rows ")]
         counted = {table: int(number) for number, table in rows}
+        if not {"system", "directory"} <= told.keys():
+            raise Unobservable("the database does not say who it is: its user may not read all settings", hint=GRANT)
         found.append(Cluster(container, str(int(told["system"])), told["directory"], counted))
     return tuple(found)
 
 
 def parse_records(output: Output) -> Records:
-    """The record, or an empty one. Raises Unobservable when it is there and cannot be read."""
+    """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood.
+
+    A file without a version is one of version 1, which knew no size. One of a later version is not guessed at.
+    """
     if output.rc == NONE_YET:
         return Records()
-    text = output.text()
     try:
-        records = ADAPTER.validate_json(text)
+        version = VERSION_ADAPTER.validate_json(output.text()).version
+        kept = ADAPTER.validate_json(output.text()) if version <= VERSION else Kept()
     except ValidationError as odd:
         raise Unobservable(f"the record of the database makes no sense: {odd.errors()[0]['msg']}") from None
-    return Records(records.accepted, records.drills, hashlib.sha256(output.out).hexdigest())
+    if version > VERSION:
+        raise Unobservable(
+            f"the record of the database is of version {version}, and this fleetkeeper knows {VERSION}",
+            hint="a newer fleetkeeper wrote it: use that one here, too",
+        )
+    return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
 
 
 def written(records: Records) -> bytes:
     """The record as it is written to the node."""
-    return ADAPTER.dump_json(Records(records.accepted, records.drills), indent=1) + b"\n"
+    return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size), indent=1) + b"\n"
 
 
-ADAPTER: TypeAdapter[Records] = TypeAdapter(Records)
+VERSION = 2
+"""Of the record's file: 2 has the accepted size, and drills that were refused."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version of a record's file, read first: what a later one holds is not understood here."""
+
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Kept(Version):
+    """The record's file, as it is on the node."""
+
+    accepted: Accepted | None = None
+    drills: tuple[Drill, ...] = ()
+    size: AcceptedSize | None = None
+
+
+VERSION_ADAPTER: TypeAdapter[Version] = TypeAdapter(Version)
+ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)
