@@ -194,9 +194,17 @@ def locked(change: Change) -> ForAPerson | None:
     if change.crontab.trouble:
         return ForAPerson(
             f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
-            "mend it with `sudo crontab -e` (its lines come alive again: look at what they do), then look again",
+            mending(change.crontab.trouble),
         )
     return None
+
+
+def mending(trouble: str) -> str:
+    """What a person does about a crontab that cannot be edited."""
+    if "carriage return" in trouble:
+        return "save it with Unix line ends (`sudo crontab -e`), then look again"
+    alive = " (its lines come alive again: look at what they do)" if trouble.startswith("cron ignores") else ""
+    return f"mend it with `sudo crontab -e`{alive}, then look again"
 
 
 def not_here(change: Change, finding: Finding) -> ForAPerson | None:

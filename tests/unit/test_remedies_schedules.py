@@ -12,12 +12,13 @@ from fleet.commands import Output, Unobservable
 from fleet.rules import Subject
 from fleet.topics import containers
 from fleet.topics.schedules.crontab import cut, parse
+from fleet.topics.schedules.observe import not_shown
 from fleet.verdicts import Outcome
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.schedules import schedule_backup, start_cron
 from remediate.render.plans import steps_text
 from remediate.steps import EditCrontab, Run
-from tests.schedules import GOOD, POSTGRES, ROOT, RULE, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
+from tests.schedules import GOOD, NGINX, POSTGRES, ROOT, RULE, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
 
 PLANS = Path(__file__).parents[1] / "plans"
 MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
@@ -131,6 +132,88 @@ def test_an_ambiguous_name_becomes_a_label():
 def test_case_25_two_containers_of_the_service_are_for_a_person():
     [answer] = proposed(fleet(there=(replace(POSTGRES, id="cd" * 32),)))
     assert isinstance(answer, ForAPerson)
+
+
+PG = "docker exec $(docker ps -q -f name=postgres) backup"
+WEB = replace(NGINX, id="77" * 32, name="web", labels={})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"{PG} && docker cp web:/data /srv/second-place",
+        f"{PG}; : > /var/log/big.log",
+        f"{PG} >> /var/log/backup.log",
+        f"docker exec web flush-queue && {PG}",
+        f"{PG}; docker exec web renew-licences",
+        f"{PG} && docker system prune -f",
+        f"{PG} && docker exec web tar c /data > /srv/data.tar",
+        f"{PG} | tee /srv/log",
+        f"{PG} && touch /srv/done",
+        f"{PG} || echo failed | mail ops",
+        f"[ $(rm -f /srv/x) ] || {PG}",
+        f"echo `touch /srv/done`; {PG}",
+        f"echo ${{X:-$(touch /srv/done)}}; {PG}",
+        "docker exec $(docker ps -q -f name=postgres) sh -c 'backup; touch /srv/done'",
+        "docker exec $(docker ps -q -f name=postgres) sh -c 'backup > /srv/log'",
+        f"date -s 2026-01-01; {PG}",
+        f"hostname other; {PG}",
+        f"docker compose up -d ps; {PG}",
+        f"docker run --rm job exec; {PG}",
+        f"f() {{ touch /srv/x; }}; f; {PG}",
+        f"exec > /srv/log; {PG}",
+        f"{PG} 2> /srv/errors",
+    ],
+)
+@pytest.mark.parametrize("where", ["at home", "elsewhere"])
+def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: str, where: str):
+    line = entry(f"0 0,12 * * * {command}" if where == "elsewhere" else f"5 3 * * * {command}")
+    seen = (
+        fleet(data=Machine(line), there=(WEB,)) if where == "elsewhere" else fleet(Machine(line), here=(POSTGRES, WEB))
+    )
+    answers = proposed(seen)
+    assert [getattr(step, "without", ()) for one in answers if isinstance(one, Plan) for step in one.steps] == []
+    assert answers
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        PG,
+        f"{PG} > /dev/null 2>&1",
+        f"{PG} >/dev/null 2>&1 || true",
+        f"cd / && nice -n 19 {PG}",
+        f"flock -n /run/backup.lock timeout 3600 {PG}",
+        f"sleep 60; {PG}",
+        f"[ -f /etc/backup.on ] && {PG}",
+        f"[ $(hostname) = vgpu ] && [ $(date +\\%u) = 7 ] && {PG}",
+        f"{PG} && logger -t x well || logger -t x failed",
+        f"{PG} 2>&1 | logger -t backup",
+        "set -- $(docker ps -q -f name=postgres); docker exec $1 backup",
+        f"if true; then {PG}; fi # ticket 12",
+    ],
+)
+def test_a_line_that_makes_the_backup_and_nothing_else_is_taken_out(command: str):
+    seen = fleet(data=Machine(entry(f"0 0,12 * * * {command}")))
+    [plan] = [one for one in proposed(seen) if isinstance(one, Plan)]
+    [step] = plan.steps
+    assert step.without == (f"0 0,12 * * * {command}",)  # type: ignore[union-attr]
+
+
+def test_a_crontab_with_windows_line_ends_is_refused_for_that_reason_alone():
+    held = f"# m h dom mon dow command\r\n{RUNBOOK}\r\n".encode()
+    assert "carriage returns" in not_shown(held, held.replace(b"\r", b""))
+    assert "comment lines" in not_shown(held, held.split(b"\n", 1)[1])
+    assert not_shown(held, held) == ""
+    assert not_shown(held, b"other\n") == "`crontab -l` does not show what its file holds"
+    machine = Machine({ROOT: File(held)})
+    own = Output(0, held.replace(b"\r", b""), command="crontab -l")
+    seen = fleet(machine)
+    [refused] = proposed(replace(seen, facts={**seen.facts, ("vgpu", "schedules"): machine.seen(own=own)}))
+    assert isinstance(refused, ForAPerson)
+    assert "carriage returns" in refused.why
+    assert "comment" not in refused.why
+    assert "Unix line ends" in refused.what_to_do
 
 
 def test_case_22_a_crontab_that_could_not_be_read_is_never_written():

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.topics.schedules.facts import Target
-from fleet.topics.schedules.meaning import executions, showable
+from fleet.topics.schedules.meaning import executions
 from fleet.topics.schedules.shell import Unreadable, commands, literal
+from fleet.topics.schedules.sole_purpose import has_sole_purpose
 
 BY_NAME = Target("lookup", filters=(("name", "a"),))
 ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size=40)
@@ -20,7 +21,7 @@ ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size
 
 @given(st.one_of(ODD, st.text(max_size=60)))
 def test_any_text_is_read_or_refused_in_so_many_words(text: str):
-    for reader in (commands, lambda script: list(executions(script)), showable):
+    for reader in (commands, lambda script: list(executions(script)), has_sole_purpose):
         with suppress(Unreadable):
             reader(text)
 
@@ -167,4 +168,4 @@ def test_what_runs_nothing_in_a_container_is_none(script: str):
     ],
 )
 def test_a_line_is_only_kept_when_nothing_in_it_could_be_a_secret(script: str, may: bool):
-    assert showable(script) is may
+    assert has_sole_purpose(script) is may

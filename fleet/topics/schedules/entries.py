@@ -16,9 +16,10 @@ from fleet.numbers import whole_number
 from fleet.patterns import in_order
 from fleet.topics.schedules.crontab import BLANKS, Job, Problem, Table, cut, first_word, parse
 from fleet.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Kind, Suspect, Target
-from fleet.topics.schedules.meaning import Context, Execution, executions, showable
+from fleet.topics.schedules.meaning import Context, Execution, executions
 from fleet.topics.schedules.script import File, Printed
 from fleet.topics.schedules.shell import Part, Unreadable, commands, literal
+from fleet.topics.schedules.sole_purpose import has_sole_purpose
 from fleet.topics.schedules.wrappers import INTERPRETERS, SHELLS, unwrapped
 
 CRON_PATH = "/usr/bin:/bin"
@@ -258,7 +259,7 @@ def candidate(place: Place, job: Job, user: str, reading: tuple[Execution, tuple
         target=target,
         faults=tuple(dict.fromkeys((*faults, *place.faults))),
         fault_line=place.table.problems[0].line if place.table.problems else 0,
-        written=job.text if showable(cut(job.command)[0]) else "",
+        written=job.text if has_sole_purpose(cut(job.command)[0], place.wanted) else "",
         ours=job.ours,
         changed=place.file.changed,
     )

@@ -65,7 +65,8 @@ class Entry:
 
     `place` is a file or a timer, `line` counts from 1 (0 where there are no lines). `times` is a canonical five-field
     expression, `@reboot`, `never`, or empty when they could not be read. `fault_line` is the line of a syntax error
-    that makes cron ignore the whole file. `written` is the whole line, and empty where it may hold a secret.
+    that makes cron ignore the whole file. `written` is the whole line, and empty where it does anything besides,
+    or may hold a secret.
     `changed` is the epoch second at which the place was last written.
     """
 

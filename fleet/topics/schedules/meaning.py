@@ -58,19 +58,6 @@ class Execution:
             return []
 
 
-SHOWABLE = frozenset({"cd", "logger", "true", ":", "[", "test", "set", "exit", "head", "sleep", "docker"})
-
-
-def showable(script: str) -> bool:
-    """Whether a script that runs something in a container is short of anything that could hold a secret."""
-    try:
-        names = [literal(command.words[0]) for command in commands(script) if command.words]
-        plain = all(not command.assigned for command in commands(script))
-        return plain and set(names) <= SHOWABLE and all(found.quiet for found in executions(script))
-    except Unreadable:
-        return False
-
-
 @dataclass
 class Context:
     """What the variables hold while a script is followed."""

@@ -215,7 +215,21 @@ def trouble(content: bytes, file: File | None) -> str:
         return f"it is larger than what is read here (from line {table.unread} on)"
     if table.unended:
         return "cron ignores the whole crontab, since its last line does not end with a newline"
-    if file is not None and body(file) != content:
+    return "" if file is None else not_shown(body(file), content)
+
+
+def not_shown(held: bytes, listed: bytes) -> str:
+    """What of a crontab's file `crontab -l` does not show, and an edit would therefore lose; empty for nothing.
+
+    >>> not_shown(b"# a\\n1 1 * * * x\\n", b"1 1 * * * x\\n")
+    '`crontab -l` does not show all of it: its first comment lines would be lost'
+    """
+    if held == listed:
+        return ""
+    lost = held.removesuffix(listed)
+    if lost != held and all(line.startswith(b"#") for line in lost.split(b"\n")[:-1]):
         # Debian's `crontab -l` leaves out three leading comment lines, its own or not.
         return "`crontab -l` does not show all of it: its first comment lines would be lost"
-    return ""
+    if held.replace(b"\r", b"") == listed.replace(b"\r", b""):
+        return "its lines end with carriage returns, which `crontab -l` does not show as they are"
+    return "`crontab -l` does not show what its file holds"

@@ -73,6 +73,18 @@ def commands(text: str) -> tuple[Simple, ...]:
     return (*found, *simple(words, piped))
 
 
+def redirections(text: str) -> tuple[tuple[str, Word], ...]:
+    """The redirections of a script, as operator and target. Raises Unreadable.
+
+    >>> [(operator, literal(target)) for operator, target in redirections("a > x 2>&1; b < y")]
+    [('>', 'x'), ('>&', '1'), ('<', 'y')]
+    """
+    reader = Reader(text)
+    for _ in reader.tokens():
+        pass
+    return tuple(reader.redirected)
+
+
 def simple(words: list[Word], piped: bool) -> list[Simple]:
     """A simple command from its words, without the reserved words before it."""
     rest = list(words)
@@ -101,6 +113,7 @@ class Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = self.depth = 0
+        self.redirected: list[tuple[str, Word]] = []
 
     def tokens(self) -> Iterator[Word | str]:
         """Words, and separators as they are written."""
@@ -127,8 +140,10 @@ class Reader:
         self.at = match.end()
         while self.text[self.at : self.at + 1] in (" ", "\t"):
             self.at += 1
-        if not self.word():
+        target = self.word()
+        if not target:
             raise Unreadable("a redirection leads nowhere")
+        self.redirected.append((match[1], target))
 
     def word(self) -> Word:
         """One word, up to an unquoted blank or operator."""
