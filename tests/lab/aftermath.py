@@ -1,0 +1,110 @@
+"""What a killed run may have left anywhere on the lab: specs, databases, containers, files, locks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lab.names import BACKUPS, NODES
+from tests.lab.conftest import BIN, ROOT, Lab
+
+WEB = "rodan_rodan-main"
+LABEL = "fleetkeeper.update-config"
+POSTGRES = "label=com.docker.swarm.service.name=rodan_postgres"
+STRAY = f"find /tmp /var/tmp /run -name '*fleetkeeper*' 2>/dev/null; find {BACKUPS} -name '*.part*'"
+BY_HAND = "docker ps -a --format '{{.Names}} {{.Label \"com.docker.swarm.service.name\"}}'"
+
+
+@dataclass(frozen=True)
+class Left:
+    """Everything that a run could leave: services with our label, databases, containers by hand, files, locks."""
+
+    lent: tuple[str, ...]
+    databases: tuple[str, ...]
+    containers: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def left(lab: Lab) -> Left:
+    """What there is now."""
+    files = [f"{node.name}:{line}" for node in NODES for line in lab.on(node.name, "sh", "-c", STRAY).splitlines()]
+    by_hand = [
+        f"{node.name}:{name}"
+        for node in NODES
+        for name, *task in map(str.split, lab.on(node.name, "sh", "-c", BY_HAND).splitlines())
+        if not task
+    ]
+    lent = [spec["Name"] for spec in specs(lab) if LABEL in (spec.get("Labels") or {})]
+    return Left(tuple(lent), databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
+
+
+def specs(lab: Lab) -> list[dict[str, Any]]:
+    asked = "docker service inspect $(docker service ls -q)"
+    return [one["Spec"] for one in json.loads(lab.on("manager", "sh", "-c", asked))]
+
+
+def spec_of(lab: Lab, service: str = WEB) -> dict[str, Any]:
+    return next(spec for spec in specs(lab) if spec["Name"] == service)
+
+
+def settings(lab: Lab) -> tuple[str, dict[str, Any], bool]:
+    """User, update settings and whether our label is there, of the web application."""
+    spec = spec_of(lab)
+    user = spec["TaskTemplate"]["ContainerSpec"].get("User", "")
+    return user, spec.get("UpdateConfig") or {}, LABEL in (spec.get("Labels") or {})
+
+
+def databases(lab: Lab) -> tuple[str, ...]:
+    container = lab.on("vgpu", "docker", "ps", "-qf", POSTGRES).strip()
+    asked = ("psql", "-X", "-At", "-U", "rodan", "-d", "postgres", "-c", "SELECT datname FROM pg_database ORDER BY 1")
+    return tuple(lab.on("vgpu", "docker", "exec", container, *asked).split())
+
+
+@dataclass
+class Running:
+    """A `remediate` that was started and has said what it was waited for. `said` grows on both outputs."""
+
+    child: subprocess.Popen[str]
+    said: str = ""
+
+    def kill(self) -> None:
+        self.child.kill()
+        self.child.wait()
+
+    def end(self, limit: float = 400) -> int:
+        """Its exit status, once it has ended by itself."""
+        out, err = self.child.communicate(timeout=limit)
+        self.said += out + err
+        return self.child.returncode
+
+
+@contextmanager
+def started(lab: Lab, *words: str, until: str, state: str = "state") -> Iterator[Running]:
+    """One of our commands, up to the moment in which it says these words on its second output."""
+    env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / state), "NO_COLOR": "1", "COLUMNS": "140"}
+    with subprocess.Popen(
+        [BIN / words[0], *words[1:]], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as child:  # fmt: skip
+        running = Running(child)
+        assert child.stderr is not None
+        try:
+            while until and until not in running.said and (line := child.stderr.readline()):
+                running.said += line
+            yield running
+        finally:
+            child.kill()
+
+
+def wait_for_locks(lab: Lab, limit: float = 60) -> None:
+    """Wait until no node is locked any more: a killed holder's lock frees itself."""
+    end = time.monotonic() + limit
+    while [file for file in left(lab).files if file.endswith("fleetkeeper.lock")]:
+        assert time.monotonic() < end, "a lock outlives its holder"
+        time.sleep(0.5)

@@ -1,0 +1,352 @@
+"""After a crash everything is told, finished or taken back: services whose change was killed, files, disks, clocks."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import nodes, swarm
+from lab.faults.machines import KILL
+from lab.names import BACKUPS, MANAGER, VGPU
+from lab.shell import until
+from tests.lab.aftermath import left, settings, started, wait_for_locks
+from tests.lab.conftest import ROOT, Lab, outcomes
+from tests.lab.test_trouble import dropped_packets
+
+pytestmark = pytest.mark.long
+RULE = "containers.run_as_their_own_user"
+SETTINGS = "services.have_their_own_settings"
+FIX = ("--hosts=lab", f"--only={RULE}", "--fix", "--yes", "--allow", "restart")
+ALL = ("--fix", "--yes", "--allow", "restart,delete,ownership")
+RESTART = "restart the service rodan_rodan-main"
+OWN = {"Order": "start-first", "FailureAction": "rollback", "Parallelism": 1}
+NEWER = {"Order": "start-first", "FailureAction": "continue", "Parallelism": 3}
+
+
+def set_own(lab: Lab, own: dict[str, object], *more: str) -> None:
+    """The owner's own update settings, as a person sets them."""
+    swarm.update(
+        lab.engine, "rodan-main", "--update-order", str(own["Order"]), "--update-failure-action",
+        str(own["FailureAction"]), "--update-parallelism", str(own["Parallelism"]), *more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def careless(broken) -> Iterator[Lab]:
+    """The lab with its web application as root, under update settings of its owner's own."""
+    lab = broken("root-container")
+    before = left(lab)
+    set_own(lab, OWN)
+    yield lab
+    wait_for_locks(lab)
+    set_own(
+        lab,
+        {"Order": "stop-first", "FailureAction": "pause", "Parallelism": 1},
+        "--label-rm",
+        "fleetkeeper.update-config",
+    )
+    swarm.wait_for_services(lab.engine)
+    assert left(lab) == before
+
+
+def own(lab: Lab) -> dict[str, object]:
+    """The update settings that are in force, as far as the owner has set them."""
+    return {key: value for key, value in settings(lab)[1].items() if key in OWN}
+
+
+def killed_in_its_watch(lab: Lab, after: float) -> None:
+    with started(lab, "remediate", *FIX, until=RESTART) as running:
+        until(lambda: settings(lab)[0] == "django", "the new user to be written", limit=60, every=0.2)
+        time.sleep(after)
+        running.kill()
+    wait_for_locks(lab)
+
+
+@pytest.mark.parametrize("after", [0.0, 8.0])
+def test_a_service_that_a_kill_has_left_with_our_settings_is_told_found_and_finished(
+    careless: Lab, after: float
+) -> None:
+    killed_in_its_watch(careless, after)
+    assert settings(careless)[1:] == ({**settings(careless)[1], "Order": "stop-first", "FailureAction": "pause"}, True)
+    audit = careless.audit("checks/test_services.py", "checks/test_containers.py")
+    assert SETTINGS in outcomes(audit, "finding")
+    told = careless.remediate("--only=schedules")
+    assert "never came to its end" in told.said
+    assert "has fleetkeeper's update settings" in told.said
+    assert "nothing to do" not in told.said or "has fleetkeeper's update settings" in told.said
+    again = careless.run("remediate", *FIX)
+    assert again.status == 0, again.said
+    assert "fixed" in again.said
+    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
+    assert outcomes(careless.audit(), "finding", "unknown") == set()
+    assert "nothing to do" in careless.run("remediate", *FIX).said
+
+
+def killed_undo(lab: Lab, run: str, after: float) -> None:
+    """An undo that is killed some seconds after the old user was written, or after it began where it was before."""
+    with started(lab, "remediate", "undo", run, "--yes", until="", state="state") as running:
+        until(lambda: settings(lab)[0] == "root", "the old user to be written", limit=60, every=0.2)
+        time.sleep(after)
+        running.kill()
+    wait_for_locks(lab)
+
+
+def test_an_undo_that_is_killed_twice_is_finished_by_the_third(careless: Lab) -> None:
+    done = careless.run("remediate", *FIX)
+    assert done.status == 0, done.said
+    run = run_of(done.said)
+    killed_undo(careless, run, 0.5)
+    assert settings(careless)[2]
+    killed_undo(careless, run, 6.0)
+    last = careless.run("remediate", "undo", run, "--yes")
+    assert last.status == 0, last.said
+    assert "nothing to undo" not in last.said
+    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("root", OWN, False)
+    assert "never came to its end" not in careless.remediate().said
+
+
+def run_of(said: str) -> str:
+    found = re.search(r"remediate undo (\S+?)`", said)
+    assert found, said
+    return found[1]
+
+
+class Crowd:
+    """How many containers of the web application run at once, looked at all the time."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.most, self.over = lab, 0, threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread.start()
+
+    def look(self) -> None:
+        while not self.over.wait(0.2):
+            listed = self.lab.on(
+                "data", "docker", "ps", "-q", "-f", "label=com.docker.swarm.service.name=rodan_rodan-main"
+            )
+            self.most = max(self.most, len(listed.split()))
+
+    def end(self) -> int:
+        self.over.set()
+        self.thread.join(30)
+        return self.most
+
+
+def test_a_stale_label_never_makes_it_start_first_and_never_wins_over_newer_settings(careless: Lab) -> None:
+    killed_in_its_watch(careless, 0.0)
+    set_own(careless, NEWER, "--user", "root")
+    crowd = Crowd(careless)
+    done = careless.run("remediate", *FIX)
+    assert done.status == 0, done.said
+    assert crowd.end() == 1
+    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", NEWER, False)
+
+
+def test_the_managers_engine_killed_during_the_update_the_settings_come_back_all_the_same(careless: Lab) -> None:
+    with started(careless, "remediate", *FIX, until=RESTART) as running:
+        until(lambda: settings(careless)[0] == "django", "the new user to be written", limit=60, every=0.2)
+        careless.on("manager", "sh", "-c", KILL)
+        time.sleep(5)
+        careless.on("manager", "lab-engine")
+        until(lambda: nodes.awake(careless.engine, MANAGER), "the Docker engine of manager", limit=90)
+        code = running.end()
+    swarm.wait_for_services(careless.engine)
+    assert code in {0, 3, 4}, running.said
+    assert code == 0 or "engine" in running.said
+    again = careless.run("remediate", *FIX)
+    assert again.status == 0, running.said + again.said
+    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
+    assert outcomes(careless.audit(), "finding", "unknown") == set()
+
+
+@pytest.fixture
+def whole(broken) -> Iterator[Callable[..., Lab]]:
+    """Break the lab by name; what a killed run could leave is afterwards what it was."""
+    lab = broken()
+    before = left(lab)
+    yield broken
+    wait_for_locks(lab)
+    assert left(lab) == before
+
+
+def dumps(lab: Lab) -> int:
+    return int(lab.on("data", "sh", "-c", f"ls {BACKUPS} | wc -l"))
+
+
+def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_meanwhile(whole) -> None:
+    lab = whole("volume-over-budget")
+    fix = ("remediate", "--hosts=lab", "--only=backups.are_thinned", "--fix", "--yes", "--allow", "delete")
+    at_first = dumps(lab)
+    with started(lab, *fix, until="backups.are_thinned, step", state="first") as running:
+        until(lambda: dumps(lab) < at_first, "the first file to go", limit=60, every=0.05)
+        with dropped_packets(lab, "data"):
+            cut = time.monotonic()
+            left_then = dumps(lab)
+            while lab.on("data", "sh", "-c", "cat /run/fleetkeeper.lock 2>/dev/null || :"):
+                assert time.monotonic() - cut < 60
+                time.sleep(1)
+            assert dumps(lab) >= left_then - 200, "no further batch"
+            second = lab.run(*fix)
+            assert second.status == 0, second.said
+            time.sleep(max(0.0, 75 - (time.monotonic() - cut)))
+        code = running.end()
+    assert "no answer from data for" in running.said, running.said
+    assert "not ours" in running.said or "connection" in running.said, running.said
+    assert code in {0, 3, 4}, running.said
+    assert outcomes(lab.audit(), "finding", "unknown") == set()
+
+
+LOCKED = "BEGIN; LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)"
+
+
+def test_a_node_that_is_switched_off_in_mid_dump_leaves_a_part_that_the_next_run_takes_away(whole) -> None:
+    lab = whole("backup-stale")
+    words = ("psql", "-U", "rodan", "-d", "rodan", "-c", LOCKED)
+    _, container = swarm.home(lab.engine, "postgres")
+    lab.on("vgpu", "docker", "exec", "-d", container, *words)
+    with started(lab, "remediate", "--hosts=lab", *ALL, until="backups.are_fresh, step") as running:
+        until(lambda: parts(lab), "the dump to begin", limit=60, every=0.1)
+        lab.engine.ask("kill", VGPU.container)
+        lab.engine.ask("start", VGPU.container)
+        code = running.end()
+    until(lambda: nodes.awake(lab.engine, VGPU), "vgpu", limit=90)
+    swarm.wait_for_services(lab.engine)
+    assert code in {3, 4}, running.said
+    assert parts(lab)
+    again = until_fixed(lab)
+    assert parts(lab) == "", again
+
+
+def parts(lab: Lab) -> str:
+    return lab.on("data", "find", BACKUPS, "-name", "*.part*")
+
+
+def until_fixed(lab: Lab) -> str:
+    """Fix until it is whole; what the last run said."""
+    end = time.monotonic() + 120
+    while (again := lab.remediate(*ALL)).status != 0 and time.monotonic() < end:
+        time.sleep(5)
+    assert again.status == 0, again.said
+    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    return again.said
+
+
+def test_a_full_disk_under_what_is_kept_on_the_node_changes_nothing(whole) -> None:
+    lab = whole("cron-missing")
+    before = lab.on("vgpu", "crontab", "-l")
+    kept = "/var/lib/fleetkeeper"
+    fill = "mkdir -p $1; mount -t tmpfs -o size=4k none $1 && head -c 9999 /dev/zero >$1/full 2>/dev/null || :"
+    lab.on("vgpu", "sh", "-c", fill, "sh", kept)
+    try:
+        refused = lab.remediate("--only=schedules", *ALL)
+        assert refused.status == 3, refused.said
+        assert "nothing was changed" in refused.said
+        assert lab.on("vgpu", "crontab", "-l") == before
+    finally:
+        lab.on("vgpu", "umount", kept)
+    until_fixed(lab)
+
+
+def test_case_49_on_a_disk_that_is_full_to_the_last_byte_the_backups_are_thinned_all_the_same(whole) -> None:
+    """A disk of its own on `data` holds the backups for as long as this takes."""
+    lab = whole("volume-over-budget")
+    real = dumps(lab)
+    full = (
+        "mkdir /srv/small && mount -t tmpfs -o size=80m none /srv/small && cp -a $1/. /srv/small/ "
+        "&& mount --bind /srv/small $1"
+    )
+    lab.on("data", "sh", "-c", full, "sh", BACKUPS)
+    try:
+        lab.on(
+            "data",
+            "sh",
+            "-c",
+            "cat /dev/zero >/srv/small/zz-filler 2>/dev/null; mv /srv/small/zz-filler $1/notes.txt",
+            "sh",
+            BACKUPS,
+        )
+        assert lab.on("data", "sh", "-c", f"df --output=avail {BACKUPS} | tail -n 1").strip() == "0"
+        at_first = dumps(lab)
+        done = lab.remediate("--only=backups.are_thinned", *ALL)
+        assert done.status == 0, done.said
+        assert "fixed" in done.said
+        assert dumps(lab) < at_first - 500
+    finally:
+        lab.on("data", "sh", "-c", "umount $1; umount /srv/small; rmdir /srv/small", "sh", BACKUPS)
+    assert dumps(lab) == real
+
+
+def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_path: Path) -> None:
+    lab = whole()
+    own = (ROOT / "inventories/lab.yml").read_text().replace("../.lab", str(ROOT / ".lab"))
+    small = tmp_path / "small.yml"
+    small.write_text(own.replace("budget: 16 MiB}", "budget: 16 MiB, free: 1 B}"))
+    _, container = swarm.home(lab.engine, "postgres")
+    pid = lab.on("vgpu", "docker", "inspect", "--format", "{{.State.Pid}}", container).strip()
+    inside = ("nsenter", "-t", pid, "-m")
+    before = dumps(lab)
+    lab.on("vgpu", *inside, "mount", "-t", "tmpfs", "-o", "size=12k,mode=1777", "none", "/backups")
+    try:
+        made = lab.run("remediate", "backups", "create", f"--hosts={small}")
+        there = lab.on("vgpu", *inside, "ls", "-A", "/backups")
+    finally:
+        lab.on("vgpu", *inside, "umount", "/backups")
+    assert made.status in {1, 3}, made.said
+    assert there == "", there
+    assert dumps(lab) == before
+    assert "whole" not in made.out.partition("What was done:")[2]
+
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian: faketime)")
+def test_a_clock_that_jumps_back_by_an_hour_in_mid_run_changes_nothing_of_what_is_done(
+    careless: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (clock := tmp_path / "clock").write_text("+0\n")
+    setting = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    with monkeypatch.context() as patched:
+        for name, value in {**setting, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}.items():
+            patched.setenv(name, value)
+        with started(careless, "remediate", *FIX, until=RESTART) as running:
+            clock.write_text("-1h\n")
+            code = running.end()
+    assert code == 0, running.said
+    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
+    assert "never came to its end" not in careless.remediate().said
+
+
+def test_an_undo_that_could_not_reach_the_node_is_told_again(whole) -> None:
+    lab = whole("cron-missing")
+    before = lab.on("vgpu", "crontab", "-l")
+    with started(lab, "remediate", "--hosts=lab", "--only=schedules", *ALL, until=", step 1/") as running:
+        until(lambda: lab.on("vgpu", "crontab", "-l") != before, "the crontab to change", limit=30, every=0.05)
+        running.kill()
+    wait_for_locks(lab)
+    run = run_of(lab.remediate().said)
+    lab.engine.ask("pause", VGPU.container)
+    try:
+        failed = lab.run("remediate", "undo", run, "--yes")
+    finally:
+        lab.engine.ask("unpause", VGPU.container)
+    assert failed.status in {3, 4}, failed.said
+    assert run in lab.remediate().said
+    assert lab.run("remediate", "undo", run, "--yes").status == 0
+    assert lab.on("vgpu", "crontab", "-l") == before
+    assert run not in lab.remediate().said
+
+
+def test_a_compose_service_is_never_changed_so_a_kill_leaves_nothing_of_it(whole) -> None:
+    lab = whole("root-compose")
+    before = lab.on("data", "cat", "/srv/wiki/docker-compose.yml")
+    with started(lab, "remediate", *FIX, until="") as running:
+        time.sleep(4)
+        running.kill()
+    assert lab.run("remediate", *FIX).status == 1
+    assert lab.on("data", "cat", "/srv/wiki/docker-compose.yml") == before
