@@ -84,23 +84,21 @@ WHOLE = {
 
 BROKEN = {
     "case_31 a gzip of nothing": (packed(b""), "empty"),
-    "an empty file": (b"", "cut short"),
+    "a gzip of blank lines": (packed(b"\n\n"), "empty"),
+    "an empty file": (b"", "empty"),
     "case_32 a truncated gzip": (packed(DUMP)[:-20], "cut short: its gzip"),
     "case_32 a gzip without its checksum": (packed(DUMP)[:-8], "cut short: its gzip"),
     "case_32 a wrong checksum": (flipped(packed(DUMP), -8), "damaged: its checksum"),
-    "case_32 trailing garbage": (packed(DUMP) + b"garbage", "garbage behind its end"),
-    "not gzip": (b"<html>502 Bad Gateway</html>", "not in gzip format"),
-    "nothing but zeros": (bytes(4096), "not in gzip format"),
-    "case_33 a dump cut short": (packed(DUMP[: DUMP.index(END) - 1]), "does not stand at its end"),
+    "nothing but zeros": (bytes(4096), "nothing but zero bytes"),
+    "case_33 a dump cut short": (packed(DUMP[: DUMP.index(END) - 1]), "never comes for the dump that begins in line 2"),
     "case_33 a mark that rows forged": (
         packed(HEAD + ROWS[: ROWS.index(b"2\ttwo")]),
-        "in the middle of a table's rows",
+        "in the middle of a table's rows, which begin in line 7",
     ),
-    "more behind the end": (packed(DUMP + b"DROP TABLE project;\n"), "does not stand at its end"),
-    "an error instead of a dump": (packed(b"pg_dump: error: connection refused\n"), "not a dump"),
+    "cut short, and garbage behind it": (packed(DUMP[: DUMP.index(END) - 1]) + b"garbage", "never comes"),
     "a cluster whose last database came through": (
         packed(b"--\n-- PostgreSQL database cluster dump\n--\n" + DUMP),
-        "does not stand at its end",
+        "never comes for the dump that begins in line 2",
     ),
 }
 
@@ -138,7 +136,8 @@ esac
     [
         (b"PGDMP rows END", "complete", ""),
         (b"PGDMP rows", "broken", "cut short: the archive has no end"),
-        (b"hello", "broken", "not an archive of `pg_dump -Fc`"),
+        (b"hello", "unknown", "it is not what its name says, but text: nobody can judge it by that name"),
+        (b"", "broken", "empty: a valid file with no dump in it"),
     ],
 )
 def test_case_34_an_archive_is_read_to_its_end_by_pg_restore(tmp_path, content, state, why):
@@ -158,7 +157,7 @@ def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
     name = NAME.replace("sql.gz", "dump")
     (tmp_path / name).write_bytes(b"PGDMP")
     files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
-    path = only(tmp_path / "bin", ("sh", "find", "stat", "head"))
+    path = only(tmp_path / "bin", ("sh", "find", "stat", "head", "tail", "awk", "od", "tr"))
     with pytest.raises(Unobservable, match="no pg_restore on this node"):
         parse_verified(ran(verify(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
 
@@ -169,7 +168,7 @@ def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_pat
         (tmp_path / f"backup_2026_01_0{9 - place}T00_00_00.sql.gz").write_bytes(content)
     files = newest_first(listed(tmp_path), policy())
     answers = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
-    assert [one.state for one in answers] == ["broken", "complete", "broken", "broken"]
+    assert [one.state for one in answers] == ["broken", "complete", "broken", "unknown"]
 
 
 def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
@@ -190,14 +189,14 @@ def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
 
 
 def test_case_79_a_read_error_proves_nothing():
-    state, why = judge(streamed("12 2 1 0 database - 0 -1 1 - 1f8b gzip: ./x.sql.gz: Input/output error "))
+    state, why = judge(streamed("- broken end 2 1 - gzip: stdin: Input/output error "))
     assert state == "unknown"
     assert "Input/output error" in why
 
 
 @pytest.mark.parametrize("rc", [124, 126, 127, 137, 143])
 def test_case_79_a_reader_that_was_ended_or_is_missing_proves_nothing(rc):
-    assert judge(Streamed(5, 2, False, False, "database", "-", rc=rc))[0] == "unknown"
+    assert judge(Streamed("broken", "end", 2, rc=rc))[0] == "unknown"
 
 
 def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
@@ -237,10 +236,10 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 
 
 def by_awk(text: bytes) -> bool:
-    mark = b"\x01mark"
-    fed = text + b"\n" + mark + b" 0 - - \n"
-    said = subprocess.run(("awk", "-v", "mark=\1mark", AWK), input=fed, capture_output=True, check=True)
-    return judge(streamed(said.stdout.decode().rstrip("\n")))[0] == "complete"
+    mark = b"\x02mark"
+    fed = text + b"\n" + mark + b" 0 - \n"
+    said = subprocess.run(("awk", "-v", "mark=\2mark", AWK), input=fed, capture_output=True, check=True)
+    return judge(streamed("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
 
 
 def by_definition(text: bytes) -> bool:

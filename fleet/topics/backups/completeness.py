@@ -1,13 +1,14 @@
-"""Is a dump whole? Streamed on the node itself, in constant memory; judged here.
+"""Is a dump whole? Streamed on the node itself, in constant memory; judged section by section.
 
 `gzip -t` is content with a gzip of nothing, and a dump that was cut short can end with the right line by chance: rows
 of a table may hold it. So the whole text is read once, by awk beside gzip (both cores busy: no slower than gzip alone),
-which knows whether a COPY block is open.
+which knows whether a COPY block is open. Broken is what proves damage; what is not understood is not known.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,29 +22,27 @@ PACE = 10 * 10**6
 """Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
 
 
+COST = 128 * 2**10
+"""Bytes that could be read while a file is opened and its reader started: a small file weighs as much."""
+LARGEST = 2**50
+SPINNING = 2 * (30 + 5)
+"""Seconds for the readers of two files that never end by themselves (see `within` in streaming)."""
+
+
 @dataclass(frozen=True)
 class Streamed:
-    """What awk saw of one file. `lines` counts one more than there are when the last one is ended properly.
+    """What the node said of one file.
 
-    `kind` and `whole` are which dump the first lines and the end mark speak of (database, cluster or "-"; terminal: its
-    lines end in CR LF; packed: what was unpacked is packed again). `copying`: a COPY block is open at the end;
-    `ended`: nothing of weight follows the end mark; `quoted`: a quoted text is open at the end (1), and the end mark
-    stands in it (2).
-    `length` and `told` are the bytes that came out and those that the file tells (modulo 2^32), where gzip is not GNU's
-    and only they show garbage behind the end; "-": not asked. `opening` are the first bytes in hex, if they were asked.
+    `state` and `reason` are the node's own words, `line` the line that they are about (from 1; 0: none). `kind` is what
+    the file looks like by its first bytes, where it is not complete ("-": what its name says). `rc` and `said` are the
+    exit status and the words of the program that read it.
     """
 
-    lines: int
-    width: int
-    copying: bool
-    ended: bool
-    kind: str
-    whole: str
-    quoted: int = 0
-    length: int = 0
+    state: str
+    reason: str
+    line: int = 0
+    kind: str = "-"
     rc: int = 0
-    told: str = "-"
-    opening: str = "-"
     said: str = ""
 
 
@@ -65,146 +64,207 @@ def words(script: str, directory: str, files: Sequence[File], how: tuple[Format,
 
 
 def limit(files: Sequence[File]) -> float:
-    """Seconds."""
-    return math.ceil(60 + sum(file.size for file in files) / PACE)
+    """Seconds: for all of it, and for two readers that are ended when they took as long as the largest file may."""
+    weights = [weight(file) for file in files]
+    return math.ceil(60 + SPINNING + (sum(weights) + 2 * max(weights, default=0)) / PACE)
+
+
+def weight(file: File) -> int:
+    """Bytes that a file takes of what a look may stream. What a node says of a size may be absurd."""
+    return min(max(file.size, COST), LARGEST)
 
 
 def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:
-    """What the streams proved. A file that is not the same before and after is not known."""
+    """What the streams proved. A file that is not the same before and after is not known.
+
+    Nor is one whose answer makes no sense: that costs this file, and no other.
+    """
     reports, _, after = output.out.partition(b"\0")
     seen_whole(output)
-    lines = reports.decode("utf-8", "replace").splitlines()
-    if len(lines) != len(asked):
-        raise ValueError(f"{len(lines)} answers about {len(asked)} files")
+    answers = told(reports)
     now = {file.name: file.identity for file in parse_entries(after)}
-    judged = (judge(streamed(line)) for line in lines)
     return tuple(
-        Verified(file.name, *file.identity, *(answer if now.get(file.name) == file.identity else CHANGED))
-        for file, answer in zip(asked, judged, strict=True)
+        proof(file, answers.get(number, []), now.get(file.name) == file.identity)
+        for number, file in enumerate(asked, 1)
     )
+
+
+def told(reports: bytes) -> dict[int, list[str]]:
+    """What was said of each file, by its number. Only a newline ends a line: other control bytes are a file's own."""
+    answers: dict[int, list[str]] = {}
+    for line in reports.decode("utf-8", "replace").split("\n"):
+        number, _, rest = line.partition(" ")
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            answers.setdefault(int(number), []).append(rest)
+    return answers
+
+
+def proof(file: File, answers: Sequence[str], same: bool) -> Verified:
+    """What one file's answer proves, if there is exactly one that makes sense."""
+    try:
+        [answer] = answers
+        seen = streamed(answer)
+    except ValueError:
+        return Verified(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
+    state, why = judge(seen) if same else CHANGED
+    return Verified(file.name, *file.identity, state, why, lasting=same and lasts(seen, state))
+
+
+def lasts(seen: Streamed, state: State) -> bool:
+    """Whether reading the same bytes again would tell the same."""
+    return state != "unknown" or (seen.rc == 0 and seen.reason not in PASSING) or seen.reason == "slow"
 
 
 CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
 
 
 def streamed(line: str) -> Streamed:
-    """Read one line of awk's.
+    """Read one answer. Raises ValueError when it is none.
 
-    >>> streamed("2400133 2 0 1 database database 0 -1 0 - - ").ended
-    True
-    >>> streamed("12 2 1 0 database - 0 -1 1 - 1f8b0800000000 gzip: ./x.sql.gz: unexpected end of file").said
-    'gzip: ./x.sql.gz: unexpected end of file'
+    >>> streamed("- complete - 0 0 - ").state
+    'complete'
+    >>> streamed("- broken end 2 1 - gzip: stdin: unexpected end of file").said
+    'gzip: stdin: unexpected end of file'
     """
-    lines, width, copying, ended, kind, whole, quoted, length, rc, told, opening, said = (line + " ").split(" ", 11)
-    return Streamed(
-        *(int(lines), int(width), copying == "1", ended == "1", kind, whole),
-        *(int(quoted), int(length), int(rc), told, opening, said.strip()),
-    )
+    kind, state, reason, number, rc, _, said = (line + " ").split(" ", 6)
+    if state not in {"complete", "broken", "unknown"} or not (number.isascii() and number.isdigit()):
+        raise ValueError("no state, or no line")
+    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(said))
 
 
-UNREADABLE = ("input/output error", "permission denied", "no such file", "stale", "cannot allocate", "not found")
-NO_GZIP = "not in gzip format"
-NO_ARCHIVE = "not an archive of `pg_dump -Fc`"
-NO_DUMP = "not a dump of pg_dump: its first lines do not say `-- PostgreSQL database dump`"
+def one_line(said: str) -> str:
+    """A tool's message, which may quote any byte of a damaged file."""
+    return "".join(char if char.isprintable() else " " for char in said).strip()[:MESSAGE]
+
+
+MESSAGE = 300
+UNREADABLE = (
+    *("input/output error", "permission denied", "no such file", "stale", "cannot allocate", "not found"),
+    *("no space", "memory", "cannot open", "can't open"),
+)
 DAMAGE = (
-    ("trailing garbage", "there is garbage behind its end"),
     ("unexpected end of file", "cut short: its gzip stream has no end"),
     ("crc error", "damaged: its checksum is wrong"),
     ("length error", "damaged: its length is wrong"),
     ("incorrect length", "damaged: its length is wrong"),
     ("format violated", "damaged: its gzip data are invalid"),
     ("corrupted data", "damaged: its gzip data are invalid"),
-    ("invalid magic", NO_GZIP),
-    ("not in gzip format", NO_GZIP),
-    ("no gzip magic", NO_GZIP),
-    ("unknown method", NO_GZIP),
     ("could not read from input file: end of file", "cut short: the archive has no end"),
-    ("input file is too short", "cut short: there is no archive in it"),
-    ("not appear to be a valid archive", NO_ARCHIVE),
+    ("input file is too short", "cut short: there is no whole archive in it"),
     ("could not uncompress data", "damaged: its data cannot be uncompressed"),
     ("could not find block id", "damaged: data of a table are missing"),
     ("unexpected block id", "damaged: its blocks are out of order"),
     ("corrupt toc", "damaged: its table of contents makes no sense"),
 )
 """What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
+GARBAGE = "there is something behind the end of its gzip stream: whether a part of it is missing cannot be told"
+NO_GZIP = ("invalid magic", "not in gzip format", "no gzip magic", "not appear to be a valid archive")
 
-
-PLAIN = "plain SQL"
-OTHERS = {
-    "1f8b": "gzip",
-    "28b52ffd": "zstd",
-    "fd377a585a": "xz",
-    "425a68": "bzip2",
-    "04224d18": "lz4",
-    "504b0304": "zip",
-    "377abcaf": "7z",
-    "5047444d50": "an archive of `pg_dump -Fc`",
-    "2d2d0a2d2d20": PLAIN,
-    "53616c7465645f5f": "encrypted by openssl",
-    "6167652d656e6372": "encrypted by age",
-    "2d2d2d2d2d424547": "encrypted (PEM or PGP)",
-    "8c0d": "encrypted by gpg",
-    "850": "encrypted by gpg",
-    "840": "encrypted by gpg",
+BROKEN = {
+    "empty": "empty: a valid file with no dump in it",
+    "comments": "empty: nothing but comments, and no dump in it",
+    "rows": "cut short in the middle of a table's rows, which begin in line {}",
+    "quote": "cut short in the middle of a quoted text, which begins in line {}",
+    "end": "cut short: `-- PostgreSQL database dump complete` never comes for the dump that begins in line {}",
+    "next": "cut short: another dump begins before the end mark of the one that begins in line {}",
+    "zeros": "damaged: zero bytes in line {}, which pg_dump never writes",
 }
-"""What other files begin with, in hex: they may well be good."""
-DOUBTFUL = {
-    "terminal": "its lines end in CR LF, as `docker exec -t` makes them: psql refuses it, a copy without them may do",
-    "packed": "what is packed in it is an archive, or packed once more: nobody can judge it by its name",
+"""What proves damage, by the node's word for it."""
+UNKNOWN = {
+    "terminal": "its lines end in CR LF, as `docker exec -t` makes them: psql may take it, but its end proves nothing",
+    "quoted": "its end mark seems to stand inside a quoted text: try it with `remediate backups drill NAME`",
+    "inside": "the header of a dump stands inside rows or a quoted text in line {}: one that was cut short, or data",
+    "before": "line {}, before the header of the dump, is not pg_dump's: it may not restore",
+    "between": "line {}, between two dumps, is not pg_dump's: it may not restore",
+    "behind": "line {}, behind the end mark, is not pg_dump's: it may not restore",
+    "cluster": "line {}, between the databases of a cluster, is not pg_dumpall's: it may not restore",
+    "message": "line {}, in the middle of the dump, is a message of a program: it may not restore",
+    "mark": "an end mark without a header stands in line {}: the beginning may be missing",
+    "begin": "the BEGIN in line {} has no COMMIT: restored as it is, nothing of it would stay",
+    "length": "its length is not what its end tells, and this node's gzip (not GNU's) tells of no garbage",
+    "none": "no header of pg_dump (`-- PostgreSQL database dump`) stands in it",
+    "slow": "its reader took too long and was ended",
+    "late": "it was not reached: readers of other files took too long",
+    "died": "its reader could not hold it, or was ended (memory?)",
 }
-GARBAGE = "its length is not what its end tells, and this node's gzip (not GNU's) does not say whether that is garbage"
+"""What proves nothing, by the node's word for it."""
+PASSING = frozenset({"late", "died", "failed"})
+PACKED = {
+    "gzip": "gzip data",
+    "zstd": "zstd data",
+    "xz": "xz data",
+    "bzip2": "bzip2 data",
+    "lz4": "lz4 data",
+    "lzop": "lzop data",
+    "lzip": "lzip data",
+    "compress": "data of `compress`",
+    "zip": "a zip archive",
+    "7z": "a 7z archive",
+    "tar": "a tar archive",
+    "custom": "an archive of `pg_dump -Fc`",
+    "openssl": "data encrypted by openssl",
+    "age": "data encrypted by age",
+    "armour": "data encrypted or signed (PEM or PGP)",
+    "gpg": "data encrypted by gpg",
+    "sqlite": "a database of SQLite",
+    "binary": "binary data of a kind that is not known here",
+    "zeros": "data that begin with zero bytes",
+}
+"""What else may be in a file, whatever its name says. It may well be good, but nobody can judge it by that name."""
+TEXTS = {
+    "plain": "plain SQL of pg_dump",
+    "html": "HTML or XML",
+    "mysql": "a dump of MySQL or MariaDB",
+    "message": "a message of pg_dump",
+    "text": "text",
+}
 
 
 def judge(seen: Streamed) -> tuple[State, str]:
     """The three states, and why.
 
-    >>> judge(Streamed(1, 0, False, False, "-", "-"))
+    >>> judge(Streamed("broken", "empty"))
     ('broken', 'empty: a valid file with no dump in it')
+    >>> judge(Streamed("unknown", "none", 1, "tar"))
+    ('unknown', 'it holds a tar archive: nobody can judge it by its name')
     """
+    if seen.kind in {"nothing", "void"} and (seen.rc == 0 or not unreadable(seen)):
+        return "broken", BROKEN["empty"] if seen.kind == "nothing" else "empty: nothing but zero bytes"
     if seen.rc:
         return damage(seen)
-    if seen.kind in DOUBTFUL:
-        return "unknown", DOUBTFUL[seen.kind]
-    if seen.quoted == IN_QUOTES and not seen.copying:
-        return "unknown", "its end mark seems to stand inside a quoted text: try it with `remediate backups drill NAME`"
-    if why := shortcoming(seen):
-        return doubted(seen, why)
-    if seen.told != "-" and int(seen.told) != seen.length % 2**32:
-        return "unknown", GARBAGE
-    return "complete", ""
+    if seen.state == "complete":
+        return "complete", ""
+    if seen.kind in PACKED and not (seen.kind == "binary" and seen.state == "broken"):
+        return "unknown", f"it holds {PACKED[seen.kind]}: nobody can judge it by its name"
+    if seen.state == "broken" and seen.reason in BROKEN:
+        return "broken", BROKEN[seen.reason].format(seen.line)
+    other = f", but {TEXTS[seen.kind]}" if seen.reason == "none" and seen.kind in TEXTS else ""
+    return "unknown", UNKNOWN.get(seen.reason, "it was not understood").format(seen.line) + other
 
 
-def shortcoming(seen: Streamed) -> str:
-    """What a file that was read to its end lacks to be a whole dump, or nothing."""
-    if seen.lines == 1 and seen.width == 0:
-        return "empty: a valid file with no dump in it"
-    if seen.kind == "-":
-        return NO_DUMP
-    if seen.copying:
-        return "cut short in the middle of a table's rows"
-    if seen.quoted or not seen.ended or seen.whole != seen.kind:
-        return "cut short: `-- PostgreSQL database dump complete` does not stand at its end"
-    return ""
-
-
-IN_QUOTES = 2
-ENDED = frozenset({124, 137, 143})
-"""Exit statuses of what timeout(1) or a signal has ended."""
+def unreadable(seen: Streamed) -> bool:
+    return any(sign in seen.said.lower() for sign in UNREADABLE)
 
 
 def damage(seen: Streamed) -> tuple[State, str]:
-    """What a failed reader means. A file of another kind, or one that could not be read, is not broken."""
-    said = seen.said.lower()
-    known = next((why for sign, why in DAMAGE if sign in said), "")
-    if not known or any(sign in said for sign in UNREADABLE):
-        why = "its reader took too long and was ended" if seen.rc in ENDED else f"exit status {seen.rc}"
-        return "unknown", f"it could not be read to its end: {seen.said or why}"
-    return doubted(seen, known)
+    """What a failed reader means. A file of another kind, or one that could not be read, is not broken.
 
-
-def doubted(seen: Streamed, why: str) -> tuple[State, str]:
-    """Broken; but what is merely something else than its name says may well be good."""
-    other = next((name for opening, name in OTHERS.items() if seen.opening.startswith(opening)), "")
-    if other and (why in {NO_GZIP, NO_ARCHIVE} or (why == NO_DUMP and other != PLAIN)):
+    What stands in double quotes is the file's own, not the program's.
+    """
+    said = re.sub(r'"[^"]*"?', '""', seen.said.lower())
+    if unreadable(seen):
+        return "unknown", f"it could not be read to its end: {seen.said}"
+    if "trailing garbage" in said:
+        whole = seen.state != "broken" or seen.reason not in BROKEN or seen.reason == "empty"
+        return ("unknown", GARBAGE) if whole else ("broken", BROKEN[seen.reason].format(seen.line))
+    if any(sign in said for sign in NO_GZIP):
+        other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
         return "unknown", f"it is not what its name says, but {other}: nobody can judge it by that name"
-    return "broken", why
+    if why := next((why for sign, why in DAMAGE if sign in said), ""):
+        return "broken", why
+    ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"
+    return "unknown", f"it could not be read to its end: {seen.said or ended}"
+
+
+ENDED = frozenset({124, 137, 143})
+"""Exit statuses of what timeout(1) or a signal has ended."""

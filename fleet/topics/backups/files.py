@@ -40,7 +40,8 @@ class File:
 class Verified:
     """What streaming one file showed. `inode`, `size` and `mtime` say which file it was; `why` is for a person.
 
-    `complete` and `broken` are proven; `unknown` is neither: it could not be read to its end, or changed meanwhile.
+    `complete` and `broken` are proven; `unknown` is neither: it could not be read to its end, changed meanwhile, or
+    holds what is not understood. `lasting`: reading the same file again would show the same.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Verified:
     mtime: float
     state: State
     why: str = ""
+    lasting: bool = False
 
     @property
     def identity(self) -> tuple[int, int, float]:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from fleet import state
 from fleet.topics.backups.files import File, Verified
 
-VERSION = 2
+VERSION = 3
 """Of the definition of complete: a proof by another one is none."""
 
 TABLE = """
@@ -36,7 +36,7 @@ def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...
     try:
         with database(given) as known:
             rows = known.execute(
-                "SELECT name, inode, size, mtime, state, why FROM verified WHERE place = ? AND version = ?",
+                "SELECT name, inode, size, mtime, state, why, 1 FROM verified WHERE place = ? AND version = ?",
                 (place, VERSION),
             ).fetchall()
     except (sqlite3.Error, OSError):
@@ -46,11 +46,12 @@ def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...
 
 
 def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
-    """Keep what is proven about the files of a place, and forget all others. What is not known is not kept."""
+    """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
+    where reading it again would show the same."""
     rows = [
         (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
         for one in proofs
-        if one.state != "unknown"
+        if one.state != "unknown" or one.lasting
     ]
     try:
         with database(given) as known:
