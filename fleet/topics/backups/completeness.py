@@ -180,6 +180,7 @@ UNKNOWN = {
     "cluster": "line {}, between the databases of a cluster, is not pg_dumpall's: it may not restore",
     "message": "line {}, in the middle of the dump, is a message of a program: it may not restore",
     "mark": "an end mark without a header stands in line {}: the beginning may be missing",
+    "header": "the header of another dump begins in line {}, and the file ends there",
     "begin": "the BEGIN in line {} has no COMMIT: restored as it is, nothing of it would stay",
     "length": "its length is not what its end tells, and this node's gzip (not GNU's) tells of no garbage",
     "none": "no header of pg_dump (`-- PostgreSQL database dump`) stands in it",

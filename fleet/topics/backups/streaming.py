@@ -59,6 +59,7 @@ function verdict(rc, told) {
   if (!whole) return "unknown none " said
   if (begun) doubts("begin", begun)
   if (doubt != "") return "unknown " doubt
+  if (title && title >= n - 1) return "unknown header " title
   if (rc != 0) return "unknown failed 0"
   if (told != "-" && (bytes - 1) % 4294967296 != told) return "unknown length 0"
   return "complete - 0"
@@ -119,6 +120,7 @@ copying {
   next
 }
 !db && !cluster {
+  if (/^-- P/ && (index("-- PostgreSQL database dump", $0) || index("-- PostgreSQL database cluster", $0))) title = n
   if (/^[ \t]*(--.*)?$/) next
   if (!said) said = n
   if (!neutral($0)) doubts(whole ? "behind" : "before", n)
