@@ -49,7 +49,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     addition = in_force(Records(accepted=accepted, size=size_of(newest, reason) if newest else None), records)
     plan = plan_to_record(fleet, desk.policy, addition)
     return desk.apply(
-        desk.planned(RULE, plan), lambda _: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition)
+        desk.planned(RULE, plan), lambda: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition)
     )
 
 
