@@ -10,7 +10,7 @@ from fleet.commands import Command
 from fleet.reports.text import count
 from fleet.untrusted import plain_path
 from remediate.steps.base import Done, Lost, Place, Stale, StepFailed
-from remediate.steps.guarding import NOT_OURS, OURS, taken_away
+from remediate.steps.guarding import HELD, NOT_OURS, taken_away
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ done
 
 # $1 the lock's file, $2 what it says while it is ours ("" without a lock), $3 the directory, then files as above.
 DELETE = (
-    OURS
+    HELD
     + r"""
 lock=$1 who=$2; shift 2
 cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-# `ours` is true while the lock's file $lock holds the line of $who, and `held` while its holder lives besides.
-# Without $who there is no lock to ask for.
+# True while the lock's file $lock holds the line of $who; without $who there is no lock to ask for. It has no single
+# quotes, so that it may stand in the text of an inner shell.
 OURS = r"""
 ours() {
   [ -n "$who" ] || return 0
   IFS= read -r line <"$lock" 2>/dev/null || return 1
   rest=${line#* }; [ "${rest#* }" = "$who" ]
 }
+"""
+
+# The same, and its holder lives: asked once, before the first change.
+HELD = (
+    OURS
+    + r"""
 held() {
   ours || return 1
   [ -n "$who" ] || return 0
@@ -18,6 +24,7 @@ held() {
   [ "$(printf '%s\n' "$now" | cut -d ' ' -f 20)" = "${rest%% *}" ]
 }
 """
+)
 NOT_OURS = 79
 """How a script ends when the lock is not ours any more."""
 

@@ -10,6 +10,7 @@ from fleet.reports.text import count
 from fleet.topics.containers.preflight_scripts import DENIED
 from fleet.untrusted import plain_path
 from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
+from remediate.steps.guarding import HELD, NOT_OURS, OURS, taken_away
 from remediate.steps.putting import one
 
 if TYPE_CHECKING:
@@ -37,41 +38,49 @@ within() {
 }
 """
 
-# $1 directory, $2 uid, $3 gid, $4 where the old owners are kept: names with NULs between them, owners one a line.
+# $1 directory, $2 uid, $3 gid, $4 where the old owners are kept: names with NULs between them, owners one a line;
+# $5 `within`, $6 the lock's file, $7 what it says while it is ours.
 # find's -execdir is `within` at no cost; BusyBox lacks it.
 GIVE = (
     DENIED
+    + HELD
     + ENTER
     + r"""
 umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+lock=$6 who=$7; export lock who
 source=. uid=$2 gid=$3 keep=$4 groups="( -group $3 )" d=7 f=6
 mkdir -p -- "$keep" && rm -f -- "$keep/complete" && denied '' -print0 >"$keep/names" || exit 73
 [ -s "$keep/names" ] || { echo 0; exit 0; }
 xargs -0 stat -c '%u:%g' <"$keep/names" >"$keep/owners" || exit 73
 files=$(tr -dc '\000' <"$keep/names" | wc -c)
 [ "$files" -eq "$(wc -l <"$keep/owners")" ] && sync && : >"$keep/complete" || exit 73
+held || exit 79
 if find . -prune -execdir true {} + 2>/dev/null; then
-  denied '' -execdir chown -h -- "$uid:$gid" {} + || exit 75
+  denied '' -execdir sh -c '@OURS@ours && exec chown -h -- "$0" "$@"' "$uid:$gid" {} + || { ours || exit 79; exit 75; }
 else
-  xargs -0 sh -c "$5"'
+  xargs -0 sh -c "$5"'@OURS@
     owner=$0; top=$(pwd -P)
     for name; do
+      ours || exit 1
       (within "$name" && { chown -h -- "$owner" "./${name##*/}" || exit 9; }); [ $? -ne 9 ] || exit 1
     done
-  ' "$uid:$gid" <"$keep/names" || exit 75
+  ' "$uid:$gid" <"$keep/names" || { ours || exit 79; exit 75; }
 fi
 [ -z "$(denied '' -print | head -n 1)" ] || exit 78
 echo "$files"
 """
-)
+).replace("@OURS@", OURS)
 
-# $1 directory, $2 uid:gid that the files were given to, $3 where the old owners are kept.
+# $1 directory, $2 uid:gid that the files were given to, $3 where the old owners are kept, $4 to $6 as $5 to $7 above.
 TAKE_BACK = (
-    ENTER
+    HELD
+    + ENTER
     + r"""
+lock=$5 who=$6; export lock who
+held || exit 79
 [ -e "$3/complete" ] || exit 76
-xargs -0 sh -c "$4"'
+xargs -0 sh -c "$4"'@OURS@
   given=$0; top=$(pwd -P); last=
   for name; do
     read -r was <&3 || exit 1
@@ -82,12 +91,13 @@ xargs -0 sh -c "$4"'
     fi
     name=./${name##*/}
     [ -n "$inside" ] && [ "$(stat -c %u:%g "$name" 2>/dev/null)" = "$given" ] || continue
-    chown -h -- "$was" "$name" || exit 1
+    ours && chown -h -- "$was" "$name" || exit 1
     echo 1
   done
 ' "$2" <"$3/names" 3<"$3/owners" | wc -l
+ours || exit 79
 """
-)
+).replace("@OURS@", OURS)
 NOTHING_KEPT = 76
 
 
@@ -130,8 +140,9 @@ class ChangeOwner:
 
     def do(self, link: WritingLink, place: Place) -> Done:
         owner = (str(self.uid), str(self.gid))
-        words = ("sh", "-c", GIVE, "giving files away", self.directory, *owner, place.directory, WITHIN)
-        answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
+        words = ("sh", "-c", GIVE, "giving files away", self.directory, *owner, place.directory, WITHIN, place.lock)
+        place.confirm(self.node)
+        answer = ended(one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
         if answer.rc in WHY:
             raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
         return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count(int(answer.text()), 'file')} given")
@@ -170,17 +181,20 @@ class TakeBackOwner:
 
     def do(self, link: WritingLink, place: Place) -> Done:
         owner = f"{self.uid}:{self.gid}"
-        words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, owner, self.kept, WITHIN)
-        answer = ended(one(link, Command(words, sudo=True, limit=LIMIT)), self.directory)
+        words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, owner, self.kept, WITHIN, place.lock)
+        place.confirm(self.node)
+        answer = ended(one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
         if answer.rc == NOTHING_KEPT:
             raise AlreadyBack("no file had been given away")
         return Done(rc=0, said=f"{count(int(answer.text()), 'file')} given back")
 
 
-def ended(answer: Output, directory: str) -> Output:
+def ended(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:
     """Raises Lost when nobody knows how far it came, Stale when the directory is not what it was."""
     if answer.lost or answer.rc is None:
         raise Lost(f"the connection was lost while owners were being changed: {answer.lost}")
+    if answer.rc == NOT_OURS:
+        raise Lost(f"{taken_away(step.node)}; the other owners are as they were")
     if answer.rc == ODD_PLACE:
-        raise Stale(f"{directory} is not there, or is reached through a link")
+        raise Stale(f"{step.directory} is not there, or is reached through a link")
     return answer

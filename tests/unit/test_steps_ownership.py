@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fleet.links.local import LocalLink
-from remediate.steps import AlreadyBack, ChangeOwner, Stale, StepFailed, TakeBackOwner, dump, load
+from remediate.lock import Locks
+from remediate.steps import AlreadyBack, ChangeOwner, Lost, Stale, StepFailed, TakeBackOwner, dump, load
 from remediate.steps.ownership import GIVE, TAKE_BACK, WITHIN
 from tests.stage import place
 
@@ -171,3 +173,29 @@ def test_a_directory_of_the_system_is_refused(directory: str) -> None:
 def test_what_is_kept_is_for_root_only(volume: Path, tmp_path: Path) -> None:
     give(volume).do(LINK, place(tmp_path))
     assert Path(place(tmp_path).directory).stat().st_mode & 0o077 == 0
+
+
+def test_no_owner_is_changed_there_or_back_once_the_lock_is_not_ours(volume: Path, tmp_path: Path) -> None:
+    """Said by the node itself: the lock's file is somebody else's."""
+    step, here = give(volume), place(tmp_path)
+    before = owners(volume)
+    Path(here.lock).write_text(f"{os.getpid()} 1 somebody else\n")
+    with pytest.raises(Lost, match="not ours any more"):
+        step.do(LINK, replace(here, token="us"))
+    assert owners(volume) == before
+    step.do(LINK, here)
+    given = owners(volume)
+    with pytest.raises(Lost, match="not ours any more"):
+        step.inverse(LINK, here).do(LINK, replace(here, token="us"))
+    assert owners(volume) == given
+
+
+def test_while_the_lock_is_ours_owners_are_changed_there_and_back(volume: Path, tmp_path: Path) -> None:
+    step, before = give(volume), owners(volume)
+    with Locks(lambda node: LINK, "one", place(tmp_path).lock, beat=60) as locks:
+        locks.take([step.node])
+        here = locks.guarding(place(tmp_path))
+        step.do(LINK, here)
+        assert owners(volume) != before
+        step.inverse(LINK, here).do(LINK, here)
+    assert owners(volume) == before
