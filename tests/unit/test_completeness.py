@@ -242,20 +242,28 @@ def by_awk(text: bytes) -> bool:
     return judge(streamed("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
 
 
+MARK = b"-- PostgreSQL database dump complete"
+HEADER = b"-- PostgreSQL database dump"
+
+
 def by_definition(text: bytes) -> bool:
-    outside: list[bytes] = []
-    copying = False
-    for line in text.split(b"\n"):
-        if copying:
-            copying = line != b"\\."
-        elif line.startswith(b"COPY ") and line.endswith(b" FROM stdin;"):
-            copying = True
-            outside.append(line)
-        else:
-            outside.append(line)
-    while outside and (outside[-1] in {b"", b"--"} or outside[-1].startswith(b"\\unrestrict ")):
-        outside.pop()
-    return not copying and outside[-1] == b"-- PostgreSQL database dump complete"
+    """Each header has its mark, and behind a mark stands nothing but comments, SET and the next header."""
+    lines = text.split(b"\n")
+    rows = dump = odd = False
+    whole = 0
+    for place, line in enumerate(lines):
+        header = place > 0 and line == b"--" and lines[place - 1] == HEADER
+        if rows:
+            rows, odd = line != b"\\.", odd or header
+        elif header and (dump or lines[place - 2] == b"--"):
+            odd, dump = odd or dump, True
+        elif line == MARK:
+            odd, whole, dump = odd or not dump, whole + dump, False
+        elif dump:
+            rows = line.startswith(b"COPY ") and line.endswith(b" FROM stdin;")
+        elif not (line == b"" or line.startswith((b"--", b"SET ", b"\\unrestrict "))):
+            odd = True
+    return whole > 0 and not (rows or dump or odd) and HEADER not in lines[-2:]
 
 
 # ── the listing ──
