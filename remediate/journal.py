@@ -118,6 +118,8 @@ class Journal:
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")
             self.prepare()
+        except sqlite3.OperationalError as why:
+            raise UsageError(f"the journal {path} cannot be written ({why}); nothing was changed", hint=ROOM) from None
         except sqlite3.DatabaseError as why:
             raise UsageError(f"the journal {path} cannot be used: {why}", hint=MOVE) from None
 
@@ -239,6 +241,7 @@ class Journal:
 
 WITH_STEPS = "SELECT * FROM runs WHERE EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id)"
 THAT_CHANGED = "SELECT * FROM runs WHERE (undoes != '' OR EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.id))"
+ROOM = "make room for the state directory, or make it writable; --state names another one"
 MOVE = "move the file away to begin a new journal; the old one is then only needed for `remediate undo`"
 
 

@@ -19,7 +19,7 @@ from fleet.reports.text import count
 from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrowed
 from remediate.consent import covers, lacking
 from remediate.exits import Exit
-from remediate.journal import Journal, StepRow, Unwritable
+from remediate.journal import ROOM, Journal, StepRow, Unwritable
 from remediate.lock import Busy, Locks, whoami
 from remediate.plan import Disturbs, ForAPerson, Plan
 from remediate.planning import Planned, Proposal, size
@@ -155,9 +155,6 @@ class Runner:
             return Exit.USAGE
         self.screen.error(f"stopped, something was changed: {why}", hint=f"{ROOM}; then {self.after(run)}")
         return Exit.REMEDY_FAILED
-
-
-ROOM = "make room for the state directory, or make it writable; --state names another one"
 
 
 @dataclass

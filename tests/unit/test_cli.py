@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from fleet import state
 from remediate.cli import called, cli
-from remediate.exits import MEANINGS, PRECEDENCE, Exit, worst
+from remediate.exits import MEANINGS, PRECEDENCE, Changes, Exit, worst
 from remediate.history import show_log, undo_run
 from remediate.journal import Journal
 from remediate.main import Call, remediate
@@ -505,3 +505,53 @@ def test_every_option_and_command_is_in_the_reference() -> None:
         assert f"`{max(option.opts, key=len)}" in page
     for command in cli.commands:
         assert f"### remediate {command}" in page
+
+
+# ---- a full disk under the state directory, for real ------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(world: World) -> Iterator[Path]:
+    """The state directory on a file system of its own, of 256 KiB."""
+    disk = world.folder / "state"
+    disk.mkdir()
+    mounted = subprocess.run(("mount", "-t", "tmpfs", "-o", "size=256k", "none", str(disk)), check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(("umount", str(disk)), check=True)
+
+
+FILL = "dd if=/dev/zero of={disk}/fill bs=4096 2>/dev/null"
+
+
+def test_a_disk_that_is_full_before_a_run_changes_nothing_and_says_so(world: World, small_disk: Path, capsys) -> None:
+    world.run()
+    subprocess.run(("sh", "-c", FILL.format(disk=small_disk)), check=False)
+    assert world.run(fix=True, yes=True) == Exit.USAGE
+    assert world.paper.read_text() == "old\n"
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_while_a_step_is_done_is_told_with_what_was_done(
+    world: World, small_disk: Path, capsys
+) -> None:
+    script = f"printf 'new\\\\n' >{world.paper}; {FILL.format(disk=small_disk)}; exit 0"
+    remedy(world, f'return Plan(steps=(Run("a", ("sh", "-c", "{script}"), undo=("true",)),))')
+    assert world.run(fix=True, yes=True) == Exit.REMEDY_FAILED
+    out, err = capsys.readouterr()
+    assert world.paper.read_text() == "new\n"
+    assert "something was changed" in err
+    assert "What was done:" in out
+    (small_disk / "fill").unlink()
+    world.run()
+    assert "never came to its end" in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_any_more_is_no_reason_to_say_that_nothing_was_changed(world: World) -> None:
+    def work() -> None:
+        world.run(fix=True, yes=True)
+        Changes.begun = True
+        raise BrokenPipeError
+
+    assert called(work) == Exit.REMEDY_FAILED
