@@ -113,12 +113,13 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.touch(mode=0o600)
+        self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
         try:
-            self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")
             self.prepare()
         except sqlite3.OperationalError as why:
+            self.close()
             raise UsageError(f"the journal {path} cannot be written ({why}); nothing was changed", hint=ROOM) from None
         except sqlite3.DatabaseError as why:
             raise UsageError(f"the journal {path} cannot be used: {why}", hint=MOVE) from None

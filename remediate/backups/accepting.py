@@ -20,12 +20,13 @@ from fleet.topics.databases import Facts as Databases
 from fleet.topics.databases.observing import record_path, written
 from fleet.topics.services.data import the_only
 from fleet.units import show_size
-from remediate.apply import Proof
+from remediate.apply import Changed, Proof
 from remediate.backups.desk import Desk
 from remediate.exits import Exit
 from remediate.lock import whoami
 from remediate.plan import Plan
 from remediate.render.plans import Line, safe
+from remediate.runner import Asked
 from remediate.steps import ABSENT, WriteFile
 
 RULE = "services.postgres_kept_its_data"
@@ -47,10 +48,22 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     if not yes and not click.confirm("Is this the database with the data?", err=True):
         return Exit.FINDINGS_REMAIN
     addition = in_force(Records(accepted=accepted, size=size_of(newest, reason) if newest else None), records)
-    plan = plan_to_record(fleet, desk.policy, addition)
-    return desk.apply(
-        desk.planned(RULE, plan), lambda: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition)
+    planned = desk.planned(RULE, plan_to_record(fleet, desk.policy, addition))
+    wish = Asked(
+        lambda: plan_again(desk.look(*TOPICS), desk.policy, addition),
+        lambda: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition),
+        shown=False,
     )
+    return desk.apply(planned, wish)
+
+
+def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
+    """The same from a fresh look, under the lock. Raises Changed when another database runs by now, Unobservable."""
+    shown = addition.accepted
+    now = right_one(fleet, whoami())
+    if shown and (now.system, now.node, now.volume) != (shown.system, shown.node, shown.volume):
+        raise Changed(f"cluster {now.system} on {now.node} runs by now, not the one that was shown")
+    return plan_to_record(fleet, policy, addition)
 
 
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:

@@ -18,7 +18,7 @@ from remediate.exits import Exit
 from remediate.plan import ForAPerson, Plan
 from remediate.planning import GATE
 from remediate.remedies.backups import make_one
-from remediate.runner import Asked, Run
+from remediate.runner import Asked
 from remediate.steps import RunInContainer
 
 RULE = "backups.are_fresh"
@@ -96,8 +96,4 @@ def create(desk: Desk) -> Exit:
     if planned is None:
         return Exit.FINDINGS_REMAIN
 
-    def work(run: Run) -> Exit:
-        run.apply([planned], Asked(creating.plan_again, creating.prove, shown=False))
-        return run.code()
-
-    return desk.runner.run(work)
+    return desk.apply(planned, Asked(creating.plan_again, creating.prove, shown=False))

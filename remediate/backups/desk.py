@@ -73,12 +73,12 @@ class Desk:
         """Why nothing may be done with the database; empty when it still has its data."""
         return closed(self.session.gate(fleet))
 
-    def apply(self, planned: Planned, prove: Prove | None = None) -> Exit:
-        """Apply one plan that a person asked for, in a run of its own, and prove it by `prove`."""
+    def apply(self, planned: Planned, wish: Asked | Prove | None = None) -> Exit:
+        """Apply one plan that a person asked for, in a run of its own."""
 
         def work(run: Run) -> Exit:
             self.run = run.id
-            run.apply([planned], Asked(lambda: planned.plan, prove))
+            run.apply([planned], wish if isinstance(wish, Asked) else Asked(lambda: planned.plan, wish))
             return run.code()
 
         return self.runner.run(work)
