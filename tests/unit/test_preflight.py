@@ -160,7 +160,7 @@ def test_case_2_a_hostile_passwd_cannot_speak_to_find(tmp_path, entry):
     """The script runs as root, and the container writes that file."""
     (tmp_path / "canary").touch()
     (tmp_path / "passwd").write_text(entry + "\n")
-    script = preflight.ACCESS.replace("/proc/$pid/root/etc", str(tmp_path))
+    script = preflight.ACCESS.replace('"/proc/$pid/root" etc', f'"{tmp_path}" .')
     answer = ran(script, str(os.getpid()), "web", "rw", str(tmp_path))
     assert answer.rc == 74
     assert (tmp_path / "canary").exists()

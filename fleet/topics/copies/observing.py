@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Without, required
+from fleet.shell_functions import IS_OPENED
 from fleet.topics.backups.files import File
 from fleet.topics.backups.listing import SHELL_LIST, look_into, parse_entries, parse_listing, seen_whole
 from fleet.topics.backups.memory import recall_digests, remember_digests
@@ -55,16 +56,19 @@ Nothing stands where a directory would be, if none is there: it may be made. A d
 or a directory that this account may not enter, is not seen at all.
 """
 
-SHELL_DIGEST = r"""
+SHELL_DIGEST = (
+    IS_OPENED
+    + r"""
 renice -n 19 -p $$ >/dev/null 2>&1
 ionice -c 3 -p $$ >/dev/null 2>&1
 cd -P -- "$1" || exit 5
 shift
 for file; do
-  found=$(sha256sum <"$file") || exit 6
+  { is_opened 3 "${file#./}" && found=$(sha256sum <&3); } 3<"$file" || exit 6
   printf '%s %s\n' "${found%% *}" "$file"
 done
 """
+)
 """Arguments: directory, then files as ./NAME."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Node
-from fleet.topics.containers.observing import ABSENT, DOCKER, engine_says
+from fleet.topics.containers.observing import ABSENT, DOCKER, NAMES_ONLY, engine_says
 from fleet.topics.containers.parsing import Json, has_healthcheck, listed, part
 from fleet.topics.services.facts import LENT, Facts, Handed, Member, Published, ServiceMount, SwarmService, Task, Volume
 from fleet.topics.services.lending import lent_updates
@@ -40,12 +40,13 @@ SWARM = Command(
         "sh",
         "-c",
         DOCKER
+        + NAMES_ONLY
         + """
 swarm=$(docker info --format '{{json .Swarm}}') || exit 71
 printf '%s\\n' "$swarm"
 all() {
   kind=$1; shift
-  if [ $# -gt 0 ]; then docker "$kind" inspect "$@"; else echo '[]'; fi
+  if [ $# -gt 0 ]; then inspected docker "$kind" inspect "$@"; else echo '[]'; fi
 }
 volumes=$(docker volume ls -q) || exit 71
 all volume $volumes
