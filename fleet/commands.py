@@ -107,7 +107,8 @@ def missing_right(said: str) -> str:
 RIGHTS = (
     (
         "fleetkeeper-look: ",
-        "run on the node, as root, what `remediate sudoers ACCOUNT` prints (after an upgrade, again); "
+        "run on the node, as root, what `remediate sudoers ACCOUNT --hosts=NAME` prints (after an upgrade, and after a "
+        "change of `backups:`, again); "
         "what only repairs ask needs an account with `sudo: true`",
     ),
     (

@@ -8,6 +8,7 @@ status stand on standard output and on standard error; what comes before the fir
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Sequence
@@ -32,6 +33,9 @@ FRAME = 16
 """Bytes of a frame beside its token, at the most: they are no part of an answer."""
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone: it knows the questions (remediate/audit_rights.py)."""
+EDITION = 2
+"""Which helper this code expects: it is counted up when a question is added or changed."""
+REFUSED = "this is no question that the helper knows"
 
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -363,4 +367,19 @@ def proven(answer: Output, through: str = "") -> Output:
         return replace(answer, err=after)
     said = before.decode("utf-8", "replace").strip().splitlines()
     why = said[-1][:200] if said else f"sudo ended with {answer.rc} and said nothing"
-    return replace(answer, rc=None, lost=through + why)
+    return replace(answer, rc=None, lost=through + why + compared_editions(why))
+
+
+def compared_editions(why: str) -> str:
+    """What a refusal of the helper says about its age.
+
+    >>> compared_editions(REFUSED), compared_editions(f"{REFUSED} (edition {EDITION + 1})")
+    (': it is older than this fleetkeeper', ': it is newer than this fleetkeeper')
+    """
+    if not why.startswith(REFUSED):
+        return ""
+    told = re.search(r"\(edition ([0-9]{1,6})\)", why)
+    edition = int(told[1]) if told else 0
+    if edition == EDITION:
+        return ""
+    return f": it is {'older' if edition < EDITION else 'newer'} than this fleetkeeper"

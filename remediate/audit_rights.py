@@ -4,29 +4,35 @@ An account with `sudo: audit` may run one program as root, `fleetkeeper-look`, w
 words of a command and compares them with the questions below: scripts as whole texts, everything else by what it may
 look like. So neither this account nor whoever has its key can run anything else. None of the scripts writes.
 
-What root reads for it is what an audit reads: `docker inspect` (the environment of containers, too), crontabs and the
-scripts behind them, names and sizes of files, digests and completeness of dumps. Never the content of other files.
+Whatever names a place is compared with what the node itself or the inventory says: dumps with the directory, the names
+and the service of `backups:`, mounts with those of containers, processes with those in containers. What passes, form by
+form, and what root reads then: docs/on-your-servers.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fleet.framing import HELPER, KILL_AFTER, LIMIT, STARTED
+from fleet.framing import EDITION, HELPER, KILL_AFTER, LIMIT, REFUSED, STARTED
+from fleet.inventory import Inventory
+from fleet.schema import Without
 from fleet.topics.backups import listing
-from fleet.topics.backups.streaming import SHELL_VERIFY
+from fleet.topics.backups.completeness import verify
+from fleet.topics.backups.policy import Elsewhere, Policy
 from fleet.topics.certificates import scripts as certificates
 from fleet.topics.containers import observing as containers
 from fleet.topics.containers import preflight_scripts as preflight
+from fleet.topics.containers.observing import DOCKER
 from fleet.topics.copies import observing as copies
 from fleet.topics.databases import observing as databases
 from fleet.topics.schedules import script as schedule_scripts
 from fleet.topics.schedules.observe import ALL, OWN
 from fleet.topics.services import observing as services
-from fleet.topics.volumes import SHELL_USAGE
+from fleet.topics.volumes import usage_of
 from remediate import leave
 
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
@@ -55,44 +61,42 @@ is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
 is_id() { case $1 in '' | *[!0-9a-f]*) return 1 ;; esac; }
 is_word() { case $1 in -* | *[!A-Za-z0-9_./@+-]*) return 1 ;; esac; }
 is_path() { case $1 in /*) ;; *) return 1 ;; esac; }
-is_access() { case $1 in ro | rw | /*) ;; *) return 1 ;; esac; }
 is_user() { case $1 in -* | =* | /*) return 1 ;; esac; }
 is_where() { case $1 in '' | -* | *[!][A-Za-z0-9.:_-]*) return 1 ;; esac; }
 is_tls() { case $1 in -servername | -noservername | -starttls) ;; *) is_where "$1" ;; esac; }
 is_served() { is_path "$1" || is_where "$1"; }
-is_record() {
-  is_word "$1" || return 1
-  case ${1#/var/lib/fleetkeeper/backups-} in "$1" | */*) return 1 ;; *.json) ;; *) return 1 ;; esac
+is_here() { case $1 in 127.0.0.1:*) is_number "${1#127.0.0.1:}" ;; *) return 1 ;; esac; }
+is_asked() { case $1 in =/* | /*) ;; *) is_user "$1" ;; esac; }
+# A process of a container of the node's own engine: whoever makes namespaces of their own decides what is at / there.
+is_process() {
+  is_number "$1" || return 1
+  case $1 in 0* | 1) return 1 ;; esac
+  [ -d "/proc/$1" ] || return 0
+  grep -qsE '[0-9a-f]{64}' "/proc/$1/cgroup" && ! grep -qsE 'user\\?\.slice|/user/' "/proc/$1/cgroup"
 }
-# Whether nobody but root and its owner, who is not the one who asks, can put another file in its place.
-guarded() { # path owner
-  at=$1
-  while [ -n "$at" ]; do
-    case $(stat -c '%u %A' -- "$at") in "0 l"*) ;; *" "l* | *" "?????w* | *" "????????w*) return 1 ;;
-    "0 "* | "$2 "*) ;; *) return 1 ;; esac
-    at=${at%/*}
-  done
+# What containers have mounted, in the words of the engine.
+is_access() {
+  case $1 in ro | rw) return ;; /*) ;; *) return 1 ;; esac
+  case $1 in *'
+'*) return 1 ;; esac
+  [ -n "$mounted" ] || mounted=$(mounts)
+  printf '%s\n' "$mounted" | grep -qxF -- "$1"
 }
-# A script that a schedule runs: it can be run, so it is no key and no list of passwords.
-is_script() {
-  real=$(readlink -f -- "$1") && [ -f "$real" ] && [ -x "$real" ] && owner=$(stat -c %u -- "$real") || return 1
-  [ "$owner" = 0 ] || [ "$owner" != "${SUDO_UID:-0}" ] || return 1
-  guarded "$1" "$owner" && guarded "$real" "$owner"
-}
-is_asked() {
-  case $1 in
-  =/*) is_script "${1#=}" ;;
-  /*) ;;
-  *) is_user "$1" ;;
-  esac
-}
-# Where dumps are, by its real path: reading a device can change what it stands for.
-is_directory() {
-  case $1/ in /dev/* | /proc/* | /sys/*) return 1 ;; /*) ;; *) return 1 ;; esac
-  [ "$(cd -P -- "$1" 2>/dev/null && pwd -P)" = "$1" ] && cd -P -- "$1"
-}
-# In the directory that was checked before it.
-is_file() { case $1 in ./*/* | ./) return 1 ;; ./*) [ ! -h "$1" ] ;; *) return 1 ;; esac; }
+mounted=
+mounts() (
+  DOCKER_HOST=
+  for_docker
+  ids=$(docker ps -q --no-trunc) && [ -n "$ids" ] || exit
+  docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
+)
+docker() { env -i PATH="$PATH" HOME=/root DOCKER_HOST="$DOCKER_HOST" docker "$@"; }
+# Where dumps are, by its real path; $1 volume, $2 path, $3 directory below it.
+place_of() (
+  at=$(root_of "$1" "$2") && cd -P -- "$at" && top=$(pwd -P) && cd -P -- "./$3" && at=$(pwd -P) || exit 1
+  case $at/ in /dev/* | /proc/* | /sys/*) exit 1 ;; "${top%/}"/*) printf '%s\n' "$at" ;; *) exit 1 ;; esac
+)
+# The next words are files in it.
+stands_in() { [ "$1" = "$2" ] && cd -P -- "$2" && [ "$(pwd -P)" = "$2" ]; }
 """
 """What words may look like. Nothing may begin with a dash where a program could take it for an option."""
 
@@ -113,9 +117,9 @@ def fixed(words: tuple[str, ...]) -> Question:
 
 
 def questions() -> Iterator[Question]:
-    """Every command that an audit runs as root, and the look for our traces."""
-    where, tls, number = Kind("where"), Kind("tls", many=True), Kind("number")
-    directory, word, files = Kind("directory"), Kind("word"), Kind("file", many=True)
+    """Every command that an audit runs as root whatever the inventory says, and the look for our traces."""
+    tls, here = Kind("tls", many=True), Kind("here")
+    process, word = Kind("process"), Kind("word")
     yield fixed(("id", "-u"))
     yield fixed(OWN.words)
     yield fixed(ALL.words)
@@ -123,31 +127,92 @@ def questions() -> Iterator[Question]:
     yield fixed(containers.SCAN.words)
     yield fixed(services.SWARM.words)
     yield script(schedule_scripts.ASK, Kind("asked", many=True))
-    yield script(containers.ACCOUNTS, Kind("number", many=True))
-    yield script(preflight.START, number, Kind("word", many=True))
-    yield script(preflight.ACCESS, number, word, Kind("access", many=True))
-    yield script(preflight.DIFF, number, Kind("id"))
-    yield script(listing.SHELL_OBSERVE, Kind("text"), Kind("text"), Kind("text"))
-    yield script(SHELL_USAGE, Kind("text"), Kind("text"))
-    yield script(SHELL_VERIFY, directory, word, word, files)
-    yield script(copies.SHELL_DIGEST, directory, files)
-    yield script(copies.SHELL_COPIES, Kind("path"))
-    yield script(databases.SHELL_RECORDS, Kind("record"))
-    clusters = script(databases.SHELL_CLUSTERS)
-    yield (*clusters, Text(databases.ASK), word, word, word, Kind("word", many=True))
-    yield script(leave.TRACES, Kind("path", many=True))
+    yield script(containers.ACCOUNTS, Kind("process", many=True))
+    yield script(preflight.START, process, Kind("word", many=True))
+    yield script(preflight.ACCESS, process, word, Kind("access", many=True))
+    yield script(preflight.DIFF, process, Kind("id"))
+    yield fixed(leave.traces().words)
     yield inside(certificates.INSIDE, Kind("served", many=True))
-    yield inside(certificates.HANDSHAKE, where, tls)
-    yield inside(certificates.OLD, where, tls)
-    yield inside(certificates.HEADERS, where, where, tls)
+    yield inside(certificates.HANDSHAKE, here, tls)
+    yield inside(certificates.OLD, here, tls)
+    yield inside(certificates.HEADERS, here, Kind("where"), tls)
 
 
-def helper() -> str:
-    """The helper: a script for any POSIX sh. It must belong to root, and be called through sudo."""
+def about_dumps(policy: Policy, service: str, number: int) -> Iterator[Question]:
+    """The questions about one inventory's dumps: their volume, directory, service and tables are part of the helper."""
+    dumps = (Kind(f"dumps_{number}"), Kind(f"dump_{number}", many=True))
+    copied = (Kind(f"copies_{number}"), Kind(f"dump_{number}", many=True))
+    yield fixed(listing.look_into(policy).words)
+    yield fixed(usage_of(policy).words)
+    shell, option, text, label, _, *how = verify("", (), policy.format, service).words
+    yield (*fixed((shell, option, text, label)), dumps[0], *fixed(tuple(how)), dumps[1])
+    digest = copies.digest("", ()).words
+    yield (*fixed(digest[:4]), *dumps)
+    if isinstance(policy.elsewhere, Elsewhere):
+        yield fixed(copies.look_into_copies(policy.elsewhere.path).words)
+        yield (*fixed(digest[:4]), *copied)
+    yield fixed(databases.records_of(policy).words)
+    yield fixed(databases.clusters_of(policy, service).words)
+
+
+def kinds_of(policy: Policy, number: int) -> str:
+    """What a directory and a file of one inventory's dumps look like, as functions of the helper."""
+    volume = policy.volume
+    where = shlex.join((volume.name, volume.path or "", policy.path))
+    second = shlex.quote(policy.elsewhere.path) if isinstance(policy.elsewhere, Elsewhere) else "/proc"
+    return f"""\
+is_dumps_{number}() {{ stands_in "$(place_of {where})" "$1"; }}
+is_copies_{number}() {{ stands_in "$(place_of - {second} '')" "$1"; }}
+is_dump_{number}() {{
+  case $1 in ./*/*) return 1 ;; ./{named_like(policy.pattern)}) [ ! -h "$1" ] ;; *) return 1 ;; esac
+}}
+"""
+
+
+WIDTHS = {"Y": 4, "j": 3, "f": 6, **dict.fromkeys("mdHIMSyUW", 2), "w": 1, "u": 1}
+
+
+def named_like(pattern: str) -> str:
+    """A pattern of the shell for what strftime makes of a pattern: digits where it puts digits.
+
+    >>> named_like("backup_%Y-%m.sql")
+    "'backup_'[0-9][0-9][0-9][0-9]'-'[0-9][0-9]'.sql'"
+    """
+    parts = []
+    for directive, plain in re.findall(r"%(.)|([^%]+)", pattern):
+        if plain or directive == "%":
+            parts.append(f"'{plain or '%'}'")
+        else:
+            parts.append("[0-9]" * WIDTHS.get(directive, 0) or "*")
+    return "".join(parts)
+
+
+def helper(inventories: Sequence[Inventory] = ()) -> str:
+    """The helper: a script for any POSIX sh. It must belong to root, and be called through sudo.
+
+    Without an inventory it answers nothing about dumps.
+    """
     texts: dict[str, str] = {}
-    calls = [f"fits '{' '.join(form(one, texts) for one in question)}' \"$@\"" for question in questions()]
+    asked, data = list(questions()), []
+    for number, (policy, service) in enumerate(with_dumps(inventories)):
+        asked += about_dumps(policy, service, number)
+        data.append(kinds_of(policy, number))
+    calls = [f"fits '{' '.join(form(one, texts) for one in question)}' \"$@\"" for question in asked]
     known = [f"{name}={shlex.quote(text)}" for text, name in texts.items()]
-    return "\n".join([HEAD, KINDS.strip(), FITS.strip(), *known, BEGIN.strip(), " ||\n".join([*calls, REFUSE]), END])
+    body = [KINDS.strip(), FOR_DOCKER, listing.SHELL_ROOT.strip(), *data, FITS.strip(), *known]
+    rest = "\n".join([*body, BEGIN.strip(), " ||\n".join([*calls, REFUSE]), END])
+    return f"{HEAD}# edition {EDITION}, {digest_of(rest)}\n{rest}"
+
+
+def with_dumps(inventories: Sequence[Inventory]) -> Iterator[tuple[Policy, str]]:
+    """The policies of inventories that have backups, each with what Docker calls the database's service."""
+    for inventory in inventories:
+        if not isinstance(inventory.backups, Without) and not isinstance(inventory.services, Without):
+            yield inventory.backups, inventory.services[inventory.backups.service].name
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def form(one: Text | Kind, texts: dict[str, str]) -> str:
@@ -183,11 +248,12 @@ set -f
 limit=$1
 is_number "$limit" && [ ${#limit} -le 6 ] && shift || exit 64
 """
-REFUSE = "{ echo 'this is no question that the helper knows' >&2; exit 77; }"
+FOR_DOCKER = f"for_docker() {{\n{DOCKER}}}"
+REFUSE = f"{{ echo '{REFUSED} (edition {EDITION})' >&2; exit 77; }}"
 END = f"""
 cd / && exec </dev/null
 echo {STARTED.decode().strip()} >&2
-clean() {{ exec env -i PATH="$PATH" LC_ALL=C HOME=/root "$@"; }}
+clean() {{ exec env -i PATH="$PATH" LC_ALL=C HOME=/root ASKER="${{SUDO_UID:-0}}" "$@"; }}
 if timeout --version >/dev/null 2>&1; then clean timeout -k {KILL_AFTER} "$limit" "$@"; fi
 clean /bin/sh -c {shlex.quote(LIMIT)} sh "$limit" "$@"
 """
@@ -198,9 +264,9 @@ def line(account: str) -> str:
     return f"{account} ALL=(root) NOPASSWD: {HELPER}"
 
 
-def installer(account: str) -> str:
+def installer(account: str, inventories: Sequence[Inventory] = ()) -> str:
     """A script for root on a node: the helper, and the line that lets the account call it. Checked by visudo."""
-    text = helper()
+    text = helper(inventories)
     end = "END_OF_HELPER"
     assert not re.search(rf"^{end}$", text, re.MULTILINE)
     return f"""\
@@ -215,7 +281,7 @@ chmod 755 {HELPER}.new
 mv {HELPER}.new {HELPER}
 printf '%s\\n' {shlex.quote(line(account))} > {SUDOERS}.new
 chmod 440 {SUDOERS}.new
-if visudo -cqf {SUDOERS}.new; then mv {SUDOERS}.new {SUDOERS}; exit; fi
+if visudo -cqf {SUDOERS}.new; then mv {SUDOERS}.new {SUDOERS}; sha256sum {HELPER}; exit; fi
 rm -f {SUDOERS}.new
 echo "visudo took no line for {account}: nothing new is allowed" >&2
 exit 1

@@ -186,6 +186,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
     mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
     (account.folder / "all.yml").write_text(mine)
+    account.lab.on("data", "sh", "-euc", account.run("remediate", "sudoers", NEW, "--hosts=./all.yml").out)
     results = account.audit("all")
     assert outcomes(results, "unknown", "finding") == set(), results["said"]
     assert outcomes(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]
