@@ -124,6 +124,8 @@ def contained(tmp_path: Path) -> Iterator[str]:
         str(group),
     ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ok\n"
         yield str(process.pid)
         process.kill()
 
