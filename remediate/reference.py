@@ -24,13 +24,18 @@ failed: only that check says "fixed".
 What happens to one plan, in this order:
 
 1. the nodes it touches are locked, for this run alone; a lock that nobody holds any more frees itself within a minute;
-2. its preconditions are asked again, and whether every disk it writes to has room and can be written;
-3. for each step: the lock is confirmed, the precondition asked, the way back written to the journal, the step done;
-4. the rule that failed is judged again, on a fresh look at all nodes;
-5. what did not help is taken back at once. It is not planned again while nothing has changed (`--again` does).
+2. everything is looked at and proposed again, with whatever may hold the plan back (a database that lost its data, a
+   failed drill, a doubt): only what was agreed to is done, and a deletion takes only files that both plans name;
+3. its preconditions are asked again, and whether every disk it writes to has room and can be written;
+4. for each step: the lock is confirmed, the precondition asked, the way back written to the journal, the step done;
+5. the rule that failed is judged again, on a fresh look at all nodes: *fixed* means that its finding is gone, and that
+   nothing about the same subject is wrong on any node that was not wrong before;
+6. what did not help is taken back at once. It is not planned again while nothing has changed (`--again` does).
 
-A precondition that no longer holds changes nothing: there is a fresh look, and only identical steps go on. A connection
-that is lost after something was sent is *unknown* until looked at again.
+A plan that a person asked for (a backup, a drill, a restore, an acceptance, a rehearsal, an undo) goes the same way,
+and ends as *done*, proven by the thing itself, as *not applied* with the reason, or as *failed*. A connection that is
+lost after something was sent is *unknown* until looked at again. When the journal can no longer be written, the run
+stops and says what was done; no exit code says that nothing was changed when something was.
 """
 KEPT = """\
 ## Where things are kept
