@@ -31,8 +31,8 @@ KEYS = {
     "notes": "What should be said about waivers, and about users that were lent.",
     "held_back": "Why some plans are withheld; null when none is.",
     "outcomes": "What became of each plan: its `number`, `outcome` (fixed, done, already, still_failing, failed, "
-    "unknown, changed, skipped, interrupted), `why`, what was `undone`, whether it was `rolled_back`; null when nothing "
-    "was to be applied.",
+    "unknown, changed, skipped, interrupted), `why`, what was `undone`, whether it was `rolled_back`; null when "
+    "nothing was to be applied.",
     "left": "What a last look at everything still finds, as `findings` and `unknown`; null when nothing was applied.",
     "exit": "The exit code.",
 }
