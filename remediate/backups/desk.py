@@ -16,7 +16,7 @@ from fleet.links.pool import Links
 from fleet.registry import RULES
 from fleet.rules import Subject
 from fleet.schema import Without
-from fleet.topics.backups.catalog import Backup, Catalog, catalog_of
+from fleet.topics.backups.catalog import Backup, Catalog, known_size, seen_files
 from fleet.topics.backups.policy import Policy
 from remediate.apply import Proof
 from remediate.exits import Exit
@@ -49,7 +49,8 @@ class Desk:
         return self.session.look(topics)
 
     def catalog(self, fleet: Fleet) -> Catalog:
-        return catalog_of(fleet, self.policy)
+        """All backups, to find one by its name; that the accepted size was not seen keeps nobody from it."""
+        return seen_files(fleet, self.policy, known_size(fleet, self.policy))
 
     def planned(self, rule: str, plan: Plan) -> Planned:
         return Planned(1, RULES[rule], Subject("service", self.policy.service), (), plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ import click
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.reports.text import count
+from fleet.schema import required
 from fleet.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished
+from fleet.topics.backups.drills import failed_drill
 from fleet.topics.backups.files import File
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Retention, retention
@@ -71,7 +73,7 @@ def show(desk: Desk) -> Exit:
     fleet = desk.look(*TOPICS)
     try:
         catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
-        found = list(rows(catalog, desk.policy, now, drills(fleet)))
+        found = list(held_up(fleet, rows(catalog, desk.policy, now, drills(fleet))))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
@@ -83,14 +85,28 @@ def show(desk: Desk) -> Exit:
     return Exit.NOTHING_LEFT
 
 
+def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
+    """The rows, with what the record of the database holds up: of all, or of the whole ones."""
+    policy = required(fleet.inventory.backups)
+    try:
+        hold = failed_drill(fleet, policy)
+    except Unobservable as why:
+        unseen = f"nothing goes while the record of the database is not seen: {why}"
+        yield from (row if row.stays else replace(row, stays=True, reasons=(unseen,)) for row in found)
+        return
+    for row in found:
+        stays = row.stays or hold is None or row.backup.state == "broken"
+        yield row if stays or hold is None else replace(row, stays=True, reasons=(hold.why,))
+
+
 def drills(fleet: Fleet) -> dict[str, Drill]:
-    """The last drill of each backup; nothing where the record could not be read."""
+    """The last drill of each backup that proved something; nothing where the record could not be read."""
     try:
         records = fleet.of(fleet.inventory.backups.volume.node, Databases).records  # type: ignore[union-attr]
     except Unobservable:
         return {}
     known = () if records is None or isinstance(records, Unobservable) else records.drills
-    return {drill.backup: drill for drill in known}
+    return {drill.backup: drill for drill in known if not drill.refused}
 
 
 def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[Row]:
