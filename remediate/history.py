@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -187,5 +187,6 @@ class Undoing:
 
 
 def guarded_place(run: Run, locks: Locks) -> Place:
-    """Where the next step of a run keeps things; it goes on only while the locks are ours."""
-    return locks.guarding(run.next_place())
+    """Where the next step of a run keeps things; it goes on only while the locks are ours, and tells of silence."""
+    locks.tell = run.runner.screen.say
+    return locks.guarding(replace(run.next_place(), say=locks.tell))
