@@ -242,6 +242,18 @@ def test_the_file_that_was_opened_is_digested_whatever_takes_its_name(inventory)
     assert secret not in "".join(said)
 
 
+@each_shell
+def test_the_file_that_was_opened_is_judged_whatever_takes_its_name(shell, inventory):
+    """`what` and the counts would tell what a link that was swapped in leads to."""
+    daily = Path(str(policy(inventory).volume.path)) / "daily"
+    (daily / "archive").symlink_to("../archive.tar")
+    (daily.parent / "archive.tar").write_bytes(b"\x28\xb5\x2f\xfd" * 200)
+    words = [*shell, "-c", SHELL_VERIFY, "verify-backups", str(daily), "sql.gz", "postgres", *[f"./{DUMP}"] * 8]
+    with flipping(daily / DUMP, daily / "archive"):
+        said = [subprocess.run(words, capture_output=True, text=True, check=False).stdout for _ in range(3)]
+    assert "zstd" not in "".join(said)
+
+
 def test_an_older_and_a_newer_helper_are_told_apart():
     def refused(said: str) -> str:
         return proven(Output(77, err=said.encode()), f"{HELPER}: ").lost

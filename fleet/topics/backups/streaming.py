@@ -212,6 +212,9 @@ LOOK = r"""
 exec 2>/dev/null
 set -f
 number=$1 form=$2 file=$3 mark=$4
+[ -f "$file" ] && exec 5<"$file" || exit 6
+[ "$(stat -c %d:%i -- "$file")" = "$(stat -L -c %d:%i /proc/self/fd/5)" ] || exit 6
+file=/proc/self/fd/5
 kind() { # of the first bytes on standard input
   head -c 512 2>/dev/null | od -An -tx1 -v | awk -v signs="$signs" "$kinds"
 }
