@@ -87,7 +87,8 @@ class Proposal:
     """Everything that follows from one look.
 
     `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers,
-    and about changes that a stack file lacks.
+    and about changes that a stack file lacks. `left` are services that a killed change has left, whatever
+    was asked for: while there is one, nobody says that there is nothing to do.
     """
 
     planned: tuple[Planned, ...] = ()
@@ -96,6 +97,7 @@ class Proposal:
     waived: tuple[tuple[Finding, Waiver], ...] = ()
     held_back: str = ""
     notes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def judge(fleet: Fleet, rules: Iterable[Rule], limit: Collection[str] = ()) -> list[Verdict]:

@@ -86,7 +86,7 @@ class Session:
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
         waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
-        return replace(proposal, notes=(*waivers, *drift.notes(fleet)))
+        return replace(proposal, notes=(*waivers, *drift.notes(fleet)), left=drift.unfinished(fleet))
 
     def propose_again(self, planned: Planned) -> Planned:
         """The plan for the same findings from a fresh look at everything, with all that may hold it back.

@@ -176,5 +176,7 @@ def summary(proposal: Proposal, inventory: str) -> str:
         f"{count(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
         f"{len(proposal.waived)} waived" if proposal.waived else "",
     ]
+    if proposal.left:
+        parts.append(f"{count(len(proposal.left), 'service')} that a killed change has left unfinished (see the notes)")
     said = ", ".join(part for part in parts if part)
     return f"{inventory}: {said}" if said else f"{inventory}: nothing to do"

@@ -387,3 +387,9 @@ def test_a_long_list_is_folded_on_the_terminal_and_whole_in_what_is_agreed_to(fi
 def test_steps_that_an_earlier_plan_does_already_are_named_and_not_listed_again() -> None:
     [line] = plans.shown_steps(SimpleNamespace(steps=(Removes(3),)), "1/2")
     assert line.text.strip() == "the same steps as 1/2: done once"
+
+
+def test_nothing_to_do_is_not_said_while_what_a_killed_change_has_left_stands() -> None:
+    said = [line.text for line in proposal_lines(Proposal(left=("rodan_web",)), "lab")]
+    assert said[-1] == "lab: 1 service that a killed change has left unfinished (see the notes)"
+    assert [line.text for line in proposal_lines(Proposal(), "lab")][-1] == "lab: nothing to do"

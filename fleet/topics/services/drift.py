@@ -71,6 +71,11 @@ def notes(fleet: Fleet) -> Iterator[str]:
         )
 
 
+def unfinished(fleet: Fleet) -> tuple[str, ...]:
+    """The services that a killed change has left with our update settings or their label."""
+    return tuple(dict.fromkeys(one.name for facts in managers(fleet) for one in facts.services if one.lent_updates))
+
+
 def line_of(name: str, stack: str, user: str) -> str:
     """The line of a stack file that gives a service its user.
 
