@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.facts import Fleet
+from fleet.numbers import whole_number
 from fleet.rules import Finding, Rule, Subject, the_fleet
 from fleet.schema import Without
 from fleet.topics import backups, databases, nodes
@@ -35,12 +37,19 @@ echo "at $(pwd -P)"
 df -kP . | awk 'END { print "disk", $2, $4 }'
 df -iP . 2>/dev/null | awk 'END { print "inodes", $2, $4 }'
 find . -xdev -print0 | tr -dc '\0' | wc -c | awk '{ print "entries", $1 }'
-du -xak . | sort -rn | head -n 40
+du -xak . | awk '
+  NR > 1 { print "1 " last }
+  { last = $0 }
+  END { print "2 " last }
+' | sort -k1,1rn -k2,2rn | head -n 40
 """
 )
-"""Arguments: name of the volume, its path (or empty). KiB as they lie on the disk; hard links are counted once."""
+"""Arguments: name of the volume, its path (or empty). KiB as they lie on the disk; hard links are counted once.
+
+The last line of du is the sum, and begins with a 2 here: a file's name may hold a line that looks like it."""
 
 KIB = 1024
+KIBS = re.compile("[0-9]{1,18}", re.ASCII)
 FEW_INODES = 1000
 TOLD = 3
 
@@ -90,31 +99,35 @@ def usage_of(policy: Policy) -> Command:
 def parse(output: Output) -> Facts:
     r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
 
-    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n"))
+    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
     >>> usage.used, usage.free, usage.biggest
     (24576, 409600, (Entry(path='a', used=20480),))
     """
-    lines = output.text().splitlines()
-    complaints = [line for line in output.err.decode("utf-8", "replace").splitlines() if "No such file" not in line]
-    if complaints:
-        raise Unobservable(f"the volume could not be measured whole: {complaints[0][:200]}")
+    lines = output.text().split("\n")
+    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
+    grave = [line for line in complaints if not line.endswith("No such file or directory")]
+    if grave:
+        raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
     told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
-    entries = [entry(line) for line in lines[4:] if "\t" in line]
-    [total] = [one for one in entries if one.path == "."]
+    total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
+    entries = [one for line in lines[5:] if (one := entry(line)) is not None]
     return Facts(
         path=lines[0].partition(" ")[2],
-        used=total.used,
+        used=total,
         entries=int(told["entries"][0]),
         disk=int(told["disk"][0]) * KIB,
         free=int(told["disk"][1]) * KIB,
         inodes=number(told["inodes"], 0),
         free_inodes=number(told["inodes"], 1),
-        biggest=tuple(one for one in entries if one is not total),
+        biggest=tuple(one for one in entries if one.used <= total),
     )
 
 
-def entry(line: str) -> Entry:
-    size, _, path = line.partition("\t")
+def entry(line: str) -> Entry | None:
+    """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
+    size, tab, path = line.removeprefix("1 ").partition("\t")
+    if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
+        return None
     return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
 
 

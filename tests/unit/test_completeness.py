@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
-from fleet.topics.backups.observe import fitting, newest_first, observe
+from fleet.topics.backups.memory import recall, remember
+from fleet.topics.backups.observe import fitting, newest_first, observe, stream
 from fleet.topics.backups.streaming import AWK
+from fleet.verdicts import Outcome
 from tests.backups import TEXT as WORLD
-from tests.backups import inventory, policy, twice_a_day
+from tests.backups import fleet, inventory, judged, policy, proofs, twice_a_day
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n\n"
@@ -328,6 +331,43 @@ def test_garbage_for_a_listing_is_unobservable_or_nothing(garbage):
         assert all(isinstance(one.inode, int) for one in parse_entries(garbage))
 
 
+ODD_FACTS = {
+    "a time beyond the calendar": b"f 20 506804601600.0 7 1 1 0 8 1.5",
+    "a time before the epoch": b"f 20 -99999999999999.0 7 1 1 0 8 1.5",
+    "a size below nothing": b"f -20 1780000000.5 7 1 1 0 8 1.5",
+    "a size beyond any disk": b"f " + b"9" * 30 + b" 1780000000.5 7 1 1 0 8 1.5",
+    "an inode of 64 bits": b"f 20 1780000000.5 18446744073709551615 1 1 0 8 1.5",
+    "no numbers": b"f x nan inf 1 1 0 8 1.5",
+    "digits of another script": "f \u0664 1.5 7 1 1 0 8 1.5".encode(),
+    "too few of them": b"f 20",
+}
+
+
+@pytest.mark.parametrize("facts", ODD_FACTS.values(), ids=ODD_FACTS)
+def test_absurd_facts_of_one_file_cost_that_file(facts):
+    """Its neighbour is judged: by the listing, by all rules, and by what is remembered."""
+    good = b"f 2000 1781537461.0 7 1 1 0 8 1780000000.5/backup_2026_06_15T11_30_00.sql.gz\0"
+    odd = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
+    files = parse_listing(Output(0, b"/v\n\0" + odd + good))[1]
+    assert [one.name for one in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
+    world = fleet(files, proofs(files))
+    for rule in ("are_fresh", "are_complete", "have_plausible_size", "are_thinned"):
+        assert judged(f"backups.{rule}", world).outcome is Outcome.HOLDS
+    judged("backups.tell_their_time", world)
+    remember("", "place", proofs(files))
+    assert "backup_2026_06_15T11_30_00.sql.gz" in {one.name for one in recall("", "place", files)}
+
+
+def test_names_of_a_year_that_no_zone_can_tell_are_no_backups():
+    files = [File(f"backup_{year}_12_31T23_59_59.sql.gz", 1, 1.0, 1) for year in ("9999", "9000", "2026", "0001")]
+    assert [one.name for one in newest_first(files, policy())] == ["backup_2026_12_31T23_59_59.sql.gz"]
+
+
+@pytest.mark.parametrize("said", [b"find: './x'", b"stat: can't stat './x'", b"stat: cannot statx './x'"])
+def test_a_file_that_vanished_is_told_by_find_or_stat(said):
+    assert parse_listing(Output(1, b"/v\n\0", said + b": No such file or directory\n")) == ("/v", ())
+
+
 # ── what is streamed ──
 
 
@@ -359,6 +399,55 @@ def test_the_newest_is_streamed_whatever_its_size_and_others_within_the_budget()
     files = twice_a_day(5)
     batch, rest = fitting(files, budget=2 * 2**20)
     assert (batch, rest) == (list(files[:3]), list(files[3:]))
+
+
+def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newest_alone():
+    """A kernel takes so many words of a command: with all of them at once, nothing was ever judged."""
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    files = [
+        File(f"backup_{start + timedelta(minutes=n):%Y_%m_%dT%H_%M_%S}.sql.gz", 100, 1.0, n) for n in range(46_001)
+    ]
+    asked: list[Command] = []
+    look = stream("/v", files, policy(verify="1024 GiB"))
+    commands = next(look)
+    with suppress(StopIteration):
+        while True:
+            asked += commands
+            commands = look.send([Output(None, lost="time limit", command="sh")])
+    named = [[word for word in command.words if word.startswith("./")] for command in asked]
+    assert named[0] == [f"./{files[-1].name}"]
+    assert sum(map(len, named)) >= 46_001
+    assert max(sum(map(len, command.words)) for command in asked) < 100_000
+
+
+def test_small_files_weigh_what_opening_them_costs():
+    files = [File(f"{n}", 100, 1.0, n) for n in range(46_001)]
+    batch, rest = fitting(files, budget=128 * 2**20)
+    assert (len(batch) < 1100, len(batch) + len(rest)) == (True, 46_001)
+
+
+ANSWERS = {
+    "another line": b"1 - complete - 0 0 - \n2 - complete - 0 0 - \n3 - complete - 0 0 - \n",
+    "control bytes": b"1 - complete - 0 0 - \n2 - unknown failed 0 1 - a\x0b\r\x1c\x1e\x85b \xc2\x85 \xe2\x80\xa8\n",
+    "no answer": b"1 - complete - 0 0 - \n",
+    "half an answer": b"1 - complete - 0 0 - \n2 - unkn",
+    "two answers": b"1 - complete - 0 0 - \n2 - complete - 0 0 - \n2 - unknown slow 0 124 - \n",
+    "no numbers": b"1 - complete - 0 0 - \n2 - broken end x y - \n",
+    "an absurd number": b"1 - complete - 0 0 - \n2 - broken end " + b"9" * 5000 + b" 0 - \n",
+}
+
+
+SECOND = {ANSWERS["another line"]: "complete", ANSWERS["an absurd number"]: "broken"}
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_that_makes_no_sense_costs_one_file(answers):
+    asked = [File("a", 1, 1.0, 7), File("b", 1, 1.0, 8)]
+    after = b"\0f 1 1.0 7 1 1 0 8 1.0/a\0f 1 1.0 8 1 1 0 8 1.0/b\0"
+    first, second = parse_verified(Output(0, answers + after), asked)
+    assert first.state == "complete"
+    assert second.state == SECOND.get(answers, "unknown")
+    assert second.why.isprintable()
 
 
 def test_case_79_a_stream_that_was_lost_leaves_the_listing():

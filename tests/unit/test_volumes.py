@@ -51,7 +51,7 @@ def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
 
 
 def test_a_volume_that_could_not_be_measured_whole_is_unknown():
-    said = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n"
+    said = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
     with pytest.raises(Unobservable, match="not be measured whole"):
         volumes.parse(Output(0, said, b"du: cannot read directory './x': Permission denied\n"))
 
@@ -202,3 +202,18 @@ def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones():
     )
     world = fleet(files, text=TEXT.replace("60 GiB", "20 MiB"))
     assert judged("volumes.will_last", world).findings == ()
+
+
+def test_a_name_that_holds_a_line_of_du_is_not_counted_as_the_sum(tmp_path):
+    for name in (
+        "a\n999999999999\t.",
+        "b\n2 999999999999\t.",
+        "c\n1 99999999999999\t./fake",
+        "d\x0b1\t./x",
+        "e\x85\u2028f",
+    ):
+        (tmp_path / name).write_bytes(b"x" * 5000)
+    (tmp_path / os.fsdecode(b"\xff\xfe\n7")).write_bytes(b"x")
+    seen = measured(tmp_path)
+    assert seen.used < 200_000
+    assert all(one.used <= seen.used for one in seen.biggest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from fleet.commands import Unobservable
@@ -13,7 +13,7 @@ from fleet.topics import nodes
 from fleet.topics.backups.files import Facts, File, State, Verified
 from fleet.topics.backups.plausible import TooSmall, judge_sizes
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.times import EARLY, agree, moment, stamp
+from fleet.topics.backups.times import EARLY, agree, moment, stamp, written_at
 from fleet.topics.databases.facts import AcceptedSize
 from fleet.topics.databases.facts import Facts as Databases
 
@@ -204,7 +204,7 @@ def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, .
 
 
 def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: datetime) -> Backup:
-    written = datetime.fromtimestamp(file.mtime, UTC)
+    written = written_at(file.mtime)
     state, why = known(file, proven.get(file.name))
     return Backup(
         file=file,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fleet.commands import Command, Output, Unobservable
@@ -73,6 +74,9 @@ list_all
 KINDS: dict[str, Kind] = {"f": "file", "d": "directory", "l": "link"}
 MODES: dict[int, Kind] = {0x8000: "file", 0x4000: "directory", 0xA000: "link"}
 BLOCK = 512
+LISTERS = ("find: ", "stat: ")
+FACTS = re.compile(rb"([!-~]|[0-9a-f]{2,8})( -?[0-9]{1,30}(\.[0-9]{1,30})?){8}")
+MOST = (1 << 64) - 1
 
 
 def look_into(policy: Policy) -> Command:
@@ -90,13 +94,15 @@ def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
 
 def seen_whole(output: Output) -> None:
     """A file that went away between two looks of find is no harm; anything else that find complains about is."""
-    complaints = output.err.decode("utf-8", "replace").splitlines()
-    vanished = [line for line in complaints if line.startswith("find: ") and line.endswith("No such file or directory")]
+    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
+    vanished = [line for line in complaints if line.startswith(LISTERS) and line.endswith("No such file or directory")]
     output.text(ok={0, 1} if complaints and vanished == complaints else {0})
 
 
 def parse_entries(listed: bytes) -> Iterator[File]:
     """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//` (TYPE: mode in hex).
+
+    What cannot be read of one entry is that entry's: it is then shown as something that is no file.
 
     >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8 1700000001.5/a.sql.gz\\0")
     >>> file.name, file.size, file.kind, file.blocks
@@ -106,23 +112,34 @@ def parse_entries(listed: bytes) -> Iterator[File]:
     ('a.sql.gz', 'file')
     """
     for record in records(listed):
-        facts, _, name = record.partition(b"/")
-        try:
-            kind, size, mtime, inode, device, links, uid, blocks, changed = facts.decode("ascii").split(" ")
-            yield File(
-                name=name.removeprefix(b"./").decode("utf-8", "backslashreplace"),
-                size=int(size),
-                mtime=float(mtime),
-                inode=int(inode),
-                kind=KINDS.get(kind, "other") if len(kind) == 1 else MODES.get(int(kind, 16) & 0xF000, "other"),
-                device=int(device),
-                links=int(links),
-                uid=int(uid),
-                blocks=int(blocks) * BLOCK,
-                changed=float(changed),
-            )
-        except ValueError:
-            raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}") from None
+        facts, slash, written = record.partition(b"/")
+        if not slash:
+            raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}")
+        name = written.removeprefix(b"./").decode("utf-8", "backslashreplace")
+        yield entry(name, facts) if FACTS.fullmatch(facts) else File(name, 0, 0.0, 0, kind="other")
+
+
+def entry(name: str, facts: bytes) -> File:
+    """One entry of the directory. A size below nothing or beyond any disk is taken for the nearest there can be."""
+    kind, *written = facts.decode("ascii").split(" ")
+    size, inode, device, links, uid, blocks = (whole(written[place]) for place in (0, 2, 3, 4, 5, 6))
+    return File(
+        name=name,
+        size=size,
+        mtime=float(written[1]),
+        inode=inode,
+        kind=KINDS.get(kind, "other") if len(kind) == 1 else MODES.get(int(kind, 16) & 0xF000, "other"),
+        device=device,
+        links=links,
+        uid=uid,
+        blocks=blocks * BLOCK,
+        changed=float(written[7]),
+    )
+
+
+def whole(number: str) -> int:
+    """A whole number from 0 to the greatest that a file system has."""
+    return min(max(int(number.partition(".")[0]), 0), MOST)
 
 
 def records(listed: bytes) -> list[bytes]:

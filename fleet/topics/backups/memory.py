@@ -51,7 +51,7 @@ def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
     rows = [
         (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
         for one in proofs
-        if one.state != "unknown" or one.lasting
+        if (one.state != "unknown" or one.lasting) and fits(one.inode, one.size)
     ]
     try:
         with database(given) as known:
@@ -61,12 +61,19 @@ def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
         return
 
 
+def fits(*numbers: int) -> bool:
+    """Whether SQLite can hold these: an inode may have 64 bits, without a sign."""
+    return all(number < 1 << 63 for number in numbers)
+
+
 def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, str]:
     """The SHA-256 of exactly these files, by name, as far as it is remembered."""
     known: dict[str, str] = {}
     try:
         with database(given) as memory:
             for file in files:
+                if not fits(file.inode, file.size):
+                    continue
                 key = (place, file.name, *file.identity)
                 row = memory.execute(DIGEST_OF, key).fetchone()
                 known |= {file.name: row[0]} if row else {}
@@ -77,7 +84,11 @@ def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, s
 
 def remember_digests(given: str, place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
     """Keep the digests of these files of a place, and forget those of all others."""
-    rows = [(place, file.name, *file.identity, digests[file.name]) for file in files if file.name in digests]
+    rows = [
+        (place, file.name, *file.identity, digests[file.name])
+        for file in files
+        if file.name in digests and fits(file.inode, file.size)
+    ]
     try:
         with database(given) as memory:
             memory.execute("DELETE FROM digests WHERE place = ?", (place,))

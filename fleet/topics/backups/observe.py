@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.schema import Without, required
-from fleet.topics.backups.completeness import parse_verified, verify
+from fleet.topics.backups.completeness import parse_verified, verify, weight
 from fleet.topics.backups.files import Facts, File, Verified
 from fleet.topics.backups.listing import look_into, parse_listing
 from fleet.topics.backups.memory import recall, remember
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fleet.schema import Node
 
 Stream = Generator[Sequence[Command], list[Output], tuple[Verified, ...] | Unobservable]
+AT_ONCE = 500
+NAMES = 1 << 16
+"""Files that one command names at the most, and about how many bytes of names."""
 TRIES = 4
 """So many of the newest are streamed, one by one, until one of them is whole: the answer to "how old is it"."""
 
@@ -66,14 +69,39 @@ def stream(
     for _ in range(TRIES):
         if not batch:
             break
-        [answer] = yield [verify(directory, batch, policy.format, service)]
-        try:
-            verified += parse_verified(answer, batch)
-        except Unobservable as why:
-            verified += (Verified(file.name, *file.identity, "unknown", str(why)) for file in batch)
+        for part in parts(batch):
+            [answer] = yield [verify(directory, part, policy.format, service)]
+            verified += proofs(answer, part)
         done = any(one.state == "complete" for one in verified)
         batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
     return tuple(verified)
+
+
+def proofs(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
+    """What an answer proves of these files; that there was none is not known of each of them."""
+    try:
+        return parse_verified(answer, asked)
+    except Unobservable as why:
+        return [Verified(file.name, *file.identity, "unknown", str(why)) for file in asked]
+
+
+def parts(batch: Sequence[File]) -> Iterator[Sequence[File]]:
+    """The same files in parts that one command can name: a kernel takes so many words, and no more.
+
+    The newest is alone: whatever happens to a reader of the others, it is judged.
+
+    >>> [len(part) for part in parts([File(f"{n}.sql.gz", 1, 0.0, n) for n in range(1202)])]
+    [1, 500, 500, 201]
+    """
+    yield batch[:1]
+    part: list[File] = []
+    for file in batch[1:]:
+        if len(part) == AT_ONCE or sum(len(one.name) for one in part) > NAMES:
+            yield part
+            part = []
+        part.append(file)
+    if part:
+        yield part
 
 
 def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
@@ -84,10 +112,13 @@ def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
 
 
 def fitting(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
-    """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest."""
+    """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest.
+
+    A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either.
+    """
     batch, spent = list(waiting[:1]), 0
     rest: list[File] = []
     for file in waiting[1:]:
-        spent += file.size
+        spent += weight(file)
         (batch if spent <= budget else rest).append(file)
     return batch, rest

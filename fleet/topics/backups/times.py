@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from fleet.numbers import LATEST
 from fleet.topics.backups.policy import Policy
 
 EARLY = timedelta(minutes=5)
 """How much older than its name a file may be: the clocks of two nodes are never quite the same."""
 WRITING = timedelta(hours=6)
 """How much younger than its name a file may be: the name is the start of a dump, the mtime its end."""
+YEARS = range(1970, 9000)
+"""What can be reckoned with in every time zone: a name of the year 9999 is no backup's."""
 MANY = 5000
 SELDOM = 20
 
@@ -31,7 +34,7 @@ def stamp(name: str, pattern: str) -> datetime | None:
         local = datetime.strptime(name, pattern)
     except ValueError:
         return None
-    return local if local.strftime(pattern) == name else None
+    return local if local.strftime(pattern) == name and local.year in YEARS else None
 
 
 def moment(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
@@ -45,7 +48,16 @@ def moment(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
 
 def agree(named: datetime, mtime: float) -> bool:
     """Whether a file was written when its name says that its dump was started."""
-    return -EARLY <= datetime.fromtimestamp(mtime, UTC) - named <= WRITING
+    return -EARLY <= written_at(mtime) - named <= WRITING
+
+
+def written_at(mtime: float) -> datetime:
+    """When a file was written, in UTC. File systems know times that no calendar does: the nearest that can be told.
+
+    >>> written_at(1e12).year, written_at(-1e12).year, written_at(float("nan")).year
+    (9000, 1970, 1970)
+    """
+    return datetime.fromtimestamp(min(mtime, LATEST) if mtime > 0 else 0.0, UTC)
 
 
 def max_age(policy: Policy, now: datetime) -> timedelta:

@@ -66,4 +66,4 @@ def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
         local = backups.times.stamp(file.name, policy.pattern)
         if local is not None and file.kind == "file":
             yield backups.times.moment(local, zone, file.mtime)
-            yield datetime.fromtimestamp(file.mtime, zone)
+            yield backups.times.written_at(file.mtime).astimezone(zone)
