@@ -235,3 +235,34 @@ def test_5000_files_are_judged_in_less_than_a_second():
     for rule in RULES:
         judged(rule, world)
     assert time.process_time() - start < 1
+
+
+# ── what is said when something does not count ──
+
+
+def test_what_does_not_count_says_why_whatever_it_is():
+    """FOREIGN W11: never `does not count: ` and nothing."""
+    odd = (
+        file(NOW + timedelta(days=2)),
+        replace(file(NOW - timedelta(minutes=5)), mtime=NOW.timestamp() - 1),
+        replace(file(NOW - timedelta(minutes=6)), mtime=NOW.timestamp() - 10**6),
+        file(NOW - timedelta(minutes=7)),
+    )
+    for state in ("complete", "broken", "unknown"):
+        for one in odd:
+            world = fleet((one,), (proof(one, state),))
+            verdict = judged("backups.are_fresh", world)
+            told = [found.saw for found in verdict.findings] + [str(why) for why in verdict.unknown]
+            assert not any(text.rstrip(" )").endswith((":", "but", "is")) for text in told), told
+
+
+def test_the_hint_to_verify_is_given_only_where_that_helps():
+    """FOREIGN friction 5."""
+    [unread] = judged("backups.are_fresh", fleet(GOOD, ())).unknown
+    assert "remediate backups verify" in unread.hint
+    odd = tuple(proof(one, "unknown", "packed with zstd") for one in GOOD)
+    [packed] = judged("backups.are_fresh", fleet(GOOD, odd)).unknown
+    assert "verify" not in packed.hint
+    assert "remediate backups list" in packed.hint
+    [none] = judged("backups.have_plausible_size", fleet(())).unknown
+    assert none.hint == ""

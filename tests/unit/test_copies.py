@@ -272,3 +272,12 @@ def looked(text: str) -> tuple[copies.Facts, int]:
 def ran(words: tuple[str, ...]) -> Output:
     done = subprocess.run(words, capture_output=True, check=False, env=os.environ)
     return Output(done.returncode, done.stdout, done.stderr, command="sh")
+
+
+def test_a_copy_of_an_implausible_dump_alone_is_no_copy_of_a_backup_and_no_reason_to_copy_an_old_one():
+    old = twice_a_day(5, NOW - timedelta(days=3))
+    wrong = replace(GOOD[0], size=410)
+    both = Place((wrong.name,), {wrong.name: "same"}, "/srv/copies")
+    verdict = copied(both, files=(wrong, *old), here=replace(both, directory="/v"))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "but is implausibly small: 410 B" in str(verdict.unknown[0])
