@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -456,22 +458,35 @@ def test_any_output_of_a_container_is_read_or_unobservable(text: str) -> None:
         inside.parse(f"{text}\nend\n", "id", "nginx")
 
 
+@contextmanager
+def running_nginx(folder: Path, dump: str) -> Iterator[dict[str, str]]:
+    """An nginx that runs, and prints this configuration when asked for it. Gives the environment to find it in."""
+    (folder / "dump").write_text(dump)
+    (folder / "nginx").write_text(f'#!/bin/sh\n[ "$1" = -T ] && exec cat {folder}/dump\necho runs\nread -r nothing\n')
+    (folder / "nginx").chmod(0o755)
+    with subprocess.Popen([folder / "nginx"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"runs\n"
+        yield {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
+        process.kill()
+
+
+def look_inside(env: dict[str, str], *words: str, before: tuple[str, ...] = ()) -> str:
+    command = (*before, "sh", "-c", scripts.INSIDE, scripts.MARK, *words)
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+
+
 def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_key(tmp_path: Path) -> None:
     """Run on this machine's own tools, with a file that holds key and certificate together."""
     kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     private = LEAF.key.private_bytes(*kind).decode()
     (tmp_path / "both.pem").write_text(private + GOOD[0] + GOOD[1])
-    fake = tmp_path / "nginx"
-    dump = (
-        f"# configuration file {tmp_path}/n.conf:\nserver {{ ssl_certificate both.pem; ssl_certificate_key both.pem; }}"
-    )
-    fake.write_text(f"#!/bin/sh\nprintf '%s\\n' '{dump}'\n")
-    fake.chmod(0o755)
-    command = ("sh", "-c", scripts.INSIDE, scripts.MARK)
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
-    assert "PRIVATE" not in done.stdout
-    seen = inside.parse(done.stdout, "id", "nginx")
+    server = "server { ssl_certificate both.pem; ssl_certificate_key both.pem; }"
+    dump = f"# configuration file {tmp_path}/n.conf:\n{server}\n"
+    with running_nginx(tmp_path, dump) as env:
+        said = look_inside(env)
+    assert "PRIVATE" not in said
+    seen = inside.parse(said, "id", "nginx")
     assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
@@ -522,13 +537,9 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
     (tmp_path / NAME).mkdir()
     for name in ("a b.pem", f"{NAME}/c.pem", "d.pem", "commented.pem", "late.pem"):
         (tmp_path / name).write_text(GOOD[0])
-    (tmp_path / "dump").write_text(ODD_FILES.replace("PLACE", str(tmp_path)))
-    (tmp_path / "nginx").write_text(f"#!/bin/sh\ncat {tmp_path}/dump\n")
-    (tmp_path / "nginx").chmod(0o755)
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    words = ("sh", "-c", scripts.INSIDE, scripts.MARK, NAME, f"{tmp_path}/late.pem", "other.example.org")
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
-    seen = inside.parse(done.stdout, "id", "nginx")
+    with running_nginx(tmp_path, ODD_FILES.replace("PLACE", str(tmp_path))) as env:
+        said = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
+    seen = inside.parse(said, "id", "nginx")
     found = {one.path.removeprefix(f"{tmp_path}/"): bool(one.chain) for one in seen.files if "/etc/" not in one.path}
     assert found.pop("late.pem"), "the inventory's own file"
     assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
@@ -537,6 +548,107 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
     site = site_of(seen.nginx.sites, NAME, 443)
     assert site is not None
     assert [path.removeprefix(f"{tmp_path}/") for path in site.certificates[:2]] == ["a b.pem", f"{NAME}/c.pem"]
+
+
+AWKS = [awk for awk in (("mawk",), ("gawk",), ("original-awk",), ("busybox", "awk"), ("awk",)) if shutil.which(awk[0])]
+each_awk = pytest.mark.parametrize("awk", AWKS, ids=" ".join)
+
+
+def cut(awk: tuple[str, ...], dump: str) -> str:
+    """What leaves a node of a configuration."""
+    words = [*awk, scripts.AWK_NGINX]
+    return subprocess.run(words, input=dump, capture_output=True, text=True, check=True, errors="replace").stdout
+
+
+SECRET = "Basic cm9vdDpodW50ZXIy"
+SECRETS = f"""# configuration file /etc/nginx/nginx.conf:
+user {SECRET}; # {SECRET}
+env PASSWORD="{SECRET}";
+http {{
+  map $x $y {{ "{SECRET}" "a;b}}c"; default '{SECRET}'; }}
+  include /etc/nginx/conf.d/*.conf;
+  log_format x '{SECRET} {{ ssl_certificate /no.pem; }}';
+  server {{
+    listen 443 ssl; server_name a.example "b{{c}}" ~^(?<n>.+)\\.example$;
+    ssl_certificate /c.pem; ssl_certificate_key "data:{SECRET}"; ssl_certificate
+      "/d e.pem";
+    ssl_password_file /{SECRET}; if ($arg_x = "{SECRET}") {{ return 403 "{SECRET}"; }}
+    location /{SECRET}/.well-known/acme-challenge/ {{ root /var/www; proxy_pass http://{SECRET}@up; }}
+    location ~ "\\.(a|{SECRET})$" {{ alias /srv; proxy_set_header Authorization "{SECRET}"; }}
+    set $z "{SECRET}
+{SECRET}"; proxy_set_header X \\"{SECRET};
+  }}
+}}
+# configuration file /etc/nginx/conf.d/a.conf:
+server {{ listen 8443 ssl; ssl_certificate
+  e.pem; add_header X "{SECRET}"; }}
+"""
+
+
+@each_awk
+def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tuple[str, ...]) -> None:
+    printed = cut(awk, SECRETS)
+    assert not {word for word in SECRET.split() if word in printed}
+    assert nginx.read(0, printed) == nginx.read(0, SECRETS.replace(f'"data:{SECRET}"', "data:"))
+    assert {place for site in nginx.read(0, printed).sites for place in site.places} == {
+        "/etc/nginx/nginx.conf:9",
+        "/etc/nginx/conf.d/a.conf:1",
+    }
+
+
+@each_awk
+@pytest.mark.parametrize(
+    "text", [CHALLENGES, ODD_FILES, ODD_FILES.replace("\n", "\r\n"), "", "# configuration file /x:\n"]
+)
+def test_a_cut_configuration_says_what_the_whole_one_says(awk: tuple[str, ...], text: str) -> None:
+    assert nginx.read(0, cut(awk, text)) == nginx.read(0, text)
+
+
+PIECES = st.sampled_from(
+    [
+        *("server {", "http {", "location /.well-known/x {", "}", " ;", "\n", "# c { ; }\n", "listen 443 ssl;", "\\"),
+        *(
+            "server_name a b;",
+            "ssl_certificate /c.pem;",
+            "ssl_certificate_key 'k;{}.pem';",
+            'x "y\n{',
+            '"',
+            "'",
+            "${v}",
+        ),
+        *(
+            "root /r;",
+            "alias\n /a;",
+            "proxy_pass http://x;",
+            "include y/*.conf;",
+            "if ($x ~ y) {",
+            "a#b",
+            "$",
+            "{",
+            "ssl on;",
+        ),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=14))
+@settings(max_examples=60, deadline=None)
+def test_however_a_configuration_is_written_what_is_cut_says_the_same(pieces: list[str]) -> None:
+    text = "# configuration file /etc/nginx/nginx.conf:\n" + " ".join(pieces) + "\n"
+    whole = nginx.read(0, text)
+    assert nginx.read(0, cut(AWKS[0], text)).sites == whole.sites
+
+
+def test_an_nginx_that_does_not_run_is_not_started(tmp_path: Path) -> None:
+    """It would make what it lacks: a log, a file for its process number, directories."""
+    (tmp_path / "nginx").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    (tmp_path / "nginx").chmod(0o755)
+    if os.getuid():
+        pytest.skip("only root may make a namespace of processes here: another nginx may run on this machine")
+    alone = ("unshare", "--pid", "--fork", "--mount-proc")
+    said = look_inside({"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}, before=alone)
+    assert not (tmp_path / "started").exists()
+    assert inside.parse(said, "id", "nginx").nginx is None
 
 
 # schedules

@@ -74,8 +74,65 @@ else
 fi
 """
 
+# Of nginx' configuration only what says who serves which name with which certificate, each word on its own line number;
+# comments, other directives, and keys written into the configuration stay there. Words end as nginx reads them.
+AWK_NGINX = r"""
+function emit(text, at) {
+  while (line < at) { printf "\n"; line++ }
+  printf " %s", text
+  line += gsub(/\n/, "\n", text)
+}
+function kept_value(k) {
+  if (word[1] !~ /^ssl_/ || word[k] !~ /^["\047]?data:/) return word[k]
+  return (word[k] ~ /^["\047]?data:[$][A-Za-z0-9_]*["\047]?$/) ? word[k] : "data:"
+}
+function ends(mark,  k) {
+  if (mark == ";" && word[1] ~ /^(listen|server_name|ssl|ssl_certificate|ssl_certificate_key|include|root|alias)$/) {
+    for (k = 1; k <= words; k++) emit(kept_value(k), at[k])
+    emit(";", now)
+  } else if (mark == ";" && words > 1 && word[1] ~ /^(proxy_pass|rewrite|try_files|fastcgi_pass)$/) {
+    emit(word[1] " x;", at[1])
+  } else if (mark == "{") {
+    emit((word[1] ~ /^(http|server|location)$/) ? word[1] : "block", words ? at[1] : now)
+    for (k = 2; k <= words; k++) if (word[1] == "location" && index(word[k], "well-known")) emit("well-known", at[k])
+    emit("{", now)
+  } else if (mark == "}") emit("}", now)
+  words = inside = 0
+}
+function more(text) {
+  if (!inside) { word[++words] = ""; at[words] = now; inside = 1 }
+  word[words] = word[words] text
+}
+function read_line(text,  i, n, c, k) {
+  n = length(text)
+  for (i = 1; i <= n; i++) {
+    c = substr(text, i, 1)
+    if (escaped) { more(c); escaped = 0 }
+    else if (c == "\\") { more(c); escaped = 1 }
+    else if (quote != "") { more(c); if (c == quote) quote = inside = "" }
+    else if (!inside && c == "#") return
+    else if (!inside && (c == "\"" || c == "\047")) { more(c); quote = c }
+    else if (c == "$" && match(substr(text, i), /^[$][{][A-Za-z0-9_]*[}]/)) {
+      k = RLENGTH; more(substr(text, i, k)); i += k - 1
+    }
+    else if (c == " " || c == "\t" || c == "\r") inside = 0
+    else if (c == ";" || c == "{" || c == "}") ends(c)
+    else more(c)
+  }
+  if (escaped || quote != "") more("\n")
+  else inside = 0
+  escaped = 0
+}
+/^# configuration file .+:$/ { print "\n" $0; now = line = 1; words = inside = escaped = 0; quote = ""; next }
+now { read_line($0); now++ }
+END { printf "\n" }
+"""
+
 # Further words: the names that are asked for, and files with certificates (which begin with a slash).
-INSIDE = r"""
+INSIDE = (
+    "tls_only='"
+    + AWK_NGINX
+    + r"""'
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
 say() { printf '%s\n' "$*"; }
 clean() { case $1 in *'
@@ -104,16 +161,26 @@ web_server() { # names, for files that nginx picks by the name
     if command -v "$name" >/dev/null 2>&1; then nginx=$name; break; fi
   done
   [ -n "$nginx" ] || return
-  conf=
+  conf= runs=
   for process in /proc/[0-9]*; do
+    { read -r name <"$process/comm"; } 2>/dev/null || continue
+    case $name in nginx* | openresty* | angie* | freenginx*) runs=yes ;; *) continue ;; esac
     title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
     case $title in
     "nginx: master process "*" -c "*) conf=${title##* -c }; conf=${conf%% *} ;;
     esac
   done
+  [ -n "$runs" ] || return # one that does not run would make files of its own: its log, its pid, its directories
   if [ -n "$conf" ]; then printed=$("$nginx" -T -c "$conf" 2>&1); else printed=$("$nginx" -T 2>&1); fi
-  say "nginx $?"
-  printf '%s\n' "$printed" | head -c 4194304 | indent
+  status=$?
+  say "nginx $status"
+  if [ "$status" -ne 0 ]; then
+    printf '%s\n' "$printed" | grep -E '^nginx: |\[(emerg|alert|crit)\]' | head -n 20 | cut -c 1-400 | indent
+  else
+    cut=$(printf '%s\n' "$printed" | head -c 4194304 | awk "$tls_only") ||
+      { echo "no awk here that could cut nginx' configuration to what is about TLS" >&2; exit 70; }
+    printf '%s\n' "$cut" | indent
+  fi
   main=$(printf '%s\n' "$printed" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
   [ -n "$main" ] || main=/etc/nginx/nginx.conf
   printf '%s\n' "$printed" | sed 's/^[[:space:]]*#.*//;s/[[:space:]]#.*//;s/[$]{\([a-z_]*\)}/$\1/g' |
@@ -190,6 +257,7 @@ for bot in certbot /opt/certbot/bin/certbot /snap/bin/certbot /usr/local/bin/cer
 done
 say end
 """
+)
 
 
 def handshake(where: str, options: Sequence[str]) -> Command:
