@@ -30,7 +30,7 @@ def edit(text: bytes, name: str, lines: Sequence[str] | None, without: Sequence[
 
     A line that occurs twice loses its last occurrence, so that the first one stays. Raises BlockError.
 
-    >>> edit(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().splitlines()
+    >>> edit(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().split("\\n")[:-1]
     ['MAILTO=me', '# BEGIN fleetkeeper a.b', '@daily true', '# END fleetkeeper a.b']
     """
     rest = take_out(text, name, without)

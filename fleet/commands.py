@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from fleet.lines import last_line
+
 OK = frozenset({0})
 Sudo = bool | Literal["audit"]
 """How far an account gets with sudo on a node: not at all, to everything, or to the questions of an audit."""
@@ -85,8 +87,8 @@ class Output:
 
     def refusal(self) -> Unobservable:
         """Why a command that ended badly could not tell us anything, with the right that is missing."""
-        said = self.err.decode("utf-8", "replace").strip()
-        last = said.splitlines()[-1] if said else "nothing on standard error"
+        said = self.err.decode("utf-8", "replace")
+        last = last_line(said) or "nothing on standard error"
         return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(said))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 
 from fleet.commands import Command, Output, Sudo, Unobservable
+from fleet.lines import last_line
 from fleet.units import show_size
 
 TOKEN_BYTES = 16
@@ -346,8 +347,8 @@ class Frames:
 
     def noise(self) -> str:
         """The last line before the first token: why a node that answers nothing refused us."""
-        said = bytes(self.err.pending).strip() or bytes(self.out.pending).strip()
-        return said.splitlines()[-1].decode("utf-8", "replace")[:200] if said else ""
+        said = bytes(self.err.pending).strip() or bytes(self.out.pending)
+        return last_line(said.decode("utf-8", "replace"))[:200]
 
 
 def too_large(most: int) -> str:
@@ -365,8 +366,8 @@ def proven(answer: Output, through: str = "") -> Output:
     before, started, after = (b"\n" + answer.err).partition(b"\n" + STARTED)
     if started:
         return replace(answer, err=after)
-    said = before.decode("utf-8", "replace").strip().splitlines()
-    why = said[-1][:200] if said else f"sudo ended with {answer.rc} and said nothing"
+    said = last_line(before.decode("utf-8", "replace"))[:200]
+    why = said or f"sudo ended with {answer.rc} and said nothing"
     return replace(answer, rc=None, lost=through + why + compared_editions(why))
 
 

@@ -17,7 +17,7 @@ MOST = (1 << 63) - 1
 """The greatest number that kernels and engines count with."""
 LATEST = 221845392000
 """The first second of the year 9000: what is later cannot be reckoned with, in one time zone or another."""
-WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", re.ASCII)
 SHOWN = 40
 

@@ -73,7 +73,7 @@ def read(content: bytes) -> Document:
     except yaml.MarkedYAMLError as odd:
         raise malformed(odd, text) from None
     except yaml.YAMLError as odd:
-        raise YamlError(1, f"not YAML: {str(odd).splitlines()[0]}") from None
+        raise YamlError(1, f"not YAML: {str(odd).partition(chr(10))[0]}") from None
     if beyond is not None:
         raise YamlError(line_of(beyond), "a second document begins", "one file holds one inventory: remove the `---`")
     return document

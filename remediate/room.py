@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleet.commands import Command
+from fleet.lines import lines
 from fleet.links import Link
 from remediate.steps import StepFailed
 from remediate.steps.putting import one
@@ -25,4 +26,4 @@ def room(link: Link, node: str, directories: Iterable[str]) -> None:
     if paths:
         said = one(link, Command(("sh", "-c", ROOM, "sh", *paths), sudo=True)).text().strip()
         if said:
-            raise StepFailed(f"{node}: {said.splitlines()[0]}", changed=False)
+            raise StepFailed(f"{node}: {lines(said)[0]}", changed=False)

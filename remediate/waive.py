@@ -19,6 +19,7 @@ import yaml
 from fleet.audit import Audit, rules_of
 from fleet.errors import UsageError
 from fleet.inventory import Inventory, load
+from fleet.lines import lines
 from fleet.reports.text import count
 from fleet.untrusted import one_line
 from remediate.local_files import put
@@ -151,7 +152,7 @@ class Waiving:
         path = Path(self.inventory.path)
         before = path.read_bytes()
         after, pairs = self.fitted(path, before, waivers)
-        for line in block(pairs, 2).splitlines():
+        for line in lines(block(pairs, 2)):
             self.say(line)
         if only_show:
             self.say("nothing was written")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet.commands import Unobservable
+from fleet.lines import last_line
 from fleet.links.host_certificates import Wire
 from fleet.links.known_hosts import Entry, Presented, Ruling, Target, about, fingerprint, kind_of, presented, rule
 
@@ -91,7 +92,7 @@ def look_up_revoked(path: str, key: bytes) -> None:
     if "REVOKED" in done.stdout:
         raise Unobservable(f"its host key is revoked by {path}: it shows {named(presented(key).plain)}", hint=STAY_AWAY)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["ssh-keygen said nothing"])[-1]
+        said = last_line(done.stderr) or "ssh-keygen said nothing"
         raise Unobservable(f"RevokedHostKeys {path} cannot be read: {said}", hint="ssh refuses every host then, too")
 
 

@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.framing import SHELL, render_stream
+from fleet.lines import lines
 from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import START_LIMIT, Shells, converse
 from fleet.links.hops import Hop, hop_to, route
@@ -121,9 +122,9 @@ class OpenSSHLink:
             finally:
                 starting.close()
             said.seek(0)
-            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+            told = lines(said.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
         if rc:
-            raise refused(lines)
+            raise refused(told)
 
     @property
     def alive(self) -> bool:
@@ -198,7 +199,7 @@ def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, .
 
 def known_to_ssh() -> frozenset[str]:
     """The options, in lower case, that this client has."""
-    return frozenset(line.partition(" ")[0] for line in ask_ssh(PLACEHOLDER, (), "none").splitlines())
+    return frozenset(line.partition(" ")[0] for line in lines(ask_ssh(PLACEHOLDER, (), "none")))
 
 
 def literal(text: str) -> str:

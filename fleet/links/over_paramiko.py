@@ -15,6 +15,7 @@ from paramiko.ssh_exception import ChannelException, SSHException
 
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.framing import SHELL, render_stream
+from fleet.lines import last_line
 from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import START_LIMIT, Shells, converse
 from fleet.links.processes import ERR_KEPT, STALLED
@@ -153,8 +154,7 @@ class ChannelStream:
 
     def why(self) -> str:
         self.listener.join(1)
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:200] if lines else "nothing was said"
+        return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 
     def write(self, data: bytes) -> None:
         try:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Self, cast
 
 from fleet.commands import Unobservable
+from fleet.lines import last_line
 
 CHUNK = 1 << 16
 LEAVE = 4.0
@@ -175,8 +176,7 @@ class ProcessStream(Process):
 
     def why(self) -> str:
         self.listener.join(LEAVE)
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:200] if lines else "nothing was said"
+        return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
 
     def write(self, data: bytes) -> None:
         try:

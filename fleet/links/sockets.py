@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from fleet.commands import Unobservable
+from fleet.lines import last_line
 
 SILENT = 30_000
 """Milliseconds without acknowledgement after which the kernel gives a connection up (tcp(7), TCP_USER_TIMEOUT)."""
@@ -181,8 +182,8 @@ class ProxyCommand(socket.socket):
         except subprocess.TimeoutExpired:
             return ""
         self.said.seek(max(0, self.said.seek(0, os.SEEK_END) - LAST_WORDS))
-        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:200] if lines else f"status {status}, nothing was said"
+        told = last_line(self.said.read().decode("utf-8", "replace"))[:200]
+        return told or f"status {status}, nothing was said"
 
     def close(self) -> None:
         super().close()

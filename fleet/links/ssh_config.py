@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from fleet.commands import Unobservable
+from fleet.lines import last_line, lines
 from fleet.links.way import Asked, Way, parse
 
 USER_CONFIG = "~/.ssh/config"
@@ -96,7 +97,7 @@ def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
     except subprocess.TimeoutExpired:
         raise Unobservable(f"`ssh -G {host}` did not end within {RESOLVE_LIMIT:.0f} s") from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        last = last_line(done.stderr) or "nothing was said"
         raise Unobservable(f"the SSH configuration cannot be read: {last}", hint=f"try `ssh -G {host}`")
     return done.stdout
 
@@ -135,7 +136,7 @@ def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
         text = path.read_text("utf-8", "replace")
     except OSError:
         return
-    for line in text.splitlines():
+    for line in lines(text):
         keyword, *values = re.split(r"[\s=]+", line.strip())
         if not keyword or keyword.startswith("#"):
             continue
@@ -165,15 +166,15 @@ def without_ssh(address: str, config: str | None) -> Way:
 
     path = Path(config or USER_CONFIG).expanduser()
     text = path.read_text("utf-8", "replace") if path.exists() else ""
-    used = {re.split(r"[\s=]+", line.strip().lower())[0] for line in text.splitlines()}
+    used = {re.split(r"[\s=]+", line.strip().lower())[0] for line in lines(text)}
     if cannot := sorted(used & CANNOT):
         raise Unobservable(
             f"{path} uses {', '.join(cannot)}, which only the OpenSSH client can follow",
             hint="install the OpenSSH client here",
         )
     found = {**defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
-    lines = [f"{keyword} {value}" for keyword, said in found.items() for value in each(said)]
-    return parse("\n".join(lines), address, used)
+    told = [f"{keyword} {value}" for keyword, said in found.items() for value in each(said)]
+    return parse("\n".join(told), address, used)
 
 
 def defaults() -> dict[str, str | list[str]]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleet.commands import Unobservable
+from fleet.lines import lines
 from fleet.links.algorithms import Algorithms, allowed
 from fleet.links.host_certificates import SIGNATURES
 
@@ -88,7 +89,7 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> Way:
     ('192.0.2.7', 22, 'ops', ('/k/192.0.2.7',), ('a', 'b@c'))
     """
     said: dict[str, list[str]] = {}
-    for line in output.splitlines():
+    for line in lines(output):
         keyword, _, value = line.partition(" ")
         said.setdefault(keyword, []).append(value)
     one = {keyword: values[0] for keyword, values in said.items() if values[0].lower() != "none"}

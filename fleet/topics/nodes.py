@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.facts import Fleet
+from fleet.numbers import whole_number
 from fleet.rules import Finding, Rule, Subject, each_node
 from fleet.schema import Node, Strict
 from fleet.units import Duration
@@ -48,7 +49,7 @@ class Facts:
     hostname: str
     timezone: str
     utc_offset: int
-    uid: int
+    uid: int | Unobservable
     root_uid: int | Unobservable
 
 
@@ -65,7 +66,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         hostname=hostname.text().strip(),
         timezone=timezone(zone),
         utc_offset=read_clock(clock.text())[2],
-        uid=int(who.text()),
+        uid=number(who),
         root_uid=number(root),
     )
 
@@ -121,8 +122,9 @@ def timezone(answer: Output) -> str:
 
 
 def number(answer: Output) -> int | Unobservable:
+    """The number that was printed, or why there is none."""
     try:
-        return int(answer.text())
+        return whole_number(answer.text().strip())
     except Unobservable as why:
         return why
 

@@ -14,6 +14,7 @@ from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.errors import UsageError
 from fleet.framing import HELPER
 from fleet.inventory import Inventory
+from fleet.lines import lines
 from fleet.links.hops import parse_hop
 from fleet.schema import Node, Without
 from remediate.init.found import Machine, Stranger
@@ -107,9 +108,9 @@ def each_once(nodes: Iterable[Node]) -> list[Node]:
 
 def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     """What the probe says about a host: its name, and its rights. Raises Unobservable."""
-    lines = answer.text().splitlines()
-    said = dict(line.partition(" ")[::2] for line in lines)
-    if lines[-1:] != ["end"]:
+    told = lines(answer.text())
+    said = dict(line.partition(" ")[::2] for line in told)
+    if told[-1:] != ["end"]:
         raise Unobservable("the first look was cut short", node=node.name)
     root = said.get("uid") == "0"
     hostname = said.get("host", "")

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from fleet.lines import lines
 from fleet.topics.schedules.crontab import cut, parse
 from fleet.topics.schedules.directories import run_parts
 from fleet.topics.schedules.entries import body, scripted
@@ -63,7 +64,7 @@ def made_by(text: str) -> list[str]:
     >>> made_by("docker exec db sh -c 'pg_dump -U rodan rodan > /backups/x'")
     ['pg_dump -U rodan rodan > /backups/x']
     """
-    found = in_containers(text) or [one for line in text.splitlines() for one in in_containers(line)]
+    found = in_containers(text) or [one for line in lines(text) for one in in_containers(line)]
     return list(dict.fromkeys(found))
 
 

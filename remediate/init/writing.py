@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fleet.lines import lines
 from fleet.reports.text import count
 from fleet.units import exact_size, show_size
 from fleet.untrusted import one_line
@@ -35,7 +36,7 @@ def text(found: Findings, day: str, base: Path) -> str:
         services(found),
         backups(found.backups, found),
         certificates(found),
-        TAIL.splitlines(),
+        lines(TAIL),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from fleet import lines
 from fleet.commands import Command, Output, missing_right
 from fleet.untrusted import one_line
 from remediate.masking import masked
@@ -187,8 +188,8 @@ def outcome(answer: Output, step: Run | RunInContainer) -> Done:
 
 def last_line(answer: Output) -> str:
     """The last line on standard error (or output), masked and on one line."""
-    lines = (answer.err or answer.out).decode("utf-8", "replace").strip().splitlines()
-    return one_line(masked(lines[-1][:LAST_LINE])) if lines else ""
+    last = lines.last_line((answer.err or answer.out).decode("utf-8", "replace"))
+    return one_line(masked(last[:LAST_LINE]))
 
 
 def shown(says: str, words: tuple[str, ...], where: str = "") -> str:

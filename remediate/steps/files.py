@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import PlainSerializer
 
 from fleet import blocks
+from fleet.lines import lines
 from fleet.untrusted import plain_path
 from remediate.masking import masked
 from remediate.steps.base import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, digest
@@ -43,7 +44,7 @@ class WriteFile:
     def show(self) -> str:
         verb = "create" if self.expect == ABSENT else "replace"
         head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
-        return "\n".join([head, *added(self.content.decode("utf-8", "replace").splitlines())])
+        return "\n".join([head, *added(lines(self.content.decode("utf-8", "replace")))])
 
     def directories(self) -> tuple[str, ...]:
         return (parent(self.path), KEPT)

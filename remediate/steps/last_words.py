@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from fleet.commands import Command, Unobservable
+from fleet.lines import lines
 from fleet.untrusted import one_line
 from remediate.masking import WORDS, masked
 from remediate.steps.putting import one
@@ -54,8 +55,8 @@ def struck(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
     """
     for value in sorted(set(hidden), key=len, reverse=True):
         printed = printed.replace(value, "***")
-    lines = [line.rstrip() for line in RANDOM.sub(or_path, masked(printed)).splitlines() if line.strip()]
-    return tuple(one_line(line)[:WIDTH] for line in lines[-LINES:])
+    found = [line.rstrip() for line in lines(RANDOM.sub(or_path, masked(printed))) if line.strip()]
+    return tuple(one_line(line)[:WIDTH] for line in found[-LINES:])
 
 
 def or_path(found: re.Match[str]) -> str:

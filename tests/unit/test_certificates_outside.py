@@ -96,6 +96,44 @@ def test_a_server_that_only_speaks_what_was_withdrawn_is_asked_in_its_own_way(tm
     assert (shown(old).protocol, shown(old).chain) == ("TLSv1", GOOD)
 
 
+ANONYMOUS = "aNULL:@SECLEVEL=0"
+
+
+def without_certificate(connection: socket.socket) -> None:
+    """A server that has no certificate at all, as `openssl s_server -nocert`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(ANONYMOUS)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.wrap_socket(connection, server_side=True).close()
+
+
+def test_a_server_without_any_certificate_is_not_offered_a_cipher_that_needs_none() -> None:
+    served = shown(without_certificate)
+    assert (served.chain, served.refused) == ((), "alert")
+
+
+def test_a_handshake_without_any_certificate_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    anonymous = world.client()
+    anonymous.set_ciphers(ANONYMOUS)
+    monkeypatch.setattr(world, "client", lambda: anonymous)
+    served = shown(without_certificate)
+    assert isinstance(served.chain, Unobservable)
+    assert served.chain.why == "the server made a handshake without any certificate"
+
+
+@pytest.mark.parametrize("odd", [TypeError("'NoneType' object is not iterable"), ValueError("odd"), RecursionError()])
+def test_one_odd_server_costs_only_its_own_handshake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: Exception
+) -> None:
+    def stumble(made: ssl.SSLSocket) -> tuple[str, ...]:
+        raise odd
+
+    monkeypatch.setattr(world, "sent", stumble)
+    served = shown(tls(tmp_path, LEAF, MIDDLE))
+    assert isinstance(served.chain, Unobservable)
+    assert type(odd).__name__ in served.chain.why
+
+
 def test_the_name_is_sent_and_an_address_is_not(tmp_path: Path) -> None:
     heard: list[str | None] = []
     answer = tls(tmp_path, LEAF, sni_callback=lambda connection, name, context: heard.append(name))

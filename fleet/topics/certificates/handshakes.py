@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fleet.commands import Output, Unobservable
+from fleet.lines import lines
 from fleet.topics.certificates.facts import Refused
 from fleet.topics.certificates.scripts import NO_OPENSSL
 
@@ -33,7 +34,7 @@ def certificates(text: str) -> tuple[str, ...]:
 
 
 def pem(found: str) -> str:
-    return "\n".join(line.strip() for line in found.splitlines() if line.strip()) + "\n"
+    return "\n".join(line.strip() for line in lines(found) if line.strip()) + "\n"
 
 
 def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
@@ -91,7 +92,7 @@ def said(text: str) -> str:
     >>> said("4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:\\nCONNECTED")
     'wrong version number'
     """
-    for line in text.splitlines():
+    for line in lines(text):
         parts = line.split(":")
         if ":error:" in line and len(parts) > 5:
             return parts[5].strip()[:100]
@@ -99,8 +100,8 @@ def said(text: str) -> str:
 
 
 def last(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip(" -")]
-    return lines[-1][:200] if lines else ""
+    found = [line for line in lines(text) if line.strip(" -")]
+    return found[-1][:200] if found else ""
 
 
 def old(answer: Output) -> tuple[str, ...]:
@@ -130,9 +131,9 @@ def max_age(answer: Output) -> int | None:
     head = printed(answer).replace("\r\n", "\n").partition("\n\n")[0]
     if not head.startswith("HTTP/"):
         raise Unobservable("the server did not answer an HTTPS request")
-    lines = (line.partition(":") for line in head.split("\n")[1:])
-    values = [value for name, _, value in lines if name.strip().lower() == "strict-transport-security"]
-    ages = re.findall(r'max-age\s*=\s*"?(\d{1,12})', values[0], re.IGNORECASE) if values else []
+    fields = (line.partition(":") for line in head.split("\n")[1:])
+    values = [value for name, _, value in fields if name.strip().lower() == "strict-transport-security"]
+    ages = re.findall(r'max-age\s*=\s*"?([0-9]{1,12})', values[0], re.IGNORECASE) if values else []
     return int(ages[0]) if ages else None
 
 
@@ -144,6 +145,6 @@ def status(answer: Output) -> int:
     if answer.rc == NO_OPENSSL:
         raise Unobservable("the node has neither curl nor bash nor nc to make an HTTP request with")
     text = answer.text().strip()
-    if not re.fullmatch(r"\d{3}", text):
+    if not re.fullmatch(r"[0-9]{3}", text):
         raise Unobservable(f"the HTTP request gave no status: {text[:60] or 'nothing'}")
     return int(text)

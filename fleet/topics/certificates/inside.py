@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleet.commands import Unobservable
+from fleet.numbers import whole_number
 from fleet.patterns import in_order
 from fleet.topics.certificates import nginx
 from fleet.topics.certificates.facts import File, Inside, Key, Lineage, Nginx, Renewal
@@ -91,7 +92,7 @@ def unique(found: Iterator[T]) -> tuple[T, ...]:
 def web_server(parts: list[Section]) -> Nginx | None:
     for part in parts:
         if part.key == "nginx":
-            return nginx.read(int(part.rest), part.text)
+            return nginx.read(whole_number(part.rest, most=255), part.text)
     return None
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from fleet.commands import Unobservable
+from fleet.lines import lines
 from fleet.patterns import path_pattern, pattern_of
 from fleet.topics.certificates.facts import Nginx, Site
 from fleet.untrusted import one_line
@@ -83,9 +84,9 @@ def read(rc: int, printed: str) -> Nginx:
 
 def complaint(printed: str) -> str:
     """The first error that nginx names, else the last thing it says."""
-    lines = [line for line in printed.splitlines() if line.strip()]
-    grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
-    said = (grave[0] if grave else lines[-1]) if lines else "nothing was printed"
+    told = [line for line in lines(printed) if line.strip()]
+    grave = [line for line in told if re.search(r"\[(emerg|alert|crit)\]", line)]
+    said = (grave[0] if grave else told[-1]) if told else "nothing was printed"
     return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", said)[:300]
 
 
@@ -204,7 +205,7 @@ def port_of(listen: str) -> int:
         return 0
     match = PORT.fullmatch(listen)
     number = match["port"] if match else listen
-    return int(number) if number.isascii() and number.isdigit() else 80
+    return int(number) if re.fullmatch(r"[0-9]{1,5}", number) else 80
 
 
 def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
@@ -254,7 +255,7 @@ def answers(pattern: str, name: str) -> bool:
 
     Raises Unobservable for one that is not followed here.
 
-    >>> answers("~^(www\\.)?example\\.org$", "www.example.org"), answers("*.example.org", "example.org")
+    >>> answers("~^(www.)?example.org$", "www.example.org"), answers("*.example.org", "example.org")
     (True, False)
     """
     if not pattern.startswith("~"):

@@ -30,7 +30,7 @@ def host(name: str) -> str:
         return str(ipaddress.ip_address(name))
     except ValueError:
         pass
-    if len(name) > 253 or not re.fullmatch(HOST, name, re.ASCII) or name.rpartition(".")[2].isdigit():
+    if len(name) > 253 or not re.fullmatch(HOST, name, re.ASCII) or re.fullmatch("[0-9]+", name.rpartition(".")[2]):
         raise refused(f"{quoted(name)} is not a name that a certificate is served for", SPELLED)
     return name
 

@@ -37,7 +37,7 @@ OLD = (
     + r"""
 where=$1; shift
 export OPENSSL_CONF=/dev/null
-old() { bounded openssl s_client -connect "$where" -cipher ALL:@SECLEVEL=0 -no_tls1_2 "$@" </dev/null 2>&1; }
+old() { bounded openssl s_client -connect "$where" -cipher ALL:!aNULL:@SECLEVEL=0 -no_tls1_2 "$@" </dev/null 2>&1; }
 said=$(old -no_tls1_3 "$@"); rc=$?
 case $said in *nknown\ option*no_tls1_3*) said=$(old "$@"); rc=$? ;; esac
 printf '%s\n' "$said"

@@ -117,6 +117,8 @@ def handshake(way: Way) -> Served:
         return way.answered(chain=why)
     except OSError as odd:
         return refusal(way, odd)
+    except Exception as odd:  # noqa: BLE001 - one odd server must not end the look at all other names
+        return way.answered(chain=Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
 
 
 def begin(connection: socket.socket) -> bool:
@@ -130,7 +132,7 @@ def client() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
     context.options |= UNSAFE_RENEGOTIATION
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -141,15 +143,22 @@ def client() -> ssl.SSLContext:
 def sent(made: ssl.SSLSocket) -> tuple[str, ...]:
     """The certificates that the server sent, as PEM, leaf first. Python has a public name for this since 3.13.
 
-    Raises Unobservable where this Python cannot tell.
+    Raises Unobservable where this Python cannot tell, or where the server sent none (a cipher without certificates).
     """
     public = getattr(made, "get_unverified_chain", None)
     if public is not None:
-        return tuple(map(ssl.DER_cert_to_PEM_cert, public()))
+        return some(tuple(map(ssl.DER_cert_to_PEM_cert, public() or ())))
     private = getattr(getattr(made, "_sslobj", None), "get_unverified_chain", None)
     if private is None:
         raise Unobservable("this Python cannot show which certificates a server sends", "use CPython 3.11 or newer")
-    return tuple(one.public_bytes() for one in private())
+    return some(tuple(one.public_bytes() for one in private() or ()))
+
+
+def some(sent: tuple[str, ...]) -> tuple[str, ...]:
+    """The certificates. Raises Unobservable for none: then nothing is known about what clients get."""
+    if not sent:
+        raise Unobservable("the server made a handshake without any certificate", "it may offer anonymous ciphers")
+    return sent
 
 
 def silent(way: Way) -> Served:

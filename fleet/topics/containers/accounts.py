@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from fleet.facts import seen
+from fleet.numbers import whole_number
 from fleet.topics.containers.facts import Container, Process
 
 ROOT = 0
@@ -35,7 +36,7 @@ def uid_of(user: str, container: Container) -> int | None:
     if isinstance(names, dict) and user in names:
         return names[user]
     if user.isascii() and user.isdigit():
-        return int(user)
+        return whole_number(user)
     if user == "root":
         return ROOT
     seen(names)

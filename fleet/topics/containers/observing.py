@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.lines import lines
+from fleet.numbers import epoch_seconds
 from fleet.schema import Node
 from fleet.topics.containers import parsing, scanning
 from fleet.topics.containers.facts import Facts
@@ -133,7 +135,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     joined = scanning.joined(containers, processes, names)
     if isinstance(inventory.services, dict) and not inventory.quick:
         joined = yield from preflights(listed, joined, inventory.services)
-    return Facts("present", joined, float(clock))
+    return Facts("present", joined, epoch_seconds(clock))
 
 
 def engine_says(inspected: Output) -> str:
@@ -159,7 +161,7 @@ def only_gone(said: str) -> bool:
     >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
     (True, False)
     """
-    lines = [line for line in said.splitlines() if line.strip()]
-    return bool(lines) and all(
-        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in lines
+    found = [line for line in lines(said) if line.strip()]
+    return bool(found) and all(
+        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in found
     )

@@ -6,15 +6,17 @@ never looked at.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from fleet.commands import Unobservable
+from fleet.documents import Json, flag_in, json_document, listed, part, parts, text_in, texts
+from fleet.numbers import number_in, whole_number
 from fleet.topics.containers.facts import DRILL, Container, Isolation, Mount, Port
 
-Json = Mapping[str, Any]
 KEPT = ("com.docker.", DRILL)
+LEAST = -(1 << 31)
+HIGHEST = 65535
+"""The highest port."""
 
 
 def containers(printed: str) -> tuple[Container, ...]:
@@ -23,24 +25,10 @@ def containers(printed: str) -> tuple[Container, ...]:
     >>> containers('[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0].exit_code
     1
     """
-    try:
-        inspected = json.loads(printed)
-    except ValueError as odd:
-        raise Unobservable(f"`docker inspect` printed something that is not JSON: {odd}") from None
+    inspected = json_document(printed, "`docker inspect`")
     if not isinstance(inspected, list) or not all(isinstance(one, dict) and one.get("Id") for one in inspected):
         raise Unobservable("`docker inspect` printed no list of containers")
     return tuple(container(one) for one in inspected)
-
-
-def part(of: Json, key: str) -> Json:
-    """A nested object, or an empty one where the engine leaves it out or says null."""
-    found = of.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def listed(of: Json, key: str) -> list[Any]:
-    found = of.get(key)
-    return found if isinstance(found, list) else []
 
 
 def container(inspected: Json) -> Container:
@@ -50,22 +38,23 @@ def container(inspected: Json) -> Container:
     '0:0'
     """
     state, config = part(inspected, "State"), part(inspected, "Config")
+    labels = part(config, "Labels")
     return Container(
-        id=str(inspected["Id"]),
-        name=str(inspected.get("Name") or "").lstrip("/"),
-        image=str(config.get("Image") or ""),
-        image_id=str(inspected.get("Image") or ""),
-        labels={k: str(v) for k, v in part(config, "Labels").items() if k.startswith(KEPT)},
+        id=text_in(inspected, "Id"),
+        name=text_in(inspected, "Name").lstrip("/"),
+        image=text_in(config, "Image"),
+        image_id=text_in(inspected, "Image"),
+        labels={key: text_in(labels, key) for key in labels if key.startswith(KEPT)},
         state=status(state),
         health=health(state),
-        restarts=int(inspected.get("RestartCount") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        started_at=str(state.get("StartedAt") or ""),
-        user=str(config.get("User") or ""),
-        pid=int(state.get("Pid") or 0),
+        restarts=number_in(inspected, "RestartCount"),
+        exit_code=number_in(state, "ExitCode", least=LEAST),
+        started_at=text_in(state, "StartedAt"),
+        user=text_in(config, "User"),
+        pid=number_in(state, "Pid"),
         has_healthcheck=has_healthcheck(config),
         patience=patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
-        mounts=tuple(mount(one) for one in listed(inspected, "Mounts")),
+        mounts=tuple(mount(one) for one in parts(inspected, "Mounts")),
         ports=ports(inspected),
         isolation=isolation(part(inspected, "HostConfig")),
     )
@@ -78,12 +67,12 @@ def status(state: Json) -> str:
     ('restarting', 'running', 'exited')
     """
     flags = ("Dead", "Restarting", "Paused", "Running")
-    return str(state.get("Status") or next((flag.lower() for flag in flags if state.get(flag)), "exited"))
+    return text_in(state, "Status") or next((flag.lower() for flag in flags if flag_in(state, flag)), "exited")
 
 
 def health(state: Json) -> str:
     """Empty without a health check: engines say so by leaving it out or by "none"."""
-    said = str(part(state, "Health").get("Status") or "")
+    said = text_in(part(state, "Health"), "Status")
     return "" if said == "none" else said
 
 
@@ -100,18 +89,18 @@ def patience(check: Json) -> float:
 
     What is left out is Docker's own: every 30 s, at most 30 s long, three times.
     """
-    interval, timeout = (float(check.get(key) or 30e9) / 1e9 for key in ("Interval", "Timeout"))
-    return float(check.get("StartPeriod") or 0) / 1e9 + int(check.get("Retries") or 3) * (interval + timeout)
+    interval, timeout = (float(number_in(check, key) or 30e9) / 1e9 for key in ("Interval", "Timeout"))
+    return number_in(check, "StartPeriod") / 1e9 + (number_in(check, "Retries") or 3) * (interval + timeout)
 
 
 def mount(inspected: Json) -> Mount:
     return Mount(
-        type=str(inspected.get("Type") or ("volume" if inspected.get("Name") else "bind")),
-        source=str(inspected.get("Source") or ""),
-        destination=str(inspected.get("Destination") or ""),
-        name=str(inspected.get("Name") or ""),
-        driver=str(inspected.get("Driver") or ""),
-        rw=bool(inspected.get("RW", True)),
+        type=text_in(inspected, "Type") or ("volume" if inspected.get("Name") else "bind"),
+        source=text_in(inspected, "Source"),
+        destination=text_in(inspected, "Destination"),
+        name=text_in(inspected, "Name"),
+        driver=text_in(inspected, "Driver"),
+        rw=flag_in(inspected, "RW", default=True),
     )
 
 
@@ -134,39 +123,42 @@ def port(key: str, bindings: object) -> list[Port]:
     number, _, protocol = key.partition("/")
     if not number.isascii() or not number.isdigit():
         return []
-    bound = [one for one in bindings if isinstance(one, Mapping)] if isinstance(bindings, list) else []
-    return [
-        Port(int(number), protocol or "tcp", str(one.get("HostIp") or ""), host_port(one.get("HostPort")))
-        for one in bound or [{}]
-    ]
+    bound = parts({key: bindings}, key)
+    inside = whole_number(number, most=HIGHEST)
+    return [Port(inside, protocol or "tcp", text_in(one, "HostIp"), host_port(one)) for one in bound or [{}]]
 
 
-def host_port(written: object) -> int | None:
-    text = str(written or "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) else None
+def host_port(binding: Json) -> int | None:
+    """The port of the node; None where it is left to the engine (empty, or a range to choose from).
+
+    >>> host_port({"HostPort": "8443"}), host_port({"HostPort": "8000-8010"}), host_port({})
+    (8443, None, None)
+    """
+    written = text_in(binding, "HostPort")
+    return number_in(binding, "HostPort", most=HIGHEST) or None if written.isascii() and written.isdigit() else None
 
 
 def isolation(host: Json) -> Isolation:
     return Isolation(
-        privileged=bool(host.get("Privileged")),
-        cap_add=capabilities(listed(host, "CapAdd")),
-        cap_drop=capabilities(listed(host, "CapDrop")),
-        security_opt=tuple(str(one) for one in listed(host, "SecurityOpt")),
-        devices=tuple(str(one.get("PathOnHost") or "") for one in listed(host, "Devices") if isinstance(one, Mapping)),
-        device_rules=tuple(str(one) for one in listed(host, "DeviceCgroupRules")),
-        network=str(host.get("NetworkMode") or ""),
-        pid=str(host.get("PidMode") or ""),
-        ipc=str(host.get("IpcMode") or ""),
-        uts=str(host.get("UTSMode") or ""),
-        userns=str(host.get("UsernsMode") or ""),
-        cgroupns=str(host.get("CgroupnsMode") or ""),
+        privileged=flag_in(host, "Privileged"),
+        cap_add=capabilities(texts(host, "CapAdd")),
+        cap_drop=capabilities(texts(host, "CapDrop")),
+        security_opt=texts(host, "SecurityOpt"),
+        devices=tuple(text_in(one, "PathOnHost") for one in parts(host, "Devices")),
+        device_rules=texts(host, "DeviceCgroupRules"),
+        network=text_in(host, "NetworkMode"),
+        pid=text_in(host, "PidMode"),
+        ipc=text_in(host, "IpcMode"),
+        uts=text_in(host, "UTSMode"),
+        userns=text_in(host, "UsernsMode"),
+        cgroupns=text_in(host, "CgroupnsMode"),
     )
 
 
-def capabilities(written: list[Any]) -> tuple[str, ...]:
+def capabilities(written: Iterable[str]) -> tuple[str, ...]:
     """Capabilities in one spelling: Compose files say sys_admin, engines since 20.10 say CAP_SYS_ADMIN.
 
     >>> capabilities(["sys_admin", "CAP_CHOWN"])
     ('SYS_ADMIN', 'CHOWN')
     """
-    return tuple(str(one).upper().removeprefix("CAP_") for one in written)
+    return tuple(one.upper().removeprefix("CAP_") for one in written)

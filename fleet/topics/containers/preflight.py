@@ -5,7 +5,6 @@ Asked only of containers of declared services whose processes run as somebody el
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +12,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.documents import Json, json_document, text_in, texts
+from fleet.lines import lines
+from fleet.numbers import whole_number
 from fleet.schema import Service
 from fleet.topics.containers.facts import Container, Denied, Mount, Preflight
-from fleet.topics.containers.parsing import Json, listed
 from fleet.topics.containers.preflight_scripts import ACCESS, DIFF, START
 from fleet.topics.containers.users import wrong_processes
+from fleet.untrusted import one_line
 
 HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
 COUNTED = 1000
@@ -57,12 +59,12 @@ def wanted(container: Container, services: Mapping[str, Service]) -> str:
 
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
     """The words of each container's command line that can name a program: used to look them up, then forgotten."""
-    inspected: list[Json] = json.loads(raw)
-    return {str(one["Id"]): programs(one) for one in inspected}
+    inspected: list[Json] = json_document(raw, "`docker inspect`")
+    return {text_in(one, "Id"): programs(one) for one in inspected}
 
 
 def programs(inspected: Json) -> tuple[str, ...]:
-    line = " ".join([str(inspected.get("Path") or ""), *(str(arg) for arg in listed(inspected, "Args"))])
+    line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
     words = (
         word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)
     )
@@ -118,13 +120,17 @@ def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple
     ('0:0 600 /srv/x',)
     """
     who, *sections = printed.split("\nmount\n") if "\nmount\n" in printed else [printed]
-    _, uid, gid = who.split()
-    return int(uid), int(gid), tuple(filter(None, map(denied, mounts, sections)))
+    _, uid, gid = who.split(" ")
+    return (
+        whole_number(uid.strip("\n")),
+        whole_number(gid.strip("\n")),
+        tuple(filter(None, map(denied, mounts, sections))),
+    )
 
 
 def denied(mount: Mount, section: str) -> Denied | None:
     count, *examples = section.rstrip("\n").split("\n")
-    number = int(count)
+    number = whole_number(count)
     if not number:
         return None
     return Denied(
@@ -133,7 +139,7 @@ def denied(mount: Mount, section: str) -> Denied | None:
 
 
 def helpers(printed: str) -> tuple[str, ...]:
-    named = {line.removeprefix("helper ") for line in printed.splitlines() if line.startswith("helper ")}
+    named = {line.removeprefix("helper ") for line in lines(printed) if line.startswith("helper ")}
     return tuple(name for name in HELPERS if name in named)
 
 
@@ -143,7 +149,7 @@ def low_ports(printed: str) -> tuple[int, ...]:
     >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
     ((80,), ())
     """
-    [floor] = (int(line.removeprefix("floor ")) for line in printed.splitlines() if line.startswith("floor "))
+    [floor] = (whole_number(line.removeprefix("floor ")) for line in lines(printed) if line.startswith("floor "))
     return tuple(port for port in listens(printed) if port < floor)
 
 
@@ -153,8 +159,15 @@ def listens(printed: str) -> tuple[int, ...]:
     >>> listens("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)
     """
-    ports = {int(line.removeprefix("port "), 16) for line in printed.splitlines() if line.startswith("port ")}
+    ports = {port_of(line.removeprefix("port ")) for line in lines(printed) if line.startswith("port ")}
     return tuple(sorted(port for port in ports if port < HANDED_OUT))
+
+
+def port_of(written: str) -> int:
+    """A port as the kernel writes it, in hexadecimal. Raises Unobservable for anything else."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,4}", written):
+        raise Unobservable(f"{one_line(written[:40])} is no port")
+    return int(written, 16)
 
 
 HARMLESS = re.compile(
@@ -171,6 +184,6 @@ def unsaved(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
     >>> unsaved("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
     ('/etc/letsencrypt/key.pem',)
     """
-    paths = [line[2:] for line in printed.splitlines() if line[:2] in ("A ", "C ")]
+    paths = [line[2:] for line in lines(printed) if line[:2] in ("A ", "C ")]
     points = {str(PurePosixPath(mount.destination)) for mount in mounts}
     return tuple(path for path in paths if path not in points and not HARMLESS.fullmatch(path))

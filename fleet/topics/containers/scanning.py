@@ -11,10 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fleet.commands import Output, Unobservable
+from fleet.lines import lines
+from fleet.numbers import whole_number
 from fleet.topics.containers.facts import Container, Process
+from fleet.untrusted import one_line
 
 CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 EXTENT = re.compile(r" *([0-9]{1,10}) +([0-9]{1,10}) +([0-9]{1,10})")
+UID = re.compile(r"[0-9]{1,10}")
 BY_NUMBER = "name the user by its number in the inventory"
 REFUSALS = {
     "not permitted": (
@@ -26,6 +30,7 @@ REFUSALS = {
 UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
 ROOT = 0
 Extents = Iterable[tuple[int, int, int]]
+OfContainers = Mapping[str, tuple[Process, ...] | Unobservable]
 FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.DOTALL)
 
 
@@ -36,6 +41,7 @@ class Seen:
     status: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)
     extents: list[tuple[int, int, int]] = field(default_factory=list)
+    odd: str = ""
 
 
 def read(printed: str) -> dict[int, Seen]:
@@ -44,11 +50,15 @@ def read(printed: str) -> dict[int, Seen]:
     >>> seen = read("/proc/7/status:Uid:\\t101\\t101\\t101\\t101\\n/proc/7/uid_map:         0     100000      65536\\n")
     >>> seen[7].status["Uid"].split()[1], seen[7].extents
     ('101', [(0, 100000, 65536)])
+
+    Raises Unobservable for a line that is of no file of /proc: whose it was to be is not known.
     """
     processes: dict[int, Seen] = defaultdict(Seen)
-    for line in printed.split("\n"):
-        if found := FROM_PROC.fullmatch(line):
-            note(processes[int(found[1])], found[2], found[3])
+    for line in lines(printed):
+        found = FROM_PROC.fullmatch(line)
+        if not found:
+            raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
+        note(processes[int(found[1])], found[2], found[3])
     return processes
 
 
@@ -60,6 +70,8 @@ def note(process: Seen, file: str, line: str) -> None:
         process.cgroups.append(line)
     elif extent := EXTENT.fullmatch(line):
         process.extents.append((int(extent[1]), int(extent[2]), int(extent[3])))
+    else:
+        process.odd = "its uid_map makes no sense"
 
 
 def inside(host_uid: int, extents: Extents) -> int | None:
@@ -85,7 +97,7 @@ def container_of(cgroups: Iterable[str], known: Mapping[str, Container]) -> str:
     return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in known), "")
 
 
-def by_container(scan: Output, containers: Iterable[Container]) -> dict[str, tuple[Process, ...]] | Unobservable:
+def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
     """The processes of each container, by its id; or why /proc could not be read."""
     known = {one.id: one for one in containers}
     try:
@@ -96,13 +108,21 @@ def by_container(scan: Output, containers: Iterable[Container]) -> dict[str, tup
     for pid, process in seen.items():
         if (id_ := container_of(process.cgroups, known)) and lives(process):
             groups[id_][pid] = process
-    return {id_: processes(known[id_], members) for id_, members in groups.items()}
+    return {id_: or_why(known[id_], members) for id_, members in groups.items()}
+
+
+def or_why(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...] | Unobservable:
+    """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
+    try:
+        return processes(container, members)
+    except Unobservable as why:
+        return Unobservable(f"the processes of {container.name} cannot be told: {why.why}")
 
 
 def lives(process: Seen) -> bool:
     """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
-    gone = process.status.get("State", "").startswith(("Z", "X"))
-    return "Uid" in process.status and not gone and not process.status.get("Name", "").startswith("runc:[")
+    gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
+    return not gone and not process.status.get("Name", "").startswith("runc:[")
 
 
 def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
@@ -118,7 +138,9 @@ def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Proces
 
 
 def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
-    """One process, and whose it is (see `owner`)."""
+    """One process, and whose it is (see `owner`). Raises Unobservable where that makes no sense."""
+    if seen.odd or "Uid" not in seen.status:
+        raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
     host_uid = owner(seen.status["Uid"], extents)
     kernel = seen.status.get("NoNewPrivs")
     return Process(
@@ -126,7 +148,7 @@ def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
         uid=inside(host_uid, extents),
         host_uid=host_uid,
         name=seen.status.get("Name", ""),
-        parent=int(seen.status.get("PPid") or 0),
+        parent=whole_number(seen.status.get("PPid") or "0"),
         entered=came_in,
         no_new_privileges=None if kernel is None else kernel == "1",
     )
@@ -140,7 +162,10 @@ def owner(written: str, extents: Extents) -> int:
     >>> owner("33 33 33 33", [(0, 0, 65536)]), owner("33 33 0 33", [(0, 0, 65536)])
     (33, 0)
     """
-    real, effective, saved = (int(uid) for uid in written.split()[:3])
+    uids = [whole_number(uid) for uid in written.split()]
+    if len(uids) != 4:
+        raise Unobservable("its users cannot be told from its Uid line")
+    real, effective, saved, _ = uids
     return next((uid for uid in (real, saved) if inside(uid, extents) == ROOT), effective)
 
 
@@ -152,7 +177,7 @@ def entered(container: Container, members: Mapping[int, Seen]) -> set[int]:
     """
     if container.isolation.pid or container.pid not in members:
         return set()
-    parents = {pid: int(seen.status.get("PPid") or 0) for pid, seen in members.items()}
+    parents = {pid: whole_number(seen.status.get("PPid") or "0") for pid, seen in members.items()}
     return {pid for pid in members if not descends(pid, container.pid, parents)}
 
 
@@ -175,7 +200,7 @@ def accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
     found: dict[int, dict[str, int] | Unobservable] = {}
     for section in re.split(r"^=", answer.text(), flags=re.MULTILINE)[1:]:
         pid, _, body = section.partition("\n")
-        found[int(pid)] = names(body)
+        found[whole_number(pid)] = names(body)
     return found
 
 
@@ -186,14 +211,14 @@ def names(body: str) -> dict[str, int] | Unobservable:
     """
     if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
         return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
-    lines = (line.removeprefix(" ").partition(":") for line in body.split("\n"))
-    found = [(name, int(uid)) for name, _, uid in lines if name and uid.isascii() and uid.isdigit()]
+    entries = (line.removeprefix(" ").partition(":") for line in body.split("\n"))
+    found = [(name, int(uid)) for name, _, uid in entries if name and UID.fullmatch(uid)]
     return dict(reversed(found))
 
 
 def joined(
     containers: Iterable[Container],
-    processes: Mapping[str, tuple[Process, ...]] | Unobservable,
+    processes: OfContainers | Unobservable,
     names: Mapping[int, dict[str, int] | Unobservable],
 ) -> tuple[Container, ...]:
     """The containers with their processes and account names."""
@@ -203,15 +228,15 @@ def joined(
     )
 
 
-def own_processes(
-    container: Container, processes: Mapping[str, tuple[Process, ...]] | Unobservable
-) -> tuple[Process, ...] | Unobservable:
+def own_processes(container: Container, processes: OfContainers | Unobservable) -> tuple[Process, ...] | Unobservable:
     """A container that runs has at least its first process: without it the scan did not see (or it has just ended)."""
     if not container.pid:
         return ()
     if isinstance(processes, Unobservable):
         return processes
     own = processes.get(container.id, ())
+    if isinstance(own, Unobservable):
+        return own
     if any(one.pid == container.pid for one in own):
         return own
     return Unobservable(

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.lines import lines
+from fleet.numbers import whole_number
 from fleet.schema import Without, required
 from fleet.shell_functions import IS_OPENED
 from fleet.topics.backups.files import File
@@ -138,7 +140,12 @@ def parse_copies(output: Output) -> Listing:
     seen_whole(output)
     head, _, entries = output.out.partition(b"\0")
     free, device, directory = head.decode("utf-8", "backslashreplace").split(" ", 2)
-    return Listing(directory, tuple(parse_entries(entries)), int(device), int(free) * 1024 if free.isdigit() else -1)
+    return Listing(
+        directory,
+        tuple(parse_entries(entries)),
+        whole_number(device),
+        whole_number(free) * 1024 if free.isascii() and free.isdigit() else -1,
+    )
 
 
 def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
@@ -180,5 +187,5 @@ def parse(output: Output) -> dict[str, str]:
     >>> parse(Output(0, b"e3b0 ./backup_1.sql.gz\\n"))
     {'backup_1.sql.gz': 'e3b0'}
     """
-    lines = (line.split(" ./", 1) for line in output.text().splitlines())
-    return {name: digest for digest, name in lines}
+    answers = (line.split(" ./", 1) for line in lines(output.text()))
+    return {name: digest for digest, name in answers}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.lines import lines
+from fleet.numbers import whole_number
 from fleet.schema import Node, Without
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers.observing import ABSENT, DOCKER
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fleet.look import Look
 
 T = TypeVar("T")
+UNSIGNED = (1 << 64) - 1
 
 ASK = r"""
 user=${1:-${POSTGRES_USER:-postgres}} database=${2:-${POSTGRES_DB:-${1:-${POSTGRES_USER:-postgres}}}}
@@ -133,13 +136,13 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
         return ()
     found: list[Cluster] = []
     for block in output.text().split("cluster ")[1:]:
-        container, *lines = block.splitlines()
-        told = dict(line.split(" ", 1) for line in lines if not line.startswith("rows "))
-        rows = [line.split(" ", 2)[1:] for line in lines if line.startswith("rows ")]
-        counted = {table: int(number) for number, table in rows}
+        container, *answers = lines(block)
+        told = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
+        rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]
+        counted = {table: whole_number(number, least=-1) for number, table in rows}
         if not {"system", "directory"} <= told.keys():
             raise Unobservable("the database does not say who it is: its user may not read all settings", hint=GRANT)
-        found.append(Cluster(container, str(int(told["system"])), told["directory"], counted))
+        found.append(Cluster(container, str(whole_number(told["system"], most=UNSIGNED)), told["directory"], counted))
     return tuple(found)
 
 

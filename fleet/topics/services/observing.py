@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import Command, Output, Unobservable
+from fleet.documents import Json, flag_in, json_documents, listed, mapping, part, parts, text_in, texts
+from fleet.lines import lines
+from fleet.numbers import number_in
 from fleet.schema import Node
 from fleet.topics.containers.observing import ABSENT, DOCKER, NAMES_ONLY, engine_says
-from fleet.topics.containers.parsing import Json, has_healthcheck, listed, part
+from fleet.topics.containers.parsing import has_healthcheck
 from fleet.topics.services.facts import LENT, Facts, Handed, Member, Published, ServiceMount, SwarmService, Task, Volume
 from fleet.topics.services.lending import lent_updates
 
@@ -76,64 +79,53 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     >>> parse('{"LocalNodeState":"inactive","NodeID":"","ControlAvailable":false}\\n[]', ()).swarm
     'inactive'
     """
-    found = documents(printed)
+    found = json_documents(printed, "the engine")
     try:
-        swarm, volumes = next(found), next(found)
+        swarm, volumes = mapping(next(found), "swarm"), parts({"volumes": next(found)}, "volumes")
         role = role_of(swarm)
-        members, services = (next(found), next(found)) if role == "manager" else ([], [])
+        kinds = ("members", "services") if role == "manager" else ()
+        by_kind = {kind: parts({kind: next(found)}, kind) for kind in kinds}
     except StopIteration:
         raise Unobservable("the engine's answer about its swarm and volumes was cut short") from None
     return Facts(
         swarm=role,
-        node_id=str(swarm.get("NodeID") or ""),
-        members=tuple(member(one) for one in members),
-        services=tuple(service(one) for one in services),
-        tasks=tuple(task(one) for one in found),
+        node_id=text_in(swarm, "NodeID"),
+        members=tuple(member(one) for one in by_kind.get("members", [])),
+        services=tuple(service(one) for one in by_kind.get("services", [])),
+        tasks=tuple(task(mapping(one, "task")) for one in found),
         volumes=tuple(volume(one, remote) for one in volumes),
         remote_mounts=remote,
     )
 
 
-def documents(printed: str) -> Iterator[Any]:
-    """JSON documents that follow each other."""
-    decoder, at = json.JSONDecoder(), 0
-    while rest := printed[at:].lstrip():
-        at = len(printed) - len(rest)
-        try:
-            document, at = decoder.raw_decode(printed, at)
-        except ValueError as odd:
-            raise Unobservable(f"the engine printed something that is not JSON: {odd}") from None
-        yield document
-
-
 def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
     """Raises Unobservable while the node is neither in a swarm nor out of it (joining, locked, in error)."""
-    state = str(swarm.get("LocalNodeState") or "inactive")
+    state = text_in(swarm, "LocalNodeState", "inactive")
     if state not in ("active", "inactive"):
-        raise Unobservable(f"its part in the swarm is {state}: {str(swarm.get('Error') or 'no reason given')[:200]}")
+        raise Unobservable(f"its part in the swarm is {state}: {text_in(swarm, 'Error', 'no reason given')[:200]}")
     if state == "inactive":
         return "inactive"
-    return "manager" if swarm.get("ControlAvailable") else "worker"
+    return "manager" if flag_in(swarm, "ControlAvailable") else "worker"
 
 
-def texts(of: Json, key: str) -> dict[str, str]:
-    return {str(k): str(v) for k, v in part(of, key).items()}
+def labels(of: Json, key: str) -> dict[str, str]:
+    return {name: text_in(part(of, key), name) for name in part(of, key)}
 
 
 def member(inspected: Json) -> Member:
     spec, described = part(inspected, "Spec"), part(inspected, "Description")
     status, platform = part(inspected, "Status"), part(described, "Platform")
     return Member(
-        id=str(inspected.get("ID") or ""),
-        hostname=str(described.get("Hostname") or ""),
-        role=str(spec.get("Role") or "worker"),
-        address=str(status.get("Addr") or ""),
-        state=str(status.get("State") or ""),
-        availability=str(spec.get("Availability") or ""),
-        labels=texts(spec, "Labels"),
-        engine_labels=texts(part(described, "Engine"), "Labels"),
-        os=str(platform.get("OS") or ""),
-        architecture=str(platform.get("Architecture") or ""),
+        id=text_in(inspected, "ID"),
+        hostname=text_in(described, "Hostname"),
+        role=text_in(spec, "Role", "worker"),
+        address=text_in(status, "Addr"),
+        state=text_in(status, "State"),
+        availability=text_in(spec, "Availability"),
+        labels=labels(spec, "Labels"),
+        engine_labels=labels(part(described, "Engine"), "Labels"),
+        os=text_in(platform, "OS"),
+        architecture=text_in(platform, "Architecture"),
     )
 
 
@@ -142,24 +134,24 @@ def service(inspected: Json) -> SwarmService:
     task = part(spec, "TaskTemplate")
     made = part(task, "ContainerSpec")
     return SwarmService(
-        id=str(inspected.get("ID") or ""),
-        name=str(spec.get("Name") or ""),
-        image=str(made.get("Image") or ""),
-        user=str(made.get("User") or ""),
+        id=text_in(inspected, "ID"),
+        name=text_in(spec, "Name"),
+        image=text_in(made, "Image"),
+        user=text_in(made, "User"),
         replicas=replicas(part(spec, "Mode")),
-        constraints=tuple(str(one) for one in listed(part(task, "Placement"), "Constraints")),
-        mounts=tuple(mount(one) for one in listed(made, "Mounts")),
-        version=int(part(inspected, "Version").get("Index") or 0),
-        order=str(part(spec, "UpdateConfig").get("Order") or "stop-first"),
-        update_state=str(part(inspected, "UpdateStatus").get("State") or ""),
+        constraints=texts(part(task, "Placement"), "Constraints"),
+        mounts=tuple(mount(one) for one in parts(made, "Mounts")),
+        version=number_in(part(inspected, "Version"), "Index"),
+        order=text_in(part(spec, "UpdateConfig"), "Order", "stop-first"),
+        update_state=text_in(part(inspected, "UpdateStatus"), "State"),
         has_healthcheck=has_healthcheck(made),
-        stack=texts(spec, "Labels").get("com.docker.stack.namespace", ""),
+        stack=labels(spec, "Labels").get("com.docker.stack.namespace", ""),
         helpers=helpers(made),
         published=published(spec),
         handed=tuple(handed(made)),
-        lent=texts(spec, "Labels").get(LENT, ""),
+        lent=labels(spec, "Labels").get(LENT, ""),
         shape=shape(made),
-        lent_updates=lent_updates({"Labels": texts(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
+        lent_updates=lent_updates({"Labels": labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
     )
 
 
@@ -184,27 +176,26 @@ def replicas(mode: Json) -> int | None:
     """
     if "Global" in mode or "GlobalJob" in mode:
         return None
-    wanted = part(mode, "Replicated").get("Replicas")
-    return 1 if wanted is None else int(wanted)
+    return number_in(part(mode, "Replicated"), "Replicas", 1)
 
 
 def mount(spec: Json) -> ServiceMount:
     driver = part(part(spec, "VolumeOptions"), "DriverConfig")
-    name = str(driver.get("Name") or "local")
+    name = text_in(driver, "Name", "local")
     return ServiceMount(
-        type=str(spec.get("Type") or "volume"),
-        source=str(spec.get("Source") or ""),
-        target=str(spec.get("Target") or ""),
-        read_only=bool(spec.get("ReadOnly")),
+        type=text_in(spec, "Type", "volume"),
+        source=text_in(spec, "Source"),
+        target=text_in(spec, "Target"),
+        read_only=flag_in(spec, "ReadOnly"),
         driver=name,
         remote=name != "local" or part(driver, "Options").get("type") in NETWORK,
-        mode=number(part(spec, "TmpfsOptions"), "Mode") or None,
+        mode=number_in(part(spec, "TmpfsOptions"), "Mode") or None,
     )
 
 
 def helpers(made: Json) -> tuple[str, ...]:
     """Which programs that need root a service's command line names; all other words of it are forgotten."""
-    line = " ".join(str(word) for key in ("Command", "Args") for word in listed(made, key))
+    line = " ".join(word for key in ("Command", "Args") for word in texts(made, key))
     words = {PurePosixPath(word).name for word in re.split(r"[\s;|&()'\"]+", line)}
     return tuple(name for name in HELPERS if name in words)
 
@@ -215,13 +206,13 @@ def published(spec: Json) -> tuple[Published, ...]:
     >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
     (Published(port=8080, target=80, protocol='tcp', mode='host'),)
     """
-    ports = [one for one in listed(part(spec, "EndpointSpec"), "Ports") if isinstance(one, Mapping)]
+    ports = parts(part(spec, "EndpointSpec"), "Ports")
     return tuple(
         Published(
-            int(one["PublishedPort"]),
-            int(one.get("TargetPort") or one["PublishedPort"]),
-            str(one.get("Protocol") or "tcp"),
-            str(one.get("PublishMode") or "ingress"),
+            number_in(one, "PublishedPort"),
+            number_in(one, "TargetPort") or number_in(one, "PublishedPort"),
+            text_in(one, "Protocol", "tcp"),
+            text_in(one, "PublishMode", "ingress"),
         )
         for one in ports
         if one.get("PublishedPort")
@@ -232,20 +223,18 @@ def handed(made: Json) -> Iterator[Handed]:
     """The secrets and configs that are files in the containers, with their owners; never what is in them."""
     kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
     for kind, key in kinds:
-        files = (part(one, "File") for one in listed(made, key) if isinstance(one, Mapping))
+        files = (part(one, "File") for one in parts(made, key))
         yield from (
             Handed(
-                kind, str(file["Name"]), number(file, "UID"), number(file, "GID"), number(file, "Mode", 0o444) & 0o777
+                kind,
+                text_in(file, "Name"),
+                number_in(file, "UID"),
+                number_in(file, "GID"),
+                number_in(file, "Mode", 0o444) & 0o777,
             )
             for file in files
             if file.get("Name")
         )
-
-
-def number(of: Json, key: str, default: int = 0) -> int:
-    """A number that the engine writes as one or as text."""
-    written = str(of.get(key, default))
-    return int(written) if written.isascii() and written.isdigit() else default
 
 
 def task(line: Json) -> Task:
@@ -256,19 +245,19 @@ def task(line: Json) -> Task:
     Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node')
     """
     return Task(
-        service=str(line.get("Name") or "").rpartition(".")[0],
-        member=str(line.get("Node") or ""),
-        desired=str(line.get("DesiredState") or "").lower(),
-        state=str(line.get("CurrentState") or "").lower().partition(" ")[0],
-        error=str(line.get("Error") or "").strip('"…')[:200],
+        service=text_in(line, "Name").rpartition(".")[0],
+        member=text_in(line, "Node"),
+        desired=text_in(line, "DesiredState").lower(),
+        state=text_in(line, "CurrentState").lower().partition(" ")[0],
+        error=text_in(line, "Error").strip('"…')[:200],
     )
 
 
 def volume(inspected: Json, remote: Iterable[str]) -> Volume:
-    driver, mountpoint = str(inspected.get("Driver") or "local"), str(inspected.get("Mountpoint") or "")
+    driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
     networked = part(inspected, "Options").get("type") in NETWORK
     return Volume(
-        name=str(inspected.get("Name") or ""),
+        name=text_in(inspected, "Name"),
         driver=driver,
         mountpoint=mountpoint,
         remote=driver != "local" or networked or below(mountpoint, remote),
@@ -290,6 +279,6 @@ def remote_mounts(mounts: Output) -> tuple[str, ...]:
     >>> remote_mounts(Output(0, b"nas:/b /srv/my\\\\040data nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"))
     ('/srv/my data',)
     """
-    lines = (line.split(" ") for line in mounts.text().splitlines())
-    found = (line[1] for line in lines if len(line) > 2 and line[2] in NETWORK)
+    rows = (line.split(" ") for line in lines(mounts.text()))
+    found = (line[1] for line in rows if len(line) > 2 and line[2] in NETWORK)
     return tuple(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), one) for one in found)

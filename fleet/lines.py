@@ -1,0 +1,25 @@
+"""Lines of what a node said: only a newline ends one.
+
+`str.splitlines` also cuts at VT, FF, FS, GS, RS, NEL, U+2028 and U+2029, and a name or a message may hold any of them:
+one record then becomes two, and what stood in the second is taken for what the program said. A test keeps it out.
+"""
+
+from __future__ import annotations
+
+
+def lines(text: str) -> list[str]:
+    r"""The lines of a text, without their newlines; the last one need not have one.
+
+    >>> lines("a\n\nb\x0bc\n"), lines("a"), lines("")
+    (['a', '', 'b\x0bc'], ['a'], [])
+    """
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def last_line(text: str) -> str:
+    r"""The last line that is not blank, without the blanks around it: mostly it says why. Empty when there is none.
+
+    >>> last_line("one\ntwo \r\n\n"), last_line(" \n")
+    ('two', '')
+    """
+    return text.strip().rpartition("\n")[2].strip()
