@@ -133,7 +133,7 @@ def entry(line: str) -> Entry | None:
 
 def number(words: list[str], place: int) -> int:
     """A count of df's; `-` or nothing where the file system has none."""
-    return int(words[place]) if len(words) > place and words[place].isdigit() else 0
+    return whole_number(words[place]) if words[place:] and words[place] != "-" else 0
 
 
 def each_volume(inventory: Inventory) -> Iterable[Subject]:

@@ -6,6 +6,7 @@ is not known here to leave nothing behind counts as such.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fleet.topics.schedules.meaning import (
@@ -89,7 +90,9 @@ def is_harmless(operator: str, target: Word) -> bool:
     (True, False)
     """
     text = literal(target)
-    return text == NOWHERE or (operator in (">&", "<&") and text is not None and (text.isdecimal() or text == "-"))
+    return text == NOWHERE or (
+        operator in (">&", "<&") and text is not None and (re.fullmatch("[0-9]+", text) or text == "-")
+    )
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
