@@ -188,7 +188,8 @@ def account(policy: Policy) -> tuple[str, str]:
 def last_success(records: Records) -> Mapping[str, int]:
     """The rows of the last drill that succeeded, since the database was accepted: a person knew then what is gone."""
     since = records.accepted.at if records.accepted else None
-    return next((one.rows for one in reversed(records.drills) if not one.error and not (since and one.at < since)), {})
+    good = (one for one in reversed(records.drills) if not (one.error or one.refused or (since and one.at < since)))
+    return next((one.rows for one in good), {})
 
 
 def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:
