@@ -90,9 +90,8 @@ def is_harmless(operator: str, target: Word) -> bool:
     (True, False)
     """
     text = literal(target)
-    return text == NOWHERE or (
-        operator in (">&", "<&") and text is not None and (re.fullmatch("[0-9]+", text) or text == "-")
-    )
+    number = text is not None and re.fullmatch("[0-9]+|-", text) is not None
+    return text == NOWHERE or (operator in (">&", "<&") and number)
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
