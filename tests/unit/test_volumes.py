@@ -205,15 +205,10 @@ def test_a_small_newest_file_says_nothing_of_the_blocks_of_bigger_ones():
 
 
 def test_a_name_that_holds_a_line_of_du_is_not_counted_as_the_sum(tmp_path):
-    for name in (
-        "a\n999999999999\t.",
-        "b\n2 999999999999\t.",
-        "c\n1 99999999999999\t./fake",
-        "d\x0b1\t./x",
-        "e\x85\u2028f",
-    ):
+    (tmp_path / "c\n1 99999999999999\t.").mkdir()
+    names = ("a\n999999999999\t.", "b\n2 999999999999\t.", "c\n1 99999999999999\t./fake", "d\x0b1\t.", "e\x85\u2028f")
+    for name in (*names, os.fsdecode(b"\xff\xfe\n7")):
         (tmp_path / name).write_bytes(b"x" * 5000)
-    (tmp_path / os.fsdecode(b"\xff\xfe\n7")).write_bytes(b"x")
     seen = measured(tmp_path)
     assert seen.used < 200_000
     assert all(one.used <= seen.used for one in seen.biggest)

@@ -11,7 +11,7 @@ AWK_HEAD = r"""
 function fresh() {
   n = width = bytes = copying = copy = marked = since = said = 0
   db = cluster = whole = filled = title = rule = begun = terminal = zero = 0
-  before = 0
+  before = partial = 0
   kind = fault = doubt = q = ""
 }
 function fails(what, line) { if (fault == "") fault = what " " line }
@@ -59,7 +59,7 @@ function verdict(rc, told) {
   if (!whole) return "unknown none " said
   if (begun) doubts("begin", begun)
   if (doubt != "") return "unknown " doubt
-  if (title && title >= n - 1) return "unknown header " title
+  if (title && title >= n - 1 || partial && partial >= n - 1) return "unknown header " n - 1
   if (rc != 0) return "unknown failed 0"
   if (told != "-" && (bytes - 1) % 4294967296 != told) return "unknown length 0"
   return "complete - 0"
@@ -109,7 +109,7 @@ copying {
   }
   next
 }
-/^-- PostgreSQL database / {
+/^-- PostgreSQL database/ {
   kind = /^-- PostgreSQL database cluster / ? "cluster" : "database"
   if (/^-- PostgreSQL database (cluster )?dump$/) { title = n; before = rule; next }
   if (/^-- PostgreSQL database (cluster )?dump complete$/) { ends(); next }
@@ -120,7 +120,7 @@ copying {
   next
 }
 !db && !cluster {
-  if (/^-- P/ && (index("-- PostgreSQL database dump", $0) || index("-- PostgreSQL database cluster", $0))) title = n
+  if (/^-- P/ && index("-- PostgreSQL database dump-- PostgreSQL database cluster dump", $0)) partial = n
   if (/^[ \t]*(--.*)?$/) next
   if (!said) said = n
   if (!neutral($0)) doubts(whole ? "behind" : "before", n)
