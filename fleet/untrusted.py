@@ -61,6 +61,15 @@ def shown_command(words: Iterable[str]) -> str:
     return shell_command("".join(char if is_shown(char) else "?" for char in word) for word in words)
 
 
+def shown_word(text: str) -> str:
+    """One word as a person reads and copies it: see `shown_command`.
+
+    >>> shown_word("rodan_web.1.x"), shown_word("x;y")
+    ('rodan_web.1.x', "'x;y'")
+    """
+    return shown_command((text,))
+
+
 def installed_word(text: str, what: str = "the name") -> str:
     """A name of a node that may stand in a line that we install: letters, digits, `_`, `.` and `-` only, quoted.
 

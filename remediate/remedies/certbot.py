@@ -5,7 +5,6 @@ Scripts are constant; values come as arguments. certbot prints neither keys nor 
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from fleet.commands import Unobservable
@@ -14,6 +13,7 @@ from fleet.topics.certificates.facts import Served
 from fleet.topics.certificates.probes import options
 from fleet.topics.certificates.views import View, fingerprint
 from fleet.topics.containers.observing import DOCKER
+from fleet.untrusted import shown_command
 from remediate.steps import AnyStep, Require, Run, RunInContainer
 
 RELOADED = "a reload of nginx: open connections are served to their end"
@@ -178,7 +178,7 @@ class There:
     def certbot(self, *words: str, says: str) -> RunInContainer:
         """Run certbot, once: the authority counts attempts. The plan shows all of its words."""
         given = (self.view.inside.certbot or "certbot", *words)
-        says = f"{says}, one attempt: certbot {shlex.join(words)}"
+        says = f"{says}, one attempt: {shown_command(('certbot', *words))}"
         return self.inside(CERTBOT, given, says, unchanged=CHANGED_NOTHING, limit=300.0)
 
     def reload(self, served: Served, path: str) -> tuple[AnyStep, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from fleet.discovery import Placement
 from fleet.schema import Service
 from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
-from fleet.untrusted import one_line
+from fleet.untrusted import one_line, shown_command, shown_word
 from remediate.plan import ForAPerson
 from remediate.remedies.giving import Reason
 
@@ -29,7 +28,8 @@ def by_hand(service: Service, user: str, places: list[Placement], reasons: Itera
         )
     if container is None or not container.label(COMPOSE_PROJECT):
         return for_a_person(
-            "it was started by hand (`docker run`): how, only a person knows", f"start it again with `--user {user}`"
+            "it was started by hand (`docker run`): how, only a person knows",
+            f"start it again with `--user {shown_word(user)}`",
         )
     first = "; ".join(f"{why} ({do})" for why, do in reasons)
     name = container.label(COMPOSE_SERVICE)
@@ -76,4 +76,4 @@ def command(container: Container) -> str:
     if container.label(COMPOSE_PROJECT) != PurePosixPath(directory).name.lower():
         words += ["-p", container.label(COMPOSE_PROJECT)]
     words += ["up", "-d", "--no-deps", container.label(COMPOSE_SERVICE)]
-    return (f"cd {shlex.quote(directory)} && " if directory else "") + shlex.join(words)
+    return (f"{shown_command(('cd', directory))} && " if directory else "") + shown_command(words)

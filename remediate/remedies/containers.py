@@ -19,6 +19,7 @@ from fleet.topics.containers.users import wrong_processes
 from fleet.topics.services.drift import line_of
 from fleet.topics.services.facts import Handed, SwarmService
 from fleet.topics.services.pinning import judged as unpinned
+from fleet.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.answering import listening, open_again, open_before
 from remediate.remedies.composing import by_hand, for_a_person
@@ -45,7 +46,8 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if finding.about:
         return for_a_person(
             "the inventory does not say what this container is for, nor as whom it may run",
-            f"add it under `services` with its `user`, or accept it under `waivers` with subject `{finding.about}`",
+            "add it under `services` with its `user`, or accept it under `waivers` with subject "
+            f"`{shown_word(finding.about)}`",
         )
     service = discovery.service_of(fleet, finding.subject)
     alive = [place for place in discovery.instances(fleet, finding.subject) if place.container.pid]

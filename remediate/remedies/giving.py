@@ -10,6 +10,7 @@ from fleet.discovery import Placement
 from fleet.facts import Fleet, seen
 from fleet.topics.containers.facts import Denied, Preflight
 from fleet.topics.services.facts import Facts as Services
+from fleet.untrusted import shown_command
 from remediate.steps import ChangeOwner
 
 Reason = tuple[str, str]
@@ -33,7 +34,9 @@ def gifts(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
 
 def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
     """Why the files of a mount are not simply its own; empty when they are."""
-    [mount] = [one for one in place.container.mounts if one.destination == denied.destination]
+    mount = next((one for one in place.container.mounts if one.destination == denied.destination), None)
+    if mount is None:
+        return "what is mounted there was not seen"
     if mount.type != "volume" or mount.driver != "local":
         return "they lie in a directory of the node, not on a volume of its own"
     remote = [one.name for one in fleet.of(place.node, Services).volumes if one.remote]
@@ -69,7 +72,9 @@ def files(denied: Denied, preflight: Preflight) -> str:
 
 
 def chown(denied: Denied, preflight: Preflight) -> str:
-    return f"`chown -R {preflight.uid}:{preflight.gid} {denied.source}` on its node, while the service is stopped"
+    after_options = ("--",) if denied.source.startswith("-") else ()
+    command = shown_command(("chown", "-R", f"{preflight.uid}:{preflight.gid}", *after_options, denied.source))
+    return f"`{command}` on its node, while the service is stopped"
 
 
 def all_files(place: Placement) -> Iterator[Reason]:

@@ -18,6 +18,7 @@ from fleet.topics.certificates.names import alternatives, covers
 from fleet.topics.certificates.policy import Acme
 from fleet.topics.certificates.problem import Kind
 from fleet.topics.certificates.views import View, configured, directive, leaf_of, lineages, newest, served_path
+from fleet.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certbot import NOT_UNDONE, RELOADED, There
 from remediate.remedies.renewal import Answer, on_node, terms
@@ -165,7 +166,7 @@ def points_to(view: View, served: Served, lineage: Lineage | None) -> str:
         if lineage
         else f"/etc/letsencrypt/live/{view.certificate.lineage or view.certificate.name}/fullchain.pem"
     )
-    key = live.replace("fullchain.pem", "privkey.pem")
+    live, key = shown_word(live), shown_word(live.replace("fullchain.pem", "privkey.pem"))
     where = directive(view, served)
     return (
         f"1. let {where or '`ssl_certificate`'} be `ssl_certificate {live};`, and the key beside it "

@@ -84,7 +84,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
         return ForAPerson(
             f"certbot does not know {view.certificate.name}, and the inventory does not say how to get it",
             "write `acme: {agree_tos: true, webroot: /var/www/letsencrypt, email: …}` for it, or run "
-            f"`certbot certonly -d {view.certificate.name}` in {view.service}",
+            f"`{shown_command(('certbot', 'certonly', '-d', view.certificate.name))}` in {view.service}",
         )
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
@@ -104,7 +104,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
                 says=f"get a certificate for {view.certificate.name}",
             ),
         ),
-        undo=f"`certbot delete --cert-name {name}` in {view.service}",
+        undo=f"`{shown_command(('certbot', 'delete', '--cert-name', name))}` in {view.service}",
         success=f"certbot keeps a certificate for {view.certificate.name}, on a fresh look",
         requires=(there.no_other_certbot(),),
         notes=(f"nginx serves it once its `ssl_certificate` is /etc/letsencrypt/live/{name}/fullchain.pem",),

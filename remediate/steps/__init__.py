@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from fleet.untrusted import shell_command
 from remediate.masking import masked
 from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
@@ -58,7 +58,7 @@ def recorded(step: AnyStep) -> dict[str, Any]:
         if name in LINES and isinstance(lines, list):
             told[name] = f"{len(lines)} lines, sha256:{digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
     for name in WORDS & told.keys():
-        told[name] = masked(shlex.join(told[name]))
+        told[name] = masked(shell_command(word.replace("\0", "\\0") for word in told[name]))
     return told
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleet import lines
 from fleet.commands import Command, Output, missing_right
-from fleet.untrusted import one_line
+from fleet.untrusted import one_line, shown_command
 from remediate.masking import masked
 from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.putting import one
@@ -194,8 +193,8 @@ def last_line(answer: Output) -> str:
 
 def shown(says: str, words: tuple[str, ...], where: str = "") -> str:
     """The sentence, then the command: the sentence is for people, the command for those who doubt it."""
-    command = masked(shlex.join(words))
-    if len(command) > 400 or "\n" in command:
-        command = f"{shlex.join(words[:2])} … ({len(command)} characters)"
+    command = masked(shown_command(words))
+    if len(command) > 400 or any("\n" in word for word in words):
+        command = f"{shown_command(words[:2])} … ({len(command)} characters)"
     head = says or "run"
     return f"{head}{f' ({where})' if where else ''}\n  $ {command}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fleet.commands import Command, Unobservable
 from fleet.topics.services.facts import LENT
 from fleet.topics.services.lending import OWN_UPDATES
+from fleet.untrusted import shown_command
 from remediate.steps.base import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 from remediate.steps.last_words import last_words
 from remediate.steps.putting import one
@@ -162,7 +163,8 @@ class UpdateService:
             watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         except StepFailed as why:
             task = worst(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known)
-            where = f"`docker service logs --tail 20 {self.service}` on {self.node}"
+            logs = shown_command(("docker", "service", "logs", "--tail", "20", self.service))
+            where = f"`{logs}` on {self.node}"
             raise StepFailed(f"{why}; its log: {where}", words=last_words(link, task, spec)) from None
         give_back(swarm, service["ID"], unmark=self.back, confirm=confirm)
         return Done(self.was, self.user)

@@ -20,6 +20,7 @@ from fleet.topics.certificates.names import is_for
 from fleet.topics.certificates.nginx import site_of
 from fleet.topics.certificates.policy import Certificate, Policy
 from fleet.topics.containers.facts import Container
+from fleet.untrusted import shown_word
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -181,7 +182,8 @@ def directive(view: View, served: Served) -> str:
         return ""
     if site is None or not site.certificates:
         return ""
-    return f"`ssl_certificate {site.certificates[0]};`" + (f" in {site.places[0]}" if site.places else "")
+    where = f" in {site.places[0]}" if site.places else ""
+    return f"`ssl_certificate {shown_word(site.certificates[0])};`{where}"
 
 
 def served_path(view: View, served: Served, lineage: Lineage) -> str:

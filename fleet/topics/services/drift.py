@@ -12,6 +12,7 @@ from fleet.topics.services.facts import SwarmService
 from fleet.topics.services.lending import OWN_UPDATES
 from fleet.topics.services.pinning import why_not
 from fleet.topics.services.running import managers, told_to_swarm, unseen
+from fleet.untrusted import shown_word
 
 
 def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -82,4 +83,4 @@ def line_of(name: str, stack: str, user: str) -> str:
     >>> line_of("rodan_web", "rodan", "django")
     'services.web.user: django'
     """
-    return f"services.{name.removeprefix(f'{stack}_')}.user: {user}"
+    return f"services.{shown_word(name.removeprefix(f'{stack}_'))}.user: {shown_word(user)}"

@@ -12,6 +12,7 @@ from fleet.rules import Finding, NotApplicable, Subject
 from fleet.topics.services.facts import Facts, Member, ServiceMount, SwarmService
 from fleet.topics.services.observing import below
 from fleet.topics.services.running import managers, swarm_facts, told_to_swarm, unseen
+from fleet.untrusted import shown_word
 
 CONSTRAINT = re.compile(r"([\w.\-/]+)\s*(==|!=)\s*(.*)", re.ASCII)
 
@@ -58,7 +59,8 @@ def judged(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
         saw=f"{service.name} keeps {', '.join(data)} on one node's disk, but may run on {hosts(fitting)}",
         want="a placement constraint that leaves one node",
         why="on another node it starts with nothing, and its data and backups stay behind",
-        hint=f"stack file, deploy.placement.constraints: `node.hostname == {home(fleet, service) or 'NODE'}`",
+        hint="stack file, deploy.placement.constraints: "
+        f"`node.hostname == {shown_word(home(fleet, service) or 'NODE')}`",
     )
 
 

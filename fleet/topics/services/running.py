@@ -15,6 +15,7 @@ from fleet.topics.containers.facts import COMPOSE_PROJECT, Container
 from fleet.topics.containers.facts import Facts as Containers
 from fleet.topics.containers.users import idle
 from fleet.topics.services.facts import Facts, SwarmService, Task
+from fleet.untrusted import shown_word
 
 YOUNG = 300.0
 OFTEN = 3
@@ -77,7 +78,7 @@ def ambiguous(service: Service, present: list[Placement]) -> Iterator[Finding]:
             saw=f"{service.name} is ambiguous: {names}",
             want="one service under that name",
             why="a schedule, a backup or a repair could meet the wrong one",
-            hint=f"name it `{next(filter(None, kinds))}/{service.name}` in the inventory",
+            hint=f"name it `{shown_word(f'{next(filter(None, kinds))}/{service.name}')}` in the inventory",
         )
 
 
