@@ -26,7 +26,7 @@ from remediate.render.plans import Line, safe
 from remediate.render.terminal import Screen
 from remediate.rights import for_repairs
 from remediate.runner import Run, Runner
-from remediate.steps import AlreadyBack, Place, Stale
+from remediate.steps import AlreadyBack, Kept, Place, Stale
 from remediate.undoing import inverse_of, take_back, undoable
 
 
@@ -132,6 +132,7 @@ class Undoing:
         rows = self.rows
         states = [self.state_of(row) for row in reversed(rows)]
         self.screen.lines(Line(f"  {safe(text)}") for text in states)
+        self.screen.lines(Line(f"  {safe(text)}", "loud") for row in reversed(rows) for text in self.losses_of(row))
         if not rows:
             self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
             self.journal.noticed(self.run.id)
@@ -153,11 +154,18 @@ class Undoing:
         what = inverse.show().split("\n")[0]
         try:
             inverse.still_true(self.link_to(row.node), self.place)
+        except Kept as why:
+            return f"kept on {row.node}: {why}"
         except AlreadyBack:
             return f"nothing to undo on {row.node}: {what}"
         except (Stale, Unobservable) as why:
             return f"cannot be undone on {row.node}: {what}: {why}"
         return f"on {row.node}: {what}"
+
+    def losses_of(self, row: StepRow) -> tuple[str, ...]:
+        """What a person should know before a step is undone: what was entered since, and where it stays."""
+        losses = getattr(inverse_of(row), "losses", None)
+        return losses(self.link_to(row.node), self.place) if losses else ()
 
     def agreed(self, yes: bool) -> bool:
         if yes:

@@ -10,7 +10,7 @@ from fleet.commands import Unobservable
 from fleet.untrusted import one_line
 from remediate.exits import Changes
 from remediate.masking import masked
-from remediate.steps import AlreadyBack, AnyStep, Lost, Place, Stale, StepFailed, load
+from remediate.steps import AlreadyBack, AnyStep, Kept, Lost, Place, Stale, StepFailed, load
 
 if TYPE_CHECKING:
     from fleet.links.writing import WritingLink
@@ -68,9 +68,9 @@ def one_back(
         Changes.begun = True
         inverse.do(link, place)
         doubt = still_there(inverse, link, place)
-    except AlreadyBack:
+    except AlreadyBack as why:
         journal.state(row.run, row.number, "undone")
-        return "", True
+        return (f"kept on {row.node}: {why}" if isinstance(why, Kept) else ""), True
     except (Stale, StepFailed, Lost, Unobservable) as why:
         return f"could not be undone on {row.node}: {what}: {why}", False
     if doubt:

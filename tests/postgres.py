@@ -115,13 +115,16 @@ class ServerLink(FaultyLink):
     """A node whose only container is the private server: what is asked in it runs here.
 
     `container` is the id of the one that runs now. `killed_after` ends the next script that changes something after so
-    many seconds; `lost` says for which words the answer does not come back, although they were run.
+    many seconds; the answer to that question from now on does not come back, although it was asked (`cut_at`),
+    and neither does the first one to a script with these words (`lose`). `drill` is what a throwaway container answers.
     """
 
     server: PrivateServer | None = None
     container: str = "f" * 64
     killed_after: float | None = None
-    lost: Callable[[tuple[str, ...]], bool] = lambda words: False
+    cut_at: int | None = None
+    lose: str = ""
+    drill: Callable[[], Output] = lambda: Output(125, b"", b"docker: no such image")
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def ask(self, commands: Sequence[Command], room: int = 0) -> list[Output]:
@@ -130,9 +133,16 @@ class ServerLink(FaultyLink):
     def one(self, command: Command) -> Output:
         self.asked.append(command.words)
         self.before(command.words)
+        if "fleetkeeper=drill" in command.words:
+            return self.drill()
         [answer] = self.inner.ask([self.here(command)])
         self.after(command.words)
-        if self.lost(command.words):
+        if self.cut_at is not None:
+            self.cut_at -= 1
+        if self.lose and any(self.lose in word for word in command.words):
+            self.cut_at, self.lose = 0, ""
+        if self.cut_at == 0:
+            self.cut_at = None
             return Output(None, lost="the connection was lost", command=str(command))
         return answer
 

@@ -6,6 +6,7 @@ ends it: whatever happens to us, nothing of it is left.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,18 +20,20 @@ from fleet.reports.text import count
 from fleet.topics.backups.catalog import Backup, true_clock
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers.facts import Mount
-from fleet.topics.databases import Drill, Records
+from fleet.topics.databases import Accepted, Drill, Records
 from fleet.units import show_duration
-from remediate.backups.accepting import records_of, right_one, writing
+from remediate.backups.accepting import records_of, right_one
 from remediate.backups.desk import Desk, one_of
 from remediate.backups.drill_script import DRILL, HELD
 from remediate.backups.held import Held, ask, held, inside, reason
+from remediate.backups.recording import write_down
 from remediate.backups.scripts import LIVE
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
+from remediate.runner import Run
 
 RULE = "backups.come_back"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
@@ -47,6 +50,8 @@ OWN = ("drill: ", "docker: ")
 REMEMBERED = 10
 BEFORE = "at the last drill"
 MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
+TRIES, WAIT = 6, 15.0
+"""How often, and after how many seconds, a lock that somebody else holds is asked for again."""
 TINY = 50
 """Tables with fewer rows may shrink as they like: sessions, queues, locks."""
 
@@ -71,12 +76,68 @@ def drill(desk: Desk, name: str | None) -> Exit:
     link = desk.session.link_to(desk.inventory.nodes[found[0].node])
     age = (now - backup.time).total_seconds()
     try:
-        done = Trial(found[0], mount, backup, desk.policy).run(link, last_success(records), age)
+        done, doubtful = Trial(found[0], mount, backup, desk.policy).tried(link, last_success(records), age)
+    except NotTried as why:
+        desk.screen.error(str(why), hint=why.hint)
+        refusal = Drill(backup.name, datetime.now(UTC), 0.0, age, refused=why.why[:300])
+        return worst([noted(desk, Records(drills=(refusal,))), Exit.NOT_ALL_SEEN])
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines(told(done))
-    return worst([written_down(desk, fleet, records, done), Exit.FINDINGS_REMAIN if done.error else Exit.NOTHING_LEFT])
+    desk.screen.lines([*told(done), *told_doubts(doubtful)])
+    accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
+    written = noted(desk, Records(accepted, (done,)))
+    withheld = doubtful and not records.accepted
+    return worst([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
+
+
+def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
+    """Which database runs, to be written down with a drill that succeeded; where it cannot be told, that is said."""
+    try:
+        return replace(right_one(fleet, f"{whoami()}, by a drill"), at=done.at)
+    except Unobservable as why:
+        desk.screen.error(
+            f"which database is the right one is not written down: {why}", hint="remediate backups accept"
+        )
+        return None
+
+
+def noted(desk: Desk, addition: Records) -> Exit:
+    """Write the drill down, whatever else is written meanwhile, and although somebody else holds the lock for a while.
+
+    A drill that failed, or could not be tried, is never told as something that was done.
+    """
+    [drill] = addition.drills
+
+    def work(run: Run) -> Exit:
+        code = write_down(desk, run, RULE, addition)
+        if code is Exit.NOTHING_LEFT and (drill.error or drill.refused):
+            run.ends.clear()
+        if code is Exit.NOTHING_LEFT and drill.error:
+            desk.screen.lines(
+                [Line("it is written down as a drill that failed: no whole dump is removed until one succeeds")]
+            )
+        return code
+
+    code = desk.runner.run(work)
+    for _ in range(TRIES):
+        if code is not Exit.LOCKED:
+            break
+        desk.screen.say("the drill is to be written down: waiting for the lock")
+        time.sleep(WAIT)
+        code = desk.runner.run(work)
+    return code
+
+
+def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
+    """What a person should look at in the live database, if anything."""
+    if not doubtful:
+        return []
+    return [
+        Line("the live database holds far less than the dump:", "bad"),
+        *lines(doubtful),
+        Line("  it is not written down as the right one: look into it, then `remediate backups accept`"),
+    ]
 
 
 def refused(desk: Desk, why: ForAPerson) -> Exit:
@@ -149,13 +210,17 @@ class Trial:
         return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
 
 
+class NotTried(Unobservable):
+    """The node refused the drill, or its server could not do its work: that is written down, and proves nothing."""
+
+
 def not_tried(answer: Output, node: str) -> Unobservable:
     """Why nothing was proved: there was no throwaway container, or it could not do its work."""
     if answer.lost or answer.rc is None:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:
         return Unobservable(f"another drill runs on {node}", hint="wait for it: it ends by itself")
-    return Unobservable(f"the drill proves nothing about the dump: {said(answer)}", node=node)
+    return NotTried(f"the drill proves nothing about the dump: {said(answer)}", node=node)
 
 
 def said(answer: Output) -> str:
@@ -239,19 +304,3 @@ def show_seconds(seconds: float) -> str:
     from datetime import timedelta
 
     return show_duration(timedelta(seconds=seconds))
-
-
-def written_down(desk: Desk, fleet: Fleet, records: Records, done: Drill) -> Exit:
-    """Write the drill down; one that succeeded also says which database is the right one, if nobody has yet."""
-    accepted = records.accepted
-    if accepted is None and not done.error:
-        accepted = replace(right_one(fleet, f"{whoami()}, by a drill"), at=done.at)
-    after = Records(accepted, remembered((*records.drills, done)))
-    return desk.apply(desk.planned(RULE, writing(desk.policy, records, after)))
-
-
-def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """The last few drills, and the last one that succeeded: it is what the next one is held against."""
-    recent = drills[-REMEMBERED:]
-    good = [one for one in drills[:-REMEMBERED] if not one.error]
-    return (*good[-1:], *recent) if all(one.error for one in recent) else recent

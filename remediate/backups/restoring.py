@@ -7,60 +7,70 @@ one transaction. The old one is kept aside; the way back is the same change of n
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
 from fleet.commands import Unobservable
 from fleet.discovery import Placement, placements
+from fleet.errors import UsageError
+from fleet.facts import Fleet
 from fleet.reports.text import count
 from fleet.topics.backups.completeness import prove
 from fleet.topics.backups.files import Facts
 from fleet.topics.backups.observe import called
-from remediate.apply import Proof
-from remediate.backups.accepting import records_of, right_one, writing
-from remediate.backups.desk import Desk, Prove, one_of
+from fleet.topics.containers.facts import Mount
+from fleet.topics.databases import Records
+from remediate.apply import Changed, Proof
+from remediate.backups.accepting import records_of, right_one
+from remediate.backups.desk import Desk, one_of
 from remediate.backups.held import Held, Name, ask, held, inside
 from remediate.backups.losses import losses
+from remediate.backups.recording import write_down
 from remediate.backups.scripts import WHO
 from remediate.backups.swapping import Swap
 from remediate.exits import Exit, worst
 from remediate.lock import whoami
-from remediate.plan import ForAPerson
+from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups import mounted, not_one
 from remediate.render.plans import Line, safe
-from remediate.steps import Run, Stale
+from remediate.runner import Asked
+from remediate.runner import Run as Applying
+from remediate.steps import Place, Run, Stale
 
 RULE = "services.postgres_kept_its_data"
+SETTLES = 10
+"""Seconds that a change of names which was sent and not answered is given, before the names on the server are told."""
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
 
 
 def restore(desk: Desk, name: str, typed: str) -> Exit:
     """Restore a complete backup beside the live database, show what would be lost, ask, and change the names.
 
-    `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal.
+    `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal. Raises UsageError
+    when there is no such backup.
     """
-    if not typed and not sys.stdin.isatty():
-        desk.screen.error("nobody is there to be asked", hint="give the database's name: --yes-restore DATABASE")
-        return Exit.USAGE
     try:
-        swap, server, proof = prepared(desk, name)
+        prepared = prepare(desk, name)
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     except Refused as why:
         desk.screen.error(why.answer.why, hint=why.answer.what_to_do)
         return Exit.FINDINGS_REMAIN
-    if typed and typed != swap.live:
-        desk.screen.error(f"the database is called {swap.live}, not {typed}", hint="nothing was changed")
+    live = prepared.swap.live
+    if not typed and not sys.stdin.isatty():
+        desk.screen.error("nobody is there to be asked", hint=f"give the database's name: --yes-restore {safe(live)}")
         return Exit.USAGE
-    desk.screen.lines(left_over(server))
-    code = desk.apply(desk.planned(RULE, swap.beside(proof)), proof_of(desk, swap, not_filled))
-    if code is not Exit.NOTHING_LEFT:
-        return code
-    return finished(desk, swap, server, typed)
+    if typed and typed != live:
+        desk.screen.error(f"the database is called {live}, not {typed}", hint="nothing was changed")
+        return Exit.USAGE
+    desk.screen.lines(left_over(prepared.server))
+    return desk.runner.run(lambda run: Restoring(desk, run, prepared, typed).all())
 
 
 class Refused(Exception):
@@ -71,34 +81,54 @@ class Refused(Exception):
         self.answer = ForAPerson(why, what_to_do)
 
 
-def prepared(desk: Desk, name: str) -> tuple[Swap, Held, Run]:
-    """What is to be done, what the server says of itself, and the step that verifies. Raises Refused, Unobservable."""
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be done, what the server says of itself, and the step that verifies the dump once more."""
+
+    swap: Swap
+    server: Held
+    proof: Run
+
+
+def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
+    """Everything that a restore of this backup needs, from a fresh look.
+
+    Raises Refused, Unobservable, and UsageError when there is no such backup.
+    """
     fleet = desk.look(*TOPICS)
     backup = one_of(desk.catalog(fleet), name)
     if backup.state != "complete":
         state = f"{name} is {backup.state}: {backup.why}"
         raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
-    found = placements(fleet, desk.policy.service)
-    mount = mounted(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
-    if isinstance(mount, ForAPerson):
-        raise Refused(mount.why, mount.what_to_do)
     policy = desk.policy
-    server = server_of(desk, found[0])
+    place, mount = where(desk, fleet)
+    server = server_of(desk, place)
     if server.prepared:
         told = (
             f"{count(len(server.prepared), 'prepared transaction')} in {server.tell('database')}: {server.prepared[0]}"
         )
         raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
     path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
-    live, there = server.tell("database"), "encoding" in server.said
     swap = Swap(
-        *(policy, found[0], backup, path, server.tell("user"), live, f"{datetime.now(UTC):%Y%m%d_%H%M%S}", there),
+        *(policy, place, backup, path, server.tell("user"), server.tell("database")),
+        stamp=stamp or f"{datetime.now(UTC):%Y%m%d_%H%M%S}",
+        there="encoding" in server.said,
         called=called(desk.inventory),
         system=server.said.get("system", ""),
     )
     again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
     says = f"stream {name} once more"
-    return swap, server, Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
+    proof = Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
+    return Prepared(swap, server, proof)
+
+
+def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
+    """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
+    found = placements(fleet, desk.policy.service)
+    mount = mounted(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
+    if isinstance(mount, ForAPerson):
+        raise Refused(mount.why, mount.what_to_do)
+    return found[0], mount
 
 
 def server_of(desk: Desk, place: Placement) -> Held:
@@ -109,81 +139,196 @@ def server_of(desk: Desk, place: Placement) -> Held:
 
 @dataclass(frozen=True)
 class Names:
-    """The three names of a restore, as the server knows them at one moment."""
+    """The names of a restore, as the server knows them at one moment."""
 
     live: Name
     new: Name
     aside: Name
+    filling: Name
 
 
 def names_of(desk: Desk, swap: Swap) -> Names:
     """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
-    return Names(*swap.server.names(link, swap.live, swap.new, swap.aside))
+    server = swap.server.now(link, Place("", 0))
+    return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
 
 
-def proof_of(desk: Desk, swap: Swap, wanted: Callable[[Names], str]) -> Prove:
-    """Success is said by the names on the server: `wanted` says what is wrong with them, or nothing."""
-
-    def prove() -> tuple[Proof, str]:
-        try:
-            why = wanted(names_of(desk, swap))
-        except (Unobservable, Stale) as unseen:
-            return Proof.UNKNOWN, f"could not be looked at again: {unseen}"
-        return (Proof.FAILING, why) if why else (Proof.FIXED, "")
-
-    return prove
+def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:
+    """Whether the server's names are as they should be: `wrong` says what is not, or nothing."""
+    try:
+        why = wrong(names_of(desk, swap))
+    except (Unobservable, Stale) as unseen:
+        return Proof.UNKNOWN, f"could not be looked at again: {unseen}"
+    return (Proof.FAILING, why) if why else (Proof.FIXED, "")
 
 
-def not_filled(names: Names) -> str:
+def not_filled(now: Names) -> str:
     """Why the dump is not restored beside the live database; empty when it is."""
-    return "" if names.new.never_live else f"there is no restored database {names.new.name}"
+    return "" if now.new.never_live else f"there is no restored database {now.new.name}"
 
 
-def not_dropped(names: Names) -> str:
-    return f"{names.new.name} is still there" if names.new.there else ""
+def not_dropped(now: Names) -> str:
+    return f"{now.new.name} is still there" if now.new.there else ""
 
 
-def not_changed(before: Names) -> Callable[[Names], str]:
+def not_changed(now: Names, before: Names) -> str:
     """Which database has the live name, where it is not the restored one."""
+    aside = now.aside.oid == before.live.oid
+    if now.live.oid == before.new.oid and (aside or not before.live.there):
+        return ""
+    if now.live.oid == before.live.oid:
+        return f"the names were not changed: {now.live.name} is what it was"
+    return f"{now.live.name} is {'another database' if now.live.there else 'not there'}: look at the server"
 
-    def wanted(now: Names) -> str:
-        aside = now.aside.oid == before.live.oid
-        if now.live.oid == before.new.oid and (aside or not before.live.there):
-            return ""
-        if now.live.oid == before.live.oid:
-            return f"{now.live.name or 'it'} is what it was"
-        return f"{now.live.name} is {'another database' if now.live.there else 'not there'}: look at the server"
 
-    return wanted
+@dataclass
+class Restoring:
+    """One restore, from the fill to the change of names: one run, whose locks are let go while a person reads.
+
+    `before` is what the names meant when what would be lost was counted; `sent`: the change of names was sent, and
+    nobody has seen yet what became of it.
+    """
+
+    desk: Desk
+    run: Applying
+    prepared: Prepared
+    typed: str
+    before: Names | None = None
+    sent: bool = False
+
+    @property
+    def swap(self) -> Swap:
+        return self.prepared.swap
+
+    def all(self) -> Exit:
+        """Fill, show, ask, change the names. However it ends, what is left on the server is told."""
+        try:
+            filled = Asked(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
+            code = self.do(self.swap.beside(self.prepared.proof), filled)
+            if code is Exit.NOTHING_LEFT:
+                return self.finish()
+        except BaseException:
+            self.desk.screen.lines(self.left())
+            raise
+        self.desk.screen.lines(self.left())
+        return code
+
+    def do(self, plan: Plan, asked: Asked) -> Exit:
+        self.run.apply([self.desk.planned(RULE, plan)], asked)
+        return self.run.code()
+
+    def fill_again(self) -> Plan:
+        """The same fill from a fresh look. Raises Changed when it would be another one, Unobservable."""
+        try:
+            now = prepare(self.desk, self.swap.backup.name, self.swap.stamp)
+        except Refused as why:
+            raise Changed(f"{why}: {why.answer.what_to_do}") from None
+        except UsageError as why:
+            raise Changed(why.message) from None
+        self.same_container(now.swap.place)
+        return now.swap.beside(now.proof)
+
+    def same_container(self, place: Placement) -> None:
+        """Raises Changed when the database runs in another container than the one that was seen."""
+        if (place.node, place.container.id) != (self.swap.place.node, self.swap.place.container.id):
+            raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
+
+    def finish(self) -> Exit:
+        """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
+        desk, swap = self.desk, self.swap
+        try:
+            restored, before = holding(desk, swap, swap.new), names_of(desk, swap)
+        except (Unobservable, Stale) as why:
+            desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
+            desk.screen.lines(self.left())
+            return Exit.NOT_ALL_SEEN
+        desk.screen.lines(lost(swap, living(desk, swap), restored))
+        desk.screen.lines(staying(swap, self.prepared.server))
+        if self.typed != swap.live and not agreed(swap.live):
+            return self.dropped()
+        return self.changed(restored, before)
+
+    def dropped(self) -> Exit:
+        """Nobody agreed: drop the restored database again."""
+        self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
+        code = self.do(
+            self.swap.away(), Asked(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
+        )
+        if code is not Exit.NOTHING_LEFT:
+            self.desk.screen.lines(self.left())
+        return worst([Exit.FINDINGS_REMAIN, code])
+
+    def changed(self, restored: Held, before: Names) -> Exit:
+        """Change the names, and write down which database is the right one: only if they were changed."""
+        plan = self.swap.change(restored, before.new.oid, before.live.oid)
+        self.before = before
+
+        def again() -> Plan:
+            try:
+                self.same_container(where(self.desk, self.desk.look("nodes", "containers"))[0])
+            except Refused as why:
+                raise Changed(f"{why}: {why.answer.what_to_do}") from None
+            return plan
+
+        wrong = partial(not_changed, before=before)
+        self.sent = True
+        code = self.do(plan, Asked(again, lambda: proof_by_names(self.desk, self.swap, wrong)))
+        self.sent = False
+        self.desk.screen.lines(self.left())
+        if code is not Exit.NOTHING_LEFT:
+            return code
+        return worst([code, self.recorded()])
+
+    def left(self) -> Iterator[Line]:
+        """Which database has which name now, and what is left to do: asked of the server, whatever happened."""
+        swap = self.swap
+        try:
+            now = self.settled()
+        except (Unobservable, Stale) as why:
+            yield Line(f"which databases there are now could not be asked: {safe(str(why))}", "bad")
+            yield Line(f"  there may be {swap.filling}, {swap.new} or {swap.aside}; look before anything is dropped")
+            return
+        if self.before and not not_changed(now, self.before):
+            yield from way_back(swap, self.run.id)
+            return
+        if self.before:
+            yield Line(f"Nothing was restored: {safe(not_changed(now, self.before))}", "bad")
+        for name in (now.filling, now.new):
+            if name.there:
+                yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
+                yield Line(f"  by hand: DROP DATABASE {quoted(name.name)};")
+
+    def settled(self) -> Names:
+        """The names, once a change of names that was sent and not answered has had its time. Raises as names_of."""
+        now = names_of(self.desk, self.swap)
+        for _ in range(SETTLES if self.sent else 0):
+            if self.before and not not_changed(now, self.before):
+                break
+            time.sleep(1)
+            now = names_of(self.desk, self.swap)
+        return now
+
+    def recorded(self) -> Exit:
+        """A restore that a person agreed to says which database is the right one from now on."""
+        fleet = self.desk.look("nodes", "containers", "databases", "services")
+        try:
+            accepted = right_one(fleet, f"{whoami()}, by a restore")
+            known = records_of(fleet, self.desk.policy).accepted
+        except Unobservable as why:
+            self.desk.screen.error(
+                f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
+            )
+            return Exit.NOT_ALL_SEEN
+        if known and (known.system, known.node, known.volume) == (accepted.system, accepted.node, accepted.volume):
+            return Exit.NOTHING_LEFT
+        return write_down(self.desk, self.run, RULE, Records(accepted=accepted))
 
 
 def left_over(server: Held) -> Iterator[Line]:
     """Databases of earlier restores take room until somebody drops them."""
     if server.besides:
         yield Line(f"Of earlier restores there are still: {safe(', '.join(server.besides))}")
-
-
-def finished(desk: Desk, swap: Swap, server: Held, typed: str) -> Exit:
-    """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
-    try:
-        restored, before = holding(desk, swap, swap.new), names_of(desk, swap)
-    except (Unobservable, Stale) as why:
-        desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
-        return Exit.NOT_ALL_SEEN
-    desk.screen.lines(lost(swap, living(desk, swap), restored))
-    desk.screen.lines(staying(swap, server))
-    if typed != swap.live and not agreed(swap.live):
-        desk.screen.say(f"not restored; {swap.new} is dropped again")
-        desk.apply(desk.planned(RULE, swap.away()), proof_of(desk, swap, not_dropped))
-        return Exit.FINDINGS_REMAIN
-    change = swap.change(restored, before.new.oid, before.live.oid)
-    code = desk.apply(desk.planned(RULE, change), proof_of(desk, swap, not_changed(before)))
-    if code is not Exit.NOTHING_LEFT:
-        desk.screen.say(f"{swap.new} is kept; drop it, or see why and restore again")
-        return code
-    desk.screen.lines(way_back(swap, desk.run))
-    return worst([code, recorded(desk)])
 
 
 def holding(desk: Desk, swap: Swap, database: str) -> Held:
@@ -264,19 +409,3 @@ def renamed(name: str, to: str) -> str:
 def quoted(name: str) -> str:
     """A name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def recorded(desk: Desk) -> Exit:
-    """A restore that a person agreed to says which database is the right one from now on."""
-    fleet = desk.look("nodes", "containers", "databases", "services")
-    try:
-        records, accepted = records_of(fleet, desk.policy), right_one(fleet, f"{whoami()}, by a restore")
-    except Unobservable as why:
-        desk.screen.error(
-            f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
-        )
-        return Exit.NOT_ALL_SEEN
-    known = records.accepted
-    if known and (known.system, known.node, known.volume) == (accepted.system, accepted.node, accepted.volume):
-        return Exit.NOTHING_LEFT
-    return desk.apply(desk.planned(RULE, writing(desk.policy, records, replace(records, accepted=accepted))))

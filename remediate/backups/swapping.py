@@ -53,6 +53,11 @@ class Swap:
         return f"{self.short}_restored_{self.stamp}"
 
     @property
+    def filling(self) -> str:
+        """The same, until it is whole."""
+        return f"{self.short}_filling_{self.stamp}"
+
+    @property
     def aside(self) -> str:
         return f"{self.short}_before_{self.stamp}"
 

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from fleet.untrusted import shell_command
 from remediate.masking import masked
-from remediate.steps.base import ABSENT, AlreadyBack, Done, Lost, Place, Stale, Step, StepFailed, digest
+from remediate.steps.base import ABSENT, AlreadyBack, Done, Kept, Lost, Place, Stale, Step, StepFailed, digest
 from remediate.steps.commands import Require, Run, RunInContainer
 from remediate.steps.copying import CopyFile, RemoveCopy
 from remediate.steps.databases import DropDatabase, RestoreDatabase, SwapDatabases
@@ -106,6 +106,7 @@ __all__ = [
     "EditFile",
     "GiveSettingsBack",
     "Identified",
+    "Kept",
     "Lost",
     "Place",
     "PutBack",

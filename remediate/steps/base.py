@@ -26,6 +26,10 @@ class AlreadyBack(Stale):
     """What should be undone never happened, or has been undone already."""
 
 
+class Kept(AlreadyBack):
+    """What should be undone is left where it is, because somebody's data are, or may be, in it: it says where."""
+
+
 class StepFailed(Exception):
     """The step was tried and did not work. `changed` says whether it may have left something behind.
 

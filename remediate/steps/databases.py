@@ -10,7 +10,7 @@ from remediate.backups.held import Held, held, known_names, reason
 from remediate.backups.losses import entered
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from remediate.backups.scripts import FIND, HOLDS, NAMES
-from remediate.steps.base import AlreadyBack, Done, Place, Stale
+from remediate.steps.base import AlreadyBack, Done, Kept, Place, Stale
 from remediate.steps.commands import LAST_LINE, RunInContainer, outcome
 from remediate.steps.putting import one
 
@@ -23,10 +23,6 @@ UNCHANGED = (65, 73, 74)
 """Exit statuses of the scripts that changed nothing."""
 KEPT = 67
 """What DROP exits with when it keeps a database: it was live, or somebody has written in it."""
-
-
-class Kept(AlreadyBack):
-    """A database is left where it is, because somebody's data are, or may be, in it."""
 
 
 @dataclass(frozen=True)

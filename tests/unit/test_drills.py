@@ -15,9 +15,10 @@ from fleet.topics import databases
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.databases import Accepted, Drill, Records
+from fleet.topics.databases.merging import remembered
 from fleet.verdicts import Outcome
 from remediate.backups.drill_script import DRILL, HELD
-from remediate.backups.drilling import Trial, compared, last_success, mebibytes, remembered, told
+from remediate.backups.drilling import Trial, compared, last_success, mebibytes, told
 from remediate.backups.held import Held, held
 from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
 

@@ -1,14 +1,24 @@
-"""What a drill blames the dump for, and what not: its filling against a real server."""
+"""What a drill blames the dump for, and what not: its filling against a real server, and what is written down."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fleet.commands import Output
+from fleet.topics.databases import Drill, Records
+from remediate.apply import locks_of
+from remediate.backups import drilling
 from remediate.backups.drill_script import FILL
+from remediate.exits import Exit
+from remediate.lock import Busy
+from tests.backups import NOW
 from tests.postgres import THERE, PrivateServer, private_server
+from tests.restoring import LIVE, Database
+from tests.stage import place
 
 pytestmark = [
     pytest.mark.skipif(not THERE, reason="postgres is not installed"),
@@ -88,3 +98,96 @@ def test_a_dump_that_could_not_be_read_or_whose_reader_was_killed_proves_nothing
     killed = FILLING.replace('*) cat -- "$dump" ;;', '*) sh -c \'head -c 5000 "$1"; kill -9 $$\' sh "$dump" ;;')
     (server.folder / "dump.sql").write_text(WHOLE)
     assert server.run(killed, str(server.folder / "dump.sql"), "sql") == 75, server.said
+
+
+# ── from the first look to the record ──
+
+BAD = Output(66, b"", b'drill: it does not restore: psql:<stdin>:7: ERROR:  syntax error at or near "x"\n')
+CAME_BACK = b"seconds|9\nuser|postgres\nrows public.t|100\nrows large objects|0\nextension|plpgsql\n"
+
+
+@pytest.fixture
+def world(own: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    monkeypatch.setattr(drilling, "WAIT", 0.0)
+    made = Database(own, tmp_path)
+    own.sql("INSERT INTO t SELECT generate_series(1, 100)", LIVE)
+    made.dump()
+    yield made
+    made.journal.close()
+    own.sql(f"DROP DATABASE {LIVE} WITH (FORCE)")
+
+
+def test_a_failed_drill_is_written_down_whatever_else_was_written_meanwhile(
+    world: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Drill("other", NOW, 1.0, 1.0)
+
+    def meanwhile() -> Output:
+        world.record(Records(drills=(other,)))
+        return BAD
+
+    world.link.drill = meanwhile
+    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    said = capsys.readouterr().out
+    assert "did not come back: it does not restore: syntax error (line 7 of its SQL)" in said
+    assert "done" not in said.replace("What was done", "done")
+    assert [(one.backup, bool(one.error)) for one in world.recorded.drills] == [
+        ("other", False),
+        (world.files[0].name, True),
+    ]
+
+
+def test_a_drill_that_succeeds_says_which_database_is_the_right_one(world: Database) -> None:
+    world.link.drill = lambda: Output(0, CAME_BACK)
+    assert drilling.drill(world.desk(), None) is Exit.NOTHING_LEFT
+    assert world.recorded.accepted is not None
+
+
+def test_beside_a_live_database_that_came_up_empty_nothing_is_accepted(
+    world: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.server.sql("DELETE FROM t", LIVE)
+    world.link.drill = lambda: Output(0, CAME_BACK)
+    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    assert "table public.t has 0 rows in the live database, and 100 in the dump" in capsys.readouterr().out
+    assert world.recorded.accepted is None
+    assert not world.recorded.drills[-1].error
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Output(73, b"", b"drill: only 1 MiB are free for it, 520 are needed\n"), "only 1 MiB are free"),
+        (Output(125, b"", b"docker: Error: no such image.\n"), "no such image"),
+        (Output(137, b"", b"Killed\n"), "Killed"),
+        (Output(75, b"", b"drill: it could not be tried to its end: psql ended with 2\n"), "psql ended with 2"),
+    ],
+)
+def test_a_drill_that_could_not_be_tried_is_not_one_that_failed(
+    world: Database, capsys: pytest.CaptureFixture[str], answer: Output, why: str
+) -> None:
+    world.link.drill = lambda: answer
+    assert drilling.drill(world.desk(), None) is Exit.NOT_ALL_SEEN
+    assert why in capsys.readouterr().err
+    [refused] = world.recorded.drills
+    assert (refused.error, why in refused.refused) == ("", True)
+
+
+def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
+    world: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.link.drill = lambda: BAD
+    taken = locks_of("other", lambda node: world.link, place(world.folder))
+    taken.take(["data"])
+    noted = drilling.write_down
+
+    def busy(*given: object) -> Exit:
+        try:
+            return noted(*given)  # type: ignore[arg-type]
+        except Busy:
+            taken.release()
+            raise
+
+    monkeypatch.setattr(drilling, "write_down", busy)
+    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    assert world.recorded.drills[-1].error

@@ -13,16 +13,13 @@ from fleet.commands import Output, Unobservable
 from fleet.discovery import Placement
 from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container
-from remediate.backups.desk import Desk
 from remediate.backups.held import Held, held
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.backups.restoring import lost, restore, staying, way_back
+from remediate.backups.restoring import lost, staying, way_back
 from remediate.backups.swapping import Swap
 from remediate.backups_cli import backups
-from remediate.exits import Exit
-from remediate.render.terminal import Screen
 from remediate.steps import Run, dump, load
-from tests.backups import GOOD, NOW, inventory, policy, proofs
+from tests.backups import GOOD, NOW, policy, proofs
 
 BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
 PLACE = Placement("vgpu", Container("f" * 64, "rodan_postgres.1"))
@@ -127,12 +124,6 @@ def test_the_way_back_names_the_run_that_changed_the_names():
         'ALTER DATABASE "rodan" RENAME TO "rodan_restored_20260615_163000"; '
         'ALTER DATABASE "rodan_before_20260615_163000" RENAME TO "rodan";'
     )
-
-
-def test_without_a_terminal_and_without_the_name_nothing_is_begun(capsys):
-    desk = Desk(inventory(), policy(), None, Screen(), None)
-    assert restore(desk, BACKUP.name, "") is Exit.USAGE
-    assert "--yes-restore" in capsys.readouterr().err
 
 
 # ── the scripts, with a psql that writes down what it is asked ──
