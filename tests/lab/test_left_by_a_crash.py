@@ -12,7 +12,7 @@ import pytest
 
 from lab import nodes, swarm
 from lab.faults.machines import KILL
-from lab.names import BACKUPS, MANAGER, VGPU
+from lab.names import BACKUPS, DATA, MANAGER, VGPU
 from lab.shell import until
 from tests.lab.aftermath import left, settings, started, wait_for_locks
 from tests.lab.conftest import ROOT, Lab, outcomes
@@ -60,10 +60,10 @@ def own(lab: Lab) -> dict[str, object]:
 
 
 def killed_in_its_watch(lab: Lab, after: float) -> None:
-    with started(lab, "remediate", *FIX, until=RESTART) as running:
+    with started(lab, "remediate", *FIX, until=RESTART) as begun:
         until(lambda: settings(lab)[0] == "django", "the new user to be written", limit=60, every=0.2)
         time.sleep(after)
-        running.kill()
+        begun.kill()
     wait_for_locks(lab)
 
 
@@ -89,10 +89,10 @@ def test_a_service_that_a_kill_has_left_with_our_settings_is_told_found_and_fini
 
 def killed_undo(lab: Lab, run: str, after: float) -> None:
     """An undo that is killed some seconds after the old user was written, or after it began where it was before."""
-    with started(lab, "remediate", "undo", run, "--yes", until="", state="state") as running:
+    with started(lab, "remediate", "undo", run, "--yes", until="", state="state") as begun:
         until(lambda: settings(lab)[0] == "root", "the old user to be written", limit=60, every=0.2)
         time.sleep(after)
-        running.kill()
+        begun.kill()
     wait_for_locks(lab)
 
 
@@ -116,6 +116,16 @@ def run_of(said: str) -> str:
     return found[1]
 
 
+def state(lab: Lab) -> str:
+    """How far the swarm is with its update of the web application."""
+    return swarm.inspect(lab.engine, "rodan_rodan-main", swarm.STATE)
+
+
+def running(lab: Lab) -> int:
+    """How many containers of the web application run."""
+    return len(swarm.containers(lab.engine, DATA, "rodan-main"))
+
+
 class Crowd:
     """How many containers of the web application run at once, looked at all the time."""
 
@@ -126,10 +136,7 @@ class Crowd:
 
     def look(self) -> None:
         while not self.over.wait(0.2):
-            listed = self.lab.on(
-                "data", "docker", "ps", "-q", "-f", "label=com.docker.swarm.service.name=rodan_rodan-main"
-            )
-            self.most = max(self.most, len(listed.split()))
+            self.most = max(self.most, running(self.lab))
 
     def end(self) -> int:
         self.over.set()
@@ -139,7 +146,10 @@ class Crowd:
 
 def test_a_stale_label_never_makes_it_start_first_and_never_wins_over_newer_settings(careless: Lab) -> None:
     killed_in_its_watch(careless, 0.0)
+    until(lambda: state(careless) == "completed", "the swarm to end what it was told", limit=90, every=0.5)
     set_own(careless, NEWER, "--user", "root")
+    until(lambda: state(careless) == "completed", "the owner's own change", limit=90, every=0.5)
+    until(lambda: running(careless) == 1, "the old one to be gone", limit=60, every=0.5)
     crowd = Crowd(careless)
     done = careless.run("remediate", *FIX)
     assert done.status == 0, done.said
@@ -148,18 +158,18 @@ def test_a_stale_label_never_makes_it_start_first_and_never_wins_over_newer_sett
 
 
 def test_the_managers_engine_killed_during_the_update_the_settings_come_back_all_the_same(careless: Lab) -> None:
-    with started(careless, "remediate", *FIX, until=RESTART) as running:
+    with started(careless, "remediate", *FIX, until=RESTART) as begun:
         until(lambda: settings(careless)[0] == "django", "the new user to be written", limit=60, every=0.2)
         careless.on("manager", "sh", "-c", KILL)
         time.sleep(5)
         careless.on("manager", "lab-engine")
         until(lambda: nodes.awake(careless.engine, MANAGER), "the Docker engine of manager", limit=90)
-        code = running.end()
+        code = begun.end()
     swarm.wait_for_services(careless.engine)
-    assert code in {0, 3, 4}, running.said
-    assert code == 0 or "engine" in running.said
+    assert code in {0, 3, 4}, begun.said
+    assert code == 0 or "engine" in begun.said
     again = careless.run("remediate", *FIX)
-    assert again.status == 0, running.said + again.said
+    assert again.status == 0, begun.said + again.said
     assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
     assert outcomes(careless.audit(), "finding", "unknown") == set()
 
@@ -182,7 +192,7 @@ def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_mean
     lab = whole("volume-over-budget")
     fix = ("remediate", "--hosts=lab", "--only=backups.are_thinned", "--fix", "--yes", "--allow", "delete")
     at_first = dumps(lab)
-    with started(lab, *fix, until="backups.are_thinned, step", state="first") as running:
+    with started(lab, *fix, until="backups.are_thinned, step", state="first") as begun:
         until(lambda: dumps(lab) < at_first, "the first file to go", limit=60, every=0.05)
         with dropped_packets(lab, "data"):
             cut = time.monotonic()
@@ -194,10 +204,10 @@ def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_mean
             second = lab.run(*fix)
             assert second.status == 0, second.said
             time.sleep(max(0.0, 75 - (time.monotonic() - cut)))
-        code = running.end()
-    assert "no answer from data for" in running.said, running.said
-    assert "not ours" in running.said or "connection" in running.said, running.said
-    assert code in {0, 3, 4}, running.said
+        code = begun.end()
+    assert "no answer from data for" in begun.said, begun.said
+    assert "not ours" in begun.said or "connection" in begun.said, begun.said
+    assert code in {0, 3, 4}, begun.said
     assert outcomes(lab.audit(), "finding", "unknown") == set()
 
 
@@ -209,15 +219,15 @@ def test_a_node_that_is_switched_off_in_mid_dump_leaves_a_part_that_the_next_run
     words = ("psql", "-U", "rodan", "-d", "rodan", "-c", LOCKED)
     _, container = swarm.home(lab.engine, "postgres")
     lab.on("vgpu", "docker", "exec", "-d", container, *words)
-    with started(lab, "remediate", "--hosts=lab", *ALL, until="backups.are_fresh, step") as running:
+    with started(lab, "remediate", "--hosts=lab", *ALL, until="backups.are_fresh, step") as begun:
         until(lambda: parts(lab), "the dump to begin", limit=60, every=0.1)
         lab.engine.ask("kill", VGPU.container)
         lab.engine.ask("start", VGPU.container)
-        code = running.end()
+        code = begun.end()
     until(lambda: nodes.awake(lab.engine, VGPU), "vgpu", limit=90)
     swarm.wait_for_services(lab.engine)
-    assert code in {3, 4}, running.said
-    assert parts(lab)
+    assert code in {3, 4}, begun.said
+    lab.on("data", "touch", "-d", "2 hours ago", parts(lab))  # an hour is what a dump may wait for a lock
     again = until_fixed(lab)
     assert parts(lab) == "", again
 
@@ -314,10 +324,10 @@ def test_a_clock_that_jumps_back_by_an_hour_in_mid_run_changes_nothing_of_what_i
     with monkeypatch.context() as patched:
         for name, value in {**setting, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}.items():
             patched.setenv(name, value)
-        with started(careless, "remediate", *FIX, until=RESTART) as running:
+        with started(careless, "remediate", *FIX, until=RESTART) as begun:
             clock.write_text("-1h\n")
-            code = running.end()
-    assert code == 0, running.said
+            code = begun.end()
+    assert code == 0, begun.said
     assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
     assert "never came to its end" not in careless.remediate().said
 
@@ -325,9 +335,9 @@ def test_a_clock_that_jumps_back_by_an_hour_in_mid_run_changes_nothing_of_what_i
 def test_an_undo_that_could_not_reach_the_node_is_told_again(whole) -> None:
     lab = whole("cron-missing")
     before = lab.on("vgpu", "crontab", "-l")
-    with started(lab, "remediate", "--hosts=lab", "--only=schedules", *ALL, until=", step 1/") as running:
+    with started(lab, "remediate", "--hosts=lab", "--only=schedules", *ALL, until=", step 1/") as begun:
         until(lambda: lab.on("vgpu", "crontab", "-l") != before, "the crontab to change", limit=30, every=0.05)
-        running.kill()
+        begun.kill()
     wait_for_locks(lab)
     run = run_of(lab.remediate().said)
     lab.engine.ask("pause", VGPU.container)
@@ -345,8 +355,8 @@ def test_an_undo_that_could_not_reach_the_node_is_told_again(whole) -> None:
 def test_a_compose_service_is_never_changed_so_a_kill_leaves_nothing_of_it(whole) -> None:
     lab = whole("root-compose")
     before = lab.on("data", "cat", "/srv/wiki/docker-compose.yml")
-    with started(lab, "remediate", *FIX, until="") as running:
+    with started(lab, "remediate", *FIX, until="") as begun:
         time.sleep(4)
-        running.kill()
+        begun.kill()
     assert lab.run("remediate", *FIX).status == 1
     assert lab.on("data", "cat", "/srv/wiki/docker-compose.yml") == before
