@@ -147,8 +147,8 @@ class Crowd:
 def test_a_stale_label_never_makes_it_start_first_and_never_wins_over_newer_settings(careless: Lab) -> None:
     killed_in_its_watch(careless, 0.0)
     until(lambda: state(careless) == "completed", "the swarm to end what it was told", limit=90, every=0.5)
+    set_own(careless, NEWER)
     set_own(careless, NEWER, "--user", "root")
-    until(lambda: state(careless) == "completed", "the owner's own change", limit=90, every=0.5)
     until(lambda: running(careless) == 1, "the old one to be gone", limit=60, every=0.5)
     crowd = Crowd(careless)
     done = careless.run("remediate", *FIX)
@@ -233,7 +233,7 @@ def test_a_node_that_is_switched_off_in_mid_dump_leaves_a_part_that_the_next_run
 
 
 def parts(lab: Lab) -> str:
-    return lab.on("data", "find", BACKUPS, "-name", "*.part*")
+    return lab.on("data", "find", BACKUPS, "-name", "*.part*").strip()
 
 
 def until_fixed(lab: Lab) -> str:
@@ -262,24 +262,25 @@ def test_a_full_disk_under_what_is_kept_on_the_node_changes_nothing(whole) -> No
     until_fixed(lab)
 
 
+SMALL = r"""
+size=$(($(du -sm "$1" | cut -f 1) * 2 + 16))
+mkdir -p /srv/small && mount -t tmpfs -o "size=${size}m" none /srv/small && cp -a "$1/." /srv/small/ || exit
+cat /dev/zero >/srv/small/notes.txt 2>/dev/null
+mount --bind /srv/small "$1"
+"""
+"""A disk of its own for the backups of $1, full to the last byte; last of all it is put over the real one."""
+AWAY = """
+while [ "$(stat -c %d "$1")" = "$(stat -c %d /srv/small)" ]; do umount "$1" || exit; done
+umount /srv/small; rmdir /srv/small
+"""
+
+
 def test_case_49_on_a_disk_that_is_full_to_the_last_byte_the_backups_are_thinned_all_the_same(whole) -> None:
     """A disk of its own on `data` holds the backups for as long as this takes."""
     lab = whole("volume-over-budget")
     real = dumps(lab)
-    full = (
-        "mkdir /srv/small && mount -t tmpfs -o size=80m none /srv/small && cp -a $1/. /srv/small/ "
-        "&& mount --bind /srv/small $1"
-    )
-    lab.on("data", "sh", "-c", full, "sh", BACKUPS)
     try:
-        lab.on(
-            "data",
-            "sh",
-            "-c",
-            "cat /dev/zero >/srv/small/zz-filler 2>/dev/null; mv /srv/small/zz-filler $1/notes.txt",
-            "sh",
-            BACKUPS,
-        )
+        lab.on("data", "sh", "-c", SMALL, "sh", BACKUPS)
         assert lab.on("data", "sh", "-c", f"df --output=avail {BACKUPS} | tail -n 1").strip() == "0"
         at_first = dumps(lab)
         done = lab.remediate("--only=backups.are_thinned", *ALL)
@@ -287,7 +288,7 @@ def test_case_49_on_a_disk_that_is_full_to_the_last_byte_the_backups_are_thinned
         assert "fixed" in done.said
         assert dumps(lab) < at_first - 500
     finally:
-        lab.on("data", "sh", "-c", "umount $1; umount /srv/small; rmdir /srv/small", "sh", BACKUPS)
+        lab.on("data", "sh", "-c", AWAY, "sh", BACKUPS)
     assert dumps(lab) == real
 
 
