@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fleet.shell_functions import ENTER_BELOW, IS_OPENED
+
 FULL, SHORT, TAKEN, GONE, LINK, OTHER = 73, 74, 75, 72, 77, 78
 
 WHY = {
@@ -36,10 +38,13 @@ same "$2" "$3"
 SAME = f"set -u{HERE}"
 
 SEND = (
-    f"set -u{QUIET}{HERE}"
+    f"set -u{QUIET}{IS_OPENED}{HERE}"
     + r"""
 exec 5>&1
-digest=$({ { cat -- "./$2" | tee /dev/fd/3 | sha256sum >&4; } 3>&1 | cat >&5; } 4>&1)
+{
+  is_opened 6 "$2" || exit 78
+  digest=$({ { cat <&6 | tee /dev/fd/3 | sha256sum >&4; } 3>&1 | cat >&5; } 4>&1)
+} 6<"./$2" || exit 72
 same "$2" "$3"
 printf '%s\n' "${digest%% *}"
 """
@@ -74,41 +79,60 @@ room "$3"
 
 TAKE = (
     QUIET
+    + ENTER_BELOW
+    + IS_OPENED
     + ROOM
     + r"""
-size=$3 wanted=$4 mtime=$5 needed=$6 mine=
-part=./.fleetkeeper.$name.part
-digest() { sha256sum <"$part" | cut -c 1-64; }
+size=$3 wanted=$4 mtime=$5 needed=$6 mine= making=
+part=.fleetkeeper.$name.part
 flush() { sync -- "$1" 2>/dev/null || sync; }
-ours() { [ -n "$mine" ] && [ ! -h "$part" ] && [ "$(stat -c %i "$part" 2>/dev/null)" = "$mine" ]; }
-mkdir -p -- "$target" 2>/dev/null || exit 73
-cd -P -- "$target" 2>/dev/null && [ "$(pwd -P)" = "$target" ] || exit 77
+make_below() {
+  remaining=$1/
+  while [ -n "$remaining" ]; do
+    component=${remaining%%/*} remaining=${remaining#*/}
+    [ -n "$component" ] || continue
+    mkdir -- "./$component" 2>/dev/null || [ -d "./$component" ] || exit 73
+    step_into "$component" || exit 77
+  done
+}
+free_name() { [ ! -e "./$name" ] && [ ! -h "./$name" ]; }
+ours() { [ -n "$mine" ] && [ "$(stat -c %d:%i "./$part" 2>/dev/null)" = "$mine" ]; }
+named() {
+  link "./$part" "./$name" 2>/dev/null || ln -T -- "./$part" "./$name" 2>/dev/null ||
+    { free_name && mv -nT -- "./$part" "./$name" && [ ! -e "./$part" ]; }
+}
+take() {
+  set +C
+  is_opened 4 "$part" || exit 77
+  mine=$opened making=
+  cat >&4 || exit 73
+  [ "$(stat -L -c %s /proc/self/fd/4)" -eq "$size" ] || exit 74
+  [ "$(sha256sum </proc/self/fd/4 | cut -c 1-64)" = "$wanted" ] || exit 74
+  touch -d "$mtime" /proc/self/fd/4 || exit 73
+  flush "./$part"
+  ours || exit 74
+  free_name && named || exit 75
+  is_opened 4 "$name" || exit 74
+}
+below=${target#"${above%/}"}
+make_below "${below#/}"
+[ "$(pwd -P)" = "$target" ] || exit 77
 for old in ./.fleetkeeper.*.part; do [ -h "$old" ] || [ ! -f "$old" ] || rm -f -- "$old"; done
 room "$needed"
-free_name() { [ ! -e "./$name" ] && [ ! -h "./$name" ]; }
 free_name || exit 75
-making=
-trap 'if [ -n "$making" ] || ours; then rm -f -- "$part"; fi' EXIT
+trap 'if [ -n "$making" ] || ours; then rm -f -- "./$part"; fi' EXIT
 trap 'exit 71' HUP INT TERM
-set -C
 making=yes
-{ : >"$part"; } 2>/dev/null || { making=; exit 73; }
-set +C
-mine=$(stat -c %i "$part") || exit 73
-making=
-cat >>"$part" || exit 73
-[ "$(wc -c <"$part")" -eq "$size" ] && [ "$(digest)" = "$wanted" ] || exit 74
-touch -d "$mtime" "$part" || exit 73
-flush "$part"
-ours || exit 74
-free_name || exit 75
-ln -- "$part" "./$name" 2>/dev/null || { free_name && mv -n -- "$part" "./$name" && [ ! -e "$part" ]; } || exit 75
-rm -f -- "$part"
+set -C
+{ take; } 2>/dev/null 4>"./$part" || { making=; exit 73; }
+rm -f -- "./$part"
 flush .
 """
 )
 """Arguments: directory, name, size, SHA-256, its time (`@SECONDS`), and the KiB that must be free. Content on standard
-input. A name that is taken is not taken over: `ln` fails there, whoever came first.
+input. A name that is taken is not taken over: `link` fails there, whoever came first, and follows nothing. What arrives
+is written to the file that was made, asked for its digest there, and must be what has the name in the end: whoever else
+may write in that directory can swap names, and wins nothing.
 
 Nobody else of ours writes while the node's lock is held, so what has the name of a part was left by a run that died.
 Should that one's last process still linger, it finds that the part is not its own.

@@ -40,7 +40,8 @@ within() {
 
 # $1 directory, $2 uid, $3 gid, $4 where the old owners are kept: names with NULs between them, owners one a line;
 # $5 `within`, $6 the lock's file, $7 what it says while it is ours.
-# find's -execdir is `within` at no cost; BusyBox lacks it.
+# find's -execdir and -fprintf are `within` at no cost; BusyBox lacks them. No owner is asked for through a link: what
+# would be given back would be somebody else's.
 GIVE = (
     DENIED
     + HELD
@@ -50,9 +51,18 @@ umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 lock=$6 who=$7; export lock who
 source=. uid=$2 gid=$3 keep=$4 groups="( -group $3 )" d=7 f=6
-mkdir -p -- "$keep" && rm -f -- "$keep/complete" && denied '' -print0 >"$keep/names" || exit 73
-[ -s "$keep/names" ] || { echo 0; exit 0; }
-xargs -0 stat -c '%u:%g' <"$keep/names" >"$keep/owners" || exit 73
+mkdir -p -- "$keep" && rm -f -- "$keep/complete" || exit 73
+if find . -prune -fprintf /dev/null '' 2>/dev/null; then
+  denied '' -fprintf "$keep/owners" '%U:%G\n' -fprint0 "$keep/names" || exit 73
+  [ -s "$keep/names" ] || { echo 0; exit 0; }
+else
+  denied '' -print0 >"$keep/names" || exit 73
+  [ -s "$keep/names" ] || { echo 0; exit 0; }
+  xargs -0 sh -c "$5"'
+    top=$(pwd -P)
+    for name; do (within "$name" && stat -c %u:%g "./${name##*/}") || exit 1; done
+  ' sh <"$keep/names" >"$keep/owners" || exit 73
+fi
 files=$(tr -dc '\000' <"$keep/names" | wc -c)
 [ "$files" -eq "$(wc -l <"$keep/owners")" ] && sync && : >"$keep/complete" || exit 73
 held || exit 79

@@ -7,8 +7,10 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from remediate.steps import (
 from remediate.steps import Place as Where
 from remediate.steps.copying import CHUNK
 from tests.stage import FaultyStream, Stage, sha
+from tests.unit.test_shell_functions import each_shell
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 CONTENT = random.Random(7).randbytes(3 * CHUNK + 12345)
@@ -310,6 +313,54 @@ def test_long_copies_say_how_far_they_are(world, monkeypatch):
     monkeypatch.setattr("remediate.steps.copying.EVERY", 0.0)
     world.run()
     assert any(line.startswith(f"  {NAME}: ") and line.endswith(" %") for line in world.said)
+
+
+@contextmanager
+def putting_links(name: Path, to: Path) -> Iterator[None]:
+    """Somebody who may write in that directory puts a link in the place of a name, again and again."""
+    over = threading.Event()
+
+    def put() -> None:
+        spare = name.with_name("spare")
+        while not over.is_set():
+            spare.symlink_to(to)
+            spare.replace(name)
+            name.unlink(missing_ok=True)
+
+    thread = threading.Thread(target=put, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(5)
+
+
+@each_shell
+@pytest.mark.parametrize("which", [f".fleetkeeper.{NAME}.part", NAME])
+def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tmp_path, shell, which):
+    (tmp_path / "node/cron.daily").mkdir(parents=True)
+    victim = tmp_path / "node/victim"
+    victim.write_text("precious")
+    words = (*shell, "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    for to in (victim, victim.parent / "cron.daily", victim.parent / "made"):
+        with putting_links(world.there / which, to):
+            for _ in range(2):
+                subprocess.run(words, input=b"other", check=False, capture_output=True, timeout=60)
+                with suppress(OSError):
+                    (world.there / NAME).unlink()
+    assert victim.read_text() == "precious"
+    assert sorted(path.name for path in victim.parent.rglob("*")) == ["cron.daily", "victim"]
+
+
+@each_shell
+def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
+    (tmp_path / "node").mkdir()
+    (world.there / "link").symlink_to(tmp_path / "node")
+    for target in ("link/x", "link/x/y", "x/../link/z"):
+        words = (*shell, "-c", copy_scripts.TAKE, "sh", f"{world.there}/{target}", NAME, "5", sha(b"other"), "@0", "1")
+        assert subprocess.run(words, input=b"other", check=False, capture_output=True).returncode == 77
+    assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp_path):

@@ -15,6 +15,7 @@ from remediate.lock import Locks
 from remediate.steps import AlreadyBack, ChangeOwner, Lost, Stale, StepFailed, TakeBackOwner, dump, load
 from remediate.steps.ownership import GIVE, TAKE_BACK, WITHIN
 from tests.stage import place
+from tests.unit.test_shell_functions import flipping
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change owners")
 LINK = LocalLink()
@@ -162,6 +163,38 @@ def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: 
     back = ("busybox", "sh", "-c", TAKE_BACK, "sh", str(volume), f"{UID}:{GID}", str(kept), WITHIN)
     assert subprocess.run(back, capture_output=True, text=True, check=True).stdout.strip() == "6"
     assert owners(volume) == before
+
+
+def busybox(tmp_path: Path) -> str:
+    """A folder with BusyBox' tools alone, to stand first on a PATH."""
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    for name in ("find", "xargs", "sh", "stat", "tr", "wc", "mkdir", "rm", "sync", "head", "chown", "true"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which("busybox")))
+    return f"{tmp_path}/bin"
+
+
+@pytest.mark.parametrize("tools", ["the system's", "BusyBox'"])
+def test_a_folder_that_is_swapped_for_a_link_all_the_time_changes_no_owner_outside(
+    volume: Path, tmp_path: Path, tools: str
+) -> None:
+    if tools == "BusyBox'" and not shutil.which("busybox"):
+        pytest.skip("there is no BusyBox to try it with")
+    script = GIVE
+    if tools == "BusyBox'":
+        script = GIVE.replace("PATH=/usr/local/sbin", f"PATH={busybox(tmp_path)}:/usr/local/sbin")
+    node = tmp_path / "node"
+    node.mkdir()
+    for name in ("plain", "with space", "secret"):
+        (node / name).touch(mode=0o600)
+        os.chown(node / name, 4711, 4711)
+    (volume / "trap").symlink_to(node)
+    kept = tmp_path / "kept"
+    words = ("sh", "-c", script, "sh", str(volume), str(UID), str(GID), str(kept), WITHIN)
+    with flipping(volume / "scores", volume / "trap"):
+        for _ in range(8):
+            subprocess.run(words, capture_output=True, check=False)
+    assert {owner for name, owner in owners(node).items() if name != "."} == {(4711, 4711)}
+    assert "4711:4711" not in (kept / "owners").read_text()
 
 
 @pytest.mark.parametrize("directory", ["/", "/etc", "/var/lib", "relative/x/y", "/var/lib/../x/y"])
