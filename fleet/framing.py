@@ -8,13 +8,13 @@ status stand on standard output and on standard error; what comes before the fir
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 
+from fleet.audit_helper import HELPER, compared_editions
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.lines import last_line
 from fleet.units import show_size
@@ -32,12 +32,6 @@ TIMED_OUT = frozenset({124, 137})
 STARTED = b"fleet-started\n"
 FRAME = 16
 """Bytes of a frame beside its token, at the most: they are no part of an answer."""
-HELPER = "/usr/local/sbin/fleetkeeper-look"
-"""What sudo allows an account with `sudo: audit`, alone: it knows the questions (remediate/audit_rights.py)."""
-EDITION = 2
-"""Which helper this code expects: it is counted up when a question is added or changed."""
-REFUSED = "this is no question that the helper knows"
-
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -369,18 +363,3 @@ def proven(answer: Output, through: str = "") -> Output:
     said = last_line(before.decode("utf-8", "replace"))[:200]
     why = said or f"sudo ended with {answer.rc} and said nothing"
     return replace(answer, rc=None, lost=through + why + compared_editions(why))
-
-
-def compared_editions(why: str) -> str:
-    """What a refusal of the helper says about its age.
-
-    >>> compared_editions(REFUSED), compared_editions(f"{REFUSED} (edition {EDITION + 1})")
-    (': it is older than this fleetkeeper', ': it is newer than this fleetkeeper')
-    """
-    if not why.startswith(REFUSED):
-        return ""
-    told = re.search(r"\(edition ([0-9]{1,6})\)", why)
-    edition = int(told[1]) if told else 0
-    if edition == EDITION:
-        return ""
-    return f": it is {'older' if edition < EDITION else 'newer'} than this fleetkeeper"

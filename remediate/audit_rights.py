@@ -17,7 +17,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fleet.framing import EDITION, HELPER, KILL_AFTER, LIMIT, REFUSED, STARTED
+from fleet.audit_helper import EDITION, HELPER, REFUSED
+from fleet.framing import KILL_AFTER, LIMIT, STARTED
 from fleet.inventory import Inventory
 from fleet.schema import Without
 from fleet.topics.backups import listing

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from fleet.audit_helper import HELPER
 from fleet.commands import Command, Output, Sudo, Unobservable
 from fleet.errors import UsageError
-from fleet.framing import HELPER
 from fleet.inventory import Inventory
 from fleet.lines import lines
 from fleet.links.hops import parse_hop

@@ -1,6 +1,7 @@
 """Containers: what the engine and /proc say becomes facts, and users are judged by process."""
 
 import json
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -691,3 +692,19 @@ def test_facts_survive_recording():
     adapter = TypeAdapter(Facts)
     facts = Facts("present", (GOOD, replace(GOOD, processes=Unobservable("hidden"))), 5.0)
     assert adapter.validate_python(adapter.dump_python(facts, mode="json")) == facts
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end: str) -> None:
+    """The engine's client prints one variable a line, whatever is in it; all else stays as it is."""
+    values = ["PASSWORD=hunter2", "EMPTY=", 'QUOTED=a"b=\\c', "TWO=x\nhunter2", "NAME", "odd name=hunter2", "É=hunter2"]
+    said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
+    (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
+    script = observing.NAMES_ONLY + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
+    for shell in (("dash",), ("bash",), ("busybox", "sh")):
+        if shutil.which(shell[0]):
+            done = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=False)
+            cut = json.loads(done.stdout.removesuffix("\n").removesuffix(end))
+            assert done.returncode == 3
+            assert cut[0]["Config"].pop("Env") == [value.partition("=")[0] + "=" * ("=" in value) for value in values]
+            assert cut[0]["Config"] == {"Cmd": ["--x=1"], "Labels": {"a": "b=c"}}

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from fleet.inventory import Inventory
 from fleet.schema import Node, Service
 from fleet.topics.containers import Container, Isolation, Mount, Process, observing, preflight
 from fleet.topics.containers.facts import Preflight
+from tests.unit.test_shell_functions import each_shell
 
 SWARM = "com.docker.swarm.service.name"
 ROOT = Process(7, 0, 0, "app", parent=1)
@@ -243,3 +246,82 @@ def test_no_output_breaks_the_parsers(printed):
     preflight.helpers(printed)
     with contextlib.suppress(ValueError):
         preflight.parse_access(printed, ())
+
+
+# What a container may not lead root to
+
+
+@pytest.fixture
+def contained(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A process whose root is a directory of its own, on a file system that only it has mounted; and the node's."""
+    if ME:
+        pytest.skip("only root may make namespaces here")
+    inside, node = tmp_path / "root", tmp_path / "node"
+    inside.mkdir()
+    node.mkdir()
+    (node / "start").write_text("#!/bin/sh\nexec gosu app app\n")
+    (node / "passwd").write_text("web:x:4242:4242::/:/bin/sh\n")
+    script = """
+mount -t tmpfs none "$1" && cd "$1" && mkdir -p etc opt/deep real
+echo '#!/bin/sh' > real/start; echo 'exec runuser -u app -- app' >> real/start
+ln -s /real opt/absolute; ln -s ../../real opt/deep/up; ln -s ../../../../../../real opt/deep/far
+ln -s "$2" out; ln -s "$2/start" outfile
+echo 'web:x:33:33::/:/bin/sh' > etc/passwd; echo 'extra:x:44:web' > etc/group
+exec "$3" -c 'import os, sys, time; os.chroot(sys.argv[1]); print("ok", flush=True); time.sleep(60)' "$1"
+"""
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", str(inside), str(node), sys.executable]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ok\n"
+        yield str(process.pid), node
+        process.kill()
+
+
+@each_shell
+@pytest.mark.parametrize("path", ["/real/start", "/opt/absolute/start", "/opt/deep/up/start", "/opt/deep/far/start"])
+def test_a_start_script_is_found_through_the_container_s_own_links(contained, shell, path):
+    words = [*shell, "-c", preflight.START, "sh", contained[0], path]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert preflight.helpers(done.stdout) == ("runuser",)
+
+
+@each_shell
+@pytest.mark.parametrize("path", ["/out/start", "/outfile", "/etc/../../../out/start", "/nowhere", "/opt", "/"])
+def test_a_link_out_of_the_container_leads_nowhere(contained, shell, path):
+    words = [*shell, "-c", preflight.START, "sh", contained[0], path]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert preflight.helpers(done.stdout) == ()
+
+
+@each_shell
+def test_accounts_are_read_in_the_container_and_never_through_a_link(contained, shell, tmp_path):
+    pid, node = contained
+
+    def who() -> tuple[int, str]:
+        words = [*shell, "-c", preflight.ACCESS, "sh", pid, "web", "ro", str(node)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.partition("\n")[0]
+
+    assert who() == (0, "who 33 33")
+    etc = Path(f"/proc/{pid}/root/etc")
+    (etc / "passwd").unlink()
+    (etc / "passwd").symlink_to(node / "passwd")
+    assert who()[0] == 74
+    etc.rename(etc.with_name("was"))
+    etc.symlink_to(node)
+    assert who()[0] == 74
+
+
+def test_of_a_passwd_only_lines_of_accounts_are_told(tmp_path):
+    """Whoever makes a mount of their own may have put any file there."""
+    (tmp_path / "etc").mkdir()
+    lines = (
+        "root:x:0:0:root:/root:/bin/sh", "short:x:7:7", "root:$6$SECRET:19000:0:99999:7:::", "SECRETLINE",
+        "host:5432:db:user:SECRET", "SECRET:x:SECRET:0::/:", "a:b:1", "",
+    )  # fmt: skip
+    (tmp_path / "etc/passwd").write_text("\n".join(lines))
+    script = observing.ACCOUNTS.replace("root=/proc/$pid/root", f"root={tmp_path}")
+    said = ran(script, "7").text()
+    assert "SECRET" not in said
+    assert said.splitlines()[1:] == [" root:0", " short:7"]
