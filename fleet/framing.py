@@ -32,6 +32,7 @@ TIMED_OUT = frozenset({124, 137})
 STARTED = b"fleet-started\n"
 FRAME = 16
 """Bytes of a frame beside its token, at the most: they are no part of an answer."""
+
 ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
