@@ -255,6 +255,7 @@ def tolerate(reason: str) -> None:
 def verdict(request: pytest.FixtureRequest) -> Judged:
     """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
     from fleet.reports import results, terminal
+    from fleet.untrusted import one_line
 
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
@@ -262,7 +263,7 @@ def verdict(request: pytest.FixtureRequest) -> Judged:
     if judged.outcome.name == "UNKNOWN":
         raise Unknown(terminal.message(judged))
     if judged.outcome.name == "NOT_APPLICABLE":
-        pytest.skip(judged.not_applicable)
+        pytest.skip(one_line(judged.not_applicable))
     return Judged(judged)
 
 

@@ -176,6 +176,15 @@ def json_document(content: object, default: Callable[[object], str] | None = Non
     return json.dumps(content, indent=2, ensure_ascii=True, default=default)
 
 
+def yaml_text(text: str) -> str:
+    r"""A value in a YAML file, in double quotes: what does not show is written as YAML's own escapes.
+
+    >>> print(yaml_text('a"\u202e\n'))
+    "a\"\u202e\n"
+    """
+    return "".join(char if is_shown(char) else written_out(char) for char in json.dumps(text, ensure_ascii=False))
+
+
 def annotation_text(text: str, more: str = "") -> str:
     """Text for GitHub's annotations, as the runner reads it back: `%` and ends of lines, and in properties `:` and `,`.
 

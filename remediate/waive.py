@@ -6,7 +6,6 @@ inventory keeps every byte that it has; what is added is held against the loader
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from fleet.errors import UsageError
 from fleet.inventory import Inventory, load
 from fleet.lines import lines
 from fleet.reports.text import count
-from fleet.untrusted import one_line
+from fleet.untrusted import one_line, yaml_text
 from remediate.local_files import put
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def scalar(text: str) -> str:
     """A value as it is written in YAML: in quotes, unless it can only mean itself."""
     day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
     plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
-    return text if day or plain else json.dumps(text, ensure_ascii=False)
+    return text if day or plain else yaml_text(text)
 
 
 def block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:

@@ -19,6 +19,7 @@ from fleet.heartbeat import Pulse
 from fleet.reports import annotations as github
 from fleet.reports import history, results, terminal
 from fleet.reports.text import count
+from fleet.untrusted import one_line
 from fleet.waiving import notes
 
 BAD = ("finding", "unknown")
@@ -147,7 +148,7 @@ class Reports:
             terminalreporter.write_line(deaf)
         terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes)
         for line in self.ends():
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(one_line(line))
         if self.annotated:
             for line in (listening, *github.lines(self.items)):
                 terminalreporter.write_line(line)

@@ -69,7 +69,7 @@ def keys_of(names: Iterable[str], told: Mapping[str, SwarmService]) -> Iterator[
     listed = list(names)
     short = [shortened(name, told.get(name)) for name in listed]
     for name, key in zip(listed, short, strict=True):
-        yield key if short.count(key) == 1 else re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        yield re.sub(r"[^A-Za-z0-9_.-]", "_", key if short.count(key) == 1 else name)
 
 
 def shortened(name: str, told: SwarmService | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from fleet.lines import lines
 from fleet.reports.text import count
 from fleet.units import exact_size, show_size
-from fleet.untrusted import one_line
+from fleet.untrusted import one_line, yaml_text
 from remediate.init.found import Backups, Findings, Found, Machine, Site
 from remediate.init.proposing import KEEP, budget, free
 
@@ -183,7 +183,7 @@ def policy(one: Backups) -> Mapping[str, str]:
         "schedule": json.dumps(one.schedule),
         "command": scalar(one.command),
         "volume": flow(volume),
-        "timezone": one.timezone,
+        "timezone": scalar(one.timezone) if one.timezone else "",
         "pattern": json.dumps(one.pattern) if one.pattern else "",
         "directory": scalar(one.directory) if one.directory != "/backups" else "",
         "keep": flow(KEEP),
@@ -227,4 +227,4 @@ def scalar(value: object) -> str:
     said = str(value)
     plain = PLAIN.fullmatch(said) and said.lower() not in WORDS
     size = re.fullmatch(r"[0-9.]+ [kMGT]?i?B", said)
-    return said if plain or size else json.dumps(said, ensure_ascii=False)
+    return said if plain or size else yaml_text(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -535,3 +536,13 @@ def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypa
     ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
     assert isinstance(ran.exception, UsageError)
     assert (tmp_path / "mine.yml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["web: {x: 1}", 'a\nbackups: {command: "$(>canary)"}', "a#b", "x\u202e", "'", "- a", "&a"]
+)
+def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
+    from remediate.init.services import keys_of
+
+    [key] = keys_of([name], {})
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)

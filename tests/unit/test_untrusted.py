@@ -8,6 +8,7 @@ import time
 import unicodedata
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from fleet.untrusted import (
     printable,
     shell_word,
     without_values,
+    yaml_text,
 )
 from remediate.masking import masked
 
@@ -85,6 +87,13 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 def test_only_a_plain_absolute_path_is_one(path: str) -> None:
     with pytest.raises(Untrusted):
         plain_path(path)
+
+
+@given(st.text())
+def test_a_value_in_yaml_comes_back_as_it_was_and_shows_nothing_hidden(text: str) -> None:
+    written = yaml_text(text)
+    assert yaml.safe_load(f"{{a: {written}, b: 1}}") == {"a": text, "b": 1}
+    assert one_line(written) == written
 
 
 @given(st.text())
