@@ -266,8 +266,15 @@ class SwapDatabases:
         )
 
     def losses(self, link: Link, place: Place) -> tuple[str, ...]:
-        """What a person should know before this is done: what was entered since, and where it stays."""
+        """What a person should know before this is done: what was entered since, and where it stays.
+
+        Nothing where it cannot be done, or has been done: then nothing is lost.
+        """
         live = self.server.live
+        try:
+            self.still_true(link, place)
+        except (Stale, Unobservable):
+            return ()
         stays = kept(self.aside, f"it is what is called {live} now, with all that is in it")
         try:
             since = entered(self.at(link, place).holds(link, live), Held(dict(self.rows), content=dict(self.content)))

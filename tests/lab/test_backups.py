@@ -127,12 +127,16 @@ def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
     assert psql(kept, "SELECT to_regclass('since') IS NULL") == "t"
     assert psql(kept, "SHOW work_mem") == "7MB"
     assert psql(kept, "SELECT datconnlimit FROM pg_database WHERE datname = 'rodan'") == "39"
-    _, change, beside = (line.split()[0] for line in kept.run("remediate", "log").out.splitlines())
-    assert f"`remediate undo {change}`" in restored.out
-    for run in (change, beside):
-        undone = kept.run("remediate", "undo", run, "--yes")
-        assert undone.status == 0, undone.said
+    run = kept.run("remediate", "log").out.split()[0]
+    assert f"`remediate undo {run}`" in restored.out
+    psql(kept, "CREATE TABLE later AS SELECT generate_series(1, 7)")
+    undone = kept.run("remediate", "undo", run, "--yes")
+    assert undone.status == 0, undone.said
+    assert "undo loses 7 rows in public.later, a new table, entered since in rodan" in undone.said
     assert psql(kept, "SELECT to_regclass('since') IS NULL") == "f"
+    [left] = [name for name in databases(kept) if name.startswith("rodan_")]
+    assert f'DROP DATABASE "{left}";' in undone.said
+    psql(kept, f'DROP DATABASE "{left}"', "postgres")
     assert server_processes(kept) == processes, "postgres restarted its processes: one looked broken to it"
     for back in ("DROP TABLE since", "ALTER DATABASE rodan RESET work_mem", "ALTER DATABASE rodan CONNECTION LIMIT -1"):
         psql(kept, back)

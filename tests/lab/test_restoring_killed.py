@@ -35,7 +35,7 @@ def server(lab: Lab) -> Iterator[Lab]:
     if "rodan" not in names(lab):
         sql(lab, f'ALTER DATABASE "{ASIDE}" RENAME TO rodan')
     for name in (NEW, ASIDE):
-        inside(lab, "sh", "-c", DROP, "sh", "rodan", "rodan", name)
+        sql(lab, f'DROP DATABASE IF EXISTS "{name}"')
 
 
 def inside(lab: Lab, *words: str) -> str:
