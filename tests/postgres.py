@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -116,7 +117,9 @@ class ServerLink(FaultyLink):
 
     `container` is the id of the one that runs now. `killed_after` ends the next script that changes something after so
     many seconds; the answer to that question from now on does not come back, although it was asked (`cut_at`),
-    and neither does the first one to a script with these words (`lose`). `drill` is what a throwaway container answers.
+    and neither does the first one to a script with these words (`lose`). One with
+    the words of `slow` goes on by itself, held up for two seconds by a session that holds its lock, and its answer is
+    lost at once. `drill` is what a throwaway container answers.
     """
 
     server: PrivateServer | None = None
@@ -124,6 +127,7 @@ class ServerLink(FaultyLink):
     killed_after: float | None = None
     cut_at: int | None = None
     lose: str = ""
+    slow: str = ""
     drill: Callable[[], Output] = lambda: Output(125, b"", b"docker: no such image")
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -135,6 +139,10 @@ class ServerLink(FaultyLink):
         self.before(command.words)
         if "fleetkeeper=drill" in command.words:
             return self.drill()
+        if self.slow and any(self.slow in word for word in command.words):
+            self.slow = ""
+            self.go_on(self.here(command).words)
+            return Output(None, lost="the connection was lost", command=str(command))
         [answer] = self.inner.ask([self.here(command)])
         self.after(command.words)
         if self.cut_at is not None:
@@ -145,6 +153,15 @@ class ServerLink(FaultyLink):
             self.cut_at = None
             return Output(None, lost="the connection was lost", command=str(command))
         return answer
+
+    def go_on(self, words: tuple[str, ...]) -> None:
+        """Run a command that nobody waits for, beside a session that keeps it from its lock for two seconds."""
+        assert self.server is not None
+        holding = "BEGIN; LOCK pg_database IN SHARE MODE; SELECT pg_sleep(2); COMMIT;"
+        psql = ("psql", "-X", "-qAt", "-d", "template1", "-c", holding)
+        subprocess.Popen(psql, env=self.server.environment, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def here(self, command: Command) -> Command:
         """The command as it runs on this machine."""

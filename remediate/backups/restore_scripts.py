@@ -208,6 +208,7 @@ SWAP = "".join(
         "set -u",
         ACCOUNT,
         r"""
+export PGAPPNAME='fleetkeeper: change of names'
 takes=$3 aside=$4 takes_oid=${5:-} live_oid=${6:-}
 refuse() { printf '%s: nothing was changed\n' "$*" >&2; exit 65; }
 oid() { echo "SELECT oid FROM pg_database WHERE datname = :'name';" | on "$home" -v name="$1"; }

@@ -43,8 +43,10 @@ from remediate.runner import Run as Applying
 from remediate.steps import Place, Run, Stale
 
 RULE = "services.postgres_kept_its_data"
-SETTLES = 10
-"""Seconds that a change of names which was sent and not answered is given, before the names on the server are told."""
+QUIET, MOST = 3, 60
+"""A change of names that was sent and not answered has ended when the server shows nothing of it so many times, a
+second apart; it is waited for so often at most.
+"""
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
 
 
@@ -271,10 +273,13 @@ class Restoring:
                 raise Changed(f"{why}: {why.answer.what_to_do}") from None
             return plan
 
-        wrong = partial(not_changed, before=before)
+        def proof() -> tuple[Proof, str]:
+            self.settle(before)
+            return proof_by_names(self.desk, self.swap, partial(not_changed, before=before))
+
         self.sent = True
-        code = self.do(plan, Asked(again, lambda: proof_by_names(self.desk, self.swap, wrong)))
-        self.sent = False
+        code = self.do(plan, Asked(again, proof))
+        self.sent = code is Exit.NOT_ALL_SEEN
         self.desk.screen.lines(self.left())
         if code is not Exit.NOTHING_LEFT:
             return code
@@ -284,7 +289,9 @@ class Restoring:
         """Which database has which name now, and what is left to do: asked of the server, whatever happened."""
         swap = self.swap
         try:
-            now = self.settled()
+            if self.before and self.sent:
+                self.settle(self.before)
+            now = names_of(self.desk, self.swap)
         except (Unobservable, Stale) as why:
             yield Line(f"which databases there are now could not be asked: {safe(str(why))}", "bad")
             yield Line(f"  there may be {swap.filling}, {swap.new} or {swap.aside}; look before anything is dropped")
@@ -299,15 +306,20 @@ class Restoring:
                 yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
                 yield Line(f"  by hand: DROP DATABASE {quoted(name.name)};")
 
-    def settled(self) -> Names:
-        """The names, once a change of names that was sent and not answered has had its time. Raises as names_of."""
-        now = names_of(self.desk, self.swap)
-        for _ in range(SETTLES if self.sent else 0):
-            if self.before and not not_changed(now, self.before):
-                break
+    def settle(self, before: Names) -> None:
+        """Wait until a change of names that was sent is done, or has ended: it goes on when nobody waits for it."""
+        server, quiet = self.swap.server, 0
+        link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.place.node])
+        for _ in range(MOST):
+            try:
+                if not not_changed(names_of(self.desk, self.swap), before):
+                    return
+                quiet = 0 if server.now(link, Place("", 0)).changes_names(link) else quiet + 1
+            except (Unobservable, Stale):
+                return
+            if quiet == QUIET:
+                return
             time.sleep(1)
-            now = names_of(self.desk, self.swap)
-        return now
 
     def recorded(self) -> Exit:
         """A restore that a person agreed to says which database is the right one from now on."""

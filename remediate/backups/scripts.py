@@ -140,6 +140,19 @@ exit 0
 )
 """What a database holds, with a sum over the content of each table: a row that was changed changes it. Only reads."""
 
+BUSY = "".join(
+    (
+        "set -u",
+        ACCOUNT,
+        r"""
+echo "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fleetkeeper: change of names';" | on "$home"
+""",
+    )
+)
+"""Whether a change of names is still under way: it goes on in the container when the connection to the node is lost.
+Arguments: user, database. Prints how many sessions it has. Only reads.
+"""
+
 FIND = (
     DOCKER
     + r"""

@@ -9,7 +9,7 @@ from fleet.commands import Command, Output, Unobservable
 from remediate.backups.held import Held, held, known_names, reason
 from remediate.backups.losses import entered
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.backups.scripts import FIND, HOLDS, NAMES
+from remediate.backups.scripts import BUSY, FIND, HOLDS, NAMES
 from remediate.steps.base import AlreadyBack, Done, Kept, Place, Stale
 from remediate.steps.commands import LAST_LINE, RunInContainer, outcome
 from remediate.steps.putting import one
@@ -89,6 +89,10 @@ class Server:
         if self.system and system != self.system:
             raise Stale(f"{self.service} runs on other data now: system identifier {system or 'unknown'}")
         return found
+
+    def changes_names(self, link: Link) -> bool:
+        """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
+        return one(link, self.command(BUSY, self.live, limit=60.0)).text().strip() != "0"
 
     def holds(self, link: Link, database: str) -> Held:
         """What one database holds. Raises Unobservable."""

@@ -187,6 +187,15 @@ def test_a_change_of_names_whose_answer_is_lost_is_told_as_the_server_has_it(
     assert "is now what" in said
 
 
+def test_a_change_of_names_that_goes_on_when_the_connection_is_lost_is_waited_for(
+    world: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.link.slow = "RENAME TO %I', :'live'"
+    assert restore(world.desk(), newest(world), LIVE) is Exit.NOTHING_LEFT
+    assert "is now what" in capsys.readouterr().out
+    assert world.rows() == {1, 2}
+
+
 def test_a_backup_that_is_not_there_is_said_first(world: Database) -> None:
     with pytest.raises(UsageError, match="no backup NOSUCH"):
         restore(world.desk(), "NOSUCH", "")
