@@ -64,7 +64,7 @@ def run_wiki_as_its_user(engine: Engine) -> None:
 
 def as_designed(engine: Engine) -> None:
     """The service as the stack file has it, whatever was changed above."""
-    gone = ("--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--env-rm", "LAB_TOKEN", "--publish-rm", "8000")
+    gone = ("--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--env-rm", "LAB_TOKEN", "--publish-rm", "mode=host,target=8000")
     usual = ("--update-order", "stop-first", *ON_FAILURE, "pause")
     swarm.update(engine, WEB, "--user", USER, "--args", "start", *gone, *usual, "--force")
     nodes.on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
