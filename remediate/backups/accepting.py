@@ -47,7 +47,8 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     reason = because.strip() or (asked_reason(yes=yes) if newest else "")
     if not yes and not click.confirm("Is this the database with the data?", err=True):
         return Exit.FINDINGS_REMAIN
-    addition = in_force(Records(accepted=accepted, size=size_of(newest, reason) if newest else None), records)
+    size = size_of(newest, reason) if newest and reason else None
+    addition = in_force(Records(accepted=accepted, size=size), records)
     planned = desk.planned(RULE, plan_to_record(fleet, desk.policy, addition))
     wish = Asked(
         lambda: plan_again(desk.look(*TOPICS), desk.policy, addition),
@@ -131,13 +132,15 @@ def size_lines(newest: Backup, policy: Policy) -> list[Line]:
 
 
 def asked_reason(*, yes: bool) -> str:
-    """Why this size is right, typed at the terminal. Raises UsageError where nobody can be asked."""
+    """Why this size is right, typed at the terminal; empty: the size is left as it is.
+
+    Raises UsageError where nobody can be asked.
+    """
     if yes or not sys.stdin.isatty():
-        raise UsageError("the size of the newest dump needs a reason to be accepted", hint="add --because 'why it is'")
-    given = str(click.prompt("Why is a dump of this size right?", err=True)).strip()
-    if not given:
-        raise UsageError("no reason was given: nothing was written down")
-    return given
+        hint = "add --because 'why it is'; or answer at a terminal, where the size can be left as it is"
+        raise UsageError("the size of the newest dump needs a reason to be accepted", hint=hint)
+    asked = "Why is a dump of this size right? (empty: only the database is accepted)"
+    return str(click.prompt(asked, err=True, default="", show_default=False)).strip()
 
 
 def size_of(newest: Backup, because: str) -> AcceptedSize:

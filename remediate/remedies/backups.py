@@ -110,7 +110,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         steps=(*first, dump(fleet, policy, found[0], directory, needed)),
         disturbs=("deletion",) if first else ("nothing",),
         disturbance=f"removes backups that keep does not ask for; {READS}" if first else f"nothing; {READS}",
-        undo="remove the new file by hand, if it is not wanted",
+        undo="what was deleted is gone for good" if first else "remove the new file by hand, if it is not wanted",
         success="the new backup is streamed on its node, is whole, and is young enough",
     )
 

@@ -96,6 +96,15 @@ def test_an_implausible_size_is_not_accepted_without_a_reason(because):
     assert desk.written == []
 
 
+@pytest.mark.parametrize(("typed", "size"), [("jobs were deleted", 10 * MIB), ("", None)])
+def test_at_a_terminal_the_reason_is_asked_for_and_none_leaves_the_size_as_it_is(typed, size, monkeypatch):
+    monkeypatch.setattr("remediate.backups.accepting.asked_reason", lambda *, yes: typed)
+    desk = Desk(world())
+    assert accept(desk, yes=True) is Exit.NOTHING_LEFT
+    assert accepted(desk).accepted.system == RIGHT.system
+    assert (accepted(desk).size.size if accepted(desk).size else None) == size
+
+
 def test_where_the_size_is_plausible_only_the_database_is_accepted_and_no_reason_is_asked_for():
     desk = Desk(world(twice_a_day(9)))
     assert accept(desk, yes=True) is Exit.NOTHING_LEFT
