@@ -120,8 +120,9 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     """Every backup is a whole dump, from its first line to its end mark.
 
     A dump that was cut short restores without a word, with part of the tables. `gzip -t` is content with a gzip of
-    nothing, so each file is streamed on its node: checksums right, header of pg_dump first, no COPY block open at the
-    end, and nothing of weight behind the end mark. The newest is streamed at every look, the others once.
+    nothing, so each file is streamed on its node: checksums right, each dump in it with its own end mark, no COPY block
+    open at the end, and nothing around them that pg_dump does not write. Broken is only what is proven; what is not
+    understood is unknown. The newest is streamed at every look, the others once.
     """
     policy = policy_of(fleet)
     node = policy.volume.node
