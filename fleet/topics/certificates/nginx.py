@@ -23,7 +23,8 @@ PLAIN = r"""(?:\\.|\$\{\w*\}|[^\s;{}"'#\\]|(?<=\S)["'#])+|\\"""
 TOKEN = re.compile(rf"#[^\n]*|[{{}};]|{QUOTED}|{PLAIN}")
 PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 INHERITED = ("ssl_certificate", "ssl_certificate_key")
-DEEPEST = 16
+DEEPEST, MOST_INCLUDED = 48, 2000
+"""Blocks and includes inside each other, and files that are included: beyond that nobody wrote it by hand."""
 HANDED_ON = ("proxy_pass", "rewrite", "try_files", "fastcgi_pass")
 """Directives after which it is not the directory alone that answers."""
 
@@ -76,7 +77,7 @@ def read(rc: int, printed: str) -> Nginx:
     main = next(iter(files))
     root = Block()
     prefix = PurePosixPath(main).parent
-    fill(root, tokens(files[main], main), files, prefix)
+    fill(root, tokens(files[main], main), Files(files, prefix))
     found = list(servers(root))
     secure = {port for server in found for port in tls_ports(server)}
     return Nginx(tuple(one for server in found for one in site(server, secure, prefix)), roots=roots(root))
@@ -111,8 +112,27 @@ def tokens(text: str, file: str = "") -> Iterator[Token]:
             yield Token(bare, f"{file}:{line}")
 
 
-def fill(block: Block, words: Iterator[Token], files: Mapping[str, str], prefix: PurePosixPath, depth: int = 0) -> None:
-    """Read directives into a block until it ends; included files are read in their place."""
+@dataclass
+class Files:
+    """The files that were dumped, by path, the directory that includes are below, and how many may still be read."""
+
+    texts: Mapping[str, str]
+    prefix: PurePosixPath
+    left: int = MOST_INCLUDED
+
+    def included(self, pattern: str, depth: int) -> Iterator[tuple[str, Iterator[Token]]]:
+        """The files that an include means. Raises Unobservable where they include each other for ever."""
+        for path in matching(pattern, self.texts, self.prefix):
+            self.left -= 1
+            if depth > DEEPEST or self.left < 0:
+                raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
+            yield path, tokens(self.texts[path], path)
+
+
+def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
+    """Read directives into a block until it ends; included files are read in their place. Raises Unobservable."""
+    if depth > DEEPEST:
+        raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
     line: list[Token] = []
     for token in words:
         if token.word == "}":
@@ -124,10 +144,10 @@ def fill(block: Block, words: Iterator[Token], files: Mapping[str, str], prefix:
         if token.word == "{":
             inner = Block(said[0] if said else "", about_challenges=any("well-known" in word for word in said))
             block.blocks.append(inner)
-            fill(inner, words, files, prefix, depth)
-        elif said[:1] == ["include"] and len(said) > 1 and depth < DEEPEST:
-            for included in matching(said[1], files, prefix):
-                fill(block, tokens(files[included], included), files, prefix, depth + 1)
+            fill(inner, words, files, depth + 1)
+        elif said[:1] == ["include"] and len(said) > 1:
+            for _, inside in files.included(said[1], depth):
+                fill(block, inside, files, depth + 1)
         elif said:
             block.directives.append((said, line[0].place))
         line = []

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.documents import Json, json_document, text_in, texts
+from fleet.documents import Json, json_document, parts, text_in, texts
 from fleet.lines import lines
 from fleet.numbers import whole_number
 from fleet.schema import Service
@@ -59,7 +59,7 @@ def wanted(container: Container, services: Mapping[str, Service]) -> str:
 
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
     """The words of each container's command line that can name a program: used to look them up, then forgotten."""
-    inspected: list[Json] = json_document(raw, "`docker inspect`")
+    inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
     return {text_in(one, "Id"): programs(one) for one in inspected}
 
 

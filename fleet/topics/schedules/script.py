@@ -17,6 +17,11 @@ from fleet.commands import Unobservable
 from fleet.numbers import epoch_seconds, whole_number
 
 LARGEST = 1 << 20
+FILES = frozenset({"user", "system", "directory", "script"})
+ABOUT_FILES = frozenset({"uid", "unseen", "user", "denied", "program"})
+ABOUT_CRON = frozenset({"anacron", "boot", "cron", "crontz", "hidden", "installed", "localtime", "unread", "zone"})
+KEYS = ABOUT_FILES | ABOUT_CRON | {"account", "docker", "end", "manager", "service", "timer", "unit"}
+"""First words of the lines that the scripts print, besides `file`."""
 OCTAL = re.compile(r"[0-7]{1,7}")
 SHOW = r"""
 export LC_ALL=C
@@ -225,8 +230,10 @@ def read(text: str) -> Printed:
                 printed.files.append(file(rest, content, ended))
             except (ValueError, Unobservable):
                 printed.cannot_tell(rest.split(" ", 7)[-1])
-        elif key:
+        elif key in KEYS:
             printed.lines.setdefault(key, []).append(rest)
+        elif key:
+            printed.cannot_tell("a part of the list of schedules, which makes no sense,")
     return printed
 
 
@@ -241,8 +248,8 @@ def file(header: str, content: list[str], ended: bool) -> File:
     """A file from its header and its lines. Raises Unobservable or ValueError for a header that makes no sense."""
     kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
     text = "\n".join(content) + ("\n" if content and ended else "")
-    if not OCTAL.fullmatch(mode):
-        raise Unobservable(f"{path} has no mode")
+    if not OCTAL.fullmatch(mode) or kind not in FILES or not path.startswith("/"):
+        raise Unobservable("it is no file that the script prints")
     return File(
         path,
         kind,
