@@ -20,7 +20,7 @@ from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
 from fleet.topics.backups.memory import recall, remember
 from fleet.topics.backups.observe import fitting, newest_first, observe, stream
-from fleet.topics.backups.streaming import AWK
+from fleet.topics.backups.scanner import AWK
 from fleet.verdicts import Outcome
 from tests.backups import TEXT as WORLD
 from tests.backups import fleet, inventory, judged, policy, proofs, twice_a_day

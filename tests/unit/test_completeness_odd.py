@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fleet.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
 from fleet.topics.backups.observe import newest_first
-from fleet.topics.backups.streaming import AWK, AWK_HEAD, AWK_REST
+from fleet.topics.backups.scanner import AWK, AWK_HEAD, AWK_REST
 from tests.backups import policy
 from tests.unit.test_completeness import DUMP, END, FORGED, HEAD, NAME, ROWS, listed, packed, proven, ran
 
