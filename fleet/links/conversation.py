@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fleet.commands import Command, Output, Sudo, Unobservable
-from fleet.framing import KILL_AFTER, SHELL, TIMED_OUT, Frames, as_root, render, shell_for
+from fleet.frames import Frames
+from fleet.framing import KILL_AFTER, SHELL, TIMED_OUT, as_root, render, shell_for
 from fleet.links import MOST_OUTPUT
 from fleet.links.sockets import said
 

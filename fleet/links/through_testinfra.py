@@ -14,7 +14,8 @@ from typing import Any
 import testinfra
 
 from fleet.commands import Command, Output, Sudo, Unobservable
-from fleet.framing import KILL_AFTER, TIMED_OUT, Frames, render
+from fleet.frames import Frames
+from fleet.framing import KILL_AFTER, TIMED_OUT, render
 from fleet.links import MOST_OUTPUT
 from fleet.links.conversation import TOO_MUCH, time_limit
 

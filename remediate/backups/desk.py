@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from fleet.rules import Subject
 from fleet.schema import Without
 from fleet.topics.backups.catalog import Backup, Catalog, known_size, seen_files
 from fleet.topics.backups.policy import Policy
-from remediate.apply import Proof
 from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.main import Call, named
@@ -30,19 +29,16 @@ from remediate.rights import for_repairs
 from remediate.runner import Asked, Run, Runner
 from remediate.session import Session
 
-Prove = Callable[[], tuple[Proof, str]]
-
 
 @dataclass
 class Desk:
-    """One inventory, open. `policy` is its `backups` section, `run` the last run that changed something."""
+    """One inventory, open. `policy` is its `backups` section."""
 
     inventory: Inventory
     policy: Policy
     session: Session
     screen: Screen
     journal: Journal
-    run: str = ""
 
     def look(self, *topics: str) -> Fleet:
         """A fresh look at these topics (nodes, backups, …); at all of them when none is named."""
@@ -74,12 +70,11 @@ class Desk:
         """Why nothing may be done with the database; empty when it still has its data."""
         return closed(self.session.gate(fleet))
 
-    def apply(self, planned: Planned, wish: Asked | Prove | None = None) -> Exit:
+    def apply(self, planned: Planned, wish: Asked) -> Exit:
         """Apply one plan that a person asked for, in a run of its own."""
 
         def work(run: Run) -> Exit:
-            self.run = run.id
-            run.apply([planned], wish if isinstance(wish, Asked) else Asked(lambda: planned.plan, wish))
+            run.apply([planned], wish)
             return run.code()
 
         return self.runner.run(work)

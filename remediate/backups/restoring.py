@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,9 +28,10 @@ from fleet.topics.databases import Records
 from remediate.apply import Changed, Proof
 from remediate.backups.accepting import records_of, right_one
 from remediate.backups.desk import Desk, one_of
-from remediate.backups.held import Held, Name, ask, held, inside
-from remediate.backups.losses import losses
+from remediate.backups.held import Held, ask, held, inside
 from remediate.backups.recording import write_down
+from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
+from remediate.backups.restore_words import left_over, lost, quoted, staying, way_back
 from remediate.backups.scripts import WHO
 from remediate.backups.swapping import Swap
 from remediate.exits import Exit, worst
@@ -137,51 +138,6 @@ def server_of(desk: Desk, place: Placement) -> Held:
     """What the server says of itself. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[place.node])
     return held(ask(link, inside(place, WHO, desk.policy.user or "", desk.policy.database or "", limit=60)))
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of a restore, as the server knows them at one moment."""
-
-    live: Name
-    new: Name
-    aside: Name
-    filling: Name
-
-
-def names_of(desk: Desk, swap: Swap) -> Names:
-    """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
-    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
-    server = swap.server.now(link, Place("", 0))
-    return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
-
-
-def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:
-    """Whether the server's names are as they should be: `wrong` says what is not, or nothing."""
-    try:
-        why = wrong(names_of(desk, swap))
-    except (Unobservable, Stale) as unseen:
-        return Proof.UNKNOWN, f"could not be looked at again: {unseen}"
-    return (Proof.FAILING, why) if why else (Proof.FIXED, "")
-
-
-def not_filled(now: Names) -> str:
-    """Why the dump is not restored beside the live database; empty when it is."""
-    return "" if now.new.never_live else f"there is no restored database {now.new.name}"
-
-
-def not_dropped(now: Names) -> str:
-    return f"{now.new.name} is still there" if now.new.there else ""
-
-
-def not_changed(now: Names, before: Names) -> str:
-    """Which database has the live name, where it is not the restored one."""
-    aside = now.aside.oid == before.live.oid
-    if now.live.oid == before.new.oid and (aside or not before.live.there):
-        return ""
-    if now.live.oid == before.live.oid:
-        return f"the names were not changed: {now.live.name} is what it was"
-    return f"{now.live.name} is {'another database' if now.live.there else 'not there'}: look at the server"
 
 
 @dataclass
@@ -337,12 +293,6 @@ class Restoring:
         return write_down(self.desk, self.run, RULE, Records(accepted=accepted))
 
 
-def left_over(server: Held) -> Iterator[Line]:
-    """Databases of earlier restores take room until somebody drops them."""
-    if server.besides:
-        yield Line(f"Of earlier restores there are still: {safe(', '.join(server.besides))}")
-
-
 def holding(desk: Desk, swap: Swap, database: str) -> Held:
     """What one database on the server holds. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
@@ -366,58 +316,3 @@ def agreed(live: str) -> bool:
     except click.Abort:
         return False
     return said == live
-
-
-def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line]:
-    """What has been written since the dump, and would be gone: told by numbers of rows and by sums over them."""
-    yield Line(f"{safe(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
-    if isinstance(live, Unobservable):
-        yield Line(f"  what would be lost is not known: {safe(live.why)}", "loud")
-        return
-    found = losses(live, restored)
-    for table, more in found.rows.items():
-        told = f"the whole table, {count(more, 'row')}," if table in found.whole else f"at least {count(more, 'row')}"
-        yield Line(f"  lost: {told} of {safe(table)}", "loud")
-    yield from (Line(f"  lost: the extension {safe(name)}", "loud") for name in found.extensions)
-    if found.changed:
-        yield Line(f"  lost: changes within rows of {safe(', '.join(found.changed))}", "loud")
-    if found.back:
-        yield Line(f"  come back: rows of {safe(', '.join(found.back))}")
-    if found.none:
-        yield Line("  Nothing that could be compared has changed since then.")
-    if found.blind:
-        yield Line(f"  Not compared within rows: {safe(', '.join(found.blind))}")
-
-
-def staying(swap: Swap, server: Held) -> Iterator[Line]:
-    """What neither the dump nor the change of names brings along."""
-    if server.slots:
-        names = safe(", ".join(server.slots))
-        yield Line(f"  stay with {safe(swap.aside)}: the replication slots {names}; make them anew", "loud")
-    if server.subscriptions:
-        names = safe(", ".join(server.subscriptions))
-        yield Line(f"  stay with {safe(swap.aside)}, and go on in it: the subscriptions {names}", "loud")
-        yield Line(
-            "    what the other server sends is then missing here: disable them there, make them anew here", "loud"
-        )
-
-
-def way_back(swap: Swap, run: str) -> list[Line]:
-    done = Line(f"{safe(swap.live)} is now what {safe(swap.backup.name)} held.", "good")
-    if not swap.there:
-        return [done]
-    return [
-        done,
-        Line(f"  The old one is {safe(swap.aside)}. Way back: `remediate undo {run}`."),
-        Line(f"  By hand, once nobody is connected: {renamed(swap.live, swap.new)} {renamed(swap.aside, swap.live)}"),
-        Line(f"  When nobody needs it any more: DROP DATABASE {quoted(swap.aside)};"),
-    ]
-
-
-def renamed(name: str, to: str) -> str:
-    return safe(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)};")
-
-
-def quoted(name: str) -> str:
-    """A name as SQL wants it."""
-    return '"' + name.replace('"', '""') + '"'

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from fleet import topics
 from fleet.audit_helper import EDITION, HELPER, REFUSED
 from fleet.commands import Command, Output, Unobservable
-from fleet.framing import Script, proven, render, render_stream
+from fleet.frames import proven
+from fleet.framing import Script, render, render_stream
 from fleet.inventory import Inventory, load
 from fleet.links.local import LocalLink
 from fleet.topics.backups import listing

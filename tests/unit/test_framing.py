@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.commands import Command, Output, Unobservable
-from fleet.framing import KILL_AFTER, LIMIT, SPARE, Frames, Script, Unframer, proven, render, shell_for, words_of
+from fleet.frames import Frames, Unframer, proven
+from fleet.framing import KILL_AFTER, LIMIT, SPARE, Script, render, shell_for, words_of
 from tests.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2

@@ -15,7 +15,7 @@ from fleet.topics.backups.catalog import catalog
 from fleet.topics.containers.facts import Container
 from remediate.backups.held import Held, held
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.backups.restoring import lost, staying, way_back
+from remediate.backups.restore_words import lost, staying, way_back
 from remediate.backups.swapping import Swap
 from remediate.backups_cli import backups
 from remediate.steps import Run, dump, load

@@ -1,0 +1,58 @@
+"""How a restore is proven: by the names that the three databases have on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleet.commands import Unobservable
+from remediate.apply import Proof
+from remediate.backups.desk import Desk
+from remediate.backups.held import Name
+from remediate.backups.swapping import Swap
+from remediate.steps import Place, Stale
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a restore, as the server knows them at one moment."""
+
+    live: Name
+    new: Name
+    aside: Name
+    filling: Name
+
+
+def names_of(desk: Desk, swap: Swap) -> Names:
+    """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
+    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    server = swap.server.now(link, Place("", 0))
+    return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
+
+
+def proof_by_names(desk: Desk, swap: Swap, wrong: Callable[[Names], str]) -> tuple[Proof, str]:
+    """Whether the server's names are as they should be: `wrong` says what is not, or nothing."""
+    try:
+        why = wrong(names_of(desk, swap))
+    except (Unobservable, Stale) as unseen:
+        return Proof.UNKNOWN, f"could not be looked at again: {unseen}"
+    return (Proof.FAILING, why) if why else (Proof.FIXED, "")
+
+
+def not_filled(now: Names) -> str:
+    """Why the dump is not restored beside the live database; empty when it is."""
+    return "" if now.new.never_live else f"there is no restored database {now.new.name}"
+
+
+def not_dropped(now: Names) -> str:
+    return f"{now.new.name} is still there" if now.new.there else ""
+
+
+def not_changed(now: Names, before: Names) -> str:
+    """Which database has the live name, where it is not the restored one."""
+    aside = now.aside.oid == before.live.oid
+    if now.live.oid == before.new.oid and (aside or not before.live.there):
+        return ""
+    if now.live.oid == before.live.oid:
+        return f"the names were not changed: {now.live.name} is what it was"
+    return f"{now.live.name} is {'another database' if now.live.there else 'not there'}: look at the server"
