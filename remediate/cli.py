@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ import click
 from fleet.errors import UsageError
 from remediate.exits import MEANINGS, Changes, Exit, honest
 from remediate.journal import Unwritable
+from remediate.output import Unsaid, flushed
 
 C = TypeVar("C", bound=Callable[..., Any])
 CODES = "\b\nExit codes, the first that applies in the order 130, 2, 5, 3, 4, 1, 0:\n" + "\n".join(
@@ -165,17 +167,21 @@ def main() -> NoReturn:
 
 def called(work: Callable[[], object]) -> int:
     """Do it; errors become a message with a hint, and an exit code that is true of what was changed by then."""
-    Changes.begun = False
-    return honest(Exit(outcome_of(work)))
+    Changes.begun, Unsaid.why = False, ""
+    code = honest(Exit(outcome_of(work)))
+    flushed(sys.stdout)
+    if Unsaid.why:
+        complain(Unsaid.why)
+    return Exit.REMEDY_FAILED if Unsaid.why and code is Exit.NOTHING_LEFT else code
 
 
 def outcome_of(work: Callable[[], object]) -> int:
     """The exit code of a command, or of the error that ended it."""
     try:
-        status = work()
+        status = status_of(work)
         return status if isinstance(status, int) else Exit.NOTHING_LEFT
     except click.ClickException as why:
-        why.show()
+        told(why.show)
         return Exit.USAGE
     except UsageError as why:
         complain(str(why))
@@ -187,13 +193,27 @@ def outcome_of(work: Callable[[], object]) -> int:
         complain("interrupted")
         return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001  # a bug must not pass for "findings remain"
-        traceback.print_exc()
+        told(traceback.print_exc)
         complain("this is a bug in fleetkeeper\n  hint: `remediate log last` says what had been done until then")
         return Exit.REMEDY_FAILED
 
 
+def status_of(work: Callable[[], object]) -> object:
+    """What a command returns, or exits with."""
+    try:
+        return work()
+    except SystemExit as end:
+        return end.code
+
+
 def complain(text: str) -> None:
-    click.echo(f"error: {text}", err=True)
+    told(lambda: click.echo(f"error: {text}", err=True))
+
+
+def told(tell: Callable[[], object]) -> None:
+    """Say it on standard error, if anybody is there: that nobody is must not change how this ends."""
+    with suppress(OSError):
+        tell()
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:

@@ -19,7 +19,6 @@ from fleet.links import Link
 from fleet.links.pool import Links
 from fleet.reports.progress import Progress
 from fleet.schema import Node
-from fleet.untrusted import json_document
 from remediate.apply import End
 from remediate.consent import allowed, asked
 from remediate.exits import Exit, worst
@@ -185,7 +184,7 @@ class Remediation:
         run = fixing.run if fixing else None
         if self.call.as_json:
             applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None
-            click.echo(json_document(document(self.inventory.name, proposal, code, applied)))
+            self.screen.document(document(self.inventory.name, proposal, code, applied))
         elif run and not run.changed:
             self.screen.say("nothing was changed")
         elif run:

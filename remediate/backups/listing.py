@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import click
-
 from fleet.commands import Unobservable
 from fleet.facts import Fleet
 from fleet.reports.text import count
@@ -21,7 +19,6 @@ from fleet.topics.backups.retention import Retention, retention
 from fleet.topics.databases import Drill
 from fleet.topics.databases import Facts as Databases
 from fleet.units import show_size
-from fleet.untrusted import json_document
 from remediate.backups.desk import Desk
 from remediate.exits import Exit
 from remediate.render.plans import Line, safe
@@ -78,7 +75,7 @@ def show(desk: Desk) -> Exit:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if desk.screen.json:
-        click.echo(json_document({"schema": 1, "backups": [row.document() for row in found]}))
+        desk.screen.document({"schema": 1, "backups": [row.document() for row in found]})
     desk.screen.lines(table(found))
     desk.screen.lines(part_lines(unfinished(catalog, desk.policy, now)))
     desk.screen.lines(summed(found, desk.policy))
