@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -493,6 +493,33 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     seen = inside.parse(said, "id", "nginx")
     assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda certificate: certificate[:300] + "\n",
+        lambda certificate: certificate[:300],
+        lambda certificate: certificate.replace("-----END", " -----END"),
+        lambda certificate: certificate.replace("CERTIFICATE-----\n", "CERTIFICATE----\n"),
+        lambda certificate: certificate.replace("\n", "\r"),
+        lambda certificate: certificate.replace("\n", "\n  "),
+        lambda certificate: "-----BEGIN CERTIFICATE-----\npassword: hunter2\n",
+    ],
+    ids=["cut", "cut in a line", "end indented", "end damaged", "other line ends", "indented", "no certificate"],
+)
+@pytest.mark.parametrize("shell", [("sh",), ("busybox", "sh")], ids=" ".join)
+def test_of_a_certificate_that_does_not_end_nothing_behind_it_leaves_the_node(
+    damage: Callable[[str], str], shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = LEAF.key.private_bytes(*kind).decode()
+    (tmp_path / "both.pem").write_bytes((damage(GOOD[0]) + private).encode())
+    words = (*shell, "-c", scripts.INSIDE, scripts.MARK, f"{tmp_path}/both.pem")
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert f"file {tmp_path}/both.pem" in said
+    assert not any(line in said for line in private.split("\n")[1:-2])
+    assert "hunter2" not in said
 
 
 CHALLENGES = """# configuration file /etc/nginx/nginx.conf:

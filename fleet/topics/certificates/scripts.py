@@ -138,7 +138,12 @@ say() { printf '%s\n' "$*"; }
 clean() { case $1 in *'
 '*) return 1 ;; esac; }
 indent() { sed 's/^/|/'; }
-pem() { sed -n '/^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/,/^-----END [A-Z0-9 ]*CERTIFICATE-----/p' | head -c 65536; }
+pem() { # a certificate that does not end shows nothing of what follows it, which may be a key
+  sed -n '/^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[[:space:]]*$/,/-----/{
+    /^-----\(BEGIN\|END\) [A-Z0-9 ]*CERTIFICATE-----[[:space:]]*$/p
+    /^[A-Za-z0-9+\/=]*[[:space:]]*$/p
+  }' | head -c 65536
+}
 certificates() { # kind path
   clean "$2" || return
   if [ -f "$2" ] && [ -r "$2" ]; then say "$1 $2"; pem <"$2" | indent
