@@ -163,6 +163,10 @@ WEB = replace(NGINX, id="77" * 32, name="web", labels={})
         f"f() {{ touch /srv/x; }}; f; {PG}",
         f"exec > /srv/log; {PG}",
         f"{PG} 2> /srv/errors",
+        f"{PG}; echo ${{X:-'}}'}}; touch /srv/done #'",
+        f"{PG}; ionice -c 3 -p 1",
+        f"{PG}; logger -n log.example.org -f /var/log/big.log",
+        f"{PG} | logger --server=log.example.org",
     ],
 )
 @pytest.mark.parametrize("where", ["at home", "elsewhere"])

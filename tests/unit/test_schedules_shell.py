@@ -165,7 +165,17 @@ def test_what_runs_nothing_in_a_container_is_none(script: str):
         ("docker exec -e PGPASSWORD=x db backup", False),
         ("docker exec db backup; curl -u me:x https://example.org", False),
         ("env A=x docker exec db backup", False),
+        ("exec >/dev/null 2>&1; docker exec ${CONTAINER:-db} backup | systemd-cat -t x", True),
     ],
 )
 def test_a_line_is_only_kept_when_nothing_in_it_could_be_a_secret(script: str, may: bool):
     assert has_sole_purpose(script) is may
+
+
+@pytest.mark.parametrize("option", ["-S '{0}'", "-iS '{0}'", "--split-string='{0}'", "--split '{0}'"])
+@pytest.mark.parametrize("form", ["env {0}; docker exec db backup", "env {0} docker exec db backup"])
+def test_what_env_makes_of_a_text_is_not_understood_so_neither_is_the_line(option: str, form: str):
+    script = form.format(option.format("touch /srv/done"))
+    assert not has_sole_purpose(script)
+    with pytest.raises(Unreadable, match="env -S"):
+        list(executions(script))

@@ -33,6 +33,10 @@ ANSWERS = {
     "uname": frozenset({"-n"}),
 }
 """Programs that only answer with these options alone (and formats of `date`): others set a clock or a name."""
+ALONE = frozenset({":", "exec", "systemd-cat"})
+"""Programs that run others, and leave nothing behind where they have none to run."""
+NAME_OF_VARIABLE = re.compile(r"\w+|[@*#?$!-]|\w+:?[-=+?][\w/.:@-]*", re.ASCII)
+"""All that `${…}` may hold: quotes and brackets in it move the ends of words, and what stands behind it is hidden."""
 NOWHERE = "/dev/null"
 LISTS = frozenset({"ps", "ls", "list"})
 
@@ -96,12 +100,13 @@ def is_harmless(operator: str, target: Word) -> bool:
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
     """Whether a simple command leaves nothing behind: by its name, and by what is put into its words."""
-    if command.assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
-        return False
     words, _, assigned = unwrapped(command.words)
-    if assigned:
+    if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
         return False
-    name = (literal(words[0]) or "").rpartition("/")[2] if words else ":"
+    first = (literal(command.words[0]) or "").rpartition("/")[2] if command.words else ":"
+    if not words:  # not `ionice -c 3 -p 1`, say, which changes a process that runs already
+        return first in ALONE
+    name = (literal(words[0]) or "").rpartition("/")[2]
     if name in SHELLS:
         script = script_of(words[1:])
         return script is not None and leaves_nothing(script, depth + 1, executing=executing)
@@ -110,7 +115,13 @@ def is_inert(command: Simple, depth: int, executing: bool) -> bool:
         return all(text in ANSWERS[name] or (name == "date" and text.startswith("+")) for text in texts)
     if name in CLIENTS:
         return is_listing(words, name) or (executing and docker(words, name) is not None)
-    return name in LEAVES_NOTHING
+    return name in LEAVES_NOTHING and not (name == "logger" and any(map(sends_away, words[1:])))
+
+
+def sends_away(option: Word) -> bool:
+    """Whether an option of `logger` sends to another machine, or a file's content: it says more than one line here."""
+    text = literal(option) or ""
+    return re.match("--(server|file|port|tcp|udp|socket|journald)|-[a-zA-Z]*[nfPTdu]", text) is not None
 
 
 def is_listing(words: Sequence[Word], name: str) -> bool:
@@ -128,6 +139,6 @@ def substitutes_harmlessly(word: Word, depth: int) -> bool:
     for part in word:
         if part.kind == "command" and not leaves_nothing(part.text, depth + 1, executing=False):
             return False
-        if part.kind == "variable" and ("$(" in part.text or "`" in part.text):
+        if part.kind == "variable" and not NAME_OF_VARIABLE.fullmatch(part.text):
             return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from fleet.topics.schedules.options import after_options
@@ -10,7 +11,7 @@ from fleet.topics.schedules.shell import Part, Unreadable, Word, literal
 WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
     "doas": frozenset({"-u", "-C"}),
-    "env": frozenset({"-u", "-C", "-S"}),
+    "env": frozenset({"-u", "-C"}),
     "nice": frozenset({"-n", "--adjustment"}),
     "ionice": frozenset({"-c", "-n", "-p", "--class", "--classdata"}),
     "chrt": frozenset(),
@@ -45,7 +46,8 @@ INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
 def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     """The command behind sudo, nice, timeout and the like; a PATH that `env` sets; whether it sets anything else.
 
-    Raises Unreadable where more of them stand before a command than anybody writes.
+    Raises Unreadable where more of them stand before a command than anybody writes, and for `env -S`, which splits
+    words by rules of its own.
     """
     rest, path, assigned = list(words), "", False
     found = 0
@@ -53,7 +55,10 @@ def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         found += 1
         if found > MOST_WRAPPERS:
             raise Unreadable("too many programs run one another")
-        rest = after_options(rest[1:], WRAPPERS[name])[OPERANDS.get(name, 0) :]
+        behind = after_options(rest[1:], WRAPPERS[name])
+        if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
+            raise Unreadable("`env -S` is more than is understood here")
+        rest = behind[OPERANDS.get(name, 0) :]
         while name == "env" and rest and "=" in (literal(rest[0]) or ""):
             key, _, value = (literal(rest.pop(0)) or "").partition("=")
             path = value if key == "PATH" else path
@@ -61,6 +66,12 @@ def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         if name == "flock" and rest[:1] and literal(rest[0]) in ("-c", "--command"):
             rest = [(Part("text", "sh"),), *rest]
     return rest, path, assigned
+
+
+def splits(option: Word) -> bool:
+    """Whether an option of `env` makes words of a text: -S, among other letters too, or its long name, cut or not."""
+    text = literal(option) or ""
+    return text.startswith("--s") or re.match("-[a-zA-Z]*S", text) is not None
 
 
 def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
