@@ -18,7 +18,7 @@ SECRETIVE = re.compile(
 )
 SHAPES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*"),
-    re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<value>[^\s/@]+)@"),
+    re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?P<value>[^\s/@]+)@"),
     re.compile(r"(?i)(?:password|passwd|secret|token|api[_-]?key)(?:\s*=\s*|:(?=\S))['\"]?(?P<value>[^\s$'\"]+)"),
     re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[A-Za-z0-9_-]{10,}"),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),

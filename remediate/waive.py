@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FILL_IN = "FILL IN why this is accepted"
 TASK = re.compile(r"\.[a-z0-9]{25}\b")
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*[A-Za-z0-9_.@/-]*", re.ASCII)
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.@/-]*", re.ASCII)
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
 BOM = b"\xef\xbb\xbf"
 

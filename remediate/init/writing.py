@@ -16,7 +16,7 @@ from remediate.init.found import Backups, Findings, Found, Machine, Site
 from remediate.init.proposing import KEEP, budget, free
 
 Lines = Iterator[str]
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*[A-Za-z0-9_./@-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}", re.ASCII)
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}", re.ASCII)
 WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
 WIDTH = 110
 TAIL = """

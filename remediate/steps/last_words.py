@@ -26,9 +26,9 @@ LOGS = ("docker", "service", "logs", "--raw", "--tail", str(LINES))
 LIMIT = 10.0
 SHORT = 4
 SECRET_NAME = re.compile(rf"(?i){WORDS}|pw|auth|key|dsn|pin|salt")
-RANDOM = re.compile(r"(?=[^\s]*[0-9])(?=[^\s]*[A-Za-z])[A-Za-z0-9+/=_-]{24,}")
-"""Long words of letters and digits: keys and tokens that nobody told us of."""
-PATH = re.compile(r"/?(?:(?:[a-z0-9_-]*|[A-Za-z_-]*)/)+(?:[a-z0-9_-]*|[A-Za-z_-]*)")
+LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
+PART = re.compile(r"[a-z0-9_-]*|[A-Za-z_-]*")
+"""A name within a path, of small letters and digits or of letters alone."""
 
 
 def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -55,12 +55,21 @@ def struck(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
     """
     for value in sorted(set(hidden), key=len, reverse=True):
         printed = printed.replace(value, "***")
-    found = [line.rstrip() for line in lines(RANDOM.sub(or_path, masked(printed))) if line.strip()]
+    found = [line.rstrip() for line in lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
     return tuple(one_line(line)[:WIDTH] for line in found[-LINES:])
 
 
-def or_path(found: re.Match[str]) -> str:
-    return found[0] if PATH.fullmatch(found[0]) else "***"
+def unless_random(found: re.Match[str]) -> str:
+    """A long word as it is, or struck out: of letters and digits, and no path, it is a key that nobody told us of.
+
+    >>> re.sub(LONG_WORD, unless_random, "/var/lib/postgresql/15/main/base 0123456789abcdef0123456789abcdef")
+    '/var/lib/postgresql/15/main/base ***'
+    """
+    word = found[0]
+    parts = word.split("/")
+    if len(parts) > 1 and all(map(PART.fullmatch, parts)):
+        return word
+    return "***" if any(map(str.isdigit, word)) and any(map(str.isalpha, word)) else word
 
 
 def secrets(made: Mapping[str, Any]) -> set[str]:
