@@ -182,7 +182,8 @@ web_server() { # names, for files that nginx picks by the name
   if [ "$status" -ne 0 ]; then
     printf '%s\n' "$printed" | grep -E '^nginx: |\[(emerg|alert|crit)\]' | head -n 20 | cut -c 1-400 | indent
   else
-    cut=$(printf '%s\n' "$printed" | head -c 4194304 | awk "$tls_only") ||
+    [ "${#printed}" -le 4194304 ] || { echo "nginx' configuration is larger than 4 MiB" >&2; exit 70; }
+    cut=$(printf '%s\n' "$printed" | awk "$tls_only") ||
       { echo "no awk here that could cut nginx' configuration to what is about TLS" >&2; exit 70; }
     printf '%s\n' "$cut" | indent
   fi
