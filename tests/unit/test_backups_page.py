@@ -307,7 +307,8 @@ def _record() -> None:
 
 @says(
     "Right before anything is deleted, those are streamed once more that it may go for: the newest `at_least`, the "
-    "oldest, and the one that stands for each hour, day, week, month and year of which something goes."
+    "oldest, the one that stands for each hour, day, week, month and year of which something goes, and where a counter "
+    "does not reach back to what goes, all that use it up."
 )
 def _streamed() -> None:
     files = twice_a_day(100)
@@ -315,6 +316,7 @@ def _streamed() -> None:
     assert isinstance(run, Run)
     streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
     assert {files[0].name, files[1].name, files[2].name, files[-1].name} <= streamed
+    assert {one.name for one in files[:4]} <= streamed  # `last: 4` does not reach back
     for gone in deletion.files:
         month = gone.name[: len("backup_2026_05")]
         assert any(one.startswith(month) for one in streamed)

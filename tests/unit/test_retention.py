@@ -15,7 +15,7 @@ from fleet.topics.backups.catalog import catalog
 from fleet.topics.backups.files import File, Verified
 from fleet.topics.backups.periods import periods
 from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, by_keep, needed_for, overdue, retention
+from fleet.topics.backups.retention import Retention, by_keep, needed_for, overdue, reasons_to_keep, retention
 from tests.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -292,6 +292,32 @@ def test_all_that_a_plan_rests_on_is_proven_again(world):
         for gone in (one for one in whole if period.reaches(one)):
             bucket = [one for one in known.complete if period.bucket_of(one) == period.bucket_of(gone)]
             assert bucket[0].name in again
+
+
+@pytest.mark.parametrize("keep", [{"last": 6}, {"daily": 7}, {"last": 4, "daily": 5, "weekly": 2}, {"hourly": 5}])
+def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep):
+    files = tuple(file(NOW - timedelta(days=back, hours=1)) for back in range(12))
+    rules = policy(keep=keep, at_least=1)
+    known = catalogued(files, keep=keep, at_least=1)
+    gone = retention(known, rules, NOW).excess
+    again = {one.name for one in needed_for(gone, known, rules)}
+    names = {one.backup.name for one in gone}
+    for rotten in (one for one in known.complete if one.name not in names):
+        others = [one for one in known.complete if one != rotten]
+        assert rotten.name in again or not names & reasons_to_keep(others, rules).keys()
+
+
+@given(worlds())
+def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
+    """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = retention(known, rules, NOW).excess
+    again = {one.name for one in needed_for(gone, known, rules)}
+    names = {one.backup.name for one in gone}
+    for rotten in (one for one in known.complete if one.name not in again | names):
+        others = [one for one in known.complete if one != rotten]
+        assert not names & reasons_to_keep(others, rules, known.accepted).keys()
 
 
 @given(worlds())

@@ -169,9 +169,10 @@ def needed_for(gone: Sequence[Gone], catalog: Catalog, policy: Policy) -> tuple[
     """What stays because of which these may go, newest first: it must be proven again before they do.
 
     The protected ones; for each whole dump that goes, the one that stands for its hour, day, week, month and year, or
-    where `keep` does not reach back so far, the oldest that it reaches.
+    where `keep` does not reach back so far, all that use up that counter: were one of them worth nothing, it would.
     """
     going = {one.backup.name for one in gone}
+    whole = [one.backup for one in gone if one.backup.state != "broken"]
     stay = [one for one in catalog.complete if one.name not in going]
     names = set(protected(catalog.complete, policy, catalog.accepted)) - going
     for period in periods(catalog.complete, policy):
@@ -179,12 +180,11 @@ def needed_for(gone: Sequence[Gone], catalog: Catalog, policy: Policy) -> tuple[
         for backup in stay:
             if period.reaches(backup):
                 first.setdefault(period.bucket_of(backup), backup.name)
-        for one in gone:
-            if one.backup.state != "broken" and first:
-                oldest = list(first.values())[-1]
-                names.add(first.get(period.bucket_of(one.backup), oldest))
-    if policy.keep.last > 0 and any(one.backup.state != "broken" for one in gone):
-        names |= {one.name for one in stay[: policy.keep.last][-1:]}
+        for one in whole:
+            own = first.get(period.bucket_of(one))
+            names |= {own} if own else set(first.values())
+    if policy.keep.last > 0 and whole:
+        names |= {one.name for one in stay[: policy.keep.last]}
     return tuple(one for one in stay if one.name in names)
 
 
