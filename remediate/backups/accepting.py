@@ -17,7 +17,8 @@ from fleet.topics.containers import Facts as Containers
 from fleet.topics.containers.facts import Mount
 from fleet.topics.databases import Accepted, AcceptedSize, Cluster, Records, contains, merge
 from fleet.topics.databases import Facts as Databases
-from fleet.topics.databases.observing import record_path, written
+from fleet.topics.databases.merging import put_right
+from fleet.topics.databases.observing import backups_of, record_path, written
 from fleet.topics.services.data import the_only
 from fleet.units import show_size
 from remediate.apply import Changed, Proof
@@ -69,7 +70,7 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
-    before = records_of(fleet, policy)
+    before = put_right(records_of(fleet, policy), addition, fleet.looked_at)
     return writing(policy, before, addition)
 
 
@@ -209,6 +210,6 @@ def instead(before: Accepted | None, now: Accepted) -> list[Line]:
 
 def writing(policy: Policy, before: Records, after: Records) -> Plan:
     """The plan that writes the record: all that was there before, and what comes after."""
-    content = written(merge(before, after))
+    content = written(merge(before, after), backups_of(policy))
     step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)
     return Plan(steps=(step,), success="the record can be read, and agrees with what runs")

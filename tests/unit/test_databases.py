@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -16,11 +16,20 @@ from fleet.commands import Output, Unobservable
 from fleet.facts import Fleet
 from fleet.topics import databases, services
 from fleet.topics.databases import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
-from fleet.topics.databases.observing import ASK, SHELL_RECORDS, parse_clusters, parse_records, written
+from fleet.topics.databases.merging import put_right
+from fleet.topics.databases.observing import (
+    ASK,
+    SHELL_RECORDS,
+    backups_of,
+    parse_clusters,
+    parse_records,
+    record_path,
+    written,
+)
 from fleet.topics.services.facts import Volume
 from fleet.verdicts import Outcome
 from remediate.planning import GATE
-from tests.backups import TEXT, fleet, judged
+from tests.backups import TEXT, fleet, judged, policy
 
 RIGHT = Cluster("f" * 64, "7710948127737466900", "/var/lib/postgresql/data", {"auth_user": 120})
 ACCEPTED = Accepted(RIGHT.system, "vgpu", "rodan_pg_data", datetime(2026, 5, 1, tzinfo=UTC), "ops@example.org")
@@ -201,6 +210,26 @@ def test_the_accepted_size_and_a_refused_drill_are_read_back():
 
 def test_a_record_of_the_first_version_is_understood():
     assert parse_records(Output(0, FIRST)).drills == (replace(DRILL, seconds=1.0, age=2.0),)
+
+
+def test_a_record_about_other_backups_under_the_same_service_name_is_unknown_and_says_so():
+    mine, other = backups_of(policy()), backups_of(policy(volume={"name": "other", "node": "data"}))
+    assert record_path(policy()) == record_path(policy(volume={"name": "other", "node": "data"}))
+    assert parse_records(Output(0, written(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
+    assert parse_records(Output(0, FIRST), mine).drills
+    with pytest.raises(Unobservable, match=r"about other backups \(other ") as unknown:
+        parse_records(Output(0, written(Records(ACCEPTED), other)), mine)
+    assert "another key" in unknown.value.hint
+
+
+def test_a_drill_that_a_wrong_clock_dated_ahead_is_not_the_last_one_once_another_is_written_down():
+    ahead, failed = drilled_at(20), drilled_at(3, error="no")
+    now = failed.at + timedelta(minutes=1)
+    addition = Records(drills=(failed,))
+    records = merge(put_right(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
+    assert records.last_drill == failed
+    assert [one.error for one in records.drills] == ["", "", "no"]
+    assert put_right(records, addition, now) == records
 
 
 @pytest.mark.parametrize("more", [b"", b', "accepted": "in another way", "drills": 3'])

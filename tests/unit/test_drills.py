@@ -49,6 +49,7 @@ def test_without_drills_in_the_inventory_it_is_skipped():
     [
         ((), "no backup was ever restored"),
         ((replace(DONE, at=NOW - timedelta(days=100)),), "the last drill that succeeded was 100 d ago"),
+        ((replace(DONE, at=NOW + timedelta(days=400)),), "is dated 400 d ahead, by a clock that was wrong"),
         ((DONE, replace(DONE, at=NOW, error="it does not restore: ERROR")), "did not come back 0 s ago: it does not"),
     ],
 )

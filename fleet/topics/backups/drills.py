@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from fleet.commands import Unobservable
 from fleet.facts import Fleet, seen
@@ -11,6 +12,7 @@ from fleet.schema import required
 from fleet.topics import databases
 from fleet.topics.backups.policy import Policy
 from fleet.topics.backups.retention import Hold
+from fleet.topics.backups.times import EARLY
 from fleet.units import show_duration
 
 
@@ -29,11 +31,13 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     last = records.last_drill
     age = fleet.looked_at - last.at if last else None
     if last is not None and age is not None and last.error:
-        saw = f"{last.backup} did not come back {show_duration(age)} ago: {last.error}"
+        saw = f"{last.backup} did not come back {show_age(age)}: {last.error}"
     elif policy.drills is None:
         raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`), and none has failed")
     elif last is None or age is None:
         saw = "no backup was ever restored to see whether it comes back"
+    elif age < -EARLY:
+        saw = f"the last drill that succeeded ({last.backup}) is dated {show_age(age)}: nobody knows when it was"
     elif age > policy.drills:
         saw = f"the last drill that succeeded was {show_duration(age)} ago ({last.backup})"
     else:
@@ -47,6 +51,15 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         node=node,
         hint="`remediate backups drill` tries the newest; nothing of production is touched",
     )
+
+
+def show_age(age: timedelta) -> str:
+    """How long ago something was, by dates that another machine wrote down.
+
+    >>> show_age(timedelta(days=3)), show_age(timedelta(days=-3))
+    ('3 d ago', '3 d ahead, by a clock that was wrong')
+    """
+    return f"{show_duration(age)} ago" if age >= -EARLY else f"{show_duration(-age)} ahead, by a clock that was wrong"
 
 
 def refused_since(records: databases.Records, last: databases.Drill | None) -> str:

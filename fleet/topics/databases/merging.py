@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from fleet.topics.databases.facts import Accepted, AcceptedSize, Drill, Records
 
 REMEMBERED = 10
 """So many drills stay in the record; and the last that succeeded, which the next one is compared with."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much the clocks of two controllers may differ before a date is taken for a wrong one."""
+TICK = timedelta(microseconds=1)
 Dated = TypeVar("Dated", Accepted, AcceptedSize)
 
 
@@ -25,6 +29,17 @@ def merge(records: Records, addition: Records) -> Records:
         digest=records.digest,
         size=later(records.size, addition.size),
     )
+
+
+def put_right(records: Records, addition: Records, now: datetime) -> Records:
+    """The records; their drills that a clock gone wrong dated ahead of `now` come right before those of the addition.
+
+    Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
+    """
+    ahead = in_order([one for one in records.drills if one.at > now + CLOCKS_DIFFER])
+    first = min((one.at for one in addition.drills), default=now)
+    moved = [replace(one, at=min(first, now) - place * TICK) for place, one in enumerate(reversed(ahead), 1)]
+    return replace(records, drills=in_order([*(one for one in records.drills if one not in ahead), *moved]))
 
 
 def later(first: Dated | None, second: Dated | None) -> Dated | None:

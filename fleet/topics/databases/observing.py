@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +17,7 @@ from fleet.schema import Node, Without
 from fleet.topics.backups.policy import Policy
 from fleet.topics.containers.observing import ABSENT, DOCKER
 from fleet.topics.databases.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
+from fleet.untrusted import one_line
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -99,7 +101,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
     asked = [clusters_of(policy, inventory.services[policy.service].name)]
     here = policy.volume.node == node.name
     answers = yield [*asked, *([records_of(policy)] if here else [])]
-    return Facts(or_why(parse_clusters, answers[0]), or_why(parse_records, answers[1]) if here else None)
+    records = or_why(partial(parse_records, of=backups_of(policy)), answers[1]) if here else None
+    return Facts(or_why(parse_clusters, answers[0]), records)
 
 
 def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
@@ -120,6 +123,11 @@ def clusters_of(policy: Policy, service: str) -> Command:
 def record_path(policy: Policy) -> str:
     """Where `remediate` writes down what it knows about a policy's database, on the volume's node."""
     return f"{RECORDS}/backups-{policy.service}.json"
+
+
+def backups_of(policy: Policy) -> str:
+    """Which backups a record is about: two inventories may give their services the same name, on one node."""
+    return " ".join((policy.volume.path or policy.volume.name, policy.path, policy.pattern, policy.database or ""))
 
 
 def records_of(policy: Policy) -> Command:
@@ -146,8 +154,9 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     return tuple(found)
 
 
-def parse_records(output: Output) -> Records:
-    """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood.
+def parse_records(output: Output, of: str = "") -> Records:
+    """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood, and when it
+    is about other backups than `of`: what was accepted or failed there says nothing here.
 
     A file without a version is one of version 1, which knew no size. One of a later version is not guessed at.
     """
@@ -163,14 +172,20 @@ def parse_records(output: Output) -> Records:
             f"the record of the database is of version {version}, and this fleetkeeper knows {VERSION}",
             hint="a newer fleetkeeper wrote it: use that one here, too",
         )
+    if of and kept.of and kept.of != of:
+        raise Unobservable(f"the record of the database is about other backups ({one_line(kept.of)})", hint=ANOTHER)
     return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
 
 
-def written(records: Records) -> bytes:
-    """The record as it is written to the node."""
-    return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size), indent=1) + b"\n"
+def written(records: Records, of: str = "") -> bytes:
+    """The record as it is written to the node. `of` says which backups it is about."""
+    return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
 
 
+ANOTHER = (
+    "give the service another key in one of the two inventories; if this one has changed, move "
+    f"{RECORDS}/backups-…json away and `remediate backups accept`"
+)
 VERSION = 2
 """Of the record's file: 2 has the accepted size, and drills that were refused."""
 
@@ -189,6 +204,7 @@ class Kept(Version):
     accepted: Accepted | None = None
     drills: tuple[Drill, ...] = ()
     size: AcceptedSize | None = None
+    of: str = ""
 
 
 VERSION_ADAPTER: TypeAdapter[Version] = TypeAdapter(Version)
