@@ -423,7 +423,7 @@ def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newes
 def test_small_files_weigh_what_opening_them_costs():
     files = [File(f"{n}", 100, 1.0, n) for n in range(46_001)]
     batch, rest = fitting(files, budget=128 * 2**20)
-    assert (len(batch) < 1100, len(batch) + len(rest)) == (True, 46_001)
+    assert (len(batch) < 4200, len(batch) + len(rest)) == (True, 46_001)
 
 
 ANSWERS = {

@@ -22,7 +22,7 @@ PACE = 10 * 10**6
 """Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
 
 
-COST = 128 * 2**10
+COST = 32 * 2**10
 """Bytes that could be read while a file is opened and its reader started: a small file weighs as much."""
 LARGEST = 2**50
 SPINNING = 2 * (30 + 5)
