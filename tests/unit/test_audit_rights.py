@@ -2,6 +2,8 @@
 
 import ast
 import os
+import shutil
+import socket
 import subprocess
 import tempfile
 from collections import Counter
@@ -273,7 +275,8 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
     engine.mkdir()
     (engine / "docker").write_text("#!/bin/sh\ncase $1 in ps) echo 4f ;; inspect) echo '/srv/a b' ;; esac\n")
     (engine / "docker").chmod(0o755)
-    judging = JUDGING.replace("PATH=/usr/local/sbin", f"PATH={engine}:/usr/local/sbin", 1).replace("|| exit 69", "|| :")
+    judging = JUDGING.replace("PATH=/usr/local/sbin", f"PATH={engine}:/usr/local/sbin", 1)
+    judging = judging.replace("|| exit 69", "|| :").replace("/run/docker.sock", f"{tmp_path}/own.sock")
 
     def allowed(script: str, *arguments: str) -> bool:
         call = ["sh", "-c", judging, "sh", "30", "sh", "-c", script, "sh", *arguments]
@@ -284,7 +287,11 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
     assert allowed(containers.ACCOUNTS, contained)
     assert allowed(preflight_scripts.START, contained, "python3", "/start.sh")
     assert allowed(preflight_scripts.DIFF, contained, ID)
-    assert allowed(preflight_scripts.ACCESS, contained, "www-data", "rw", "/srv/a b")
+    mounted = (contained, "www-data", "rw", "/srv/a b")
+    assert not allowed(preflight_scripts.ACCESS, *mounted), "an engine of somebody's own may say anything"
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind(f"{tmp_path}/own.sock")
+    assert allowed(preflight_scripts.ACCESS, *mounted)
     assert allowed(containers.ACCOUNTS, contained, "4194305"), "one that has ended by now"
     for odd in ("1", str(os.getpid()), "", "self", f"{contained}/../1", "0", f"0{contained}"):
         assert not allowed(containers.ACCOUNTS, contained, odd), odd
@@ -340,13 +347,12 @@ def script() -> Iterator[Path]:
         yield path
 
 
-def shown(path: Path, asker: str = "1000", named: str = "") -> bool:
+def shown(path: Path, asker: str = "1000", named: str = "", tools: Path = Path("/usr/bin")) -> bool:
     """Whether root prints a script for an account that may only look, where a schedule of root names this one."""
     text = ask([f"={path}"]).words[2].replace("/etc/crontab", str(script_named(path, named)))
     assert "/etc/cron.d/*" in text
-    done = subprocess.run(
-        ["/bin/sh", "-c", text, "sh", f"={path}"], capture_output=True, check=True, env={"ASKER": asker}
-    )
+    environment = {"ASKER": asker, "PATH": f"{tools}:/usr/bin:/bin"}
+    done = subprocess.run(["/bin/sh", "-c", text, "sh", f"={path}"], capture_output=True, check=True, env=environment)
     assert done.stdout.endswith(b"end\n")
     return b"file script" in done.stdout
 
@@ -364,6 +370,18 @@ def test_a_script_behind_a_schedule_is_shown_if_it_can_be_run(script):
     assert not shown(script, named="/another/one")
     script.chmod(0o644)
     assert not shown(script)
+
+
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox"])
+def test_a_script_is_shown_only_where_a_schedule_names_it_and_not_a_longer_path(awk, script, tmp_path):
+    if shutil.which(awk) is None:
+        pytest.skip(f"no {awk} here")
+    tool = tmp_path / "awk"
+    tool.symlink_to(shutil.which(awk) or "")
+    for other in ("{0}.old", "{0}-all", "{0}/x", "/srv{0}", "./srv{0}", "true # see {0}s", "{0}@x {0}~", "\n# {0}"):
+        assert not shown(script, named=other.format(script), tools=tmp_path), other
+    for named in ('"{0}"', "sh {0};true", "{0}.old; {0}>/dev/null", "X={0} sh -c '{0}'", "-{0}", "$({0})"):
+        assert shown(script, named=named.format(script), tools=tmp_path), named
 
 
 def test_a_script_is_shown_only_where_who_asks_cannot_put_another_file_in_its_place(script, tmp_path):

@@ -60,14 +60,23 @@ guarded() { # path owner
 }
 scheduled() { # path owner
     for table in /var/spool/cron/crontabs/* /var/spool/cron/tabs/* /var/spool/cron/*; do
-        [ -f "$table" ] && grep -qsF -- "$1" "$table" || continue
+        [ -f "$table" ] && grep -hsF -- "$1" "$table" | named "$1" || continue
         user=$(id -u "${table##*/}" 2>/dev/null) || continue
         if [ "$user" = 0 ] || [ "$user" = "$2" ]; then return 0; fi
     done
-    grep -qsF -- "$1" /etc/crontab /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* \
-        /etc/cron.monthly/* /etc/cron.yearly/* && return
-    grep -rqsF -- "$1" /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system \
-        /lib/systemd/system
+    grep -hsF -- "$1" /etc/crontab /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* \
+        /etc/cron.monthly/* /etc/cron.yearly/* | named "$1" && return
+    grep -rhsF -- "$1" /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system \
+        /lib/systemd/system | named "$1"
+}
+named() { # path: whether it is a word of a line, no part of another path, and no comment
+    path=$1 awk 'BEGIN { path = ENVIRON["path"]; apart = "[ \t\r\"\047`;&|<>()={},:$]" }
+        /^[ \t]*#/ { next }
+        { for (rest = " " $0 " "; at = index(rest, path); rest = substr(rest, at + 1)) {
+            if (substr(rest, at - 1, 1) !~ apart "|[-@+!]") continue
+            if (substr(rest, at + length(path), 1) ~ apart) { found = 1; exit }
+        } }
+        END { exit !found }'
 }
 """
 """Whether root shows a script for an account that may only look ($ASKER is its number): one that can be run, that
