@@ -7,12 +7,13 @@ ends it: whatever happens to us, nothing of it is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fleet.commands import Command, Output, Unobservable
 from fleet.discovery import Placement, placements
+from fleet.errors import UsageError
 from fleet.facts import Fleet
 from fleet.links import Link
 from fleet.numbers import decimal_number
@@ -119,14 +120,29 @@ def noted(desk: Desk, addition: Records) -> Exit:
             )
         return code
 
-    code = desk.runner.run(work)
+    code = patiently(desk, work)
+    if drill.error and code in {Exit.LOCKED, Exit.USAGE}:
+        desk.screen.error(f"the drill of {safe(drill.backup)} failed, and that is not written down", hint=NOT_NOTED)
+        return Exit.REMEDY_FAILED
+    return code
+
+
+NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and drill once more"
+
+
+def patiently(desk: Desk, work: Callable[[Run], Exit]) -> Exit:
+    """A run of its own, begun again for a while when somebody else holds the lock; the code says if it never was."""
     for _ in range(TRIES):
+        try:
+            code = desk.runner.run(work)
+        except UsageError as why:
+            desk.screen.error(str(why), hint=why.hint)
+            return Exit.USAGE
         if code is not Exit.LOCKED:
-            break
+            return code
         desk.screen.say("the drill is to be written down: waiting for the lock")
         time.sleep(WAIT)
-        code = desk.runner.run(work)
-    return code
+    return desk.runner.run(work)
 
 
 def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:

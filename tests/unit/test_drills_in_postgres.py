@@ -191,3 +191,21 @@ def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
     monkeypatch.setattr(drilling, "write_down", busy)
     assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
     assert world.recorded.drills[-1].error
+
+
+@pytest.mark.parametrize("how", ["locked", "full"])
+def test_a_failed_drill_that_cannot_be_written_down_is_said_and_never_called_nothing_changed(
+    world: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    world.link.drill = lambda: BAD
+    monkeypatch.setattr(drilling, "TRIES", 1)
+    if how == "full":
+        world.journal.db.execute("PRAGMA query_only = ON")
+    taken = locks_of("other", lambda node: world.link, place(world.folder))
+    taken.take(["data"] if how == "locked" else [])
+    try:
+        assert drilling.drill(world.desk(), None) is Exit.REMEDY_FAILED
+    finally:
+        taken.release()
+    assert "failed, and that is not written down" in capsys.readouterr().err
+    assert not world.recorded.drills
