@@ -38,3 +38,15 @@ is_opened() {
 
 `stat` without -L tells a link by its own number: no link can pass for what it leads to.
 """
+
+CAPPED_DOCKER = r"""
+docker() {
+  { status=$({ { command docker "$@" 7>&- 8>&-; echo $? >&7; } | head -c 33554432 >&8; } 7>&1); } 8>&1
+  return "$status"
+}
+"""
+"""Docker's client, whose output ends after 32 MiB, with its own exit status (that of SIGPIPE, if it had more to say).
+
+That is twice what any answer may have. A script that puts an answer into a variable holds all of it in the node's
+memory until its time is up.
+"""

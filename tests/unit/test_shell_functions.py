@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.shell_functions import ENTER_BELOW, IS_OPENED
+from fleet.shell_functions import CAPPED_DOCKER, ENTER_BELOW, IS_OPENED
+from fleet.topics.containers.observing import INSPECT
+from fleet.topics.containers.preflight_scripts import DIFF
+from fleet.topics.services.observing import SWARM
 
 SHELLS = [shell for shell in (("dash",), ("bash", "--posix"), ("busybox", "sh")) if shutil.which(shell[0])]
 each_shell = pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -132,3 +135,26 @@ def test_whoever_swaps_a_file_for_a_link_shows_nothing_of_the_node(shell, volume
 def test_whoever_swaps_a_file_thousands_of_times_shows_nothing_of_the_node(shell, volume, monkeypatch):
     monkeypatch.chdir(volume / "outer/inner")
     assert "SECRET" not in reads_while_it_is_swapped(shell, volume / "outer/inner", 1000)
+
+
+@each_shell
+@pytest.mark.parametrize("script", [INSPECT.words[2], SWARM.words[2], DIFF], ids=["inspect", "swarm", "diff"])
+def test_a_client_of_docker_that_never_ends_is_not_held_in_the_node_s_memory(shell, script, tmp_path):
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\nyes\n")
+    client.chmod(0o755)
+    place = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"}
+    words = [*shell, "-c", script, "sh", "1", "4f"]
+    done = subprocess.run(words, env=place, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (71, [])
+
+
+@each_shell
+def test_what_docker_says_and_its_exit_status_come_through(shell, tmp_path):
+    client = tmp_path / "docker"
+    client.write_text('#!/bin/sh\ncat\nprintf "%s\\n" "$@"\necho no >&2\nexit 4\n')
+    client.chmod(0o755)
+    script = f'{CAPPED_DOCKER}\necho in | {{ said=$(docker "a b" c); echo "$? $said"; }}'
+    words = [*shell, "-c", script]
+    done = subprocess.run(words, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"4 in\na b\nc\n", b"no\n")

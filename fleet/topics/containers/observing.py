@@ -14,6 +14,7 @@ from fleet.commands import Command, Output, Unobservable
 from fleet.lines import lines
 from fleet.numbers import epoch_seconds
 from fleet.schema import Node
+from fleet.shell_functions import CAPPED_DOCKER
 from fleet.topics.containers import parsing, scanning
 from fleet.topics.containers.facts import Facts
 from fleet.topics.containers.preflight import preflights
@@ -61,6 +62,7 @@ INSPECT = Command(
         "sh",
         "-c",
         DOCKER
+        + CAPPED_DOCKER
         + NAMES_ONLY
         + """
 date +%s

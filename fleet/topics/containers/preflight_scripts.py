@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.shell_functions import ENTER_BELOW, IS_OPENED
+from fleet.shell_functions import CAPPED_DOCKER, ENTER_BELOW, IS_OPENED
 
 # Start scripts are read through links, but never outside the container's own root: one name after the other, each
 # directory held, links followed by hand.
@@ -127,7 +127,8 @@ done
 
 # What was only a directory is left out: its content is listed by itself.
 DIFF = (
-    ENTER_BELOW
+    CAPPED_DOCKER
+    + ENTER_BELOW
     + r"""
 root=/proc/$1/root
 changed=$(docker diff "$2") || exit 71

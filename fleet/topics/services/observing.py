@@ -14,6 +14,7 @@ from fleet.documents import Json, flag_in, json_documents, listed, mapping, part
 from fleet.lines import lines
 from fleet.numbers import number_in
 from fleet.schema import Node
+from fleet.shell_functions import CAPPED_DOCKER
 from fleet.topics.containers.observing import ABSENT, DOCKER, NAMES_ONLY, engine_says
 from fleet.topics.containers.parsing import has_healthcheck
 from fleet.topics.services.facts import LENT, Facts, Handed, Member, Published, ServiceMount, SwarmService, Task, Volume
@@ -43,6 +44,7 @@ SWARM = Command(
         "sh",
         "-c",
         DOCKER
+        + CAPPED_DOCKER
         + NAMES_ONLY
         + """
 swarm=$(docker info --format '{{json .Swarm}}') || exit 71
