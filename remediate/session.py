@@ -46,6 +46,8 @@ class Session:
     patience: float = PATIENCE
     before: Verdict | None = None
     """What the rule of the plan that is being applied said right before it: what is new after it is its doing."""
+    proposed: frozenset[Key] = frozenset()
+    """The findings of the last proposal."""
 
     def link_by_name(self, node: str) -> Link:
         return self.link_to(self.inventory.nodes[node])
@@ -83,6 +85,7 @@ class Session:
 
     def propose(self, fleet: Fleet) -> Proposal:
         verdicts = self.verdicts(fleet)
+        self.proposed = frozenset(known for one in verdicts for known in keys(one))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
         waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
@@ -101,6 +104,9 @@ class Session:
         if not wanted & keys(now):
             for why in unseen(now, planned, planned.dark):
                 raise why
+            new = [finding for finding in (*now.findings, *now.warnings) if key(finding) not in self.proposed]
+            if places(planned.findings) & places(new):
+                raise Changed("what is wrong there by now is something else: look at it first")
             raise Needless("the finding is gone")
         proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
         again = [one for one in proposal.planned if wanted & {key(finding) for finding in one.findings}]
@@ -126,6 +132,11 @@ class Session:
 
 def keys(now: Verdict) -> set[Key]:
     return {key(finding) for finding in (*now.findings, *now.warnings)}
+
+
+def places(findings: Iterable[Finding]) -> set[tuple[str, str]]:
+    """What findings are about, whatever is wanted there."""
+    return {(finding.node, finding.about) for finding in findings}
 
 
 def unseen(now: Verdict, planned: Planned, dark: Collection[str]) -> list[Unobservable]:

@@ -408,6 +408,15 @@ def dead(words: tuple[str, ...]) -> None:
     raise Unobservable("no route to host", node="a")
 
 
+def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(stage: Stage) -> None:
+    session, paper = stage.session, str(stage.paper("a"))
+    [first, second] = session.propose(session.look()).planned
+    stage.inventory.own["papers"].wanted[paper] = "newer a\n"
+    with pytest.raises(Changed, match="something else"):
+        session.propose_again(first)
+    assert session.propose_again(second)
+
+
 def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: Stage) -> None:
     stage.links["a"] = FaultyLink(before=dead)
     assert [ended.end for ended in stage.fix()] == [End.FIXED]
