@@ -310,9 +310,9 @@ def living(desk: Desk, swap: Swap) -> Held | Unobservable:
 
 
 def agreed(live: str) -> bool:
-    """Whether a person at the terminal types the database's name."""
+    """Whether a person at the terminal types the database's name. A terminal that has gone says no."""
     try:
         said: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)
-    except click.Abort:
+    except (click.Abort, OSError):
         return False
     return said == live

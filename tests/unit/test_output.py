@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate.backups.restoring import agreed
 from remediate.cli import called
 from remediate.exits import Changes, Exit
 from remediate.journal import Journal
@@ -63,6 +64,11 @@ def test_a_fix_of_which_nobody_reads_is_done_to_its_end_and_its_exit_code_is_tru
     [run] = Journal(tmp_path / "state" / "journal.sqlite").runs()
     assert run.exit == Exit.NOTHING_LEFT
     assert ended.returncode == code
+
+
+def test_a_terminal_that_has_gone_does_not_agree_to_a_restore_and_leaves_it_to_be_taken_back(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", os.fdopen(nowhere(), "w"))
+    assert agreed("live") is False
 
 
 def test_a_code_that_a_command_exits_with_is_held_against_what_was_changed():
