@@ -76,6 +76,10 @@ class Call:
         allowed(self.allow)
 
 
+WENT_WELL = frozenset({Exit.NOTHING_LEFT, Exit.FINDINGS_REMAIN})
+"""How an undo ends after which one may go on: all is undone, or nothing of it can be."""
+
+
 def remediate(call: Call) -> Exit:
     """Look, show the plan and, with --fix, apply it."""
     call.check()
@@ -88,7 +92,10 @@ def remediate(call: Call) -> Exit:
     try:
         for run in tell_interrupted(journal, screen.note):
             if call.fix and sys.stdin.isatty() and click.confirm(f"Undo run {run.id} first?", err=True):
-                undo_run(run.id, call.state, yes=True, place=call.place)
+                undone = undo_run(run.id, call.state, yes=True, place=call.place)
+                if undone not in WENT_WELL:
+                    screen.error(f"run {run.id} was to be undone first, and is not: nothing else was done")
+                    return undone
         with Links(inventory) as links:
             return Remediation(call, screen, inventory, journal, links.to, only).run(audit)
     finally:

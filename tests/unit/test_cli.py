@@ -522,6 +522,19 @@ def small_disk(world: World) -> Iterator[Path]:
     subprocess.run(("umount", str(disk)), check=True)
 
 
+def test_nothing_else_is_done_when_the_undo_that_was_to_come_first_was_interrupted_or_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed_at(world, lambda line: "step 2/2" in line)
+    before = world.paper.read_text(), len(world.journal.runs())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *text, **how: True)
+    monkeypatch.setattr("remediate.main.undo_run", lambda *given, **more: Exit.INTERRUPTED)
+    assert world.run(fix=True, yes=True) == Exit.INTERRUPTED
+    assert (world.paper.read_text(), len(world.journal.runs())) == before
+    assert "nothing else was done" in capsys.readouterr().err
+
+
 FILL = "dd if=/dev/zero of={disk}/fill bs=4096 2>/dev/null"
 
 
