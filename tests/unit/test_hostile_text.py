@@ -12,7 +12,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from fleet.facts import Fleet
 from fleet.topics.databases import Drill
@@ -22,7 +21,7 @@ from remediate.backups.listing import rows, table
 from remediate.journal import PlanRow, RunRow, StepRow
 from remediate.render.outcomes import log_lines, run_lines
 from remediate.render.plans import Line
-from remediate.render.terminal import Screen
+from remediate.render.terminal import Door, Screen
 from tests import backups
 from tests.hostile import COMBINED, SHELL, TEXT, Told, all_worlds, kinds, run_all, unfit_for_a_terminal, with_text
 
@@ -125,7 +124,7 @@ def test_each_hostile_text_is_one_word_for_our_reader_and_for_shells(
 def shown(lines: Iterable[Line]) -> list[str]:
     """What a screen shows of some lines."""
     screen = Screen()
-    screen.out = Console(file=io.StringIO(), highlight=False, markup=False, soft_wrap=True, emoji=False)
+    screen.out = Door(file=io.StringIO(), highlight=False, markup=False, soft_wrap=True, emoji=False)
     screen.lines(lines)
     return screen.out.file.getvalue().split("\n")  # type: ignore[attr-defined,no-any-return]
 
