@@ -179,3 +179,17 @@ def test_what_env_makes_of_a_text_is_not_understood_so_neither_is_the_line(optio
     assert not has_sole_purpose(script)
     with pytest.raises(Unreadable, match="env -S"):
         list(executions(script))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "a=$(docker ps -q);" + "a=$a$a;" * 60 + "docker exec $a backup",
+        "set -- x;" + "set -- $1$1;" * 60 + "docker exec db backup",
+        "export a=xxxxxxxx;" + "a=$a$a$a$a;" * 40 + "eval $a; docker exec db backup",
+        "for a in x; do " + "a=$a$a;" * 60 + "docker exec $a backup; done",
+    ],
+)
+def test_variables_that_double_each_other_are_given_up(script: str):
+    with pytest.raises(Unreadable, match="variables hold more"):
+        list(executions(script))

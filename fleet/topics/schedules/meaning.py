@@ -18,6 +18,8 @@ GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert",
 EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
 COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
 DEEPEST = 4
+MOST_PARTS, MOST_CHARACTERS = 64, 4096
+"""Of a word with its variables put in: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,13 @@ def positional(words: Sequence[Word], context: Context) -> None:
 
 
 def substituted(word: Word, context: Context) -> Word:
-    """The word with known variables put in; an unknown one stays."""
+    """The word with known variables put in; an unknown one stays. Raises Unreadable when it grows beyond measure."""
     parts: list[Part] = []
     for part in word:
         known = context.variables.get(part.text) if part.kind == "variable" else None
         parts.extend(known if known is not None else (part,))
+        if known and (len(parts) > MOST_PARTS or sum(len(one.text) for one in parts) > MOST_CHARACTERS):
+            raise Unreadable("its variables hold more than is followed here")
     return tuple(parts)
 
 
