@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -617,3 +618,9 @@ def test_of_two_projects_of_compose_the_one_that_is_meant_counts(command: str, o
     text = TEXT.replace("name: rodan_postgres", "name: rodan/postgres")
     both = (composed("rodan", 10), composed("wiki", 11))
     assert judged(fleet(Machine(entry(f"0 0,12 * * * {command}")), here=both, text=text)).outcome is outcome
+
+
+def test_an_answer_of_nothing_but_headers_is_read_in_the_time_of_any_other():
+    started = time.monotonic()
+    assert len(script.read("file x\n" * 300_000 + "end\n").lines["unseen"]) == 300_000
+    assert time.monotonic() - started < 20

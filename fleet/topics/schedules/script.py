@@ -247,10 +247,10 @@ def read(text: str) -> Printed:
 
 
 def contents(rows: list[str], start: int) -> Iterator[str]:
-    for row in rows[start:]:
-        if not row.startswith("|"):
+    for at in range(start, len(rows)):  # a slice would copy all that follows, once a file
+        if not rows[at].startswith("|"):
             return
-        yield row[1:]
+        yield rows[at][1:]
 
 
 def file(header: str, content: list[str], ended: bool) -> File:
