@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from fleet.commands import Output, Unobservable
 from fleet.documents import MOST_ELEMENTS, json_document, json_documents
 from fleet.topics import nodes, volumes
-from fleet.topics.backups.listing import parse_listing
+from fleet.topics.backups.listing import parse_entries, parse_listing
 from fleet.topics.certificates import handshakes, inside, nginx
+from fleet.topics.certificates.nginx import tokens
 from fleet.topics.containers import parsing, preflight, scanning
 from fleet.topics.containers.facts import Container, Mount
 from fleet.topics.copies import observing as copies
@@ -283,3 +284,13 @@ def test_a_field_of_another_kind_is_unknown_and_never_taken_for_a_fault(key: str
     document = {"Id": "4f", "Name": "/db", "State": {"Status": "running", "Pid": 7}, "HostConfig": {key: odd}}
     with pytest.raises(Unobservable, match=key):
         parsing.containers(json.dumps([document]))
+
+
+def test_a_directory_of_too_many_files_is_unknown_before_they_are_read() -> None:
+    with pytest.raises(Unobservable, match="more than 200000 files"):
+        list(parse_entries(b"/\0" * 200_001))
+
+
+def test_a_configuration_of_too_many_words_is_unknown() -> None:
+    with pytest.raises(Unobservable, match="more than 200000 words"):
+        list(tokens(";" * 200_002))

@@ -142,7 +142,15 @@ def whole(number: str) -> int:
     return min(max(int(number.partition(".")[0]), 0), MOST)
 
 
+MOST_FILES = 200_000
+"""So many entries are read of one directory: more would hold up the looks at all other nodes."""
+
+
 def records(listed: bytes) -> list[bytes]:
-    if b"\0" in listed:
-        return listed.split(b"\0")[:-1]
+    """The entries of a listing. Raises Unobservable when they are too many."""
+    end = b"\0" if b"\0" in listed else b"//\n"
+    if listed.count(end) > MOST_FILES:
+        raise Unobservable(f"there are more than {MOST_FILES} files in the directory")
+    if end == b"\0":
+        return listed.split(end)[:-1]
     return [record.removeprefix(b"\n") for record in listed.split(b"//\n")[:-1]]

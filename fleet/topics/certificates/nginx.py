@@ -97,6 +97,10 @@ def configuration_files(printed: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+MOST_TOKENS = 200_000
+"""So many words are read of one configuration: more would hold up the looks at all other nodes."""
+
+
 def tokens(text: str, file: str = "") -> Iterator[Token]:
     """The words, braces and semicolons of a configuration, without comments.
 
@@ -104,7 +108,9 @@ def tokens(text: str, file: str = "") -> Iterator[Token]:
     ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
     """
     line, before = 1, 0
-    for match in TOKEN.finditer(text):
+    for number, match in enumerate(TOKEN.finditer(text)):
+        if number > MOST_TOKENS:
+            raise Unobservable(f"nginx' configuration has more than {MOST_TOKENS} words")
         line, before = line + text.count("\n", before, match.start()), match.start()
         word = match[0]
         if not word.startswith("#"):
