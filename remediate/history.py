@@ -189,8 +189,8 @@ class Undoing:
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"
         self.journal.plan(PlanRow(run.id, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
-        if back.whole:
-            self.journal.noticed(self.run.id)
+        if back.whole or not any(row.inverse for row in self.rows):
+            self.journal.noticed(self.run.id)  # what is left has no way back, and that was said
         return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
 
 

@@ -53,6 +53,6 @@ def test_a_plan_goes_through_the_helper_and_a_repair_asks_for_all_of_sudo(
         (tmp_path / program).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     (tmp_path / "mine.yml").write_text(HERE.replace("  plain: {address: 192.0.2.9}\n", ""))
-    call = [f"--hosts={tmp_path}/mine.yml", f"--state={tmp_path}/state", *words]
+    call = [f"--hosts={tmp_path}/mine.yml", f"--state={tmp_path}/state", "--only=nodes", *words]
     assert CliRunner().invoke(cli, call).exit_code == 4
     assert set((tmp_path / "log").read_text().splitlines()) == {asked}

@@ -305,7 +305,7 @@ def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
         taking.send_signal(which)
         assert taking.stdin is not None
         taking.stdin.close()
-    assert taking.returncode == 71
+    assert taking.returncode in {71, copy_scripts.SHORT}  # whichever it notices first: nothing is left of it
     assert world.left == []
 
 
