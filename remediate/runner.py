@@ -65,7 +65,7 @@ class Asked:
 
     `make` plans it again under the lock, from a fresh look; what it returns must be what was agreed to, unless nobody
     was shown the steps (`shown` False: a record of what has just been seen). It raises Changed where what the person
-    agreed to no longer holds, Unobservable where that cannot be seen. `prove` looks at the thing itself; None: the
+    agreed to no longer holds, Unobservable where that cannot be seen. `prove_it` looks at the thing itself; None: the
     exit statuses of the steps are the proof.
     """
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STYLES = {
     "fixed": "good",
+    "done": "good",
     "already right": "good",
     "failed": "bad",
     "applied, still failing": "bad",
@@ -29,7 +30,7 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
     width = max(len(ended.end.value) for ended in ends)
     for ended in ends:
         nodes = ", ".join(sorted(ended.planned.plan.nodes))
-        head = f"  {result(ended):<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
+        head = f"  {ended.end.value:<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
         yield Line(head, STYLES.get(ended.end.value, ""))
         if ended.why:
             yield Line(f"  {'':<{width}}  {safe(ended.why)}")
@@ -40,11 +41,6 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
         for said in ended.undone:
             yield Line(f"  {'':<{width}}  {safe(said)}")
     yield Line()
-
-
-def result(ended: Ended) -> str:
-    """What became of a plan. One that answers no finding, but a person's wish, has mended nothing: it is done."""
-    return ended.end.value if ended.planned.findings or ended.end.value != "fixed" else "done"
 
 
 def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
