@@ -100,7 +100,7 @@ f
 WAITED = """\
 w() {
 "$@" </dev/null 3<&- &
-wait $!; c=$?
+wait $!; c=$? d=$!
 f
 }
 """
@@ -121,14 +121,15 @@ PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join
 HEARTBEAT = """\
 exec 3<&0 </dev/null
 as_root() { [ -n "$a" ] || sudo -n /bin/sh -c 'kill -TERM "$1"' sh $! 2>/dev/null; }
-stop() { trap '' TERM; kill -TERM $! 2>/dev/null || as_root; [ -z "$p" ] || wait $!; exit 143; }
+stop() { trap '' TERM; [ "$!" = "$d" ] || kill -TERM $! 2>/dev/null || as_root; [ -z "$p" ] || wait $!; exit 143; }
 trap stop TERM
 (while read -r x; do :; done <&3; kill -TERM $$ $p) >/dev/null 2>&1 &
-w=$!
+w=$! d=$!
 """
-"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($a: an account
-that may only look cannot end what root does for it; each of these questions ends at its own limit. $p: the `timeout`
-above a shell that is bounded; it ends the whole process group, and kills what has not gone after a while.)"""
+"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($d: what has
+ended; its number may be somebody else's by now. $a: an account that may only look cannot end what root does for it;
+each of these questions ends at its own limit. $p: the `timeout` above a shell that is bounded; it ends the whole
+process group, and kills what has not gone after a while.)"""
 
 ABOVE = """\
 p=

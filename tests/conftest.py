@@ -24,8 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Servers last, and all in one process: there is one lab."""
-    items.sort(key=lambda item: "tests/lab/" in item.nodeid)
+    """Servers first, and all in one process: there is one lab, which mostly waits while the others compute."""
+    items.sort(key=lambda item: "tests/lab/" not in item.nodeid)
     for item in items:
         if "tests/lab/" in item.nodeid:
             item.add_marker(pytest.mark.xdist_group("lab"))
