@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all" if config.option.all else "quick")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Servers first, and all in one process: there is one lab, which mostly waits while the others compute."""
     items.sort(key=lambda item: "tests/lab/" not in item.nodeid)
