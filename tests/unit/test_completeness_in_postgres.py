@@ -14,10 +14,7 @@ from tests.postgres import THERE, PrivateServer, private_server
 from tests.unit.test_completeness import listed, packed, ran
 from tests.unit.test_completeness_sections import AWKS, by, cuts_of, is_whole, tar
 
-pytestmark = [
-    pytest.mark.skipif(not THERE, reason="postgres is not installed"),
-    pytest.mark.xdist_group("postgres"),
-]
+pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 TABLES = r"""
 SET check_function_bodies = off;
 CREATE ROLE "odd ""role" LOGIN PASSWORD 'it''s';

@@ -20,10 +20,7 @@ from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 from tests.stage import place
 
-pytestmark = [
-    pytest.mark.skipif(not THERE, reason="postgres is not installed"),
-    pytest.mark.xdist_group("postgres"),
-]
+pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 FILLING = (
     """set -u
 dump=$1 form=$2 user=postgres

@@ -20,10 +20,7 @@ from remediate.render.terminal import Screen
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 
-pytestmark = [
-    pytest.mark.skipif(not THERE, reason="postgres is not installed"),
-    pytest.mark.xdist_group("postgres"),
-]
+pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 SECOND = re.compile(r"live_(filling|restored|before)_[0-9]{8}_[0-9]{6}")
 
 

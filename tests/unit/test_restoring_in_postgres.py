@@ -12,10 +12,7 @@ from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from remediate.backups.scripts import HOLDS, NAMES, WHO
 from tests.postgres import THERE, PrivateServer, private_server
 
-pytestmark = [
-    pytest.mark.skipif(not THERE, reason="postgres is not installed"),
-    pytest.mark.xdist_group("postgres"),
-]
+pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 LIVE, NEW, ASIDE = "live", "live_restored_20260202_000000", "live_before_20260202_000000"
 
 

@@ -15,10 +15,7 @@ from remediate.history import tell_interrupted
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 
-pytestmark = [
-    pytest.mark.skipif(not THERE, reason="postgres is not installed"),
-    pytest.mark.xdist_group("postgres"),
-]
+pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
 
 
 @pytest.fixture(scope="module")
