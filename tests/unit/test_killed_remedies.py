@@ -7,6 +7,7 @@ started; the way back restores the tree byte by byte, or what has no way back is
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,13 @@ from remediate.journal import Journal, StepRow
 from remediate.remedies import REMEDIES
 from tests.lab.test_killed_remedies import KILLED
 from tests.stage import Cut, place
-from tests.worlds import LIKE_OTHERS, LONGEST, WORLDS, Playing, World, playing, remedies_without_a_world
+from tests.worlds import LIKE_OTHERS, LONGEST, WORLDS, Playing, World, dumps, playing, remedies_without_a_world
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the worlds of dumps stands still during a test, and no longer."""
+    monkeypatch.setattr(dumps, "NOW", datetime.now(UTC))
 
 
 class Mortal(Journal):

@@ -17,7 +17,7 @@ from tests.worlds.base import World
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 NOW = datetime.now(UTC)
-"""The names and times of files are held against a clock that stands still; the files themselves are made now."""
+"""The names and times of files are compared with a clock that each test sets once; the files themselves are made now."""
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
 POSTGRES = Container(
     "f" * 64,
