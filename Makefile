@@ -20,13 +20,13 @@ venv: .venv/.ready ## make the project's own Python environment
 	@touch $@
 
 test: venv ## unit tests, doctests, linters and types, then the lab
-	@$(BIN)/python -m pytest tests fleet remediate lab --doctest-modules -q -n 3
+	@$(BIN)/python -m pytest tests fleetkeeper remediate lab --doctest-modules -q -n 3
 
 test-unit: venv ## everything that needs no servers
-	@$(BIN)/python -m pytest tests/unit fleet remediate lab --doctest-modules -q -n 3
+	@$(BIN)/python -m pytest tests/unit fleetkeeper remediate lab --doctest-modules -q -n 3
 
 test-all: venv ## what takes long as well
-	@$(BIN)/python -m pytest tests fleet remediate lab --doctest-modules -q -n 3 --all
+	@$(BIN)/python -m pytest tests fleetkeeper remediate lab --doctest-modules -q -n 3 --all
 
 demo: venv ## bring up a broken miniature production, audit it, repair it, audit it again
 	@$(BIN)/python -m lab demo

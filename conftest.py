@@ -1,4 +1,4 @@
-"""The audit comes from the pytest plugin `fleet.pytest_plugin`, which installing this project registers."""
+"""The audit comes from the pytest plugin `fleetkeeper.pytest_plugin`, which installing this project registers."""
 
 from importlib.metadata import PackageNotFoundError, distribution
 

@@ -10,11 +10,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleet.audit import letting_go, silent, subjects_of
-from fleet.inventory import load
-from fleet.links.pool import Links
-from fleet.look import look
-from fleet.verdicts import Outcome, verdict
+from fleetkeeper.inventory.load import load
+from fleetkeeper.judging.audit import letting_go, silent, subjects_of
+from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.looking.look import look
+from fleetkeeper.transport.pool import Links
 
 
 def main(path: Path) -> float:

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleet.commands import Command
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.look import Look
-from fleet.rules import Finding, Rule, Subject, each_node
-from fleet.schema import Node
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.looking.look import Look
+from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.inventory.schema import Node
 
 WORDS = {words}
 
@@ -56,7 +56,7 @@ ONLY_FIVE = '''"""Leaves our own topics out of the look, so that it asks what th
 
 
 def pytest_collection_modifyitems(items):
-    from fleet import registry
+    from fleetkeeper.topics import registry
 
     registry.TOPICS.clear()
 '''

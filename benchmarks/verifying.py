@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleet.commands import Output
-from fleet.topics.backups.completeness import parse_verified, verify
-from fleet.topics.backups.files import File
+from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.transport.commands import Output
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 ROUNDS = 3

@@ -1,6 +1,6 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_are_fresh(verdict: Judged) -> None:

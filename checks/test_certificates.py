@@ -1,6 +1,6 @@
 """The names that are served with TLS: accepted by clients, far from their end, and renewed by themselves."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_are_valid(verdict: Judged) -> None:

@@ -1,6 +1,6 @@
 """Containers: as whom they run and are entered, and how far they are kept apart from their node."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_run_as_their_own_user(verdict: Judged) -> None:

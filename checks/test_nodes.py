@@ -1,6 +1,6 @@
 """The machines: can they be asked, with the rights we are meant to have, and is their clock right."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_can_be_looked_at(verdict: Judged) -> None:

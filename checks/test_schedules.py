@@ -1,6 +1,6 @@
 """Schedules: the backup runs where the database runs, cron is alive, and backups appear when they are due."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_backup_runs_where_postgres_runs(verdict: Judged) -> None:

@@ -1,6 +1,6 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_are_running(verdict: Judged) -> None:

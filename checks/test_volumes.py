@@ -1,6 +1,6 @@
 """Volumes: within their budgets, with room left on their disks, and for long enough."""
 
-from fleet.pytest_plugin import Judged
+from fleetkeeper.pytest_plugin import Judged
 
 
 def test_are_within_budget(verdict: Judged) -> None:

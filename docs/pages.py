@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from docs import rules
-from fleet import reference
-from fleet.reports import schema
-from remediate import reference as remediation
+from fleetkeeper.inventory import model_reference
+from fleetkeeper.reports import results_schema
+from remediate.commands import command_reference as remediation
 
 PAGES: dict[str, Callable[[], str]] = {
-    "inventory.md": reference.page,
-    "inventory.schema.json": reference.schema_text,
+    "inventory.md": model_reference.page,
+    "inventory.schema.json": model_reference.schema_text,
     "remediate.md": remediation.page,
     "rules.md": rules.page,
-    "results.schema.json": schema.schema_text,
+    "results.schema.json": results_schema.schema_text,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from fleet.registry import RULES
-from fleet.rules import Rule
-from remediate.explain import about
+from fleetkeeper.judging.rules import Rule
+from fleetkeeper.topics.registry import RULES
+from remediate.commands.explain import about
 from remediate.remedies import REMEDIES
 
 HEAD = """# The rules

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from fleet.commands import Unobservable
-from fleet.links import Link
-from fleet.links.writing import WritingLink, writing
-from fleet.untrusted import one_line
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
+from fleetkeeper.transport.writing import WritingLink, writing
+from fleetkeeper.untrusted import one_line
+from remediate.disk_space import room
 from remediate.exits import Changes
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
-from remediate.masking import masked
 from remediate.plan import Plan
-from remediate.planning import Planned
-from remediate.render.plans import step_heads
-from remediate.room import room
+from remediate.proposal import Planned
+from remediate.redact import masked
+from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Place, Stale, StepFailed, agreed_to, dump, recorded
-from remediate.undoing import looks_only, take_back, undoable
+from remediate.undo import looks_only, take_back, undoable
 
 if TYPE_CHECKING:
     from remediate.runner import Run

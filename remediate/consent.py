@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from fleet.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, nearest
 from remediate.plan import Disturbs, Plan
 
 WORDS: dict[str, Disturbs] = {"restart": "restart", "delete": "deletion", "ownership": "ownership"}

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fleet.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, nearest
 
 VERSION = 1
 ROLLED_BACK, HELPED = "rolled back", "fixed"

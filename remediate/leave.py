@@ -1,245 +1,57 @@
-"""What `remediate` ever leaves on a node, and how it is removed: a topic like any other, with one rule and its remedy.
-
-Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
-certbot, and marks on services whose user was changed. Lines, hook and user stay: a backup or a renewal that stopped
-with us would be the worst of traces. They lose their marks and our name, and are ordinary ones from then on.
-"""
+"""Leaving nodes: the usual way from a look to a plan and its application, with one rule that no audit has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from fleetkeeper import state
+from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports.progress import Progress
+from fleetkeeper.transport.pool import Links
+from remediate import traces
+from remediate.commands.fix import Call, Fixing, Remediation, named
+from remediate.exits import Exit
+from remediate.journal import Journal
+from remediate.proposal import Proposal
+from remediate.render.console import Screen
+from remediate.render.plan_text import Line
+from remediate.session import Session
+from remediate.sudo_mode import for_repairs
 
-from fleet.commands import Command, Unobservable
-from fleet.facts import Fleet
-from fleet.rules import Finding, Rule, Subject, each_node
-from fleet.shell_functions import ENTER_BELOW, IS_OPENED
-from fleet.topics.containers.observing import DOCKER
-from fleet.topics.services.facts import LENT
-from fleet.units import show_size
-from remediate.plan import ForAPerson, Plan
-from remediate.steps import Run, UnmarkCrontab
-from remediate.steps.base import KEPT
-
-if TYPE_CHECKING:
-    from fleet.inventory import Inventory
-    from fleet.look import Look
-    from fleet.schema import Node
-
-SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
-
-# $1 the directory, further words: directories with a crontab for each user. certbot's own directory is the node's, or
-# what some container has mounted.
-TRACES = (
-    r"""
-export LC_ALL=C
-kept=$1; shift
-mounts() (
-"""
-    + DOCKER
-    + r"""
-ids=$(docker ps -aq) || exit 71
-[ -z "$ids" ] || docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
-)
-mounted=$(mounts); rc=$?
-case $rc in 0 | 69) ;; *) echo "unseen what containers have mounted" ;; esac
-printf '%s\n' /etc/letsencrypt "$mounted" | sort -u | while IFS= read -r root; do
-  hook=$root/renewal-hooks/deploy/fleetkeeper-reload
-  if [ -n "$root" ] && [ -f "$hook" ]; then echo "hook $hook"; fi
-done
-services() (
-"""
-    + DOCKER
-    + r"""
-manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
-[ "$manager" = true ] || exit 0
-ids=$(docker service ls -q --filter label=fleetkeeper.user) || exit 71
-[ -z "$ids" ] || docker service inspect --format '{{.Spec.Name}}' $ids
-)
-services=$(services); rc=$?
-case $rc in 0 | 69) ;; *) echo "unseen the services of the swarm" ;; esac
-for service in $services; do echo "service $service"; done
-if [ -e "$kept" ] || [ -h "$kept" ]; then
-  echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
-fi
-digest() { # SHA-256 of what crontab prints for a user; nothing if it fails
-  said=$({ { crontab -u "$1" -l 2>/dev/null; echo "ended $?" >&3; } | sha256sum >&3; } 3>&1)
-  case $said in *'ended 0'*) printf '%s\n' "$said" | sed -n 's/ .*-$//p' ;; esac
-}
-for spool; do
-  [ -d "$spool" ] || continue
-  if ! [ -r "$spool" ] || ! [ -x "$spool" ]; then echo "unseen $spool"; continue; fi
-  for table in "$spool"/*; do
-    [ -f "$table" ] || continue
-    if ! [ -r "$table" ]; then echo "unseen $table"; continue; fi
-    grep -qE '^# (BEGIN|END) fleetkeeper ' "$table" || continue
-    digest=$(digest "${table##*/}")
-    if [ ${#digest} -eq 64 ]; then echo "marks $digest ${table##*/}"; else echo "unseen $table"; fi
-  done
-done
-echo end
-"""
-)
-
-# $1 the hook. It goes on doing its work, under a name that is not ours. What runs in a container may write where it is,
-# and swap anything for a link meanwhile: its directory is entered name by name and held, and so are both files.
-RENAME = (
-    ENTER_BELOW
-    + IS_OPENED
-    + r"""
-set -u; umask 077; export LC_ALL=C
-hook=$1 root=${1%/renewal-hooks/deploy/fleetkeeper-reload}
-old=fleetkeeper-reload new=reload-nginx made=
-refuse() { echo "$1: nothing was changed" >&2; exit 72; }
-digest() { sha256sum | cut -c 1-64; }
-same() { [ "$1" = "$2" ] && [ ${#1} -eq 64 ]; }
-text_of() { cat <&3 && echo .; }
-without_mark() { printf %s "${text%.}" | sed '/^# Set up by fleetkeeper/d' && echo .; }
-filled() {
-  is_opened 4 "$new" && made=yes && printf %s "${rest%.}" >&4 &&
-    chown "$(stat -L -c %u:%g /proc/self/fd/3)" /proc/self/fd/4 &&
-    chmod "$(stat -L -c %a /proc/self/fd/3)" /proc/self/fd/4 &&
-    same "$(digest </proc/self/fd/4)" "$(printf %s "${rest%.}" | digest)" && is_opened 4 "$new"
-}
-enter_below "$root" '' && [ "$(pwd -P)" = "$root" ] && enter_below . renewal-hooks/deploy ||
-  refuse "a link leads to $hook, or its directory is gone"
-[ ! -e "./$new" ] && [ ! -h "./$new" ] || refuse "$new is there already, beside $hook"
-[ -f "./$old" ] || refuse "$hook is no file"
-{
-  is_opened 3 "$old" || refuse "$hook is no file, or a link"
-  text=$(text_of) rest=$(without_mark)
-  [ "$text" != "${text%.}" ] && [ "$rest" != "${rest%.}" ] && [ -n "${rest%.}" ] &&
-    same "$(printf %s "${text%.}" | digest)" "$(digest </proc/self/fd/3)" || refuse "$hook could not be read whole"
-  set -C
-  { filled; } 4>"./$new" || { [ -z "$made" ] || rm -f "./$new"; refuse "$new could not be written beside $hook"; }
-  is_opened 3 "$old" || { rm -f "./$new"; refuse "$hook was changed meanwhile"; }
-  rm -f "./$old" && [ ! -e "./$old" ]
-} 3<"./$old"
-"""
-)
-
-# $1 the directory, $2 the script that looks for traces, further words: its own. What was kept for the way back goes
-# when nothing else of ours is left.
-REMOVE = r"""
-export LC_ALL=C
-kept=$1 look=$2; shift 2
-[ ! -h "$kept" ] && [ -d "$kept" ] || { echo "$kept is no directory" >&2; exit 72; }
-left=$(sh -c "$look" sh "$kept" "$@") || { echo "what else is left could not be seen: $kept stays" >&2; exit 71; }
-case $left in *end) ;; *) echo "what else is left could not be seen: $kept stays" >&2; exit 71 ;; esac
-others=$(printf '%s\n' "$left" | sed -e '/^kept [0-9]*$/d' -e '$d' | head -n 1)
-[ -z "$others" ] || { echo "$kept stays: there still is \`$others\`" >&2; exit 72; }
-rm -rf -- "$kept" && [ ! -e "$kept" ]
-"""
-
-UNLABEL = ("docker", "service", "update", "--quiet", "--detach", "--label-rm", LENT)
+RULE = "leave.nothing_is_left"
 
 
-@dataclass(frozen=True)
-class Facts:
-    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are with
-    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark."""
+class Leaving(Remediation):
+    """A remediation that looks for traces, and at nothing else."""
 
-    topic: ClassVar[str] = "leave"
-    kept: int | None = None
-    marked: tuple[tuple[str, str], ...] = ()
-    unseen: tuple[str, ...] = ()
-    hooks: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
+    def look(self, session: Session, audit: Audit) -> Fleet:
+        with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
+            session.progress = progress
+            fleet = session.look(("nodes", "leave"))
+        session.progress = lambda node, reached: None
+        return fleet
 
-
-def observe(node: Node, inventory: Inventory) -> Look:
-    """One constant script; the places are its arguments."""
-    [answer] = yield [traces()]
-    return parse(answer.text())
-
-
-def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
-    """The command that looks for what is left."""
-    return Command(("sh", "-c", TRACES, "looking for traces", kept, *spools), sudo=True)
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+        """The JSON document, or the command that does it."""
+        if self.call.as_json:
+            super().finish(proposal, fixing, code)
+        elif fixing is None and proposal.planned:
+            nodes, hosts = " ".join(self.call.limit), self.call.hosts or self.inventory.name
+            self.screen.lines([Line(f"nothing was changed; `remediate leave {nodes} --hosts={hosts} --fix` does it")])
+        elif not proposal.planned and code is Exit.NOTHING_LEFT:
+            self.screen.lines([Line(f"nothing of fleetkeeper is left on {', '.join(self.call.limit)}")])
 
 
-def parse(printed: str) -> Facts:
-    """Read what the script prints. Raises Unobservable when it did not come to its end.
-
-    >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
-    Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=())
-    """
-    rows = printed.split("\n")
-    if rows[-2:] != ["end", ""]:
-        raise Unobservable("the look for traces was cut short")
-    said = [row.partition(" ")[::2] for row in rows[:-2]]
-    return Facts(
-        kept=next((int(rest) * 1024 for key, rest in said if key == "kept"), None),
-        marked=tuple(dict(rest.split(" ", 1)[::-1] for key, rest in said if key == "marks").items()),
-        unseen=tuple(rest for key, rest in said if key == "unseen"),
-        hooks=tuple(rest for key, rest in said if key == "hook"),
-        services=tuple(rest for key, rest in said if key == "service"),
-    )
-
-
-def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-    """Nothing of fleetkeeper is left on the node.
-
-    Asked by `remediate leave` alone. Accounts, keys and sudoers entries were made by a person, and are not looked for.
-    """
-    facts = fleet.of(subject.name, Facts)
-    if facts.kept is not None:
-        yield Finding(
-            saw=f"{show_size(facts.kept)} of old content and records",
-            want="no such directory",
-            node=subject.name,
-            about=KEPT,
-        )
-    for user, _ in facts.marked:
-        yield Finding(
-            saw="lines between marks of ours",
-            want="the same lines without marks",
-            node=subject.name,
-            about=f"crontab of {user}",
-        )
-    for hook in facts.hooks:
-        yield Finding(
-            saw="a hook of certbot under our name", want="the same hook under another", node=subject.name, about=hook
-        )
-    for name in facts.services:
-        yield Finding(saw="a service with our mark", want="no label of ours", node=subject.name, about=name)
-    for path in facts.unseen:
-        yield Unobservable(f"{path} could not be read", "set `sudo: true` for this node", subject.name)
-
-
-def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running."""
-    node = finding.node
-    facts = fleet.of(node, Facts)
-    unmark = tuple(UnmarkCrontab(node, user, digest) for user, digest in facts.marked)
-    rename = tuple(
-        Run(
-            node,
-            ("sh", "-c", RENAME, "sh", hook),
-            says=f"call {hook} reload-nginx; it goes on reloading nginx",
-            tells=True,
-        )
-        for hook in facts.hooks
-    )
-    unlabel = tuple(
-        Run(node, (*UNLABEL, name), says=f"take our mark from the service {name}; its user stays, nothing restarts")
-        for name in facts.services
-    )
-    words = ("sh", "-c", REMOVE, "sh", KEPT, TRACES, *SPOOLS)
-    says = f"remove {KEPT}, once nothing else of ours is left"
-    remove = (Run(node, words, says=says, tells=True),) if facts.kept is not None else ()
-    return Plan(
-        steps=(*unmark, *rename, *unlabel, *remove),
-        disturbs=("deletion",),
-        disturbance="the old content that was kept for the way back goes for ever",
-        undo="there is none: earlier runs cannot be undone on this node any more",
-        notes=(
-            "what was learned about the database and about drills goes too: the next audit begins anew",
-            "by hand: the account, its key and its sudoers entry (docs/on-your-servers.md)",
-        ),
-    )
-
-
-RULES: tuple[Rule, ...] = (Rule("leave", nothing_is_left, each_node, (Facts,)),)
-REMEDIES = {"leave.nothing_is_left": take_away}
+def depart(call: Call) -> Exit:
+    """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
+    call.check()
+    screen = Screen(quiet=call.quiet, json=call.as_json)
+    inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
+    inventory = for_repairs(inventory) if call.fix else inventory
+    inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": traces}})
+    journal = Journal(state.directory(call.state) / "journal.sqlite")
+    try:
+        with Links(inventory) as links:
+            leaving = Leaving(call, screen, inventory, journal, links.to, frozenset({RULE}))
+            return leaving.run(Audit({inventory.name: inventory}))
+    finally:
+        journal.close()

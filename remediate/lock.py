@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from fleet.commands import Unobservable
-from fleet.untrusted import one_line
-from remediate.steps.base import LOCK, Lost, Place
-from remediate.steps.guarding import taken_away
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
+from remediate.steps.lock_guard import taken_away
+from remediate.steps.step import LOCK, Lost, Place
 
 if TYPE_CHECKING:
-    from fleet.links.writing import Stream, WritingLink
+    from fleetkeeper.transport.writing import Stream, WritingLink
 
 PATIENCE = 45
 """Seconds without a heartbeat after which the holder on the node ends. Less than the minute that we promise."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fleet.facts import Fleet
-    from fleet.rules import Finding
+    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.looking.facts import Fleet
     from remediate.steps import AnyStep, Require
 
 Disturbs = Literal["nothing", "reload", "restart", "deletion", "ownership"]

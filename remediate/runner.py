@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
-from fleet.commands import Unobservable
-from fleet.errors import UsageError
-from fleet.links import Link
-from fleet.reports.text import count
+from fleetkeeper.errors import UsageError
+from fleetkeeper.reports.text import count
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
 from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrowed
 from remediate.consent import covers, lacking
 from remediate.exits import Exit
 from remediate.journal import ROOM, Journal, StepRow, Unwritable
 from remediate.lock import Busy, Locks, whoami
 from remediate.plan import Disturbs, ForAPerson, Plan
-from remediate.planning import Planned, Proposal, size
-from remediate.render.outcomes import end_lines
-from remediate.render.terminal import Screen
+from remediate.proposal import Planned, Proposal, size
+from remediate.render.console import Screen
+from remediate.render.outcome_text import end_lines
 from remediate.steps import Place
 
 OF_END = {

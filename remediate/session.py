@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from types import ModuleType
 
-from fleet.audit import rules_of, topics_of
-from fleet.commands import Unobservable
-from fleet.errors import UsageError, nearest
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.links import Link
-from fleet.look import look
-from fleet.look import topics_of as some_topics
-from fleet.rules import Finding, Rule
-from fleet.schema import Node
-from fleet.topics.services import drift
-from fleet.verdicts import Verdict, verdict
-from fleet.waiving import notes
+from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.judging.audit import rules_of, topics_of
+from fleetkeeper.judging.rules import Finding, Rule
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.waivers import notes
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import topics_of as some_topics
+from fleetkeeper.topics.services.rules import drift
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
 from remediate.apply import Changed, Needless, Proof, narrowed
 from remediate.plan import Remedy
-from remediate.planning import GATE, Bounds, Planned, Proposal, judge, propose
+from remediate.proposal import GATE, Bounds, Planned, Proposal, judge, propose
 from remediate.remedies import REMEDIES
 
 PATIENCE = 3.0

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fleet import inventory as inventories
-from fleet.commands import Unobservable
-from fleet.facts import Facts, Fleet
-from fleet.registry import RULES
-from fleet.topics import nodes, volumes
-from fleet.topics.backups import Facts as Seen
-from fleet.topics.backups import File, Policy, Verified
-from fleet.topics.backups.catalog import Catalog, catalog
-from fleet.verdicts import Verdict, verdict
+from fleetkeeper.inventory import load as inventories
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.topics import nodes, volumes
+from fleetkeeper.topics.backups import Facts as Seen
+from fleetkeeper.topics.backups import File, Policy, Verified
+from fleetkeeper.topics.backups.catalog import Catalog, catalog
+from fleetkeeper.topics.registry import RULES
+from fleetkeeper.transport.commands import Unobservable
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
 TORONTO = ZoneInfo("America/Toronto")

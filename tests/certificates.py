@@ -16,18 +16,29 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fleet.commands import Unobservable
-from fleet.facts import HERE, Fleet
-from fleet.inventory import Inventory, load
-from fleet.rules import Subject
-from fleet.topics import certificates as topic
-from fleet.topics import nodes
-from fleet.topics.certificates.facts import Crontab, Facts, File, Inside, Key, Lineage, Nginx, Renewal, Served, Site
-from fleet.topics.certificates.problem import Case
-from fleet.topics.certificates.validity import digest
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Mount, Port
-from fleet.topics.containers.facts import Facts as Containers
-from fleet.verdicts import Verdict, verdict
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking.facts import HERE, Fleet
+from fleetkeeper.readers.pki.certificate_problem import Case
+from fleetkeeper.topics import certificates as topic
+from fleetkeeper.topics import nodes
+from fleetkeeper.topics.certificates.facts import (
+    Crontab,
+    Facts,
+    File,
+    Inside,
+    Key,
+    Lineage,
+    Nginx,
+    Renewal,
+    Served,
+    Site,
+)
+from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount, Port
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.transport.commands import Unobservable
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NAME = "rodan2.example.org"

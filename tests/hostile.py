@@ -16,16 +16,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fleet.facts import Fleet
-from fleet.registry import RULES
-from fleet.reports import annotations, history, results, terminal
-from fleet.verdicts import Verdict
+from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports import annotations, history, results, terminal
+from fleetkeeper.topics.registry import RULES
 from remediate.exits import Exit
 from remediate.plan import Plan
-from remediate.planning import Proposal, judge, propose
+from remediate.proposal import Proposal, judge, propose
 from remediate.remedies import REMEDIES
-from remediate.render.documents import document
-from remediate.render.plans import proposal_lines
+from remediate.render.plan_document import document
+from remediate.render.plan_text import proposal_lines
 from remediate.steps import EditCrontab, EditFile, Require, Run, RunInContainer, WriteFile, recorded
 
 SHELL = (
@@ -164,7 +164,7 @@ class Told:
 
     def check_documents(self) -> None:
         """They are ASCII, and can be read again."""
-        from fleet.untrusted import json_document
+        from fleetkeeper.untrusted import json_document
 
         for content in (self.items, document("lab", self.proposal, Exit.NOTHING_LEFT), list(map(recorded, self.steps))):
             text = json_document(content, str)
@@ -315,10 +315,10 @@ certificates: {none: not here}
 def user_worlds() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
-    from fleet import inventory as inventories
-    from fleet.topics import containers, services
-    from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied
-    from remediate.remedies.composing import DIRECTORY, FILES
+    from fleetkeeper.inventory import load as inventories
+    from fleetkeeper.topics import containers, services
+    from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied
+    from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
     from tests.unit import test_remedies_containers as u
 
     labels = {COMPOSE_PROJECT: "rodan", COMPOSE_SERVICE: "rodan_web", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}

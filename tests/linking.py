@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import MOST_ANSWER, Command, Unobservable
-from fleet.inventory import Inventory
-from fleet.links.pool import Links
-from fleet.schema import Node
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport.commands import MOST_ANSWER, Command, Unobservable
+from fleetkeeper.transport.pool import Links
 from tests.sshd import Sshd
 
 

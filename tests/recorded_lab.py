@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fleet.audit import Audit, open_audit
-from fleet.verdicts import Verdict
+from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.judging.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "fixtures" / "verdicts"
 VERDICTS = FOLDER / "verdicts.json"

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fleet.commands import Command
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.topics import containers, databases
-from fleet.topics.backups import Facts as Backups
-from fleet.topics.backups import File, Policy
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Mount
-from fleet.topics.databases import Cluster, Records, observing
-from remediate.backups.desk import Desk
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.backups import Facts as Backups
+from fleetkeeper.topics.backups import File, Policy, database
+from fleetkeeper.topics.backups.database import Cluster, Records, observation
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.transport.commands import Command
+from remediate.backups.context import Desk
+from remediate.commands.run_log import Undoing
 from remediate.exits import Exit
-from remediate.history import Undoing
 from remediate.journal import Journal
-from remediate.render.terminal import Screen
+from remediate.render.console import Screen
 from remediate.runner import Runner
 from remediate.session import Session
 from remediate.steps import Place
@@ -48,8 +48,8 @@ class Database:
         self.link = ServerLink(server=self.server)
         self.journal = Journal(self.folder / "journal.sqlite")
         self.inventory: Inventory = backups.inventory(TEXT)
-        observing.RECORDS = str(self.folder)
-        self.records = Path(observing.record_path(self.policy))
+        observation.RECORDS = str(self.folder)
+        self.records = Path(observation.record_path(self.policy))
         self.server.sql(f"CREATE DATABASE {LIVE}")
         self.server.sql("CREATE TABLE t (id int PRIMARY KEY)", LIVE)
 
@@ -96,8 +96,8 @@ class Database:
             ("data", "backups"): replace(seen, directory=str(self.dumps)),
             ("data", "containers"): containers.Facts("present", (self.container,)),
             ("vgpu", "containers"): containers.Facts("present", ()),
-            ("data", "databases"): databases.Facts((Cluster(self.link.container, system, "/d"),), self.recorded),
-            ("vgpu", "databases"): databases.Facts(()),
+            ("data", "databases"): database.Facts((Cluster(self.link.container, system, "/d"),), self.recorded),
+            ("vgpu", "databases"): database.Facts(()),
         }
         return replace(world, inventory=self.inventory, facts=facts)
 
@@ -105,13 +105,13 @@ class Database:
     def recorded(self) -> Records:
         """What is written down."""
         [answer] = self.link.inner.ask(
-            [Command(("sh", "-c", observing.SHELL_RECORDS, "read-record", str(self.records)))]
+            [Command(("sh", "-c", observation.SHELL_RECORDS, "read-record", str(self.records)))]
         )
-        return observing.parse_records(answer)
+        return observation.parse_records(answer)
 
     def record(self, records: Records) -> None:
         """What somebody else writes down."""
-        self.records.write_bytes(observing.written(records))
+        self.records.write_bytes(observation.written(records))
 
     def desk(self, screen: Screen | None = None) -> FolderDesk:
         made = FolderDesk(self.inventory, self.policy, self.session, screen or Screen(), self.journal)

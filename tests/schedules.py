@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleet import inventory as inventories
-from fleet.blocks import split
-from fleet.commands import Output, Unobservable
-from fleet.facts import Facts, Fleet
-from fleet.registry import RULES
-from fleet.rules import Subject
-from fleet.topics import backups, containers, nodes, schedules
-from fleet.verdicts import Verdict, verdict
+from fleetkeeper.inventory import load as inventories
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.readers.marked_blocks import split
+from fleetkeeper.topics import backups, containers, nodes, schedules
+from fleetkeeper.topics.registry import RULES
+from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
 RUNBOOK = "0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup"

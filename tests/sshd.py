@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.schema import Node
+from fleetkeeper.inventory.schema import Node
 
 FOUND = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
 

@@ -11,19 +11,19 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import ClassVar, Self
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.links.local import LocalLink
-from fleet.links.writing import Stream
-from fleet.look import Look
-from fleet.rules import Finding, Rule, Subject
-from fleet.schema import Node, Strict, Without
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Strict, Without
+from fleetkeeper.judging.rules import Finding, Rule, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.look import Look
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.writing import Stream
 from remediate.apply import Ended
 from remediate.journal import Journal
 from remediate.plan import Plan, Remedy
-from remediate.planning import Proposal
-from remediate.render.terminal import Screen
+from remediate.proposal import Proposal
+from remediate.render.console import Screen
 from remediate.runner import Run, Runner, Terms
 from remediate.session import Session
 from remediate.steps import ABSENT, Place, WriteFile

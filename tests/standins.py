@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from fleet.commands import Command
+from fleetkeeper.transport.commands import Command
 from tests.stage import FaultyLink
 
 OWN = ("/etc/letsencrypt", "/var/lib/docker", "/backups", "/srv/copies", "/proc/[0-9]")

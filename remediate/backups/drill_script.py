@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remediate.backups.scripts import COUNT
+from remediate.backups.content_scripts import COUNT
 
 HELD = r"""
 limit=$1; shift

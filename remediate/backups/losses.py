@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.reports.text import count
-from remediate.backups.held import Held
+from fleetkeeper.reports.text import count
+from remediate.backups.database_contents import Held
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fleet.commands import Unobservable
+from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Proof
-from remediate.backups.desk import Desk
-from remediate.backups.held import Name
-from remediate.backups.swapping import Swap
+from remediate.backups.context import Desk
+from remediate.backups.database_contents import Name
+from remediate.backups.database_swap import Swap
 from remediate.steps import Place, Stale
 
 

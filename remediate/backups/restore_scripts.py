@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from remediate.backups.scripts import ACCOUNT, CONTENT, COUNT, MARK
+from remediate.backups.content_scripts import ACCOUNT, CONTENT, COUNT, MARK
 
 GUARD = r"""
 unpack() {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from remediate.plan import Remedy
-from remediate.remedies.backups import make_one
-from remediate.remedies.certificates import reload, renew
-from remediate.remedies.containers import run_as_their_own_user
-from remediate.remedies.copying import copy_there
-from remediate.remedies.lending import give_settings_back
-from remediate.remedies.renewal import prepare_renewal
-from remediate.remedies.schedules import schedule_backup, start_cron
-from remediate.remedies.thinning import thin
-from remediate.remedies.volumes import make_room
+from remediate.remedies.backups.create_dump import make_one
+from remediate.remedies.backups.second_copy import copy_there
+from remediate.remedies.backups.thinning import thin
+from remediate.remedies.certificates.renewal import prepare_renewal
+from remediate.remedies.certificates.served import reload, renew
+from remediate.remedies.containers.service_user import run_as_their_own_user
+from remediate.remedies.schedules.entries import schedule_backup, start_cron
+from remediate.remedies.services.update_settings import give_settings_back
+from remediate.remedies.volumes.over_budget import make_room
 
 REMEDIES: dict[str, Remedy] = {
     "schedules.cron_is_active": start_cron,

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from fleet.untrusted import shell_command
-from remediate.masking import masked
-from remediate.steps.base import ABSENT, AlreadyBack, Done, Kept, Lost, Place, Stale, Step, StepFailed, digest
-from remediate.steps.commands import Require, Run, RunInContainer
-from remediate.steps.copying import CopyFile, RemoveCopy
-from remediate.steps.databases import DropDatabase, RestoreDatabase, SwapDatabases
-from remediate.steps.deletion import DeleteFiles, Identified
-from remediate.steps.files import EditCrontab, EditFile, PutBack, UnmarkCrontab, WriteFile
-from remediate.steps.ownership import ChangeOwner, TakeBackOwner
-from remediate.steps.services import GiveSettingsBack, UpdateService
+from fleetkeeper.untrusted import shell_command
+from remediate.redact import masked
+from remediate.steps.change_owner import ChangeOwner, TakeBackOwner
+from remediate.steps.copy_file import CopyFile, RemoveCopy
+from remediate.steps.delete_files import DeleteFiles, Identified
+from remediate.steps.run_command import Require, Run, RunInContainer
+from remediate.steps.step import ABSENT, AlreadyBack, Done, Kept, Lost, Place, Stale, Step, StepFailed, digest
+from remediate.steps.swap_databases import DropDatabase, RestoreDatabase, SwapDatabases
+from remediate.steps.update_service import GiveSettingsBack, UpdateService
+from remediate.steps.write_file import EditCrontab, EditFile, PutBack, UnmarkCrontab, WriteFile
 
 AnyStep = Annotated[
     WriteFile

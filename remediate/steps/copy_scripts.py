@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.shell_functions import ENTER_BELOW, IS_OPENED
+from fleetkeeper.transport.shell_functions import ENTER_BELOW, IS_OPENED
 
 FULL, SHORT, TAKEN, GONE, LINK, OTHER = 73, 74, 75, 72, 77, 78
 

@@ -18,13 +18,13 @@ from requests.exceptions import RequestException
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
-from fleet.commands import Unobservable
-from fleet.untrusted import one_line
-from remediate.masking import masked
-from remediate.steps.base import Lost, Stale, StepFailed
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
+from remediate.redact import masked
+from remediate.steps.step import Lost, Stale, StepFailed
 
 if TYPE_CHECKING:
-    from fleet.links.writing import Stream, WritingLink
+    from fleetkeeper.transport.writing import Stream, WritingLink
 
 DIAL = ("docker", "system", "dial-stdio")
 BASE = "http://engine.invalid:2375"

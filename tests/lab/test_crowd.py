@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fleet.commands import Command, Output
-from fleet.inventory import load
-from fleet.links.pool import Links
-from fleet.look import drive
-from fleet.topics import containers
+from fleetkeeper.inventory.load import load
+from fleetkeeper.looking.look import drive
+from fleetkeeper.topics import containers
+from fleetkeeper.transport.commands import Command, Output
+from fleetkeeper.transport.pool import Links
 from tests.lab.conftest import ROOT, Lab
 
 CROWD = 200

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fleet.inventory import load
+from fleetkeeper.inventory.load import load
 from lab.names import DATA, IDENTITY, NODES, SITE, Node
 from tests.lab.conftest import BIN, ROOT, Lab, Ran, outcomes
 

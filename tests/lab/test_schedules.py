@@ -9,16 +9,16 @@ from itertools import chain
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.inventory import load
-from fleet.links.pool import Links
-from fleet.look import look
-from fleet.topics import containers
-from fleet.topics.schedules.crontab import parse
-from fleet.topics.schedules.entries import file_faults, table_faults
-from fleet.topics.schedules.meaning import executions
-from fleet.topics.schedules.script import File
-from fleet.topics.schedules.targets import resolve
+from fleetkeeper.inventory.load import load
+from fleetkeeper.looking.look import look
+from fleetkeeper.readers.cron.crontab import parse
+from fleetkeeper.readers.cron.snapshot import File
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.parse import file_faults, table_faults
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.pool import Links
 from lab import setup
 from lab.names import NODES
 from tests.lab.conftest import ROOT, outcomes

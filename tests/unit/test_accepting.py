@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from fleet.commands import Output, Unobservable
-from fleet.errors import UsageError
-from fleet.facts import Fleet
-from fleet.topics import containers, databases
-from fleet.topics.backups.policy import Policy
-from fleet.topics.databases import Drill, Records
-from fleet.topics.databases.observing import parse_records
-from fleet.verdicts import Outcome
+from fleetkeeper.errors import UsageError
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database import Drill, Records
+from fleetkeeper.topics.backups.database.observation import parse_records
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.apply import Proof
-from remediate.backups.accepting import accept, in_force, plan_to_record, proof_of_record, writing
-from remediate.backups.listing import held_up, rows
+from remediate.backups.accept import accept, in_force, plan_to_record, proof_of_record, writing
+from remediate.backups.list_backups import held_up, rows
 from remediate.exits import Exit
-from remediate.render.terminal import Screen
+from remediate.render.console import Screen
 from tests.backups import MIB, NOW, TEXT, catalogued, fleet, judged, policy, twice_a_day
 from tests.unit.test_databases import ACCEPTED, DRILL, RIGHT, SIZE
 from tests.unit.test_plausible import sized
@@ -29,13 +30,13 @@ from tests.unit.test_plausible import sized
 def world(files: Any = None, records: Records | Unobservable | None = None, text: str = TEXT) -> Fleet:
     """The good world with its database on vgpu."""
     base = fleet(sized(*[100 * MIB] * 9, *[10 * MIB] * 2) if files is None else files, text=text)
-    seen = databases.Facts((), Records(digest="") if records is None else records)
+    seen = database.Facts((), Records(digest="") if records is None else records)
     return replace(
         base,
         facts={
             **base.facts,
             ("data", "databases"): seen,
-            ("vgpu", "databases"): databases.Facts((RIGHT,)),
+            ("vgpu", "databases"): database.Facts((RIGHT,)),
             ("data", "containers"): containers.Facts("present", ()),
             ("vgpu", "containers"): containers.Facts("present", ()),
         },
@@ -61,7 +62,7 @@ class Desk:
     def apply(self, plan: Any, asked: Any) -> Exit:
         [step] = asked.make().steps
         self.written.append(step.content if isinstance(step.content, bytes) else step.content.encode())
-        record = databases.Facts((), parse_records(output(self.written[-1])))
+        record = database.Facts((), parse_records(output(self.written[-1])))
         self.seen = replace(self.seen, facts={**self.seen.facts, ("data", "databases"): record})
         self.proof = asked.prove_it()
         return Exit.NOTHING_LEFT
@@ -98,7 +99,7 @@ def test_an_implausible_size_is_not_accepted_without_a_reason(because):
 
 @pytest.mark.parametrize(("typed", "size"), [("jobs were deleted", 10 * MIB), ("", None)])
 def test_at_a_terminal_the_reason_is_asked_for_and_none_leaves_the_size_as_it_is(typed, size, monkeypatch):
-    monkeypatch.setattr("remediate.backups.accepting.asked_reason", lambda *, yes: typed)
+    monkeypatch.setattr("remediate.backups.accept.asked_reason", lambda *, yes: typed)
     desk = Desk(world())
     assert accept(desk, yes=True) is Exit.NOTHING_LEFT
     assert accepted(desk).accepted.system == RIGHT.system

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.reports.annotations import MOST, command, lines, silence, wanted
+from fleetkeeper.reports.annotations import MOST, command, lines, silence, wanted
 
 UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
 

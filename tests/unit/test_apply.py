@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
+from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Applier, End
-from remediate.history import Undoing, tell_interrupted
+from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
@@ -233,7 +233,7 @@ def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: Sta
 
 @pytest.mark.parametrize(("broken", "why"), [("cannot", "cannot be written"), ("full", "disk is full")])
 def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, broken: str, why: str) -> None:
-    from fleet.commands import Output
+    from fleetkeeper.transport.commands import Output
 
     said = {"cannot": "/x: cannot be written (read-only, or no right to)", "full": "/x: the disk is full (0 KiB left)"}
 
@@ -250,7 +250,7 @@ def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, bro
 
 
 def test_the_room_script_sees_a_folder_that_cannot_be_written_and_one_that_is_to_be_made(tmp_path: Path) -> None:
-    from remediate.room import room
+    from remediate.disk_space import room
     from remediate.steps import StepFailed
 
     room(FaultyLink(), "a", [str(tmp_path), str(tmp_path / "not" / "yet")])

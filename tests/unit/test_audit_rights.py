@@ -17,29 +17,29 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleet import topics
-from fleet.audit_helper import EDITION, HELPER, REFUSED
-from fleet.commands import Command, Output, Unobservable
-from fleet.frames import proven
-from fleet.framing import Script, render, render_stream
-from fleet.inventory import Inventory, load
-from fleet.links.local import LocalLink
-from fleet.topics.backups import listing
-from fleet.topics.backups.completeness import verify
-from fleet.topics.backups.files import File
-from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.streaming import SHELL_VERIFY
-from fleet.topics.certificates import scripts
-from fleet.topics.containers import observing as containers
-from fleet.topics.containers import preflight_scripts
-from fleet.topics.copies import observing as copies
-from fleet.topics.databases import observing as databases
-from fleet.topics.nodes import WHO_AS_ROOT
-from fleet.topics.schedules.observe import ALL, OWN, ask
-from fleet.topics.services.observing import SWARM
-from fleet.topics.volumes import SHELL_USAGE, usage_of
-from remediate.audit_rights import END, helper, installer, named_like
-from remediate.leave import TRACES, traces
+from fleetkeeper import topics
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.topics.backups import parse
+from fleetkeeper.topics.backups.completeness import verify
+from fleetkeeper.topics.backups.database import observation as databases
+from fleetkeeper.topics.backups.dump_stream import SHELL_VERIFY
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.second_copy import observation as copies
+from fleetkeeper.topics.certificates import scripts
+from fleetkeeper.topics.containers import observation as containers
+from fleetkeeper.topics.containers import preflight_scripts
+from fleetkeeper.topics.nodes import WHO_AS_ROOT
+from fleetkeeper.topics.schedules.observe import ALL, OWN, ask
+from fleetkeeper.topics.services.observation import SWARM
+from fleetkeeper.topics.volumes import SHELL_USAGE, usage_of
+from fleetkeeper.transport.answer_frames import proven
+from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.shell_protocol import Script, render, render_stream
+from remediate.commands.sudoers_lines import END, helper, installer, named_like
+from remediate.traces import TRACES, traces
 from tests.unit.test_shell_functions import SHELLS, each_shell, flipping
 
 ID = "4f" * 32
@@ -144,7 +144,7 @@ def test_questions_about_the_inventory_s_dumps_pass(inventory):
     mine = policy(inventory)
     daily, second = f"{mine.volume.path}/daily", f"{mine.volume.path}/second"
     for command in (
-        listing.look_into(mine),
+        parse.look_into(mine),
         usage_of(mine),
         verify(daily, [MINE], "sql.gz", "rodan_postgres"),
         copies.digest(daily, [MINE]),
@@ -196,10 +196,10 @@ def others(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     yield (*ask_verify, daily, "sql", "rodan_postgres", f"./{DUMP}")
     yield (*ask_verify, daily, "sql.gz", "other", f"./{DUMP}")
     for where in ("/etc", top, "/root", ""):
-        yield ("sh", "-c", listing.SHELL_OBSERVE, "list-backups", "rodan_pg_backup", where, "")
+        yield ("sh", "-c", parse.SHELL_OBSERVE, "list-backups", "rodan_pg_backup", where, "")
         yield ("sh", "-c", SHELL_USAGE, "sh", "rodan_pg_backup", f"{where}/")
         yield ("sh", "-c", copies.SHELL_COPIES, "list-copies", where)
-    yield ("sh", "-c", listing.SHELL_OBSERVE, "list-backups", "other_volume", "", "")
+    yield ("sh", "-c", parse.SHELL_OBSERVE, "list-backups", "other_volume", "", "")
     yield ("sh", "-c", databases.SHELL_RECORDS, "read-record", "/etc/shadow")
     yield ("sh", "-c", databases.SHELL_RECORDS, "read-record", "/var/lib/fleetkeeper/other.json")
     clusters = ("sh", "-c", databases.SHELL_CLUSTERS, "ask-database", databases.ASK)
@@ -474,17 +474,17 @@ def test_whoever_adds_a_question_for_root_adds_it_to_the_helper():
     """Those of `completeness` are two: `prove` is a condition of a repair, and no audit asks it."""
     assert asking_as_root() == {
         "backups/completeness": 2,
-        "backups/listing": 1,
+        "backups/parse": 1,
         "certificates/scripts": 1,
-        "containers/observing": 3,
+        "containers/observation": 3,
         "containers/preflight": 3,
-        "copies/observing": 2,
-        "databases/observing": 2,
+        "second_copy/observation": 2,
+        "database/observation": 2,
         "schedules/observe": 3,
-        "services/observing": 1,
+        "services/observation": 1,
         "topics/nodes": 1,
         "topics/volumes": 1,
-    }, "give it a form in remediate/audit_rights.py, test that it passes, and count it here"
+    }, "give it a form in remediate/commands/sudoers_lines.py, test that it passes, and count it here"
 
 
 def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.topics.backups.files import File
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.transport.commands import Unobservable
 from tests.backups import GOOD, HALF_DAY, MIB, NOW, TEXT, file, fleet, judged, proof, proofs, twice_a_day
 
 RULES = (

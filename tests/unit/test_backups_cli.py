@@ -12,19 +12,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
-from fleet.errors import UsageError
-from fleet.topics.backups.catalog import catalog
-from fleet.topics.containers import Facts as Containers
-from fleet.topics.containers.facts import Container, Mount
-from fleet.topics.databases import Drill
-from remediate.backups.accepting import data_volume, described, instead
-from remediate.backups.desk import Desk, one_of
-from remediate.backups.listing import rows, summed, table
-from remediate.backups.verifying import summary
-from remediate.backups_cli import backups
+from fleetkeeper.errors import UsageError
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.topics.containers import Facts as Containers
+from fleetkeeper.topics.containers.facts import Container, Mount
+from remediate.backups.accept import data_volume, described, instead
+from remediate.backups.context import Desk, one_of
+from remediate.backups.list_backups import rows, summed, table
+from remediate.backups.verify import summary
+from remediate.commands.backups import backups
 from remediate.plan import Plan
-from remediate.planning import GATE
-from remediate.render.terminal import Screen
+from remediate.proposal import GATE
+from remediate.render.console import Screen
 from tests.backups import GOOD, NOW, catalogued, file, fleet, inventory, judged, policy, proof, proofs, twice_a_day
 from tests.unit.test_databases import ACCEPTED, FLOORS, RIGHT, world
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.topics import databases, volumes
-from fleet.topics.backups.catalog import catalog
-from fleet.topics.backups.files import File
-from fleet.topics.backups.retention import Retention, retention
-from fleet.verdicts import Outcome
-from remediate.backups.listing import rows, table
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics import volumes
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.retention import Retention, retention
+from fleetkeeper.transport.commands import Unobservable
+from remediate.backups.list_backups import rows, table
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles, Run
@@ -188,7 +189,7 @@ def _held() -> None:
     world = fleet(files, text=SMALL, volume=usage(files, free=0))
     assert isinstance(plan_for(world), ForAPerson)
     assert isinstance(plan_for(world, "volumes.are_within_budget"), ForAPerson)
-    from remediate.remedies.backups import room_first, room_needed
+    from remediate.remedies.backups.create_dump import room_first, room_needed
 
     assert isinstance(room_first(world, policy(), room_needed(world, policy())), ForAPerson)
 
@@ -298,7 +299,7 @@ def _many() -> None:
 @says("While the record of drills and sizes cannot be read, nothing goes either.")
 def _record() -> None:
     world = fleet(twice_a_day(100))
-    unseen = databases.Facts((), Unobservable("permission denied"))
+    unseen = database.Facts((), Unobservable("permission denied"))
     dark = replace(world, facts={**world.facts, ("data", "databases"): unseen})
     assert judged("backups.are_thinned", dark).outcome is Outcome.UNKNOWN
     with pytest.raises(Unobservable):

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.facts import Fleet
-from fleet.rules import Finding
-from fleet.topics import containers, databases, volumes
-from fleet.topics.backups import File
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Mount
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers, volumes
+from fleetkeeper.topics.backups import File, database
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.transport.commands import Command, Output, Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.backups import CREATE
+from remediate.remedies.backups.create_dump import CREATE
 from remediate.steps import DeleteFiles, Identified, Place, Run, RunInContainer, Stale, StepFailed
 from tests.backups import MIB, NOW, TEXT, file, fleet, judged, name, proof, proofs, twice_a_day, usage
 
@@ -219,14 +219,14 @@ def test_case_82_each_file_is_planned_once():
 # ── after a drill that failed ──
 
 
-def drilled(world: Fleet, *drills: databases.Drill | Unobservable) -> Fleet:
+def drilled(world: Fleet, *drills: database.Drill | Unobservable) -> Fleet:
     """The world after these drills, or in which their record was not seen."""
     hidden = [one for one in drills if isinstance(one, Unobservable)]
-    records = hidden[0] if hidden else databases.Records(drills=drills)  # type: ignore[arg-type]
-    return replace(world, facts={**world.facts, ("data", "databases"): databases.Facts((), records)})
+    records = hidden[0] if hidden else database.Records(drills=drills)  # type: ignore[arg-type]
+    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), records)})
 
 
-CAME_BACK = databases.Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
+CAME_BACK = database.Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
 FAILED = replace(CAME_BACK, at=NOW - timedelta(hours=1), error="it does not restore: ERROR")
 ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.blocks import BlockError, block, drop, edit, put, split
+from fleetkeeper.readers.marked_blocks import BlockError, block, drop, edit, put, split
 
 NAME = "schedules.backup_runs_where_postgres_runs"
 OURS = ["0 0,12 * * * docker exec x backup", "# why"]

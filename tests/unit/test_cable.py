@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.inventory import Inventory
-from fleet.links.pool import Links
-from fleet.links.writing import Stream, WritingLink, writing
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.writing import Stream, WritingLink, writing
 from remediate.apply import End
 from remediate.lock import Busy, Held, take
 from tests.cable import Cable, cable

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from fleet.commands import Unobservable
-from fleet.topics.certificates import roots
-from fleet.topics.certificates.chain import load, problems
+from fleetkeeper.readers.pki import roots
+from fleetkeeper.readers.pki.chain_problems import load, problems
+from fleetkeeper.transport.commands import Unobservable
 from tests import certificates as made
 from tests.certificates import DAY, GOOD, LEAF, MIDDLE, NAME, NOW, ROOT, Made, Wish, authority, case, make
 
@@ -188,7 +188,7 @@ def openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
 
 
 STRICTER = {"no names but the common name"}
-"""Where openssl takes what we refuse, and why: see the docstring of fleet/topics/certificates/chain.py."""
+"""Where openssl takes what we refuse, and why: see the docstring of fleetkeeper/readers/pki/chain_problems.py."""
 
 
 @pytest.mark.parametrize("what", BROKEN)

@@ -20,8 +20,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.topics.certificates.chain import load, problems
+from fleetkeeper.readers.pki.chain_problems import load, problems
+from fleetkeeper.transport.commands import Unobservable
 from tests.certificates import DAY, NAME, NOW, Made, alternative, case, key, named
 
 OLD, YOUNG, USUAL = (-900, -1), (1, 900), (-2000, 2000)

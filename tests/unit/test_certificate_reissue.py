@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.topics.certificates.facts import Facts, File, Inside, Key, Nginx
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key, Nginx
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.certbot import CERTBOT, RELOAD, TEST
+from remediate.remedies.certificates.certbot import CERTBOT, RELOAD, TEST
 from remediate.steps import RunInContainer, dump, load
 from tests.certificates import (
     FACTS,

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.topics.certificates import renewing
-from fleet.topics.certificates.facts import Crontab, Facts, Lineage, Nginx
-from fleet.topics.containers.facts import Mount
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.certificates.facts import Crontab, Facts, Lineage, Nginx
+from fleetkeeper.topics.certificates.rules import renewal
+from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.certbot import ACCOUNT, BUSY, CERTBOT, HOOK, RELOAD, TEST, WRITE_HOOK
+from remediate.remedies.certificates.certbot import ACCOUNT, BUSY, CERTBOT, HOOK, RELOAD, TEST, WRITE_HOOK
 from remediate.steps import EditCrontab, Run, RunInContainer, StepFailed, dump, load
-from remediate.steps.commands import outcome
+from remediate.steps.run_command import outcome
 from tests.certificates import (
     CONTAINER,
     FACTS,
@@ -163,11 +163,12 @@ def test_nothing_scheduled_is_installed_through_the_crontab_step() -> None:
 
 def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
     """The line is read by the reader of crontabs, and resolves to the container."""
-    from tests.unit.test_certificates_reading import crontab, printed_schedules, scheduled
+    from fleetkeeper.topics.certificates import renewal_schedule
+    from tests.unit.test_certificates_reading import crontab, printed_schedules
 
     [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
-    [found] = scheduled.renewals(printed_schedules(crontab(line)), [CONTAINER])
+    [found] = renewal_schedule.renewals(printed_schedules(crontab(line)), [CONTAINER])
     assert (found.containers, found.reloads, found.faults, found.unclear) == ((ID,), True, (), "")
     world = fleet(replace(FACTS, renewals=(found,)))
     assert judged("will_renew", world).findings == ()
@@ -217,7 +218,7 @@ def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_
 
 
 @pytest.mark.parametrize(
-    "want", [renewing.WANT_CONFIGURATION, "challenges are served over http", "something that nobody foresaw"]
+    "want", [renewal.WANT_CONFIGURATION, "challenges are served over http", "something that nobody foresaw"]
 )
 def test_everything_else_that_a_renewal_lacks_is_for_a_person(want: str) -> None:
     world = fleet(replace(FACTS, renewals=()))

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet import recording
-from fleet.commands import Unobservable
-from fleet.topics import certificates, containers, nodes
-from fleet.topics.certificates import chain
-from fleet.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
-from fleet.topics.containers.facts import Container, Mount
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking import recording
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.topics import certificates, containers, nodes
+from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
+from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.transport.commands import Unobservable
 from tests import certificates as made
 from tests.certificates import (
     CONTAINER,
@@ -195,8 +195,8 @@ def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
     lifetime = timedelta(hours=hours)
     leaf = make(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
     due = lifetime / (3 if lifetime >= timedelta(days=10) else 2)
-    assert chain.least(leaf, None) < due
-    assert chain.least(leaf, timedelta(days=90)) <= due
+    assert chain_problems.least(leaf, None) < due
+    assert chain_problems.least(leaf, timedelta(days=90)) <= due
 
 
 @pytest.mark.parametrize(("left", "found"), [(1.4, 1), (1.6, 0)])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.topics.certificates.facts import Facts, File, Inside, Key
-from fleet.topics.certificates.validity import digest
-from fleet.topics.certificates.views import leaf_of
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key
+from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from tests import certificates as made
 from tests.certificates import FACTS, INSIDE, LINEAGE, LIVE, NAME, RULES, SERVED, fleet, judged
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from fleet.audit import topics_of
-from fleet.commands import Unobservable
-from fleet.facts import HERE
-from fleet.look import look
-from fleet.recording import dump, load
-from fleet.topics.certificates import handshakes, probes, world
-from fleet.topics.certificates.facts import Facts, Served
-from fleet.topics.certificates.probes import Place, Probe
-from fleet.topics.certificates.world import Way, from_here, handshake, resolve
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.audit import topics_of
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import HERE
+from fleetkeeper.looking.look import look
+from fleetkeeper.looking.recording import dump, load
+from fleetkeeper.topics.certificates import external_probe, tls_handshakes, tls_probes
+from fleetkeeper.topics.certificates.external_probe import Way, from_here, handshake, resolve
+from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.tls_probes import Place, Probe
+from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
 from tests import certificates as made
@@ -113,9 +113,9 @@ def test_a_server_without_any_certificate_is_not_offered_a_cipher_that_needs_non
 
 
 def test_a_handshake_without_any_certificate_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    anonymous = world.client()
+    anonymous = external_probe.client()
     anonymous.set_ciphers(ANONYMOUS)
-    monkeypatch.setattr(world, "client", lambda: anonymous)
+    monkeypatch.setattr(external_probe, "client", lambda: anonymous)
     served = shown(without_certificate)
     assert isinstance(served.chain, Unobservable)
     assert served.chain.why == "the server made a handshake without any certificate"
@@ -128,7 +128,7 @@ def test_one_odd_server_costs_only_its_own_handshake(
     def stumble(made: ssl.SSLSocket) -> tuple[str, ...]:
         raise odd
 
-    monkeypatch.setattr(world, "sent", stumble)
+    monkeypatch.setattr(external_probe, "sent", stumble)
     served = shown(tls(tmp_path, LEAF, MIDDLE))
     assert isinstance(served.chain, Unobservable)
     assert type(odd).__name__ in served.chain.why
@@ -180,19 +180,19 @@ def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable
 def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
     with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
-        [way] = [replace(one, port=port, address="127.0.0.1") for one in world.ways(certificate)]
+        [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
         assert handshake(way).chain == GOOD
         probe = Probe(Place(certificate, "4f" * 32, "127.0.0.1", port, 5432))
-        assert handshakes.handshake(ran(probe.on_node))[0] == GOOD
+        assert tls_handshakes.handshake(ran(probe.on_node))[0] == GOOD
 
 
 def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
     with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
-        [way] = [replace(one, port=port, address="127.0.0.1") for one in world.ways(certificate)]
+        [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
         assert handshake(way).refused == "not TLS"
         place = Place(certificate, "4f" * 32, "127.0.0.1", port, 5432)
-        served = probes.served(place, {one.on_node: ran(one.on_node) for one in probes.probes(place)})
+        served = tls_probes.served(place, {one.on_node: ran(one.on_node) for one in tls_probes.probes(place)})
         assert (served.chain, served.refused) == ((), "refused")
 
 
@@ -203,7 +203,7 @@ def test_a_port_where_nobody_listens_is_closed() -> None:
 
 
 def test_a_port_that_never_answers_costs_its_limit_and_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "LIMIT", 0.2)
+    monkeypatch.setattr(external_probe, "LIMIT", 0.2)
     served = shown(lambda one: threading.Event().wait(0.6))
     assert isinstance(served.chain, Unobservable)
 
@@ -248,7 +248,7 @@ def test_a_name_that_does_not_resolve_is_said_in_the_facts() -> None:
 def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() -> None:
     def ports(policy: str) -> list[int]:
         [certificate] = made.inventory(policy).certificates
-        return [way.port for way in world.ways(certificate)]
+        return [way.port for way in external_probe.ways(certificate)]
 
     assert ports("") == [443]
     assert ports(", ports: [443, 5671]") == [443, 5671]
@@ -256,8 +256,8 @@ def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() ->
 
 
 def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "LIMIT", 0.1)
-    monkeypatch.setattr(world, "resolve", lambda host: threading.Event().wait(5))
+    monkeypatch.setattr(external_probe, "LIMIT", 0.1)
+    monkeypatch.setattr(external_probe, "resolve", lambda host: threading.Event().wait(5))
     [told] = from_here(made.inventory()).outside
     assert told.refused == "unresolved"
     assert "no answer from the resolver" in told.said

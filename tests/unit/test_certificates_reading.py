@@ -18,16 +18,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from fleet.commands import Output, Unobservable
-from fleet.problems import InventoryError
-from fleet.topics.certificates import handshakes, inside, nginx, observing, probes, scheduled, scripts
-from fleet.topics.certificates.facts import Served
-from fleet.topics.certificates.nginx import site_of
-from fleet.topics.certificates.policy import Certificate, Policy
-from fleet.topics.certificates.probes import Place, Probe
-from fleet.topics.certificates.validity import digest
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Port
-from fleet.topics.schedules.script import read as printed_schedules
+from fleetkeeper.inventory.problems import InventoryError
+from fleetkeeper.readers.cron.snapshot import read as printed_schedules
+from fleetkeeper.topics.certificates import (
+    container_files,
+    nginx,
+    observation,
+    renewal_schedule,
+    scripts,
+    tls_handshakes,
+    tls_probes,
+)
+from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.nginx import site_of
+from fleetkeeper.topics.certificates.policy import Certificate, Policy
+from fleetkeeper.topics.certificates.rules.validity import digest
+from fleetkeeper.topics.certificates.tls_probes import Place, Probe
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Port
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.certificates import GOOD, LEAF, NAME, inventory
 
 
@@ -75,7 +83,7 @@ def place(port: int, policy: str = "", name: str = NAME) -> Place:
 
 
 def asked(at: Place) -> Served:
-    return probes.served(at, {probe.on_node: ran(probe.on_node) for probe in probes.probes(at)})
+    return tls_probes.served(at, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(at)})
 
 
 def test_a_real_handshake_gives_the_whole_chain_leaf_first(tmp_path: Path) -> None:
@@ -128,49 +136,49 @@ def rude(listening: socket.socket) -> None:
 @pytest.mark.parametrize("rc", [124, 137])
 def test_a_port_that_says_nothing_within_the_limit_is_unknown(rc: int) -> None:
     with pytest.raises(Unobservable, match="10 s"):
-        handshakes.handshake(Output(rc, b"CONNECTED(00000003)\n", command="TLS handshake"))
+        tls_handshakes.handshake(Output(rc, b"CONNECTED(00000003)\n", command="TLS handshake"))
 
 
 def test_a_node_without_openssl_asks_through_the_container() -> None:
     at = place(443)
-    asking = observing.ask([], probes.probes(at))
+    asking = observation.ask([], tls_probes.probes(at))
     first = next(asking)
     second = asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(first))
     assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
     with pytest.raises(StopIteration) as done:
         asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(second))
-    seen = probes.served(at, done.value.value)
+    seen = tls_probes.served(at, done.value.value)
     assert isinstance(seen.chain, Unobservable)
     assert "openssl" in seen.chain.why
 
 
 def test_an_old_protocol_that_openssl_itself_cannot_speak_is_unknown() -> None:
     with pytest.raises(Unobservable):
-        handshakes.old(Output(1, b"s_client: Unknown option: -no_tls1_2\n", command="x"))
+        tls_handshakes.old(Output(1, b"s_client: Unknown option: -no_tls1_2\n", command="x"))
 
 
 def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
     said = b"...:tlsv1 alert protocol version:...:SSL alert number 70\nNew, (NONE), Cipher is (NONE)\n"
-    assert handshakes.old(Output(1, said, command="x")) == ()
+    assert tls_handshakes.old(Output(1, said, command="x")) == ()
 
 
 @given(st.text(max_size=300), st.integers(0, 255))
 def test_any_output_of_a_handshake_is_read_or_unobservable(text: str, rc: int) -> None:
     answer = Output(rc, text.encode("utf-8", "surrogatepass"), command="TLS handshake")
-    seen = probes.judged(Served(NAME, "id", 443), {"now": answer, "old": answer})
+    seen = tls_probes.judged(Served(NAME, "id", 443), {"now": answer, "old": answer})
     assert seen.chain == () or isinstance(seen.chain, Unobservable)
     assert seen.chain or seen.refused
 
 
 @given(st.text(alphabet="-BEGINCRTFAD ENabc123+/=\n", max_size=400))
 def test_any_text_around_certificates_gives_only_whole_ones(text: str) -> None:
-    found = handshakes.certificates(text + "\n" + GOOD[0] + text)
+    found = tls_handshakes.certificates(text + "\n" + GOOD[0] + text)
     assert GOOD[0] in found
 
 
 def test_case_73_a_server_cannot_forge_the_chain_after_its_end() -> None:
     text = f"Certificate chain\n 0 s:x\n{GOOD[0]}---\nServer certificate\n{GOOD[1]}DONE\nCertificate chain\n{GOOD[1]}"
-    assert handshakes.chain(text) == (GOOD[0],)
+    assert tls_handshakes.chain(text) == (GOOD[0],)
 
 
 # where
@@ -190,13 +198,13 @@ NGINX = Container(
 
 
 def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
-    found = [(one.host, one.port, one.inside) for one in probes.places(NGINX, inventory().certificates)]
+    found = [(one.host, one.port, one.inside) for one in tls_probes.places(NGINX, inventory().certificates)]
     assert found == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
 
 
 def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
-    assert [one.port for one in probes.places(NGINX, inventory(", ports: [8443]").certificates)] == [8443]
-    assert [one.port for one in probes.places(Container("a", "b"), inventory().certificates)] == [443]
+    assert [one.port for one in tls_probes.places(NGINX, inventory(", ports: [8443]").certificates)] == [8443]
+    assert [one.port for one in tls_probes.places(Container("a", "b"), inventory().certificates)] == [443]
 
 
 def test_an_ip_address_is_asked_without_a_server_name() -> None:
@@ -389,10 +397,10 @@ def indented(text: str) -> str:
     return "".join(f"|{line}\n" for line in text.splitlines()).rstrip("\n")
 
 
-def a_container(text: str = PRINTED) -> inside.Inside:
+def a_container(text: str = PRINTED) -> container_files.Inside:
     kind = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     public = LEAF.certificate.public_key().public_bytes(*kind).decode()
-    return inside.parse(
+    return container_files.parse(
         text.replace("CHAIN", indented("".join(GOOD))).replace("PUBLIC", indented(public)), "id", "nginx"
     )
 
@@ -453,13 +461,13 @@ def test_a_certbot_that_happens_to_run_is_no_schedule() -> None:
 @pytest.mark.parametrize("cut", [0, 10, 200, len(PRINTED) - 2])
 def test_output_that_was_cut_short_is_unobservable(cut: int) -> None:
     with pytest.raises(Unobservable):
-        inside.parse(PRINTED[:cut], "id", "nginx")
+        container_files.parse(PRINTED[:cut], "id", "nginx")
 
 
 @given(st.text(alphabet="|!\nabc keynginx 01/.", max_size=200))
 def test_any_output_of_a_container_is_read_or_unobservable(text: str) -> None:
     with suppress(Unobservable):
-        inside.parse(f"{text}\nend\n", "id", "nginx")
+        container_files.parse(f"{text}\nend\n", "id", "nginx")
 
 
 @contextmanager
@@ -490,7 +498,7 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     with running_nginx(tmp_path, dump) as env:
         said = look_inside(env)
     assert "PRIVATE" not in said
-    seen = inside.parse(said, "id", "nginx")
+    seen = container_files.parse(said, "id", "nginx")
     assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
@@ -570,7 +578,7 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
         (tmp_path / name).write_text(GOOD[0])
     with running_nginx(tmp_path, ODD_FILES.replace("PLACE", str(tmp_path))) as env:
         said = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
-    seen = inside.parse(said, "id", "nginx")
+    seen = container_files.parse(said, "id", "nginx")
     found = {one.path.removeprefix(f"{tmp_path}/"): bool(one.chain) for one in seen.files if "/etc/" not in one.path}
     assert found.pop("late.pem"), "the inventory's own file"
     assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
@@ -679,7 +687,7 @@ def test_an_nginx_that_does_not_run_is_not_started(tmp_path: Path) -> None:
     alone = ("unshare", "--pid", "--fork", "--mount-proc")
     said = look_inside({"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}, before=alone)
     assert not (tmp_path / "started").exists()
-    assert inside.parse(said, "id", "nginx").nginx is None
+    assert container_files.parse(said, "id", "nginx").nginx is None
 
 
 # schedules
@@ -693,7 +701,7 @@ def crontab(*lines: str, kind: str = "user", path: str = "/var/spool/cron/cronta
 
 
 def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...], str]]:
-    found = scheduled.renewals(printed_schedules(text), [NGINX])
+    found = renewal_schedule.renewals(printed_schedules(text), [NGINX])
     return [(one.where, one.containers, one.reloads, one.faults, one.unclear) for one in found]
 
 
@@ -717,7 +725,7 @@ def test_faults_of_the_crontab_itself_count() -> None:
 
 
 def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> None:
-    [found] = scheduled.renewals(
+    [found] = renewal_schedule.renewals(
         printed_schedules(crontab("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")),
         [NGINX],
     )
@@ -742,9 +750,9 @@ def test_systemd_s_timer_counts_while_it_is_active() -> None:
 
 
 def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
-    empty = scheduled.crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), "root")
+    empty = renewal_schedule.crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), "root")
     assert getattr(empty, "digest", None) == "absent"
-    denied = scheduled.crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), "root")
+    denied = renewal_schedule.crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), "root")
     assert isinstance(denied, Unobservable)
 
 

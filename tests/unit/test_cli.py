@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleet import state
-from remediate.cli import called, cli
+from fleetkeeper import state
+from remediate.commands.fix import Call, remediate
+from remediate.commands.main import called, cli
+from remediate.commands.run_log import show_log, undo_run
 from remediate.exits import MEANINGS, PRECEDENCE, Changes, Exit, worst
-from remediate.history import show_log, undo_run
 from remediate.journal import Journal
-from remediate.main import Call, remediate
 from tests.stage import place
 
 ROOT = Path(__file__).parents[2]
@@ -175,7 +175,7 @@ def test_exit_4_when_something_could_not_be_looked_at(world: World, capsys: pyte
 
 
 UNSEEN = """
-from fleet.commands import Unobservable
+from fleetkeeper.transport.commands import Unobservable
 def observe(node, inventory):
     yield []
     raise Unobservable("the lamp is out", hint="light it")
@@ -183,7 +183,7 @@ def observe(node, inventory):
 
 
 def test_case_67_exit_5_when_somebody_else_holds_the_lock(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    from fleet.links.local import LocalLink
+    from fleetkeeper.transport.local import LocalLink
     from remediate.lock import Locks
 
     with Locks(lambda node: LocalLink(), "other", place(world.folder).lock) as other:
@@ -338,8 +338,8 @@ def at_terminal(world: World, answer: str, *more: str, **environment: str) -> tu
     """Run `remediate --fix` at a terminal, answer its questions, and return its exit code and what was seen."""
     words = f"call = Call(hosts={str(world.folder / 'world.yml')!r}, state={str(world.folder / 'state')!r},"
     words += f" only=('papers',), fix=True, place=place(Path({str(world.folder)!r})), {', '.join(more)})"
-    program = "import sys; from pathlib import Path; from remediate.cli import called;"
-    program += "from remediate.main import Call, remediate; from tests.stage import place;"
+    program = "import sys; from pathlib import Path; from remediate.commands.main import called;"
+    program += "from remediate.commands.fix import Call, remediate; from tests.stage import place;"
     program += f"{words}; sys.exit(called(lambda: remediate(call)))"
     with terminal() as (ours, theirs):
         child = subprocess.Popen(
@@ -402,13 +402,13 @@ def test_completion_as_click_gives_it_with_rules_and_inventories(typed: str, com
         "COMP_WORDS": typed,
         "COMP_CWORD": str(typed.count(" ")),
     }
-    script = "from remediate.cli import cli; cli.main(prog_name='remediate')"
+    script = "from remediate.commands.main import cli; cli.main(prog_name='remediate')"
     done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, check=False)
     assert completed in done.stdout.decode()
 
 
 def test_explain_says_promise_reason_and_remedy_from_the_code() -> None:
-    from fleet.registry import RULES
+    from fleetkeeper.topics.registry import RULES
 
     result = CliRunner().invoke(cli, ["explain", "backups.are_fresh"])
     rule = RULES["backups.are_fresh"]
@@ -420,7 +420,7 @@ def test_explain_says_promise_reason_and_remedy_from_the_code() -> None:
 def test_explain_knows_a_teams_own_rules_and_says_nearest_for_an_unknown_one(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from remediate.explain import explain_rule
+    from remediate.commands.explain import explain_rule
 
     assert "Every paper says" in explain_rule("papers.say_what_is_wanted", str(world.folder / "world.yml"))
     assert called(lambda: explain_rule("backups.are_frsh")) == Exit.USAGE
@@ -432,7 +432,7 @@ def killed_at(world: World, when: Callable[[str], bool]) -> None:
     remedy(world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sleep", "5"))))')
     call = world.call(**FIX)
     program = (
-        "from pathlib import Path; from remediate.main import Call, remediate; from tests.stage import place;"
+        "from pathlib import Path; from remediate.commands.fix import Call, remediate; from tests.stage import place;"
         f"remediate(Call(hosts={call.hosts!r}, state={str(call.state)!r}, only=('papers',), fix=True, yes=True,"
         f" place=place(Path({str(world.folder)!r}))))"
     )
@@ -479,11 +479,11 @@ def test_quiet_shows_no_progress(world: World, capsys: pytest.CaptureFixture[str
 def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: World) -> None:
     from datetime import UTC, datetime
 
-    from fleet import recording
-    from fleet.audit import topics_of
-    from fleet.inventory import load
-    from fleet.links.local import LocalLink
-    from fleet.look import look
+    from fleetkeeper.inventory.load import load
+    from fleetkeeper.judging.audit import topics_of
+    from fleetkeeper.looking import recording
+    from fleetkeeper.looking.look import look
+    from fleetkeeper.transport.local import LocalLink
 
     inventory = load(world.folder / "world.yml")
     topics = {"papers": topics_of(inventory)["papers"]}
@@ -529,7 +529,7 @@ def test_nothing_else_is_done_when_the_undo_that_was_to_come_first_was_interrupt
     before = world.paper.read_text(), len(world.journal.runs())
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *text, **how: True)
-    monkeypatch.setattr("remediate.main.undo_run", lambda *given, **more: Exit.INTERRUPTED)
+    monkeypatch.setattr("remediate.commands.fix.undo_run", lambda *given, **more: Exit.INTERRUPTED)
     assert world.run(fix=True, yes=True) == Exit.INTERRUPTED
     assert (world.paper.read_text(), len(world.journal.runs())) == before
     assert "nothing else was done" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("fleet", "remediate", "checks", "lab", "tests", "docs", "benchmarks", "conftest.py")
+SOURCES = ("fleetkeeper", "remediate", "checks", "lab", "tests", "docs", "benchmarks", "conftest.py")
 
 
 @pytest.mark.parametrize(

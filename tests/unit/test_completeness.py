@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
-from fleet.topics.backups.files import File, Verified
-from fleet.topics.backups.listing import look_into, parse_entries, parse_listing
-from fleet.topics.backups.memory import recall, remember
-from fleet.topics.backups.observe import fitting, newest_first, observe, stream
-from fleet.topics.backups.scanner import AWK
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.dump_scanner import AWK
+from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.observe import fitting, newest_first, observe, stream
+from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing
+from fleetkeeper.topics.backups.proven_dumps import recall, remember
+from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.backups import TEXT as WORLD
 from tests.backups import fleet, inventory, judged, policy, proofs, twice_a_day
 

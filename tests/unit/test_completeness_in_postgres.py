@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.topics.backups.completeness import parse_verified, verify
-from fleet.topics.backups.policy import Format
+from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.policy import Format
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.unit.test_completeness import listed, packed, ran
 from tests.unit.test_completeness_sections import AWKS, by, cuts_of, is_whole, tar

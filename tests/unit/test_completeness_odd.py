@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
-from fleet.topics.backups.observe import newest_first
-from fleet.topics.backups.scanner import AWK, AWK_HEAD, AWK_REST
+from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.dump_scanner import AWK, AWK_HEAD, AWK_REST
+from fleetkeeper.topics.backups.observe import newest_first
 from tests.backups import policy
 from tests.unit.test_completeness import DUMP, END, FORGED, HEAD, NAME, ROWS, listed, packed, proven, ran
 

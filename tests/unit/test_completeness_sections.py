@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Output
-from fleet.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
-from fleet.topics.backups.files import File, Verified
-from fleet.topics.backups.scanner import AWK_HEAD, AWK_REST, AWK_ZEROS
+from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.dump_scanner import AWK_HEAD, AWK_REST, AWK_ZEROS
+from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.transport.commands import Output
 from tests.unit.test_completeness import DUMP, END, HEAD, NAME, ROWS, listed, packed, ran
 from tests.unit.test_completeness_odd import COMMENT, FUNCTION, INSERTS, ODD
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from fleet.audit import letting_go
-from fleet.commands import Command, Unobservable
-from fleet.links.pool import Links
-from fleet.schema import Node
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.judging.audit import letting_go
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.pool import Links
 from tests.linking import links_to
 from tests.sshd import Sshd, sshd
 

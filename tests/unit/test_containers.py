@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from fleet.commands import Output, Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Finding, Subject
-from fleet.schema import Node, Service, Without
-from fleet.topics import containers
-from fleet.topics.containers import Container, Facts, Isolation, Mount, Process, observing, parsing, scanning
-from fleet.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Service, Without
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.containers import Container, Facts, Isolation, Mount, Process, observation, parse, process_scan
+from fleetkeeper.transport.commands import Output, Unobservable
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "docker"
 SWARM = "com.docker.swarm.service.name"
@@ -379,7 +379,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
 def test_case_64_engines_from_20_10_to_29_are_understood(file):
-    [one] = parsing.containers(file.read_text())
+    [one] = parse.containers(file.read_text())
     assert one.belongs_to("rodan_postgres")
     assert (one.state, one.health, one.running, one.has_healthcheck) == ("running", "healthy", True, True)
     assert one.pid > 0
@@ -390,13 +390,13 @@ def test_case_64_engines_from_20_10_to_29_are_understood(file):
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
 def test_case_71_no_value_of_the_environment_stays_in_the_facts(file):
     assert "lab-only-password" in file.read_text()
-    saved = TypeAdapter(Facts).dump_json(Facts("present", parsing.containers(file.read_text())))
+    saved = TypeAdapter(Facts).dump_json(Facts("present", parse.containers(file.read_text())))
     assert b"lab-only-password" not in saved
 
 
 def test_labels_that_are_not_docker_s_own_are_not_kept():
     config = {"Labels": {SWARM: "rodan_web", "traefik.auth": "admin:secret"}}
-    assert parsing.container(inspected(Config=config)).labels == {SWARM: "rodan_web"}
+    assert parse.container(inspected(Config=config)).labels == {SWARM: "rodan_web"}
 
 
 def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
@@ -413,13 +413,13 @@ def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
 def test_case_64_any_missing_field_is_tolerated(path):
     without = drop_somewhere(inspected(), path)
     if without and without.get("Id"):
-        parsing.containers(json.dumps([without]))
+        parse.containers(json.dumps([without]))
 
 
 @pytest.mark.parametrize("printed", ["", "[", "null", "{}", "[1]", '[{"Name": "/x"}]'])
 def test_garbage_from_the_engine_is_unobservable(printed):
     with pytest.raises(Unobservable):
-        parsing.containers(printed)
+        parse.containers(printed)
 
 
 # What /proc says
@@ -443,7 +443,7 @@ def shown(
 
 def uids(*lines: str, pid: int = 7, **more: Any) -> list[int | None]:
     one = container(service="db", pid=pid, processes=(), **more)
-    [joined] = scanning.joined([one], scanning.by_container(scanned(*lines), [one]), {})
+    [joined] = process_scan.joined([one], process_scan.by_container(scanned(*lines), [one]), {})
     return [seen.uid for seen in joined.processes] if isinstance(joined.processes, tuple) else ["unseen"]
 
 
@@ -485,7 +485,7 @@ def test_a_process_that_can_become_root_again_at_any_time_is_root():
 def test_a_namespace_that_a_browser_makes_for_its_own_children_makes_nobody_root():
     nested = shown(8, 1000, f"0::/docker/{ID}", ((0, 1000, 1),), parent=7)
     one = container(service="db", pid=7, processes=())
-    seen = scanning.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [one])
+    seen = process_scan.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [one])
     assert isinstance(seen, dict)
     assert [p.uid for p in seen[ID]] == [1000, 1000]
     assert not replace(one, processes=seen[ID]).remapped
@@ -513,7 +513,7 @@ def test_a_process_that_came_in_with_docker_exec_is_told_apart():
     lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 999, f"0::/docker/{ID}", parent=7)]
     lines += [*shown(20, 0, f"0::/docker/{ID}", parent=2), *shown(21, 0, f"0::/docker/{ID}", parent=20)]
     one = container(service="db", pid=7, processes=())
-    seen = scanning.by_container(scanned(*lines), [one])
+    seen = process_scan.by_container(scanned(*lines), [one])
     assert isinstance(seen, dict)
     assert [p.pid for p in seen[ID] if p.entered] == [20, 21]
 
@@ -521,7 +521,7 @@ def test_a_process_that_came_in_with_docker_exec_is_told_apart():
 def test_without_a_process_namespace_of_its_own_every_process_counts():
     lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(20, 0, f"0::/docker/{ID}", parent=1)]
     one = container(service="db", pid=7, processes=(), isolation=Isolation(pid="host"))
-    seen = scanning.by_container(scanned(*lines), [one])
+    seen = process_scan.by_container(scanned(*lines), [one])
     assert isinstance(seen, dict)
     assert not any(p.entered for p in seen[ID])
 
@@ -529,7 +529,7 @@ def test_without_a_process_namespace_of_its_own_every_process_counts():
 @given(st.text(alphabet=st.sampled_from("/proc0127status:Uid\tcgroup \n"), max_size=300))
 def test_no_output_of_the_scan_breaks_its_reading(printed):
     with suppress(Unobservable):
-        scanning.read(printed)
+        process_scan.read(printed)
 
 
 @given(
@@ -537,7 +537,7 @@ def test_no_output_of_the_scan_breaks_its_reading(printed):
     extents=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**9), st.integers(1, 10**6)), max_size=3),
 )
 def test_a_translated_user_lies_in_one_of_the_extents(uid, extents):
-    seen = scanning.inside(uid, extents)
+    seen = process_scan.inside(uid, extents)
     fitting = [(i, o, n) for i, o, n in extents if o <= uid < o + n]
     assert (seen is None) == (not fitting)
     assert seen is None or seen - fitting[0][0] == uid - fitting[0][1]
@@ -546,11 +546,11 @@ def test_a_translated_user_lies_in_one_of_the_extents(uid, extents):
 def test_no_container_can_speak_for_another_one_through_its_passwd_file():
     """What a file says is indented by the script, so a line `=9` in it cannot open the section of process 9."""
     answer = Output(0, b"=7\n =9\n evil:0\n\n=9\n postgres:999\n\n")
-    assert scanning.accounts(answer)[9] == {"postgres": 999}
+    assert process_scan.accounts(answer)[9] == {"postgres": 999}
 
 
 def test_an_unreadable_passwd_names_the_missing_right():
-    refused = scanning.accounts(Output(0, b"=7\n!not permitted\n"))[7]
+    refused = process_scan.accounts(Output(0, b"=7\n!not permitted\n"))[7]
     assert isinstance(refused, Unobservable)
     assert "sudo: true" in refused.hint
 
@@ -559,9 +559,9 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
     """The account script against a process of our own, whose root is this machine's."""
     import os
 
-    words = ("sh", "-c", observing.ACCOUNTS, "sh", str(os.getpid()), "999999999")
+    words = ("sh", "-c", observation.ACCOUNTS, "sh", str(os.getpid()), "999999999")
     ran = subprocess.run(words, capture_output=True, check=True)
-    found = scanning.accounts(Output(0, ran.stdout))
+    found = process_scan.accounts(Output(0, ran.stdout))
     assert found[os.getpid()] == {"root": 0, **found[os.getpid()]}  # type: ignore[dict-item]
     assert isinstance(found[999999999], Unobservable)
 
@@ -574,9 +574,11 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
         if pid in contents:
             (tmp_path / f"{pid}/root/etc/passwd").write_text(contents[pid])
     (tmp_path / "3/root/etc/passwd").symlink_to("/etc/passwd")
-    script = observing.ACCOUNTS.replace("/proc/", f"{tmp_path}/").replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
+    script = observation.ACCOUNTS.replace("/proc/", f"{tmp_path}/").replace(
+        "path[3]", f"path[{len(tmp_path.parts) + 1}]"
+    )
     ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
-    found = scanning.accounts(Output(0, ran.stdout))
+    found = process_scan.accounts(Output(0, ran.stdout))
     assert found[1] == {"root": 0, "=2": 5, "postgres": 999}
     assert (found[2], found[4]) == ({}, {"web": 7})
     assert isinstance(found[3], Unobservable)
@@ -585,7 +587,7 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
 
 
 def test_accounts_that_nobody_told_of_are_unobservable():
-    [one] = scanning.joined([container(process(0))], {}, {})
+    [one] = process_scan.joined([container(process(0))], {}, {})
     assert isinstance(one.accounts, Unobservable)
 
 
@@ -593,7 +595,7 @@ def test_accounts_that_nobody_told_of_are_unobservable():
 
 
 def looked(*rounds: list[Output]) -> Facts:
-    looking = observing.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
+    looking = observation.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
     next(looking)
     for outputs in rounds:
         try:
@@ -623,7 +625,7 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
         (tmp_path / f"run/user/{user}").mkdir(parents=True)
         with socket.socket(socket.AF_UNIX) as there:
             there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
-    script = observing.DOCKER.replace("/run/", f"{tmp_path}/run/").replace("/proc/", f"{tmp_path}/proc/")
+    script = observation.DOCKER.replace("/run/", f"{tmp_path}/run/").replace("/proc/", f"{tmp_path}/proc/")
     path = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
     ran = subprocess.run(("sh", "-c", script + "docker"), capture_output=True, text=True, check=False, env=path)
     assert ran.returncode == status
@@ -700,7 +702,7 @@ def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end:
     values = ["PASSWORD=hunter2", "EMPTY=", 'QUOTED=a"b=\\c', "TWO=x\nhunter2", "NAME", "odd name=hunter2", "É=hunter2"]
     said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
     (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
-    script = observing.NAMES_ONLY + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
+    script = observation.NAMES_ONLY + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
     for shell in (("dash",), ("bash",), ("busybox", "sh")):
         if shutil.which(shell[0]):
             done = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=False)

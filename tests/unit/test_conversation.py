@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.framing import NOISE
-from fleet.links import conversation
-from fleet.links.conversation import TOO_MUCH, Shells, converse
+from fleetkeeper.transport import round_trip
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.round_trip import TOO_MUCH, Shells, converse
+from fleetkeeper.transport.shell_protocol import NOISE
 
 COMMANDS = [Command(("one",), limit=1), Command(("two",), limit=1)]
 
@@ -56,9 +56,9 @@ class Node:
 @pytest.fixture(autouse=True, scope="module")
 def hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(conversation, "KILL_AFTER", 0.0)
-        monkeypatch.setattr(conversation, "GRACE", 0.2)
-        monkeypatch.setattr(conversation, "START_LIMIT", 0.5)
+        monkeypatch.setattr(round_trip, "KILL_AFTER", 0.0)
+        monkeypatch.setattr(round_trip, "GRACE", 0.2)
+        monkeypatch.setattr(round_trip, "START_LIMIT", 0.5)
         yield
 
 
@@ -71,7 +71,7 @@ def test_a_node_that_dribbles_is_not_heard_for_ever():
 
 
 def test_an_answer_that_is_still_on_its_way_is_waited_for(monkeypatch):
-    monkeypatch.setattr(conversation, "PACE", 100)
+    monkeypatch.setattr(round_trip, "PACE", 100)
     pieces = [b"x" * 100] * 30
     node = Node(b"@ begin\n", *pieces, b"@ 0 0\n", pause=0.05)
     [one] = converse(COMMANDS[:1], False, Shells(node))

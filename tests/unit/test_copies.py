@@ -10,11 +10,11 @@ from datetime import timedelta
 
 import pytest
 
-from fleet.commands import Output, Unobservable
-from fleet.topics import copies
-from fleet.topics.copies import Place
-from fleet.topics.copies.observing import affordable, lately, look_into_copies, parse_copies
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.backups import second_copy
+from fleetkeeper.topics.backups.second_copy import Place
+from fleetkeeper.topics.backups.second_copy.observation import affordable, lately, look_into_copies, parse_copies
+from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.remedies import REMEDIES
 from tests.backups import GOOD, MIB, NOW, TEXT, fleet, inventory, judged, policy, twice_a_day
 
@@ -29,7 +29,7 @@ EMPTY = Place(directory="/srv/copies", device=1, free=2**40)
 
 def world(there: Place | Unobservable, files=GOOD, here: Place | Unobservable = HERE, text: str = SECOND):
     seen = fleet(files, text=text)
-    facts = {("data", "copies"): copies.Facts(here=here), ("vgpu", "copies"): copies.Facts(there=there)}
+    facts = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
     return replace(seen, facts={**seen.facts, **facts})
 
 
@@ -73,12 +73,12 @@ def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
 def test_another_directory_of_the_same_disk_is_no_second_place():
     text = SECOND.replace("{node: vgpu,", "{node: data,")
     seen = fleet(text=text)
-    facts = {("data", "copies"): copies.Facts(here=HERE, there=COPIES)}
+    facts = {("data", "copies"): second_copy.Facts(here=HERE, there=COPIES)}
     same_disk = replace(seen, facts={**seen.facts, **facts})
     [found] = judged(RULE, same_disk).findings
     assert "on the same disk" in found.saw
     assert "on the disk of the backups themselves" in REMEDIES[RULE](found, same_disk).why
-    other = {("data", "copies"): copies.Facts(here=HERE, there=replace(COPIES, device=2))}
+    other = {("data", "copies"): second_copy.Facts(here=HERE, there=replace(COPIES, device=2))}
     assert judged(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
 
 
@@ -110,7 +110,7 @@ def test_quick_reads_no_copy_and_says_so():
 def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
     unverified = fleet(verified=(), text=SECOND)
     for there, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
-        facts = {("data", "copies"): copies.Facts(here=HERE), ("vgpu", "copies"): copies.Facts(there=there)}
+        facts = {("data", "copies"): second_copy.Facts(here=HERE), ("vgpu", "copies"): second_copy.Facts(there=there)}
         assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
 
 
@@ -192,8 +192,8 @@ def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
     facts, asked = looked(text)
     assert asked == 4
     assert len(facts.here.names) == 5
-    assert copies.differs("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
-    assert copies.same("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
+    assert second_copy.differs("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
+    assert second_copy.same("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
     again, asked = looked(text)
     assert (again.here, again.there.digests, asked) == (facts.here, facts.there.digests, 2)
 
@@ -251,14 +251,14 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
     text = SECOND.replace("budget: 60 GiB", f"path: {first}")
     for place, shared in ((first, True), (second, False)):
         facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {place}"))
-        assert copies.shared(NAMES[0], facts.here, facts.there) is shared
-        assert copies.same(NAMES[0], facts.here, facts.there) is not shared
+        assert second_copy.shared(NAMES[0], facts.here, facts.there) is shared
+        assert second_copy.same(NAMES[0], facts.here, facts.there) is not shared
 
 
-def looked(text: str) -> tuple[copies.Facts, int]:
+def looked(text: str) -> tuple[second_copy.Facts, int]:
     """The facts of node `data`, and how many commands it was asked."""
     world = inventory(text)
-    look = copies.observe(world.nodes["data"], world)
+    look = second_copy.observe(world.nodes["data"], world)
     asked = 0
     try:
         commands = next(look)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.topics.schedules.crontab import cut, escaped, parse
+from fleetkeeper.readers.cron.crontab import cut, escaped, parse
 
 REFUSED = [
     "0/1 * * * * true",

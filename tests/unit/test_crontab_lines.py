@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from fleet.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Mount
-from fleet.topics.schedules.crontab import cut, parse
-from fleet.topics.schedules.meaning import executions
-from fleet.topics.schedules.targets import resolve
-from fleet.untrusted import Untrusted
+from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Mount
+from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson
-from remediate.remedies.crontab_lines import CERTBOTS, DOCKERS, container_filters, crontab_line
-from remediate.remedies.renewal import prepare_renewal
-from remediate.remedies.schedules import entry_line, schedule_backup
+from remediate.remedies.certificates.renewal import prepare_renewal
+from remediate.remedies.schedules.crontab_lines import CERTBOTS, DOCKERS, container_filters, crontab_line
+from remediate.remedies.schedules.entries import entry_line, schedule_backup
 from tests import certificates, schedules
 from tests.backups import policy
 from tests.schedules import POSTGRES

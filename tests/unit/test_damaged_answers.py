@@ -12,19 +12,19 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fleet.commands import Output, Unobservable
-from fleet.documents import MOST_ELEMENTS, json_document, json_documents
-from fleet.topics import nodes, volumes
-from fleet.topics.backups.listing import parse_entries, parse_listing
-from fleet.topics.certificates import handshakes, inside, nginx
-from fleet.topics.certificates.nginx import tokens
-from fleet.topics.containers import parsing, preflight, scanning
-from fleet.topics.containers.facts import Container, Mount
-from fleet.topics.copies import observing as copies
-from fleet.topics.databases.observing import parse_clusters
-from fleet.topics.schedules import script
-from fleet.topics.schedules.facts import Facts as Schedules
-from fleet.topics.services import observing as services
+from fleetkeeper.readers.cron import snapshot
+from fleetkeeper.readers.json_documents import MOST_ELEMENTS, json_document, json_documents
+from fleetkeeper.topics import nodes, volumes
+from fleetkeeper.topics.backups.database.observation import parse_clusters
+from fleetkeeper.topics.backups.parse import parse_entries, parse_listing
+from fleetkeeper.topics.backups.second_copy import observation as copies
+from fleetkeeper.topics.certificates import container_files, nginx, tls_handshakes
+from fleetkeeper.topics.certificates.nginx import tokens
+from fleetkeeper.topics.containers import parse, preflight, process_scan
+from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.schedules.facts import Facts as Schedules
+from fleetkeeper.topics.services import observation as services
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.schedules import GOOD, File, Machine
 from tests.timing import work_of
 from tests.unit.test_certificates_reading import DUMP, ODD, PRINTED
@@ -52,11 +52,11 @@ def shown(pid: int, uid: int, container: str) -> str:
 
 SCAN = shown(7, 999, FIRST) + shown(8, 999, FIRST) + shown(20, 33, SECOND)
 WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
-    "docker inspect": (INSPECTED, parsing.containers),
+    "docker inspect": (INSPECTED, parse.containers),
     "start words": (INSPECTED, preflight.start_words),
     "swarm": (SWARM, lambda text: services.parse(text, ())),
-    "scan of /proc": (SCAN, lambda text: scanning.by_container(out(text), THERE)),
-    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: scanning.accounts(out(text))),
+    "scan of /proc": (SCAN, lambda text: process_scan.by_container(out(text), THERE)),
+    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: process_scan.accounts(out(text))),
     "preflight": (
         "who 33 33\nmount\n1\n 0:0 600 /srv/x\n",
         lambda text: preflight.parse_access(text, [Mount("bind", "/srv", "/d")]),
@@ -66,8 +66,8 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda text: (preflight.low_ports(text), preflight.helpers(text)),
     ),
     "mounts": ("nas:/b /srv/my\\040data nfs4 rw 0 0\n", lambda text: services.remote_mounts(out(text))),
-    "schedules": (Machine(GOOD).printed().decode(), script.read),
-    "container": (PRINTED, lambda text: inside.parse(text, "id", "nginx")),
+    "schedules": (Machine(GOOD).printed().decode(), snapshot.read),
+    "container": (PRINTED, lambda text: container_files.parse(text, "id", "nginx")),
     "nginx": (DUMP, lambda text: nginx.read(0, text)),
     "odd nginx": (ODD, lambda text: nginx.read(0, text)),
     "nginx complaint": (
@@ -76,13 +76,13 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "handshake": (
         "Certificate chain\n0 s:CN = x\nServer certificate\nNew, TLSv1.3, Cipher is X\n",
-        lambda text: [one(out(text)) for one in (handshakes.handshake, handshakes.old)],
+        lambda text: [one(out(text)) for one in (tls_handshakes.handshake, tls_handshakes.old)],
     ),
     "headers": (
         "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=315\r\n\r\n",
-        lambda text: handshakes.max_age(out(text)),
+        lambda text: tls_handshakes.max_age(out(text)),
     ),
-    "status": ("404\n", lambda text: handshakes.status(out(text))),
+    "status": ("404\n", lambda text: tls_handshakes.status(out(text))),
     "clock": ("1764000000.250000000 -0500\n", nodes.read_clock),
     "who": ("0\n", lambda text: (nodes.number(out(text)), nodes.timezone(out(text)))),
     "volume": ("at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n", lambda text: volumes.parse(out(text))),
@@ -177,12 +177,12 @@ def test_something_hostile_in_place_of_a_whole_answer_is_no_stumble(name: str) -
 @settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_damaged_process_costs_its_own_container_or_makes_all_unknown(data: st.DataObject) -> None:
-    before = scanning.by_container(out(SCAN), THERE)
+    before = process_scan.by_container(out(SCAN), THERE)
     assert isinstance(before, dict)
     text = data.draw(damaged(shown(7, 999, FIRST)))
     assume(SECOND not in text and "/proc/20" not in text)
     try:
-        after = scanning.by_container(out(text + "\n" * (not text.endswith("\n")) + shown(20, 33, SECOND)), THERE)
+        after = process_scan.by_container(out(text + "\n" * (not text.endswith("\n")) + shown(20, 33, SECOND)), THERE)
     except CAUGHT:
         return
     assert isinstance(after, Unobservable) or after[SECOND] == before[SECOND]
@@ -283,7 +283,7 @@ def test_many_documents_take_twice_as_long_for_twice_as_many() -> None:
 def test_a_field_of_another_kind_is_unknown_and_never_taken_for_a_fault(key: str, odd: Any) -> None:
     document = {"Id": "4f", "Name": "/db", "State": {"Status": "running", "Pid": 7}, "HostConfig": {key: odd}}
     with pytest.raises(Unobservable, match=key):
-        parsing.containers(json.dumps([document]))
+        parse.containers(json.dumps([document]))
 
 
 def test_a_directory_of_too_many_files_is_unknown_before_they_are_read() -> None:

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Output, Unobservable
-from fleet.facts import Fleet
-from fleet.topics import databases, services
-from fleet.topics.databases import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
-from fleet.topics.databases.merging import put_right
-from fleet.topics.databases.observing import (
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import services
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
+from fleetkeeper.topics.backups.database.observation import (
     ASK,
     SHELL_RECORDS,
     backups_of,
@@ -26,9 +26,10 @@ from fleet.topics.databases.observing import (
     record_path,
     written,
 )
-from fleet.topics.services.facts import Volume
-from fleet.verdicts import Outcome
-from remediate.planning import GATE
+from fleetkeeper.topics.backups.database.record import put_right
+from fleetkeeper.topics.services.facts import Volume
+from fleetkeeper.transport.commands import Output, Unobservable
+from remediate.proposal import GATE
 from tests.backups import TEXT, fleet, judged, policy
 
 RIGHT = Cluster("f" * 64, "7710948127737466900", "/var/lib/postgresql/data", {"auth_user": 120})
@@ -41,8 +42,8 @@ def world(
 ) -> Fleet:
     """The good world, with these servers on vgpu and this record on the volume's node."""
     base = fleet(text=text)
-    here = databases.Facts(data, records or Records())
-    there = databases.Facts(on_vgpu)
+    here = database.Facts(data, records or Records())
+    there = database.Facts(on_vgpu)
     volumes = services.Facts("worker", volumes=(Volume("rodan_pg_data"),))
     return replace(
         base,

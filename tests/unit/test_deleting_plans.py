@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.rules import Finding
-from fleet.topics.backups.catalog import Catalog, catalog_of
-from fleet.topics.backups.files import File, Verified
-from fleet.topics.backups.periods import periods
-from fleet.topics.backups.policy import Policy
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
+from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.periods import periods
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.backups import room_first
+from remediate.remedies.backups.create_dump import room_first
 from remediate.steps import DeleteFiles, Run
 from tests.backups import TEXT, fleet, usage
 from tests.unit.test_retention import worlds

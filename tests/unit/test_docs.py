@@ -12,7 +12,7 @@ import click
 import pytest
 
 from docs.pages import PAGES
-from remediate.cli import cli
+from remediate.commands.main import cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

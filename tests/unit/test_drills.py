@@ -9,17 +9,17 @@ from datetime import timedelta
 
 import pytest
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.discovery import Placement
-from fleet.topics import databases
-from fleet.topics.backups.catalog import catalog
-from fleet.topics.containers.facts import Container, Mount
-from fleet.topics.databases import Accepted, Drill, Records
-from fleet.topics.databases.merging import remembered
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.database import Accepted, Drill, Records
+from fleetkeeper.topics.backups.database.record import remembered
+from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from remediate.backups.database_contents import Held, held
+from remediate.backups.drill import Trial, compared, last_success, mebibytes, told
 from remediate.backups.drill_script import DRILL, HELD
-from remediate.backups.drilling import Trial, compared, last_success, mebibytes, told
-from remediate.backups.held import Held, held
 from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
@@ -33,7 +33,7 @@ SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\npreload|\nrole|rodan\nrole|r
 
 def drilled(*drills: Drill, text: str = DRILLS):
     world = fleet(text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): databases.Facts((), Records(drills=drills))})
+    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), Records(drills=drills))})
 
 
 def test_a_young_drill_that_succeeded_holds():
@@ -86,7 +86,7 @@ def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_record_that_was_not_seen_is_unknown(text):
     world = drilled(text=text)
-    hidden = databases.Facts((), Unobservable("permission denied"))
+    hidden = database.Facts((), Unobservable("permission denied"))
     unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
     assert judged("backups.come_back", unseen).outcome is Outcome.UNKNOWN
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Output
-from fleet.topics.databases import Drill, Records
+from fleetkeeper.topics.backups.database import Drill, Records
+from fleetkeeper.transport.commands import Output
 from remediate.apply import locks_of
-from remediate.backups import drilling
+from remediate.backups import drill
 from remediate.backups.drill_script import FILL
 from remediate.exits import Exit
 from remediate.lock import Busy
@@ -105,7 +105,7 @@ CAME_BACK = b"seconds|9\nuser|postgres\nrows public.t|100\nrows large objects|0\
 
 @pytest.fixture
 def world(own: PrivateServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(drilling, "WAIT", 0.0)
+    monkeypatch.setattr(drill, "WAIT", 0.0)
     made = Database(own, tmp_path)
     own.sql("INSERT INTO t SELECT generate_series(1, 100)", LIVE)
     made.dump()
@@ -124,7 +124,7 @@ def test_a_failed_drill_is_written_down_whatever_else_was_written_meanwhile(
         return BAD
 
     world.link.drill = meanwhile
-    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
     said = capsys.readouterr().out
     assert "did not come back: it does not restore: syntax error (line 7 of its SQL)" in said
     assert "done" not in said.replace("What was done", "done")
@@ -136,7 +136,7 @@ def test_a_failed_drill_is_written_down_whatever_else_was_written_meanwhile(
 
 def test_a_drill_that_succeeds_says_which_database_is_the_right_one(world: Database) -> None:
     world.link.drill = lambda: Output(0, CAME_BACK)
-    assert drilling.drill(world.desk(), None) is Exit.NOTHING_LEFT
+    assert drill.drill(world.desk(), None) is Exit.NOTHING_LEFT
     assert world.recorded.accepted is not None
 
 
@@ -145,7 +145,7 @@ def test_beside_a_live_database_that_came_up_empty_nothing_is_accepted(
 ) -> None:
     world.server.sql("DELETE FROM t", LIVE)
     world.link.drill = lambda: Output(0, CAME_BACK)
-    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
     assert "table public.t has 0 rows in the live database, and 100 in the dump" in capsys.readouterr().out
     assert world.recorded.accepted is None
     assert not world.recorded.drills[-1].error
@@ -164,7 +164,7 @@ def test_a_drill_that_could_not_be_tried_is_not_one_that_failed(
     world: Database, capsys: pytest.CaptureFixture[str], answer: Output, why: str
 ) -> None:
     world.link.drill = lambda: answer
-    assert drilling.drill(world.desk(), None) is Exit.NOT_ALL_SEEN
+    assert drill.drill(world.desk(), None) is Exit.NOT_ALL_SEEN
     assert why in capsys.readouterr().err
     [refused] = world.recorded.drills
     assert (refused.error, why in refused.refused) == ("", True)
@@ -176,7 +176,7 @@ def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
     world.link.drill = lambda: BAD
     taken = locks_of("other", lambda node: world.link, place(world.folder))
     taken.take(["data"])
-    noted = drilling.write_down
+    noted = drill.write_down
 
     def busy(*given: object) -> Exit:
         try:
@@ -185,8 +185,8 @@ def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
             taken.release()
             raise
 
-    monkeypatch.setattr(drilling, "write_down", busy)
-    assert drilling.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
+    monkeypatch.setattr(drill, "write_down", busy)
+    assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
     assert world.recorded.drills[-1].error
 
 
@@ -195,13 +195,13 @@ def test_a_failed_drill_that_cannot_be_written_down_is_said_and_never_called_not
     world: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     world.link.drill = lambda: BAD
-    monkeypatch.setattr(drilling, "TRIES", 1)
+    monkeypatch.setattr(drill, "TRIES", 1)
     if how == "full":
         world.journal.db.execute("PRAGMA query_only = ON")
     taken = locks_of("other", lambda node: world.link, place(world.folder))
     taken.take(["data"] if how == "locked" else [])
     try:
-        assert drilling.drill(world.desk(), None) is Exit.REMEDY_FAILED
+        assert drill.drill(world.desk(), None) is Exit.REMEDY_FAILED
     finally:
         taken.release()
     assert "failed, and that is not written down" in capsys.readouterr().err

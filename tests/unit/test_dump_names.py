@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.topics.backups.catalog import unfinished
-from remediate.backups.listing import part_lines
-from remediate.remedies.backups import CREATE, parts_of
+from fleetkeeper.topics.backups.catalog import unfinished
+from remediate.backups.list_backups import part_lines
+from remediate.remedies.backups.create_dump import CREATE, parts_of
 from tests.backups import NOW, catalogued, file, fleet, judged, name, policy, twice_a_day
 
 NAME = "backup_2026_11_29T12_00_00.sql.gz"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import UsageError
-from fleet.finding_inventories import PACKAGE, VARIABLE, available, find
-from fleet.inventory import load
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import load
+from fleetkeeper.inventory.search import PACKAGE, VARIABLE, available, find
 
 ROOT = Path(__file__).parents[2]
 

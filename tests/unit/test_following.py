@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Unobservable
-from fleet.links.algorithms import NAMES
-from fleet.links.host_key_check import Server, check_host_key
-from fleet.links.known_hosts import parse
-from fleet.links.pool import Links
-from fleet.links.way import REFUSED, UNTRIED, Way
-from fleet.schema import Node
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.ssh.algorithms import NAMES
+from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
+from fleetkeeper.transport.ssh.known_hosts import parse
+from fleetkeeper.transport.ssh.ssh_target import REFUSED, UNTRIED, Way
 from tests.linking import inventory
 from tests.sshd import Sshd, keygen, public, sshd
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.frames import Frames, Unframer, proven
-from fleet.framing import KILL_AFTER, LIMIT, SPARE, Script, render, shell_for, words_of
+from fleetkeeper.transport.answer_frames import Frames, Unframer, proven
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, LIMIT, SPARE, Script, render, shell_for, words_of
 from tests.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from fleet.heartbeat import Heartbeat, Ping, Pulse, kind_of, request
-from fleet.inventory import InventoryError, load
+from fleetkeeper.inventory.load import InventoryError, load
+from fleetkeeper.reports.heartbeat import Heartbeat, Ping, Pulse, kind_of, request
 
 SECRET = "1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d"
 PATHS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.reports.history import Memory, compare, file_of, recall, remember
-from fleet.reports.terminal import changed_lines
+from fleetkeeper.reports.history import Memory, compare, file_of, recall, remember
+from fleetkeeper.reports.terminal import changed_lines
 
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00+00:00" for day in (20, 21, 22))
 

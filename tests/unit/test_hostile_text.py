@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from fleet.facts import Fleet
-from fleet.topics.databases import Drill
-from fleet.topics.schedules.shell import Unreadable, commands, literal
-from fleet.untrusted import shell_word, shown_word
-from remediate.backups.listing import rows, table
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.shell.words import Unreadable, commands, literal
+from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.untrusted import shell_word, shown_word
+from remediate.backups.list_backups import rows, table
 from remediate.journal import PlanRow, RunRow, StepRow
-from remediate.render.outcomes import log_lines, run_lines
-from remediate.render.plans import Line
-from remediate.render.terminal import Door, Screen
+from remediate.render.console import Door, Screen
+from remediate.render.outcome_text import log_lines, run_lines
+from remediate.render.plan_text import Line
 from tests import backups
 from tests.hostile import COMBINED, SHELL, TEXT, Told, all_worlds, kinds, run_all, unfit_for_a_terminal, with_text
 

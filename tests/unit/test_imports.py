@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.imports import SELDOM, Later, as_written, later, uncollected
+from fleetkeeper.imports import SELDOM, Later, as_written, later, uncollected
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,7 +104,9 @@ def test_a_module_that_is_used_at_once_is_imported_at_once(tmp_path: Path, monke
 
 
 def test_nobody_pays_for_reading_certificates_before_there_is_one() -> None:
-    told = run("import json, sys, fleet.registry; print(json.dumps({'x': 'cryptography.x509' in sys.modules}))")
+    told = run(
+        "import json, sys, fleetkeeper.topics.registry; print(json.dumps({'x': 'cryptography.x509' in sys.modules}))"
+    )
     assert told == {"x": False}
 
 
@@ -123,7 +125,7 @@ import contextlib, io, json, sys, pytest
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
     pytest.main(["--hosts=local", "-q", "-pno:cacheprovider", {str(tmp_path)!r}])
-loader = type(sys.modules["fleet.inventory"].__spec__.loader).__name__
+loader = type(sys.modules["fleetkeeper.inventory.load"].__spec__.loader).__name__
 print(json.dumps({{"loader": loader, "explained": "assert (1 + 1) == 3" in said.getvalue()}}))
 """)
     assert told == {"loader": "SourceFileLoader", "explained": True}
@@ -149,8 +151,8 @@ def test_our_own_ssh_brings_no_task_runner_and_paramiko_still_finds_it() -> None
     config = 'Match exec "test 1 = 1"\n    User somebody\n'
     told = run(f"""
 import json, sys
-from fleet.inventory import load
-from fleet.links.pool import Links
+from fleetkeeper.inventory.load import load
+from fleetkeeper.transport.pool import Links
 from pathlib import Path
 Links(load(Path("inventories/local.yml"))).routes
 before = sorted({{"invoke", "asyncio", "unittest.mock"}} & set(sys.modules))

@@ -21,8 +21,8 @@ TOPIC = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleet.commands import Command
-from fleet.rules import Rule, each_node
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.judging.rules import Rule, each_node
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.inventory import InventoryError, available, find, json_schema, load
-from fleet.problems import Problem
-from fleet.rules import Finding, NotApplicable
-from fleet.schema import Service, Waiver, Without, required
-from fleet.strict_yaml import read
-from fleet.topics.backups.policy import Policy
+from fleetkeeper.inventory.load import InventoryError, available, find, json_schema, load
+from fleetkeeper.inventory.problems import Problem
+from fleetkeeper.inventory.schema import Service, Waiver, Without, required
+from fleetkeeper.inventory.strict_yaml import read
+from fleetkeeper.judging.rules import Finding, NotApplicable
+from fleetkeeper.topics.backups.policy import Policy
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "inventories").glob("*.yml"))

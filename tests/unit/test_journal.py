@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import UsageError
+from fleetkeeper.errors import UsageError
 from remediate.apply import End
-from remediate.history import tell_interrupted
+from remediate.commands.run_log import tell_interrupted
 from remediate.journal import ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.steps import Place, Run, WriteFile, dump
-from remediate.undoing import looks_only, undoable
+from remediate.undo import looks_only, undoable
 
 
 @pytest.fixture

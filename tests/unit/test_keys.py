@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.links.keys import Keyring, load
-from fleet.links.way import Way
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.client_keys import Keyring, load
+from fleetkeeper.transport.ssh.ssh_target import Way
 from tests.linking import agent
 from tests.sshd import keygen, public
 

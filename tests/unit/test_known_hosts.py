@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fleet.links.known_hosts import (
+from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
     Presented,
     Ruling,

@@ -8,8 +8,8 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.links.known_hosts import Entry, matches
-from fleet.links.known_index import Index
+from fleetkeeper.transport.ssh.known_hosts import Entry, matches
+from fleetkeeper.transport.ssh.known_index import Index
 
 NAMES = ("a", "b", "a.example", "[a]:2222", "192.0.2.1", "b.a")
 

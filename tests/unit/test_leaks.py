@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.leaks import leaks, random, secrets, whispered
+from fleetkeeper.inventory.secret_scan import leaks, random, secrets, whispered
 
 ROOT = Path(__file__).parents[2]
 HARMLESS = [

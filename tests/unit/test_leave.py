@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleet.blocks import edit
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import load
-from fleet.links.local import LocalLink
-from fleet.rules import Subject
-from fleet.verdicts import Outcome, verdict
-from remediate.cli import cli
-from remediate.leave import REMOVE, RENAME, RULES, TRACES, Facts, parse, take_away, traces
+from fleetkeeper.inventory.load import load
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.marked_blocks import edit
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.local import LocalLink
+from remediate.commands.main import cli
 from remediate.plan import Plan
-from remediate.remedies.certbot import WRITE_HOOK
+from remediate.remedies.certificates.certbot import WRITE_HOOK
 from remediate.steps import Lost, Place, Run, Stale, StepFailed, UnmarkCrontab, digest
+from remediate.traces import REMOVE, RENAME, RULES, TRACES, Facts, parse, take_away, traces
 from tests.stage import place
 from tests.unit.test_shell_functions import each_shell, flipping
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Output, Unobservable
-from fleet.topics.certificates import nginx
-from fleet.topics.containers.facts import Mount
-from fleet.topics.containers.preflight import helpers, unsaved
-from fleet.topics.copies.observing import parse as digests
-from fleet.topics.schedules.entries import running_anywhere
-from fleet.topics.services.observing import remote_mounts
+from fleetkeeper.topics.backups.second_copy.observation import parse as digests
+from fleetkeeper.topics.certificates import nginx
+from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.topics.containers.preflight import helpers, unsaved
+from fleetkeeper.topics.schedules.parse import running_anywhere
+from fleetkeeper.topics.services.observation import remote_mounts
+from fleetkeeper.transport.commands import Output, Unobservable
 
 ROOT = Path(__file__).parents[2]
 CUTS_TOO = ("splitlines", "isnumeric", "isdecimal")
 ALLOWED = {
     # A secret is struck out in every way in which a program may print it: also line by line as Python cuts lines.
-    ("remediate/steps/last_words.py", "spellings"),
+    ("remediate/steps/task_log.py", "spellings"),
 }
 SEPARATORS = ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"]
 
@@ -33,13 +33,13 @@ def uses(path: Path) -> Iterator[tuple[str, str, str]]:
             yield from ((where, outer.name, one.attr) for one in ast.walk(outer) if isinstance(one, ast.Attribute))
 
 
-@pytest.mark.parametrize("folder", ["fleet", "remediate", "checks"])
+@pytest.mark.parametrize("folder", ["fleetkeeper", "remediate", "checks"])
 def test_nothing_cuts_what_a_node_said_at_anything_but_a_newline(folder: str) -> None:
     found = {use for path in sorted((ROOT / folder).rglob("*.py")) for use in uses(path) if use[2] in CUTS_TOO}
-    assert {(where, function) for where, function, _ in found} <= ALLOWED, "use fleet.lines instead"
+    assert {(where, function) for where, function, _ in found} <= ALLOWED, "use fleetkeeper.readers.lines instead"
 
 
-@pytest.mark.parametrize("folder", ["fleet", "remediate", "checks"])
+@pytest.mark.parametrize("folder", ["fleetkeeper", "remediate", "checks"])
 def test_a_digit_is_an_ascii_digit(folder: str) -> None:
     asked = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
@@ -47,9 +47,11 @@ def test_a_digit_is_an_ascii_digit(folder: str) -> None:
         for line in path.read_text().split("\n")
         if ".isdigit()" in line and ".isascii()" not in line
     ]
-    assert [one for one in asked if not one.startswith(("fleet/frames.py", "fleet/leaks.py"))] == [], (
-        "see fleet.numbers"
-    )
+    assert [
+        one
+        for one in asked
+        if not one.startswith(("fleetkeeper/transport/answer_frames.py", "fleetkeeper/inventory/secret_scan.py"))
+    ] == [], "see fleetkeeper.readers.numbers"
 
 
 @pytest.mark.parametrize("cut", SEPARATORS)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Unobservable
-from fleet.links import MOST_OUTPUT, Link, conversation, processes
-from fleet.links.pool import Links
-from fleet.links.through_testinfra import TestinfraLink
-from fleet.links.writing import WritingLink, writing
-from fleet.schema import Node
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport import processes, round_trip
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT, Link
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.testinfra import TestinfraLink
+from fleetkeeper.transport.writing import WritingLink, writing
 from tests.linking import inventory, links_to, sh, silent
 from tests.sshd import Sshd, gone, pids_of, sshd
 
@@ -194,7 +195,7 @@ def test_a_command_that_is_killed_has_an_answer_that_says_so(link, signal_):
 def test_case_17_too_much_output_is_cut_and_the_rest_goes_on(link):
     flood = sh("head -c 1000000000 /dev/zero; sleep 62.2", most=5 << 20)
     much, last = link.ask([flood, Command(("echo", "2"))], room=3 << 20)
-    assert (much.rc, much.lost, much.out) == (None, conversation.TOO_MUCH, b"")
+    assert (much.rc, much.lost, much.out) == (None, round_trip.TOO_MUCH, b"")
     assert last.out == b"2\n"
     assert gone("62.2")
 
@@ -252,8 +253,8 @@ def test_many_threads_share_one_link(link):
 
 def test_a_node_that_ignores_its_own_limit_is_given_up(all_links, monkeypatch):
     """As with a process in uninterruptible sleep, which no signal ends: here `timeout` itself is stopped."""
-    monkeypatch.setattr(conversation, "GRACE", 0.5)
-    monkeypatch.setattr(conversation, "KILL_AFTER", 0.5)
+    monkeypatch.setattr(round_trip, "GRACE", 0.5)
+    monkeypatch.setattr(round_trip, "KILL_AFTER", 0.5)
     script = "kill -STOP $PPID; exec sleep 63.3"
 
     def check(link: WritingLink) -> None:
@@ -355,11 +356,11 @@ INTERRUPTED = """
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from fleet.commands import Command
-from fleet.inventory import Inventory
-from fleet.links.pool import Links
-from fleet.look import look
-from fleet.schema import Node
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.looking.look import look
+from fleetkeeper.inventory.schema import Node
 
 def observe(node, inventory):
     yield [Command(("sleep", "69.9"))]

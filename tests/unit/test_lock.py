@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.links.local import LocalLink
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.local import LocalLink
 from remediate import lock
 from remediate.lock import Busy, Held, Locks, Silence, take
 from remediate.steps import Lost, Place

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import ClassVar
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.facts import HERE as THIS_MACHINE
-from fleet.inventory import Inventory
-from fleet.links import MOST_OUTPUT
-from fleet.look import look, look_at
-from fleet.schema import Node
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.looking.facts import HERE as THIS_MACHINE
+from fleetkeeper.looking.look import look, look_at
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
 
 HERE = Node(name="here", connection="local")
 ONE, TWO, THREE = (Command((word,)) for word in ("one", "two", "three"))

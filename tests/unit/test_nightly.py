@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fleet.topics.schedules.crontab import parse
+from fleetkeeper.readers.cron.crontab import parse
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

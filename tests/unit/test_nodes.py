@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Output, Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Subject
-from fleet.schema import Node
-from fleet.topics import nodes
-from fleet.verdicts import Outcome, verdict
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import nodes
+from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = 1764000000.0
 [RULE] = nodes.RULES

@@ -12,8 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.numbers import LATEST, MOST, decimal_number, epoch_seconds, moment_from_epoch, number_in, whole_number
+from fleetkeeper.readers.numbers import (
+    LATEST,
+    MOST,
+    decimal_number,
+    epoch_seconds,
+    moment_from_epoch,
+    number_in,
+    whole_number,
+)
+from fleetkeeper.transport.commands import Unobservable
 
 PLAIN_ODD = ["", " 7", "7 ", "7\n", "+7", "1_000", "0x7", "nan", "inf", "1e3", "1e999", "--7", "-", "9" * 4301]
 ODD = [*PLAIN_ODD, "\N{ARABIC-INDIC DIGIT SEVEN}", "\N{SUPERSCRIPT TWO}", "\N{FULLWIDTH DIGIT SEVEN}"]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from remediate.backups.restoring import agreed
-from remediate.cli import called
+from remediate.backups.restore import agreed
+from remediate.commands.main import called
 from remediate.exits import Changes, Exit
 from remediate.journal import Journal
 
 FIX = """
 import sys
 from pathlib import Path
-from remediate.cli import called
-from remediate.render.terminal import Screen
+from remediate.commands.main import called
+from remediate.render.console import Screen
 from remediate.runner import Runner
 from tests.stage import Stage, place
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from fleet.inventory import Inventory, InventoryError, load
-from fleet.problems import Problem
-from fleet.schema import Without
+from fleetkeeper.inventory.load import Inventory, InventoryError, load
+from fleetkeeper.inventory.problems import Problem
+from fleetkeeper.inventory.schema import Without
 
 NTP = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleet.fields import NodeName
-from fleet.rules import Rule, each_node
-from fleet.schema import Strict
+from fleetkeeper.inventory.fields import NodeName
+from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.inventory.schema import Strict
 
 
 class Policy(Strict):

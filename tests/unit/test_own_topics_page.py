@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fleet.inventory import Inventory, load
-from fleet.links.local import LocalLink
-from fleet.look import look
-from fleet.registry import TOPICS
-from fleet.rules import Subject
-from fleet.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.looking.look import look
+from fleetkeeper.topics.registry import TOPICS
+from fleetkeeper.transport.local import LocalLink
 from remediate.plan import Plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-topics.md"
@@ -87,7 +87,7 @@ def test_pytest_runs_its_check_from_its_own_folder(team: Path) -> None:
 
 def test_remediate_shows_its_plan_and_changes_nothing(team: Path) -> None:
     switch_on(team, hours=5)
-    start = "from remediate.cli import main; main()"
+    start = "from remediate.commands.main import main; main()"
     words = ["--hosts=./team.yml", "--only=maintenance.is_over", f"--state={team}/state"]
     ran = subprocess.run([sys.executable, "-c", start, *words], cwd=team, capture_output=True, text=True, check=False)
     assert ran.returncode == 1, ran.stdout + ran.stderr

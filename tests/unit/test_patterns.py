@@ -11,13 +11,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.patterns import LONGEST, in_order, path_pattern, pattern_of
-from fleet.topics.certificates.facts import Site
-from fleet.topics.certificates.nginx import answers, site_of
-from fleet.topics.containers.facts import Container
-from fleet.topics.schedules.meaning import executions
-from fleet.topics.schedules.targets import resolve
+from fleetkeeper.readers.linear_patterns import LONGEST, in_order, path_pattern, pattern_of
+from fleetkeeper.topics.certificates.facts import Site
+from fleetkeeper.topics.certificates.nginx import answers, site_of
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.transport.commands import Unobservable
 from tests.timing import work_of
 
 NESTED = ["(.+)+!", "((.+)+)+!", "^((.+)+)+!$", "(a*)*b", "(a+)*$", "((a?)+)+", "(x+x+)+y", "([a-z]+)*1", "(a|b*)+c"]

@@ -17,7 +17,7 @@ from types import ModuleType
 
 import pytest
 
-import fleet
+import fleetkeeper
 import remediate
 
 SHORT, LONG = 1_000, 8_000
@@ -117,7 +117,7 @@ def folder(package: ModuleType) -> Path:
 
 def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Every pattern of text that a module of ours holds, by its name."""
-    for package in (fleet, remediate):
+    for package in (fleetkeeper, remediate):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             module = importlib.import_module(found.name)
             for name, value in vars(module).items():
@@ -127,7 +127,7 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
                         yield f"{found.name}.{name}[{number}]", inner
 
 
-SOURCES = "".join(path.read_text() for package in (fleet, remediate) for path in folder(package).rglob("*.py"))
+SOURCES = "".join(path.read_text() for package in (fleetkeeper, remediate) for path in folder(package).rglob("*.py"))
 ALL = {pattern.pattern + str(pattern.flags): (name, pattern) for name, pattern in patterns()}
 
 

@@ -12,22 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.errors import UsageError
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Finding, NotApplicable, Rule, Subject, each_node, the_fleet
-from fleet.schema import Node, Waiver, Without
-from fleet.verdicts import Verdict, verdict
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Waiver, Without
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node, the_fleet
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.transport.commands import Unobservable
+from remediate.commands.explain import explain_rule
 from remediate.consent import allowed, asked, covers, lacking
-from remediate.explain import explain_rule
-from remediate.masking import masked
 from remediate.plan import ForAPerson, Plan
-from remediate.planning import Bounds, Planned, Proposal, judge, propose, size
+from remediate.proposal import Bounds, Planned, Proposal, judge, propose, size
+from remediate.redact import masked
 from remediate.remedies import REMEDIES
-from remediate.render import plans
-from remediate.render.documents import KEYS, document
-from remediate.render.plans import proposal_lines
+from remediate.render import plan_text
+from remediate.render.plan_document import KEYS, document
+from remediate.render.plan_text import proposal_lines
 from remediate.session import known_rules, proof
 from remediate.steps import (
     ABSENT,
@@ -236,8 +236,8 @@ def test_consent_is_by_kind() -> None:
 
 def test_each_kind_is_asked_for_once_and_only_when_it_is_needed() -> None:
     questions: list[str] = []
-    plans = [plan_for(disturbs=("deletion",)), plan_for(disturbs=("deletion",)), plan_for()]
-    agreed = asked(plans, frozenset(), lambda text: not questions.append(text) and "Delete" in text)
+    plan_text = [plan_for(disturbs=("deletion",)), plan_for(disturbs=("deletion",)), plan_for()]
+    agreed = asked(plan_text, frozenset(), lambda text: not questions.append(text) and "Delete" in text)
     assert questions == ["Make the changes that disturb nothing (1)?", "Delete files, for good (2)?"]
     assert agreed == {"deletion"}
 
@@ -377,15 +377,15 @@ class Removes:
 @pytest.mark.parametrize(("files", "lines"), [(24, 26), (25, 15), (1411, 15)])
 def test_a_long_list_is_folded_on_the_terminal_and_whole_in_what_is_agreed_to(files: int, lines: int) -> None:
     plan = SimpleNamespace(steps=(Removes(files),))
-    shown = [line.text for line in plans.shown_steps(plan)]
+    shown = [line.text for line in plan_text.shown_steps(plan)]
     assert len(shown) == lines
     assert "stays: the newest" in shown[-1]
     assert f"- backup {files - 1}" in "\n".join(shown)
-    assert plans.steps_text(plan).count("- backup") == files
+    assert plan_text.steps_text(plan).count("- backup") == files
 
 
 def test_steps_that_an_earlier_plan_does_already_are_named_and_not_listed_again() -> None:
-    [line] = plans.shown_steps(SimpleNamespace(steps=(Removes(3),)), "1/2")
+    [line] = plan_text.shown_steps(SimpleNamespace(steps=(Removes(3),)), "1/2")
     assert line.text.strip() == "the same steps as 1/2: done once"
 
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.facts import Fleet
-from fleet.topics import databases
-from fleet.topics.backups.catalog import Catalog, catalog
-from fleet.topics.backups.files import File
-from fleet.topics.backups.plausible import AGREEING, LAST
-from fleet.topics.backups.retention import retention
-from fleet.topics.databases import AcceptedSize, Records
-from fleet.units import show_size
-from fleet.verdicts import Outcome
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.catalog import Catalog, catalog
+from fleetkeeper.topics.backups.database import AcceptedSize, Records
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.plausible_size import AGREEING, LAST
+from fleetkeeper.topics.backups.retention import retention
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles
@@ -46,7 +46,7 @@ def accepted(of: File, at: datetime = NOW) -> AcceptedSize:
 def with_size(files: Sequence[File], size: AcceptedSize | None, text: str = TEXT) -> Fleet:
     """The world whose record has this accepted size."""
     world = fleet(files, text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): databases.Facts((), Records(size=size))})
+    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), Records(size=size))})
 
 
 def thinning(world: Fleet) -> Plan | ForAPerson | None:

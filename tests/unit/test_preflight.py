@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.commands import Output, Unobservable
-from fleet.inventory import Inventory
-from fleet.schema import Node, Service
-from fleet.topics.containers import Container, Isolation, Mount, Process, observing, preflight
-from fleet.topics.containers.facts import Preflight
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Service
+from fleetkeeper.topics.containers import Container, Isolation, Mount, Process, observation, preflight
+from fleetkeeper.topics.containers.facts import Preflight
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.unit.test_shell_functions import each_shell
 
 SWARM = "com.docker.swarm.service.name"
@@ -98,7 +98,7 @@ def test_an_odd_answer_is_unobservable():
 
 def test_quick_leaves_it_out():
     quick = Inventory.model_construct(services=SERVICES, quick=True)
-    looking = observing.observe(Node(name="x", address="192.0.2.1"), quick)
+    looking = observation.observe(Node(name="x", address="192.0.2.1"), quick)
     next(looking)
     inspected = f'[{{"Id": "{WEB.id}", "Name": "/web", "State": {{"Status": "running", "Pid": 7}}}}]'
     looking.send([Output(0, f"1\n{inspected}".encode()), Output(0)])
@@ -321,7 +321,7 @@ def test_of_a_passwd_only_lines_of_accounts_are_told(tmp_path):
         "host:5432:db:user:SECRET", "SECRET:x:SECRET:0::/:", "a:b:1", "",
     )  # fmt: skip
     (tmp_path / "etc/passwd").write_text("\n".join(lines))
-    script = observing.ACCOUNTS.replace("root=/proc/$pid/root", f"root={tmp_path}")
+    script = observation.ACCOUNTS.replace("root=/proc/$pid/root", f"root={tmp_path}")
     said = ran(script, "7").text()
     assert "SECRET" not in said
     assert said.splitlines()[1:] == [" root:0", " short:7"]

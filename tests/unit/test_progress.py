@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from fleet.reports.progress import Progress
+from fleetkeeper.reports.progress import Progress
 
 
 class Terminal(io.StringIO):

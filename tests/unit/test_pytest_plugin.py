@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleet.commands import Command, Unobservable
-from fleet.rules import Finding, NotApplicable, Rule, each_node
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, each_node
 
 
 @dataclass(frozen=True)

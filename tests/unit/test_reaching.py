@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from fleet.commands import Command, Unobservable
-from fleet.inventory import Inventory
-from fleet.links import sockets
-from fleet.links.host_keys import shown_keys
-from fleet.links.pool import Links
-from fleet.schema import Node
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport import sockets
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.ssh.host_keys import shown_keys
 from tests.linking import agent, inventory, links_to, refusal, silent
 from tests.sshd import Sshd, gone, keygen, pids_of, public, sshd
 

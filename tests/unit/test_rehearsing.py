@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.errors import UsageError
-from fleet.rules import Subject
-from fleet.topics.certificates.views import views
-from remediate.planning import Planned
-from remediate.rehearsing import RULE, Rehearsal, chosen, dry_run, only, rehearse
-from remediate.render.terminal import Screen
+from fleetkeeper.errors import UsageError
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.topics.certificates.served_certificate import views
+from remediate.proposal import Planned
+from remediate.rehearse import RULE, Rehearsal, chosen, dry_run, only, rehearse
+from remediate.render.console import Screen
 from remediate.steps import RunInContainer
 from tests.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
 

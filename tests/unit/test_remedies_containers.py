@@ -13,20 +13,21 @@ from typing import Any
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Subject
-from fleet.schema import Node, Service
-from fleet.topics import containers, services
-from fleet.topics.containers import Container, Mount, Process
-from fleet.topics.containers.facts import Denied, Preflight
-from fleet.topics.services import Member, ServiceMount, SwarmService, Volume, drift
-from fleet.topics.services.facts import Handed, Published
-from fleet.verdicts import verdict
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Service
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers, services
+from fleetkeeper.topics.containers import Container, Mount, Process
+from fleetkeeper.topics.containers.facts import Denied, Preflight
+from fleetkeeper.topics.services import Member, ServiceMount, SwarmService, Volume
+from fleetkeeper.topics.services.facts import Handed, Published
+from fleetkeeper.topics.services.rules import drift
+from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.answering import ANSWERS, LISTENS
-from remediate.remedies.containers import run_as_their_own_user
+from remediate.remedies.containers.port_checks import ANSWERS, LISTENS
+from remediate.remedies.containers.service_user import run_as_their_own_user
 from remediate.steps import ChangeOwner, Run, UpdateService
 
 RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")

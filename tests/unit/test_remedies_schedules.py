@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from fleet import blocks
-from fleet.commands import Output, Unobservable
-from fleet.rules import Subject
-from fleet.topics import containers
-from fleet.topics.schedules.crontab import cut, parse
-from fleet.topics.schedules.observe import not_shown
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.readers import marked_blocks
+from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.schedules.observe import not_shown
+from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.schedules import schedule_backup, start_cron
-from remediate.render.plans import steps_text
+from remediate.remedies.schedules.entries import schedule_backup, start_cron
+from remediate.render.plan_text import steps_text
 from remediate.steps import EditCrontab, Run
 from tests.schedules import GOOD, NGINX, POSTGRES, ROOT, RULE, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
 
@@ -40,7 +40,7 @@ def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
             assert not isinstance(seen, Unobservable)
             assert step.expect == seen.digest
             old = machine.files.get(ROOT, File(b"")).bytes
-            new = File(blocks.edit(old, step.block, step.lines, step.without))
+            new = File(marked_blocks.edit(old, step.block, step.lines, step.without))
             machines[step.node] = replace(machine, files={**machine.files, ROOT: new})
     return machines
 

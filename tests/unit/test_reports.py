@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.reports.schema import ADAPTER, schema
+from fleetkeeper.reports.results_schema import ADAPTER, schema
 from tests.unit.test_heartbeat import Watcher
 from tests.unit.test_pytest_plugin import INVENTORY, NAMES, TOPIC
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from fleet.commands import Output, Unobservable
-from fleet.discovery import Placement
-from fleet.topics.backups.catalog import catalog
-from fleet.topics.containers.facts import Container
-from remediate.backups.held import Held, held
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.transport.commands import Output, Unobservable
+from remediate.backups.database_contents import Held, held
+from remediate.backups.database_swap import Swap
+from remediate.backups.restore_messages import lost, staying, way_back
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.backups.restore_words import lost, staying, way_back
-from remediate.backups.swapping import Swap
-from remediate.backups_cli import backups
+from remediate.commands.backups import backups
 from remediate.steps import Run, dump, load
 from tests.backups import GOOD, NOW, policy, proofs
 

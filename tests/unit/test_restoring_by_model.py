@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from remediate.backups.desk import Desk
-from remediate.backups.restoring import restore
+from remediate.backups.context import Desk
+from remediate.backups.restore import restore
 from remediate.exits import Exit
-from remediate.render.terminal import Screen
+from remediate.render.console import Screen
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 
@@ -130,7 +130,7 @@ def refused(desk: Desk, name: str) -> Exit:
     """A restore to whose end nobody agrees."""
     from unittest.mock import patch
 
-    with patch("remediate.backups.restoring.agreed", lambda live: False), patch("sys.stdin.isatty", lambda: True):
+    with patch("remediate.backups.restore.agreed", lambda live: False), patch("sys.stdin.isatty", lambda: True):
         return restore(desk, name, "")
 
 

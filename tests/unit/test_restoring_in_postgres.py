@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from remediate.backups.held import Held, held, known_names
+from remediate.backups.content_scripts import HOLDS, NAMES, WHO
+from remediate.backups.database_contents import Held, held, known_names
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.backups.scripts import HOLDS, NAMES, WHO
 from tests.postgres import THERE, PrivateServer, private_server
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
@@ -144,7 +144,7 @@ def test_a_dump_with_a_subscription_can_be_dropped_again(server: PrivateServer) 
 
 
 def held_of(server: PrivateServer, script: str, *words: str) -> Held:
-    from fleet.commands import Command
+    from fleetkeeper.transport.commands import Command
     from tests.postgres import ServerLink  # the answer as a link brings it
 
     link = ServerLink(server=server)
@@ -163,7 +163,7 @@ def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateSer
 
 def test_the_server_tells_the_oids_and_marks_of_names(server: PrivateServer) -> None:
     restored(server)
-    from fleet.commands import Command
+    from fleetkeeper.transport.commands import Command
     from tests.postgres import ServerLink
 
     link = ServerLink(server=server)

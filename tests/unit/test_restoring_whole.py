@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fleet.errors import UsageError
-from remediate.backups import restoring
-from remediate.backups.restoring import restore
+from fleetkeeper.errors import UsageError
+from remediate.backups import restore as restoring
+from remediate.backups.restore import restore
+from remediate.commands.run_log import tell_interrupted
 from remediate.exits import Exit
-from remediate.history import tell_interrupted
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 
@@ -56,7 +56,7 @@ def while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], answ
         act()
         return answer
 
-    monkeypatch.setattr(restoring, "agreed", agreed)
+    monkeypatch.setattr(restore, "agreed", agreed)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
 
 

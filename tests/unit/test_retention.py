@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fleet.topics.backups.catalog import catalog
-from fleet.topics.backups.files import File, Verified
-from fleet.topics.backups.periods import periods
-from fleet.topics.backups.policy import Policy
-from fleet.topics.backups.retention import Retention, by_keep, needed_for, overdue, reasons_to_keep, retention
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.periods import periods
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Retention, by_keep, needed_for, overdue, reasons_to_keep, retention
 from tests.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 import remediate
-from fleet.commands import Unobservable
-from fleet.errors import UsageError
-from fleet.rules import Finding, Rule, Subject
-from fleet.verdicts import Verdict
+from fleetkeeper.errors import UsageError
+from fleetkeeper.judging.rules import Finding, Rule, Subject
+from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, End, Needless, Proof, narrowed
+from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.exits import Changes, Exit, honest
-from remediate.history import Undoing, tell_interrupted
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
-from remediate.planning import Planned
-from remediate.render.terminal import Screen
+from remediate.proposal import Planned
+from remediate.render.console import Screen
 from remediate.runner import EVERYTHING, Asked, Run, Runner
 from remediate.session import proof
 from remediate.steps import ABSENT, DeleteFiles, EditCrontab, Identified, RunInContainer, WriteFile, agreed_to

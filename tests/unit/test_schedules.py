@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter
 
-from fleet import inventory as inventories
-from fleet.commands import Output, Unobservable
-from fleet.rules import Subject
-from fleet.topics import containers, schedules
-from fleet.topics.schedules import Facts, script
-from fleet.topics.schedules.times import due
-from fleet.verdicts import Outcome
+from fleetkeeper.inventory import load as inventories
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.readers.cron import snapshot
+from fleetkeeper.readers.cron.due_times import due
+from fleetkeeper.topics import containers, schedules
+from fleetkeeper.topics.schedules import Facts
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.backups import file as backup
 from tests.schedules import GOOD, NGINX, NOW, POSTGRES, ROOT, RUNBOOK, TEXT, File, Machine, entry, fleet, judged
 
@@ -340,16 +341,16 @@ def test_case_22_a_crontab_that_could_not_be_listed_is_not_an_empty_one():
 
 def test_a_cut_answer_is_unknown():
     with pytest.raises(Unobservable, match="cut short"):
-        script.read("account root\n")
+        snapshot.read("account root\n")
 
 
 def test_a_script_of_cron_daily_that_runs_it_is_judged_by_the_line_that_starts_it():
     crontab = "25 6 * * * root cd / && run-parts --report /etc/cron.daily\n"
-    script = f"#!/bin/sh\nset -e\n{RUNBOOK.removeprefix('0 0,12 * * * ')}\n"
-    files = {"/etc/crontab": File(crontab, 0o644), "/etc/cron.daily/backup": File(script, 0o755)}
+    snapshot = f"#!/bin/sh\nset -e\n{RUNBOOK.removeprefix('0 0,12 * * * ')}\n"
+    files = {"/etc/crontab": File(crontab, 0o644), "/etc/cron.daily/backup": File(snapshot, 0o755)}
     [found] = judged(fleet(Machine(files))).findings
     assert "due at `25 6 * * *`" in found.saw
-    files["/etc/cron.daily/backup"] = File(script, 0o644)
+    files["/etc/cron.daily/backup"] = File(snapshot, 0o644)
     [found] = judged(fleet(Machine(files))).findings
     assert "not executable" in found.saw
 
@@ -535,8 +536,8 @@ def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
 
 
 def test_the_script_runs_here_and_can_be_read():
-    done = subprocess.run(["sh", "-c", script.SCRIPT, "sh"], capture_output=True, check=True)
-    printed = script.read(done.stdout.decode("utf-8", "surrogateescape"))
+    done = subprocess.run(["sh", "-c", snapshot.SCRIPT, "sh"], capture_output=True, check=True)
+    printed = snapshot.read(done.stdout.decode("utf-8", "surrogateescape"))
     assert printed.one("account")
     assert done.stderr == b""
 
@@ -545,16 +546,16 @@ def test_the_script_shows_files_exactly(tmp_path):
     contents = [b"", b"a\n", b"a", b"a\n\n", b"\n", b"\xff\r\n|x\nend\n"]
     for number, content in enumerate(contents):
         (tmp_path / f"{number}").write_bytes(content)
-    shell = script.SCRIPT[: script.SCRIPT.index("for spool in")] + f'shown system "{tmp_path}"\nsay end\n'
+    shell = snapshot.SCRIPT[: snapshot.SCRIPT.index("for spool in")] + f'shown system "{tmp_path}"\nsay end\n'
     done = subprocess.run(["sh", "-c", shell, "sh"], capture_output=True, check=True)
-    printed = script.read(done.stdout.decode("utf-8", "surrogateescape"))
+    printed = snapshot.read(done.stdout.decode("utf-8", "surrogateescape"))
     assert [file.content for file in printed.files] == contents
     assert {file.owner for file in printed.files} == {os.getuid()}
 
 
 def test_the_second_script_tells_programs_and_users_apart():
     words = ["/bin/sh", "/no/such/docker", "root", "no-such-user"]
-    done = subprocess.run(["sh", "-c", script.ASK, "sh", *words], capture_output=True, check=True, text=True)
+    done = subprocess.run(["sh", "-c", snapshot.ASK, "sh", *words], capture_output=True, check=True, text=True)
     assert done.stdout == "program /bin/sh\nuser root\nend\n"
 
 
@@ -581,8 +582,8 @@ def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00
     ],
 )
 def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(text: str, outcome: Outcome):
-    script = ("/opt/backup.sh", text)
-    assert judged(fleet(timer("/opt/backup.sh", script))).outcome is outcome
+    snapshot = ("/opt/backup.sh", text)
+    assert judged(fleet(timer("/opt/backup.sh", snapshot))).outcome is outcome
     files = {
         "/etc/cron.daily/dumps": File("#!/bin/sh\nexec /opt/backup.sh\n", 0o755),
         "/etc/cron.d/0daily": File("0 0,12 * * * root run-parts /etc/cron.daily\n", 0o644),
@@ -622,5 +623,5 @@ def test_of_two_projects_of_compose_the_one_that_is_meant_counts(command: str, o
 
 def test_an_answer_of_nothing_but_headers_is_read_in_the_time_of_any_other():
     started = time.monotonic()
-    assert len(script.read("file x\n" * 300_000 + "end\n").lines["unseen"]) == 300_000
+    assert len(snapshot.read("file x\n" * 300_000 + "end\n").lines["unseen"]) == 300_000
     assert time.monotonic() - started < 20

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.topics.schedules.facts import Target
-from fleet.topics.schedules.meaning import executions
-from fleet.topics.schedules.shell import Unreadable, commands, literal
-from fleet.topics.schedules.sole_purpose import has_sole_purpose
+from fleetkeeper.readers.shell.words import Unreadable, commands, literal
+from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.facts import Target
+from fleetkeeper.topics.schedules.sole_purpose import has_sole_purpose
 
 BY_NAME = Target("lookup", filters=(("name", "a"),))
 ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size=40)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.topics.schedules.facts import NEVER, REBOOT
-from fleet.topics.schedules.times import canonical, due, last_due, same
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, canonical, due, last_due, same
 
 TORONTO = ZoneInfo("America/Toronto")
 START = datetime(2026, 1, 1, tzinfo=TORONTO)

@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from fleet.commands import Output, Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Subject
-from fleet.schema import Node, Service
-from fleet.topics import containers, services
-from fleet.topics.containers import Container
-from fleet.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, drift, observing, pinning
-from fleet.topics.services.facts import Handed, Published
-from fleet.topics.services.lending import CAREFUL, OWN_UPDATES
-from fleet.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Service
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers, services
+from fleetkeeper.topics.containers import Container
+from fleetkeeper.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observation
+from fleetkeeper.topics.services.facts import Handed, Published
+from fleetkeeper.topics.services.rules import drift, pinning
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
+from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = 1764000000.0
 SWARM = "com.docker.swarm.service.name"
@@ -325,7 +326,7 @@ SPEC = {
 def test_a_manager_tells_of_members_services_and_tasks():
     member = {"ID": "n1", "Spec": {"Role": "manager", "Labels": {"a": "b"}}, "Description": {"Hostname": "m"}}
     task = {"Name": "rodan_web.1", "Node": "m", "DesiredState": "Running", "CurrentState": "Running 2 hours ago"}
-    facts = observing.parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
+    facts = observation.parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
     [service] = facts.services
     assert facts.swarm == "manager"
     assert facts.members[0].labels == {"a": "b"}
@@ -344,7 +345,7 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
         "Mounts": [{"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"Mode": 448}}],
     }
     spec = {"Name": "web", "Labels": {"fleetkeeper.user": "django"}, "TaskTemplate": {"ContainerSpec": made}}
-    facts = observing.parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
+    facts = observation.parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
     [service] = facts.services
     assert service.handed == (
         Handed("secret", "db_password", 0, 33, 0o400),
@@ -356,24 +357,24 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
 
 
 def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
-    facts = observing.parse(printed(ACTIVE, [], [], [SPEC]), ())
+    facts = observation.parse(printed(ACTIVE, [], [], [SPEC]), ())
     assert b"hunter2" not in TypeAdapter(Facts).dump_json(facts)
 
 
 def test_a_worker_tells_of_itself_only():
-    assert observing.parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
+    assert observation.parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
 
 
 @pytest.mark.parametrize("state", ["pending", "locked", "error"])
 def test_a_swarm_in_between_is_unobservable(state):
     with pytest.raises(Unobservable, match=state):
-        observing.parse(printed({"LocalNodeState": state}, []), ())
+        observation.parse(printed({"LocalNodeState": state}, []), ())
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3])
 def test_an_answer_that_was_cut_short_is_unobservable(missing):
     with pytest.raises(Unobservable):
-        observing.parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
+        observation.parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
 
 
 @given(st.integers(0, 10**4))
@@ -381,7 +382,7 @@ def test_an_answer_cut_at_any_byte_is_unobservable_or_whole(cut):
     whole = printed(ACTIVE, [], [], [SPEC])
     cut = min(cut, len(whole) - 1)
     with pytest.raises(Unobservable):
-        observing.parse(whole[:cut], ())
+        observation.parse(whole[:cut], ())
 
 
 def test_a_node_without_docker_is_in_no_swarm():
@@ -418,7 +419,7 @@ UPDATES = st.fixed_dictionaries(
 def inspected(updates: Any, label: str | None) -> SwarmService:
     labels = {"a": "b"} if label is None else {"a": "b", OWN_UPDATES: label}
     spec = {"Name": "rodan_postgres", "Labels": labels, "TaskTemplate": {"ContainerSpec": {"Image": "a"}}}
-    return observing.service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
+    return observation.service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
 
 
 def lent(told: SwarmService | None, **more: Any) -> Verdict:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from fleet.registry import RULES, TOPICS
+from fleetkeeper.topics.registry import RULES, TOPICS
 
 ROOT = Path(__file__).parents[2]
-WRITING = "fleet.links.writing"
+WRITING = "fleetkeeper.transport.writing"
 FORBIDDEN = {
-    "fleet": ("remediate", "checks", "lab", "tests"),
+    "fleetkeeper": ("remediate", "checks", "lab", "tests"),
     "checks": ("remediate", "lab", "tests"),
     "remediate": ("checks", "lab", "tests"),
-    "lab": ("fleet", "remediate", "checks", "tests"),
+    "lab": ("fleetkeeper", "remediate", "checks", "tests"),
 }
 
 
@@ -56,9 +56,9 @@ def test_imports_point_from_checks_and_remediate_to_fleet_only(package: str) -> 
 def test_only_apply_imports_the_writing_link() -> None:
     users = [
         str(path.relative_to(ROOT))
-        for package in ("fleet", "checks", "remediate")
+        for package in ("fleetkeeper", "checks", "remediate")
         for path in modules(package)
-        if WRITING in imports(path, at_run_time=True) and not path.is_relative_to(ROOT / "fleet" / "links")
+        if WRITING in imports(path, at_run_time=True) and not path.is_relative_to(ROOT / "fleetkeeper" / "transport")
     ]
     assert users == ["remediate/apply.py"]
 
@@ -88,7 +88,8 @@ def test_every_remedy_answers_a_rule_and_a_rule_without_one_says_why_a_person_mu
 
 def test_a_topic_has_one_name_wherever_it_appears() -> None:
     for name, topic in TOPICS.items():
-        assert topic.__name__ == f"fleet.topics.{name}"
+        inner = {"copies": "backups.second_copy", "databases": "backups.database"}
+        assert topic.__name__ == f"fleetkeeper.topics.{inner.get(name, name)}"
         assert topic.Facts.topic == name
         assert all(rule.topic == name for rule in topic.RULES)
 
@@ -101,7 +102,7 @@ def test_every_rule_states_its_promise_in_one_sentence_and_explains_itself(rule)
 
 
 def functions() -> Iterator[tuple[str, int]]:
-    for package in ("fleet", "remediate", "checks", "lab"):
+    for package in ("fleetkeeper", "remediate", "checks", "lab"):
         for path in modules(package):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -120,7 +121,7 @@ def test_functions_stay_small() -> None:
 def test_modules_stay_readable_in_one_sitting() -> None:
     long = [
         str(path.relative_to(ROOT))
-        for package in ("fleet", "remediate", "checks", "lab")
+        for package in ("fleetkeeper", "remediate", "checks", "lab")
         for path in modules(package)
         if path.read_text().count("\n") > 350
     ]

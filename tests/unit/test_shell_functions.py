@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.shell_functions import CAPPED_DOCKER, ENTER_BELOW, IS_OPENED
-from fleet.topics.containers.observing import INSPECT
-from fleet.topics.containers.preflight_scripts import DIFF
-from fleet.topics.services.observing import SWARM
+from fleetkeeper.topics.containers.observation import INSPECT
+from fleetkeeper.topics.containers.preflight_scripts import DIFF
+from fleetkeeper.topics.services.observation import SWARM
+from fleetkeeper.transport.shell_functions import CAPPED_DOCKER, ENTER_BELOW, IS_OPENED
 
 SHELLS = [shell for shell in (("dash",), ("bash", "--posix"), ("busybox", "sh")) if shutil.which(shell[0])]
 each_shell = pytest.mark.parametrize("shell", SHELLS, ids=" ".join)

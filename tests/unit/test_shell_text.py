@@ -17,8 +17,8 @@ CLOSED = frozenset(
     )
 )
 """Functions that give what may stand in a line of shell."""
-OWN_QUOTING = {"audit_rights.py": "quotes constants of this project into the helper that it prints"}
-SPLITS = {"schedules.py", "scheduled.py", "main.py"}
+OWN_QUOTING = {"sudoers_lines.py": "quotes constants of this project into the helper that it prints"}
+SPLITS = {"entries.py", "backup_jobs.py", "fix.py"}
 """They split commands of an inventory or a crontab into words, or show the caller's own command line."""
 
 

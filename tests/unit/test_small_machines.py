@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from testinfra.backend.base import CommandResult
 
-from fleet.commands import Command, Unobservable
-from fleet.links.conversation import TOO_MUCH
-from fleet.links.local import LocalLink
-from fleet.links.pool import Links
-from fleet.links.through_testinfra import TestinfraLink, batches
-from fleet.links.writing import WritingLink, writing
-from fleet.schema import Node
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.round_trip import TOO_MUCH
+from fleetkeeper.transport.testinfra import TestinfraLink, batches
+from fleetkeeper.transport.writing import WritingLink, writing
 from tests.linking import inventory, links_to, refusal, sh
 from tests.sshd import sshd
 
@@ -82,7 +82,7 @@ def as_nobody(tmp_path, monkeypatch) -> WritingLink:
     tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     setpriv = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh", "-c")
-    monkeypatch.setattr("fleet.links.local.LOGIN", setpriv)
+    monkeypatch.setattr("fleetkeeper.transport.local.LOGIN", setpriv)
     for path in (tmp_path, *tmp_path.parents):
         if path.is_relative_to("/tmp") and path != Path("/tmp"):
             path.chmod(path.stat().st_mode | 0o111)

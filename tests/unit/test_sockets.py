@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.links.sockets import CHUNK, TcpSocket
+from fleetkeeper.transport.sockets import CHUNK, TcpSocket
 
 
 def pair() -> tuple[TcpSocket, socket.socket]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.links import ssh_config
-from fleet.links.hops import chain, parse_hop
-from fleet.links.ssh_config import override, resolve, same_for_all_hosts, without_ssh
-from fleet.links.way import Asked, Way, expand, parse
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh import ssh_config
+from fleetkeeper.transport.ssh.jump_hosts import chain, parse_hop
+from fleetkeeper.transport.ssh.ssh_config import override, resolve, same_for_all_hosts, without_ssh
+from fleetkeeper.transport.ssh.ssh_target import Asked, Way, expand, parse
 
 HOME = str(Path("~").expanduser())
 needs_ssh = pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH client here")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.links.local import LocalLink
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.local import LocalLink
 from remediate.steps import AlreadyBack, Lost, Place, Require, Run, RunInContainer, Stale, StepFailed, dump
 
 LINK, PLACE = LocalLink(), Place("run", 1)

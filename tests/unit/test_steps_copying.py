@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands import Command, Output, Unobservable
-from fleet.links.local import LocalLink
-from fleet.links.writing import Stream, WritingLink
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.writing import Stream, WritingLink
 from remediate.apply import End
 from remediate.plan import Plan
 from remediate.steps import (
@@ -35,7 +35,7 @@ from remediate.steps import (
     load,
 )
 from remediate.steps import Place as Where
-from remediate.steps.copying import CHUNK
+from remediate.steps.copy_file import CHUNK
 from tests.stage import FaultyStream, Stage, sha
 from tests.unit.test_shell_functions import each_shell
 
@@ -310,7 +310,7 @@ def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
 
 
 def test_long_copies_say_how_far_they_are(world, monkeypatch):
-    monkeypatch.setattr("remediate.steps.copying.EVERY", 0.0)
+    monkeypatch.setattr("remediate.steps.copy_file.EVERY", 0.0)
     world.run()
     assert any(line.startswith(f"  {NAME}: ") and line.endswith(" %") for line in world.said)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.links.local import LocalLink
+from fleetkeeper.transport.local import LocalLink
 from remediate.lock import Locks
 from remediate.steps import DeleteFiles, Identified, Lost, Stale
-from remediate.steps.deletion import DELETE
+from remediate.steps.delete_files import DELETE
 from tests.stage import FaultyLink, place
 
 LINK = LocalLink()

@@ -10,20 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet.commands import Unobservable
-from fleet.links.local import LocalLink
-from remediate.steps import (
-    ABSENT,
-    AlreadyBack,
-    EditCrontab,
-    EditFile,
-    Lost,
-    Stale,
-    StepFailed,
-    WriteFile,
-    dump,
-    load,
-)
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.local import LocalLink
+from remediate.steps import ABSENT, AlreadyBack, EditCrontab, EditFile, Lost, Stale, StepFailed, WriteFile, dump, load
 from tests.stage import FaultyLink, place, sha, tree
 
 LINK = LocalLink()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.links.local import LocalLink
+from fleetkeeper.transport.local import LocalLink
 from remediate.lock import Locks
 from remediate.steps import AlreadyBack, ChangeOwner, Lost, Stale, StepFailed, TakeBackOwner, dump, load
-from remediate.steps.ownership import GIVE, TAKE_BACK, WITHIN
+from remediate.steps.change_owner import GIVE, TAKE_BACK, WITHIN
 from tests.stage import place
 from tests.unit.test_shell_functions import flipping
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fleet.commands import Output, Unobservable
-from fleet.topics.services.facts import LENT
-from fleet.topics.services.lending import CAREFUL, OWN_UPDATES, own_updates, whole
+from fleetkeeper.topics.services.facts import LENT
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, own_updates, whole
+from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
 from remediate.steps.engine_api import engine
-from remediate.steps.last_words import SHORT, secrets, struck
-from remediate.steps.services import GiveSettingsBack, finish
-from remediate.steps.watching import Pace
+from remediate.steps.task_log import SHORT, secrets, struck
+from remediate.steps.task_watch import Pace
+from remediate.steps.update_service import GiveSettingsBack, finish
 from tests.unit.test_steps_commands import Answering
 
 STEP = UpdateService("manager", "rodan_web", "django", "", "web:1", settle=3, limit=10)

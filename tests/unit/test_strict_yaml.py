@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.strict_yaml import DEEPEST, LARGEST, YamlError, plain, read, surprising
+from fleetkeeper.inventory.strict_yaml import DEEPEST, LARGEST, YamlError, plain, read, surprising
 
 GOOD = """\
 # a comment

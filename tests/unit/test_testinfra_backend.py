@@ -10,10 +10,10 @@ import testinfra
 import testinfra.backend
 from testinfra.host import Host
 
-from fleet import testinfra_backend
-from fleet.inventory import Inventory
-from fleet.links.pool import Links
-from fleet.schema import Node
+from fleetkeeper import testinfra_backend
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.transport.pool import Links
 
 
 def inventory(*nodes: Node) -> Inventory:
@@ -23,7 +23,7 @@ def inventory(*nodes: Node) -> Inventory:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """The machine that runs the tests, as a node called here."""
-    monkeypatch.setitem(testinfra.backend.BACKENDS, "fleet", "fleet.testinfra_backend.FleetBackend")
+    monkeypatch.setitem(testinfra.backend.BACKENDS, "fleet", "fleetkeeper.testinfra_backend.FleetBackend")
     ours = inventory(Node(name="here", connection="local"), Node(name="there", connection="local"))
     monkeypatch.setattr(testinfra.host.Host, "_host_cache", {})
     with Links(ours) as links:

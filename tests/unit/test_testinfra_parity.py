@@ -12,8 +12,8 @@ import testinfra
 import testinfra.backend
 from testinfra.host import Host
 
-from fleet import testinfra_backend
-from fleet.links.pool import Links
+from fleetkeeper import testinfra_backend
+from fleetkeeper.transport.pool import Links
 from tests.linking import inventory
 from tests.sshd import Sshd, sshd
 
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture(scope="module")
 def hosts(server: Sshd) -> Iterator[tuple[Host, Host]]:
     """The same account on the same machine: over our backend, and over testinfra's (which shares one connection)."""
-    testinfra.backend.BACKENDS["fleet"] = "fleet.testinfra_backend.FleetBackend"
+    testinfra.backend.BACKENDS["fleet"] = "fleetkeeper.testinfra_backend.FleetBackend"
     config = server.folder / "multiplexed"
     config.write_text(f"{server.config.read_text()}IdentityFile {server.identity}\nControlPath {server.folder}/%C\n")
     ours = inventory(server.node("node"))

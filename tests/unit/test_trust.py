@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.inventory import Inventory, load
-from fleet.links.known_hosts import parse
-from fleet.links.pool import Links
-from remediate.cli import cli
-from remediate.trust import Trusting, changed
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.ssh.known_hosts import parse
+from remediate.commands.host_key_trust import Trusting, changed
+from remediate.commands.main import cli
 from tests.sshd import Sshd, keygen, public, sshd
 
 NOWHERE = "UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\nHost *\n"
@@ -169,7 +169,13 @@ def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
 def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world.folder)
     ours, theirs = pty.openpty()
-    words = (sys.executable, "-m", "remediate.cli", "trust", f"{world.server.user}@127.0.0.1:{world.server.port}")
+    words = (
+        sys.executable,
+        "-m",
+        "remediate.commands.main",
+        "trust",
+        f"{world.server.user}@127.0.0.1:{world.server.port}",
+    )
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     os.write(ours, b"yes\n")
     said, _ = child.communicate(timeout=60)

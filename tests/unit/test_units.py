@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from fleet.units import BYTES, SECONDS, Duration, Size, duration, exact_duration, exact_size, show_size, size
+from fleetkeeper.inventory.units import (
+    BYTES,
+    SECONDS,
+    Duration,
+    Size,
+    duration,
+    exact_duration,
+    exact_size,
+    show_size,
+    size,
+)
 
 NOT_SIZES = [
     "50,5 GB",

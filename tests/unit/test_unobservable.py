@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fleet.audit import Audit, open_audit
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.registry import RULES
-from fleet.rules import Rule, Subject
-from fleet.verdicts import Outcome, verdict
+from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.registry import RULES
+from fleetkeeper.transport.commands import Unobservable
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DOES_NOT_APPLY = {

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.untrusted import (
+from fleetkeeper.untrusted import (
     NOT_REPEATED,
     Untrusted,
     annotation_text,
@@ -24,7 +24,7 @@ from fleet.untrusted import (
     without_values,
     yaml_text,
 )
-from remediate.masking import masked
+from remediate.redact import masked
 
 HIDDEN = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 

@@ -13,7 +13,7 @@ import pytest
 from paramiko import AuthenticationException, Ed25519Key, PKey, RSAKey, SSHException, Transport
 from paramiko.packet import Packetizer
 
-from fleet.links.userauth import offer
+from fleetkeeper.transport.ssh.userauth import offer
 from tests.sshd import Sshd, keygen, public, sshd
 
 ASKS, GRANTED, OFFERS, REFUSED, TAKEN = "service-request", "granted", "offers", "refused", "taken"

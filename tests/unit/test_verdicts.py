@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.facts import Fleet
-from fleet.inventory import Inventory
-from fleet.rules import Finding, NotApplicable, Rule, Subject
-from fleet.schema import Node, Waiver
-from fleet.verdicts import Outcome, verdict
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Waiver
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject
+from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.transport.commands import Unobservable
 
 WART = Finding("a wart", "no wart", node="here")
 FRECKLE = Finding("a freckle", "no freckle", node="here", severity="warning")

@@ -12,11 +12,11 @@ from itertools import takewhile
 import pytest
 from cronsim import CronSim
 
-from fleet.commands import Output, Unobservable
-from fleet.topics import databases, volumes
-from fleet.topics.backups import File
-from fleet.topics.backups.forecast import runs
-from fleet.verdicts import Outcome
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics import volumes
+from fleetkeeper.topics.backups import File, database
+from fleetkeeper.topics.backups.forecast import runs
+from fleetkeeper.transport.commands import Output, Unobservable
 from tests.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
 
 
@@ -177,10 +177,10 @@ def test_while_the_newest_is_implausible_the_day_is_told_as_if_nothing_were_remo
 
 def test_the_disk_is_reckoned_so_too_after_a_drill_that_failed():
     files = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60))
-    drill = databases.Drill("x", NOW, 1.0, 1.0, error="it does not restore")
+    drill = database.Drill("x", NOW, 1.0, 1.0, error="it does not restore")
     world = fleet(files, volume=usage(files, free=4 * 2**30))
     assert judged("volumes.will_last", world).outcome is Outcome.HOLDS
-    record = databases.Facts((), databases.Records(drills=(drill,)))
+    record = database.Facts((), database.Records(drills=(drill,)))
     [found] = judged("volumes.will_last", replace(world, facts={**world.facts, ("data", "databases"): record})).findings
     assert found.saw.startswith("x did not come back when it was last tried")
     assert "without thinning rodan_pg_backup runs out of disk about 2026-07-03" in found.saw

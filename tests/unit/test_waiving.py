@@ -6,11 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from fleet.commands import Unobservable
-from fleet.rules import Finding, Rule, Subject, each_node
-from fleet.schema import Waiver
-from fleet.verdicts import Verdict
-from fleet.waiving import notes
+from fleetkeeper.inventory.schema import Waiver
+from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.judging.waivers import notes
+from fleetkeeper.transport.commands import Unobservable
 
 TODAY = date(2026, 11, 22)
 FINDING = Finding("root", "django", rule="a.b", subject="web", node="n")

@@ -62,6 +62,6 @@ def test_a_plain_testinfra_test_runs_over_our_connections(installed: Path, tmp_p
 
 
 def test_the_wheel_holds_no_lab_and_no_tests(installed: Path) -> None:
-    assert {path.name for path in installed.iterdir() if path.is_dir()} >= {"fleet", "remediate", "checks"}
+    assert {path.name for path in installed.iterdir() if path.is_dir()} >= {"fleetkeeper", "remediate", "checks"}
     assert not (installed / "lab").exists()
     assert not (installed / "tests").exists()

@@ -7,14 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fleet.facts import Fleet
-from fleet.rules import Finding
-from fleet.verdicts import Verdict
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.looking.facts import Fleet
 from remediate.apply import Ended
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan, Remedy
-from remediate.planning import Proposal
-from remediate.render.terminal import Screen
+from remediate.proposal import Proposal
+from remediate.render.console import Screen
 from remediate.runner import EVERYTHING, Run, Runner
 from remediate.session import Session
 from remediate.steps import GiveSettingsBack, UpdateService

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.facts import Fleet
+from fleetkeeper.looking.facts import Fleet
 from tests import schedules
 from tests.worlds.base import World
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from fleet.facts import Fleet
-from fleet.topics import containers, copies
-from fleet.topics.backups import File
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.backups import File, second_copy
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
 from tests import backups
 from tests.worlds.base import World
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 NOW = datetime.now(UTC)
-"""The names and times of files are compared with a clock that each test sets once; the files themselves are made now."""
+"""The names and times of files are compared with a clock that each test sets; the files themselves are made now."""
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
 POSTGRES = Container(
     "f" * 64,
@@ -92,15 +92,15 @@ class OnePlaceOnly(Backups):
         super().build()
         self.at("vgpu", self.copied).parent.mkdir()
 
-    def place(self, node: str, path: str) -> copies.Place:
+    def place(self, node: str, path: str) -> second_copy.Place:
         files = {one.name: one for one in self.at(node, path).glob("backup_*.gz")}
         digests = {name: sha256(one.read_bytes()).hexdigest() for name, one in files.items()}
         marks = {name: f"{one.stat().st_ino} {node}" for name, one in files.items()}
         there = path if self.at(node, path).exists() else ""
-        return copies.Place(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
+        return second_copy.Place(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
 
     def fleet(self) -> Fleet:
         seen = super().fleet()
         here, there = self.place("data", VOLUME), self.place("vgpu", self.copied)
-        found = {("data", "copies"): copies.Facts(here=here), ("vgpu", "copies"): copies.Facts(there=there)}
+        found = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
         return replace(seen, facts={**seen.facts, **found})

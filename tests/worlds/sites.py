@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from fleet.blocks import block
-from fleet.facts import Fleet
-from fleet.topics.certificates import scheduled
-from fleet.topics.certificates.facts import Crontab, Inside, Renewal
-from fleet.topics.certificates.facts import File as Certificate
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.marked_blocks import block
+from fleetkeeper.topics.certificates import renewal_schedule
+from fleetkeeper.topics.certificates.facts import Crontab, Inside, Renewal
+from fleetkeeper.topics.certificates.facts import File as Certificate
 from tests import certificates
 from tests.certificates import NAME
 from tests.worlds.base import World
@@ -58,7 +58,9 @@ class Site(World):
         content = table.read_bytes() if table.exists() else b""
         hooked = self.hooked or self.at("web", self.hook).exists()
         entry = Renewal("/var/spool/cron/crontabs/root:1", entered=True, containers=(certificates.ID,), reloads=hooked)
-        found = Crontab("root", sha256(content).hexdigest() if content else "absent", block(content, scheduled.BLOCK))
+        found = Crontab(
+            "root", sha256(content).hexdigest() if content else "absent", block(content, renewal_schedule.BLOCK)
+        )
         renewals = (entry,) if b"certbot" in content else ()
         facts = replace(certificates.FACTS, served=served, inside=(self.inside(),), renewals=renewals, crontab=found)
         return certificates.fleet(facts, policy=self.policy)

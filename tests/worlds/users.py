@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from fleet.facts import Fleet
-from fleet.topics import containers, services
-from fleet.topics.containers.facts import SWARM_SERVICE, Container, Denied, Mount, Preflight, Process
-from fleet.topics.services import Member, ServiceMount, SwarmService
-from fleet.topics.services.lending import CAREFUL, OWN_UPDATES, lent_updates
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers, services
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Denied, Mount, Preflight, Process
+from fleetkeeper.topics.services import Member, ServiceMount, SwarmService
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, lent_updates
 from tests import backups
 from tests.standins import serve
 from tests.worlds.base import World

@@ -1,0 +1,1 @@
+"""The inventory file: what a person wrote about the servers, read strictly."""

@@ -1,0 +1,172 @@
+"""The reference of inventories, written from the models themselves: a page for people, a JSON schema for editors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.units import (
+    DURATION_GRAMMAR,
+    SIZE_GRAMMAR,
+    Duration,
+    Portion,
+    Size,
+    exact_duration,
+    exact_size,
+    plain_portion,
+)
+
+Schema = Mapping[str, Any]
+HEAD = f"""\
+# Inventories
+
+An inventory is one YAML file for one environment: its machines, and the policy they must satisfy. `--hosts=NAME`
+looks for `NAME.yml` in the folders of `$FLEETKEEPER_INVENTORIES`, then in `inventories/` here or in a folder above;
+`--hosts` also takes a path. `inventories/production.yml` is a commented example; `inventory.schema.json` beside this
+page lets an editor complete and check one.
+
+- **Sections that are not there are errors**, so that nothing is left out by accident:
+  `certificates: {{none: "TLS ends at the campus proxy"}}` says that an environment does without, and why.
+- **Nothing is guessed.** Unknown keys, keys that stand twice, aliases, tags, `yes`/`on`, `010` and `22:22` are refused,
+  each at its line.
+- {SIZE_GRAMMAR[0].upper()}{SIZE_GRAMMAR[1:]}.
+- {DURATION_GRAMMAR[0].upper()}{DURATION_GRAMMAR[1:]}.
+- **Secrets are never in an inventory**: only the name of a variable, file or command that gives them. What looks like
+  a secret is refused, and not printed.
+- **Paths** are as seen from the folder of the inventory; `~` is the home of whoever runs the audit.
+
+Promises of your own, and their sections: [own-topics.md](own-topics.md).
+
+This page is generated from the models (`make docs`).
+"""
+
+
+class Generator(GenerateJsonSchema):
+    """Writes defaults in the grammar of the inventory."""
+
+    def encode_default(self, dft: Any) -> Any:
+        if isinstance(dft, Portion):
+            return plain_portion(dft)
+        return exact_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of an inventory (draft 2020-12)."""
+    return dict(with_sizes(Inventory.model_json_schema(schema_generator=Generator)))
+
+
+def with_sizes(part: Any) -> Any:
+    """The schema with defaults of sizes as they would be written."""
+    if isinstance(part, list):
+        return [with_sizes(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    inner = {key: with_sizes(value) for key, value in part.items()}
+    if isinstance(part.get("default"), int) and part.get("type") == "string":
+        inner["default"] = exact_size(part["default"])
+    return inner
+
+
+def schema_text() -> str:
+    """The content of docs/inventory.schema.json."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def page() -> str:
+    """The content of docs/inventory.md: a table for each section, and for each part inside it."""
+    whole = schema()
+    parts = [HEAD, "## Sections\n", table(whole, whole)]
+    for name, section in whole["properties"].items():
+        for path, part in objects(name, section, whole):
+            parts += [f"## `{path}`\n", part.get("description", "").replace("\n", " ") + "\n", table(part, whole)]
+    return "\n".join(parts)
+
+
+def table(part: Schema, whole: Schema) -> str:
+    """The keys of one object: what each is, and its default."""
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for key, value in part["properties"].items():
+        default = "**required**" if key in part.get("required", ()) else shown(value.get("default"))
+        meaning = value.get("description", resolved(value, whole).get("description", ""))
+        rows.append(f"| `{key}` | {kind(value, whole)} | {default} | {cell(meaning)} |")
+    return "\n".join(rows) + "\n"
+
+
+def cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def shown(default: Any) -> str:
+    if default in (None, "", [], {}):
+        return ""
+    return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+def objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str, Schema]]:
+    """Every object with keys of its own at or below a part, with the path to it; `NAME` is a name of one's own."""
+    for option in options(part, whole):
+        if option.get("title") == "Without":
+            continue
+        if "properties" in option:
+            yield path, option
+            for key, value in option["properties"].items():
+                yield from objects(f"{path}.{key}", value, whole)
+        elif named := of_names(option):
+            yield from objects(f"{path}.NAME", named, whole)
+        elif isinstance(option.get("items"), dict):
+            yield from objects(f"{path}[]", option["items"], whole)
+
+
+def options(part: Schema, whole: Schema) -> list[Schema]:
+    """What a value may be, one schema for each."""
+    inner = part.get("oneOf") or part.get("anyOf")
+    if inner:
+        return [option for one in inner for option in options(one, whole)]
+    return [resolved(part, whole)]
+
+
+def resolved(part: Schema, whole: Schema) -> Schema:
+    """A part, or the definition that it refers to."""
+    reference = part.get("$ref")
+    return whole["$defs"][reference.rpartition("/")[2]] if reference else part
+
+
+def kind(part: Schema, whole: Schema) -> str:
+    """What sort of value it is, in words."""
+    words = [word(option, whole) for option in options(part, whole)]
+    return cell(" or ".join(dict.fromkeys(word for word in words if word)))
+
+
+def of_names(option: Schema) -> Schema | None:
+    """What stands under each name of an object whose keys are names of one's own."""
+    by_pattern = list(option.get("patternProperties", {}).values())
+    named = option.get("additionalProperties") or None
+    return by_pattern[0] if by_pattern else named if isinstance(named, dict) else None
+
+
+def pattern(kind: Any) -> str:
+    return str(TypeAdapter[Any](kind).json_schema()["pattern"])
+
+
+MEASURES = {pattern(Size): "size", pattern(Duration): "duration"}
+WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": ""}
+
+
+def word(option: Schema, whole: Schema) -> str:
+    if option.get("title") == "Without":
+        return "`none: why`"
+    if "enum" in option or "const" in option:
+        return ", ".join(f"`{one}`" for one in option.get("enum", [option.get("const")]))
+    if option.get("type") == "array":
+        return f"list of {kind(option.get('items', {}), whole)}"
+    if option.get("type") == "object":
+        named = of_names(option)
+        return f"names, each with {kind(named, whole)}" if named else "keys, see below"
+    plain = "day" if option.get("format") == "date" else WORDS.get(option.get("type", ""), "anything")
+    return MEASURES.get(option.get("pattern", ""), plain)

@@ -1,0 +1,190 @@
+"""What is wrong with an inventory, said so that a person can mend it: file, line, path, and what to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.strict_yaml import Document, Path, surprising
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong, at a line (from 1) of a file. `path` is the way to it, `nodes.vgpu.roles`."""
+
+    file: str
+    line: int
+    path: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: {self.path}: " if self.path else f"{self.file}:{self.line}: "
+        return where + self.what + (f"\n  hint: {self.hint}" if self.hint else "")
+
+
+class InventoryError(UsageError):
+    """An inventory that cannot be used, with everything that is wrong with it: a line each, and a line of hint."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def without(values: Iterable[str], problem: Problem) -> Problem:
+    """The problem, with values that must not be shown blotted out."""
+    what, hint = problem.what, problem.hint
+    for value in values:
+        what, hint = what.replace(value, "***"), hint.replace(value, "***")
+    return replace(problem, what=what, hint=hint)
+
+
+def show(path: Path) -> str:
+    """A path as people write it.
+
+    >>> show(("nodes", "web", "roles")), show(("certificates", 0, "name"))
+    ('nodes.web.roles', 'certificates[0].name')
+    """
+    words = (f"[{part}]" if isinstance(part, int) else f".{word(part)}" for part in path)
+    return "".join(words).removeprefix(".")
+
+
+def word(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
+
+
+def translated(
+    error: ValidationError, model: type[Any], document: Document, file: str, above: Path = ()
+) -> Iterator[Problem]:
+    """Each of pydantic's errors as a problem. `model` was validated against the data below the path `above`."""
+    for detail in error.errors(include_url=False):
+        path = written(document.data, (*above, *detail["loc"]))
+        shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
+        what, hint = said(detail, model)
+        yield Problem(file, document.line(path), show(shown), what, hint)
+
+
+def scalar(value: object) -> bool:
+    return not isinstance(value, dict | list | tuple)
+
+
+def written(data: Any, loc: Iterable[str | int]) -> Path:
+    """The part of pydantic's location that stands in the file; names of union members are pydantic's own."""
+    path: list[str | int] = []
+    rest = list(loc)
+    for place, part in enumerate(rest):
+        there = part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))
+        if there:
+            path.append(part)
+            data = data[part]
+        elif place == len(rest) - 1 and part not in ("asked", "without", "[key]"):
+            path.append(part)
+    return tuple(path)
+
+
+WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+    "dict_type": "keys with values",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+def said(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
+    """What is wrong and what to try, in our words for the usual errors and in pydantic's for the rest."""
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "refused":
+        return str(context["what"]), str(context["hint"])
+    if kind in ("missing", "extra_forbidden"):
+        return about_key(kind, str(detail["loc"][-1]), members(model, detail["loc"][:-1]))
+    if kind == "value_error":
+        return f"{described(given)}: {context['error']}" if scalar(given) else str(context["error"]), ""
+    if kind in ("too_short", "string_too_short") and not given:
+        return ("is empty", "") if given == "" else ("there are none", "name at least one")
+    if kind in WANTED:
+        return f"should be {WANTED[kind]}, not {described(given)}", likely(kind, given)
+    return f"{detail['msg'].removeprefix('Input ')}, not {described(given)}", ""
+
+
+def about_key(kind: str, key: str, fields: Mapping[str, str]) -> tuple[str, str]:
+    """A key that is missing, with what it is for, or one that nobody knows."""
+    return ("missing", fields.get(key, "")) if kind == "missing" else ("unknown key", nearest(key, fields, "keys"))
+
+
+def described(given: object) -> str:
+    """A value as it may be shown: its kind, and itself while it is short."""
+    if given is None:
+        return "nothing"
+    if isinstance(given, bool):
+        return str(given).lower()
+    if isinstance(given, str):
+        return f"the text {quoted(given)}"
+    if isinstance(given, dict):
+        return "keys with values"
+    return "a list" if isinstance(given, list | tuple) else f"the number {given}"
+
+
+def likely(kind: str, given: object) -> str:
+    """What the writer may have meant."""
+    if isinstance(given, str):
+        return surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return "put it in quotes"
+    return ""
+
+
+def members(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
+    """The keys, with their descriptions, that a model takes at a place inside it; several models when it is a union."""
+    kinds = list(alternatives(model))
+    for part in loc:
+        inner = [kind for outer in kinds for kind in inside(outer, part)]
+        kinds = inner or [kind for kind in kinds if part != "asked" or kind is not Without]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return {
+        name: field.description or ""
+        for kind in models
+        for name, field in kind.model_fields.items()
+        if field.exclude is None and not hidden(field.metadata, field.annotation)
+    }
+
+
+def hidden(metadata: Iterable[Any], annotation: Any) -> bool:
+    """Fields that the loader fills in are not keys of the file."""
+    return "SkipJsonSchema" in repr(list(metadata)) or "SkipJsonSchema" in repr(annotation)
+
+
+def alternatives(kind: Any) -> Iterator[Any]:
+    """The classes and containers that an annotation allows."""
+    origin = getattr(kind, "__origin__", None)
+    arguments = get_args(kind)
+    if isinstance(kind, type) or origin in (dict, tuple, list):
+        yield kind
+    elif hasattr(kind, "__metadata__"):
+        yield from alternatives(origin)
+    else:
+        for argument in arguments:
+            yield from alternatives(argument)
+
+
+def inside(kind: Any, part: str | int) -> Iterator[Any]:
+    """What stands below one key or index of a class or container."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if part in kind.model_fields:
+            yield from alternatives(kind.model_fields[str(part)].annotation)
+    elif getattr(kind, "__origin__", None) is dict and isinstance(part, str):
+        yield from alternatives(get_args(kind)[1])
+    elif isinstance(part, int):
+        yield from alternatives((get_args(kind) or (None,))[0])

@@ -1,0 +1,165 @@
+"""The vocabulary of an inventory: strict models and the types of their fields."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from fleetkeeper.errors import quoted, refused
+from fleetkeeper.inventory.fields import (
+    Address,
+    Connection,
+    Day,
+    DeployedName,
+    FarAsSudo,
+    Jump,
+    Name,
+    NodeGlob,
+    PathName,
+    Role,
+    RuleGlob,
+    UserName,
+    Users,
+    Words,
+)
+from fleetkeeper.inventory.units import Duration
+from fleetkeeper.judging.rules import NotApplicable
+
+if TYPE_CHECKING:
+    from fleetkeeper.judging.rules import Finding
+
+S = TypeVar("S")
+
+
+class Strict(BaseModel):
+    """A section of the inventory: unknown keys are errors, nothing is coerced, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Without(Strict):
+    """A section that the inventory leaves out, and why: `{none: "TLS ends at the campus proxy"}`."""
+
+    none: Words = Field(description="Why this environment does without the section.")
+
+
+def asked(section: Any) -> str:
+    """Which of the two a section is: one with the key `none`, or the real thing."""
+    left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)
+    return "without" if left_out else "asked"
+
+
+Section = Annotated[Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")], Discriminator(asked)]
+"""A section that must be in the inventory, or say why not: `backups: Section[backups.Policy]`."""
+
+
+class Node(Strict):
+    """One machine and how to reach it. Its name is its key under `nodes`."""
+
+    name: SkipJsonSchema[str] = ""
+    connection: Connection = Field(
+        default="",
+        description="Empty: our own SSH. `ssh`: the OpenSSH client. `local`: this machine. "
+        "Or one of testinfra's, such as `docker://NAME`.",
+    )
+    address: Address = Field(
+        default="",
+        validate_default=True,
+        description="Host name, IP address, or a Host of your ssh config. Not wanted with another `connection`.",
+    )
+    user: UserName | None = Field(default=None, description="Account to log in as; default: as ssh would.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="Port of sshd; default: as ssh would.")
+    identity: PathName | None = Field(default=None, description="Private key file; default: as ssh would, with agent.")
+    jump: Jump | None = Field(default=None, description="Another node to go through, or `user@host`.")
+    sudo: FarAsSudo = Field(
+        default=False,
+        description="Whether this account may run anything as root, without a password; "
+        "`audit`: only the questions of an audit (`remediate sudoers`).",
+    )
+    roles: tuple[Role, ...] = Field(default=(), description="What the machine is for, in words of `roles`.")
+
+    @field_validator("address")
+    @classmethod
+    def can_be_reached(cls, address: str, info: ValidationInfo) -> str:
+        """Our own SSH and OpenSSH need an address; everything else has it in `connection`."""
+        if not address and info.data.get("connection") in ("", "ssh"):
+            raise refused("an address is missing", "say `address:`, or `connection: local` for this machine")
+        return address
+
+
+def named(nodes: dict[str, Node]) -> dict[str, Node]:
+    """Nodes know their names: the keys they stand under."""
+    for key, node in nodes.items():
+        if node.name not in ("", key):
+            raise refused(f"{quoted(key)} is called {quoted(node.name)} inside", "remove `name:`, the key is the name")
+    return {key: node.model_copy(update={"name": key}) for key, node in nodes.items()}
+
+
+Nodes = Annotated[dict[Name, Node], Field(min_length=1), AfterValidator(named)]
+
+
+class Service(Strict):
+    """Something that runs in containers and may move between nodes. It is found, never assumed."""
+
+    key: SkipJsonSchema[str] = ""
+    name: DeployedName = Field(
+        description="Its swarm service, compose service (or `project/service`), or container: the exact name."
+    )
+    user: Users = Field(default=(), description="The user or users that its processes may have.")
+    master: UserName | None = Field(
+        default=None, description="The user that a master process may have, from which its own processes descend."
+    )
+    replicas: int | None = Field(
+        default=None, ge=0, description="How many containers there must be, when that matters."
+    )
+    settle: Duration | None = Field(
+        default=None,
+        description="How long it must run well, without a restart, before a change of it counts as good; "
+        "default: 20 s where it has a health check, else 60 s.",
+    )
+
+
+def keyed(services: dict[str, Service]) -> dict[str, Service]:
+    """Services know the keys that the rest of the inventory calls them by."""
+    return {key: service.model_copy(update={"key": key}) for key, service in services.items()}
+
+
+Services = Annotated[dict[Name, Service], AfterValidator(keyed)]
+
+
+class Waiver(Strict):
+    """A finding that is accepted for a while. `rule`, `subject` and `node` are shell globs."""
+
+    rule: RuleGlob = Field(description="Rule, such as `backups.are_fresh` or `containers.*`.")
+    subject: str = Field(default="*", min_length=1, description="Service, certificate, node or thing that it is about.")
+    node: NodeGlob = Field(default="*", validate_default=True, description="Node where it is seen.")
+    until: Day = Field(description="Last day on which it is accepted.")
+    owner: Words = Field(description="Who answers for it.")
+    because: Words = Field(description="Why it is accepted.")
+
+    @field_validator("node")
+    @classmethod
+    def is_about_something(cls, node: str, info: ValidationInfo) -> str:
+        """A waiver of everything, everywhere, would turn the audit off."""
+        if info.data.get("rule", "?").strip("*.") == "" and info.data.get("subject") == node == "*":
+            raise refused("this accepts every finding there is", "name a rule, a subject or a node")
+        return node
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether this waiver is about that finding, in force or not."""
+        names = (finding.subject, finding.about)
+        return (
+            fnmatchcase(finding.rule, self.rule)
+            and any(fnmatchcase(name, self.subject) for name in names)
+            and fnmatchcase(finding.node, self.node)
+        )
+
+
+def required(section: S | Without) -> S:
+    """The section's policy. Raises NotApplicable with the inventory's own reason when it is left out."""
+    if isinstance(section, Without):
+        raise NotApplicable(section.none)
+    return section

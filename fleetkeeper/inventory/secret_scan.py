@@ -1,0 +1,78 @@
+"""Secrets that were written into an inventory: found, and never shown.
+
+An inventory names the variable, file or command that gives a secret; it is committed, mailed and printed. What looks
+like a secret is refused: by the name of its key, by well-known shapes of tokens and keys, or because it is random.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from fleetkeeper.inventory.strict_yaml import Path
+
+SECRETIVE = re.compile(
+    r"(?i)(^|[_-])(password|passwd|passphrase|secret|token|credentials?|api[_-]?key|private[_-]?key)$"
+)
+SHAPES = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*"),
+    re.compile(r"(?<=[a-z0-9+.-])://[^\s/:@]*:(?P<value>[^\s/@]+)@"),
+    re.compile(r"(?i)(?:password|passwd|secret|token|api[_-]?key)(?:\s*=\s*|:(?=\S))['\"]?(?P<value>[^\s$'\"]+)"),
+    re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|hvs\.)[A-Za-z0-9_-]{10,}"),
+    re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    re.compile(r"(?<![A-Za-z0-9:])[0-9a-f]{32,}(?![A-Za-z0-9])"),
+)
+PUBLIC = re.compile(r"sha256:[0-9a-f]{64}|SHA256:[A-Za-z0-9+/]{43}=?|(?:ssh|ecdsa)-[a-z0-9-]+ AAAA[A-Za-z0-9+/]+=*")
+RUN = re.compile(r"[A-Za-z0-9_+-]{20,}={0,2}")
+HINT = "name the variable, file or command that gives it instead, and change the secret: it has been written down"
+
+
+def leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Where secrets stand, and the values that must not be shown."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaks(value, (*path, key))
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            yield from leaks(value, (*path, place))
+    elif isinstance(data, str | int) and data and data is not True and path and SECRETIVE.search(str(path[-1])):
+        yield path, str(data)
+    elif isinstance(data, str):
+        yield from ((path, value) for value in secrets(data))
+
+
+def whispered(text: str) -> Iterator[tuple[int, str]]:
+    """Secrets in comments: the line (from 1), and the value."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        for value in secrets(line.partition("#")[2]):
+            yield number, value
+
+
+def secrets(text: str) -> Iterator[str]:
+    """The parts of a text that look like secrets.
+
+    >>> list(secrets("postgres://rodan:hunter2@db/rodan"))
+    ['hunter2']
+    >>> list(secrets("/var/lib/docker/volumes/rodan_pg_backup/_data, image@sha256:" + 64 * "a"))
+    []
+    """
+    private = PUBLIC.sub(" ", text)
+    for shape in SHAPES:
+        for match in shape.finditer(private):
+            yield match.groupdict().get("value") or match[0]
+    yield from (run for run in RUN.findall(private) if random(run))
+
+
+def random(run: str) -> bool:
+    """Whether letters and digits change kind as often as in a random token; words and dates do not.
+
+    >>> random("pX7vT2kQ9aLmZ4rB8sNd"), random("backup_YYYY_MM_DDTHH_MM_SS"), random("rodan-Main-Service-2024")
+    (True, False, False)
+    """
+    letters = re.sub(r"[^A-Za-z0-9]", "", run)
+    kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in letters]
+    changes = sum(a != b for a, b in pairwise(kinds))
+    return len(letters) >= 18 and len(set(kinds)) == 3 and changes >= 0.42 * len(letters)

@@ -1,0 +1,192 @@
+"""YAML that means what it says: no aliases, no tags, no second value for a key, no surprise types, and line numbers.
+
+PyYAML's own loaders read `22:22` as 1342, `on` as True and `010` as 8, let the last duplicate key win, and unfold
+alias bombs. So we take its events only, and build the data ourselves. Plain scalars have the types of JSON: `null`,
+`true`, `false`, decimal numbers; everything else is the text as it stands. Dates stay text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml import events as ev
+
+from fleetkeeper.errors import quoted
+
+Path = tuple[str | int, ...]
+LARGEST = 1024 * 1024
+DEEPEST = 20
+READER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+NUMBERS = (
+    (re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII), int),
+    (re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}", re.ASCII), float),
+)
+WORDS: dict[str, bool | None] = {"null": None, "~": None, "": None, "true": True, "false": False}
+STRUCTURE = (ev.DocumentStartEvent, ev.DocumentEndEvent, ev.StreamStartEvent, ev.StreamEndEvent)
+
+
+@dataclass
+class YamlError(Exception):
+    """The text is not YAML that we accept. `line` counts from 1."""
+
+    line: int
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}"
+
+
+@dataclass
+class Document:
+    """The data of one file, the line (from 1) where each path of it begins, and keys that stand there twice."""
+
+    data: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    twice: list[tuple[Path, YamlError]] = field(default_factory=list)
+
+    def line(self, path: Path) -> int:
+        """Where a path stands, or the nearest one above it that is written down."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read(content: bytes) -> Document:
+    """Parse a file. Raises YamlError at the first thing that is no YAML of ours; duplicate keys are collected.
+
+    >>> read(b"nodes:\\n  web: {port: 22, since: 2024-01-31, note: on}\\n").data
+    {'nodes': {'web': {'port': 22, 'since': '2024-01-31', 'note': 'on'}}}
+    """
+    text = decoded(content)
+    document = Document()
+    try:
+        stream = checked(yaml.parse(text, Loader=READER))
+        first = next(stream, None)
+        document.data = {} if first is None else value(first, stream, (), document)
+        beyond = next(stream, None)
+    except yaml.MarkedYAMLError as odd:
+        raise malformed(odd, text) from None
+    except yaml.YAMLError as odd:
+        raise YamlError(1, f"not YAML: {str(odd).partition(chr(10))[0]}") from None
+    if beyond is not None:
+        raise YamlError(line_of(beyond), "a second document begins", "one file holds one inventory: remove the `---`")
+    return document
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file: UTF-8, with or without a byte order mark, of a size that a person could have written."""
+    if len(content) > LARGEST:
+        raise YamlError(1, f"the file has {len(content)} bytes", f"an inventory has at most {LARGEST} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as odd:
+        line = content.count(b"\n", 0, odd.start) + 1
+        raise YamlError(line, "this is not UTF-8", "save the file as UTF-8") from None
+    if strange := CONTROL.search(text):
+        line = text.count("\n", 0, strange.start()) + 1
+        raise YamlError(line, f"a control character (code {ord(strange[0])}) is in the text", "remove it")
+    return text
+
+
+def checked(stream: Iterator[Any]) -> Iterator[Any]:
+    """The events that carry data. Raises YamlError at aliases, anchors and tags."""
+    for event in stream:
+        if isinstance(event, ev.AliasEvent) or getattr(event, "anchor", None):
+            raise YamlError(line_of(event), "an anchor or alias (`&`, `*`)", "write it out, or quote the text")
+        if getattr(event, "tag", None):
+            raise YamlError(line_of(event), "a tag (`!`)", "remove it, or quote the text")
+        if not isinstance(event, STRUCTURE):
+            yield event
+
+
+def value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
+    """The data that begins with this event."""
+    document.lines.setdefault(path, line_of(event))
+    if len(path) > DEEPEST:
+        raise YamlError(line_of(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
+    if isinstance(event, ev.MappingStartEvent):
+        return mapping(stream, path, document)
+    if isinstance(event, ev.SequenceStartEvent):
+        return sequence(stream, path, document)
+    return event.value if not event.implicit[0] else plain(event.value)
+
+
+def mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    while not isinstance(event := next(stream), ev.MappingEndEvent):
+        key = key_of(event)
+        here = (*path, key)
+        if key in found:
+            again = f"{quoted(key)} stands here again, first on line {document.lines[here]}"
+            document.twice.append((here, YamlError(line_of(event), again, "keep one of them")))
+            value(next(stream), stream, here, Document())
+        else:
+            document.lines[here] = line_of(event)
+            found[key] = value(next(stream), stream, here, document)
+    return found
+
+
+def key_of(event: Any) -> str:
+    """A key: a word. Whatever would be a number or a list elsewhere must be quoted to be one."""
+    if not isinstance(event, ev.ScalarEvent):
+        raise YamlError(line_of(event), "a key that is not a word", "keys are names; is a `{` or `[` too many?")
+    if event.implicit[0] and not isinstance(plain(event.value), str):
+        raise YamlError(line_of(event), f"the key {quoted(event.value)} is not a word", "put it in quotes")
+    return str(event.value)
+
+
+def sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
+    found: list[Any] = []
+    while not isinstance(event := next(stream), ev.SequenceEndEvent):
+        found.append(value(event, stream, (*path, len(found)), document))
+    return found
+
+
+def plain(text: str) -> Any:
+    """What a plain scalar means.
+
+    >>> [plain(word) for word in ("22", "-1", "0.25", "true", "~", "on", "010", "22:22", "1e3", "0x1f")]
+    [22, -1, 0.25, True, None, 'on', '010', '22:22', '1e3', '0x1f']
+    """
+    if text in WORDS:
+        return WORDS[text]
+    for pattern, number in NUMBERS:
+        if pattern.fullmatch(text):
+            return number(text)
+    return text
+
+
+def surprising(text: str) -> str:
+    """Why a text is not the type that its writer may have meant, for a hint; empty when there is no surprise."""
+    if text.lower() in {"yes", "no", "on", "off", "y", "n", "true", "false"}:
+        return "write `true` or `false`"
+    if re.fullmatch(r"[-+]?[0-9][0-9_]*(:[0-9.]+)+", text):
+        return "YAML 1.1 would read this as base 60: write one decimal number"
+    if re.fullmatch(r"[-+]?0[0-9_ox][0-9a-fA-F_]*", text):
+        return "numbers are decimal, without leading zeros"
+    return ""
+
+
+def malformed(odd: yaml.MarkedYAMLError, text: str) -> YamlError:
+    """The parser's own complaint, with a hint for the usual mistakes."""
+    mark = odd.problem_mark or odd.context_mark
+    line = mark.line + 1 if mark else 1
+    what = ", ".join(part for part in (odd.context, odd.problem) if part)
+    at = text.split("\n")[line - 1 : line]
+    tabbed = bool(at) and "\t" in at[0]
+    hint = (
+        "indent with spaces, not tabs"
+        if tabbed
+        else "look at this line and the one before: indentation, quotes, colons"
+    )
+    return YamlError(line, f"not YAML: {what}", hint)
+
+
+def line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1

@@ -1,0 +1,1 @@
+"""From facts to verdicts: findings, rules and the five outcomes."""

@@ -1,0 +1,169 @@
+"""One audit: which inventories, one look at each, and a verdict for every promise. Knows nothing of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.inventory.load import Inventory, find, load
+from fleetkeeper.judging.rules import NotApplicable, Rule, Subject
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking import recording
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.look import Progress, look
+from fleetkeeper.topics import registry
+from fleetkeeper.transport.pool import Links
+
+NOTHING = "nothing"
+
+
+def silent(node: str, reached: bool) -> None:
+    """No progress shown."""
+
+
+@dataclass
+class Audit:
+    """The inventories of one run, by name, and what was seen of each.
+
+    `limit` names the nodes that are judged; `ssh_config` stands for the user's own, as with `ssh -F`.
+    """
+
+    inventories: Mapping[str, Inventory]
+    limit: Collection[str] = ()
+    strict: bool = False
+    ssh_config: str | None = None
+    fleets: dict[str, Fleet] = field(default_factory=dict)
+    pools: dict[str, Links] = field(default_factory=dict)
+
+    def look(self, progress: Progress = silent, *, keep: bool = True) -> None:
+        """Look at every inventory that was not looked at yet. `keep` the connections open if somebody will ask more."""
+        for name, inventory in self.inventories.items():
+            if name not in self.fleets:
+                links, now = self.links(name), datetime.now(UTC)
+                seen = progress if keep else letting_go(links, progress)
+                self.fleets[name] = look(inventory, links.to, topics_of(inventory), now, seen)
+
+    def links(self, inventory: str) -> Links:
+        """The connections to the nodes of one inventory; none is opened before it is needed."""
+        if inventory not in self.pools:
+            self.pools[inventory] = Links(self.inventories[inventory], self.ssh_config)
+        return self.pools[inventory]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for pool in self.pools.values():
+            pool.close()
+
+    def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
+        """Judge one promise about one subject, looking first where nobody has looked yet."""
+        if subject.kind == NOTHING:
+            return Verdict(rules_of(self.inventories[inventory])[rule], subject, not_applicable=subject.name)
+        self.look()
+        found = rules_of(self.inventories[inventory])[rule]
+        return verdict(found, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+
+    def verdicts(self, inventory: str) -> Iterator[Verdict]:
+        """Every promise of one inventory, judged."""
+        for rule in rules_of(self.inventories[inventory]):
+            for name, subject in self.subjects(rule):
+                if name == inventory:
+                    yield self.verdict(inventory, rule, subject)
+
+    def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
+        """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
+        for name, inventory in self.inventories.items():
+            found = rules_of(inventory).get(rule)
+            for subject in subjects_of(found, inventory) if found else ():
+                if subject.kind != "node" or not self.limit or subject.name in self.limit:
+                    yield name, subject
+
+    def record(self, path: Path) -> None:
+        """Save the look as JSON. Raises UsageError when there is more than one inventory."""
+        path.write_text(recording.dump(self.fleets[self.one().name]), encoding="utf-8")
+
+    def replay(self, path: Path) -> None:
+        """Judge a saved look instead of looking."""
+        inventory = self.one()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as why:
+            hint = "`pytest --hosts=NAME --record FILE` saves one"
+            raise UsageError(f"cannot read the recording {path}: {why}", hint) from None
+        self.fleets[inventory.name] = recording.load(text, inventory, topics_of(inventory))
+
+    def ship(self) -> dict[str, str]:
+        """Every look as JSON, for xdist's workers."""
+        return {name: recording.dump(fleet) for name, fleet in self.fleets.items()}
+
+    def receive(self, shipped: Mapping[str, str]) -> None:
+        """Judge the controller's looks instead of looking."""
+        for name, text in shipped.items():
+            inventory = self.inventories[name]
+            self.fleets[name] = recording.load(text, inventory, topics_of(inventory))
+
+    def one(self) -> Inventory:
+        """The only inventory of this run. Raises UsageError when there are several."""
+        if len(self.inventories) != 1:
+            names = ", ".join(self.inventories)
+            raise UsageError(f"this is for one inventory at a time, not for {names}", hint="name just one with --hosts")
+        return next(iter(self.inventories.values()))
+
+
+def letting_go(links: Links, progress: Progress) -> Progress:
+    """Tell the progress, and close the connection to each node that has been looked at."""
+
+    def seen(node: str, reached: bool) -> None:
+        links.let_go(node)
+        progress(node, reached)
+
+    return seen
+
+
+def subjects_of(rule: Rule, inventory: Inventory) -> Sequence[Subject]:
+    """What a rule is about in an inventory. Where that is nothing, one subject that says why: never silence."""
+    try:
+        subjects = tuple(rule.each(inventory))
+    except NotApplicable as why:
+        return (Subject(NOTHING, str(why)),)
+    return subjects or (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
+
+
+def topics_of(inventory: Inventory) -> dict[str, ModuleType]:
+    """Our topics and the inventory's own."""
+    return {**registry.TOPICS, **inventory.modules}
+
+
+def rules_of(inventory: Inventory) -> dict[str, Rule]:
+    """Every rule that applies to an inventory, by id."""
+    own = {rule.id: rule for module in inventory.modules.values() for rule in module.RULES}
+    return {**registry.RULES, **own}
+
+
+def open_audit(
+    hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False, state: Path | None = None
+) -> Audit:
+    """The audit that `--hosts` asks for: names or paths of inventories, separated by commas. `state`: as --state says.
+
+    Raises UsageError for an empty or unknown name, for a node that no inventory has, and for an invalid inventory.
+    """
+    names = [name.strip() for name in hosts.split(",")]
+    if not all(names):
+        raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
+    told = {"quick": quick, "state": str(state or "")}
+    loaded = [load(find(name)).model_copy(update=told) for name in names]
+    inventories = {inventory.name: inventory for inventory in loaded}
+    if len(inventories) < len(loaded):
+        raise UsageError(f"--hosts={hosts} names an inventory twice")
+    known_nodes(limit, loaded)
+    return Audit(inventories, frozenset(limit), strict)
+
+
+def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
+    known = {node for inventory in inventories for node in inventory.nodes}
+    for node in limit:
+        if node not in known:
+            raise UsageError(f"--limit {node}: no such node", hint=nearest(node, known, "nodes"))

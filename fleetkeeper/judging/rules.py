@@ -1,0 +1,98 @@
+"""Promises: what a rule is, what it can say, and the words for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.looking.facts import Fleet
+
+Severity = Literal["error", "warning"]
+
+
+class NotApplicable(Exception):
+    """The policy does not ask for this here, and the message says so."""
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """What a promise is about: `kind` is node, service, certificate, volume or fleet."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen, what was wanted, and why it matters.
+
+    `node` is where it was seen. `about` names the thing when it is narrower than the rule's subject
+    (a container nobody declared, one file). `rule` and `subject` are filled in by the verdict.
+    """
+
+    saw: str
+    want: str
+    why: str = ""
+    node: str = ""
+    about: str = ""
+    severity: Severity = "error"
+    hint: str = ""
+    rule: str = ""
+    subject: str = ""
+
+
+Judge = Callable[["Fleet", Subject], Iterable[Finding | Unobservable]]
+Each = Callable[["Inventory"], Iterable[Subject]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One promise. Its judge is pure; the first line of the judge's docstring is the promise itself.
+
+    `looks_at` are the classes of facts that it reads: while any of them could not be seen, it is unknown.
+    `person` says why there is no remedy, for a rule that only a person can answer.
+    """
+
+    topic: str
+    judge: Judge
+    each: Each
+    looks_at: tuple[type[Any], ...]
+    person: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.judge.__name__
+
+    @property
+    def id(self) -> str:
+        """The stable public name, `topic.rule`: the same in pytest, reports, waivers, remedies and docs."""
+        return f"{self.topic}.{self.name}"
+
+    @property
+    def promise(self) -> str:
+        """The rule in one sentence."""
+        return (inspect.getdoc(self.judge) or "").partition("\n")[0]
+
+    @property
+    def explanation(self) -> str:
+        """Why it matters, how it is judged, and the source of the rule."""
+        return (inspect.getdoc(self.judge) or "").partition("\n")[2].strip()
+
+
+def each_node(inventory: Inventory) -> Iterable[Subject]:
+    """One subject for every node of the inventory."""
+    return (Subject("node", name) for name in inventory.nodes)
+
+
+def the_fleet(inventory: Inventory) -> Iterable[Subject]:
+    """One subject for the environment as a whole."""
+    return (Subject("fleet", inventory.name),)

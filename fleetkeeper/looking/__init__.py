@@ -1,0 +1,1 @@
+"""One look at all nodes: the facts of each node and topic."""

@@ -1,0 +1,60 @@
+"""One look at everything: the facts of every node and topic, and what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
+
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+
+class Facts(Protocol):
+    """What one topic saw on one node: a frozen dataclass that names its topic."""
+
+    topic: ClassVar[str]
+
+
+HERE = ""
+"""The machine that audits, in the place of a node's name: what a topic sees from there."""
+F = TypeVar("F", bound=Facts)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """One look. `looked_at` is the controller's clock, in UTC; `facts` is keyed by node and topic."""
+
+    inventory: Inventory
+    looked_at: datetime
+    facts: Mapping[tuple[str, str], Facts | Unobservable]
+
+    def of(self, node: str, kind: type[F]) -> F:
+        """The facts that a topic saw on a node.
+
+        Raises the stored Unobservable, or one that says that the topic was not looked at there.
+        """
+        missing = Unobservable(f"{kind.topic} was not looked at", node=node)
+        return cast(F, seen(self.facts.get((node, kind.topic), missing), node))
+
+    def now(self, node: str) -> datetime:
+        """The node's own clock at the time of the look (controller's clock plus the node's measured skew)."""
+        from fleetkeeper.topics import nodes
+
+        ahead = self.of(node, nodes.Facts).ahead
+        return self.looked_at + timedelta(seconds=ahead)
+
+
+def seen(value: T | Unobservable, node: str = "") -> T:
+    """The value, when there is one. Raises it when it is Unobservable, naming the node.
+
+    >>> seen(3)
+    3
+    """
+    if isinstance(value, Unobservable):
+        raise replace(value, node=value.node or node)
+    return value

@@ -1,0 +1,119 @@
+"""One look at all nodes at once: every topic of a node asks in lockstep, over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.looking.threads import aside, in_turn
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT, Link
+
+Look = Generator[Sequence[Command], list[Output], Any]
+Seen = dict[str, Facts | Unobservable]
+Progress = Callable[[str, bool], None]
+AT_ONCE = 50
+
+
+def look(
+    inventory: Inventory,
+    link_to: Callable[[Node], Link],
+    topics: Mapping[str, ModuleType],
+    now: datetime,
+    progress: Progress = lambda node, reached: None,
+) -> Fleet:
+    """Look at every node at once, and beside that from this machine. `now` is the controller's clock, in UTC."""
+
+    def one(node: Node) -> tuple[Node, Seen]:
+        seen = look_at(node, inventory, link_to, topics)
+        progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
+        return node, seen
+
+    seen_here = aside(lambda: look_from_here(inventory, topics))
+    looks = in_turn(one, inventory.nodes.values(), AT_ONCE)
+    facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
+    facts |= {(HERE, topic): fact for topic, fact in seen_here.result().items()}
+    return Fleet(inventory, now, facts)
+
+
+def look_from_here(inventory: Inventory, topics: Mapping[str, ModuleType]) -> Seen:
+    """What topics see from the machine that audits: those that have a `from_here`, which sets its own limits."""
+    seen: Seen = {}
+    for name, topic in topics.items():
+        try:
+            fact = topic.from_here(inventory) if hasattr(topic, "from_here") else None
+        except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
+            fact = Unobservable(f"{name}: could not look from here ({type(odd).__name__}: {odd})")
+        if fact is not None:
+            seen[name] = fact
+    return seen
+
+
+def look_at(
+    node: Node, inventory: Inventory, link_to: Callable[[Node], Link], topics: Mapping[str, ModuleType]
+) -> Seen:
+    """Everything that the topics see on one node. What a topic does not look for there is left out."""
+    looks: dict[str, Look] = {name: topic.observe(node, inventory) for name, topic in topics.items()}
+    try:
+        facts = drive(looks, link_to(node))
+    except Unobservable as why:
+        facts = dict.fromkeys(looks, why)
+    except Exception as odd:  # noqa: BLE001 - one odd node must not end the look at all the others
+        facts = dict.fromkeys(looks, Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
+    return {name: with_node(fact, node.name) for name, fact in facts.items() if fact is not None}
+
+
+def with_node(fact: Any, node: str) -> Any:
+    return replace(fact, node=node) if isinstance(fact, Unobservable) else fact
+
+
+def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
+    """Drive the generators in lockstep: one round trip for all that they ask in this step.
+
+    All answers of a look together may be as long as one link's answers may be.
+    """
+    facts: dict[str, Any] = {}
+    asking: dict[str, Sequence[Command]] = {}
+    room = MOST_OUTPUT
+    for name, generator in looks.items():
+        step(name, generator, None, asking, facts)
+    while asking:
+        commands = list(dict.fromkeys(command for wanted in asking.values() for command in wanted))
+        try:
+            answers = dict(zip(commands, link.ask(commands, room), strict=True)) if commands else {}
+        except Unobservable as why:
+            return facts | dict.fromkeys(asking, why)
+        room -= sum(answer.size for answer in answers.values())
+        for name, wanted in list(asking.items()):
+            del asking[name]
+            step(name, looks[name], [answers[command] for command in wanted], asking, facts)
+    return facts
+
+
+def step(
+    name: str,
+    generator: Look,
+    answers: list[Output] | None,
+    asking: dict[str, Sequence[Command]],
+    facts: dict[str, Any],
+) -> None:
+    """Take one generator to its next question, or to its facts."""
+    try:
+        asking[name] = next(generator) if answers is None else generator.send(answers)
+    except StopIteration as done:
+        facts[name] = done.value
+    except Unobservable as why:
+        facts[name] = why
+    except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen
+        facts[name] = Unobservable(f"{name}: could not make sense of the answer ({type(odd).__name__}: {odd})")
+
+
+def topics_of(topics: Mapping[str, ModuleType], wanted: Collection[str]) -> dict[str, ModuleType]:
+    """The topics with these names."""
+    return {name: topic for name, topic in topics.items() if name in wanted}

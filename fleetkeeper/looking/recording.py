@@ -1,0 +1,72 @@
+"""A look, saved and replayed: parsed facts as JSON, never raw output (that of `docker inspect` holds secrets)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from types import ModuleType
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.transport.commands import Unobservable
+
+VERSION = 1
+
+
+@cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def dump(fleet: Fleet) -> str:
+    """The facts of one look as JSON text."""
+    return json.dumps(
+        {
+            "schema": VERSION,
+            "inventory": fleet.inventory.name,
+            "looked_at": fleet.looked_at.isoformat(),
+            "facts": [entry(node, topic, fact) for (node, topic), fact in fleet.facts.items()],
+        }
+    )
+
+
+def entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
+    kind = "unobservable" if isinstance(fact, Unobservable) else "facts"
+    return {"node": node, "topic": topic, kind: adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
+
+
+def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> Fleet:
+    """The look that `dump` saved, to be judged against an inventory.
+
+    Raises UsageError when it is not a recording, of another version, or of other nodes.
+    """
+    try:
+        recorded = json.loads(text)
+        facts = {(one["node"], one["topic"]): fact_of(one, topics) for one in recorded["facts"]}
+        looked_at = datetime.fromisoformat(recorded["looked_at"])
+        version = recorded["schema"]
+    except (ValueError, LookupError, TypeError, ValidationError) as odd:
+        raise UsageError(
+            f"this is not a recording of a look: {odd}", hint="make one with `pytest --record FILE`"
+        ) from None
+    if version != VERSION:
+        raise UsageError(f"the recording has schema {version}, this program reads {VERSION}")
+    strangers = {node for node, _ in facts} - {HERE, *inventory.nodes}
+    if strangers:
+        raise UsageError(
+            f"the recording holds nodes that {inventory.name} does not have: {', '.join(sorted(strangers))}"
+        )
+    return Fleet(inventory, looked_at, facts)
+
+
+def fact_of(recorded: Mapping[str, Any], topics: Mapping[str, ModuleType]) -> Facts | Unobservable:
+    if "unobservable" in recorded:
+        return Unobservable(**recorded["unobservable"])
+    fact: Facts = adapter(topics[recorded["topic"]].Facts).validate_python(recorded["facts"], strict=False)
+    return fact

@@ -1,0 +1,280 @@
+"""pytest's face of an audit: `--hosts=production` judges every promise; testinfra tests share its connections."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from fleetkeeper.judging.audit import Audit
+    from fleetkeeper.judging.rules import Subject
+    from fleetkeeper.judging.verdicts import Verdict
+
+AUDIT = pytest.StashKey["Audit | None"]()
+ITEM = pytest.StashKey[dict[str, Any]]()
+PLAIN_TESTINFRA = "://"
+PROMISES = Path(__file__).parents[1] / "checks"
+"""What is judged where neither the command line nor a setting says which tests: with those of the folder one is in."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup(
+        "fleetkeeper", "audit of the servers that --hosts names (pytest's --strict makes warnings count)"
+    )
+    group.addoption(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NODE",
+        help="judge only this node (repeatable); all are looked at",
+    )
+    group.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out what takes long, such as reading whole backups; it is then skipped",
+    )
+    group.addoption(
+        "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
+    )
+    group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
+    group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
+    group.addoption(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="state directory, as --state=DIR (default: $FLEETKEEPER_STATE or XDG's)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn `--hosts=INVENTORY` into an audit, and into hosts that testinfra reaches over our connections."""
+    config.stash[AUDIT] = None
+    hosts = getattr(config.option, "audited", None) or config.option.hosts
+    if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
+        return
+    here = config.invocation_params
+    if not config.inipath and (here.dir / "pyproject.toml").exists() and (astray := " ".join(misread(here.args))):
+        raise pytest.UsageError(f"pytest took the value of an option for a place of tests\n  hint: write {astray}")
+    from fleetkeeper.imports import as_written, uncollected
+
+    with uncollected(), as_written(config):
+        from fleetkeeper.errors import UsageError
+
+        try:
+            config.stash[AUDIT] = audit = prepare(config, hosts)
+        except UsageError as why:
+            raise pytest.UsageError(str(why)) from None
+        if config.args_source is config.ArgsSource.INVOCATION_DIR:
+            config.args.append(str(PROMISES))
+        if hasattr(config, "workerinput"):
+            return
+        from fleetkeeper.reports.report_plugin import Reports
+
+        config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")
+
+
+def misread(args: Sequence[str]) -> Iterator[str]:
+    """Our options whose value is a word of its own and is there: before it knows them, pytest seeks its settings there.
+
+    >>> list(misread(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
+    ['--state=/tmp']
+    """
+    for option, value in pairwise(args):
+        if option in ("--state", "--results", "--record", "--replay") and Path(value).exists():
+            yield f"{option}={value}"
+
+
+def prepare(config: pytest.Config, hosts: str) -> Audit:
+    """The audit for this run. Raises UsageError."""
+    from fleetkeeper.judging.audit import open_audit
+
+    option = config.option
+    strict = bool(config.getini("strict"))
+    audit = open_audit(hosts, option.limit, strict=strict, quick=option.quick, state=option.state)
+    audit.ssh_config = option.ssh_config
+    option.audited = hosts
+    option.hosts = ",".join(as_hosts(audit))
+    if option.replay:
+        audit.replay(option.replay)
+    if shipped := getattr(config, "workerinput", {}).get("fleetkeeper"):
+        audit.receive(shipped)
+    return audit
+
+
+def as_hosts(audit: Audit) -> list[str]:
+    """The nodes as testinfra host names, so that a team's own tests run over the audit's connections."""
+    import testinfra.backend
+
+    from fleetkeeper import testinfra_backend
+
+    testinfra.backend.BACKENDS["fleet"] = "fleetkeeper.testinfra_backend.FleetBackend"
+    for name, inventory in audit.inventories.items():
+        testinfra_backend.use(inventory, audit.links(name))
+    return [f"fleet://{name}" for name in testinfra_backend.host_names()]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Spare pytest's last rounds of garbage collection what an audit leaves: they are for what a team's tests leave."""
+    if session.config.stash.get(AUDIT, None) and not any(map(uses_hosts, session.items)):
+        from fleetkeeper.imports import keep
+
+        keep()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if audit := config.stash.get(AUDIT, None):
+        from fleetkeeper import testinfra_backend
+
+        audit.close()
+        testinfra_backend.forget()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under xdist the controller looks once, and every worker judges the same facts."""
+    if audit := node.config.stash[AUDIT]:
+        see(node.config, audit)
+        node.workerinput["fleetkeeper"] = audit.ship()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One item for every subject of the rule; they come from the inventory alone, so collecting works offline."""
+    if "verdict" not in metafunc.fixturenames:
+        return
+    audit = metafunc.config.stash[AUDIT]
+    if audit is None:
+        return
+    rule = rule_of(metafunc)
+    several = len(audit.inventories) > 1
+    subjects = list(audit.subjects(rule))
+    ids = [f"{inventory}:{short(subject)}" if several else short(subject) for inventory, subject in subjects]
+    items = [(inventory, rule, subject) for inventory, subject in subjects]
+    metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+
+
+def short(subject: Subject) -> str:
+    return subject.kind if subject.kind == "nothing" else subject.name
+
+
+def rule_of(metafunc: pytest.Metafunc) -> str:
+    """The rule that a check is the face of: `checks/test_backups.py::test_are_fresh` is `backups.are_fresh`."""
+    topic = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
+    return f"{topic}.{metafunc.function.__name__.removeprefix('test_')}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse to look green when nothing is audited."""
+    if config.stash[AUDIT] is None and any(map(is_check, items)):
+        from fleetkeeper.inventory.load import available
+
+        there_are = ", ".join(sorted(available())) or "none yet"
+        raise pytest.UsageError(
+            "nothing was audited: say which servers with --hosts\n"
+            f"hint: `pytest --hosts=local` audits this machine; the inventories here: {there_are}"
+        )
+
+
+def is_check(item: pytest.Item) -> bool:
+    return "verdict" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look as soon as it is known that there is something to judge."""
+    audit = session.config.stash[AUDIT]
+    if audit and not session.config.option.collectonly and any(map(is_check, session.items)):
+        see(session.config, audit, keep=any(map(uses_hosts, session.items)))
+
+
+def uses_hosts(item: pytest.Item) -> bool:
+    """Whether a test may ask more than the look did: by testinfra's fixture, or because it is no check."""
+    return not is_check(item) or "host" in getattr(item, "fixturenames", ())
+
+
+def see(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
+    """Look once, show progress, and save the look where --record says. `keep` the connections if tests use them."""
+    from fleetkeeper.imports import as_written
+    from fleetkeeper.reports.progress import Progress
+
+    nodes = sum(len(inventory.nodes) for inventory in audit.inventories.values())
+    try:
+        with Progress(nodes, quiet=config.option.verbose < 0) as progress, as_written(config):
+            audit.look(progress, keep=keep)
+    except KeyboardInterrupt:
+        on_ctrl_c(signal.SIG_IGN)
+        audit.close()
+        on_ctrl_c(signal.SIG_DFL)  # all is closed; pytest would show a traceback of its own now
+        pytest.exit("interrupted while looking: nothing was judged", returncode=2)
+    if config.option.record:
+        audit.record(config.option.record)
+
+
+def on_ctrl_c(handler: signal.Handlers) -> None:
+    """What another Ctrl-C does from now on."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
+
+
+class Unknown(Exception):
+    """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
+
+
+class Judged:
+    """What the fixture `verdict` hands to a check."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    def expect(self) -> None:
+        """Pass when the promise holds; fail with what was seen; xfail when all of it is waived."""
+        from fleetkeeper.reports import terminal
+
+        __tracebackhide__ = True
+        if self.verdict.findings:
+            pytest.fail(terminal.message(self.verdict), pytrace=False)
+        if self.verdict.waived:
+            tolerate(terminal.accepted(self.verdict))
+
+
+def tolerate(reason: str) -> None:
+    """xfail; with --runxfail, which makes `pytest.xfail` do nothing, fail: never pass."""
+    __tracebackhide__ = True
+    pytest.xfail(reason)
+    pytest.fail(reason, pytrace=False)
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest) -> Judged:
+    """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
+    from fleetkeeper.reports import results, terminal
+    from fleetkeeper.untrusted import one_line
+
+    inventory, rule, subject = request.param
+    judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
+    request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
+    if judged.outcome.name == "UNKNOWN":
+        raise Unknown(terminal.message(judged))
+    if judged.outcome.name == "NOT_APPLICABLE":
+        pytest.skip(one_line(judged.not_applicable))
+    return Judged(judged)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
+        report.longrepr = str(call.excinfo.value)
+    if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        report.fleetkeeper = item.stash[ITEM]  # type: ignore[attr-defined]
+    return report

@@ -1,0 +1,164 @@
+"""Crontabs as Debian's cron reads them: what runs when and as whom, and what makes it ignore the whole file.
+
+Source: crontab(5), entry.c and env.c of cron 3.0pl1, and `crontab` itself as oracle. One line that cron cannot read,
+or a last line without its newline, and nothing in the file runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from fleetkeeper.readers.cron.due_times import SHORTCUTS, BadTimes, canonical
+from fleetkeeper.readers.marked_blocks import BEGIN, END, split
+
+LONGEST_COMMAND = 998
+MOST_LINES = 10000
+MOST_READ, MOST_SETTINGS = 1 << 18, 500
+"""Bytes of one crontab, and settings in it, that are read here: what stands behind them is not known."""
+C_BLANKS = " \t\n\r\f\v"
+BLANKS = re.compile(r"[ \t]+")
+SETTING = re.compile(
+    r"""(?:"(?P<dquoted>[^"]*)"|'(?P<squoted>[^']*)'|(?P<name>[^\s="'#][^\s=]*|))[ \t]*=\s*"""
+    r"""(?:"(?P<dvalue>[^"]*)"\s*|'(?P<svalue>[^']*)'\s*|(?P<value>[^\s"'].*))""",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line that runs something. `environment` is what the lines above it set. `text` is the whole line."""
+
+    line: int
+    text: str
+    times: str
+    user: str
+    command: str
+    environment: Mapping[str, str]
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A line that cron cannot read: it then ignores the whole file. `why` is in the words of crontab(1)."""
+
+    line: int
+    text: str
+    why: str
+
+
+@dataclass
+class Table:
+    """One crontab. `comments` are jobs that are commented out; `unended` says that the last newline is missing.
+
+    `unread` is the first line that was not read, since the crontab is larger than anybody's; 0 where all of it was.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    comments: list[Job] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unended: bool = False
+    unread: int = 0
+
+
+def parse(content: bytes, *, system: bool) -> Table:
+    """Read a crontab. `system` ones have a user field: /etc/crontab and /etc/cron.d.
+
+    >>> table = parse(b"MAILTO=ops\\n0 0,12 * * * docker exec x backup\\n# 5 4 * * * old\\n", system=False)
+    >>> table.jobs[0].times, table.jobs[0].command, table.jobs[0].environment, table.comments[0].command
+    ('0 0,12 * * *', 'docker exec x backup', {'MAILTO': 'ops'}, 'old')
+    """
+    table = Table()
+    environment: Mapping[str, str] = {}
+    ours, left = False, MOST_READ
+    rows = split(content)
+    for number, row in enumerate(rows, 1):
+        left -= len(row)
+        if left < 0 or len(environment) > MOST_SETTINGS:
+            table.unread = number
+            break
+        text = row.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+        ours = row.startswith(BEGIN) or (ours and not row.startswith(END))
+        environment = read(Job(number, text, "", "", "", environment, ours), system, table)
+    if rows and not rows[-1].endswith(b"\n") and rows[-1].strip(b" \t") and not rows[-1].lstrip().startswith(b"#"):
+        table.unended = True
+    if len(rows) > MOST_LINES:
+        table.problems.append(Problem(MOST_LINES, "", "more than 10000 lines"))
+    return table
+
+
+def read(row: Job, system: bool, table: Table) -> Mapping[str, str]:
+    """One line into the table: a job, a comment, or a problem; the settings for the lines below it."""
+    text = row.text.lstrip(" \t")
+    if not text:
+        return row.environment
+    if text.startswith("#"):
+        table.comments.extend(commented(row, text.lstrip("# \t"), system))
+        return row.environment
+    if setting := SETTING.fullmatch(text):
+        name, value = (next((part for part in parts if part is not None), "") for parts in parted(setting))
+        return {**row.environment, name: value.rstrip(C_BLANKS) if setting["value"] is not None else value}
+    try:
+        table.jobs.append(job(row, text, system))
+    except BadTimes as odd:
+        table.problems.append(Problem(row.line, row.text, str(odd)))
+    return row.environment
+
+
+def parted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
+    yield setting["dquoted"], setting["squoted"], setting["name"]
+    yield setting["dvalue"], setting["svalue"], setting["value"]
+
+
+def commented(row: Job, text: str, system: bool) -> Iterator[Job]:
+    try:
+        yield job(row, text, system)
+    except BadTimes:
+        return
+
+
+def job(row: Job, text: str, system: bool) -> Job:
+    """A line that runs something. Raises BadTimes with what crontab(1) would say."""
+    if "\0" in text:
+        raise BadTimes("a NUL byte")
+    times, rest = timed(text)
+    user = ""
+    if system:
+        user, rest = first_word(rest)
+        if not user:
+            raise BadTimes("bad username")
+    if len(rest.encode("utf-8", "surrogateescape")) > LONGEST_COMMAND:
+        raise BadTimes("bad command")
+    return Job(row.line, row.text, times, user, rest, row.environment, row.ours)
+
+
+def timed(text: str) -> tuple[str, str]:
+    """The canonical time fields, and what follows them."""
+    if text.startswith("@"):
+        word, rest = first_word(text)
+        if word not in SHORTCUTS:
+            raise BadTimes("bad time specifier")
+        return SHORTCUTS[word], rest
+    fields = BLANKS.split(text, maxsplit=5)
+    return canonical([*fields, "", "", "", "", ""][:5]), fields[5] if len(fields) > 5 else ""
+
+
+def first_word(text: str) -> tuple[str, str]:
+    parts = BLANKS.split(text, maxsplit=1)
+    return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+def cut(command: str) -> tuple[str, bool]:
+    r"""What the shell gets of a command: all up to the first unescaped `%`, and whether there was one.
+
+    >>> cut(r"date +\%F"), cut("date +%F")
+    (('date +%F', False), ('date +', True))
+    """
+    found = re.search(r"(?<!\\)%", command)
+    return (command[: found.start()] if found else command).replace(r"\%", "%"), found is not None
+
+
+def escaped(command: str) -> str:
+    """A command as it must stand in a crontab."""
+    return command.replace("%", r"\%")

@@ -1,0 +1,174 @@
+"""When an entry is due: the time fields as Debian's cron reads them, and due times by cronsim.
+
+Sources: crontab(5) and entry.c of Debian's cron 3.0pl1, held against `crontab` itself. Field syntax is Debian's, not
+cronsim's: `5/15` is an error there, `L` and `#` do not exist, and what follows a number is silently skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice, takewhile
+
+from cronsim import CronSim, CronSimError
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+NEVER = "never"
+REBOOT = "@reboot"
+SHORTCUTS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+    "@reboot": REBOOT,
+}
+ANY = datetime(2000, 1, 1)
+ENOUGH = 800
+HORIZON = timedelta(days=370)
+
+
+class BadTimes(ValueError):
+    """Time fields that cron refuses; it then ignores the whole file."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """What one field may hold. `first_name` is the number of the first of `names`."""
+
+    title: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+    first_name: int = 0
+
+    def number(self, word: str) -> int:
+        if word.isascii() and word.isdigit():
+            return int(word)
+        if word.lower() in self.names:
+            return self.names.index(word.lower()) + self.first_name
+        raise BadTimes(f"bad {self.title}")
+
+
+FIELDS = (
+    Range("minute", 0, 59),
+    Range("hour", 0, 23),
+    Range("day-of-month", 1, 31),
+    Range("month", 1, 12, MONTHS, 1),
+    Range("day-of-week", 0, 7, DAYS),
+)
+
+
+def canonical(fields: Sequence[str]) -> str:
+    """Five fields in one spelling that cron and cronsim read alike, or `never`. Raises BadTimes.
+
+    >>> canonical("0 0-23/12 * jan-mar sun".split())
+    '0 0,12 * 1,2,3 0'
+    >>> canonical("0 20-4 * * *".split()), canonical("0 0 31 2 *".split())
+    ('never', 'never')
+    """
+    read = [field(text, span) for text, span in zip(fields, FIELDS, strict=True)]
+    return " ".join(read) if "" not in read and comes(" ".join(read)) else NEVER
+
+
+def comes(times: str) -> bool:
+    """Whether there is such a day at all: cron takes the 31st of February, and never runs it."""
+    try:
+        CronSim(times, ANY)
+    except CronSimError:
+        return False
+    return True
+
+
+def field(text: str, span: Range) -> str:
+    """One field. A leading star is kept, since cron treats days and clock changes differently for it."""
+    values: set[int] = set()
+    stars: list[str] = []
+    rest = text
+    while True:
+        numbers, star, rest = item(rest, span)
+        values.update(numbers)
+        stars.append(star)
+        if not rest.startswith(","):
+            break
+        rest = rest[1:]
+    if stars[0] == "*":
+        return "*"
+    plain = ",".join(str(number) for number in sorted(values))
+    return ",".join([stars[0], *([plain] if len(stars) > 1 else [])]) if stars[0] else plain
+
+
+def item(text: str, span: Range) -> tuple[range, str, str]:
+    """One element of a list: its numbers, its star if it has one, and what follows it."""
+    if text.startswith("*"):
+        low, high, rest, star = span.low, span.high, text[1:], "*"
+    else:
+        word, rest = run(text)
+        low = high = span.number(word)
+        star = ""
+        if rest.startswith("/"):
+            raise BadTimes(f"bad {span.title}")
+        if not rest.startswith("-"):
+            return bounded(range(low, high + 1), span), "", rest
+        word, rest = run(rest[1:])
+        high = span.number(word)
+    step, rest = stepped(rest, span)
+    return bounded(range(low, high + 1, step), span), star and (star if step == 1 else f"*/{step}"), rest
+
+
+def stepped(rest: str, span: Range) -> tuple[int, str]:
+    if not rest.startswith("/"):
+        return 1, rest
+    word, rest = run(rest[1:])
+    step = span.number(word)
+    if step == 0:
+        raise BadTimes(f"bad {span.title}")
+    return step, rest
+
+
+def bounded(numbers: range, span: Range) -> range:
+    if any(not span.low <= number <= span.high for number in numbers):
+        raise BadTimes(f"bad {span.title}")
+    return numbers
+
+
+def run(text: str) -> tuple[str, str]:
+    """The letters and digits at the beginning, and the rest."""
+    end = next((n for n, char in enumerate(text) if not (char.isascii() and char.isalnum())), len(text))
+    return text[:end], text[end:]
+
+
+def due(times: str, after: datetime) -> Iterator[datetime]:
+    """Due times after `after`, in its time zone. What is repeated by a clock change is due once."""
+    if times not in (NEVER, REBOOT):
+        yield from CronSim(times, after)
+
+
+def last_due(times: str, before: datetime) -> datetime | None:
+    """The last due time at or before `before`, in its time zone; None when there was none in the last year or so."""
+    if times in (NEVER, REBOOT):
+        return None
+    found = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
+    return found if found and before - found <= HORIZON else None
+
+
+def same(many: Sequence[str], wanted: str, start: datetime) -> bool:
+    """Whether several entries together are due exactly when `wanted` is, each time once.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> same(["0 0 * * *", "0 12 * * *"], "0 0,12 * * *", datetime(2026, 1, 1, tzinfo=ZoneInfo("America/Toronto")))
+    True
+    """
+    if list(many) == [wanted]:
+        return True
+    return soon(merge(*(due(times, start) for times in many)), start) == soon(due(wanted, start), start)
+
+
+def soon(moments: Iterator[datetime], start: datetime) -> list[datetime]:
+    """The due times of about a year, or so many of them that a difference would have shown."""
+    return list(islice(takewhile(lambda moment: moment < start + HORIZON, moments), ENOUGH))

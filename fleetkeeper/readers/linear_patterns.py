@@ -1,0 +1,306 @@
+"""Regular expressions that a node wrote, matched in linear time: a small part of what they can say, else unknown.
+
+A crontab line of any user holds one (`docker ps -f name=…`), and so does a web server's configuration. Python's own
+matcher may need longer than anybody lives for one of them, while Docker's never does. Here every expression is a set of
+states that is walked through once: literals, `.`, `^`, `$`, `[…]`, escapes, groups, `|`, and `*`, `+`, `?`. What is
+left out, because it is not read alike everywhere or repeats what is repeated, raises Unobservable.
+
+Patterns of our own over text of a node must not be slow either: `in_order` stands for one with a gap in its middle.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NoReturn
+
+from fleetkeeper.transport.commands import Unobservable
+
+LONGEST, LONGEST_TEXT = 512, 4096
+DEEPEST = 8
+REMEMBERED = 10_000
+CLASSES = {"d": string.digits, "w": string.ascii_letters + string.digits + "_", "s": " \t\n\r\f"}
+Test = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class State:
+    """One place in an expression. `test` takes a character on to `ways`; without one they are reached for nothing."""
+
+    test: Test | None = None
+    ways: tuple[int, ...] = ()
+    anchor: str = ""
+
+
+@dataclass
+class Pattern:
+    """An expression that was understood. `last` is the state in which it has matched."""
+
+    states: Sequence[State]
+    first: int
+    last: int
+    steps: dict[tuple[frozenset[int], str], frozenset[int]] = field(default_factory=dict)
+
+    def found_in(self, text: str) -> bool:
+        """Whether it matches anywhere in a text. Raises Unobservable for one that is too long to say."""
+        if len(text) > LONGEST_TEXT:
+            refuse("it is held against a text that is too long")
+        here = self.reached([self.first], start=True, end=not text)
+        for at, char in enumerate(text):
+            if self.last in here:
+                return True
+            here = self.step(here, char) if at + 1 < len(text) else self.reached(self.after(here, char), end=True)
+        return self.last in here
+
+    def step(self, here: frozenset[int], char: str) -> frozenset[int]:
+        """The states after one more character, none of them at an end; remembered, as most of them come again."""
+        known = self.steps.get((here, char))
+        if known is None:
+            if len(self.steps) > REMEMBERED:
+                self.steps.clear()
+            known = self.steps[here, char] = self.reached(self.after(here, char))
+        return known
+
+    def after(self, here: frozenset[int], char: str) -> list[int]:
+        tests = [(state.test, state.ways) for state in map(self.states.__getitem__, here) if state.test]
+        return [self.first, *(way for test, ways in tests if test(char) for way in ways)]
+
+    def reached(self, first: Sequence[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
+        """These states, and all that are reached from them for nothing."""
+        found: set[int] = set()
+        left = list(first)
+        while left:
+            place = left.pop()
+            state = self.states[place]
+            if place in found or (state.anchor == "^" and not start) or (state.anchor == "$" and not end):
+                continue
+            found.add(place)
+            if state.test is None:
+                left.extend(state.ways)
+        return frozenset(found)
+
+
+def refuse(why: str) -> NoReturn:
+    raise Unobservable(f"a regular expression is not followed here: {why}")
+
+
+@lru_cache(maxsize=1024)
+def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
+    """An expression, understood. Raises Unobservable for one that is not.
+
+    >>> pattern_of(r"^rodan_(db|web)\\.[0-9]+").found_in("rodan_db.1.x0h3"), pattern_of("b$").found_in("abc")
+    (True, False)
+    >>> pattern_of("(.+)+")
+    Traceback (most recent call last):
+    fleetkeeper.transport.commands.Unobservable: a regular expression is not followed here: it repeats what is repeated
+    """
+    if len(written) > LONGEST:
+        refuse(f"it is longer than {LONGEST} characters")
+    return Reader(written, ignore_case).pattern()
+
+
+def path_pattern(written: str) -> Pattern:
+    """What glob(7) means by a path: `*` and `?` stand for no slash. Raises Unobservable as `pattern_of` does.
+
+    >>> [path_pattern("/etc/*.d/[!x]?.conf").found_in(path) for path in ("/etc/a.d/ok.conf", "/etc/a/b.d/ok.conf")]
+    [True, False]
+    """
+    parts = {"*": "[^/]*", "?": "[^/]", "[!": "[^", "[": "[", "]": "]"}
+    found = re.findall(r"\\.|\[!|.", written, re.DOTALL)
+    inside = False
+    expression = ""
+    for one in found:
+        plain = one[-1] if one[-1].isalnum() or not one[-1].isascii() else f"\\{one[-1]}"
+        expression += parts.get(one, plain) if not inside or one == "]" else one
+        inside = one in ("[", "[!") or (inside and one != "]")
+    return pattern_of(f"^{expression}$")
+
+
+def in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apart: re.Pattern[str]) -> bool:
+    """Whether `then` stands somewhere behind `first`, with nothing of `apart` between them: in linear time.
+
+    >>> in_order("certbot -q renew", re.compile("certbot"), re.compile("renew"), re.compile("[;&|]"))
+    True
+    """
+    for part in apart.split(text):
+        found = first.search(part)
+        if found and then.search(part, found.end()):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of an expression: where it is entered, and the state that all its ways lead to."""
+
+    first: int
+    last: int
+    repeats: bool = False
+    anchors: bool = False
+
+
+class Reader:
+    """From the text of an expression to its states. Ways are filled in as they become known."""
+
+    def __init__(self, text: str, ignore_case: bool) -> None:
+        self.text, self.ignore_case = text, ignore_case
+        self.at = self.depth = 0
+        self.states: list[State] = []
+
+    def pattern(self) -> Pattern:
+        whole = self.alternatives()
+        if self.at < len(self.text):
+            refuse("a bracket closes that was never opened")
+        return Pattern(tuple(self.states), whole.first, whole.last)
+
+    def add(self, test: Test | None = None, ways: tuple[int, ...] = (), anchor: str = "") -> int:
+        self.states.append(State(test, ways, anchor))
+        return len(self.states) - 1
+
+    def lead(self, place: int, *ways: int) -> None:
+        state = self.states[place]
+        self.states[place] = State(state.test, (*state.ways, *ways), state.anchor)
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def take(self) -> str:
+        char = self.peek()
+        self.at += 1
+        return char
+
+    def alternatives(self) -> Piece:
+        pieces = [self.sequence()]
+        while self.peek() == "|":
+            self.take()
+            pieces.append(self.sequence())
+        first, last = self.add(ways=tuple(piece.first for piece in pieces)), self.add()
+        for piece in pieces:
+            self.lead(piece.last, last)
+        return Piece(first, last, any(one.repeats for one in pieces), any(one.anchors for one in pieces))
+
+    def sequence(self) -> Piece:
+        first = last = self.add()
+        repeats = anchors = False
+        while self.peek() not in ("", "|", ")"):
+            piece = self.repeated(self.atom())
+            self.lead(last, piece.first)
+            last = piece.last
+            repeats, anchors = repeats or piece.repeats, anchors or piece.anchors
+        return Piece(first, last, repeats, anchors)
+
+    def repeated(self, piece: Piece) -> Piece:
+        """A piece with what stands behind it: how often it may come."""
+        times = self.peek()
+        if times == "{":
+            refuse("it counts with {…}")
+        if times not in ("*", "+", "?") or not times:
+            return piece
+        self.take()
+        if self.peek() == "?":
+            self.take()  # as few as will do: that makes no difference to whether it matches
+        if self.peek() in ("*", "+", "?", "{") and self.peek():
+            refuse("it repeats what is repeated")
+        if (piece.repeats and times != "?") or piece.anchors:
+            refuse("it repeats what is repeated" if piece.repeats else "it repeats an anchor")
+        first, last = self.add(ways=(piece.first,)), self.add()
+        self.lead(piece.last, last)
+        if times in "*+":
+            self.lead(piece.last, first)
+        if times in "*?":
+            self.lead(first, last)
+        return Piece(first, last, repeats=True)
+
+    def atom(self) -> Piece:
+        char = self.take()
+        if char == "(":
+            return self.group()
+        if char in "^$":
+            place = self.add(anchor=char)
+            return Piece(place, place, anchors=True)
+        if char in "*+?{":
+            refuse("nothing stands before what repeats it")
+        return self.one(self.test(char))
+
+    def one(self, test: Test) -> Piece:
+        last = self.add()
+        return Piece(self.add(test, (last,)), last)
+
+    def group(self) -> Piece:
+        """What stands in brackets: plain ones, `(?:`, `(?<name>` and `(?P<name>`."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            refuse("its brackets are nested too deep")
+        if self.peek() == "?":
+            self.named()
+        inside = self.alternatives()
+        if self.take() != ")":
+            refuse("a bracket is not closed")
+        self.depth -= 1
+        return inside
+
+    def named(self) -> None:
+        rest = self.text[self.at :]
+        opening = next((one for one in ("?:", "?P<", "?<") if rest.startswith(one)), "")
+        name, ended, _ = rest[len(opening) :].partition(">")
+        if not opening or (opening != "?:" and not (ended and name.isidentifier() and name.isascii())):
+            refuse("it has a group of a kind that is not read alike everywhere")
+        self.at += len(opening) if opening == "?:" else len(opening) + len(name) + 1
+
+    def test(self, char: str) -> Test:
+        """What one character must be."""
+        if char == ".":
+            return lambda found: found != "\n"
+        if char == "[":
+            return self.bracketed()
+        if char == "\\":
+            return self.escaped()[0]
+        return self.among(char)
+
+    def among(self, chars: str, *, none_of: bool = False) -> Test:
+        known = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
+        return lambda found: (found in known) != none_of
+
+    def escaped(self) -> tuple[Test, str]:
+        """What a backslash makes of the next character, and the characters that it stands for, where they are few."""
+        char = self.take()
+        if char.lower() in CLASSES and char:
+            return self.among(CLASSES[char.lower()], none_of=char.isupper()), CLASSES[char] if char.islower() else ""
+        if not char or not char.isascii() or char.isalnum():
+            refuse("it has an escape that is not read alike everywhere")
+        return self.among(char), char
+
+    def bracketed(self) -> Test:
+        """A set of characters. A closing bracket that stands first is one of them."""
+        none_of = self.peek() == "^"
+        self.at += none_of
+        chars = ""
+        first = True
+        while first or self.peek() != "]":
+            first = False
+            low = self.member()
+            if len(low) == 1 and self.peek() == "-" and self.text[self.at + 1 : self.at + 2] not in ("]", ""):
+                self.take()
+                high = self.member()
+                if len(high) != 1 or not low <= high or not high.isascii():
+                    refuse("it has a range that makes no sense")
+                low = "".join(map(chr, range(ord(low), ord(high) + 1)))
+            chars += low
+        self.take()
+        return self.among(chars, none_of=none_of)
+
+    def member(self) -> str:
+        char = self.take()
+        if not char:
+            refuse("a set of characters is not closed")
+        if char == "[" and self.peek() in (":", ".", "=") and self.peek():
+            refuse("it names a class of characters")
+        if char != "\\":
+            return char
+        chars = self.escaped()[1]
+        if not chars:
+            refuse("it has an escape that is not read alike everywhere")
+        return chars

@@ -1,0 +1,100 @@
+"""What can be wrong with a certificate, as one finding each, and what it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from fleetkeeper.readers.pki.names import common_name
+from fleetkeeper.readers.pki.roots import Roots
+
+WEAK = (hashes.MD5, hashes.SHA1)
+SMALLEST_RSA = 2048
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
+Kind = Literal[
+    "expired",
+    "not yet valid",
+    "wrong name",
+    "self-signed",
+    "incomplete",
+    "untrusted",
+    "invalid",
+    "weak key",
+    "weak signature",
+    "not for servers",
+    "test issuer",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a chain, in words for a person."""
+
+    kind: Kind
+    saw: str
+    want: str
+    why: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a chain is judged by: for which name, by which roots, when, and which test authorities are allowed."""
+
+    name: str
+    roots: Roots
+    now: datetime
+    allowed: tuple[str, ...] = ()
+
+
+def subject(one: x509.Certificate) -> str:
+    """How a certificate is called in messages.
+
+    The name is quoted: it is whatever the server sent.
+    """
+    return f'"{common_name(one.subject)}"'
+
+
+def issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate names that issuer and bears its signature.
+
+    Signatures with MD5 and SHA-1 are not checked by the library any more: there the name decides, so that they are told
+    as weak and not as missing an issuer. Nothing is trusted by this: only the verifier says what is.
+    """
+    if one.issuer != issuer.subject:
+        return False
+    if isinstance(signed_with(one), WEAK):
+        return True
+    try:
+        one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def signed_with(one: x509.Certificate) -> hashes.HashAlgorithm | None:
+    """The digest of a signature; None where there is none, or the library does not know it."""
+    try:
+        return one.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+
+
+def weakness(one: x509.Certificate) -> str:
+    """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
+    try:
+        key = one.public_key()
+    except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know
+        return f"of a kind that cannot be read ({odd})"
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA of {key.key_size} bits" if key.key_size < SMALLEST_RSA else ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"on the curve {key.curve.name}" if key.curve.name not in CURVES else ""
+    kind = type(key).__name__.strip("_").removesuffix("PublicKey")
+    return f"of the kind {kind}, which browsers do not take"

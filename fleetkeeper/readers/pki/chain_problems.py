@@ -1,0 +1,191 @@
+"""What is wrong with a chain, one problem at a time: the verdicts of `openssl verify`, or stricter, and why.
+
+Stricter than `openssl verify` of OpenSSL 3 at its default, on purpose, where other clients are: no keys of kinds that
+browsers refuse (Ed25519, DSA, curves but P-256, P-384, P-521), no SHA-1 or SHA-224 below the root, no RSA below 2048
+bits, no common name instead of a subjectAltName, no wildcard for a part of a label, no way up of more than 32 steps.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from fnmatch import fnmatch
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
+
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.readers.pki.certificate_problem import (
+    WEAK,
+    Case,
+    Kind,
+    Problem,
+    issued_by,
+    signed_with,
+    subject,
+    weakness,
+)
+from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
+from fleetkeeper.readers.pki.path import extension
+from fleetkeeper.readers.pki.roots import Roots
+from fleetkeeper.readers.pki.verify import trusted
+from fleetkeeper.transport.commands import Unobservable
+
+TEST = re.compile(
+    r"\(staging\)|fake le |\bstaging\b|\bpebble\b|happy hacker|mkcert|caddy local authority|traefik default cert"
+    r"|snakeoil|snake oil|minica|\btest(ing)?\b.*\b(ca|root|intermediate)\b|example ca|internet widgits|lab-only",
+    re.IGNORECASE,
+)
+QUARTER = 4
+SHORT = timedelta(days=10)
+
+
+def load(chain: Sequence[str]) -> list[x509.Certificate]:
+    """The certificates of a chain. Raises Unobservable when one, or an extension in it, cannot be read."""
+    return [read(one) for one in chain]
+
+
+def read(one: str) -> x509.Certificate:
+    try:
+        with warnings.catch_warnings():
+            # Serial numbers of private authorities are often odd; that is nobody's trouble here.
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            certificate = x509.load_pem_x509_certificate(one.encode())
+        _ = certificate.extensions, certificate.subject, certificate.issuer
+    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
+        raise Unobservable(f"a certificate cannot be read: {odd}") from None
+    return certificate
+
+
+def problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
+    """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
+    leaf = certificates[0]
+    found = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
+    test = list(test_issuers(certificates, case.allowed))
+    trust = list(trusted(certificates, case))
+    return [*found, *test, *(one for one in trust if not follows(one, kinds([*found, *test])))]
+
+
+def follows(one: Problem, others: set[Kind]) -> bool:
+    """Whether a chain is only refused for what has been told already: one cause, one finding.
+
+    A test authority is not trusted anyway; what is weak or out of date breaks the path that it is part of.
+    """
+    if one.kind == "invalid":
+        return bool(others & {"weak key", "weak signature", "expired", "not yet valid"})
+    return one.kind == "untrusted" and "test issuer" in others
+
+
+def kinds(found: Sequence[Problem]) -> set[Kind]:
+    return {one.kind for one in found}
+
+
+def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
+    """RFC 5280, 4.1.2.5: both ends are included."""
+    begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if now > end:
+        yield Problem(
+            "expired",
+            f"it expired {show_duration(now - end)} ago, on {end:%Y-%m-%d %H:%M} UTC",
+            "a certificate that is valid now",
+            "every client refuses it, and shows a warning instead of the site",
+            "`remediate` renews it if certbot knows it; then see why its renewal did not",
+        )
+    if now < begin:
+        yield Problem(
+            "not yet valid",
+            f"it is not valid before {begin:%Y-%m-%d %H:%M} UTC, {show_duration(begin - now)} from now",
+            "a certificate that is valid now",
+            "every client refuses it until then",
+            "compare the clocks of this machine and of whoever issued it",
+        )
+
+
+def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
+    if is_for(leaf, name):
+        return
+    found = alternatives(leaf)
+    shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    yield Problem(
+        "wrong name",
+        f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject(leaf)})",
+        f"a certificate for {name}",
+        "every client refuses a certificate for another name",
+        "get one that names it (`remediate` does, where the inventory says `acme:`), or let the site use the right "
+        "file. A wildcard stands for exactly one label",
+    )
+
+
+def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[Problem]:
+    """Keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
+    for place, one in enumerate(certificates):
+        if place and one in roots:
+            continue
+        if why := weakness(one):
+            yield Problem(
+                "weak key",
+                f"the key of {subject(one)} is {why}",
+                "RSA of 2048 bits or more, or the curves P-256, P-384, P-521",
+                "today's clients refuse it, and it could be forged",
+                "get a certificate with a new key (`certbot renew --new-key`)",
+            )
+        if not issued_by(one, one) and isinstance(digest := signed_with(one), WEAK):
+            yield Problem(
+                "weak signature",
+                f"{subject(one)} is signed with {digest.name.upper()}",
+                "SHA-256 or better",
+                "today's clients refuse it, and it could be forged",
+                "get a new certificate; the authority's own chain may be out of date",
+            )
+
+
+def use(leaf: x509.Certificate) -> Iterator[Problem]:
+    """RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage stand, they must fit a TLS server."""
+    extended, usage = extension(leaf, x509.ExtendedKeyUsage), extension(leaf, x509.KeyUsage)
+    if extended is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in extended:
+        yield not_for_servers("its extended key usage does not name TLS servers")
+    elif usage is not None and not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+        yield not_for_servers("its key may not be used for a TLS handshake (key usage)")
+
+
+def not_for_servers(saw: str) -> Problem:
+    want = "a certificate for a TLS server"
+    return Problem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
+
+
+def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[Problem]:
+    """Staging and test authorities, by their names: anybody can get a certificate from them."""
+    issuers = dict.fromkeys(common_name(one.issuer) for one in certificates)
+    for issuer in issuers:
+        if TEST.search(issuer) and not any(fnmatch(issuer, pattern) for pattern in allowed):
+            yield Problem(
+                "test issuer",
+                f"it comes from a staging or test authority: {issuer}",
+                "a certificate of a real authority",
+                "no client trusts it",
+                "renew from the real server (`server =` in certbot's renewal configuration); "
+                "`allow_issuer:` accepts a test authority",
+            )
+            return
+
+
+def left(leaf: x509.Certificate, now: datetime) -> timedelta:
+    return leaf.not_valid_after_utc - now
+
+
+def lifetime(leaf: x509.Certificate) -> timedelta:
+    return leaf.not_valid_after_utc - leaf.not_valid_before_utc
+
+
+def least(leaf: x509.Certificate, policy: timedelta | None) -> timedelta:
+    """The time that must be left: the policy's, or a quarter; never more than what is left when certbot renews."""
+    due = lifetime(leaf) / (3 if lifetime(leaf) >= SHORT else 2)
+    return min(policy, due) if policy else lifetime(leaf) / QUARTER
+
+
+def ending(leaf: x509.Certificate, left: timedelta) -> str:
+    ends = f"{leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    return f"ends in {show_duration(left)}, on {ends}" if left > timedelta() else f"ended on {ends}"

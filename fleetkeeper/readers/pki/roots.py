@@ -1,0 +1,112 @@
+"""The authorities that are trusted: those of the system that audits, and those that the inventory names."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography import x509
+
+from fleetkeeper.transport.commands import Unobservable
+
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+PEM = re.compile(
+    rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----", re.S
+)
+Roots: TypeAlias = "tuple[x509.Certificate, ...]"
+
+
+def trusted(extra: str | None, only: str | None) -> Roots:
+    """The roots that count: those of `only` alone, else the system's and those of `extra`. Both are PEM files.
+
+    Raises Unobservable when there is none to judge by.
+    """
+    if only:
+        return from_file(only)
+    roots = system()
+    if extra:
+        roots += from_file(extra)
+    if not roots:
+        raise Unobservable(
+            "this machine has no certificate authorities to judge by",
+            hint="install ca-certificates here, or name a PEM file as `ca:` in the inventory",
+        )
+    return roots
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Roots, found by their name: `ends` issued themselves, and `others` only help to find a way up, as for OpenSSL."""
+
+    ends: Mapping[str, Roots]
+    others: Roots
+
+
+@cache
+def by_name(roots: Roots) -> Sorted:
+    """Sort roots once: comparing names with each of them, for each certificate, takes longer than everything else."""
+    ends: dict[str, Roots] = {}
+    for one in roots:
+        if one.issuer == one.subject:
+            ends[known_as(one.subject)] = (*ends.get(known_as(one.subject), ()), one)
+    return Sorted(ends, tuple(one for one in roots if one.issuer != one.subject))
+
+
+def known_as(name: x509.Name) -> str:
+    return name.rfc4514_string()
+
+
+def from_file(path: str) -> Roots:
+    """The certificates of a PEM file. Raises Unobservable when it cannot be read or holds none."""
+    try:
+        state = Path(path).stat()
+        found = read(path, state.st_mtime_ns, state.st_size)
+    except OSError as why:
+        raise Unobservable(
+            f"the authorities in {path} cannot be read: {why.strerror}", hint="see `ca:` in the inventory"
+        ) from None
+    if not found:
+        raise Unobservable(f"{path} holds no certificate that can be read", hint="see `ca:` in the inventory")
+    return found
+
+
+@cache
+def read(path: str, mtime: int, size: int) -> Roots:
+    return parsed(Path(path).read_bytes())
+
+
+@cache
+def system() -> Roots:
+    """The roots of the system, where OpenSSL and the distributions keep them; empty when there are none."""
+    own = ssl.get_default_verify_paths()
+    for path in (own.cafile, own.openssl_cafile, *BUNDLES):
+        if path and Path(path).is_file() and (found := parsed(Path(path).read_bytes())):
+            return found
+    folder = Path(own.capath or own.openssl_capath or "/etc/ssl/certs")
+    files = sorted(folder.glob("*.0")) if folder.is_dir() else []
+    return tuple(root for file in files for root in parsed(file.read_bytes()))
+
+
+def parsed(content: bytes) -> Roots:
+    """Every certificate of a PEM file that can be read; one that cannot is no reason to lose the others."""
+    found: dict[bytes, x509.Certificate] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in PEM.findall(content):
+            try:
+                one = x509.load_pem_x509_certificate(block)
+            except ValueError:
+                continue
+            found[one.tbs_certificate_bytes] = one
+    return tuple(found.values())

@@ -1,0 +1,164 @@
+"""Whether a chain leads to a trusted root, by RFC 5280, and if not, where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from fleetkeeper.readers.pki.certificate_problem import Case, Problem, issued_by, subject, weakness
+from fleetkeeper.readers.pki.names import common_name
+from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, purposes, valid
+from fleetkeeper.readers.pki.roots import by_name, known_as
+
+POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
+"""Extensions about policies (RFC 5280, 4.2.1.4 and on): nobody on the web asks for one."""
+
+
+def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Problem]:
+    """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
+    leaf, roots = certificates[0], by_name(case.roots)
+    others = (*certificates[1:], *roots.others)
+    named = dict.fromkeys(known_as(one.issuer) for one in (leaf, *others))
+    anchors = [root for name in named for root in roots.ends.get(name, ())]
+    if issued_by(leaf, leaf):
+        if leaf not in anchors:
+            yield self_signed(leaf)
+        return
+    when = min(max(case.now, leaf.not_valid_before_utc), leaf.not_valid_after_utc)
+    sent = Sent(leaf, others, anchors, when)
+    if why := refused(sent):
+        if sent.top not in anchors or not beyond(why) or list(faults(sent.way, when)):
+            yield untrusted(sent, why)
+    elif sent.top not in anchors:
+        yield one_way(sent.top)
+    for why in purposes(sent.way):
+        yield broken(why)
+
+
+def refused(sent: Sent) -> str:
+    """Why no way at all leads to a root, in the library's words; empty when one does."""
+    try:
+        verifier(sent.anchors, sent.when).verify(sent.leaf, list(sent.others))
+    except (x509.verification.VerificationError, ValueError) as odd:
+        return str(odd) or "it is refused"
+    return ""
+
+
+def beyond(why: str) -> bool:
+    """Whether the library gave up on something that it does not judge, and OpenSSL does."""
+    return any(sign in why for sign in ("name constraint", "nameConstraints", *POLICIES))
+
+
+def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verification.ClientVerifier:
+    """Path building by RFC 5280 with an explicit policy: private authorities leave out what the web's must have.
+
+    The web's own policy refuses chains that `openssl verify` takes. Names and usage of the leaf are judged
+    elsewhere, with words of their own, so the verifier without a name is the right one.
+    """
+    agnostic = x509.verification.Criticality.AGNOSTIC
+    authority = (
+        x509.verification.ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, agnostic, must_be_authority)
+        .may_be_present(x509.KeyUsage, agnostic, must_sign)
+    )
+    return (
+        x509.verification.PolicyBuilder()
+        .store(x509.verification.Store(list(roots)))
+        .time(when)
+        .max_chain_depth(LONGEST)
+        .extension_policies(ca_policy=authority, ee_policy=x509.verification.ExtensionPolicy.permit_all())
+        .build_client_verifier()
+    )
+
+
+def must_be_authority(policy: x509.verification.Policy, one: x509.Certificate, found: x509.BasicConstraints) -> None:
+    if not found.ca:
+        raise ValueError(f"{subject(one)} is not marked as an authority")
+
+
+def must_sign(policy: x509.verification.Policy, one: x509.Certificate, found: x509.KeyUsage | None) -> None:
+    if found is not None and not found.key_cert_sign:
+        raise ValueError(f"{subject(one)} may not sign certificates")
+
+
+def untrusted(sent: Sent, said: str) -> Problem:
+    """Why no path leads to a root: something in it is broken, it is cut short, or it ends where nobody trusts it."""
+    top = sent.top
+    ended = [one for one in sent.way[1:] if not valid(one, sent.when)]
+    if ended:
+        return broken(f"{subject(ended[0])} in its chain {dated(ended[0], sent.when)}")
+    if top in sent.anchors:
+        weak = [f"the key of {subject(one)} is {why}" for one in sent.way if (why := weakness(one))]
+        return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(said)))
+    if same := [one for one in (*sent.anchors, *sent.others) if one.subject == top.issuer != top.subject]:
+        return broken(f"the signature of {subject(top)} is not that of {subject(same[0])}")
+    if len(sent.way) == 1:
+        return incomplete(top)
+    return Problem(
+        "untrusted",
+        f"its chain ends at {subject(top)}, issued by {common_name(top.issuer)}, which is not trusted",
+        "a chain that ends at a trusted root",
+        "clients refuse it unless they were told to trust that authority",
+        "name that authority's PEM file as `ca:` in the inventory, if it is your own",
+    )
+
+
+def in_short(said: str) -> str:
+    """The library's words without what it tried.
+
+    >>> in_short("validation failed: candidates exhausted: Forbidden signature algorithm: AlgorithmIdentifier { … }")
+    'Forbidden signature algorithm'
+    """
+    words = [
+        part.strip() for part in said.split(":") if part.strip() not in ("validation failed", "candidates exhausted")
+    ]
+    return next(iter(words), said)[:200]
+
+
+def dated(one: x509.Certificate, now: datetime) -> str:
+    ended = now > one.not_valid_after_utc
+    return f"ended on {one.not_valid_after_utc:%Y-%m-%d}" if ended else f"begins on {one.not_valid_before_utc:%Y-%m-%d}"
+
+
+def broken(about: str) -> Problem:
+    return Problem(
+        "invalid",
+        f"its chain does not hold: {about}",
+        "a chain that holds up to a trusted root",
+        "clients refuse it",
+        "renew the certificate: the new one comes with the authority's present chain",
+    )
+
+
+def one_way(top: x509.Certificate) -> Problem:
+    return Problem(
+        "invalid",
+        f"of two certificates of {subject(top)} that it sends, the first leads to {common_name(top.issuer)}, "
+        "which is not trusted",
+        "a chain that leads to a trusted root the first way",
+        "browsers try the second one, programs that use OpenSSL do not",
+        "leave the first one out of the file, or let it stand behind the other",
+    )
+
+
+def incomplete(leaf: x509.Certificate) -> Problem:
+    return Problem(
+        "incomplete",
+        f"the server does not send the intermediate certificate of {common_name(leaf.issuer)}, who issued it",
+        "the whole chain below the root",
+        "browsers that saw the intermediate elsewhere take it, curl, mail clients and programs refuse it",
+        "name certbot's fullchain.pem in `ssl_certificate`, not cert.pem, then `nginx -t` and `nginx -s reload`; a "
+        "private authority is named as `ca:` in the inventory",
+    )
+
+
+def self_signed(leaf: x509.Certificate) -> Problem:
+    return Problem(
+        "self-signed",
+        f"it is self-signed ({subject(leaf)}): nobody vouches for it",
+        "a certificate of an authority",
+        "every client refuses it, or its users learn to click warnings away",
+        "get one with certbot; a placeholder is often left when the first issue failed",
+    )

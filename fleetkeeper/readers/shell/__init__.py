@@ -1,0 +1,1 @@
+"""Command lines as /bin/sh reads them, without running them."""

@@ -1,0 +1,57 @@
+"""The options of command lines, as far as one must know which of them take the next word with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.readers.shell.words import Word, literal
+
+
+def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
+    """The words after the options; those in `valued` take the next word with them."""
+    rest = list(words)
+    while rest and (text := literal(rest[0]) or "").startswith("-") and text != "-":
+        rest.pop(0)
+        if text == "--":
+            break
+        if text in valued and rest:
+            rest.pop(0)
+    return rest
+
+
+def given(words: Sequence[Word], *names: str) -> str:
+    """The value of the first of these options that is among the words, as `-p x`, `--name x` or `--name=x`."""
+    texts = [literal(word) or "" for word in words]
+    for place, text in enumerate(texts):
+        name, equals, value = text.partition("=")
+        if name in names:
+            return value if equals else "".join(texts[place + 1 : place + 2])
+    return ""
+
+
+def options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:
+    """The names of the options before the first operand (letters one by one), and the words from there on."""
+    flags: set[str] = set()
+    rest = list(words)
+    while rest and (text := literal(rest[0]) or "").startswith("-") and text != "-":
+        rest.pop(0)
+        if text == "--":
+            break
+        name, _, value = text.lstrip("-").partition("=")
+        if text.startswith("--"):
+            flags.add(name)
+            takes = text in valued
+        else:
+            letters, takes = bundle(text[1:], valued)
+            flags |= letters
+        if takes and not value and rest:
+            rest.pop(0)
+    return flags, rest
+
+
+def bundle(letters: str, valued: frozenset[str]) -> tuple[set[str], bool]:
+    """Short options written together, and whether the last one takes the next word."""
+    for number, letter in enumerate(letters):
+        if f"-{letter}" in valued:
+            return set(letters[: number + 1]), number == len(letters) - 1
+    return set(letters), False

@@ -1,0 +1,74 @@
+"""GitHub's annotations: one line for each finding, when the audit is a step of a workflow.
+
+The words of a server may look like commands of the runner (`::error::`, `##[command]`): while ours are printed it is
+told to listen to none (`::stop-commands::`), and in the annotations themselves everything is escaped as the runner
+undoes it. Source: GitHub's documentation, "Workflow commands for GitHub Actions"; actions/toolkit, core/src/command.ts.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+
+from fleetkeeper.reports.results import Item
+from fleetkeeper.untrusted import annotation_text
+
+VARIABLE = "GITHUB_ACTIONS"
+MOST = 10
+"""GitHub shows ten of each kind for a step; more only hide the ones that come first."""
+
+
+def wanted(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a step of a workflow."""
+    return environment.get(VARIABLE, "").lower() == "true"
+
+
+def silence() -> tuple[str, str]:
+    """The line that makes the runner deaf to commands, and the one that makes it listen again."""
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}", f"::{token}::"
+
+
+def lines(items: Iterable[Item]) -> list[str]:
+    """The annotations of an audit, the worst first, ten of a kind at most; the rest is counted."""
+    errors: list[str] = []
+    warnings: list[str] = []
+    for kind, text in told(items):
+        (errors if kind == "error" else warnings).append(text)
+    return [*most(errors, "error"), *most(warnings, "warning")]
+
+
+def most(texts: list[str], kind: str) -> list[str]:
+    if len(texts) <= MOST:
+        return texts
+    more = len(texts) - MOST + 1
+    return [*texts[: MOST - 1], command(kind, "fleetkeeper", f"{more} more of this kind: see the log of this step")]
+
+
+def told(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Kind and text of the annotation of every open finding, and of every promise that could not be judged."""
+    dark: dict[tuple[str, str], None] = {}
+    for item in items:
+        title = f"{item['rule']} [{item['subject']}]"
+        for finding in item["findings"]:
+            if not finding["waived"]:
+                kind = "error" if finding["severity"] == "error" or item["outcome"] == "finding" else "warning"
+                yield kind, command(kind, title, said(finding))
+        dark.update(dict.fromkeys((why["node"], why["why"]) for why in item["unknown"]))
+    for node, why in dark:
+        yield "error", command("error", "could not be looked at", f"{node}: {why}" if node else why)
+
+
+def said(finding: Mapping[str, str]) -> str:
+    where = f"on {finding['node']}: " if finding["node"] and finding["node"] not in finding["saw"] else ""
+    return f"{where}{finding['saw']}; wanted: {finding['want']}"
+
+
+def command(kind: str, title: str, message: str) -> str:
+    """One command of the runner.
+
+    >>> command("error", "a,b: c", "50% ::error::\\n")
+    '::error title=a%2Cb%3A c::50%25 ::error::\\\\n'
+    """
+    return f"::{kind} title={annotation_text(title, ':,')}::{annotation_text(message)}"

@@ -1,0 +1,218 @@
+"""Silence is noticed: tell a watcher that the audit began, and how it ended.
+
+The watcher raises the alarm when nothing comes. Its URL is a secret: the inventory names the variable that holds it,
+and it is never printed. A ping changes no verdict, and all pings of a run together delay it by five seconds at most.
+
+Sources: healthchecks.io, "HTTP API" (`/start`, `/fail`, `rid`); Sentry, "Cron Monitoring, HTTP" (`status`,
+`check_in_id`, `duration`); Uptime Kuma's push monitors (`status`, `msg`, `ping`; they know no start).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import core_schema
+
+from fleetkeeper.errors import refused
+from fleetkeeper.inventory.schema import Strict
+
+Kind = Literal["healthchecks", "sentry", "uptime-kuma"]
+State = Literal["start", "success", "failure"]
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+PATIENCE = 5.0
+"""Seconds that all pings of one run together may delay it."""
+REFUSAL = re.compile(rb"^OK \((not found|rate limited)\)|\"ok\": ?false")
+"""What healthchecks.io and Uptime Kuma say, with status 200 too, when a ping counted for nothing."""
+HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL itself never stands in an inventory"
+
+
+def is_variable(written: str) -> str:
+    """The name of a variable. What is none may well be the URL itself, and is not shown."""
+    if not re.fullmatch(VARIABLE, written, re.ASCII):
+        raise refused("this is not the name of a variable (what it is, is not shown here)", HINT)
+    return written
+
+
+class Heartbeat(Strict):
+    """Who is told that the audit ran, and how it ended: by the name of the variable that holds the URL."""
+
+    variable: Annotated[str, AfterValidator(is_variable)] = Field(
+        description="Environment variable that holds the URL to ping. The URL itself is a secret."
+    )
+    kind: Kind | None = Field(
+        default=None, description="What listens there; default: as the URL looks, else as healthchecks.io."
+    )
+
+
+def shorthand(written: object) -> object:
+    """`heartbeat: NAME` stands for `heartbeat: {variable: NAME}`."""
+    return {"variable": written} if isinstance(written, str) else written
+
+
+class Short:
+    """Shows in the exported JSON schema that the name alone will do."""
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "pattern": f"^{VARIABLE}$"}, handler(schema)]}
+
+
+Beat = Annotated[Heartbeat, BeforeValidator(shorthand), Short()]
+
+
+@dataclass(frozen=True)
+class Ping:
+    """What is said: `duration` in seconds (None at the start), `summary` in a few words without any secret."""
+
+    state: State
+    run: str
+    duration: float | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. A body makes it a POST."""
+
+    url: str
+    body: bytes | None = None
+
+
+def kind_of(url: str) -> Kind:
+    """What a URL looks like.
+
+    >>> kind_of("https://o1.ingest.example.org/api/7/cron/nightly/0123/"), kind_of("https://kuma.example.org/api/push/x")
+    ('sentry', 'uptime-kuma')
+    >>> kind_of("https://hc-ping.com/1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d")
+    'healthchecks'
+    """
+    parts = urlsplit(url).path.strip("/").split("/")
+    if "cron" in parts[2:] and "api" in parts:
+        return "sentry"
+    return "uptime-kuma" if "push" in parts and "api" in parts else "healthchecks"
+
+
+def request(kind: Kind, url: str, ping: Ping) -> Request | None:
+    """What is sent, or None for what that watcher does not know. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("not a URL of http or https")
+    said = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return {"healthchecks": healthchecks, "sentry": sentry, "uptime-kuma": kuma}[kind](parts, said, ping)
+
+
+def healthchecks(parts: Any, said: dict[str, str], ping: Ping) -> Request:
+    """`/start` and `/fail` behind the URL; `rid` pairs start and end, so that overlapping runs are told apart."""
+    ending = {"start": "/start", "success": "", "failure": "/fail"}[ping.state]
+    path = parts.path.rstrip("/") + ending
+    return Request(with_query(parts._replace(path=path), {**said, "rid": ping.run}), ping.summary.encode())
+
+
+def sentry(parts: Any, said: dict[str, str], ping: Ping) -> Request:
+    status = {"start": "in_progress", "success": "ok", "failure": "error"}[ping.state]
+    took = {} if ping.duration is None else {"duration": f"{ping.duration:.3f}"}
+    return Request(with_query(parts, {**said, "status": status, "check_in_id": ping.run.replace("-", ""), **took}))
+
+
+def kuma(parts: Any, said: dict[str, str], ping: Ping) -> Request | None:
+    """A push monitor takes any ping as an end. `ping` is in milliseconds."""
+    if ping.state == "start":
+        return None
+    status = "up" if ping.state == "success" else "down"
+    took = "" if ping.duration is None else f"{ping.duration * 1000:.0f}"
+    return Request(with_query(parts, {**said, "status": status, "msg": ping.summary or status, "ping": took}))
+
+
+def with_query(parts: Any, said: Mapping[str, str]) -> str:
+    return str(urlunsplit(parts._replace(query=urlencode(said), fragment="")))
+
+
+@dataclass
+class Pulse:
+    """The pings of one run for one inventory. Sending happens in threads that nobody has to wait for."""
+
+    policy: Heartbeat
+    patience: float = PATIENCE
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    run: str = field(default_factory=lambda: str(uuid.uuid4()))
+    began: float = field(default_factory=time.monotonic)
+    troubles: dict[State, str] = field(default_factory=dict)
+    sending: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return self.environment.get(self.policy.variable, "").strip()
+
+    def start(self) -> None:
+        """Say that the run has begun. Takes no time: nobody waits for the answer."""
+        self.sending = self.send(Ping("start", self.run))
+
+    def end(self, *, well: bool, summary: str) -> str:
+        """Say how the run ended, within the limit. Returns what a person should know; empty when all went well."""
+        if not self.url:
+            return f"heartbeat: ${self.policy.variable} is not set here, so nobody was told that this audit ran"
+        deadline = time.monotonic() + self.patience
+        self.wait(self.sending, deadline - self.patience / 2)
+        state: State = "success" if well else "failure"
+        last = self.send(Ping(state, self.run, time.monotonic() - self.began, summary))
+        answered = self.wait(last, deadline)
+        trouble = self.troubles.get(state, "") if answered else f"no answer within {self.patience:g} s"
+        return f"heartbeat: nobody was told that this audit ran: {trouble}" if trouble else ""
+
+    def send(self, ping: Ping) -> threading.Thread | None:
+        """Send one ping in a thread of its own: even looking up a name may take a minute."""
+        if not self.url:
+            return None
+        thread = threading.Thread(target=self.deliver, args=(ping,), name="heartbeat", daemon=True)
+        thread.start()
+        return thread
+
+    def wait(self, thread: threading.Thread | None, deadline: float) -> bool:
+        if thread is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return thread is None or not thread.is_alive()
+
+    def deliver(self, ping: Ping) -> None:
+        try:
+            wanted = request(self.policy.kind or kind_of(self.url), self.url, ping)
+            if wanted is not None and (refused := REFUSAL.search(deliver(wanted, self.patience))):
+                self.troubles[ping.state] = f"it answered {refused.group().decode()}"
+        except Exception as odd:  # noqa: BLE001 - no ping may harm the audit, and most errors hold the URL
+            self.troubles[ping.state] = harmless(odd)
+
+
+def deliver(wanted: Request, limit: float) -> bytes:
+    """Send a request, and return a little of the answer. Raises whatever urllib does."""
+    from urllib.request import Request as Http
+    from urllib.request import urlopen
+
+    asked = Http(wanted.url, data=wanted.body, headers={"User-Agent": "fleetkeeper"})  # noqa: S310 - http(s) only
+    with urlopen(asked, timeout=limit) as answer:  # noqa: S310
+        return bytes(answer.read(1024))
+
+
+def harmless(odd: Exception) -> str:
+    """An error in words that cannot hold the URL."""
+    import ssl
+    from urllib.error import HTTPError, URLError
+
+    if isinstance(odd, HTTPError):
+        return f"it answered {odd.code}"
+    reason = odd.reason if isinstance(odd, URLError) else odd
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return "its certificate is not one that this machine trusts"
+    if isinstance(reason, ssl.SSLError):
+        return "it does not speak TLS as it should"
+    if isinstance(reason, OSError) and reason.errno:
+        return os.strerror(reason.errno).lower() if reason.errno > 0 else "its name could not be found"
+    if isinstance(reason, ValueError):
+        return "what the variable holds is no URL of http or https"
+    return f"no answer ({type(reason).__name__})"

@@ -1,0 +1,154 @@
+"""What changed since the last audit of an inventory: new, gone and old findings.
+
+The memory is one small file for each inventory in the state directory. Losing it costs the comparison, nothing else.
+A finding is only called gone when its promise was judged again, in full, and did not say it: what could not be looked
+at, or was not asked for this time (`-k`, `--limit`), stays in memory as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.reports.results import Item, write
+
+VERSION = 1
+JUDGED_IN_FULL = {Outcome.HOLDS.name.lower(), Outcome.FINDING.name.lower(), Outcome.WAIVED.name.lower()}
+NOT_ASKED = Outcome.NOT_APPLICABLE.name.lower()
+TASK = re.compile(r"\.[a-z0-9]{25}\b")
+DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Known:
+    """One open finding. `since` is when it was first seen (ISO 8601, UTC), `key` what makes it the same next time."""
+
+    key: str
+    rule: str
+    subject: str
+    node: str
+    about: str
+    saw: str
+    severity: str
+    since: str = ""
+
+    @property
+    def promise(self) -> tuple[str, str]:
+        return self.rule, self.subject
+
+
+@dataclass(frozen=True)
+class Changes:
+    """One inventory, against the audit before. `previous` is when that ended; empty when there was none.
+
+    `unseen` were open before and could not be judged this time: neither gone nor seen again. `waived` were open before,
+    and stand still, accepted.
+    """
+
+    inventory: str
+    previous: str = ""
+    new: tuple[Known, ...] = ()
+    gone: tuple[Known, ...] = ()
+    old: tuple[Known, ...] = ()
+    unseen: tuple[Known, ...] = ()
+    waived: tuple[Known, ...] = ()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the last audit left open, and when that was."""
+
+    finished: str = ""
+    open: tuple[Known, ...] = ()
+
+
+def file_of(state: Path, name: str, path: str) -> Path:
+    """Where the memory of an inventory is: two files of one name in two folders do not share it."""
+    return state / "audits" / name / f"open-{hashlib.sha256(path.encode()).hexdigest()[:12]}.json"
+
+
+def recall(path: Path) -> Memory:
+    """What the last audit left. Nothing, when there was none or its file makes no sense."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        known = tuple(Known(**one) for one in said["open"])
+        return Memory(str(said["finished"]), known) if said["schema"] == VERSION else Memory()
+    except (OSError, ValueError, LookupError, TypeError):
+        return Memory()
+
+
+def remember(path: Path, changes: Changes, finished: str) -> None:
+    """Keep what is open now, with what could not be judged again. Raises OSError."""
+    open_ = [vars(one) for one in (*changes.new, *changes.old, *changes.unseen)]
+    write(path, {"schema": VERSION, "finished": finished, "open": open_})
+
+
+def compare(inventory: str, items: Sequence[Item], before: Memory, now: str) -> Changes:
+    """Sort what is open now against what was open before. `now` is ISO 8601, in UTC."""
+    mine = [item for item in items if item["inventory"] == inventory]
+    first = {one.key: one.since for one in before.open}
+    seen = [replace(one, since=first.get(one.key) or now) for one in known(mine)]
+    accepted = {one.key for one in known(mine, waived=True)}
+    keys = {one.key for one in seen} | accepted
+    missing = [one for one in before.open if one.key not in keys]
+    whole = judged_in_full(mine)
+    return Changes(
+        inventory,
+        before.finished,
+        new=tuple(one for one in seen if one.key not in first),
+        old=tuple(one for one in seen if one.key in first),
+        gone=tuple(one for one in missing if one.promise in whole),
+        unseen=tuple(one for one in missing if one.promise not in whole),
+        waived=tuple(one for one in before.open if one.key in accepted),
+    )
+
+
+def judged_in_full(items: Iterable[Item]) -> set[tuple[str, str]]:
+    """Rule and subject of every promise that was judged with nothing left unknown, or is no longer asked for."""
+    return {
+        (item["rule"], item["subject"]) for item in items if item["outcome"] in JUDGED_IN_FULL and not item["unknown"]
+    } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
+
+
+def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[Known]:
+    """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
+    times: Counter[tuple[str, ...]] = Counter()
+    for item in items:
+        for finding in item["findings"]:
+            if bool(finding["waived"]) is waived:
+                same = sameness(finding)
+                times[same] += 1
+                yield made(finding, digest((*same, str(times[same]))))
+
+
+def made(finding: Mapping[str, Any], key: str) -> Known:
+    return Known(key, *(str(finding[name]) for name in ("rule", "subject", "node", "about", "saw", "severity")))
+
+
+def sameness(finding: Mapping[str, Any]) -> tuple[str, ...]:
+    """What makes a finding the same one tomorrow: not its numbers, nor the task that the swarm has started since.
+
+    >>> a = {"rule": "r", "subject": "s", "node": "n", "about": "db.1.0123456789abcdefghijklmno", "want": "under 5 d"}
+    >>> sameness(a) == sameness({**a, "about": "db.1.onmlkjihgfedcba9876543210", "want": "under 6 d"})
+    True
+    """
+    about = TASK.sub("", str(finding["about"]))
+    return finding["rule"], finding["subject"], finding["node"], about, DIGITS.sub("#", str(finding["want"]))
+
+
+def digest(parts: Iterable[str]) -> str:
+    text = "\0".join(parts).encode("utf-8", "backslashreplace")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def document(changes: Changes) -> dict[str, Any]:
+    """The changes as results.json has them."""
+    lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")}
+    return {"inventory": changes.inventory, "previous": changes.previous or None, **lists}

@@ -1,0 +1,42 @@
+"""One line on a terminal while nodes are looked at; nothing anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+
+from fleetkeeper.reports.text import count
+
+
+class Progress:
+    """How many nodes are done, waited for and lost. Called from the threads that look."""
+
+    def __init__(self, nodes: int, *, quiet: bool = False) -> None:
+        self.waiting, self.seen, self.lost = nodes, 0, 0
+        self.shown = not quiet and sys.stderr.isatty()
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> Progress:
+        self.show()
+        return self
+
+    def __call__(self, node: str, reached: bool) -> None:
+        with self.lock:
+            self.waiting -= 1
+            self.seen += reached
+            self.lost += not reached
+            self.show()
+
+    def show(self) -> None:
+        if self.shown:
+            failed = f", {self.lost} could not be looked at" if self.lost else ""
+            sys.stderr.write(f"\r\x1b[Klooking: {count(self.seen, 'node')} done, {self.waiting} to come{failed}")
+            sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

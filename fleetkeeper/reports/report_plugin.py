@@ -1,0 +1,164 @@
+"""The part of the pytest plugin that collects what was judged, and tells it: results.json and the terminal's end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleetkeeper import state
+from fleetkeeper.judging.audit import Audit
+from fleetkeeper.judging.waivers import notes
+from fleetkeeper.reports import annotations as github
+from fleetkeeper.reports import history, results, terminal
+from fleetkeeper.reports.heartbeat import Pulse
+from fleetkeeper.reports.text import count
+from fleetkeeper.topics import registry
+from fleetkeeper.untrusted import one_line
+
+BAD = ("finding", "unknown")
+
+
+class Reports:
+    """Lives in the controlling process only: under xdist the workers' reports arrive here."""
+
+    def __init__(self, config: pytest.Config, audit: Audit) -> None:
+        self.config = config
+        self.audit = audit
+        self.started = datetime.now(UTC)
+        self.began = time.monotonic()
+        self.finished = self.started
+        self.items: list[results.Item] = []
+        self.written: Path | None = None
+        self.changes: list[history.Changes] = []
+        self.notes: list[str] = []
+        self.pulses: dict[str, Pulse] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
+        parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
+        if self.whole({given["verdict"][1] for given in parameters if "verdict" in given}):
+            self.pulses = self.made()
+            for pulse in self.pulses.values():
+                pulse.start()
+
+    def whole(self, rules: Set[str]) -> bool:
+        """Whether every promise is asked for, of real servers, when these rules are judged."""
+        option = self.config.option
+        partly = option.limit or option.replay or option.collectonly
+        return not partly and set(registry.RULES) <= rules
+
+    def made(self) -> dict[str, Pulse]:
+        """The heartbeats of the inventories that have one."""
+        wanted = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
+        return {name: Pulse(beat, began=self.began) for name, beat in wanted.items() if beat}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the verdict, and keep it out of pytest's own sections: the summary tells it once, sorted."""
+        judged = getattr(report, "fleetkeeper", None)
+        if judged is not None:
+            self.items.append(judged)
+            report._pdbshown = True  # type: ignore[attr-defined]  # pytest's own mark for "was shown already"
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.finished = datetime.now(UTC)
+        self.items.sort(key=lambda item: str(item["check"]))  # under xdist they come as they are done
+        if self.items and not self.config.option.collectonly:
+            self.compare()
+            self.notes += [*self.waiver_notes(), *self.drift_notes()]
+            self.written = self.path()
+            results.write(self.written, self.document(int(exitstatus)))
+            if not self.config.option.results:
+                state.remember_audited(self.config.option.state, self.config.option.audited)
+        if not self.pulses and self.whole({item["rule"] for item in self.items}):
+            self.pulses = self.made()  # under xdist only the workers know at the start what is asked for
+        if self.pulses:
+            with ThreadPoolExecutor(len(self.pulses)) as at_once:
+                self.notes += at_once.map(partial(self.end, int(exitstatus)), self.pulses)
+
+    def end(self, exit_status: int, inventory: str) -> str:
+        """Tell the watcher of one inventory how it ended. Returns what a person should know."""
+        return self.pulses[inventory].end(well=self.well(inventory, exit_status), summary=self.told(inventory))
+
+    def well(self, inventory: str, exit_status: int) -> bool:
+        """Whether the audit of one inventory ended well: another's findings are not its own."""
+        mine = [item for item in self.items if item["inventory"] == inventory and item["outcome"] in BAD]
+        others = [item for item in self.items if item["inventory"] != inventory and item["outcome"] in BAD]
+        return not mine and (exit_status == 0 or (exit_status == 1 and bool(others)))
+
+    def told(self, inventory: str) -> str:
+        """How it went, in numbers: what the watcher may show to anybody."""
+        outcomes = [item["outcome"] for item in self.items if item["inventory"] == inventory]
+        promises = count(len(outcomes), "promise")
+        return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
+
+    def compare(self) -> None:
+        """Hold what is open against the audit before, and remember it. A saved look is no new audit."""
+        if self.config.option.replay:
+            return
+        try:
+            base = state.directory(self.config.option.state)
+            for name, inventory in self.audit.inventories.items():
+                place = history.file_of(base, name, inventory.path)
+                changes = history.compare(name, self.items, history.recall(place), self.started.isoformat())
+                history.remember(place, changes, self.finished.isoformat())
+                self.changes.append(changes)
+        except OSError as why:
+            self.notes.append(f"what changed since the last audit is not known: {why}")
+
+    def waiver_notes(self) -> Iterator[str]:
+        """What should be said about waivers: in a run of a few promises, only of those it needed."""
+        whole = self.whole({item["rule"] for item in self.items})
+        for name, fleet in self.audit.fleets.items():
+            if waivers := fleet.inventory.waivers:
+                yield from notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
+
+    def drift_notes(self) -> Iterator[str]:
+        """What fleetkeeper changed and the files of a team may not say yet."""
+        for fleet in self.audit.fleets.values():
+            from fleetkeeper.topics.services.rules import drift  # topics are only imported where something is audited
+
+            yield from drift.notes(fleet)
+
+    def path(self) -> Path:
+        """Where results.json goes: where --results says, else the state directory, by inventory."""
+        given: Path | None = self.config.option.results
+        names = "+".join(self.audit.inventories)
+        return given or state.directory(self.config.option.state) / "audits" / names / "results.json"
+
+    def document(self, exit_status: int) -> dict[str, Any]:
+        run = {
+            "fleetkeeper": version("fleetkeeper"),
+            "started": self.started.isoformat(),
+            "finished": self.finished.isoformat(),
+        }
+        changes = [history.document(one) for one in self.changes]
+        return results.document(run, self.audit.fleets.values(), self.items, exit_status, changes)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        deaf, listening = github.silence() if self.annotated else ("", "")
+        if self.annotated:
+            terminalreporter.ensure_newline()
+            terminalreporter.write_line(deaf)
+        terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes)
+        for line in self.ends():
+            terminalreporter.write_line(one_line(line))
+        if self.annotated:
+            for line in (listening, *github.lines(self.items)):
+                terminalreporter.write_line(line)
+
+    @cached_property
+    def annotated(self) -> bool:
+        return bool(self.items) and github.wanted()
+
+    def ends(self) -> Iterator[str]:
+        yield from filter(None, self.notes)
+        if self.written:
+            yield f"results: {self.written}"

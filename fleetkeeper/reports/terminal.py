@@ -1,0 +1,205 @@
+"""The end of the terminal: findings first, then what is unknown, then what is waived, then what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from fleetkeeper.judging.verdicts import Outcome, Verdict
+from fleetkeeper.reports.history import Changes, Known
+from fleetkeeper.reports.results import Item, found
+from fleetkeeper.reports.text import count
+from fleetkeeper.untrusted import one_line, printable
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+Lines = Iterator[str]
+WORDS = ("want", "why", "hint")
+
+
+def message(verdict: Verdict) -> str:
+    """What a failed or unknown check says: also what JUnit and `-rA` show."""
+    lines = list(finding_lines([found(finding, None) for finding in verdict.findings]))
+    lines += [f"could not be seen: {one_line(str(why))}" + hint_of(asdict(why)) for why in verdict.unknown]
+    return "\n".join([verdict.rule.promise, *lines])
+
+
+def accepted(verdict: Verdict) -> str:
+    """What a waived check says."""
+    return "; ".join(
+        f"{one_line(finding.saw)} (waived by {waiver.owner} until {waiver.until}: {waiver.because})"
+        for finding, waiver in verdict.waived
+    )
+
+
+def finding_lines(findings: Iterable[Item]) -> Lines:
+    """Saw, wanted, why and hint, a line each; what is wanted of several alike is said once, under all that was seen."""
+    alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    for finding in findings:
+        alike[finding["want"], finding["why"], finding["hint"]].append(finding)
+    for said, group in alike.items():
+        yield from (seen_line(finding) for finding in group)
+        yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, said, strict=True) if text)
+
+
+def seen_line(finding: Item) -> str:
+    """What was seen, and where unless that says it already."""
+    places = (finding["node"] and f"on {finding['node']}", finding["about"])
+    where = " ".join(place for place in places if place and place not in finding["saw"])
+    return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
+
+
+def hint_of(unknown: Item) -> str:
+    return f"\n  hint  {one_line(unknown['hint'])}" if unknown["hint"] else ""
+
+
+def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, changes: Sequence[Changes] = ()) -> None:
+    """Write the summary, and keep pytest's own list of failures from saying it all again."""
+    if not items:
+        return
+    sections(reporter, items)
+    write(reporter, "since the audit before", [line for one in changes for line in changed_lines(one)])
+    quieten(reporter)
+    reporter.write_line("")
+    reporter.write_line(next_command(items, inventory))
+    if reporter.config.option.runxfail and any(item["outcome"] == Outcome.WAIVED.name.lower() for item in items):
+        reporter.write_line("what is waived fails all the same: --runxfail was given")
+
+
+def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
+    wrong = Outcome.FINDING.name.lower()
+    failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
+    warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
+    write(reporter, "findings", told(failed), red=True)
+    write(reporter, "could not be looked at", unknown_lines(items), red=True)
+    write(reporter, "warnings", told(warned), yellow=True)
+    write(reporter, "waived", waived_lines(items), yellow=True)
+    write(reporter, "not asked for here", reason_lines(items))
+
+
+def write(reporter: TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
+    """Write one section, when it has lines. Its titles (not indented) carry the colour."""
+    written = list(lines)
+    if written:
+        reporter.section(name, sep="-", **colour)
+    for line in written:
+        reporter.write_line(printable(line), **({} if line.startswith(" ") else colour))
+
+
+def title(item: Item) -> str:
+    return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
+
+
+def told(judged: Iterable[tuple[Item, list[Item]]]) -> Lines:
+    """A title and its findings, for each item that has any."""
+    for item, findings in judged:
+        if findings:
+            yield title(item)
+            yield from finding_lines(findings)
+
+
+def open_findings(item: Item, severity: str = "") -> list[Item]:
+    return [f for f in item["findings"] if not f["waived"] and severity in ("", f["severity"])]
+
+
+def unknown_lines(items: Iterable[Item]) -> Lines:
+    """One line for each reason, however many promises it hides: a dead node is said once."""
+    hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for item in items:
+        for why in item["unknown"]:
+            hidden[why["node"], why["why"], why["hint"]].append(f"{item['rule']} [{item['subject']}]")
+    for (node, why, hint), names in hidden.items():
+        yield one_line(f"{node}: {why}" if node else why)
+        yield f"  hides {one_line(folded(names))}"
+        if hint:
+            yield f"  hint  {one_line(hint)}"
+
+
+def folded(names: Sequence[str], at_most: int = 3) -> str:
+    """Some names, and how many more there are.
+
+    >>> folded(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more promises'
+    """
+    more = len(names) - at_most
+    return ", ".join(names[:at_most]) + (f" and {count(more, 'more promise')}" if more > 0 else "")
+
+
+def waived_lines(items: Iterable[Item]) -> Lines:
+    for item in items:
+        for finding in item["findings"]:
+            if waiver := finding["waived"]:
+                yield title(item)
+                yield f"  saw   {one_line(finding['saw'])}"
+                yield one_line(f"  until {waiver['until']}, accepted by {waiver['owner']}: {waiver['because']}")
+
+
+def reason_lines(items: Iterable[Item]) -> Lines:
+    """Why promises were not judged, a line for each reason."""
+    skipped: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        if item["outcome"] == Outcome.NOT_APPLICABLE.name.lower():
+            skipped[item["reason"]].append(item["rule"])
+    for reason, rules in skipped.items():
+        yield f"{one_line(reason)}: {folded(list(dict.fromkeys(rules)))}"
+
+
+def changed_lines(changes: Changes) -> Lines:
+    """What is new and what is gone, a line each; what is old in numbers. Nothing on the first audit."""
+    if not changes.previous:
+        return
+    parts = (
+        ("new", changes.new),
+        ("gone", changes.gone),
+        ("waived since", changes.waived),
+        ("old", changes.old),
+        ("not judged again", changes.unseen),
+    )
+    numbers = ", ".join(f"{len(found)} {word}" for word, found in parts if found) or "nothing was open, nothing is"
+    yield f"{one_line(changes.inventory)}, against {minute(changes.previous)}: {numbers}"
+    yield from (f"  new   {known_line(one)}" for one in changes.new)
+    yield from (f"  gone  {known_line(one)}" for one in changes.gone)
+    if changes.old:
+        first = min(changes.old, key=lambda one: one.since)
+        yield f"  old   the longest open since {minute(first.since)}: {known_line(first)}"
+
+
+def known_line(known: Known) -> str:
+    return one_line(f"{known.rule} [{known.subject}] {known.saw}")
+
+
+def minute(moment: str) -> str:
+    """A moment of results.json for people.
+
+    >>> minute("2026-11-22T03:00:07.123456+00:00")
+    '2026-11-22 03:00 UTC'
+    """
+    return f"{moment[:16].replace('T', ' ')} UTC"
+
+
+def next_command(items: Sequence[Item], inventory: str) -> str:
+    """The one command to run next.
+
+    >>> next_command([{"outcome": "unknown"}], "./my servers.yml")
+    "next: give the missing access (see the hints), then pytest '--hosts=./my servers.yml'"
+    """
+    outcomes = {item["outcome"] for item in items}
+    named = shlex.quote(f"--hosts={inventory}")
+    if "finding" in outcomes:
+        return f"next: remediate {named}   (shows what it would do; changes nothing)"
+    if "unknown" in outcomes:
+        return f"next: give the missing access (see the hints), then pytest {named}"
+    warned = any(open_findings(item) for item in items)
+    waived = ", or is waived," if "waived" in outcomes else ""
+    return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
+
+
+def quieten(reporter: TerminalReporter) -> None:
+    """Leave pytest's short summary to tests that are not ours, unless -r asked for it."""
+    bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
+    if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):
+        reporter.reportchars = ""

@@ -1,0 +1,119 @@
+"""A team's own testinfra tests over our connections: every node is a testinfra host.
+
+Registered as `fleet` in testinfra's BACKENDS. What `host.run` does is what testinfra's ssh backend does (quoting,
+sudo, exit statuses), with verified host keys, one connection a node, and a time limit; 255 is a command's own status
+like any other. Commands run in the login shell, or in /bin/sh where that is no relative of it (fish, csh), with
+LC_ALL=C and the usual folders on the PATH. tests/unit/test_testinfra_parity.py holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testinfra.backend import base
+
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.transport.pool import Links
+
+LIMIT = 300.0
+"""Seconds for one command of a team's own test (testinfra itself has no limit)."""
+
+IN_LOGIN_SHELL = """\
+case ${SHELL##*/} in bash|zsh|ksh|mksh|dash|ash) exec "$SHELL" -c "$1" ;; esac
+exec /bin/sh -c "$1"
+"""
+
+
+@dataclass(frozen=True)
+class Using:
+    """The inventory and the connections of this run."""
+
+    inventory: Inventory
+    links: Links
+
+
+CURRENT: dict[str, Using] = {}
+
+
+def use(inventory: Inventory, links: Links) -> None:
+    """Say that `fleet://` host names are about this inventory too, and over which links its nodes are asked."""
+    CURRENT[inventory.name] = Using(inventory, links)
+
+
+def forget() -> None:
+    """Drop the inventories and their links; hosts of theirs can be asked no more."""
+    CURRENT.clear()
+
+
+def host_names() -> list[str]:
+    """Every node in use as a host name: NODE, or INVENTORY:NODE where several inventories are in use."""
+    several = len(CURRENT) > 1
+    return [f"{name}:{node}" if several else node for name, using in CURRENT.items() for node in using.inventory.nodes]
+
+
+def using(hostspec: str) -> tuple[Using, str]:
+    """The inventory and the node that a host name stands for. Raises RuntimeError when there is none."""
+    if not CURRENT:
+        raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
+    inventory, _, node = hostspec.rpartition(":")
+    found = CURRENT.get(inventory) or next(iter(CURRENT.values()))
+    if node not in found.inventory.nodes:
+        raise RuntimeError(unknown(node, found.inventory))
+    return found, node
+
+
+class FleetBackend(base.BaseBackend):  # type: ignore[misc]
+    """One node of an inventory in use, as testinfra sees it."""
+
+    NAME = "fleet"
+
+    def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
+        self.using, node = using(hostspec)
+        self.node = self.using.inventory.nodes[node]
+        self.limit = float(timeout)
+        super().__init__(hostspec, *args, **kwargs)
+        self._encoding = "utf-8"  # asking the node for it would take a python3 there, and another round trip
+
+    @classmethod
+    def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:
+        """The nodes that a host name stands for: one, or all for an empty name or `all`."""
+        names = host_names()
+        return [host] if host not in ("", "all") or host in names else names
+
+    def get_pytest_id(self) -> str:
+        return str(self.hostname)
+
+    def decode(self, data: bytes) -> str:
+        """Text; bytes that are no UTF-8 survive as surrogates and do not stop a test."""
+        return data.decode("utf-8", "surrogateescape")
+
+    def encode(self, data: str) -> bytes:
+        return data.encode("utf-8", "surrogateescape")
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> base.CommandResult:
+        """Run a command line in the account's shell (on this machine, as testinfra does, in /bin/sh).
+
+        Raises RuntimeError when the node cannot be reached, or the command gave no answer within the limit.
+        """
+        line = self.get_command(command, *args)
+        shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")
+        asked = Command(("/bin/sh", "-c", *shell, line), limit=self.limit, most=MOST_OUTPUT)
+        try:
+            [answer] = self.using.links.to(self.node).ask([asked])
+        except Unobservable as why:
+            raise RuntimeError(f"{why} ({why.hint})" if why.hint else str(why)) from None
+        if answer.rc is None:
+            raise RuntimeError(f"{self.hostname}: `{line}` gave no answer: {answer.lost}")
+        return self.result(answer.rc, self.encode(line), answer.out, answer.err)
+
+
+def unknown(name: str, inventory: Inventory) -> str:
+    near = difflib.get_close_matches(name, inventory.nodes, 1)
+    known = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
+    return f"the inventory {inventory.name} has no node {name!r}: {known}"

@@ -1,0 +1,234 @@
+"""The backups as one list, newest first: when each was made, and what is proven about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics import nodes
+from fleetkeeper.topics.backups.database.facts import AcceptedSize
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.dump_times import EARLY, agree, moment, stamp, written_at
+from fleetkeeper.topics.backups.facts import Facts, File, State, Verified
+from fleetkeeper.topics.backups.plausible_size import TooSmall, judge_sizes
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.transport.commands import Unobservable
+
+GROWING = timedelta(minutes=1)
+PART = ".part"
+"""The end of a name that a dump has until it is whole."""
+ABANDONED = 3600.0
+"""Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
+UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
+NOT_YET = "not verified yet"
+NO_REASON = "nobody wrote down why"
+CHANGED = "changed since it was verified"
+CLOCK = 300.0
+"""Seconds that a node's clock may be off before ages that it tells are worth nothing here."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One file with a backup's name. `time` (UTC) is when it was made: the older of what name and mtime say.
+
+    `named` is the instant in its name. `state` says what is proven; `growing`: written to within the last minute and
+    not proven complete; `future`: dated after the node's clock. `odd` says why its time cannot be believed, if so.
+    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it.
+    """
+
+    file: File
+    time: datetime
+    named: datetime
+    state: State = "unknown"
+    why: str = ""
+    growing: bool = False
+    future: bool = False
+    odd: str = ""
+    small: TooSmall | None = None
+    giant: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def agrees(self) -> bool:
+        return agree(self.named, self.file.mtime)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is proven complete, and its time can be believed."""
+        return self.state == "complete" and not (self.future or self.growing or self.odd)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is whole, and of a size that it may have: the only kind that retention counts."""
+        return self.whole and self.small is None
+
+    @property
+    def linked(self) -> str:
+        """Why it must not be deleted although it counts, or nothing: it has other names."""
+        return f"it has {self.file.links} hard links" if self.file.links != 1 else ""
+
+    @property
+    def doubt(self) -> str:
+        """Why it does not count; nothing when it does, and never nothing when it does not."""
+        reasons = (
+            (self.growing, "it is still being written"),
+            (self.future, "dated in the future"),
+            (bool(self.odd), self.odd),
+            (self.state == "broken", self.why or "broken"),
+            (self.state == "unknown", f"not known to be complete: {self.why or NO_REASON}"),
+            (self.small is not None, str(self.small)),
+        )
+        return next((why for applies, why in reasons if applies), "")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All backups, newest first, and the files that are none."""
+
+    backups: tuple[Backup, ...]
+    foreign: tuple[File, ...]
+    accepted: AcceptedSize | None = None
+
+    @cached_property
+    def complete(self) -> tuple[Backup, ...]:
+        """Those that count, newest first: whole, and of a plausible size."""
+        return tuple(backup for backup in self.backups if backup.counts)
+
+    @cached_property
+    def whole(self) -> tuple[Backup, ...]:
+        """Those that are whole, newest first, whatever their size."""
+        return tuple(backup for backup in self.backups if backup.whole)
+
+
+def catalog_of(fleet: Fleet, policy: Policy) -> Catalog:
+    """The backups of a policy as this look saw them, their sizes judged.
+
+    Raises Unobservable when directory, completeness, the node's clock or the accepted size could not be seen, or that
+    clock is wrong.
+    """
+    return seen_files(fleet, policy, accepted_size(fleet, policy))
+
+
+def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = None) -> Catalog:
+    """The backups, where it does not matter what they weigh. Raises Unobservable as `catalog_of`, but for the size."""
+    node = policy.volume.node
+    facts = fleet.of(node, Facts)
+    return catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node), accepted)
+
+
+def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
+    """The size that a person accepted last. Raises Unobservable when the record was looked for and not seen."""
+    node = policy.volume.node
+    if (node, Databases.topic) not in fleet.facts:
+        return None
+    records = seen(fleet.of(node, Databases).records, node)
+    return records.size if records else None
+
+
+def true_clock(fleet: Fleet, node: str) -> datetime:
+    """The node's clock, if it can be believed."""
+    ahead = fleet.of(node, nodes.Facts).ahead
+    if abs(ahead) > CLOCK:
+        off = f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
+        raise Unobservable(f"{off}: ages of backups mean nothing", hint="set the clock right (NTP)", node=node)
+    return fleet.now(node)
+
+
+def known_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
+    """The same where it decides nothing: that it was not seen must not keep anybody from a backup."""
+    try:
+        return accepted_size(fleet, policy)
+    except Unobservable:
+        return None
+
+
+@lru_cache(maxsize=8)
+def catalog(
+    files: tuple[File, ...],
+    verified: tuple[Verified, ...],
+    policy: Policy,
+    now: datetime,
+    accepted: AcceptedSize | None = None,
+) -> Catalog:
+    """Tell backups from other files, order them, and judge their sizes. The order of `files` does not matter."""
+    proven = {one.name: one for one in verified}
+    backups = []
+    foreign = []
+    for file in files:
+        local = stamp(file.name, policy.pattern)
+        if local is None or file.kind != "file":
+            foreign.append(file)
+        else:
+            backups.append(backup_of(file, moment(local, policy.zone, file.mtime), proven, now))
+    newest_first = once_each(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
+    sized = weighed(newest_first, policy, accepted)
+    return Catalog(tuple(sized), tuple(sorted(foreign, key=lambda file: file.name)), accepted)
+
+
+def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
+    """The same backups; of several names of one file only the first counts: when it rots, all of them do."""
+    known: dict[tuple[int, int], str] = {}
+    found = []
+    for backup in newest_first:
+        file = (backup.file.device, backup.file.inode)
+        first = known.setdefault(file, backup.name) if backup.linked and backup.whole else backup.name
+        same = f"it is the very file that is called {first}, too"
+        found.append(backup if first == backup.name else replace(backup, odd=same))
+    return found
+
+
+def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
+    """The same backups, each with what its size says."""
+    sizes = judge_sizes((one for one in backups if one.whole), policy, accepted)
+    if not sizes.refused and not sizes.giants:
+        return list(backups)
+    return [replace(one, small=sizes.refused.get(one.name), giant=one.name in sizes.giants) for one in backups]
+
+
+def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
+    """What dumps of ours left that ended with their node: files named NAME.part, an hour old and more."""
+    return tuple(
+        file
+        for file in catalog.foreign
+        if file.kind == "file"
+        and file.name.endswith(PART)
+        and stamp(file.name.removesuffix(PART), policy.pattern) is not None
+        and now.timestamp() - file.mtime > ABANDONED
+    )
+
+
+def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: datetime) -> Backup:
+    written = written_at(file.mtime)
+    state, why = known(file, proven.get(file.name))
+    return Backup(
+        file=file,
+        time=named if agree(named, file.mtime) else min(named, written),
+        named=named,
+        state=state,
+        why=why,
+        growing=state != "complete" and now - written < GROWING,
+        future=max(named, written) > now + EARLY,
+        odd=odd(named, written),
+    )
+
+
+def known(file: File, proof: Verified | None) -> tuple[State, str]:
+    """What is proven about exactly this file: a proof of another file that had its name is none."""
+    if proof is None:
+        return "unknown", NOT_YET
+    if proof.identity != file.identity:
+        return "unknown", CHANGED
+    return proof.state, proof.why or ("" if proof.state == "complete" else NO_REASON)
+
+
+def odd(named: datetime, written: datetime) -> str:
+    """Why the time of a file cannot be believed, or nothing."""
+    if named - written > EARLY:
+        return "its name is younger than its content"
+    return ""

@@ -1,0 +1,271 @@
+"""Is a dump whole? Streamed on the node itself, in constant memory; judged section by section.
+
+`gzip -t` is content with a gzip of nothing, and a dump that was cut short can end with the right line by chance: rows
+of a table may hold it. So the whole text is read once, by awk beside gzip (both cores busy: no slower than gzip alone),
+which knows whether a COPY block is open. Broken is what proves damage; what is not understood is not known.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fleetkeeper.topics.backups.dump_stream import SHELL_PROVE, SHELL_VERIFY
+from fleetkeeper.topics.backups.facts import File, State, Verified
+from fleetkeeper.topics.backups.parse import parse_entries, seen_whole
+from fleetkeeper.topics.backups.policy import Format
+from fleetkeeper.transport.commands import Command, Output
+
+PACE = 10 * 10**6
+"""Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
+
+
+COST = 32 * 2**10
+"""Bytes that could be read while a file is opened and its reader started: a small file weighs as much."""
+LARGEST = 2**50
+SPINNING = 2 * (30 + 5)
+"""Seconds for the readers of two files that never end by themselves (see `within` in streaming)."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What the node said of one file.
+
+    `state` and `reason` are the node's own words, `line` the line that they are about (from 1; 0: none). `kind` is what
+    the file looks like by its first bytes, where it is not complete ("-": what its name says). `rc` and `said` are the
+    exit status and the words of the program that read it.
+    """
+
+    state: str
+    reason: str
+    line: int = 0
+    kind: str = "-"
+    rc: int = 0
+    said: str = ""
+
+
+def verify(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
+    """Stream these files, in this order, and look at each once more afterwards.
+
+    `service` is what Docker calls the database's service: archives need the pg_restore in its container.
+    """
+    return Command(words(SHELL_VERIFY, directory, files, (form, service)), sudo=True, limit=limit(files))
+
+
+def prove(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
+    """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
+    return Command(words(SHELL_PROVE, directory, files, (form, service)), sudo=True, limit=limit(files))
+
+
+def words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
+    return ("sh", "-c", script, "verify-backups", directory, *how, *(f"./{file.name}" for file in files))
+
+
+def limit(files: Sequence[File]) -> float:
+    """Seconds: for all of it, and for two readers that are ended when they took as long as the largest file may."""
+    weights = [weight(file) for file in files]
+    return math.ceil(60 + SPINNING + (sum(weights) + 2 * max(weights, default=0)) / PACE)
+
+
+def weight(file: File) -> int:
+    """Bytes that a file takes of what a look may stream. What a node says of a size may be absurd."""
+    return min(max(file.size, COST), LARGEST)
+
+
+def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:
+    """What the streams proved. A file that is not the same before and after is not known.
+
+    Nor is one whose answer makes no sense: that costs this file, and no other.
+    """
+    reports, _, after = output.out.partition(b"\0")
+    seen_whole(output)
+    answers = told(reports)
+    now = {file.name: file.identity for file in parse_entries(after)}
+    return tuple(
+        proof(file, answers.get(number, []), now.get(file.name) == file.identity)
+        for number, file in enumerate(asked, 1)
+    )
+
+
+def told(reports: bytes) -> dict[int, list[str]]:
+    """What was said of each file, by its number. Only a newline ends a line: other control bytes are a file's own."""
+    answers: dict[int, list[str]] = {}
+    for line in reports.decode("utf-8", "replace").split("\n"):
+        number, _, rest = line.partition(" ")
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            answers.setdefault(int(number), []).append(rest)
+    return answers
+
+
+def proof(file: File, answers: Sequence[str], same: bool) -> Verified:
+    """What one file's answer proves, if there is exactly one that makes sense."""
+    try:
+        [answer] = answers
+        seen = streamed(answer)
+    except ValueError:
+        return Verified(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
+    state, why = judge(seen) if same else CHANGED
+    return Verified(file.name, *file.identity, state, why, lasting=same and lasts(seen, state))
+
+
+def lasts(seen: Streamed, state: State) -> bool:
+    """Whether reading the same bytes again would tell the same."""
+    return state != "unknown" or (seen.rc == 0 and seen.reason not in PASSING) or seen.reason == "slow"
+
+
+CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
+
+
+def streamed(line: str) -> Streamed:
+    """Read one answer. Raises ValueError when it is none.
+
+    >>> streamed("- complete - 0 0 - ").state
+    'complete'
+    >>> streamed("- broken end 2 1 - gzip: stdin: unexpected end of file").said
+    'gzip: stdin: unexpected end of file'
+    """
+    kind, state, reason, number, rc, _, said = (line + " ").split(" ", 6)
+    if state not in {"complete", "broken", "unknown"} or not (number.isascii() and number.isdigit()):
+        raise ValueError("no state, or no line")
+    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(said))
+
+
+def one_line(said: str) -> str:
+    """A tool's message, which may quote any byte of a damaged file."""
+    return "".join(char if char.isprintable() else " " for char in said).strip()[:MESSAGE]
+
+
+MESSAGE = 300
+UNREADABLE = (
+    *("input/output error", "permission denied", "no such file", "stale", "cannot allocate", "not found"),
+    *("no space", "memory", "cannot open", "can't open"),
+)
+DAMAGE = (
+    ("unexpected end of file", "cut short: its gzip stream has no end"),
+    ("crc error", "damaged: its checksum is wrong"),
+    ("length error", "damaged: its length is wrong"),
+    ("incorrect length", "damaged: its length is wrong"),
+    ("format violated", "damaged: its gzip data are invalid"),
+    ("corrupted data", "damaged: its gzip data are invalid"),
+    ("could not read from input file: end of file", "cut short: the archive has no end"),
+    ("input file is too short", "cut short: there is no whole archive in it"),
+    ("could not uncompress data", "damaged: its data cannot be uncompressed"),
+    ("could not find block id", "damaged: data of a table are missing"),
+    ("unexpected block id", "damaged: its blocks are out of order"),
+    ("corrupt toc", "damaged: its table of contents makes no sense"),
+)
+"""What GNU gzip, BusyBox and pg_restore say, and what it means. What is not in the list proves nothing."""
+GARBAGE = "there is something behind the end of its gzip stream: whether a part of it is missing cannot be told"
+NO_GZIP = ("invalid magic", "not in gzip format", "no gzip magic", "not appear to be a valid archive")
+
+BROKEN = {
+    "empty": "empty: a valid file with no dump in it",
+    "comments": "empty: nothing but comments, and no dump in it",
+    "rows": "cut short in the middle of a table's rows, which begin in line {}",
+    "quote": "cut short in the middle of a quoted text, which begins in line {}",
+    "end": "cut short: `-- PostgreSQL database dump complete` never comes for the dump that begins in line {}",
+    "next": "cut short: another dump begins before the end mark of the one that begins in line {}",
+    "zeros": "damaged: zero bytes in line {}, which pg_dump never writes",
+}
+"""What proves damage, by the node's word for it."""
+UNKNOWN = {
+    "terminal": "its lines end in CR LF, as `docker exec -t` makes them: psql may take it, but its end proves nothing",
+    "quoted": "its end mark seems to stand inside a quoted text: try it with `remediate backups drill NAME`",
+    "inside": "the header of a dump stands inside rows or a quoted text in line {}: one that was cut short, or data",
+    "before": "line {}, before the header of the dump, is not pg_dump's: it may not restore",
+    "between": "line {}, between two dumps, is not pg_dump's: it may not restore",
+    "behind": "line {}, behind the end mark, is not pg_dump's: it may not restore",
+    "cluster": "line {}, between the databases of a cluster, is not pg_dumpall's: it may not restore",
+    "message": "line {}, in the middle of the dump, is a message of a program: it may not restore",
+    "mark": "an end mark without a header stands in line {}: the beginning may be missing",
+    "header": "the header of another dump begins in line {}, and the file ends there",
+    "begin": "the BEGIN in line {} has no COMMIT: restored as it is, nothing of it would stay",
+    "length": "its length is not what its end tells, and this node's gzip (not GNU's) tells of no garbage",
+    "none": "no header of pg_dump (`-- PostgreSQL database dump`) stands in it",
+    "slow": "its reader took too long and was ended",
+    "late": "it was not reached: readers of other files took too long",
+    "died": "its reader could not hold it, or was ended (memory?)",
+}
+"""What proves nothing, by the node's word for it."""
+PASSING = frozenset({"late", "died", "failed"})
+PACKED = {
+    "gzip": "gzip data",
+    "zstd": "zstd data",
+    "xz": "xz data",
+    "bzip2": "bzip2 data",
+    "lz4": "lz4 data",
+    "lzop": "lzop data",
+    "lzip": "lzip data",
+    "compress": "data of `compress`",
+    "zip": "a zip archive",
+    "7z": "a 7z archive",
+    "tar": "a tar archive",
+    "custom": "an archive of `pg_dump -Fc`",
+    "openssl": "data encrypted by openssl",
+    "age": "data encrypted by age",
+    "armour": "data encrypted or signed (PEM or PGP)",
+    "gpg": "data encrypted by gpg",
+    "sqlite": "a database of SQLite",
+    "binary": "binary data of a kind that is not known here",
+    "zeros": "data that begin with zero bytes",
+}
+"""What else may be in a file, whatever its name says. It may well be good, but nobody can judge it by that name."""
+TEXTS = {
+    "plain": "plain SQL of pg_dump",
+    "html": "HTML or XML",
+    "mysql": "a dump of MySQL or MariaDB",
+    "message": "a message of pg_dump",
+    "text": "text",
+}
+
+
+def judge(seen: Streamed) -> tuple[State, str]:
+    """The three states, and why.
+
+    >>> judge(Streamed("broken", "empty"))
+    ('broken', 'empty: a valid file with no dump in it')
+    >>> judge(Streamed("unknown", "none", 1, "tar"))
+    ('unknown', 'it holds a tar archive: nobody can judge it by its name')
+    """
+    if seen.kind in {"nothing", "void"} and (seen.rc == 0 or not unreadable(seen)):
+        return "broken", BROKEN["empty"] if seen.kind == "nothing" else "empty: nothing but zero bytes"
+    if seen.rc:
+        return damage(seen)
+    if seen.state == "complete":
+        return "complete", ""
+    if seen.kind in PACKED and not (seen.kind == "binary" and seen.state == "broken"):
+        return "unknown", f"it holds {PACKED[seen.kind]}: nobody can judge it by its name"
+    if seen.state == "broken" and seen.reason in BROKEN:
+        return "broken", BROKEN[seen.reason].format(seen.line)
+    other = f", but {TEXTS[seen.kind]}" if seen.reason == "none" and seen.kind in TEXTS else ""
+    return "unknown", UNKNOWN.get(seen.reason, "it was not understood").format(seen.line) + other
+
+
+def unreadable(seen: Streamed) -> bool:
+    return any(sign in seen.said.lower() for sign in UNREADABLE)
+
+
+def damage(seen: Streamed) -> tuple[State, str]:
+    """What a failed reader means. A file of another kind, or one that could not be read, is not broken.
+
+    What stands in double quotes is the file's own, not the program's.
+    """
+    said = re.sub(r'"[^"]*"?', '""', seen.said.lower())
+    if unreadable(seen):
+        return "unknown", f"it could not be read to its end: {seen.said}"
+    if "trailing garbage" in said:
+        whole = seen.state != "broken" or seen.reason not in BROKEN or seen.reason == "empty"
+        return ("unknown", GARBAGE) if whole else ("broken", BROKEN[seen.reason].format(seen.line))
+    if any(sign in said for sign in NO_GZIP):
+        other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
+        return "unknown", f"it is not what its name says, but {other}: nobody can judge it by that name"
+    if why := next((why for sign, why in DAMAGE if sign in said), ""):
+        return "broken", why
+    ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"
+    return "unknown", f"it could not be read to its end: {seen.said or ended}"
+
+
+ENDED = frozenset({124, 137, 143})
+"""Exit statuses of what timeout(1) or a signal has ended."""

@@ -1,0 +1,211 @@
+"""Asking the database who it is, inside its own container, and reading what was written down before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from fleetkeeper.inventory.schema import Node, Without
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.observation import ABSENT, DOCKER
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.untrusted import one_line
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.looking.look import Look
+
+T = TypeVar("T")
+UNSIGNED = (1 << 64) - 1
+
+ASK = r"""
+user=${1:-${POSTGRES_USER:-postgres}} database=${2:-${POSTGRES_DB:-${1:-${POSTGRES_USER:-postgres}}}}
+shift 2
+if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+fi
+export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
+[ -n "$PGPASSWORD" ] || unset PGPASSWORD
+export PGCONNECT_TIMEOUT=10 PGOPTIONS='-c statement_timeout=25s -c lock_timeout=5s'
+query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+known="SELECT count(*) FROM pg_database WHERE datname = :'name';"
+for PGDATABASE in postgres template1 "$database"; do
+  export PGDATABASE
+  there=$(echo "$known" | query -v name="$database" 2>/dev/null) && break
+done
+query <<'SQL' || exit 1
+SELECT 'system ' || system_identifier FROM pg_control_system();
+SELECT 'directory ' || setting FROM pg_settings WHERE name = 'data_directory';
+SQL
+[ "$there" = 0 ] || PGDATABASE=$database
+for table; do
+  if [ "$PGDATABASE" != "$database" ]; then printf 'rows -1 %s\n' "$table"; continue; fi
+  there=$(echo "SELECT to_regclass(:'table') IS NOT NULL;" | query -v table="$table") || exit 1
+  rows=-1
+  if [ "$there" = t ]; then
+    case $table in
+      *.*) rows=$(echo 'SELECT count(*) FROM :"s".:"t";' | query -v s="${table%%.*}" -v t="${table#*.}") || exit 1 ;;
+      *) rows=$(echo 'SELECT count(*) FROM :"t";' | query -v t="$table") || exit 1 ;;
+    esac
+  fi
+  printf 'rows %s %s\n' "$rows" "$table"
+done
+"""
+"""Runs in the container. Arguments: user and database (empty: the container's own), then tables.
+
+A cluster that lacks the database can be told all the same: it came up empty. Limits are the server's own: a
+psql that waits for a lock goes on waiting when `docker exec` was ended.
+"""
+
+SHELL_CLUSTERS = (
+    DOCKER
+    + r"""
+inner=$1 service=$2
+shift 2
+list() { docker ps --quiet --no-trunc --filter status=running "$@"; }
+ids=$(
+  list --filter "label=com.docker.swarm.service.name=$service" &&
+  case $service in
+    */*) list --filter "label=com.docker.compose.project=${service%%/*}" \
+      --filter "label=com.docker.compose.service=${service#*/}" ;;
+    *) list --filter "label=com.docker.compose.service=$service" && list --filter "name=^/$service\$" ;;
+  esac
+) || exit 71
+for id in $(printf '%s\n' "$ids" | sort -u); do
+  echo "cluster $id"
+  docker exec "$id" sh -c "$inner" sh "$@" || exit 72
+done
+"""
+)
+"""Arguments: the script for the container, the service's name, then the arguments for the container."""
+
+GRANT = "`GRANT pg_read_all_settings, pg_read_all_data TO` the user of backups (`backups.user`)"
+RECORDS = "/var/lib/fleetkeeper"
+SHELL_RECORDS = 'if [ -e "$1" ] || [ -h "$1" ]; then exec cat -- "$1"; fi; exit 3'
+NONE_YET = 3
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """One round trip; on a node without Docker there is nothing to find."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or isinstance(inventory.services, Without):
+        return None
+    asked = [clusters_of(policy, inventory.services[policy.service].name)]
+    here = policy.volume.node == node.name
+    answers = yield [*asked, *([records_of(policy)] if here else [])]
+    records = or_why(partial(parse_records, of=backups_of(policy)), answers[1]) if here else None
+    return Facts(or_why(parse_clusters, answers[0]), records)
+
+
+def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
+    try:
+        return parse(answer)
+    except Unobservable as why:
+        return why
+
+
+def clusters_of(policy: Policy, service: str) -> Command:
+    """The command that asks every container of the service who its database is."""
+    tables = tuple(policy.floors)
+    asked = ("sh", "-c", SHELL_CLUSTERS, "ask-database", ASK, service)
+    words = (*asked, policy.user or "", policy.database or "", *tables)
+    return Command(words, sudo=True)
+
+
+def record_path(policy: Policy) -> str:
+    """Where `remediate` writes down what it knows about a policy's database, on the volume's node."""
+    return f"{RECORDS}/backups-{policy.service}.json"
+
+
+def backups_of(policy: Policy) -> str:
+    """Which backups a record is about: two inventories may give their services the same name, on one node."""
+    return " ".join((policy.volume.path or policy.volume.name, policy.path, policy.pattern, policy.database or ""))
+
+
+def records_of(policy: Policy) -> Command:
+    return Command(("sh", "-c", SHELL_RECORDS, "read-record", record_path(policy)), sudo=True)
+
+
+def parse_clusters(output: Output) -> tuple[Cluster, ...]:
+    r"""What the containers said. Raises Unobservable when one of them could not be asked.
+
+    >>> parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\n"))
+    (Cluster(container='f00', system='7575134923612332072', directory='/d', rows={'auth_user': 120}),)
+    """
+    if output.rc == ABSENT:
+        return ()
+    found: list[Cluster] = []
+    for block in output.text().split("cluster ")[1:]:
+        container, *answers = lines(block)
+        told = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
+        rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]
+        counted = {table: whole_number(number, least=-1) for number, table in rows}
+        if not {"system", "directory"} <= told.keys():
+            raise Unobservable("the database does not say who it is: its user may not read all settings", hint=GRANT)
+        found.append(Cluster(container, str(whole_number(told["system"], most=UNSIGNED)), told["directory"], counted))
+    return tuple(found)
+
+
+def parse_records(output: Output, of: str = "") -> Records:
+    """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood, and when it
+    is about other backups than `of`: what was accepted or failed there says nothing here.
+
+    A file without a version is one of version 1, which knew no size. One of a later version is not guessed at.
+    """
+    if output.rc == NONE_YET:
+        return Records()
+    try:
+        version = VERSION_ADAPTER.validate_json(output.text()).version
+        kept = ADAPTER.validate_json(output.text()) if version <= VERSION else Kept()
+    except ValidationError as odd:
+        raise Unobservable(f"the record of the database makes no sense: {odd.errors()[0]['msg']}") from None
+    if version > VERSION:
+        raise Unobservable(
+            f"the record of the database is of version {version}, and this fleetkeeper knows {VERSION}",
+            hint="a newer fleetkeeper wrote it: use that one here, too",
+        )
+    if of and kept.of and kept.of != of:
+        raise Unobservable(f"the record of the database is about other backups ({one_line(kept.of)})", hint=ANOTHER)
+    return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
+
+
+def written(records: Records, of: str = "") -> bytes:
+    """The record as it is written to the node. `of` says which backups it is about."""
+    return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
+
+
+ANOTHER = (
+    "give the service another key in one of the two inventories; if this one has changed, move "
+    f"{RECORDS}/backups-…json away and `remediate backups accept`"
+)
+VERSION = 2
+"""Of the record's file: 2 has the accepted size, and drills that were refused."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version of a record's file, read first: what a later one holds is not understood here."""
+
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Kept(Version):
+    """The record's file, as it is on the node."""
+
+    accepted: Accepted | None = None
+    drills: tuple[Drill, ...] = ()
+    size: AcceptedSize | None = None
+    of: str = ""
+
+
+VERSION_ADAPTER: TypeAdapter[Version] = TypeAdapter(Version)
+ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)

@@ -1,0 +1,79 @@
+"""Adding to what is written down about a database: nothing that somebody else wrote meanwhile is dropped. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Drill, Records
+
+REMEMBERED = 10
+"""So many drills stay in the record; and the last that succeeded, which the next one is compared with."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much the clocks of two controllers may differ before a date is taken for a wrong one."""
+TICK = timedelta(microseconds=1)
+Dated = TypeVar("Dated", Accepted, AcceptedSize)
+
+
+def merge(records: Records, addition: Records) -> Records:
+    """The records with everything that the addition brings; of two acceptances the later one counts.
+
+    The same addition merged twice is merged once, and the order of two additions does not matter, but for drills that
+    are too many to be remembered. The digest stays that of `records`: it is the file that they were read from.
+    """
+    return Records(
+        accepted=later(records.accepted, addition.accepted),
+        drills=remembered(in_order((*records.drills, *addition.drills))),
+        digest=records.digest,
+        size=later(records.size, addition.size),
+    )
+
+
+def put_right(records: Records, addition: Records, now: datetime) -> Records:
+    """The records; their drills that a clock gone wrong dated ahead of `now` come right before those of the addition.
+
+    Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
+    """
+    ahead = in_order([one for one in records.drills if one.at > now + CLOCKS_DIFFER])
+    first = min((one.at for one in addition.drills), default=now)
+    moved = [replace(one, at=min(first, now) - place * TICK) for place, one in enumerate(reversed(ahead), 1)]
+    return replace(records, drills=in_order([*(one for one in records.drills if one not in ahead), *moved]))
+
+
+def later(first: Dated | None, second: Dated | None) -> Dated | None:
+    """The one that was accepted later; of two at the same moment the second."""
+    if first is None or second is None:
+        return first or second
+    return first if first.at > second.at else second
+
+
+def in_order(drills: Sequence[Drill]) -> tuple[Drill, ...]:
+    """Each drill once, oldest first."""
+    once = {address(one): one for one in drills}
+    return tuple(once[key] for key in sorted(once))
+
+
+def address(drill: Drill) -> tuple[datetime, str, str, str]:
+    """What tells a drill from any other."""
+    return drill.at, drill.backup, drill.error, drill.refused
+
+
+def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
+    """The last few drills, the last that proved something, and the last that succeeded."""
+    recent = drills[-REMEMBERED:]
+    older = drills[:-REMEMBERED]
+    good = [one for one in older if not one.error and not one.refused]
+    bad = [one for one in older if one.error and not one.refused]
+    succeeded = any(not one.error and not one.refused for one in recent)
+    proved = any(not one.refused for one in recent)
+    kept = (*([] if succeeded else good[-1:]), *([] if proved else bad[-1:]))
+    return (*in_order(kept), *recent)
+
+
+def contains(records: Records, addition: Records) -> bool:
+    """Whether everything of the addition is in the records: the proof that it was written down."""
+    accepted = addition.accepted is None or records.accepted == addition.accepted
+    size = addition.size is None or records.size == addition.size
+    return accepted and size and set(map(address, addition.drills)) <= set(map(address, records.drills))

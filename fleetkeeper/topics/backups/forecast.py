@@ -1,0 +1,113 @@
+"""When budget and disk run out under the keep policy itself, from the history of the sizes of backups. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from statistics import LinearRegression, linear_regression
+
+from cronsim import CronSim
+
+from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import reasons_to_keep
+
+DAY = timedelta(days=1)
+STEPS = 10
+BLOCK = 4096
+"""What most file systems round a file up to: of one that is smaller, size and blocks say nothing of a bigger one."""
+MOST = 2000
+RECENT = 60
+"""So many of the newest backups tell how fast they grow: what was years ago says little about tomorrow."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`size` is what the newest complete backup weighs (bytes), `daily` how much more each day brings (bytes).
+
+    `runs_out` is the first day within the policy's horizon without room (`now` itself: thinning by keep would not help
+    today either), and `of` what is then missing; None: it lasts.
+    """
+
+    size: int
+    daily: float
+    runs_out: datetime | None = None
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a volume takes now, and what its disk may still give, in bytes."""
+
+    used: int
+    free: int
+
+
+def forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
+    """Reckon from day to day; not `thinned`: as if nothing were ever removed, since something holds that up."""
+    trend = trend_of(known.complete)
+    expected = Forecast(known.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
+    others = room.used - weight(known.backups)
+    future = coming(known.complete[0], trend, policy, now)
+    standing = kept_by(known.complete, [], policy)
+    for step in range(STEPS + 1):
+        day = now + policy.horizon * step / STEPS
+        made = [one for one in future if one.time <= day]
+        total = others + weight(kept_by(standing, made, policy)) if thinned else room.used + weight(made)
+        if policy.volume.budget is not None and total > policy.volume.budget:
+            return replace(expected, runs_out=day, of="its budget")
+        if total - room.used > room.free:
+            return replace(expected, runs_out=day, of="disk")
+    return expected
+
+
+def weight(backups: Sequence[Backup]) -> int:
+    return sum(backup.file.blocks for backup in backups)
+
+
+def trend_of(complete: Sequence[Backup]) -> LinearRegression:
+    """Bytes over epoch seconds, by least squares over the newest; flat when there are too few."""
+    recent = complete[:RECENT]
+    times = [backup.time.timestamp() for backup in recent]
+    if len(set(times)) < 3:
+        return LinearRegression(0.0, float(max(backup.file.size for backup in recent)))
+    return linear_regression(times, [backup.file.size for backup in recent])
+
+
+def coming(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
+    """The backups that the schedule will make until the horizon, each at least as big as the newest one."""
+    return [future_backup(newest, trend, run) for run in runs(policy, now)]
+
+
+def runs(policy: Policy, now: datetime) -> Iterator[datetime]:
+    """When the schedule is due until the horizon; of one that is due every few minutes some runs stand for all."""
+    at, end = now.astimezone(policy.zone), now + policy.horizon
+    while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:
+        yield run
+        at = run + policy.horizon / MOST
+
+
+def future_backup(newest: Backup, trend: LinearRegression, run: datetime) -> Backup:
+    size = max(newest.file.size, round(trend.slope * run.timestamp() + trend.intercept))
+    file = replace(newest.file, name=f"due at {run.isoformat()}", size=size, blocks=blocks_of(size, newest.file))
+    return replace(newest, file=file, time=run, named=run)
+
+
+def blocks_of(size: int, like: File) -> int:
+    """What a file of that size takes on the disk where `like` lies: its blocks are rounded up, and may be packed.
+
+    >>> blocks_of(238_490, File("x", 395, 0.0, 1, blocks=4096)), blocks_of(100, File("x", 50, 0.0, 1, blocks=50))
+    (241664, 100)
+    """
+    if like.size <= BLOCK:
+        return size if like.blocks <= like.size else -(-size // BLOCK) * BLOCK
+    return round(size * like.blocks / like.size)
+
+
+def kept_by(complete: Sequence[Backup], made: Sequence[Backup], policy: Policy) -> list[Backup]:
+    """What keep leaves of the backups there are and those that will be made by then."""
+    everything = sorted((*complete, *made), key=lambda backup: backup.time, reverse=True)
+    reasons = reasons_to_keep(everything, policy)
+    return [backup for backup in everything if backup.name in reasons]

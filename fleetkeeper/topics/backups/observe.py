@@ -1,0 +1,124 @@
+"""Looking at the backups: list the directory, then stream what was never proven, all on the volume's node."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.topics.backups.completeness import parse_verified, verify, weight
+from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.facts import Facts, File, Verified
+from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.proven_dumps import recall, remember
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+    from fleetkeeper.looking.look import Look
+
+Stream = Generator[Sequence[Command], list[Output], tuple[Verified, ...] | Unobservable]
+AT_ONCE = 500
+NAMES = 1 << 16
+"""Files that one command names at the most, and about how many bytes of names."""
+TRIES = 4
+"""So many of the newest are streamed, one by one, until one of them is whole: the answer to "how old is it"."""
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look from the node that the inventory names, and from no other: a shared volume is counted once."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or policy.volume.node != node.name:
+        return None
+    [listed] = yield [look_into(policy)]
+    directory, files = parse_listing(listed)
+    place = place_of(inventory, directory)
+    remembered = recall(inventory.state, place, files)
+    if inventory.quick:
+        return Facts(directory, files, remembered)
+    verified = yield from stream(directory, files, policy, remembered, service=called(inventory))
+    if not isinstance(verified, Unobservable):
+        remember(inventory.state, place, verified)
+    return Facts(directory, files, verified)
+
+
+def place_of(inventory: Inventory, directory: str) -> str:
+    """What proofs about a directory are remembered by."""
+    return f"{Path(inventory.path).absolute()} {required(inventory.backups).volume.node} {directory}"
+
+
+def called(inventory: Inventory) -> str:
+    """What Docker calls the database's service."""
+    if isinstance(inventory.services, Without):
+        return ""
+    return inventory.services[required(inventory.backups).service].name
+
+
+def stream(
+    directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = (), service: str = ""
+) -> Stream:
+    """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
+    found = newest_first(files, policy)
+    newest = {file.name for file in found[:1]}
+    known = {one.name for one in remembered} - newest
+    batch, waiting = fitting([file for file in found if file.name not in known], policy.verify)
+    verified = [one for one in remembered if one.name not in newest]
+    for _ in range(TRIES):
+        if not batch:
+            break
+        for part in parts(batch):
+            [answer] = yield [verify(directory, part, policy.format, service)]
+            verified += proofs(answer, part)
+        done = any(one.state == "complete" for one in verified)
+        batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
+    return tuple(verified)
+
+
+def proofs(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
+    """What an answer proves of these files; that there was none is not known of each of them."""
+    try:
+        return parse_verified(answer, asked)
+    except Unobservable as why:
+        return [Verified(file.name, *file.identity, "unknown", str(why)) for file in asked]
+
+
+def parts(batch: Sequence[File]) -> Iterator[Sequence[File]]:
+    """The same files in parts that one command can name: a kernel takes so many words, and no more.
+
+    The newest is alone: whatever happens to a reader of the others, it is judged.
+
+    >>> [len(part) for part in parts([File(f"{n}.sql.gz", 1, 0.0, n) for n in range(1202)])]
+    [1, 500, 500, 201]
+    """
+    yield batch[:1]
+    part: list[File] = []
+    for file in batch[1:]:
+        if len(part) == AT_ONCE or sum(len(one.name) for one in part) > NAMES:
+            yield part
+            part = []
+        part.append(file)
+    if part:
+        yield part
+
+
+def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
+    """The regular files that have a backup's name, newest name first."""
+    named = [(stamp(file.name, policy.pattern), file) for file in files if file.kind == "file"]
+    dated = [(local, file) for local, file in named if local is not None]
+    return [file for _, file in sorted(dated, key=lambda pair: (pair[0], pair[1].name), reverse=True)]
+
+
+def fitting(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
+    """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest.
+
+    A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either.
+    """
+    batch, spent = list(waiting[:1]), 0
+    rest: list[File] = []
+    for file in waiting[1:]:
+        spent += weight(file)
+        (batch if spent <= budget else rest).append(file)
+    return batch, rest

@@ -1,0 +1,156 @@
+"""Listing the directory of the backups: one round trip, names that may hold anything, no link followed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fleetkeeper.topics.backups.facts import File, Kind
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+
+SHELL_ROOT = r"""
+export LC_ALL=C
+where='{{if .Options}}{{if .Options.device}}device{{end}}{{end}} {{.Mountpoint}}'
+root_of() {
+  if [ -n "$2" ]; then printf '%s\n' "$2"; return; fi
+  found=$(docker volume inspect --format "$where" -- "$1") || return
+  case $found in
+    device*)
+      grep -qF " ${found#* } " /proc/mounts || { echo "the volume $1 is not mounted on this node" >&2; return 6; }
+      ;;
+  esac
+  printf '%s\n' "${found#* }"
+}
+"""
+"""`root_of NAME PATH` prints where a volume is. One that is mounted only while in use, and is not now, is unseen."""
+
+SHELL_LIST = r"""
+export LC_ALL=C
+enter() {
+  cd -P -- "$1" 2>/dev/null && return
+  if [ -e "$1" ]; then echo "$1 may not be entered" >&2; else echo "there is no directory $1 to be seen" >&2; fi
+  exit 5
+}
+gnu='%y %s %T@ %i %D %n %U %b %C@/%f\0'
+busybox='%f %s %Y %i 0 %h %u %b %Z/%n//'
+list() {
+  [ $# -gt 0 ] || return 0
+  if find . -maxdepth 0 -printf '' 2>/dev/null; then
+    find "$@" -maxdepth 0 -printf "$gnu"
+  else
+    stat -c "$busybox" "$@"
+  fi
+}
+list_all() {
+  if find . -maxdepth 0 -printf '' 2>/dev/null; then
+    find . -mindepth 1 -maxdepth 1 -printf "$gnu"
+  else
+    find . -mindepth 1 -maxdepth 1 -exec stat -c "$busybox" {} +
+  fi
+}
+"""
+"""Where find has no -printf (BusyBox), records end in `//`: as little as NUL can two slashes stand in a name."""
+
+SHELL_OBSERVE = (
+    SHELL_ROOT
+    + SHELL_LIST
+    + r"""
+root=$(root_of "$1" "$2") || exit
+enter "$root"
+root=$(pwd -P)
+enter "./$3"
+case $(pwd -P)/ in
+  "${root%/}"/*) ;;
+  *) echo "the directory of the backups is a link out of the volume" >&2; exit 6 ;;
+esac
+pwd -P
+printf '\0'
+list_all
+"""
+)
+"""Arguments: name of the volume, its path (or empty), the directory below it (or empty)."""
+
+KINDS: dict[str, Kind] = {"f": "file", "d": "directory", "l": "link"}
+MODES: dict[int, Kind] = {0x8000: "file", 0x4000: "directory", 0xA000: "link"}
+BLOCK = 512
+LISTERS = ("find: ", "stat: ")
+FACTS = re.compile(rb"([!-~]|[0-9a-f]{2,8})( -?[0-9]{1,30}(\.[0-9]{1,30})?){8}")
+MOST = (1 << 64) - 1
+
+
+def look_into(policy: Policy) -> Command:
+    """The command that lists the directory of a policy's backups."""
+    volume = policy.volume
+    return Command(("sh", "-c", SHELL_OBSERVE, "list-backups", volume.name, volume.path or "", policy.path), sudo=True)
+
+
+def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:
+    """The directory's path, and what stands in it. Raises Unobservable when it could not be listed whole."""
+    seen_whole(output)
+    directory, _, entries = output.out.partition(b"\0")
+    return directory.decode("utf-8", "backslashreplace").removesuffix("\n"), tuple(parse_entries(entries))
+
+
+def seen_whole(output: Output) -> None:
+    """A file that went away between two looks of find is no harm; anything else that find complains about is."""
+    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
+    vanished = [line for line in complaints if line.startswith(LISTERS) and line.endswith("No such file or directory")]
+    output.text(ok={0, 1} if complaints and vanished == complaints else {0})
+
+
+def parse_entries(listed: bytes) -> Iterator[File]:
+    """Records `TYPE SIZE MTIME INODE DEVICE LINKS UID BLOCKS CTIME/NAME`, ended by NUL or by `//` (TYPE: mode in hex).
+
+    What cannot be read of one entry is that entry's: it is then shown as something that is no file.
+
+    >>> [file] = parse_entries(b"f 20 1700000000.5 7 1 1 0 8 1700000001.5/a.sql.gz\\0")
+    >>> file.name, file.size, file.kind, file.blocks
+    ('a.sql.gz', 20, 'file', 4096)
+    >>> [file] = parse_entries(b"81a4 20 1700000000 7 0 1 0 8 1700000001/./a.sql.gz//\\n")
+    >>> file.name, file.kind
+    ('a.sql.gz', 'file')
+    """
+    for record in records(listed):
+        facts, slash, written = record.partition(b"/")
+        if not slash:
+            raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}")
+        name = written.removeprefix(b"./").decode("utf-8", "backslashreplace")
+        yield entry(name, facts) if FACTS.fullmatch(facts) else File(name, 0, 0.0, 0, kind="other")
+
+
+def entry(name: str, facts: bytes) -> File:
+    """One entry of the directory. A size below nothing or beyond any disk is taken for the nearest there can be."""
+    kind, *written = facts.decode("ascii").split(" ")
+    size, inode, device, links, uid, blocks = (whole(written[place]) for place in (0, 2, 3, 4, 5, 6))
+    return File(
+        name=name,
+        size=size,
+        mtime=float(written[1]),
+        inode=inode,
+        kind=KINDS.get(kind, "other") if len(kind) == 1 else MODES.get(int(kind, 16) & 0xF000, "other"),
+        device=device,
+        links=links,
+        uid=uid,
+        blocks=blocks * BLOCK,
+        changed=float(written[7]),
+    )
+
+
+def whole(number: str) -> int:
+    """A whole number from 0 to the greatest that a file system has."""
+    return min(max(int(number.partition(".")[0]), 0), MOST)
+
+
+MOST_FILES = 200_000
+"""So many entries are read of one directory: more would hold up the looks at all other nodes."""
+
+
+def records(listed: bytes) -> list[bytes]:
+    """The entries of a listing. Raises Unobservable when they are too many."""
+    end = b"\0" if b"\0" in listed else b"//\n"
+    if listed.count(end) > MOST_FILES:
+        raise Unobservable(f"there are more than {MOST_FILES} files in the directory")
+    if end == b"\0":
+        return listed.split(end)[:-1]
+    return [record.removeprefix(b"\n") for record in listed.split(b"//\n")[:-1]]

@@ -1,0 +1,90 @@
+"""Hours, days, weeks, months and years of backups: which `keep` reaches, and which files they still have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.policy import Policy
+
+BUCKETS: Mapping[str, str] = {
+    "hourly": "%Y-%m-%d %H",
+    "daily": "%Y-%m-%d",
+    "weekly": "%G-W%V",
+    "monthly": "%Y-%m",
+    "yearly": "%Y",
+}
+
+
+@dataclass(frozen=True)
+class Period:
+    """A kind of period that `keep` names. `since` is the oldest bucket that it reaches; empty: it reaches them all."""
+
+    name: str
+    bucket_of: Callable[[Backup], str]
+    since: str = ""
+
+    def reaches(self, backup: Backup) -> bool:
+        """Names of buckets sort as their times do."""
+        return self.bucket_of(backup) >= self.since
+
+
+def periods(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
+    """Every kind of period that `keep` names, as far back as its counter reaches over the complete ones."""
+    for period, form in BUCKETS.items():
+        count = getattr(policy.keep, period)
+        if count == 0:
+            continue
+        bucket_of = bucket(form, policy.zone)
+        filled = list(dict.fromkeys(bucket_of(one) for one in complete))
+        yield Period(period, bucket_of, filled[count - 1] if 0 < count <= len(filled) else "")
+
+
+def bucket(form: str, zone: ZoneInfo) -> Callable[[Backup], str]:
+    return lambda backup: label(backup.time, zone, form)
+
+
+@lru_cache(maxsize=1 << 17)
+def label(time: datetime, zone: ZoneInfo, form: str) -> str:
+    """The bucket of a time; a forecast asks for the same ones over and over."""
+    return time.astimezone(zone).strftime(form)
+
+
+def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> dict[str, str]:
+    """Of the broken ones that would go, those that must stay, and why: without them a period would have no file.
+
+    A period is an hour, day, week, month or year as far back as `keep` reaches with it; any file in it counts.
+    """
+    going = {one.name for one in gone}
+    broken = {one.name for one in gone if one.state == "broken"}
+    reasons: dict[str, str] = {}
+    for period in periods(catalog.complete, policy) if broken else ():
+        buckets: dict[str, list[Backup]] = {}
+        for backup in catalog.backups:
+            if period.reaches(backup):
+                buckets.setdefault(period.bucket_of(backup), []).append(backup)
+        for name, members in buckets.items():
+            last = next((one for one in members if one.name in broken), None)
+            if last is not None and all(one.name in going for one in members):
+                reasons[last.name] = f"the last file of its period ({period.name} {name})"
+                going.discard(last.name)
+    return reasons
+
+
+def remaining_in(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
+    """For each broken one that goes, what its period still has then: the newest other file, whatever it is."""
+    going = {one.name for one in gone}
+    broken = [one for one in gone if one.state == "broken"]
+    found: dict[str, Backup] = {}
+    for period in periods(catalog.complete, policy) if broken else ():
+        left: dict[str, Backup] = {}
+        for backup in catalog.backups:
+            if backup.name not in going:
+                left.setdefault(period.bucket_of(backup), backup)
+        near = (left.get(period.bucket_of(one)) for one in broken if period.reaches(one))
+        found |= {one.name: one for one in near if one is not None}
+    return tuple(one for one in catalog.backups if one.name in found)

@@ -1,0 +1,161 @@
+"""Which whole dumps weigh what a dump of this database should weigh. Pure.
+
+A dump can be whole and hold nothing: of an empty database, or of the wrong one. One function judges each dump, from the
+oldest to the newest, and what it refuses neither counts for anything that retention promises nor becomes a yardstick:
+dumps of an emptied database never turn plausible by themselves, however many of them there are.
+
+The yardstick is the biggest of the last `LAST` plausible ones, or the size that a person accepted last
+(`remediate backups accept --because …`) and the plausible ones since then. One giant alone is no yardstick for ever:
+the ones after it are refused until `AGREEING` of them in a row weigh what was usual before it; from then on they count
+again, the giant stays, and a warning names it (it may hold what was lost since).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.units import show_size
+
+if TYPE_CHECKING:
+    from fleetkeeper.topics.backups.catalog import Backup
+    from fleetkeeper.topics.backups.database import AcceptedSize
+    from fleetkeeper.topics.backups.policy import Policy
+
+LAST = 30
+"""So many of the plausible ones before a dump are its yardstick."""
+FEW = 3
+"""With fewer plausible ones before it, a dump that is far bigger is the first real one, and no giant."""
+AGREEING = 10
+"""So many dumps in a row must weigh what was usual before a giant, until it is taken for the odd one."""
+
+
+@dataclass(frozen=True)
+class TooSmall:
+    """Why a whole dump is implausible: its size and the least that was wanted, in bytes, and what that follows from."""
+
+    size: int
+    least: int
+    compared: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """The least, for a person."""
+        return f"at least {show_size(self.least)}" + (f", as {self.compared}" if self.compared else "")
+
+    def __str__(self) -> str:
+        return f"implausibly small: {show_size(self.size)}, wanted {self.wanted}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was refused, by name, and the giants that stand alone."""
+
+    refused: Mapping[str, TooSmall] = field(default_factory=dict)
+    giants: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A size that others are compared with, and whose it is."""
+
+    size: int
+    whose: str
+
+
+def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> Judged:
+    """Judge every whole dump. The order of `whole` does not matter."""
+    oldest_first = sorted(whole, key=lambda backup: (backup.time, backup.name))
+    if accepted is None:
+        return Scan(policy).over(oldest_first)
+    before = [one for one in oldest_first if one.time < accepted.made]
+    since = [one for one in oldest_first if one.time >= accepted.made]
+    start = Yardstick(accepted.size, f"{show_size(accepted.size)} were accepted on {accepted.at:%Y-%m-%d}")
+    earlier = Scan(policy).over(before)
+    likely = least(start, policy).least
+    meant = {one.name for one in trailing(before, earlier.refused) if one.file.size >= likely}
+    later = Scan(policy, deque([start], LAST)).over(since)
+    refused = {name: why for name, why in earlier.refused.items() if name not in meant}
+    return Judged({**refused, **later.refused}, later.giants)
+
+
+def trailing(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
+    """The newest ones that were refused, down to the first that was not: what a person accepted, they accepted too."""
+    found: list[Backup] = []
+    for backup in reversed(oldest_first):
+        if backup.name not in refused:
+            break
+        found.append(backup)
+    return found
+
+
+def least(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> TooSmall:
+    """The least that a dump may weigh beside this yardstick: nothing without one.
+
+    Beside one that is above `smallest` itself, never less than that: where all are smaller, they are all there is.
+    """
+    floor = -(-yardstick.size * (100 - policy.shrink) // 100) if yardstick else 0
+    if yardstick and floor < policy.smallest <= yardstick.size:
+        return TooSmall(size, policy.smallest)
+    return TooSmall(size, floor, yardstick.whose if yardstick else "")
+
+
+@dataclass
+class Scan:
+    """One walk from the oldest to the newest. `window` are the last plausible ones, `usual` those after a giant."""
+
+    policy: Policy
+    window: deque[Yardstick] = field(default_factory=lambda: deque(maxlen=LAST))
+    giant: Backup | None = None
+    usual: list[Backup] = field(default_factory=list)
+    refused: dict[str, TooSmall] = field(default_factory=dict)
+    giants: set[str] = field(default_factory=set)
+
+    def over(self, oldest_first: Iterable[Backup]) -> Judged:
+        for backup in oldest_first:
+            self.judge(backup)
+        if self.giant:
+            self.refuse(self.usual, alone(self.giant))
+        return Judged(self.refused, frozenset(self.giants))
+
+    def judge(self, backup: Backup) -> None:
+        """Refuse one dump, or take it as a yardstick for those after it."""
+        yardstick = max(self.window, key=lambda one: one.size, default=None)
+        size = backup.file.size
+        if size < least(yardstick, self.policy).least:
+            self.refuse([backup], yardstick)
+        elif self.giant:
+            self.beside(self.giant, backup)
+        elif yardstick and len(self.window) >= FEW and yardstick.size < least(of(backup), self.policy).least:
+            self.giant = backup
+        else:
+            self.window.append(of(backup))
+
+    def beside(self, giant: Backup, backup: Backup) -> None:
+        """A dump after a giant confirms it, or weighs what was usual before."""
+        if backup.file.size >= least(of(giant), self.policy).least:
+            self.window.extend([of(giant), of(backup)])
+            self.refuse(self.usual, alone(giant))
+        else:
+            self.usual.append(backup)
+            if len(self.usual) < AGREEING:
+                return
+            self.window.extend(of(one) for one in self.usual)
+            self.giants.add(giant.name)
+        self.giant, self.usual = None, []
+
+    def refuse(self, backups: Iterable[Backup], yardstick: Yardstick | None) -> None:
+        for one in backups:
+            self.refused[one.name] = least(yardstick, self.policy, one.file.size)
+
+
+def of(backup: Backup) -> Yardstick:
+    """A dump as one of several that agree."""
+    return Yardstick(backup.file.size, f"others have {show_size(backup.file.size)}")
+
+
+def alone(backup: Backup) -> Yardstick:
+    """A dump as the one that stands out."""
+    return Yardstick(backup.file.size, f"{backup.name} has {show_size(backup.file.size)}")

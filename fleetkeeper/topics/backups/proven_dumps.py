@@ -1,0 +1,116 @@
+"""What earlier looks proved, so that no file is streamed twice: kept by the controller, in its state directory.
+
+A proof is of one file: same place, name, inode, size and mtime. Losing it all costs time, never a wrong answer.
+`given` is the state directory that --state names; empty: the usual one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+
+from fleetkeeper import state
+from fleetkeeper.topics.backups.facts import File, Verified
+
+VERSION = 3
+"""Of the definition of complete: a proof by another one is none."""
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS verified (
+    place TEXT, version INTEGER, name TEXT, inode INTEGER, size INTEGER, mtime REAL, state TEXT, why TEXT,
+    PRIMARY KEY (place, name)
+)
+"""
+DIGESTS = """
+CREATE TABLE IF NOT EXISTS digests (
+    place TEXT, name TEXT, inode INTEGER, size INTEGER, mtime REAL, digest TEXT, PRIMARY KEY (place, name)
+)
+"""
+DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
+
+
+def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...]:
+    """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
+    identities = {file.name: file.identity for file in files}
+    try:
+        with database(given) as known:
+            rows = known.execute(
+                "SELECT name, inode, size, mtime, state, why, 1 FROM verified WHERE place = ? AND version = ?",
+                (place, VERSION),
+            ).fetchall()
+    except (sqlite3.Error, OSError):
+        return ()
+    proofs = (Verified(*row) for row in rows)
+    return tuple(one for one in proofs if identities.get(one.name) == one.identity)
+
+
+def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
+    """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
+    where reading it again would show the same."""
+    rows = [
+        (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
+        for one in proofs
+        if (one.state != "unknown" or one.lasting) and fits(one.inode, one.size)
+    ]
+    try:
+        with database(given) as known:
+            known.execute("DELETE FROM verified WHERE place = ?", (place,))
+            known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    except (sqlite3.Error, OSError):
+        return
+
+
+def fits(*numbers: int) -> bool:
+    """Whether SQLite can hold these: an inode may have 64 bits, without a sign."""
+    return all(number < 1 << 63 for number in numbers)
+
+
+def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, str]:
+    """The SHA-256 of exactly these files, by name, as far as it is remembered."""
+    known: dict[str, str] = {}
+    try:
+        with database(given) as memory:
+            for file in files:
+                if not fits(file.inode, file.size):
+                    continue
+                key = (place, file.name, *file.identity)
+                row = memory.execute(DIGEST_OF, key).fetchone()
+                known |= {file.name: row[0]} if row else {}
+    except (sqlite3.Error, OSError):
+        return {}
+    return known
+
+
+def remember_digests(given: str, place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
+    """Keep the digests of these files of a place, and forget those of all others."""
+    rows = [
+        (place, file.name, *file.identity, digests[file.name])
+        for file in files
+        if file.name in digests and fits(file.inode, file.size)
+    ]
+    try:
+        with database(given) as memory:
+            memory.execute("DELETE FROM digests WHERE place = ?", (place,))
+            memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
+    except (sqlite3.Error, OSError):
+        return
+
+
+def forget_digests(given: str, place: str) -> None:
+    """Have both places read again at the next look. `place` is what their names begin with."""
+    try:
+        with database(given) as memory:
+            memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(place), place))
+    except (sqlite3.Error, OSError):
+        return
+
+
+@contextmanager
+def database(given: str) -> Iterator[sqlite3.Connection]:
+    """The database, in one transaction. Raises sqlite3.Error or OSError."""
+    path = state.directory(given) / "verified.sqlite"
+    with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+        connection.execute(TABLE)
+        connection.execute(DIGESTS)
+        yield connection

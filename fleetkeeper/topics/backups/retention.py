@@ -1,0 +1,277 @@
+"""Which backups stay, and why: restic's `forget`, counting verified ones only. Pure.
+
+Newest first; buckets by hour, day, ISO week, month and year in the policy's time zone; counters are independent and
+their results are ORed; the newest of each bucket stays; empty periods are not counted; -1 is without end; while a
+counter is not used up the oldest stays too; `within` is relative to the newest
+(https://restic.readthedocs.io/en/stable/060_forget.html).
+
+Ours goes further: only what is proven complete and of a plausible size fills a bucket, what is not known stays until
+it is, what lies in the future neither counts nor anchors, and the newest `at_least` and the oldest of them stay
+whatever the rules say. Of what is broken never the last file of a period goes, nor more at once than
+`keep.broken_at_most`; while the newest whole dump is implausible, no whole one goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, periods
+from fleetkeeper.topics.backups.policy import Keep, Policy
+
+if TYPE_CHECKING:
+    from fleetkeeper.topics.backups.database import AcceptedSize
+
+BROKEN_STAYS = timedelta(days=1)
+"""A dump that waits for a lock writes nothing for a long time, and looks cut short: so young a one may still grow."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup that stays, with the reasons for it."""
+
+    backup: Backup
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A backup that may go, with the reason for it."""
+
+    backup: Backup
+    reason: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why less goes than `keep` lets go, and what a person can do about it."""
+
+    why: str
+    what_to_do: str
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What stays (newest first) and what may go (oldest first). `protected` are names that nothing may remove.
+
+    `held` says why something stays that `keep` lets go, if so.
+    """
+
+    kept: tuple[Kept, ...]
+    excess: tuple[Gone, ...]
+    protected: frozenset[str]
+    held: Hold | None = None
+
+
+@lru_cache(maxsize=8)
+def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
+    """Sort every backup into what stays and what may go."""
+    found = let_go(catalog, policy, now)
+    if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
+        return held(found, found.excess, hold)
+    if hold := newest_implausible(catalog):
+        return held(found, [one for one in found.excess if one.backup.state != "broken"], hold)
+    return found
+
+
+@lru_cache(maxsize=8)
+def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
+    """The same as if nothing could hold it up: no period loses its last file all the same."""
+    found = by_keep(catalog, policy, now)
+    return spared(found, last_of_period([one.backup for one in found.excess], catalog, policy))
+
+
+@lru_cache(maxsize=8)
+def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
+    """What `keep` asks for, and what it lets go, broken ones included."""
+    reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
+    kept: list[Kept] = []
+    excess: list[Gone] = []
+    for backup in catalog.backups:
+        why = reasons.get(backup.name, ()) or left_alone(backup, catalog.complete, now)
+        if why:
+            kept.append(Kept(backup, tuple(why)))
+        else:
+            excess.append(Gone(backup, backup.doubt or "no rule of keep needs it"))
+    return Retention(tuple(kept), tuple(reversed(excess)), protected(catalog.complete, policy, catalog.accepted))
+
+
+def overdue(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+    """What might have gone already when `slack` began: each new backup lets another go, and that is no fault.
+
+    All of it is among the excess of today.
+    """
+    today = {one.backup.name for one in retention(catalog, policy, now).excess}
+    return tuple(one for one in let_go_before(catalog, policy, now) if one.backup.name in today)
+
+
+def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+    """What `keep` had let go when `slack` began, whatever has held it up since."""
+    then = now - policy.slack
+    earlier = tuple(one for one in catalog.backups if one.time <= then)
+    return let_go(replace(catalog, backups=earlier), policy, then).excess
+
+
+def spared(found: Retention, reasons: Mapping[str, str]) -> Retention:
+    """The same, but these stay, each for its reason."""
+    if not reasons:
+        return found
+    kept = (
+        *found.kept,
+        *(Kept(one.backup, (reasons[one.backup.name],)) for one in found.excess if one.backup.name in reasons),
+    )
+    newest_first = sorted(kept, key=lambda one: (one.backup.time, one.backup.name), reverse=True)
+    excess = tuple(one for one in found.excess if one.backup.name not in reasons)
+    return replace(found, kept=tuple(newest_first), excess=excess)
+
+
+def held(found: Retention, gone: Iterable[Gone], hold: Hold) -> Retention:
+    """The same, but these stay until a person has answered what holds them up."""
+    return replace(spared(found, {one.backup.name: hold.why for one in gone}), held=hold)
+
+
+def newest_implausible(catalog: Catalog) -> Hold | None:
+    """No whole dump goes while the newest is one that nobody can believe: the others may be all there is."""
+    newest = next(iter(catalog.whole), None)
+    if newest is None or newest.small is None:
+        return None
+    return Hold(f"no whole dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
+
+
+MEANT_TO_SHRINK = (
+    "look into the database before the next backup; if it is meant to be so small, "
+    "`remediate backups accept --because TEXT` makes that size the one that others are compared with"
+)
+
+
+def too_many_broken(found: Retention, catalog: Catalog, policy: Policy) -> Hold | None:
+    """Nothing goes while more look broken than a few: a reader that errs must not empty a volume."""
+    broken = sum(one.backup.state == "broken" for one in found.excess)
+    most = policy.keep.broken_at_most.of(len(catalog.backups))
+    if broken <= most:
+        return None
+    many = f"{broken} of {len(catalog.backups)} files look broken"
+    limit = f"more than `keep.broken_at_most` ({policy.keep.broken_at_most})"
+    return Hold(f"{many}, {limit}: look at them first", f"see what they are (`remediate backups list`); {BY_HAND}")
+
+
+BY_HAND = "delete those that are worth nothing by hand, or raise `backups.keep.broken_at_most`"
+
+
+def needed_for(gone: Sequence[Gone], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
+    """What stays because of which these may go, newest first: it must be proven again before they do.
+
+    The protected ones; for each whole dump that goes, the one that stands for its hour, day, week, month and year, or
+    where `keep` does not reach back so far, all that use up that counter: were one of them worth nothing, it would.
+    """
+    going = {one.backup.name for one in gone}
+    whole = [one.backup for one in gone if one.backup.state != "broken"]
+    stay = [one for one in catalog.complete if one.name not in going]
+    names = set(protected(catalog.complete, policy, catalog.accepted)) - going
+    for period in periods(catalog.complete, policy):
+        first: dict[str, str] = {}
+        for backup in stay:
+            if period.reaches(backup):
+                first.setdefault(period.bucket_of(backup), backup.name)
+        for one in whole:
+            own = first.get(period.bucket_of(one))
+            names |= {own} if own else set(first.values())
+    if policy.keep.last > 0 and whole:
+        names |= {one.name for one in stay[: policy.keep.last]}
+    return tuple(one for one in stay if one.name in names)
+
+
+def reasons_to_keep(
+    complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None
+) -> dict[str, list[str]]:
+    """The reasons for each complete backup that stays, by name. `complete` is newest first."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in (*by_policy(complete, policy.keep, policy.zone), *by_protection(complete)):
+        reasons.setdefault(name, []).append(why)
+    for backup in complete[: policy.at_least]:
+        reasons.setdefault(backup.name, [f"at least {policy.at_least} verified stay"])
+    for backup in before_the_change(complete, policy, accepted):
+        reasons.setdefault(backup.name, []).append("the last one before a smaller size was accepted")
+    return reasons
+
+
+def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """Reasons by the counters and by `within`."""
+    yield from by_bucket(complete, "last", keep.last, lambda backup: backup.name)
+    for period, form in BUCKETS.items():
+        yield from by_bucket(complete, period, getattr(keep, period), bucket(form, zone))
+    if keep.within is not None and complete:
+        oldest = complete[0].time - keep.within
+        yield from ((one.name, f"within {show_duration(keep.within)}") for one in complete if one.time > oldest)
+
+
+def by_bucket(
+    complete: Sequence[Backup], period: str, count: int, bucket_of: Callable[[Backup], str]
+) -> Iterator[tuple[str, str]]:
+    """The newest of each of `count` buckets; the oldest of all while the count is not used up."""
+    latest = None
+    for place, backup in enumerate(complete, 1):
+        if count == 0:
+            return
+        current = bucket_of(backup)
+        if current != latest:
+            yield backup.name, f"{period} {current}" if period != "last" else "last"
+        elif place == len(complete):
+            yield backup.name, f"oldest {period} {current}"
+        else:
+            continue
+        latest, count = current, count - 1
+
+
+def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
+    """The newest and the oldest verified one stay, whatever the rules say."""
+    if complete:
+        yield complete[0].name, "newest verified"
+        yield complete[-1].name, "oldest verified"
+
+
+def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> tuple[Backup, ...]:
+    """The last backup of the size that was usual before a smaller one was accepted: what it held is in no later one."""
+    if accepted is None:
+        return ()
+    bigger = (one for one in complete if one.time < accepted.made and shrunk(one.file.size, accepted.size, policy))
+    return tuple(islice(bigger, 1))
+
+
+def shrunk(size: int, to: int, policy: Policy) -> bool:
+    return to * 100 < size * (100 - policy.shrink)
+
+
+def protected(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> frozenset[str]:
+    """What not even a budget may remove: the newest `at_least` verified ones, the oldest, and the last before a size
+    was accepted that is so much smaller.
+    """
+    stay = (*complete[: policy.at_least], *complete[-1:], *before_the_change(complete, policy, accepted))
+    return frozenset(backup.name for backup in stay)
+
+
+def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tuple[str, ...]:
+    """Why a backup stays although no rule of `keep` needs it, or nothing."""
+    if backup.growing:
+        return ("in progress",)
+    if backup.state == "broken" and not (backup.future or backup.odd or backup.linked):
+        waits = "broken, but without a newer complete one, or younger than a day"
+        return () if replaced(backup, complete, now) else (waits,)
+    if backup.doubt:
+        return (backup.doubt,) if not backup.linked else (backup.doubt, backup.linked)
+    if backup.giant:
+        return ("far bigger than those before and after it: it may hold what was lost since",)
+    return (backup.linked,) if backup.linked else ()
+
+
+def replaced(broken: Backup, complete: Sequence[Backup], now: datetime) -> bool:
+    """Whether a broken dump is surely over, and a newer one made up for it."""
+    age = now.timestamp() - broken.file.mtime
+    return bool(complete) and complete[0].time > broken.time and age > BROKEN_STAYS.total_seconds()

@@ -1,0 +1,91 @@
+"""What the drills of the backups say: whether they come back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.dump_times import EARLY
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Hold
+from fleetkeeper.transport.commands import Unobservable
+
+
+def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """A backup was restored into a throwaway server lately, and everything came back.
+
+    A backup that nobody has restored is a hope. Judged by what `remediate backups drill` wrote down on the volume's
+    node: none may have failed since the last one that succeeded, and where the inventory asks for drills, that one
+    must be younger than `drills`. A drill that could not be tried (no room, no image) proves nothing. A drill restores
+    into a server without network, stops at the first error, and compares tables and rows with the live database and
+    with the drill before.
+    """
+    policy: Policy = required(fleet.inventory.backups)
+    node = policy.volume.node
+    records = records_of(fleet, policy)
+    last = records.last_drill
+    age = fleet.looked_at - last.at if last else None
+    if last is not None and age is not None and last.error:
+        saw = f"{last.backup} did not come back {show_age(age)}: {last.error}"
+    elif policy.drills is None:
+        raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`), and none has failed")
+    elif last is None or age is None:
+        saw = "no backup was ever restored to see whether it comes back"
+    elif age < -EARLY:
+        saw = f"the last drill that succeeded ({last.backup}) is dated {show_age(age)}: nobody knows when it was"
+    elif age > policy.drills:
+        saw = f"the last drill that succeeded was {show_duration(age)} ago ({last.backup})"
+    else:
+        return
+    tried = f"; {refused}" if (refused := refused_since(records, last)) else ""
+    within = f" within {show_duration(policy.drills)}" if policy.drills else ", since the last one failed"
+    yield Finding(
+        saw=f"{saw}{tried}",
+        want=f"a drill that succeeded{within}",
+        why="a backup that does not come back is found out on the day when it is needed",
+        node=node,
+        hint="`remediate backups drill` tries the newest; nothing of production is touched",
+    )
+
+
+def show_age(age: timedelta) -> str:
+    """How long ago something was, by dates that another machine wrote down.
+
+    >>> show_age(timedelta(days=3)), show_age(timedelta(days=-3))
+    ('3 d ago', '3 d ahead, by a clock that was wrong')
+    """
+    return f"{show_duration(age)} ago" if age >= -EARLY else f"{show_duration(-age)} ahead, by a clock that was wrong"
+
+
+def refused_since(records: database.Records, last: database.Drill | None) -> str:
+    """Why the newest drill could not be tried at all, where it came after the last one that proved something."""
+    newest = max(records.drills, key=lambda drill: drill.at, default=None)
+    if newest is None or not newest.refused or (last and last.at > newest.at):
+        return ""
+    return f"one could not be tried on {newest.at:%Y-%m-%d}: {newest.refused}"
+
+
+def records_of(fleet: Fleet, policy: Policy) -> database.Records:
+    """What is written down on the volume's node. Raises Unobservable when it was not seen."""
+    return seen(fleet.of(policy.volume.node, database.Facts).records, policy.volume.node) or database.Records()
+
+
+def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
+    """What the last drill says against every dump there is: nothing, unless it failed.
+
+    Raises Unobservable when the record was looked for and not seen, or drills are asked for and nobody looked.
+    """
+    if policy.drills is None and (policy.volume.node, database.Facts.topic) not in fleet.facts:
+        return None
+    last = records_of(fleet, policy).last_drill
+    if last is None or not last.error:
+        return None
+    return Hold(f"{last.backup} did not come back when it was last tried: {last.error}", DRILL_AGAIN)
+
+
+DRILL_AGAIN = "see why, and have one come back (`remediate backups drill NAME`): until then no whole dump is removed"

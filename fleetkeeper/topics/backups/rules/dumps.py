@@ -1,0 +1,302 @@
+"""What is promised about backups: they are young, whole, of a likely size, honest about their time, and thinned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.inventory.units import show_duration, show_size
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, the_fleet
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import nodes
+from fleetkeeper.topics.backups import database, second_copy
+from fleetkeeper.topics.backups.catalog import (
+    CHANGED,
+    NOT_YET,
+    UNFINISHED,
+    Backup,
+    Catalog,
+    catalog_of,
+    seen_files,
+    true_clock,
+    unfinished,
+)
+from fleetkeeper.topics.backups.dump_times import max_age
+from fleetkeeper.topics.backups.facts import Facts, File
+from fleetkeeper.topics.backups.plausible_size import TooSmall
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import MEANT_TO_SHRINK, Hold, Retention, let_go, let_go_before, retention
+from fleetkeeper.topics.backups.rules.drills import come_back, failed_drill
+from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+NAMED = 5
+VERIFY = "`remediate backups verify` streams them on the node, and remembers"
+SEE = "see what they are: they were read, and nobody can tell (`remediate backups list`)"
+
+
+def each_database(inventory: Inventory) -> Iterable[Subject]:
+    """The service whose database is dumped; where the inventory leaves backups out, the fleet, to say so."""
+    if isinstance(inventory.backups, Without):
+        return the_fleet(inventory)
+    return (Subject("service", inventory.backups.service),)
+
+
+def policy_of(fleet: Fleet) -> Policy:
+    """The policy. Raises NotApplicable with the inventory's own reason where there is none."""
+    policy: Policy = required(fleet.inventory.backups)
+    return policy
+
+
+def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The newest complete backup is young enough.
+
+    Everything that was entered since is lost when the disk dies. Judged by the time in the file's name, in the
+    policy's time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was
+    streamed and is proven whole counts; one from the future never does. While the only young ones are implausibly
+    small, it is unknown: backups.have_plausible_size says what to do. Allowed is `max_age`, or else the longest gap of
+    the schedule and `grace`. Source: the runbook's schedule, twice a day.
+    """
+    policy = policy_of(fleet)
+    node = policy.volume.node
+    now = true_clock(fleet, node)
+    backups = catalog_of(fleet, policy)
+    allowed = max_age(policy, now)
+    newest = next(iter(backups.complete), None)
+    if newest and now - newest.time <= allowed:
+        return
+    young = [one for one in backups.backups if not one.future and now - one.time <= allowed]
+    if small := [one for one in young if one.small]:
+        yield Unobservable(f"{small[0].name} is young enough, but {small[0].doubt}", MEANT_TO_SHRINK, node)
+        return
+    if unknown := [one for one in young if one.state == "unknown"]:
+        yield not_proven(fleet, f"{unknown[0].name} is young enough, but {not_known(unknown[0])}", unknown)
+        return
+    yield Finding(
+        saw=stale(newest, backups, now),
+        want=f"at most {show_duration(allowed)} old",
+        why="all that was entered since then would be lost with the database",
+        node=node,
+        hint="`remediate` makes one now; then see why the schedule did not",
+    )
+
+
+def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobservable:
+    """Why nothing can be said. Raises NotApplicable when the audit was asked to leave out what takes long."""
+    if fleet.inventory.quick:
+        raise NotApplicable(f"left out by --quick: {why}")
+    unread = any(one.why in {NOT_YET, CHANGED} for one in unknown)
+    return Unobservable(why, hint=VERIFY if unread else SEE if unknown else "", node=policy_of(fleet).volume.node)
+
+
+def not_known(backup: Backup) -> str:
+    return f"it is {backup.doubt}" if backup.state == "unknown" and not backup.growing else backup.doubt
+
+
+def stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
+    """How old the newest is, and which younger files do not count."""
+    younger = [one for one in backups.backups if newest is None or one.time > newest.time]
+    but = "; ".join(f"{one.name} does not count: {one.doubt}" for one in younger[:2])
+    if newest is None:
+        told = "no complete backup at all" if backups.backups else "no backup at all"
+    else:
+        told = f"the newest complete backup is {show_duration(now - newest.time)} old: {newest.name}"
+    return f"{told} ({but})" if but else told
+
+
+def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every backup is a whole dump, from its first line to its end mark.
+
+    A dump that was cut short restores without a word, with part of the tables. `gzip -t` is content with a gzip of
+    nothing, so each file is streamed on its node: checksums right, each dump in it with its own end mark, no COPY block
+    open at the end, and nothing around them that pg_dump does not write. Broken is only what is proven; what is not
+    understood is unknown. The newest is streamed at every look, the others once.
+    """
+    policy = policy_of(fleet)
+    node = policy.volume.node
+    found = seen_files(fleet, policy)
+    backups = found.backups
+    yield from left_over(unfinished(found, policy, true_clock(fleet, node)), node)
+    broken = [backup for backup in backups if backup.state == "broken" and not backup.growing]
+    for backup in broken:
+        yield Finding(
+            saw=f"{backup.name} ({show_size(backup.file.size)}) is {backup.why}",
+            want="a whole dump",
+            why="it would restore a part of the data, or nothing, without a word",
+            node=node,
+            about=backup.name,
+            hint="see why it failed (disk full? database down?); it is removed by `keep` once a newer one is whole",
+        )
+    unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
+    if unknown or fleet.inventory.quick:
+        saw = f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time"
+        yield not_proven(fleet, saw, unknown)
+
+
+def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
+    """Warnings about what dumps left that never ended: it takes room, and no rule removes it."""
+    for part in parts:
+        yield Finding(
+            saw=f"{part.name} ({show_size(part.size)}) is {UNFINISHED}",
+            want="a whole dump, or none",
+            why="it takes room that nobody counts as a backup",
+            node=node,
+            about=part.name,
+            severity="warning",
+            hint="`remediate backups create` makes a dump and removes it, or remove it by hand",
+        )
+
+
+def names(backups: Sequence[Backup]) -> str:
+    """A few names, and how many more there are.
+
+    >>> names([])
+    ''
+    """
+    told = ", ".join(backup.name for backup in backups[:NAMED])
+    return told + (f" and {len(backups) - NAMED} more" if len(backups) > NAMED else "")
+
+
+def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The newest complete backup weighs about what the others weigh.
+
+    A dump can be whole and hold nothing: of an empty database, or of the wrong one. Compared with the biggest of the
+    last 30 plausible ones, or with the size that was accepted last (`remediate backups accept --because TEXT`) and
+    those since: `shrink` percent below it is too much, and so is less than `smallest`. Each dump is judged so; one that
+    is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no whole dump is
+    removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it.
+    """
+    policy = policy_of(fleet)
+    backups = catalog_of(fleet, policy)
+    if not backups.whole:
+        raise not_proven(fleet, "there is no complete backup to weigh", backups.backups)
+    newest = backups.whole[0]
+    tiny = TooSmall(newest.file.size, policy.smallest) if newest.file.size < policy.smallest else None
+    if wrong := newest.small or tiny:
+        yield Finding(
+            saw=f"{newest.name} has {show_size(newest.file.size)}",
+            want=wrong.wanted,
+            why="a whole dump of an empty or a wrong database is no backup, and would push out the good ones",
+            node=policy.volume.node,
+            about=newest.name,
+            hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
+        )
+    for giant in (one for one in backups.whole if one.giant):
+        yield Finding(
+            saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those before and after it",
+            want="sizes that agree",
+            why="either it holds what was lost since, or it is a dump of something else",
+            node=policy.volume.node,
+            about=giant.name,
+            severity="warning",
+            hint="see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this",
+        )
+
+
+def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Each backup's name and its time of writing agree, and neither lies in the future.
+
+    Freshness and thinning stand on these times. The older of the two counts; what is dated in the future never counts,
+    and is never removed. A copy made without `cp -p` disagrees, and so does a node whose clock was wrong.
+    """
+    policy = policy_of(fleet)
+    backups = seen_files(fleet, policy).backups
+    yield from told_time(
+        [backup for backup in backups if backup.future], "dated in the future", policy, "see whether a clock was wrong"
+    )
+    yield from told_time(
+        [backup for backup in backups if not backup.agrees and not backup.future],
+        "not written when the name says",
+        policy,
+        "if they were copied, give them their time back with `touch -d`; else see whether a clock was wrong",
+    )
+
+
+def told_time(odd: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
+    if odd:
+        yield Finding(
+            saw=f"{len(odd)} {what}: {names(odd)}",
+            want="files that were written when their names say",
+            why="a backup of unknown age may be older than it looks, and is left out of account until this is clear",
+            node=policy.volume.node,
+            about=odd[0].name,
+            hint=hint,
+        )
+
+
+def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """There are no more backups than `keep` asks for.
+
+    The runbook: keep less frequent backups for older files, cleaned by hand twice a year. Judged by restic's rules
+    over proven dumps of a plausible size; what is not known to be complete stays, and fills no bucket. Each new backup
+    lets another go: only what might have gone `slack` ago is too much. What holds thinning up (a newest dump that is
+    implausible, many that look broken, a drill that failed) is said.
+    """
+    policy = policy_of(fleet)
+    node = policy.volume.node
+    now = true_clock(fleet, node)
+    backups = catalog_of(fleet, policy)
+    if let_go_before(backups, policy, now):
+        excess = let_go(backups, policy, now).excess
+        weight = sum(gone.backup.file.blocks for gone in excess)
+        held = hold(fleet, policy)
+        yield Finding(
+            saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
+            want="the newest of each period that keep names",
+            why="they fill the volume until the next backup fails",
+            node=node,
+            hint=f"held up: {held.why}" if held else "`remediate` shows which go, and why each of the others stays",
+        )
+    else:
+        yield from hidden_excess(fleet, backups, now)
+
+
+def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
+    """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
+    policy = policy_of(fleet)
+    unknown = [one for one in backups.backups if one.state == "unknown" and not (one.growing or one.future or one.odd)]
+    hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
+    if unknown and let_go_before(hopeful, policy, now):
+        yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)
+
+
+def hoped(backup: Backup) -> Backup:
+    return replace(backup, state="complete") if backup.state == "unknown" and not backup.growing else backup
+
+
+def retained(fleet: Fleet, policy: Policy) -> Retention:
+    """What stays and what may go, as this look saw it. Raises Unobservable as `catalog_of` does."""
+    return retention(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
+
+
+def hold(fleet: Fleet, policy: Policy) -> Hold | None:
+    """Why no whole dump may go, if so: sizes that cannot be believed, too many broken ones, a drill that failed.
+
+    Raises Unobservable as `retained` and `failed_drill` do.
+    """
+    return retained(fleet, policy).held or failed_drill(fleet, policy)
+
+
+TINY = "look into the database; if a dump of it is so small, say so: `backups.smallest`"
+FILES = (Facts, nodes.Facts)
+READS = (*FILES, database.Facts)
+DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
+BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
+SIZE = "only a person knows whether the database was meant to shrink: `remediate backups accept --because TEXT`"
+TIME = "only a person can tell which of two times is right"
+
+RULES: tuple[Rule, ...] = (
+    Rule("backups", are_fresh, each_database, READS),
+    Rule("backups", are_complete, each_database, FILES, person=BROKEN),
+    Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
+    Rule("backups", tell_their_time, each_database, FILES, person=TIME),
+    Rule("backups", are_thinned, each_database, READS),
+    Rule("backups", exist_elsewhere, each_database, (*READS, second_copy.Facts)),
+    Rule("backups", come_back, each_database, (database.Facts,), person=DRILL),
+)

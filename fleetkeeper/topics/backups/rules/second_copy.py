@@ -1,0 +1,121 @@
+"""A second place for backups: what stands beside the database burns with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.backups import second_copy
+from fleetkeeper.topics.backups.catalog import Backup, catalog_of, true_clock
+from fleetkeeper.topics.backups.policy import Elsewhere, Policy
+from fleetkeeper.transport.commands import Unobservable
+
+NAMED = 3
+SAME_DISK = "is on the same disk as the backups"
+ANOTHER = "a second place is a directory of another disk, best of another machine"
+SECOND = "`remediate` copies the newest; if something else should (rsync, a job), see why it has stopped"
+
+
+def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The newest complete backup also stands at a second place, byte for byte.
+
+    A backup beside the database burns with it. Judged by SHA-256 at both places: the newest complete backup that has a
+    true copy must be younger than `elsewhere.max_age`. The same storage seen from another node is no second place, nor
+    is another directory of the same disk. An inventory without a second place is told so as a warning, until it says
+    why: `elsewhere: {none: why}`.
+    """
+    policy: Policy = required(fleet.inventory.backups)
+    if policy.elsewhere is None:
+        yield alone(policy)
+        return
+    second = required(policy.elsewhere)
+    backups, here, there = both_places(fleet, policy, second)
+    now = true_clock(fleet, policy.volume.node)
+    copied = [one for one in backups if second_copy.same(one.name, here, there)]
+    apart = not one_disk(policy, second, here, there)
+    if copied and apart and now - copied[0].time <= second.max_age:
+        return
+    doubt = doubt_about(fleet, policy, second) if apart else ""
+    if doubt and fleet.inventory.quick:
+        raise NotApplicable(f"left out by --quick: {doubt}")
+    if doubt:
+        hint = "each look reads one more of the older ones; `remediate backups verify` those that are not verified yet"
+        yield Unobservable(doubt, hint, second.node)
+        return
+    saw, hint = not_elsewhere(backups, here, there, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
+    yield Finding(
+        saw=saw,
+        want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
+        why="what stands in one place only is lost with it",
+        node=second.node,
+        hint=hint,
+    )
+
+
+def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
+    """What was not read that may be a true copy of a complete backup, and young enough; or nothing."""
+    _, here, there = both_places(fleet, policy, second)
+    now = true_clock(fleet, policy.volume.node)
+    for one in young(catalog_of(fleet, policy).backups, second, now):
+        if one.future or one.growing or one.state == "broken" or one.name not in there.names:
+            continue
+        if one.small:
+            return f"{one.name} stands in {second.path}, but is {one.small}"
+        if one.state == "unknown":
+            return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
+        if second_copy.unread(one.name, here, there):
+            return f"{one.name} stands in {second.path}, but was not compared"
+    return ""
+
+
+def both_places(
+    fleet: Fleet, policy: Policy, second: Elsewhere
+) -> tuple[Sequence[Backup], second_copy.Place, second_copy.Place]:
+    """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
+    node = policy.volume.node
+    here = seen(fleet.of(node, second_copy.Facts).here, node) or second_copy.Place()
+    there = seen(fleet.of(second.node, second_copy.Facts).there, second.node) or second_copy.Place()
+    return catalog_of(fleet, policy).complete, here, there
+
+
+def young(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
+    """Those of which a copy would be young enough."""
+    return [one for one in backups if now - one.time <= second.max_age]
+
+
+def one_disk(policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place) -> bool:
+    """Whether both places are on one file system of one node."""
+    return policy.volume.node == second.node and bool(here.device) and here.device == there.device
+
+
+def not_elsewhere(
+    backups: Sequence[Backup], here: second_copy.Place, there: second_copy.Place, now: datetime
+) -> tuple[str, str]:
+    """What is wrong with the second place, and what can be done."""
+    if not there.directory:
+        return "there is no such directory", SECOND
+    if any(second_copy.shared(one.name, here, there) for one in backups):
+        return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
+    copied = [one for one in backups if second_copy.same(one.name, here, there)]
+    differing = [one.name for one in backups if second_copy.differs(one.name, here, there)]
+    told = (
+        f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
+        if copied
+        else "no true copy of the newest"
+    )
+    but = f"; another content under the name {', '.join(differing[:NAMED])}" if differing else ""
+    return f"{told}{but}", SECOND
+
+
+def alone(policy: Policy) -> Finding:
+    return Finding(
+        saw="the inventory names no second place for backups",
+        want="`elsewhere: {node: …, path: …}`, or `elsewhere: {none: why}`",
+        why="what stands in one place only is lost with it",
+        node=policy.volume.node,
+        severity="warning",
+    )

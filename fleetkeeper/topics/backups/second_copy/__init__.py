@@ -1,0 +1,12 @@
+"""The newest backups at both of their places, told apart by digest.
+
+The rule stands where people look for it: `backups.exist_elsewhere`.
+"""
+
+from fleetkeeper.judging.rules import Rule
+from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, Facts, Place, differs, same, shared, unread
+from fleetkeeper.topics.backups.second_copy.observation import observe
+
+RULES: tuple[Rule, ...] = ()
+
+__all__ = ["DIGESTED", "RULES", "Facts", "Place", "differs", "observe", "same", "shared", "unread"]

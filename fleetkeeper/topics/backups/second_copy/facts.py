@@ -1,0 +1,60 @@
+"""The newest backups at both of their places, as seen: names, digests, and which files they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from fleetkeeper.transport.commands import Unobservable
+
+DIGESTED = 3
+"""So many of the newest are read whatever they weigh: the newest of all may be broken, or still on its way."""
+MOST = 60
+"""Never more than so many are compared at one place: their names travel as arguments."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place: the names of all its backups and, by name, the SHA-256 of the newest ones.
+
+    `directory` is where it really is, without links; empty: there is no such directory. `marks` tell a file from its
+    copy (inode and time of last change, which no copy shares with the file). `device` is the newest file's. `free` are
+    the bytes that the place may still take; -1 where nobody asked.
+    """
+
+    names: tuple[str, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
+    directory: str = ""
+    marks: dict[str, str] = field(default_factory=dict)
+    device: int = 0
+    free: int = -1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One node: the volume of the backups if it is `here`, their second place if it is `there`."""
+
+    topic: ClassVar[str] = "copies"
+    here: Place | Unobservable | None = None
+    there: Place | Unobservable | None = None
+
+
+def same(name: str, here: Place, there: Place) -> bool:
+    """Whether a backup is at both places, byte for byte, and is two files."""
+    equal = name in here.digests and here.digests[name] == there.digests.get(name)
+    return equal and not shared(name, here, there)
+
+
+def differs(name: str, here: Place, there: Place) -> bool:
+    """Whether another file has its name at the second place."""
+    return name in here.digests and name in there.digests and here.digests[name] != there.digests[name]
+
+
+def shared(name: str, here: Place, there: Place) -> bool:
+    """Whether both places show the very same file: one storage, seen from two sides."""
+    return name in here.marks and here.marks[name] == there.marks.get(name)
+
+
+def unread(name: str, here: Place, there: Place) -> bool:
+    """Whether a backup has its name at both places, and nobody knows whether it is the same."""
+    return name in there.names and not (name in here.digests and name in there.digests)

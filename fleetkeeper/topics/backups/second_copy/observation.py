@@ -1,0 +1,191 @@
+"""Listing both places of the backups, and reading the newest files to their end where nobody remembers them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.observe import newest_first, place_of
+from fleetkeeper.topics.backups.parse import SHELL_LIST, look_into, parse_entries, parse_listing, seen_whole
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.proven_dumps import recall_digests, remember_digests
+from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, MOST, Facts, Place
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.shell_functions import IS_OPENED
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+    from fleetkeeper.looking.look import Look
+
+PACE = 20 * 10**6
+
+SHELL_COPIES = (
+    SHELL_LIST
+    + r"""
+path=$1
+mounts() {
+  [ -r /etc/fstab ] || return 0
+  while read -r what where rest; do
+    case $what in '' | '#'*) continue ;; esac
+    case $where in /?*) ;; *) continue ;; esac
+    case $path/ in "${where%/}"/*) ;; *) continue ;; esac
+    grep -qF " $where " /proc/mounts || { echo "$where (a mount in /etc/fstab) is not mounted" >&2; return 6; }
+  done </etc/fstab
+}
+mounts || exit
+above=$path
+while [ -n "$above" ] && [ ! -e "$above" ] && [ ! -h "$above" ]; do above=${above%/*}; done
+above=${above:-/}
+enter "$above"
+free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
+printf '%s %s ' "${free:-?}" "$(stat -c %d .)"
+if [ "$above" != "$path" ]; then printf '\0'; exit; fi
+printf '%s\0' "$(pwd -P)"
+list_all
+"""
+)
+"""Argument: the second place. Prints what is free for it (KiB), its device, where it really is, NUL, and its entries.
+
+Nothing stands where a directory would be, if none is there: it may be made. A disk of /etc/fstab that is not mounted,
+or a directory that this account may not enter, is not seen at all.
+"""
+
+SHELL_DIGEST = (
+    IS_OPENED
+    + r"""
+renice -n 19 -p $$ >/dev/null 2>&1
+ionice -c 3 -p $$ >/dev/null 2>&1
+cd -P -- "$1" || exit 5
+shift
+for file; do
+  { is_opened 3 "${file#./}" && found=$(sha256sum <&3); } 3<"$file" || exit 6
+  printf '%s %s\n' "${found%% *}" "$file"
+done
+"""
+)
+"""Arguments: directory, then files as ./NAME."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What one place showed: see `Place` for `directory`, `device` and `free`."""
+
+    directory: str
+    files: tuple[File, ...]
+    device: int = 0
+    free: int = -1
+
+
+Seeing = Generator[Sequence[Command], list[Output], Place | Unobservable]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look only where there is a second place, from the two nodes that have them."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or policy.elsewhere is None or isinstance(policy.elsewhere, Without):
+        return None
+    here = there = None
+    if policy.volume.node == node.name:
+        here = yield from seeing(look_into(policy), policy, inventory, "here")
+    if policy.elsewhere.node == node.name:
+        there = yield from seeing(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
+    return Facts(here, there)
+
+
+def look_into_copies(path: str) -> Command:
+    """The command that lists the second place, which need not be there."""
+    return Command(("sh", "-c", SHELL_COPIES, "list-copies", path), sudo=True)
+
+
+def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
+    """List one place, and digest its newest files as far as nobody remembers them."""
+    try:
+        [listed] = yield [listing]
+        found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
+        backups = newest_first(found.files, policy)
+        place = f"{place_of(inventory, found.directory)} {which}"
+        recent = lately(backups, policy, required(policy.elsewhere).max_age) if policy.elsewhere else []
+        digests = recall_digests(inventory.state, place, recent)
+        unknown = affordable([file for file in recent if file.name not in digests], backups, policy.verify)
+        if unknown and not inventory.quick:
+            [answer] = yield [digest(found.directory, unknown)]
+            digests |= parse(answer)
+            remember_digests(inventory.state, place, backups, digests)
+    except Unobservable as why:
+        return why
+    return Place(
+        names=tuple(file.name for file in backups),
+        digests=digests,
+        directory=found.directory,
+        marks={file.name: mark(file) for file in backups if file.name in digests},
+        device=found.device or (backups[0].device if backups else 0),
+        free=found.free,
+    )
+
+
+def parse_copies(output: Output) -> Listing:
+    r"""What the second place showed.
+
+    >>> parse_copies(Output(0, b"2048 65024 \0"))
+    Listing(directory='', files=(), device=65024, free=2097152)
+    """
+    seen_whole(output)
+    head, _, entries = output.out.partition(b"\0")
+    free, device, directory = head.decode("utf-8", "backslashreplace").split(" ", 2)
+    return Listing(
+        directory,
+        tuple(parse_entries(entries)),
+        whole_number(device),
+        whole_number(free) * 1024 if free.isascii() and free.isdigit() else -1,
+    )
+
+
+def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
+    """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes.
+
+    Where all of the newest are known already, the next one whatever it weighs: so each is read at some look.
+    """
+    newest = [file for file in unknown if file in backups[:DIGESTED]]
+    rest = unknown[len(newest) :]
+    chosen, spent = newest or list(rest[:1]), 0
+    for file in rest:
+        spent += file.size
+        if spent <= budget and file not in chosen:
+            chosen.append(file)
+    return chosen
+
+
+def lately(backups: Sequence[File], policy: Policy, max_age: timedelta) -> list[File]:
+    """Those of which a copy may be young enough: so much older than the newest by name, and at most `MOST`."""
+    stamps = [stamp(file.name, policy.pattern) for file in backups[:MOST]]
+    dated = [(local, file) for local, file in zip(stamps, backups, strict=False) if local is not None]
+    return [file for place, (local, file) in enumerate(dated) if place < DIGESTED or dated[0][0] - local <= max_age]
+
+
+def mark(file: File) -> str:
+    """What tells a file from its copy: no copy was changed in the same second and has the same inode."""
+    return f"{file.inode}.{int(file.changed)}"
+
+
+def digest(directory: str, files: Sequence[File]) -> Command:
+    """The command that reads these files to their end."""
+    words = ("sh", "-c", SHELL_DIGEST, "digest-backups", directory, *(f"./{file.name}" for file in files))
+    return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)
+
+
+def parse(output: Output) -> dict[str, str]:
+    """Digests by name.
+
+    >>> parse(Output(0, b"e3b0 ./backup_1.sql.gz\\n"))
+    {'backup_1.sql.gz': 'e3b0'}
+    """
+    answers = (line.split(" ./", 1) for line in lines(output.text()))
+    return {name: digest for digest, name in answers}

@@ -1,0 +1,194 @@
+"""What was found in a container: certificates, lineages, certbot, and what would run it there."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fleetkeeper.readers.linear_patterns import in_order
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.certificates import nginx
+from fleetkeeper.topics.certificates.facts import File, Inside, Key, Lineage, Nginx, Renewal
+from fleetkeeper.topics.certificates.tls_handshakes import certificates
+from fleetkeeper.transport.commands import Unobservable
+
+CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})
+CERTBOT, RENEWING, APART = re.compile(r"\bcertbot\b"), re.compile(r"\b(renew|certonly)\b"), re.compile(r"[|;&]")
+RELOAD = re.compile(r"--(deploy|renew|post)-hook|-s +reload|-s +HUP|-HUP|docker +(kill|restart)\b")
+KILL, FIRST, LINE = re.compile(r"\bkill\b"), re.compile(r"\b1\b"), re.compile(r"\n")
+MANAGER, AGAIN = re.compile(r"\b(service|rc-service|systemctl)\b"), re.compile(r"\b(reload|restart)\b")
+REPEATS = re.compile(r"\b(while|until|for|sleep|watch|supercronic)\b")
+T = TypeVar("T")
+
+
+@dataclass
+class Section:
+    """One line of what the script printed, and the indented lines below it."""
+
+    key: str
+    rest: str
+    lines: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
+def sections(text: str) -> list[Section]:
+    """The output of the script, in parts. Raises Unobservable when it did not come to its end.
+
+    >>> sections("file /a.pem\\n|x\\n!cannot be read\\nend\\n")
+    [Section(key='file', rest='/a.pem', lines=['x'], trouble='cannot be read')]
+    """
+    rows = text.split("\n")
+    if rows[-2:] != ["end", ""]:
+        raise Unobservable("the look into the container was cut short")
+    found: list[Section] = []
+    for row in rows[:-2]:
+        if row.startswith("|") and found:
+            found[-1].lines.append(row[1:])
+        elif row.startswith("!") and found:
+            found[-1].trouble = row[1:]
+        elif row:
+            key, _, rest = row.partition(" ")
+            found.append(Section(key, rest))
+    return found
+
+
+def parse(text: str, container: str, service: str) -> Inside:
+    """Everything about certificates in one container. Raises Unobservable when the output makes no sense."""
+    try:
+        return put_together(sections(text), container, service)
+    except (ValueError, LookupError) as odd:
+        raise Unobservable(f"what the container printed makes no sense: {odd}") from None
+
+
+def put_together(parts: list[Section], container: str, service: str) -> Inside:
+    names = {part.rest for part in parts if part.key == "process"}
+    return Inside(
+        container=container,
+        service=service,
+        nginx=web_server(parts),
+        files=unique(File(p.rest, certificates(p.text), p.trouble) for p in parts if p.key in ("file", "live")),
+        keys=unique(key(p) for p in parts if p.key == "key"),
+        lineages=tuple(lineages(parts)),
+        certbot=next((p.rest for p in parts if p.key == "certbot"), ""),
+        busy="certbot" in names,
+        renewals=tuple(renewals(parts, bool(names & CRONS))),
+        letsencrypt=any(p.key == "letsencrypt" for p in parts),
+    )
+
+
+def unique(found: Iterator[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(found))
+
+
+def web_server(parts: list[Section]) -> Nginx | None:
+    for part in parts:
+        if part.key == "nginx":
+            return nginx.read(whole_number(part.rest, most=255), part.text)
+    return None
+
+
+def key(part: Section) -> Key:
+    """A private key by the digest of its public half: what openssl printed is a PEM of SubjectPublicKeyInfo."""
+    inner = [line for line in part.lines if line and not line.startswith("-----")]
+    if part.trouble or not inner:
+        return Key(part.rest, trouble=part.trouble or "nothing was printed")
+    try:
+        return Key(part.rest, hashlib.sha256(base64.b64decode("".join(inner), validate=True)).hexdigest())
+    except binascii.Error:
+        return Key(part.rest, trouble="its public half makes no sense")
+
+
+def lineages(parts: list[Section]) -> Iterator[Lineage]:
+    """Every certificate of certbot: those with a renewal configuration, and those that have lost it."""
+    confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
+    live = {p.rest.split("/")[-2]: certificates(p.text) for p in parts if p.key == "live"}
+    accounts = [p.rest for p in parts if p.key == "account"]
+    hooked = any(p.key == "hook" for p in parts)
+    for name in sorted({*confs, *live}):
+        if name in confs:
+            yield lineage(name, confs[name], live.get(name, ()), Around(accounts, hooked, webroots(name, parts)))
+        else:
+            yield Lineage(name, configured=False, chain=live[name])
+
+
+def webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
+    """The directories of a lineage, each with whether it is there: they follow its configuration."""
+    found: dict[str, bool] = {}
+    current = ""
+    for part in parts:
+        if part.key == "renewal":
+            current = part.rest.removesuffix(".conf")
+        elif part.key == "webroot" and current == name:
+            there, _, path = part.rest.partition(" ")
+            found[path.strip()] = there == "yes"
+    return tuple(found.items())
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a renewal finds around it: accounts on disk, hooks for all lineages, its own webroots."""
+
+    accounts: list[str]
+    hooked: bool
+    webroots: tuple[tuple[str, bool], ...]
+
+
+def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) -> Lineage:
+    """One renewal configuration (configobj: `key = value`, `[section]`; the values we need stand in one line each)."""
+    pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
+    said = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
+    account = said.get("account", "")
+    account = "" if account == "None" else account
+    reloading = around.hooked or said.get("installer", "None") == "nginx"
+    return Lineage(
+        name=name,
+        authenticator=said.get("authenticator", ""),
+        server=said.get("server", ""),
+        account=account,
+        account_found=any(not account or account in path.split("/") for path in around.accounts),
+        webroots=around.webroots,
+        reloads=reloading or any(said.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
+        autorenew=said.get("autorenew", "True").lower() != "false",
+        chain=chain,
+    )
+
+
+def renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
+    """What in the container would run certbot: crontabs, which need a cron that runs there, and loops that run now.
+
+    A certbot that runs at this moment is no schedule: it may be anybody's.
+    """
+    faults = () if cron else ("no cron runs in the container",)
+    for part in parts:
+        lines = [line for line in part.lines if not line.lstrip().startswith("#") and renews(line)]
+        if part.key == "cron" and lines:
+            yield Renewal(part.rest, inside=True, reloads=any(map(reloads, lines)), faults=faults)
+        elif part.key == "loop" and part.rest != "certbot" and REPEATS.search(part.text):
+            yield Renewal(f"the process {part.rest}", inside=True, reloads=reloads(part.text))
+
+
+def renews(text: str) -> bool:
+    """Whether a command line or a script has certbot renew.
+
+    >>> [renews(text) for text in ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")]
+    [True, False, True]
+    """
+    return in_order(text, CERTBOT, RENEWING, APART)
+
+
+def reloads(text: str) -> bool:
+    """Whether a command line or a script has a server read its certificates again.
+
+    >>> [reloads(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
+    [True, True, True, False]
+    """
+    return bool(RELOAD.search(text)) or in_order(text, KILL, FIRST, LINE) or in_order(text, MANAGER, AGAIN, LINE)

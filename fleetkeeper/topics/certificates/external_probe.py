@@ -1,0 +1,185 @@
+"""The name as the world sees it: resolved, and asked with a TLS handshake, by the machine that audits.
+
+A proxy, an old DNS record or a firewall in between shows only there. Nothing is asked but the names (or the addresses)
+that the inventory gives, nothing is sent but the handshake, and all of it runs beside the look at the nodes.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.looking.threads import together
+from fleetkeeper.topics.certificates.facts import Facts, Refused, Served
+from fleetkeeper.topics.certificates.policy import Certificate, Outside
+from fleetkeeper.topics.certificates.tls_handshakes import ENDED, PLAIN
+from fleetkeeper.topics.certificates.tls_probes import HTTPS
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+LIMIT = 5.0
+"""Seconds for the resolver, and again for a handshake."""
+ADDRESSES = 4
+"""Of one name, at most: each may be another machine, and one of them the old one."""
+NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETDOWN})
+ALERT = re.compile(r"(sslv3|tlsv1|tlsv13) ")
+UNSAFE_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python 3.12 was the first to name
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where one name is asked for: `host` is what is resolved, `address` what that gave."""
+
+    name: str
+    host: str
+    port: int
+    address: str = ""
+    starttls: str | None = None
+
+    def answered(self, **told: Any) -> Served:
+        return Served(self.name, "", self.port, self.address or self.host, **told)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The addresses of a host, or why there is none."""
+
+    addresses: tuple[str, ...] = ()
+    why: str = ""
+
+
+def from_here(inventory: Inventory) -> Facts | None:
+    """What the machine that audits sees of every name; None where the inventory has no certificates."""
+    if isinstance(inventory.certificates, Without):
+        return None
+    wanted = [way for certificate in inventory.certificates for way in ways(certificate)]
+    hosts = list(dict.fromkeys(way.host for way in wanted))
+    found = dict(zip(hosts, together(resolve, hosts, LIMIT, no_resolver), strict=True))
+    nowhere = [
+        way.answered(refused="unresolved", said=found[way.host].why) for way in wanted if not found[way.host].addresses
+    ]
+    there = [replace(way, address=address) for way in wanted for address in found[way.host].addresses]
+    return Facts(outside=(*nowhere, *together(handshake, there, LIMIT + 1, silent)))
+
+
+def ways(certificate: Certificate) -> Iterator[Way]:
+    """What is asked for one certificate; nothing where the inventory says so."""
+    outside = certificate.outside or Outside()
+    if isinstance(outside, Outside):
+        for port in outside.ports or certificate.ports or (HTTPS,):
+            yield Way(certificate.name, outside.address or certificate.name, port, starttls=certificate.starttls)
+
+
+def resolve(host: str) -> Resolved:
+    """The addresses of a name, of both families in turn; those that this machine has no address of its own for are out.
+
+    >>> resolve("127.0.0.1")
+    Resolved(addresses=('127.0.0.1',), why='')
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except (OSError, UnicodeError) as odd:
+        return Resolved(why=getattr(odd, "strerror", None) or str(odd))
+    four, six = (
+        dict.fromkeys(str(where[0]) for family, *_, where in found if family == kind)
+        for kind in (socket.AF_INET, socket.AF_INET6)
+    )
+    mixed = [one for pair in zip_longest(four, six) for one in pair if one is not None]
+    return Resolved(tuple(mixed[:ADDRESSES])) if mixed else Resolved(why="it has no address")
+
+
+def no_resolver(host: str) -> Resolved:
+    return Resolved(why=f"no answer from the resolver within {LIMIT:.0f} s")
+
+
+def handshake(way: Way) -> Served:
+    """One handshake: the chain as it was sent, trusted or not."""
+    try:
+        with socket.create_connection((way.address, way.port), LIMIT) as connection:
+            if way.starttls and not begin(connection):
+                return way.answered(refused="not TLS", said=f"{way.starttls} offers no TLS there")
+            with client().wrap_socket(connection, server_hostname=way.name.encode()) as made:
+                return way.answered(chain=sent(made), protocol=made.version() or "")
+    except TimeoutError:
+        return silent(way)
+    except Unobservable as why:
+        return way.answered(chain=why)
+    except OSError as odd:
+        return refusal(way, odd)
+    except Exception as odd:  # noqa: BLE001 - one odd server must not end the look at all other names
+        return way.answered(chain=Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
+
+
+def begin(connection: socket.socket) -> bool:
+    """Ask PostgreSQL for TLS (SSLRequest, "Message Formats" in its documentation): it answers with one letter."""
+    connection.sendall(struct.pack("!II", 8, 80877103))
+    return connection.recv(1) == b"S"
+
+
+def client() -> ssl.SSLContext:
+    """A client that takes whatever a server may still speak, and whatever it shows: it is judged afterwards."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
+    context.options |= UNSAFE_RENEGOTIATION
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+def sent(made: ssl.SSLSocket) -> tuple[str, ...]:
+    """The certificates that the server sent, as PEM, leaf first. Python has a public name for this since 3.13.
+
+    Raises Unobservable where this Python cannot tell, or where the server sent none (a cipher without certificates).
+    """
+    public = getattr(made, "get_unverified_chain", None)
+    if public is not None:
+        return some(tuple(map(ssl.DER_cert_to_PEM_cert, public() or ())))
+    private = getattr(getattr(made, "_sslobj", None), "get_unverified_chain", None)
+    if private is None:
+        raise Unobservable("this Python cannot show which certificates a server sends", "use CPython 3.11 or newer")
+    return some(tuple(one.public_bytes() for one in private() or ()))
+
+
+def some(sent: tuple[str, ...]) -> tuple[str, ...]:
+    """The certificates. Raises Unobservable for none: then nothing is known about what clients get."""
+    if not sent:
+        raise Unobservable("the server made a handshake without any certificate", "it may offer anonymous ciphers")
+    return sent
+
+
+def silent(way: Way) -> Served:
+    return way.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
+
+
+def refusal(way: Way, odd: OSError) -> Served:
+    """Why there was no handshake, in our own words; Unobservable where that says nothing about the server."""
+    said = (getattr(odd, "reason", None) or odd.strerror or str(odd)).lower().replace("_", " ")
+    low = f"{said} {odd}".lower()
+    kind: Refused
+    if odd.errno in NO_WAY and not isinstance(odd, ssl.SSLError):
+        kind = "unreachable"
+    elif isinstance(odd, ConnectionRefusedError):
+        kind = "closed"
+    elif isinstance(odd, (ConnectionError, ssl.SSLEOFError)) or any(sign in low for sign in ENDED):
+        kind = "refused"
+    elif ALERT.match(said):
+        kind = "alert"
+    elif any(sign in low for sign in PLAIN):
+        kind = "not TLS"
+    else:
+        return way.answered(chain=Unobservable(f"no handshake: {said[:200]}"))
+    return way.answered(refused=kind, said=said[:200])

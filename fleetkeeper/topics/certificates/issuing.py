@@ -1,0 +1,89 @@
+"""What an authority needs to give a new certificate: an account, a place for its challenge, and port 80."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.topics.certificates.facts import Lineage
+from fleetkeeper.topics.certificates.served_certificate import Said, View
+from fleetkeeper.topics.certificates.tls_probes import HTTP
+from fleetkeeper.transport.commands import Unobservable
+
+WANT_ACCOUNT = "the account's key under /etc/letsencrypt/accounts"
+WHY = "when nobody renews it, every client refuses the site from one minute to the next"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A finding of this rule, short of where it was seen."""
+
+    saw: str
+    want: str
+    hint: str
+    why: str = WHY
+
+    def at(self, view: View) -> Finding:
+        about = view.certificate.name
+        return Finding(saw=self.saw, want=self.want, why=self.why, node=view.node, about=about, hint=self.hint)
+
+
+def answerable(view: View, lineage: Lineage) -> Said:
+    """Whether the authority would give a new one: account, switch, and a place for its challenge."""
+    if not lineage.autorenew:
+        yield Words(
+            f"renewal of {lineage.name} is switched off (autorenew = False)",
+            "autorenew = True",
+            "see /etc/letsencrypt/renewal",
+        ).at(view)
+    if not lineage.account_found:
+        yield Words(
+            f"the ACME account {lineage.account[:12]} that renews {lineage.name} is gone from disk",
+            WANT_ACCOUNT,
+            "restore it, or register a new one: `remediate` does that where the inventory says `acme:`",
+        ).at(view)
+    for path, there in lineage.webroots:
+        if not there:
+            yield Words(
+                f"the webroot {path} is not there",
+                "the directory that certbot writes challenges to",
+                f"make it in {view.service}, and keep it in the image",
+            ).at(view)
+    if lineage.authenticator in ("webroot", "nginx"):
+        yield from challenged(view) or unserved(view, lineage)
+
+
+def unserved(view: View, lineage: Lineage) -> list[Finding]:
+    """Webroots that nginx does not serve: nothing shows it but the configuration, while no challenge is there."""
+    return [
+        Words(
+            f"nginx serves no files from the webroot {path}",
+            "challenges are served from the directory that certbot writes them to",
+            f"`location /.well-known/acme-challenge/ {{ root {path}; }}` in the site that listens on port 80",
+        ).at(view)
+        for path, there in lineage.webroots
+        if there and not is_served(path, view)
+    ]
+
+
+def is_served(webroot: str, view: View) -> bool:
+    """Whether nginx' configuration serves files from a webroot; taken for granted where that cannot be told from it."""
+    server = view.inside.nginx
+    if server is None or server.broken or server.roots is None or not any(p.host == HTTP for p in view.container.ports):
+        return True
+    below = f"{webroot.rstrip('/')}/.well-known"
+    return any(root.rstrip("/") == webroot.rstrip("/") or root.startswith(below) for root in server.roots)
+
+
+def challenged(view: View) -> list[Finding | Unobservable]:
+    """Whether port 80 answers for challenges: the authority asks there (RFC 8555, 8.3), and follows redirects."""
+    status = (view.facts.http or {}).get(view.certificate.name)
+    if status is None or isinstance(status, Unobservable):
+        why = status or Unobservable("port 80 was not asked")
+        return [Unobservable(f"whether challenges are answered: {why.why}", why.hint, view.node)]
+    if status in (401, 403) or status >= 500 or status == 0:
+        said = f"answers {status}" if status else "does not answer"
+        saw = f"port 80 {said} for {view.certificate.name}/.well-known/acme-challenge/"
+        hint = "the authority asks there: publish port 80, and serve that path from the webroot"
+        return [Words(saw, "challenges are served over http", hint).at(view)]
+    return []

@@ -1,0 +1,292 @@
+"""Which certificate nginx uses for which name and port, from what `nginx -T` prints.
+
+Only the directives about TLS are kept: a configuration may hold passwords. Source: the documentation of nginx, "Server
+names", "How nginx processes a request" and ngx_http_ssl_module (`ssl_certificate` is inherited from the level above).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from fleetkeeper.readers.linear_patterns import path_pattern, pattern_of
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.topics.certificates.facts import Nginx, Site
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import one_line
+
+QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
+PLAIN = r"""(?:\\.|\$\{\w*\}|[^\s;{}"'#\\]|(?<=\S)["'#])+|\\"""
+TOKEN = re.compile(rf"#[^\n]*|[{{}};]|{QUOTED}|{PLAIN}")
+PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
+INHERITED = ("ssl_certificate", "ssl_certificate_key")
+DEEPEST, MOST_INCLUDED = 48, 2000
+"""Blocks and includes inside each other, and files that are included: beyond that nobody wrote it by hand."""
+HANDED_ON = ("proxy_pass", "rewrite", "try_files", "fastcgi_pass")
+"""Directives after which it is not the directory alone that answers."""
+
+
+class Token(NamedTuple):
+    """One word, brace or semicolon, and where it stands (file:line)."""
+
+    word: str
+    place: str = ""
+
+
+@dataclass
+class Block:
+    """One level of a configuration: its directives (words, place), the blocks in it, and what it inherits."""
+
+    name: str = ""
+    directives: list[tuple[list[str], str]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    above: Mapping[str, Sequence[Token]] = field(default_factory=dict)
+    about_challenges: bool = False
+
+    def values(self, name: str) -> list[list[str]]:
+        """The words after each directive of this name; one without any is left out."""
+        return [words[1:] for words, _ in self.directives if words[0] == name and len(words) > 1]
+
+    def inherited(self) -> dict[str, Sequence[Token]]:
+        """What this level says about certificates; where it says nothing, the level above counts."""
+        own = {
+            name: [Token(words[1], place) for words, place in self.directives if words[0] == name and len(words) > 1]
+            for name in INHERITED
+        }
+        return {name: own[name] or self.above.get(name, ()) for name in INHERITED}
+
+
+def read(rc: int, printed: str) -> Nginx:
+    """The sites that serve TLS, or nginx's complaint.
+
+    >>> read(1, "nginx: [emerg] unknown directive \\"sevrer\\" in /etc/nginx/nginx.conf:3\\n").broken
+    'unknown directive "sevrer" in /etc/nginx/nginx.conf:3'
+    >>> dump = "# configuration file /etc/nginx/nginx.conf:\\nhttp { server { listen 443 ssl; server_name a.b;"
+    >>> found = read(0, dump + "\\n ssl_certificate c.pem; ssl_certificate_key k.pem; } }\\n").sites[0]
+    >>> found.certificates, found.places
+    (('/etc/nginx/c.pem',), ('/etc/nginx/nginx.conf:2',))
+    """
+    if rc != 0:
+        return Nginx(broken=complaint(printed))
+    files = configuration_files(printed)
+    if not files:
+        return Nginx(broken="`nginx -T` printed no configuration")
+    main = next(iter(files))
+    root = Block()
+    prefix = PurePosixPath(main).parent
+    fill(root, tokens(files[main], main), Files(files, prefix))
+    found = list(servers(root))
+    secure = {port for server in found for port in tls_ports(server)}
+    return Nginx(tuple(one for server in found for one in site(server, secure, prefix)), roots=roots(root))
+
+
+def complaint(printed: str) -> str:
+    """The first error that nginx names, else the last thing it says."""
+    told = [line for line in lines(printed) if line.strip()]
+    grave = [line for line in told if re.search(r"\[(emerg|alert|crit)\]", line)]
+    said = (grave[0] if grave else told[-1]) if told else "nothing was printed"
+    return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", said)[:300]
+
+
+def configuration_files(printed: str) -> dict[str, str]:
+    """The files of a dump, in order: each begins with a line of its own, the main one first."""
+    parts = re.split(r"^# configuration file (.+):(?:\n|\Z)", printed, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+MOST_TOKENS = 200_000
+"""So many words are read of one configuration: more would hold up the looks at all other nodes."""
+
+
+def tokens(text: str, file: str = "") -> Iterator[Token]:
+    """The words, braces and semicolons of a configuration, without comments.
+
+    >>> [one.word for one in tokens("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
+    ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
+    """
+    line, before = 1, 0
+    for number, match in enumerate(TOKEN.finditer(text)):
+        if number > MOST_TOKENS:
+            raise Unobservable(f"nginx' configuration has more than {MOST_TOKENS} words")
+        line, before = line + text.count("\n", before, match.start()), match.start()
+        word = match[0]
+        if not word.startswith("#"):
+            bare = re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] in "\"'" and len(word) > 1 else word
+            yield Token(bare, f"{file}:{line}")
+
+
+@dataclass
+class Files:
+    """The files that were dumped, by path, the directory that includes are below, and how many may still be read."""
+
+    texts: Mapping[str, str]
+    prefix: PurePosixPath
+    left: int = MOST_INCLUDED
+
+    def included(self, pattern: str, depth: int) -> Iterator[tuple[str, Iterator[Token]]]:
+        """The files that an include means. Raises Unobservable where they include each other for ever."""
+        for path in matching(pattern, self.texts, self.prefix):
+            self.left -= 1
+            if depth > DEEPEST or self.left < 0:
+                raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
+            yield path, tokens(self.texts[path], path)
+
+
+def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
+    """Read directives into a block until it ends; included files are read in their place. Raises Unobservable."""
+    if depth > DEEPEST:
+        raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
+    line: list[Token] = []
+    for token in words:
+        if token.word == "}":
+            return
+        if token.word not in (";", "{"):
+            line.append(token)
+            continue
+        said = [one.word for one in line]
+        if token.word == "{":
+            inner = Block(said[0] if said else "", about_challenges=any("well-known" in word for word in said))
+            block.blocks.append(inner)
+            fill(inner, words, files, depth + 1)
+        elif said[:1] == ["include"] and len(said) > 1:
+            for _, inside in files.included(said[1], depth):
+                fill(block, inside, files, depth + 1)
+        elif said:
+            block.directives.append((said, line[0].place))
+        line = []
+
+
+def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> list[str]:
+    """The dumped files that an include means, in the order of their names, as glob(3) gives them."""
+    whole = path_pattern(str(prefix / pattern))
+    return sorted(path for path in files if whole.found_in(path))
+
+
+def servers(block: Block) -> Iterator[Block]:
+    """Every `server` below a block, each with what it inherits: a directive may stand behind what it is for."""
+    for inner in block.blocks:
+        inner.above = block.inherited()
+        if inner.name == "server":
+            yield inner
+        else:
+            yield from servers(inner)
+
+
+def roots(block: Block) -> tuple[str, ...] | None:
+    """The directories that files are served from; None where challenges are handed on, or one is not written out."""
+    found = {words[0] for name in ("root", "alias") for words in block.values(name)}
+    for inner in block.blocks:
+        if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
+            return None
+        below = roots(inner)
+        if below is None:
+            return None
+        found.update(below)
+    plain = all(path.startswith("/") and "$" not in path for path in found)
+    return tuple(sorted(found)) if plain else None
+
+
+def tls_ports(server: Block) -> Iterator[int]:
+    """The ports that a server says to speak TLS on."""
+    listens = server.values("listen")
+    for words in listens:
+        if {"ssl", "quic"} & set(words[1:]) or server.values("ssl") == [["on"]]:
+            yield port_of(words[0])
+
+
+def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
+    """A server that speaks TLS. One `ssl` is enough for a port: it counts for every server that listens there."""
+    ports = [(port, words) for words in server.values("listen") if (port := port_of(words[0])) in secure]
+    found = server.inherited()
+    if ports:
+        yield Site(
+            names=tuple(
+                name if name.startswith("~") else name.lower()
+                for words in server.values("server_name")
+                for name in words
+            ),
+            ports=tuple(dict.fromkeys(port for port, _ in ports)),
+            default=tuple(port for port, words in ports if {"default_server", "default"} & set(words)),
+            certificates=absolute(found["ssl_certificate"], prefix),
+            keys=absolute(found["ssl_certificate_key"], prefix),
+            places=tuple(one.place for one in found["ssl_certificate"]),
+        )
+
+
+def absolute(paths: Sequence[Token], prefix: PurePosixPath) -> tuple[str, ...]:
+    """Paths as nginx resolves them: relative ones against the directory of its main file."""
+    return tuple(path if path.startswith("data:") else str(prefix / path) for path, _ in paths)
+
+
+def port_of(listen: str) -> int:
+    """The port of a `listen`; 80 where it names none.
+
+    >>> port_of("443"), port_of("[::]:8443"), port_of("192.0.2.1"), port_of("*:443"), port_of("unix:/run/n.sock")
+    (443, 8443, 80, 443, 0)
+    """
+    if listen.startswith("unix:"):
+        return 0
+    match = PORT.fullmatch(listen)
+    number = match["port"] if match else listen
+    return int(number) if re.fullmatch(r"[0-9]{1,5}", number) else 80
+
+
+def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
+    """The site that answers for a name on a port, with its files for that name.
+
+    In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
+    Raises Unobservable where that turns on an expression that is not followed here.
+    """
+    there = [one for one in sites if port in one.ports]
+    ranked = [(rank(pattern, name), one) for one in there for pattern in one.names]
+    matched = [pair for pair in ranked if pair[0] > (0, 0)]
+    if matched:
+        return for_name(max(matched, key=lambda pair: pair[0])[1], name)
+    for one in there:
+        if any(pattern.startswith("~") and answers(pattern, name) for pattern in one.names):
+            return for_name(one, name)
+    default = next((one for one in there if port in one.default), there[0] if there else None)
+    return default and for_name(default, name)
+
+
+def for_name(site: Site, name: str) -> Site:
+    """A site with the one variable filled in that the look knows: the name that the client asks for."""
+
+    def filled(paths: Sequence[str]) -> tuple[str, ...]:
+        return tuple(re.sub(r"\$(ssl_server_name\b|\{ssl_server_name\})", name, path) for path in paths)
+
+    return replace(site, certificates=filled(site.certificates), keys=filled(site.keys))
+
+
+def rank(pattern: str, name: str) -> tuple[int, int]:
+    """How well a plain server_name fits: (0, 0) not at all; higher wins, longer wins among wildcards of one kind.
+
+    >>> rank("a.example.org", "a.example.org"), rank("*.example.org", "a.example.org"), rank("b.org", "a.org")
+    ((4, 0), (3, 13), (0, 0))
+    """
+    if pattern == name or (pattern.startswith(".") and pattern[1:] == name):
+        return (4, 0)
+    if pattern.startswith(("*.", ".")) and name.endswith(pattern.removeprefix("*")):
+        return (3, len(pattern))
+    if pattern.endswith(".*") and name.startswith(pattern[:-1]):
+        return (2, len(pattern))
+    return (0, 0)
+
+
+def answers(pattern: str, name: str) -> bool:
+    """Whether a server_name is one for this name, regular expressions included: nginx takes them without case.
+
+    Raises Unobservable for one that is not followed here.
+
+    >>> answers("~^(www.)?example.org$", "www.example.org"), answers("*.example.org", "example.org")
+    (True, False)
+    """
+    if not pattern.startswith("~"):
+        return rank(pattern, name) > (0, 0)
+    try:
+        return pattern_of(pattern[1:], ignore_case=True).found_in(name)
+    except Unobservable as why:
+        raise Unobservable(f"which name nginx answers for: `server_name {one_line(pattern[:60])}`: {why.why}") from None

@@ -1,0 +1,105 @@
+"""How certificates are looked at: containers and schedules first, then each port and each container: two round trips.
+
+Handshakes are made on the node where the container runs: neither a firewall nor a name that leads elsewhere matters.
+What the world sees is asked beside this, in `world`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Node, Service, Without
+from fleetkeeper.readers.cron import snapshot as schedules
+from fleetkeeper.topics.certificates import renewal_schedule, scripts, tls_handshakes
+from fleetkeeper.topics.certificates.container_files import parse
+from fleetkeeper.topics.certificates.facts import Facts, Inside
+from fleetkeeper.topics.certificates.policy import Certificate, Policy
+from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, or_why, places, probes, served
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.observation import ABSENT, INSPECT, engine_says
+from fleetkeeper.topics.containers.parse import containers
+from fleetkeeper.topics.schedules.observe import ALL, OWN
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.looking.look import Look
+
+Asked = dict[Command, Output]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """None where the inventory has no certificates; empty facts on a node where none of their services runs."""
+    if isinstance(inventory.certificates, Without) or isinstance(inventory.services, Without):
+        return None
+    inspected, everything, own = yield [INSPECT, ALL, OWN]
+    if inspected.rc == ABSENT:
+        return Facts()
+    there = containers(engine_says(inspected).partition("\n")[2])
+    serving = serving_here(there, inventory.certificates, inventory.services)
+    if not serving:
+        return Facts()
+    wanted = inventory.certificates
+    at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
+    http = challenges(at, there)
+    inside = {one.id: scripts.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
+    asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
+    return replace(
+        scheduled_here(everything, own, there),
+        served=tuple(served(place, asked) for place in at),
+        inside=tuple(look_inside(asked[inside[one.id]], one.id, key) for one, key in serving),
+        http={name: http_status(asked[command]) for name, command in http.items()},
+    )
+
+
+def serving_here(
+    there: Iterable[Container], certificates: Policy, services: Mapping[str, Service]
+) -> list[tuple[Container, str]]:
+    """The running containers of services that certificates name, each with the service's key."""
+    keys = dict.fromkeys(certificate.service for certificate in certificates)
+    return [(one, key) for one in there if one.running for key in keys if one.belongs_to(services[key].name)]
+
+
+def of_service(certificates: Policy, service: str) -> list[Certificate]:
+    return [one for one in certificates if one.service == service]
+
+
+def asked_for(certificates: Iterable[Certificate]) -> list[str]:
+    """Names, and paths of files."""
+    return [word for one in certificates for word in (one.name, one.file) if word]
+
+
+def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:
+    """One round trip for everything; a second one, through containers, only where the node has no openssl."""
+    commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
+    asked = dict(zip(commands, (yield commands), strict=True))
+    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == scripts.NO_OPENSSL]
+    if again:
+        again = list(dict.fromkeys(again))
+        asked.update(zip(again, (yield again), strict=True))
+    return asked
+
+
+def look_inside(answer: Output, container: str, service: str) -> Inside | Unobservable:
+    return or_why(lambda: parse(answer.text(), container, service))
+
+
+def http_status(answer: Output) -> int | Unobservable:
+    return or_why(lambda: tls_handshakes.status(answer))
+
+
+def scheduled_here(everything: Output, own: Output, there: Sequence[Container]) -> Facts:
+    """What is scheduled on the node itself, or why that could not be seen."""
+    try:
+        printed = schedules.read(everything.text())
+    except Unobservable as why:
+        return Facts(renewals=why, crontab=why, cron=why)
+    return Facts(
+        renewals=tuple(renewal_schedule.renewals(printed, there)),
+        crontab=renewal_schedule.crontab(own, printed.one("account")),
+        cron=renewal_schedule.cron_runs(printed),
+        unseen=tuple(printed.lines.get("unseen", [])),
+        docker=tuple(printed.lines.get("docker", [])),
+    )

@@ -1,0 +1,144 @@
+"""What on a node would run certbot: crontabs, directories of cron, timers. Of everything else nothing is kept.
+
+Crontabs are read as the topic `schedules` reads them: with everything that keeps cron from running a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+
+from fleetkeeper.readers.cron.crontab import Table, cut, parse
+from fleetkeeper.readers.cron.snapshot import File, Printed
+from fleetkeeper.readers.marked_blocks import BlockError, block
+from fleetkeeper.readers.shell.words import Unreadable
+from fleetkeeper.topics.certificates.container_files import reloads, renews
+from fleetkeeper.topics.certificates.facts import Crontab, Renewal
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.schedules import fault_messages
+from fleetkeeper.topics.schedules.docker_exec import Execution, executions
+from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.facts import Fault
+from fleetkeeper.topics.schedules.observe import daemon, or_why
+from fleetkeeper.topics.schedules.parse import VALID_NAME, body, file_faults, table_faults, terminal
+from fleetkeeper.topics.schedules.run_parts import run_parts
+from fleetkeeper.topics.schedules.timers import commanded, units
+from fleetkeeper.transport.commands import Output, Unobservable
+
+BLOCK = "certificates.will_renew"
+
+
+def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewal]:
+    """Every place on the node that runs certbot, with the container that it would run in today."""
+    uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
+    for file in printed.files:
+        if file.kind == "directory":
+            faults = [fault_messages.FAULTS[fault].saw for fault in directory_faults(file, printed)]
+            yield from found(file.path, file.content.decode("utf-8", "replace"), faults, containers)
+            continue
+        table = parse(body(file), system=file.kind == "system")
+        try:
+            whole = [*file_faults(file, uids.get(file.name, "none")), *table_faults(table)]
+        except Unobservable as odd:
+            yield Renewal(file.path, unclear=odd.why)
+            continue
+        for job in table.jobs:
+            faults = [said(fault, table) for fault in whole]
+            yield from found(f"{file.path}:{job.line}", cut(job.command)[0], faults, containers)
+        if table.unread:
+            yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
+    yield from timers(printed, containers)
+
+
+def said(fault: Fault, table: Table) -> str:
+    line = str(table.problems[0].line) if table.problems else "?"
+    return fault_messages.FAULTS[fault].saw.replace("{fault_line}", line)
+
+
+def directory_faults(file: File, printed: Printed) -> Iterator[Fault]:
+    """What keeps run-parts from running a script."""
+    if not VALID_NAME.fullmatch(file.name):
+        yield "dot in file name"
+    if not file.mode & 0o111:
+        yield "not executable"
+    if run_parts(file, printed) is None and "anacron" not in printed.lines:
+        yield "nothing starts it"
+
+
+def timers(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewal]:
+    services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
+    for timer in units(printed.lines.get("timer", [])):
+        script = commanded(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
+        faults = [] if timer.get("ActiveState") == "active" else ["is not active"]
+        yield from found(timer.get("Id", "a timer"), script, faults, containers)
+
+
+def found(where: str, script: str, faults: Iterable[str], containers: Sequence[Container]) -> Iterator[Renewal]:
+    """The renewals of one script: in containers by `docker exec`, else on the node itself."""
+    text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
+    if "certbot" not in text:
+        return
+    again = reloads(text)
+    try:
+        runs = [run for run in executions(text) if runs_certbot(run)]
+    except Unreadable as odd:
+        yield Renewal(where, reloads=again, unclear=f"its command line could not be read: {odd}")
+        return
+    for run in runs:
+        yield in_container(where, run, [*faults, *unfit(run)], again, containers)
+    if not runs and renews(text) and "docker" not in text:
+        yield Renewal(where, reloads=again, faults=tuple(faults))
+    elif not runs and renews(text):
+        yield Renewal(where, reloads=again, unclear="cannot tell in which container it runs certbot")
+
+
+def in_container(
+    where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
+) -> Renewal:
+    try:
+        hit = tuple(one.id for one in resolve(run.target, containers))
+    except Unobservable as why:
+        return Renewal(where, reloads=again, unclear=why.why)
+    return Renewal(where, containers=hit, reloads=again, faults=tuple(faults), entered=True)
+
+
+def unfit(run: Execution) -> Iterator[str]:
+    for fault in terminal(run):
+        if not fault_messages.FAULTS[fault].harmless:
+            yield fault_messages.FAULTS[fault].saw
+
+
+def runs_certbot(run: Execution) -> bool:
+    """Whether what is run in the container is a renewal, with or without a shell around it."""
+    line = " ".join(word if word is not None else "?" for word in run.words)
+    return renews(line.replace('"', " ").replace("'", " "))
+
+
+def crontab(own: Output, account: str) -> Crontab | Unobservable:
+    """The crontab that we may edit (case 22: only "no crontab for" is an empty one)."""
+    if own.rc == 127:
+        return Unobservable("there is no crontab command on this node", "install cron")
+    if own.rc == 1 and b"no crontab for" in own.err and not own.out:
+        return Crontab(account)
+    try:
+        own.text()
+        lines, trouble = block(own.out, BLOCK), ""
+    except Unobservable as why:
+        return why
+    except BlockError as odd:
+        lines, trouble = None, str(odd)
+    table = parse(own.out, system=False)
+    if table.problems:
+        trouble = f"cron ignores the whole crontab for its line {table.problems[0].line}"
+    elif table.unread:
+        trouble = f"it is larger than what is read here (from line {table.unread} on)"
+    elif table.unended:
+        trouble = "cron ignores the whole crontab, since its last line does not end with a newline"
+    return Crontab(account, sha256(own.out).hexdigest(), lines, trouble)
+
+
+def cron_runs(printed: Printed) -> bool | Unobservable:
+    if "hidden" in printed.lines:
+        return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
+    found = or_why(lambda: daemon(printed))
+    return found if isinstance(found, Unobservable) else found is not None

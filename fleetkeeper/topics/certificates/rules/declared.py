@@ -1,0 +1,112 @@
+"""The rule that nothing is served or renewed that the inventory does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.judging.rules import Finding, Subject, the_fleet
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.pki.names import alternatives, covers
+from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage, Site
+from fleetkeeper.topics.certificates.nginx import answers
+from fleetkeeper.topics.certificates.policy import Policy
+from fleetkeeper.topics.certificates.served_certificate import leaf_of
+from fleetkeeper.topics.containers.placement import service_of, unseen
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+
+def each_serving_service(inventory: Inventory) -> Iterable[Subject]:
+    """The services that certificates name; where the inventory leaves certificates out, the fleet, to say so."""
+    if isinstance(inventory.certificates, Without):
+        return the_fleet(inventory)
+    return (Subject("service", key) for key in dict.fromkeys(one.service for one in inventory.certificates))
+
+
+def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every name that is served with TLS, and every certificate that certbot keeps, is in the inventory.
+
+    What nobody wrote down nobody watches: its end comes as a surprise. nginx' sites and certbot's lineages in the
+    containers of the service are held against the names under `certificates`. Findings are warnings. Source: issue
+    "certificates on disk that the inventory does not mention are listed".
+    """
+    policy: Policy = required(fleet.inventory.certificates)
+    names = [name for one in policy for name in (one.name, *further(one.acme))]
+    lineages = {one.lineage for one in policy if one.lineage}
+    service_of(fleet, subject.name)
+    for node in fleet.inventory.nodes:
+        try:
+            facts = fleet.of(node, Facts)
+        except Unobservable as why:
+            yield why
+            continue
+        for inside in facts.inside:
+            if isinstance(inside, Unobservable):
+                yield inside
+            elif inside.service == subject.name:
+                yield from strangers(inside, names, lineages, node)
+    yield from unseen(fleet)
+
+
+def further(acme: object) -> tuple[str, ...]:
+    return getattr(acme, "names", ())
+
+
+def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -> Iterator[Finding | Unobservable]:
+    for lineage in inside.lineages:
+        if lineage.name not in lineages and not is_known(held(lineage), names):
+            yield warning(
+                f"certbot keeps a certificate for {', '.join(held(lineage))[:200]} that the inventory does not mention",
+                lineage.name,
+                node,
+            )
+    for site in inside.nginx.sites if inside.nginx else ():
+        try:
+            known = not plain(site) or is_answered(site, names)
+        except Unobservable as why:
+            yield Unobservable(why.why, why.hint, node)
+            continue
+        if not known:
+            yield warning(
+                f"nginx serves {', '.join(plain(site))[:200]}, which the inventory does not mention",
+                plain(site)[0],
+                node,
+            )
+
+
+def held(lineage: Lineage) -> tuple[str, ...]:
+    return alternatives(leaf_of(lineage.chain)) if lineage.chain else (lineage.name,)
+
+
+def plain(site: Site) -> tuple[str, ...]:
+    """The names of a site that a client can ask for."""
+    return tuple(name for name in site.names if name not in ("_", "", "localhost") and not name.startswith("~"))
+
+
+def is_answered(site: Site, names: Iterable[str]) -> bool:
+    """Whether nginx would answer for one of the names with this site.
+
+    Raises Unobservable where that turns on an expression that is not followed here.
+    """
+    patterns = sorted(site.names, key=lambda pattern: pattern.startswith("~"))
+    return any(answers(pattern, name) for pattern in patterns for name in names)
+
+
+def is_known(found: Iterable[str], names: Iterable[str]) -> bool:
+    return any(covers(pattern, name) for pattern in found for name in names)
+
+
+def warning(saw: str, about: str, node: str) -> Finding:
+    return Finding(
+        saw=saw,
+        want="each of them under `certificates` in the inventory",
+        why="nobody is told when it expires",
+        node=node,
+        about=about,
+        severity="warning",
+        hint="add it, or remove it: `certbot delete --cert-name NAME`",
+    )

@@ -1,0 +1,161 @@
+"""What the world gets, held against the same promises: judged from the handshakes that the machine that audits made.
+
+A name that does not resolve there is not for it to ask, unless the inventory says under `outside` that it must be. What
+the service's own node told already is not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cryptography import x509
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import HERE, Fleet
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.readers.pki.certificate_problem import Case
+from fleetkeeper.readers.pki.names import common_name
+from fleetkeeper.topics.certificates.facts import Facts, Refused, Served
+from fleetkeeper.topics.certificates.policy import Certificate, Outside
+from fleetkeeper.topics.certificates.served_certificate import Said, View, fingerprint, leaf_of, placed
+from fleetkeeper.transport.commands import Unobservable
+
+WORDS: dict[Refused, str] = {
+    "closed": "nothing listens there",
+    "not TLS": "it does not speak TLS",
+    "refused": "it ended the connection during the handshake",
+}
+NOWHERE = frozenset({"unresolved", "unreachable"})
+OFF = "where it is not meant to be reached from here, say so: `outside: {none: why}` for the name in the inventory"
+LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
+
+
+def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobservable]:
+    """Every handshake from here, and what could not be told; nothing where the name does not lead anywhere from here.
+
+    Raises Unobservable when nobody looked from here.
+    """
+    if isinstance(certificate.outside, Without):
+        return
+    mine = [one for one in fleet.of(HERE, Facts).outside if one.name == certificate.name]
+    for served in mine:
+        if not certificates(served) and only_guessed(fleet, certificate, served):
+            continue
+        if isinstance(served.chain, Unobservable):
+            yield Unobservable(f"asked from here, {at(served)}: {served.chain.why}", served.chain.hint or OFF)
+        elif served.refused == "unresolved" and certificate.outside is not None:
+            yield Unobservable(f"{served.host} does not resolve on the machine that audits ({served.said})", OFF)
+        elif served.refused == "unreachable" and not any(one.chain for one in mine if one.port == served.port):
+            yield Unobservable(f"asked from here, {at(served)} cannot be reached: {served.said}", OFF)
+        elif served.refused not in NOWHERE:
+            yield served
+
+
+def only_guessed(fleet: Fleet, certificate: Certificate, served: Served) -> bool:
+    """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
+    said = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
+    ports = {one.port for view in views_of(fleet, certificate) for one in view.handshakes if certificates(one)}
+    return not said and bool(ports) and served.port not in ports
+
+
+def at(served: Served) -> str:
+    """An address and port as people write them."""
+    return f"[{served.host}]:{served.port}" if ":" in served.host else f"{served.host}:{served.port}"
+
+
+def told(served: Served, saw: str, want: str, why: str, hint: str) -> Finding:
+    return Finding(saw=saw, want=want, why=why, about=f"{served.name} at {at(served)}", hint=hint)
+
+
+def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[], Case]) -> Said:
+    """What a client out there would complain about, and the service's own node does not serve."""
+    here = own(fleet, certificate)
+    for served in asked(fleet, certificate):
+        if isinstance(served, Unobservable):
+            yield served
+        elif not served.chain:
+            yield nothing(served)
+        elif served.chain not in here:
+            for one in chain_problems.problems(chain_problems.load(certificates(served)), case()):
+                yield told(served, f"served to the world at {at(served)}: {one.saw}", one.want, one.why, LEADS)
+
+
+def nothing(served: Served) -> Finding:
+    why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
+    return told(
+        served,
+        f"the world gets no certificate at {at(served)}: {why}",
+        "the name leads to a port that speaks TLS",
+        "that is how clients ask",
+        f"{LEADS}; {OFF}" if served.refused == "closed" else LEADS,
+    )
+
+
+def certificates(served: Served) -> tuple[str, ...]:
+    return () if isinstance(served.chain, Unobservable) else served.chain
+
+
+def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
+    """The chains that the service serves for the name on its own nodes."""
+    return {certificates(one) for view in views_of(fleet, certificate) for one in view.handshakes} - {()}
+
+
+def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
+    return [View(fleet, certificate, *place, facts(fleet, place[0])) for place in placed(fleet, certificate)]
+
+
+def facts(fleet: Fleet, node: str) -> Facts:
+    """What was seen on a node; nothing where it could not be: other lines of the verdict say so."""
+    try:
+        return fleet.of(node, Facts)
+    except Unobservable:
+        return Facts()
+
+
+def others(fleet: Fleet, certificate: Certificate) -> Iterator[tuple[Served, x509.Certificate] | Unobservable]:
+    """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
+    leafs = {fingerprint(one) for one in own(fleet, certificate)}
+    for served in asked(fleet, certificate):
+        if isinstance(served, Unobservable):
+            yield served
+        elif served.chain and fingerprint(certificates(served)) not in leafs:
+            yield served, leaf_of(certificates(served))
+
+
+def differences(fleet: Fleet, certificate: Certificate) -> Said:
+    """Whether the name leads to the certificate that the service itself serves."""
+    meant = isinstance(certificate.outside, Outside) and certificate.outside.proxy
+    compared = own(fleet, certificate) and not meant
+    for other in others(fleet, certificate):
+        if isinstance(other, Unobservable):
+            yield other
+        elif compared:
+            served, leaf = other
+            yield told(
+                served,
+                f"{at(served)} serves the world another certificate than the service: one of "
+                f"{common_name(leaf.issuer)} that ends {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
+                "the name leads to the service's own certificate",
+                "a proxy, an old address or somebody else stands in between, and is renewed by nobody here",
+                f"{LEADS}; where a proxy is meant to end TLS, name it: `outside: {{proxy: who}}` in the inventory",
+            )
+
+
+def endings(fleet: Fleet, certificate: Certificate) -> Said:
+    """Whether what the world gets ends soon, where it is not the service's own."""
+    for other in others(fleet, certificate):
+        if isinstance(other, Unobservable):
+            yield other
+            continue
+        served, leaf = other
+        left, wanted = chain_problems.left(leaf, fleet.looked_at), chain_problems.least(leaf, certificate.min_left)
+        if left < wanted:
+            yield told(
+                served,
+                f"served to the world at {at(served)}: it {chain_problems.ending(leaf, left)}",
+                f"at least {show_duration(wanted)} left of its {show_duration(chain_problems.lifetime(leaf))}",
+                "when it ends, every client refuses it, and it is not certbot's here to renew",
+                LEADS,
+            )

@@ -1,0 +1,200 @@
+"""The rule that a certificate will be renewed in time, all by itself, and that the server will then serve it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.certificates.facts import Lineage, Renewal
+from fleetkeeper.topics.certificates.issuing import Words, answerable
+from fleetkeeper.topics.certificates.served_certificate import Said, View, certificate_of, each_view, lineages, newest
+from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.transport.commands import Unobservable
+
+LETSENCRYPT = "/etc/letsencrypt"
+ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+LASTING = ("volume", "bind", "nfs", "cluster")
+WANT_LINEAGE = "a lineage of certbot for the name"
+WANT_SCHEDULE = "certbot renew, twice a day"
+WANT_RELOAD = "a reload hooked to the renewal"
+WANT_CONFIGURATION = "`nginx -t` succeeds"
+WANT_VOLUME = f"{LETSENCRYPT} on a named volume"
+
+
+def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Certbot can renew this certificate, something runs it, the server is reloaded, and a new container keeps it.
+
+    Looked at without renewing: certbot, its lineage and account for the name, the webroot, whether port 80 answers for
+    challenges and nginx serves files from the webroot, what is scheduled (on the node or by a cron that runs in the
+    container), a reload hooked to it, nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate
+    certificates rehearse` tries it against the authority's staging server. Source:
+    the runbook, "Renewing SSL Certificate"; certbot's documentation.
+    """
+    policy = certificate_of(fleet, subject).acme
+    if isinstance(policy, Without):
+        raise NotApplicable(policy.none)
+    return each_view(fleet, subject, renewing)
+
+
+def renewing(view: View) -> Said:
+    """Each thing that a renewal needs, in the order in which it needs them."""
+    lineage = newest(lineages(view))
+    yield from known(view, lineage)
+    if lineage is not None and lineage.configured:
+        yield from answerable(view, lineage)
+    yield from scheduled(view, lineage)
+    yield from reloadable(view)
+    yield from kept(view)
+
+
+def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
+    """Whether certbot is there, knows the name, and may ask for it."""
+    inside = view.inside
+    if not inside.certbot and not any(works_for(one, view) for one in all_renewals(view)):
+        yield Words(
+            f"there is no certbot in {view.service}, and nothing else that renews there",
+            "certbot where the certificate is",
+            "install certbot in the image, or say how it is renewed with `acme: {none: …}` in the inventory",
+        ).at(view)
+    if lineage is None:
+        others = ", ".join(one.name for one in inside.lineages) or "none at all"
+        yield Words(
+            f"certbot has no certificate{called(view)} for {view.certificate.name} (it has: {others})",
+            WANT_LINEAGE,
+            "`remediate` gets one where the inventory says `acme:`; `acme: {none: …}` says that it is not certbot's",
+        ).at(view)
+    elif not lineage.configured:
+        yield Words(
+            f"{lineage.path} is there, and /etc/letsencrypt/renewal/{lineage.name}.conf is not",
+            "a renewal configuration",
+            "certbot cannot renew without it: get it anew with `certbot certonly`, or restore the file",
+        ).at(view)
+
+
+def called(view: View) -> str:
+    """The name that the inventory gives to the lineage, if it does."""
+    return f" called {view.certificate.lineage}" if view.certificate.lineage else ""
+
+
+def all_renewals(view: View) -> list[Renewal]:
+    return [*view.inside.renewals, *seen(view.facts.renewals, view.node)]
+
+
+def scheduled(view: View, lineage: Lineage | None) -> Said:
+    """Whether something runs certbot for this container, and reloads the server afterwards."""
+    everything = all_renewals(view)
+    working = [one for one in everything if works_for(one, view)]
+    unclear = [one for one in everything if one.unclear]
+    if not working and unclear:
+        yield Unobservable(f"{unclear[0].where} runs certbot, but {unclear[0].unclear}", node=view.node)
+    elif not working and view.facts.unseen:
+        yield Unobservable(f"{view.facts.unseen[0]} could not be read: it may run certbot", node=view.node)
+    elif not working:
+        yield nothing_scheduled(view, everything)
+    else:
+        yield from by_cron(view, working)
+        if not (lineage and lineage.reloads) and not any(one.reloads for one in working):
+            yield no_reload(view, working)
+
+
+def works_for(renewal: Renewal, view: View) -> bool:
+    """Whether it would run certbot on what this container serves, and nothing keeps it from doing so."""
+    if renewal.faults or renewal.unclear:
+        return False
+    if renewal.inside:
+        return True
+    mount = mount_of(view.container)
+    if not renewal.entered:
+        return mount is not None and mount.type == "bind"
+    return len(renewal.containers) == 1 and renewal.containers[0] in {view.container.id, *sharing(view, mount)}
+
+
+def sharing(view: View, mount: Mount | None) -> Iterable[str]:
+    """Containers of the node that have the same /etc/letsencrypt: certbot often runs beside the server."""
+    from fleetkeeper.topics.containers.facts import Facts as Containers
+
+    there = view.fleet.of(view.node, Containers).containers
+    return (one.id for one in there if mount and any(other.source == mount.source for other in one.mounts))
+
+
+def mount_of(container: Container) -> Mount | None:
+    """What /etc/letsencrypt is in a container: the mount that lies nearest to it, if any."""
+    above = [one for one in container.mounts if f"{LETSENCRYPT}/".startswith(one.destination.rstrip("/") + "/")]
+    return max(above, key=lambda one: len(one.destination), default=None)
+
+
+def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
+    vain = "; ".join(f"{one.where} does not count: {vain_because(one, view)}" for one in everything[:3])
+    return Words(
+        f"nothing runs `certbot renew` for {view.service}" + (f" ({vain})" if vain else ""),
+        WANT_SCHEDULE,
+        "`remediate` installs it in the crontab of the node, with the reload",
+    ).at(view)
+
+
+def vain_because(renewal: Renewal, view: View) -> str:
+    if renewal.faults:
+        return renewal.faults[0]
+    if renewal.entered and not renewal.containers:
+        return "it finds no container"
+    if renewal.entered:
+        return "it finds several containers" if len(renewal.containers) > 1 else "it enters another container"
+    return f"it runs on the node, and {view.service} does not serve the node's {LETSENCRYPT}"
+
+
+def by_cron(view: View, working: list[Renewal]) -> Said:
+    """Entries of the node's crontabs need a cron that runs."""
+    outside = [one for one in working if not one.inside and "/" in one.where]
+    if len(outside) < len(working):
+        return
+    try:
+        runs = seen(view.facts.cron, view.node)
+    except Unobservable as why:
+        yield why
+        return
+    if not runs:
+        yield Words(
+            f"cron does not run on {view.node}, and {outside[0].where} waits for it",
+            "a running cron",
+            "see schedules.cron_is_active",
+        ).at(view)
+
+
+def no_reload(view: View, working: list[Renewal]) -> Finding:
+    return Words(
+        f"{working[0].where} renews, and nothing reloads {view.service} afterwards",
+        WANT_RELOAD,
+        "add `--deploy-hook 'nginx -s reload'` to the command that renews",
+        "the renewed certificate stays on disk, and the old one is served until it ends",
+    ).at(view)
+
+
+def reloadable(view: View) -> Iterator[Finding]:
+    """Whether nginx would take its own configuration: else no renewal is ever served (case 54)."""
+    server = view.inside.nginx
+    if server is not None and server.broken:
+        yield Words(
+            f"nginx refuses its configuration: {server.broken}",
+            WANT_CONFIGURATION,
+            "mend that line first; the old configuration goes on serving, so do not restart the container",
+            "no reload is possible, so a renewed certificate would never be served, and a restart would not come up",
+        ).at(view)
+
+
+def kept(view: View) -> Iterator[Finding]:
+    """Whether a new container finds certificates and account again (case 58)."""
+    if not view.inside.letsencrypt:
+        return
+    mount = mount_of(view.container)
+    if mount is None or mount.type not in LASTING or ANONYMOUS.fullmatch(mount.name):
+        how = "not on a volume" if mount is None else "on a volume without a name" if mount.name else mount.type
+        yield Words(
+            f"{LETSENCRYPT} in {view.service} is {how}",
+            WANT_VOLUME,
+            f"in the stack file: `volumes: [letsencrypt:{LETSENCRYPT}]` for the service and `letsencrypt:` at the end. "
+            "Copy the directory out first: recreating the container loses certificate, key and account",
+            "the next update of the service loses the certificate, its key and the account, and the site is down",
+        ).at(view)

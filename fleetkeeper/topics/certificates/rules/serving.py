@@ -1,0 +1,139 @@
+"""Rules about time left, and about what is served against what lies on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from cryptography import x509
+
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.topics.certificates.facts import File, Lineage, Served
+from fleetkeeper.topics.certificates.rules import external
+from fleetkeeper.topics.certificates.served_certificate import (
+    Said,
+    View,
+    certificate_of,
+    configured,
+    directive,
+    each_view,
+    fingerprint,
+    leaf_of,
+    lineages,
+    newest,
+)
+from fleetkeeper.transport.commands import Unobservable
+
+
+def are_far_from_expiry(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The certificate that is served has at least a quarter of its lifetime left, or what the policy asks for.
+
+    certbot renews when a third is left (half, for lifetimes below ten days): less than a quarter means that
+    renewals have been failing for a while. A fixed "30 days" would be wrong for six-day certificates.
+    Source: certbot 4.1, RFC 9773.
+    """
+    yield from each_view(fleet, subject, far_from_expiry)
+    yield from external.endings(fleet, certificate_of(fleet, subject))
+
+
+def far_from_expiry(view: View) -> Said:
+    now = view.fleet.looked_at
+    for served in view.handshakes:
+        if isinstance(served.chain, Unobservable):
+            yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
+        elif served.chain:
+            leaf = leaf_of(served.chain)
+            left, wanted = chain_problems.left(leaf, now), chain_problems.least(leaf, view.certificate.min_left)
+            if left < wanted:
+                yield ending(view, served, leaf, (left, wanted))
+    if not any(one.chain for one in view.handshakes):
+        yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
+
+
+def ending(view: View, served: Served, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]) -> Finding:
+    left, wanted = spans
+    return Finding(
+        saw=f"on port {served.port}: it {chain_problems.ending(leaf, left)}",
+        want=f"at least {show_duration(wanted)} left of its {show_duration(chain_problems.lifetime(leaf))}",
+        why="its renewal should have happened by now and did not; when it ends, every client refuses it",
+        node=view.node,
+        about=view.about(served),
+        hint="`remediate` renews it if certbot knows it; certificates.will_renew says why it did not happen",
+    )
+
+
+def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The certificate that is served is the one that lies on disk.
+
+    Renewed on disk and never reloaded is the commonest way to an expired site. On every port, what the handshake gives
+    is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own; and
+    what the name leads to from this machine, with what the service serves.
+    Source: the runbook ("restart nginx to update the changes").
+    """
+    yield from each_view(fleet, subject, served_as_on_disk)
+    yield from external.differences(fleet, certificate_of(fleet, subject))
+
+
+def served_as_on_disk(view: View) -> Said:
+    answered = [one for one in view.handshakes if seen(one.chain)]
+    if not answered:
+        raise Unobservable("it is served on no port: see certificates.are_valid")
+    lineage = newest(lineages(view))
+    for served in answered:
+        files = configured(view, served)
+        if files is None and lineage is None:
+            raise Unobservable(
+                "which file is served cannot be told: no nginx configuration and no lineage of certbot for the name",
+                hint="name the file as `file:`, or certbot's lineage as `lineage:`, in the inventory",
+            )
+        on_disk = files if files is not None else [File(lineage.path, lineage.chain)] if lineage else []
+        yield from compared(view, served, on_disk)
+        if files is not None and lineage is not None:
+            yield from copied(view, served, files, lineage)
+
+
+def compared(view: View, served: Served, files: list[File]) -> Said:
+    """One port against the files for it."""
+    there = [one for one in files if one.chain]
+    if not there:
+        trouble = files[0].trouble if files else "is not there"
+        path = files[0].path if files else "its file"
+        yield Unobservable(f"{path} {trouble or 'holds no certificate'}", node=view.node)
+        return
+    mine = fingerprint(seen(served.chain))
+    if mine not in [fingerprint(one.chain) for one in there]:
+        yield stale(view, served, there[0])
+
+
+def stale(view: View, served: Served, file: File) -> Finding:
+    now, then = leaf_of(file.chain), leaf_of(seen(served.chain))
+    return Finding(
+        saw=f"port {served.port} serves the certificate that ends {then.not_valid_after_utc:%Y-%m-%d %H:%M}; "
+        f"{file.path} holds one that ends {now.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
+        want="the certificate on disk is served",
+        why="it was replaced on disk and the server was not reloaded: the old one will expire in use",
+        node=view.node,
+        about=view.about(served),
+        hint="`remediate` tests the configuration, reloads, and compares what is served",
+    )
+
+
+def copied(view: View, served: Served, files: list[File], lineage: Lineage) -> Iterator[Finding]:
+    """A copy of certbot's file that nobody refreshes: nginx serves what it is told, and it is not what is renewed."""
+    if not lineage.chain or lineage.path in [one.path for one in files]:
+        return
+    renewed = leaf_of(lineage.chain)
+    used = [one for one in files if one.chain]
+    if used and all(leaf_of(one.chain).not_valid_after_utc < renewed.not_valid_after_utc for one in used):
+        yield Finding(
+            saw=f"nginx uses {used[0].path}, an older certificate than the one that certbot keeps in {lineage.path}",
+            want=f"nginx uses {lineage.path} itself",
+            why="renewals never reach the copy",
+            node=view.node,
+            about=view.about(served),
+            hint=f"let {directive(view, served) or '`ssl_certificate`'} and its key name the files under "
+            f"/etc/letsencrypt/live/{lineage.name}",
+        )

@@ -1,0 +1,196 @@
+"""The rule that a client gets a certificate that it accepts, and that the keys on disk belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.readers.pki.certificate_problem import Case, Problem
+from fleetkeeper.readers.pki.roots import trusted
+from fleetkeeper.topics import nodes
+from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.policy import Certificate
+from fleetkeeper.topics.certificates.rules import external
+from fleetkeeper.topics.certificates.served_certificate import (
+    Said,
+    View,
+    answering,
+    certificate_of,
+    directive,
+    each_view,
+    leaf_of,
+    lineages,
+)
+from fleetkeeper.transport.commands import Unobservable
+
+NOTABLE = 60.0
+WANT_KEY = "the key that the certificate was issued for"
+ABSENT = "is not there"
+"""The look's word for a file that is gone."""
+PLACED = frozenset({"wrong name", "self-signed", "incomplete", "untrusted", "test issuer", "invalid"})
+"""What may be mended by another file in nginx' configuration."""
+
+
+def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """A client that asks for this name gets a certificate that it accepts.
+
+    Each published port of the service is asked on its own node, with the name; and where the name resolves on this
+    machine, this machine asks as the world does, wherever that leads (`outside` in the inventory). Judged are dates,
+    name, chain, strength, purpose and issuer, by this machine's clock and the system's authorities (or the inventory's
+    `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of
+    `openssl verify`.
+    """
+    yield from each_view(fleet, subject, valid)
+    mine = certificate_of(fleet, subject)
+    yield from external.external_problems(fleet, mine, lambda: case_of(fleet, mine))
+
+
+def valid(view: View) -> Said:
+    """Every port where TLS is spoken, or has to be; then the keys on disk."""
+    yield from silent_ports(view)
+    case = case_of(view.fleet, view.certificate)
+    for served in view.handshakes:
+        if isinstance(served.chain, Unobservable):
+            yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
+        elif served.chain:
+            found = chain_problems.problems(chain_problems.load(served.chain), case)
+            yield from (told(problem, view, served) for problem in found)
+    yield from keys(view)
+
+
+def case_of(fleet: Fleet, mine: Certificate) -> Case:
+    """What the name is judged by. Raises Unobservable when there are no authorities to judge by."""
+    return Case(mine.name, trusted(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
+
+
+def told(problem: Problem, view: View, served: Served) -> Finding:
+    dated = problem.kind in ("expired", "not yet valid")
+    return Finding(
+        saw=f"on port {served.port}: {problem.saw}",
+        want=problem.want,
+        why=problem.why,
+        node=view.node,
+        about=view.about(served),
+        hint=problem.hint + (skew(view) if dated else "") + (place(view, served) if problem.kind in PLACED else ""),
+    )
+
+
+def place(view: View, served: Served) -> str:
+    """Where nginx is told what to serve."""
+    found = directive(view, served)
+    return f". nginx takes it from {found}" if found else ""
+
+
+def skew(view: View) -> str:
+    """What to know about the node's clock, where it is off: a server with a wrong clock renews at the wrong time."""
+    try:
+        ahead = view.fleet.of(view.node, nodes.Facts).ahead
+    except Unobservable:
+        return ""
+    if abs(ahead) < NOTABLE:
+        return ""
+    way = "ahead" if ahead > 0 else "behind"
+    return f". Dates are judged by this machine's clock; that of {view.node} is {show_duration(abs_of(ahead))} {way}"
+
+
+def abs_of(seconds: float) -> timedelta:
+    return timedelta(seconds=abs(seconds))
+
+
+def silent_ports(view: View) -> Iterator[Finding]:
+    """Ports of the policy without TLS; and the name that is served on no port at all (case 59)."""
+    answered = [one for one in view.handshakes if one.chain]
+    for served in view.handshakes:
+        if not served.chain and served.port in view.certificate.ports:
+            yield silent(view, served)
+    if not answered and not view.certificate.ports:
+        asked = ", ".join(f"{one.port} ({words(one)})" for one in view.handshakes)
+        yield Finding(
+            saw=f"served on no port: asked {asked}",
+            want="a TLS port of the service that answers",
+            why="nobody reaches the site over HTTPS",
+            node=view.node,
+            about=view.certificate.name,
+            hint=f"see which ports {view.service} publishes (`docker ps`), or name them as `ports:` in the inventory",
+        )
+
+
+def silent(view: View, served: Served) -> Finding:
+    return Finding(
+        saw=f"port {served.port} gives no certificate: {words(served)}",
+        want=f"TLS on port {served.port}",
+        why="nobody reaches the site there",
+        node=view.node,
+        about=view.about(served),
+        hint=f"`docker logs` of {view.service} and `nginx -t` in it say more",
+    )
+
+
+def words(served: Served) -> str:
+    """Why there was no handshake, for a person."""
+    if served.refused == "alert":
+        return f"it refused the handshake: {served.said}"
+    return external.WORDS.get(served.refused, served.said or "no answer")
+
+
+def keys(view: View) -> Said:
+    """Whether each private key on disk belongs to the certificate beside it: else the next reload fails."""
+    try:
+        inside = view.inside
+    except Unobservable as why:
+        yield Unobservable(f"whether its key belongs to it could not be seen: {why.why}", why.hint, view.node)
+        return
+    public = {one.path: one for one in inside.keys}
+    files = {one.path: one for one in inside.files}
+    loaded = by_nginx(view) if inside.nginx and not inside.nginx.broken else []
+    for pair in dict.fromkeys([*by_nginx(view), *by_certbot(view)]):
+        certificate, key = files.get(pair[0]), public.get(pair[1])
+        if certificate is None or key is None or not certificate.chain:
+            continue
+        if key.trouble == ABSENT:
+            yield unpaired(view, pair, f"the private key {key.path} of {certificate.path} is not there")
+        elif key.public and key.public != digest(leaf_of(certificate.chain)):
+            saw = f"the private key in {key.path} does not belong to the certificate in {certificate.path}"
+            yield unpaired(view, pair, saw)
+        elif key.trouble and pair not in loaded:
+            yield Unobservable(f"whether {key.path} belongs to {certificate.path}: {key.trouble}", node=view.node)
+
+
+Pair = tuple[str, str]
+
+
+def by_nginx(view: View) -> list[Pair]:
+    """The certificate and key files of nginx' sites for the name. nginx has tried to load them when it was asked."""
+    sites = [site for one in view.handshakes if (site := answering(view, one))]
+    return [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
+
+
+def by_certbot(view: View) -> list[Pair]:
+    return [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
+
+
+def digest(leaf: x509.Certificate) -> str:
+    """SHA-256 (hex) of the certificate's public key, as `openssl pkey -pubout` gives it in DER."""
+    kind = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    made = hashes.Hash(hashes.SHA256())
+    made.update(leaf.public_key().public_bytes(*kind))
+    return made.finalize().hex()
+
+
+def unpaired(view: View, pair: Pair, saw: str) -> Finding:
+    return Finding(
+        saw=saw,
+        want=WANT_KEY,
+        why="the server cannot load them together: the next reload or restart fails",
+        node=view.node,
+        about=pair[0],
+        hint="somebody replaced or removed one of the two alone: restore it. `remediate` gets a new pair where it is "
+        "certbot's own and the inventory says `acme:`",
+    )

@@ -1,0 +1,192 @@
+"""One certificate of the inventory as it was seen: each container that serves it, its handshakes and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.judging.rules import Finding, Subject, the_fleet
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.pki.chain_problems import load
+from fleetkeeper.readers.pki.names import is_for
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Lineage, Served, Site
+from fleetkeeper.topics.certificates.nginx import site_of
+from fleetkeeper.topics.certificates.policy import Certificate, Policy
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import shown_word
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+Said = Iterator[Finding | Unobservable]
+
+
+@dataclass(frozen=True)
+class View:
+    """One certificate in one container that serves its name."""
+
+    fleet: Fleet
+    certificate: Certificate
+    node: str
+    container: Container
+    facts: Facts
+
+    @property
+    def service(self) -> str:
+        return self.container.service
+
+    @property
+    def handshakes(self) -> list[Served]:
+        """Every port that was asked for this name."""
+        mine = self.facts.served
+        return [one for one in mine if (one.name, one.container) == (self.certificate.name, self.container.id)]
+
+    @property
+    def served(self) -> list[Served]:
+        """The ports where a handshake gave a certificate. Raises Unobservable for a port that could not be told."""
+        return [one for one in self.handshakes if seen(one.chain)]
+
+    @property
+    def inside(self) -> Inside:
+        """What lies in the container. Raises Unobservable when it could not be seen."""
+        why = [one for one in self.facts.inside if isinstance(one, Unobservable)]
+        found = [one for one in self.facts.inside if isinstance(one, Inside) and one.container == self.container.id]
+        if not found:
+            raise why[0] if why else Unobservable("the container was not looked into")
+        return found[0]
+
+    def about(self, served: Served) -> str:
+        """How one port of this name is called."""
+        return f"{self.certificate.name}:{served.port}"
+
+
+def each_certificate(inventory: Inventory) -> Iterable[Subject]:
+    """One subject for each name; where the inventory leaves certificates out, the fleet, to say so."""
+    if isinstance(inventory.certificates, Without):
+        return the_fleet(inventory)
+    return (Subject("certificate", one.name) for one in inventory.certificates)
+
+
+def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
+    """The inventory's entry. Raises NotApplicable with its own reason where there is none."""
+    policy: Policy = required(fleet.inventory.certificates)
+    return next(one for one in policy if one.name == subject.name)
+
+
+def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> Said:
+    """Judge every container that serves the name: what cannot be seen of one hides no finding about another."""
+    certificate = certificate_of(fleet, subject)
+    places = placed(fleet, certificate)
+    hidden = list(unseen(fleet))
+    for node, container in places:
+        try:
+            yield from judge(View(fleet, certificate, node, container, fleet.of(node, Facts)))
+        except Unobservable as why:
+            yield replace(why, node=why.node or node)
+    yield from hidden
+    if not places and not hidden:
+        yield nowhere(certificate)
+
+
+def views(fleet: Fleet, certificate: Certificate) -> list[View]:
+    """Every container that serves the name. Raises Unobservable while one could not be seen."""
+    for why in unseen(fleet):
+        raise why
+    return [
+        View(fleet, certificate, node, container, fleet.of(node, Facts))
+        for node, container in placed(fleet, certificate)
+    ]
+
+
+def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
+    name = service_of(fleet, certificate.service).name
+    everywhere = ((one.node, one.container) for one in seen_containers(fleet))
+    return [(node, one) for node, one in everywhere if one.running and one.belongs_to(name)]
+
+
+def nowhere(certificate: Certificate) -> Finding:
+    return Finding(
+        saw=f"{certificate.name} is served nowhere: no container of {certificate.service} runs",
+        want=f"one running container of {certificate.service}",
+        why="nobody reaches the site",
+        about=certificate.name,
+        hint="see services.are_running",
+    )
+
+
+def leaf_of(chain: Iterable[str]) -> x509.Certificate:
+    """The first certificate of a chain. Raises Unobservable when it cannot be read."""
+    return load(list(chain)[:1])[0]
+
+
+def fingerprint(chain: Iterable[str]) -> str:
+    """SHA-256 of the leaf, in hex."""
+    return leaf_of(chain).fingerprint(hashes.SHA256()).hex()
+
+
+def lineages(view: View) -> list[Lineage]:
+    """The lineages of certbot for the name: the one that the inventory names, else all whose leaf covers it."""
+    found = view.inside.lineages
+    if view.certificate.lineage:
+        return [one for one in found if one.name == view.certificate.lineage]
+    mine = [one for one in found if one.chain and is_for(leaf_of(one.chain), view.certificate.name)]
+    return mine or [one for one in found if one.name == view.certificate.name]
+
+
+def newest(found: Iterable[Lineage]) -> Lineage | None:
+    """The lineage that ends last; one without a certificate on disk counts least."""
+    ranked = sorted(found, key=lambda one: leaf_of(one.chain).not_valid_after_utc.timestamp() if one.chain else 0.0)
+    return ranked[-1] if ranked else None
+
+
+def answering(view: View, served: Served) -> Site | None:
+    """The site of nginx that answers for the name on this port; None where that cannot be told."""
+    server = view.inside.nginx
+    if server is None or server.broken:
+        return None
+    return site_of(server.sites, view.certificate.name, served.inside or served.port)
+
+
+def configured(view: View, served: Served) -> list[File] | None:
+    """The files to be served for the name on this port, as nginx or the inventory says; None where neither does.
+
+    Raises Unobservable when a file that is named was not seen.
+    """
+    files = {one.path: one for one in view.inside.files}
+    for path in paths(view, served):
+        if path not in files:
+            how = "nginx picks the file by a variable" if "$" in path else f"{path} was not read"
+            raise Unobservable(f"{how}: {directive(view, served)}".rstrip(": "), node=view.node)
+    return [files[path] for path in paths(view, served)] or None
+
+
+def paths(view: View, served: Served) -> tuple[str, ...]:
+    if view.certificate.file:
+        return (view.certificate.file,)
+    site = answering(view, served)
+    return site.certificates if site else ()
+
+
+def directive(view: View, served: Served) -> str:
+    """What to change in nginx' configuration, and where: empty where that cannot be told."""
+    try:
+        site = answering(view, served)
+    except Unobservable:
+        return ""
+    if site is None or not site.certificates:
+        return ""
+    where = f" in {site.places[0]}" if site.places else ""
+    return f"`ssl_certificate {shown_word(site.certificates[0])};`{where}"
+
+
+def served_path(view: View, served: Served, lineage: Lineage) -> str:
+    """The file that nginx is told to serve; certbot's own where that cannot be told."""
+    files = configured(view, served)
+    return files[0].path if files else lineage.path

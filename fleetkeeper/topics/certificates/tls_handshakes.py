@@ -1,0 +1,150 @@
+"""What `openssl s_client` printed about one handshake. Written for OpenSSL 1.0 to 3 and LibreSSL."""
+
+from __future__ import annotations
+
+import re
+
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.topics.certificates.facts import Refused
+from fleetkeeper.topics.certificates.scripts import NO_OPENSSL
+from fleetkeeper.transport.commands import Output, Unobservable
+
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
+CIPHER = re.compile(r"Cipher is (?!\(NONE\))(\S+)")
+SESSION = re.compile(r"^ *Protocol *: *(\S+)", re.MULTILINE)
+NEW = re.compile(r"^New, ([A-Za-z0-9./]+), Cipher is", re.MULTILINE)
+NAMES = {"TLSv1": "TLS 1.0", "TLSv1.0": "TLS 1.0", "TLSv1.1": "TLS 1.1", "SSLv3": "SSL 3"}
+TIME_UP = frozenset({124, 137, 143})
+NO_TOOL = "there is no `openssl` to make a handshake with, neither on the node nor in the container"
+PLAIN = ("wrong version number", "packet length too long", "unknown protocol", "http request", "record layer failure")
+ENDED = ("unexpected eof", "write:errno=", "read:errno=", "ssl handshake failure", "connection reset")
+CLIENT = ("unknown option", "no protocols available", "no ciphers available", "usage:", "unrecognized flag")
+
+
+def chain(text: str) -> tuple[str, ...]:
+    """The certificates that the server sent, leaf first: those between `Certificate chain` and `Server certificate`."""
+    _, began, rest = text.partition("Certificate chain")
+    sent, ended, _ = rest.partition("Server certificate")
+    return tuple(pem(found) for found in PEM.findall(sent)) if began and ended else ()
+
+
+def certificates(text: str) -> tuple[str, ...]:
+    """All certificates in a text, as PEM."""
+    return tuple(pem(found) for found in PEM.findall(text))
+
+
+def pem(found: str) -> str:
+    return "\n".join(line.strip() for line in lines(found) if line.strip()) + "\n"
+
+
+def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
+    """The chain and the protocol of a handshake; no chain when the server made none.
+
+    Raises Unobservable when that could not be told: no openssl, time limit.
+    """
+    text = printed(answer)
+    sent = chain(text)
+    if not sent and answer.rc in TIME_UP:
+        raise Unobservable("the port took the connection and said nothing within 10 s")
+    return sent, protocol(text) if sent else ""
+
+
+def protocol(text: str) -> str:
+    """The protocol of a handshake. The line `New, …` names that of the cipher, so the session's own line comes first.
+
+    >>> protocol("New, TLSv1.0, Cipher is ECDHE-RSA-AES256-SHA\\nSSL-Session:\\n    Protocol  : TLSv1.1\\n")
+    'TLSv1.1'
+    """
+    made = SESSION.search(text) or NEW.search(text)
+    return made[1] if made else ""
+
+
+def printed(answer: Output) -> str:
+    """Everything that was said. Raises Unobservable when nothing could be asked at all."""
+    if answer.rc == NO_OPENSSL:
+        raise Unobservable(NO_TOOL, hint="install openssl on the node")
+    return answer.text(range(256))
+
+
+def refused(text: str) -> Refused:
+    """Why there was no handshake, in one of our words. Raises Unobservable when openssl's words are none we know.
+
+    >>> refused("connect:errno=111\\n"), refused("... ssl3_get_record:wrong version number:...")
+    ('closed', 'not TLS')
+    >>> refused("...:SSL routines:ssl3_read_bytes:tlsv1 unrecognized name:...:SSL alert number 112")
+    'alert'
+    """
+    low = text.lower()
+    if "connection refused" in low or "connect:errno=111" in low:
+        return "closed"
+    if "alert number" in low:
+        return "alert"
+    if any(sign in low for sign in PLAIN):
+        return "not TLS"
+    if any(sign in low for sign in ENDED) or "no peer certificate available" in low:
+        return "refused"
+    raise Unobservable(f"openssl could not make a handshake: {last(text) or 'it said nothing'}")
+
+
+def said(text: str) -> str:
+    """The words of openssl for the first error, without its addresses and source files.
+
+    >>> said("4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:\\nCONNECTED")
+    'wrong version number'
+    """
+    for line in lines(text):
+        parts = line.split(":")
+        if ":error:" in line and len(parts) > 5:
+            return parts[5].strip()[:100]
+    return last(text)
+
+
+def last(text: str) -> str:
+    found = [line for line in lines(text) if line.strip(" -")]
+    return found[-1][:200] if found else ""
+
+
+def old(answer: Output) -> tuple[str, ...]:
+    """The protocol below TLS 1.2 that a handshake came about with, if one did; the server may speak older ones, too.
+
+    Raises Unobservable when the openssl that asked cannot speak those protocols itself.
+    """
+    text = printed(answer)
+    if CIPHER.search(text):
+        named = protocol(text) or "an old protocol"
+        return (NAMES.get(named, named),)
+    if any(sign in text.lower() for sign in CLIENT):
+        raise Unobservable("the node's openssl does not speak the old protocols, so it cannot try them")
+    if answer.rc in TIME_UP:
+        raise Unobservable("no answer to a handshake with an old protocol within 10 s")
+    return ()
+
+
+def max_age(answer: Output) -> int | None:
+    """The max-age of Strict-Transport-Security (RFC 6797, 6.1), in seconds; None without that header.
+
+    Raises Unobservable when nothing that looks like HTTP came back.
+
+    >>> max_age(Output(0, b"HTTP/1.1 200 OK\\r\\nStrict-Transport-Security: max-age=31536000; preload\\r\\n\\r\\nx"))
+    31536000
+    """
+    head = printed(answer).replace("\r\n", "\n").partition("\n\n")[0]
+    if not head.startswith("HTTP/"):
+        raise Unobservable("the server did not answer an HTTPS request")
+    fields = (line.partition(":") for line in head.split("\n")[1:])
+    values = [value for name, _, value in fields if name.strip().lower() == "strict-transport-security"]
+    ages = re.findall(r'max-age\s*=\s*"?([0-9]{1,12})', values[0], re.IGNORECASE) if values else []
+    return int(ages[0]) if ages else None
+
+
+def status(answer: Output) -> int:
+    """The HTTP status of a request for a challenge; 0 when nothing answers there.
+
+    Raises Unobservable when the node has nothing to ask with, or no time was left.
+    """
+    if answer.rc == NO_OPENSSL:
+        raise Unobservable("the node has neither curl nor bash nor nc to make an HTTP request with")
+    text = answer.text().strip()
+    if not re.fullmatch(r"[0-9]{3}", text):
+        raise Unobservable(f"the HTTP request gave no status: {text[:60] or 'nothing'}")
+    return int(text)

@@ -1,0 +1,141 @@
+"""Where a name may be served on a node, what is asked there, and what the answers say."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fleetkeeper.topics.certificates import scripts, tls_handshakes
+from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.policy import Certificate
+from fleetkeeper.topics.containers.facts import Container, Port
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+
+T = TypeVar("T")
+HTTP = 80
+HTTPS = 443
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - Docker's words, nothing is bound
+
+
+@dataclass(frozen=True)
+class Place:
+    """One port of one container that may serve a name: on the node (`host`, `port`) and in the container (`inside`)."""
+
+    certificate: Certificate
+    container: str
+    host: str
+    port: int
+    inside: int
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return options(self.certificate)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question about one place. `kind` is `now`, `old` or `headers`."""
+
+    place: Place
+    kind: str = "now"
+
+    def command(self, where: str) -> Command:
+        if self.kind == "headers":
+            return scripts.headers(where, self.place.certificate.name, self.place.options)
+        if self.kind == "now":
+            return scripts.handshake(where, self.place.options)
+        return scripts.old_handshake(where, self.place.options)
+
+    @property
+    def on_node(self) -> Command:
+        host = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
+        return self.command(f"{host}:{self.place.port}")
+
+    @property
+    def in_container(self) -> Command:
+        """The way for a node without openssl."""
+        return scripts.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
+
+
+def options(certificate: Certificate) -> tuple[str, ...]:
+    """Options of s_client: the server name, which clients do not send for an IP address (RFC 6066, 3), and STARTTLS."""
+    name = ("-noservername",) if is_ip(certificate.name) else ("-servername", certificate.name)
+    return (*name, *(("-starttls", certificate.starttls) if certificate.starttls else ()))
+
+
+def is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def places(container: Container, certificates: Iterable[Certificate]) -> Iterator[Place]:
+    """The ports to ask for each name: those of the policy, else those that the container publishes, else 443."""
+    published = {port.host: port for port in container.ports if port.host and port.protocol == "tcp"}
+    for certificate in certificates:
+        guessed = [port for port in published if port != HTTP] or [HTTPS]
+        for number in certificate.ports or guessed:
+            port = published.get(number, Port(number, host=number))
+            yield Place(certificate, container.id, EVERYWHERE.get(port.host_ip, port.host_ip), number, port.container)
+
+
+def probes(place: Place) -> list[Probe]:
+    """What is asked at one place."""
+    kinds = ["now", "old", *(["headers"] if place.certificate.hsts else [])]
+    return [Probe(place, kind) for kind in kinds]
+
+
+def challenges(there: Sequence[Place], containers: Iterable[Container]) -> dict[str, Command]:
+    """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
+    ports = {
+        one.id: next((p for p in one.ports if p.host == HTTP and p.protocol == "tcp"), Port(HTTP, host=HTTP))
+        for one in containers
+    }
+    found: dict[str, Command] = {}
+    for place in there:
+        address = ports[place.container].host_ip
+        name = place.certificate.name
+        found[name] = scripts.challenge(name, EVERYWHERE.get(address, address), HTTP)
+    return found
+
+
+def served(place: Place, asked: Mapping[Command, Output]) -> Served:
+    """What one place answered."""
+    answer: dict[str, Output] = {}
+    for probe in probes(place):
+        answer[probe.kind] = asked.get(probe.in_container) or asked[probe.on_node]
+    made = Served(place.certificate.name, place.container, place.port, place.host, place.inside)
+    return judged(made, answer)
+
+
+def judged(made: Served, answer: Mapping[str, Output]) -> Served:
+    """The answers about one place, each read for itself: one that could not be read hides nothing else."""
+    told = or_why(lambda: tls_handshakes.handshake(answer["now"]))
+    if isinstance(told, Unobservable):
+        return put(made, chain=told, old=told, hsts=told)
+    chain, protocol = told
+    if not chain:
+        text = tls_handshakes.printed(answer["now"])
+        why = or_why(lambda: tls_handshakes.refused(text))
+        if isinstance(why, Unobservable):
+            return put(made, chain=why, old=why, hsts=why)
+        return put(made, refused=why, said=tls_handshakes.said(text))
+    old = or_why(lambda: tls_handshakes.old(answer["old"])) if "old" in answer else ()
+    hsts = or_why(lambda: tls_handshakes.max_age(answer["headers"])) if "headers" in answer else None
+    return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
+
+
+def put(made: Served, **seen: Any) -> Served:
+    return Served(**{**vars(made), **seen})
+
+
+def or_why(look: Callable[[], T]) -> T | Unobservable:
+    """What was seen, or why it could not be."""
+    try:
+        return look()
+    except Unobservable as why:
+        return why

@@ -1,0 +1,92 @@
+"""Whose a process is: the names and numbers of a container's own accounts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from fleetkeeper.looking.facts import seen
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.containers.facts import Container, Process
+
+ROOT = 0
+
+
+def uids(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
+    """The uids that users have in a container, and the names that are no user of their own there.
+
+    A name that the container does not know, or knows as uid 0 (another name for root), is no user of its own.
+
+    >>> uids(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
+    ({33, 5}, ['toor', 'gone'])
+
+    Raises Unobservable when a name's uid cannot be known.
+    """
+    found = {user: uid_of(user, container) for user in users}
+    missing = [user for user, uid in found.items() if uid is None or (uid == ROOT and not means_root(user))]
+    return {uid for user, uid in found.items() if uid is not None and user not in missing}, missing
+
+
+def uid_of(user: str, container: Container) -> int | None:
+    """A user's uid in a container, None when it has no such user. A name counts before a number, as Docker has it.
+
+    Raises Unobservable when the container's accounts could not be seen and the answer depends on them.
+    """
+    names = container.accounts
+    if isinstance(names, dict) and user in names:
+        return names[user]
+    if user.isascii() and user.isdigit():
+        return whole_number(user)
+    if user == "root":
+        return ROOT
+    seen(names)
+    return None
+
+
+def means_root(user: str) -> bool:
+    """Whether whoever wrote this user meant root.
+
+    >>> [means_root(user) for user in ("root", "0", "00", "toor")]
+    [True, True, True, False]
+    """
+    return user == "root" or not user.strip("0")
+
+
+def lacking(missing: Iterable[str], container: Container) -> str:
+    """What an image lacks, in words.
+
+    >>> lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
+    'its image has no user web; in its image toor is uid 0, another name for root'
+    """
+    names = container.accounts if isinstance(container.accounts, dict) else {}
+    absent = " or ".join(user for user in missing if user not in names)
+    said = [f"its image has no user {absent}"] if absent else []
+    return "; ".join(
+        said + [f"in its image {user} is uid 0, another name for root" for user in missing if user in names]
+    )
+
+
+def described(processes: Iterable[Process], container: Container) -> str:
+    """Processes in words, the same ones counted.
+
+    >>> postgres = Process(7, 999, 999, "postgres")
+    >>> described([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
+    '2 postgres as postgres (uid 999)'
+    """
+    kinds = Counter((one.name, person(one, container)) for one in processes)
+    worst = kinds.most_common(3)
+    said = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
+    rest = len(kinds) - len(worst)
+    return ", ".join(said) + (f" and {rest} other kinds" if rest else "")
+
+
+def person(process: Process, container: Container) -> str:
+    """Whose process it is, in words: the container's name for it, its number, and the node's where that differs."""
+    if process.uid is None:
+        return f"uid {process.host_uid} of the node, which the container does not know"
+    names = container.accounts if isinstance(container.accounts, dict) else {}
+    name = "root" if process.uid == ROOT else next((n for n, uid in names.items() if uid == process.uid), "")
+    number = f"uid {process.uid}"
+    if process.host_uid != process.uid:
+        number += f", on the node {process.host_uid}"
+    return f"{name} ({number})" if name else number

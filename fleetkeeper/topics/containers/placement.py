@@ -1,0 +1,64 @@
+"""Where a service runs today: found in the containers of all nodes, never assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.inventory.schema import Service, required
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers.facts import Container, Facts, Placement
+from fleetkeeper.transport.commands import Unobservable
+
+__all__ = ["Placement", "declared", "instances", "placements", "seen_containers", "service_of", "unseen"]
+
+
+def service_of(fleet: Fleet, service: str) -> Service:
+    """The inventory's entry for a service. Raises NotApplicable when the inventory has no services, and says why."""
+    return required(fleet.inventory.services)[service]
+
+
+def placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
+    """Every running container of a service (key of the inventory's `services`), on all nodes.
+
+    Found by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
+    Raises Unobservable while a node that could hold one was not seen: none, one and many would all be guesses.
+    """
+    return tuple(place for place in instances(fleet, service) if place.container.running)
+
+
+def instances(fleet: Fleet, service: str) -> tuple[Placement, ...]:
+    """Like `placements`, with the containers that do not run: created, paused, restarting, exited.
+
+    Raises Unobservable as `placements` does.
+    """
+    name = service_of(fleet, service).name
+    for why in unseen(fleet):
+        raise why
+    return tuple(place for place in seen_containers(fleet) if place.container.belongs_to(name))
+
+
+def unseen(fleet: Fleet) -> Iterator[Unobservable]:
+    """Why the containers of a node could not be seen, for each such node."""
+    for node in fleet.inventory.nodes:
+        try:
+            fleet.of(node, Facts)
+        except Unobservable as why:
+            yield why
+
+
+def seen_containers(fleet: Fleet) -> Iterator[Placement]:
+    """Every container, running or not, on the nodes whose containers were seen."""
+    for node in fleet.inventory.nodes:
+        try:
+            facts = fleet.of(node, Facts)
+        except Unobservable:
+            continue
+        yield from (Placement(node, container) for container in facts.containers)
+
+
+def declared(fleet: Fleet, container: Container) -> str:
+    """The key of the inventory's service that a container belongs to; empty when the inventory does not mention it."""
+    services = fleet.inventory.services
+    if not isinstance(services, dict):
+        return ""
+    return next((key for key, service in services.items() if container.belongs_to(service.name)), "")

@@ -1,0 +1,189 @@
+"""What would stand in the way of running a container as another user, found out without changing anything.
+
+Asked only of containers of declared services whose processes run as somebody else: a fleet that is right pays nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.readers.json_documents import Json, json_document, parts, text_in, texts
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight
+from fleetkeeper.topics.containers.preflight_scripts import ACCESS, DIFF, START
+from fleetkeeper.topics.containers.rules.users import wrong_processes
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.untrusted import one_line
+
+HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
+COUNTED = 1000
+MOST_WORDS = 8
+LIMIT = 60.0
+HANDED_OUT = 32768
+SHARED = Unobservable(
+    "it shares the network of its node or of another container: which ports are its own cannot be told",
+    hint="give it a network of its own in the stack or compose file",
+)
+
+
+def preflights(
+    raw: str, containers: Sequence[Container], services: Mapping[str, Service]
+) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
+    """The containers, with a preflight for those that run as somebody else. At most one round trip."""
+    asked = [(one, user) for one in containers if (user := wanted(one, services))]
+    if not asked:
+        return tuple(containers)
+    words = start_words(raw)
+    answers = iter((yield [command for one, user in asked for command in commands(one, user, words.get(one.id, ()))]))
+    found = {one.id: read(one, user, next(answers), next(answers), next(answers)) for one, user in asked}
+    return tuple(replace(one, preflight=found.get(one.id)) for one in containers)
+
+
+def wanted(container: Container, services: Mapping[str, Service]) -> str:
+    """The user to try, for a container whose processes are somebody else's: the first that it knows. Else empty."""
+    for service in services.values():
+        if service.user and container.pid and container.belongs_to(service.name):
+            try:
+                wrong, missing = ([], []) if container.remapped else wrong_processes(container, service)
+            except Unobservable:
+                return ""
+            return next((user for user in service.user if user not in missing), "") if wrong else ""
+    return ""
+
+
+def start_words(raw: str) -> dict[str, tuple[str, ...]]:
+    """The words of each container's command line that can name a program: used to look them up, then forgotten."""
+    inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
+    return {text_in(one, "Id"): programs(one) for one in inspected}
+
+
+def programs(inspected: Json) -> tuple[str, ...]:
+    line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
+    words = (
+        word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)
+    )
+    return tuple(dict.fromkeys(words))[:MOST_WORDS]
+
+
+def commands(container: Container, user: str, words: Iterable[str]) -> list[Command]:
+    pid = str(container.pid)
+    mounts = [part for mount in kept(container) for part in ("rw" if mount.rw else "ro", mount.source)]
+    return [
+        Command(("sh", "-c", START, "reading start scripts", pid, *words), sudo=True),
+        Command(("sh", "-c", ACCESS, "looking for files it could not use", pid, user, *mounts), sudo=True, limit=LIMIT),
+        Command(("sh", "-c", DIFF, "docker diff", pid, container.id), sudo=True, limit=LIMIT),
+    ]
+
+
+def kept(container: Container) -> list[Mount]:
+    """The mounts with files on them; what Docker itself mounts below /etc is not among them."""
+    return [mount for mount in container.mounts if mount.type in ("volume", "bind") and mount.source.startswith("/")]
+
+
+def read(container: Container, user: str, start: Output, access: Output, diff: Output) -> Preflight | Unobservable:
+    try:
+        uid, gid, counted = parse_access(access.text(), kept(container))
+    except (Unobservable, ValueError) as why:
+        return why if isinstance(why, Unobservable) else Unobservable(f"{container.name}: odd answer of find ({why})")
+    shared = container.isolation.network.startswith(("host", "container:"))
+    return Preflight(
+        user=user,
+        uid=uid,
+        gid=gid,
+        denied=counted,
+        helpers=or_why(start, helpers),
+        low_ports=SHARED if shared else or_why(start, low_ports),
+        unsaved=or_why(diff, lambda printed: unsaved(printed, container.mounts)),
+        listens=SHARED if shared else or_why(start, listens),
+    )
+
+
+def or_why(answer: Output, parse: Any) -> Any:
+    try:
+        return parse(answer.text())
+    except Unobservable as why:
+        return why
+    except (ValueError, LookupError) as odd:
+        return Unobservable(f"`{answer.command}` gave an odd answer: {odd}")
+
+
+def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple[Denied, ...]]:
+    """Who it is, and what of each mount that user could not use.
+
+    >>> parse_access("who 33 33\\nmount\\n1\\n 0:0 600 /srv/x\\n", [Mount("bind", "/srv", "/data")])[2][0].examples
+    ('0:0 600 /srv/x',)
+    """
+    who, *sections = printed.split("\nmount\n") if "\nmount\n" in printed else [printed]
+    _, uid, gid = who.split(" ")
+    return (
+        whole_number(uid.strip("\n")),
+        whole_number(gid.strip("\n")),
+        tuple(filter(None, map(denied, mounts, sections))),
+    )
+
+
+def denied(mount: Mount, section: str) -> Denied | None:
+    count, *examples = section.rstrip("\n").split("\n")
+    number = whole_number(count)
+    if not number:
+        return None
+    return Denied(
+        mount.destination, mount.source, min(number, COUNTED), number > COUNTED, tuple(e.strip() for e in examples)
+    )
+
+
+def helpers(printed: str) -> tuple[str, ...]:
+    named = {line.removeprefix("helper ") for line in lines(printed) if line.startswith("helper ")}
+    return tuple(name for name in HELPERS if name in named)
+
+
+def low_ports(printed: str) -> tuple[int, ...]:
+    """The ports below the floor on which something listens. Docker 20.10 and later set the floor to 0 by themselves.
+
+    >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
+    ((80,), ())
+    """
+    [floor] = (whole_number(line.removeprefix("floor ")) for line in lines(printed) if line.startswith("floor "))
+    return tuple(port for port in listens(printed) if port < floor)
+
+
+def listens(printed: str) -> tuple[int, ...]:
+    """The TCP ports on which something listens, without those the kernel hands out for a while (32768 and above).
+
+    >>> listens("floor 0\\nport 1F90\\nport 9C41\\n")
+    (8080,)
+    """
+    ports = {port_of(line.removeprefix("port ")) for line in lines(printed) if line.startswith("port ")}
+    return tuple(sorted(port for port in ports if port < HANDED_OUT))
+
+
+def port_of(written: str) -> int:
+    """A port as the kernel writes it, in hexadecimal. Raises Unobservable for anything else."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{1,4}", written):
+        raise Unobservable(f"{one_line(written[:40])} is no port")
+    return int(written, 16)
+
+
+HARMLESS = re.compile(
+    r"/(tmp|run|proc|sys|dev|var/(tmp|run|cache|log|lock|spool/cron))(/.*)?"
+    r"|.*/(__pycache__|\.cache|\.ash_history|\.bash_history|\.python_history|\.config/matplotlib)(/.*)?"
+    r"|.*\.(pyc|pid|sock|log|lock)"
+    r"|/etc/(mtab|hosts|hostname|resolv\.conf|ld\.so\.cache|\.pwd\.lock)"
+)
+
+
+def unsaved(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
+    """What a container wrote outside its volumes and would lose, from `docker diff`.
+
+    >>> unsaved("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
+    ('/etc/letsencrypt/key.pem',)
+    """
+    paths = [line[2:] for line in lines(printed) if line[:2] in ("A ", "C ")]
+    points = {str(PurePosixPath(mount.destination)) for mount in mounts}
+    return tuple(path for path in paths if path not in points and not HARMLESS.fullmatch(path))

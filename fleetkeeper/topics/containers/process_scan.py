@@ -1,0 +1,245 @@
+"""One scan of /proc as facts: the processes of each container, joined by control group, as the container sees them.
+
+Sources: proc(5), user_namespaces(7), cgroups(7).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.containers.facts import Container, Process
+from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.untrusted import one_line
+
+CONTAINER_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+EXTENT = re.compile(r" *([0-9]{1,10}) +([0-9]{1,10}) +([0-9]{1,10})")
+UID = re.compile(r"[0-9]{1,10}")
+BY_NUMBER = "name the user by its number in the inventory"
+REFUSALS = {
+    "not permitted": (
+        "this account may not read the container's /etc/passwd",
+        "set `sudo: true` for this node, or name users by their number in the inventory",
+    ),
+    "ended": ("the container ended while we looked", "look again"),
+}
+UNREAD = Unobservable("the container's /etc/passwd could not be read", BY_NUMBER)
+ROOT = 0
+Extents = Iterable[tuple[int, int, int]]
+OfContainers = Mapping[str, tuple[Process, ...] | Unobservable]
+FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.DOTALL)
+
+
+@dataclass
+class Seen:
+    """What one scan said about one process."""
+
+    status: dict[str, str] = field(default_factory=dict)
+    cgroups: list[str] = field(default_factory=list)
+    extents: list[tuple[int, int, int]] = field(default_factory=list)
+    odd: str = ""
+
+
+def read(printed: str) -> dict[int, Seen]:
+    """The lines that `grep -H` found, by process.
+
+    >>> seen = read("/proc/7/status:Uid:\\t101\\t101\\t101\\t101\\n/proc/7/uid_map:         0     100000      65536\\n")
+    >>> seen[7].status["Uid"].split()[1], seen[7].extents
+    ('101', [(0, 100000, 65536)])
+
+    Raises Unobservable for a line that is of no file of /proc: whose it was to be is not known.
+    """
+    processes: dict[int, Seen] = defaultdict(Seen)
+    for line in lines(printed):
+        found = FROM_PROC.fullmatch(line)
+        if not found:
+            raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
+        note(processes[int(found[1])], found[2], found[3])
+    return processes
+
+
+def note(process: Seen, file: str, line: str) -> None:
+    if file == "status":
+        key, _, value = line.partition(":")
+        process.status[key] = value.strip()
+    elif file == "cgroup":
+        process.cgroups.append(line)
+    elif extent := EXTENT.fullmatch(line):
+        process.extents.append((int(extent[1]), int(extent[2]), int(extent[3])))
+    else:
+        process.odd = "its uid_map makes no sense"
+
+
+def inside(host_uid: int, extents: Extents) -> int | None:
+    """The user that a container sees: its namespace's extents are (first inside, first on the node, how many).
+
+    >>> inside(100999, [(0, 100000, 65536)]), inside(1000, [(0, 1000, 1), (1, 100000, 65536)]), inside(5, [(0, 7, 1)])
+    (999, 0, None)
+    """
+    for first_inside, first_outside, count in extents:
+        if first_outside <= host_uid < first_outside + count:
+            return first_inside + host_uid - first_outside
+    return None
+
+
+def container_of(cgroups: Iterable[str], known: Mapping[str, Container]) -> str:
+    """The container of this engine whose control group a process is in; empty when it is in none.
+
+    Paths differ by cgroup version and driver; an engine inside a container adds its own ids below the outer ones.
+
+    >>> container_of(["0::/system.slice/docker-" + "a" * 64 + ".scope"], {"a" * 64: Container("a" * 64, "db")})[:3]
+    'aaa'
+    """
+    return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in known), "")
+
+
+def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
+    """The processes of each container, by its id; or why /proc could not be read."""
+    known = {one.id: one for one in containers}
+    try:
+        seen = read(scan.text())
+    except Unobservable as why:
+        return why
+    groups: dict[str, dict[int, Seen]] = defaultdict(dict)
+    for pid, process in seen.items():
+        if (id_ := container_of(process.cgroups, known)) and lives(process):
+            groups[id_][pid] = process
+    return {id_: or_why(known[id_], members) for id_, members in groups.items()}
+
+
+def or_why(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...] | Unobservable:
+    """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
+    try:
+        return processes(container, members)
+    except Unobservable as why:
+        return Unobservable(f"the processes of {container.name} cannot be told: {why.why}")
+
+
+def lives(process: Seen) -> bool:
+    """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
+    gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
+    return not gone and not process.status.get("Name", "").startswith("runc:[")
+
+
+def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
+    """The processes of one container, its users translated through the namespace of its first process.
+
+    A browser makes a further namespace for its own children, in which they are root: that is root of nothing here.
+    """
+    first = members.get(container.pid)
+    if first is None or not first.extents:
+        return ()
+    strangers = entered(container, members)
+    return tuple(process(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
+
+
+def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
+    """One process, and whose it is (see `owner`). Raises Unobservable where that makes no sense."""
+    if seen.odd or "Uid" not in seen.status:
+        raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
+    host_uid = owner(seen.status["Uid"], extents)
+    kernel = seen.status.get("NoNewPrivs")
+    return Process(
+        pid=pid,
+        uid=inside(host_uid, extents),
+        host_uid=host_uid,
+        name=seen.status.get("Name", ""),
+        parent=whole_number(seen.status.get("PPid") or "0"),
+        entered=came_in,
+        no_new_privileges=None if kernel is None else kernel == "1",
+    )
+
+
+def owner(written: str, extents: Extents) -> int:
+    """Whose a process is, by its Uid line: real, effective, saved and file system user, as the node counts them.
+
+    The effective one, unless it is root for one of the first three: it can go back to that at any time (setuid(2)).
+
+    >>> owner("33 33 33 33", [(0, 0, 65536)]), owner("33 33 0 33", [(0, 0, 65536)])
+    (33, 0)
+    """
+    uids = [whole_number(uid) for uid in written.split()]
+    if len(uids) != 4:
+        raise Unobservable("its users cannot be told from its Uid line")
+    real, effective, saved, _ = uids
+    return next((uid for uid in (real, saved) if inside(uid, extents) == ROOT), effective)
+
+
+def entered(container: Container, members: Mapping[int, Seen]) -> set[int]:
+    """The processes that came in from outside, with `docker exec` or a health check: not heirs of the first process.
+
+    A container with a process namespace of its own hands orphans to its first process, so descent is a proof there;
+    with the node's or another's namespace it is not, and every process counts as the container's own.
+    """
+    if container.isolation.pid or container.pid not in members:
+        return set()
+    parents = {pid: whole_number(seen.status.get("PPid") or "0") for pid, seen in members.items()}
+    return {pid for pid in members if not descends(pid, container.pid, parents)}
+
+
+def descends(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
+    met: set[int] = set()
+    while pid in parents and pid not in met:
+        if pid == ancestor:
+            return True
+        met.add(pid)
+        pid = parents[pid]
+    return False
+
+
+def accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
+    """The account names and uids of each container, by its first process; why not, where they could not be read.
+
+    >>> accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
+    {7: {'postgres': 999, 'root': 0}, 8: {}}
+    """
+    found: dict[int, dict[str, int] | Unobservable] = {}
+    for section in re.split(r"^=", answer.text(), flags=re.MULTILINE)[1:]:
+        pid, _, body = section.partition("\n")
+        found[whole_number(pid)] = names(body)
+    return found
+
+
+def names(body: str) -> dict[str, int] | Unobservable:
+    """Names and uids of one /etc/passwd. An image without one has no names, which is a fact.
+
+    The first of two entries with one name counts, as for getpwnam(3).
+    """
+    if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
+        return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
+    entries = (line.removeprefix(" ").partition(":") for line in body.split("\n"))
+    found = [(name, int(uid)) for name, _, uid in entries if name and UID.fullmatch(uid)]
+    return dict(reversed(found))
+
+
+def joined(
+    containers: Iterable[Container],
+    processes: OfContainers | Unobservable,
+    names: Mapping[int, dict[str, int] | Unobservable],
+) -> tuple[Container, ...]:
+    """The containers with their processes and account names."""
+    return tuple(
+        replace(one, processes=own_processes(one, processes), accounts=names.get(one.pid, UNREAD) if one.pid else None)
+        for one in containers
+    )
+
+
+def own_processes(container: Container, processes: OfContainers | Unobservable) -> tuple[Process, ...] | Unobservable:
+    """A container that runs has at least its first process: without it the scan did not see (or it has just ended)."""
+    if not container.pid:
+        return ()
+    if isinstance(processes, Unobservable):
+        return processes
+    own = processes.get(container.id, ())
+    if isinstance(own, Unobservable):
+        return own
+    if any(one.pid == container.pid for one in own):
+        return own
+    return Unobservable(
+        f"the processes of {container.name} did not show in /proc",
+        hint="if it has just ended, look again; if /proc is mounted with hidepid, set `sudo: true`",
+    )

@@ -1,0 +1,65 @@
+"""As whom one enters containers: what `docker exec` would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import required
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.accounts import ROOT, uid_of
+from fleetkeeper.topics.containers.facts import Container, Placement
+from fleetkeeper.topics.containers.rules.users import alive, seen_from
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+
+def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
+    """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
+    yield from (Subject("service", key) for key in required(inventory.services))
+
+
+def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """`docker exec` into a service does not come in as root.
+
+    The user of the service (or else of its image) is what a command of `docker exec` gets, whatever the service's own
+    processes are: a backup or a repair done so leaves files of root on the volumes, and that breaks the service later.
+    A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
+    """
+    places, unknown = alive(fleet, placement.service_of(fleet, subject.name))
+    for place in places:
+        yield from judged_entry(place)
+    yield from unknown
+
+
+def judged_entry(place: Placement) -> Iterator[Finding | Unobservable]:
+    container = place.container
+    try:
+        harmless = entry_uid(container) != ROOT or container.remapped
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if not harmless:
+        yield Finding(
+            saw=f"`docker exec` into {container.name} comes in as root (its user is {container.user or 'not set'})",
+            want="the service's own user",
+            why="what is done that way leaves files of root on the volumes, which the service cannot change later",
+            node=place.node,
+            severity="warning",
+            hint="set `user:` in the stack or compose file, or use `docker exec -u USER`",
+        )
+
+
+def entry_uid(container: Container) -> int | None:
+    """The uid that `docker exec` gets, None where it would fail: Docker's own rules (name first, then number).
+
+    >>> [entry_uid(Container("4f", "db", user=user, accounts={"toor": 0})) for user in ("", "00", "0:0", "toor", "5:0")]
+    [0, 0, 0, 0, 5]
+
+    Raises Unobservable when the container's accounts cannot be known and the answer depends on them.
+    """
+    return uid_of(container.user.partition(":")[0] or "root", container)

@@ -1,0 +1,214 @@
+"""How far containers are kept apart from their node, and what would let them out.
+
+The ids are those of the CIS Docker Benchmark 1.6 (July 2023), section 5; older editions count one less from 5.2 on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from fleetkeeper.judging.rules import Finding, NotApplicable, Severity, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Facts, Mount, Placement
+from fleetkeeper.transport.commands import Unobservable
+
+CAPABILITIES = {
+    "ALL": "everything root can do",
+    "SYS_ADMIN": "mount the node's disks, among much else",
+    "SYS_MODULE": "load code into the node's kernel",
+    "SYS_PTRACE": "read and change other processes",
+    "SYS_RAWIO": "read and write the node's memory and disks past the kernel",
+    "DAC_READ_SEARCH": "read any file of the node",
+}
+SOCKETS = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
+SYSTEM = re.compile(
+    r"/(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|sys|usr|var|var/run"
+    r"|var/lib|var/lib/containerd|var/lib/docker|var/lib/docker/volumes)?"
+)
+"""The directories of the system itself."""
+KEYS = (
+    "/etc/cron*",
+    "/etc/docker",
+    "/etc/ld.so.preload",
+    "/etc/pam.d",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/ssh",
+    "/etc/sudoers*",
+    "/etc/systemd",
+    "/home/*/.ssh",
+    "/proc/sys*",
+    "/root/.ssh",
+    "/var/spool/cron",
+)
+"""What lies deeper and still opens the node to whoever writes it; they and all below them."""
+RAW = ("/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/vd", "/dev/xvd", "/dev/nvme", "/dev/dm-", "/dev/mapper")
+HOST_NAMESPACES = (
+    ("network", "5.10", "the node's network: it can listen and connect as the node itself"),
+    ("pid", "5.16", "the node's processes: it can see and signal them all"),
+    ("ipc", "5.17", "the node's shared memory"),
+    ("uts", "5.21", "the node's host name"),
+    ("userns", "5.31", "the node's users, although the engine would map them"),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way out of a container: the benchmark's id, what was seen and is wanted, how bad it is, and why."""
+
+    cis: str
+    saw: str
+    want: str
+    severity: Severity = "error"
+    why: str = "whoever gets into the container can get out of it, onto the node"
+
+
+def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """No container on the node has a way to become root of the node.
+
+    Privileged, the engine's socket, the node's namespaces, capabilities that amount to root, the node's own directories
+    and devices, what opens it (cron, sudoers, ssh keys, …), and switched-off filters are errors; a missing
+    no-new-privileges is a warning, and so is what can only be read. no-new-privileges is
+    read from the kernel for each process, since the engine's own default may set it. Containers that do not run are
+    judged too, since they can be started; tasks of a swarm that have ended are not.
+    Source: CIS Docker Benchmark 1.6, section 5.
+    """
+    facts = fleet.of(subject.name, Facts)
+    if facts.docker == "absent":
+        raise NotApplicable("no Docker on this node")
+    for container in facts.containers:
+        if ended_task(container):
+            continue
+        yield from judged(Placement(subject.name, container), placement.declared(fleet, container))
+
+
+def ended_task(container: Container) -> bool:
+    """A task of the swarm that has ended is kept for its log only: the swarm starts another one instead."""
+    return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
+
+
+def judged(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
+    """One finding for each way out. `key` is the inventory's service, where it has one: waivers can name it."""
+    name = place.container.name
+    for look in WAYS:
+        try:
+            for way in look(place.container):
+                yield Finding(
+                    saw=f"{name} {way.saw}",
+                    want=f"{way.want} (CIS Docker {way.cis})",
+                    why=way.why,
+                    node=place.node,
+                    about=key or place.container.service,
+                    severity=way.severity,
+                )
+        except Unobservable as why:
+            yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=place.node)
+
+
+def privileged(container: Container) -> Iterator[Way]:
+    if container.isolation.privileged:
+        yield Way("5.5", "is privileged: nothing keeps it from the node", "not privileged, single capabilities at most")
+
+
+def added_capabilities(container: Container) -> Iterator[Way]:
+    for name in container.isolation.cap_add:
+        if name in CAPABILITIES:
+            yield Way("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
+
+
+def socket(container: Container) -> Iterator[Way]:
+    for mount in container.mounts:
+        if PurePosixPath(mount.source).name in SOCKETS:
+            yield Way(
+                "5.32", f"holds the engine's socket {mount.source}: it can start any container", "no engine socket"
+            )
+
+
+def sensitive_mounts(container: Container) -> Iterator[Way]:
+    for mount in container.mounts:
+        if mount.type == "bind" and sensitive(mount):
+            how = "write" if mount.rw else "read"
+            yield Way(
+                "5.6",
+                f"can {how} {mount.source} of the node",
+                "only directories made for it",
+                "error" if mount.rw else "warning",
+            )
+
+
+def sensitive(mount: Mount) -> bool:
+    """A directory of the system itself, or one of its keys. Harmless files in it, such as /etc/localtime, may pass.
+
+    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
+    [True, True, True, True]
+    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/etc/localtime", "/srv/data", "/home/ops/site")]
+    [False, False, False]
+
+    /etc/passwd only to be read is how some images learn names, and holds no secret.
+    """
+    path = PurePosixPath(mount.source)
+    if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW):
+        return True
+    below = (path, *path.parents)
+    return any(fnmatchcase(str(one), key) for one in below for key in KEYS) and (mount.rw or path.name != "passwd")
+
+
+def host_namespaces(container: Container) -> Iterator[Way]:
+    for kind, cis, what in HOST_NAMESPACES:
+        if getattr(container.isolation, kind) == "host":
+            yield Way(cis, f"shares {what}", f"a {kind} namespace of its own")
+
+
+def devices(container: Container) -> Iterator[Way]:
+    for path in container.isolation.devices:
+        if path.startswith(RAW) or path == "/dev":
+            yield Way("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
+    for rule in container.isolation.device_rules:
+        if rule.startswith(("a ", "b ")):
+            yield Way("5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks")
+
+
+def filters(container: Container) -> Iterator[Way]:
+    """Filters that were switched off. Docker itself drops SELinux's label where a namespace of the node is shared."""
+    shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
+    for option in container.isolation.security_opt:
+        kind, _, value = option.replace(":", "=", 1).partition("=")
+        if value == "unconfined" and kind in ("seccomp", "apparmor"):
+            cis = "5.22" if kind == "seccomp" else "5.2"
+            yield Way(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
+        elif kind == "label" and value == "disable" and not shared:
+            yield Way("5.3", "runs without SELinux's label", "SELinux's default label")
+
+
+def no_new_privileges(container: Container) -> Iterator[Way]:
+    """The kernel's word on every process of its own; the option alone where nothing runs."""
+    kernel = [one.no_new_privileges for one in seen(container.processes) if not one.entered]
+    asked = any(
+        o.replace("=", ":") in ("no-new-privileges", "no-new-privileges:true") for o in container.isolation.security_opt
+    )
+    set_ = all(one if one is not None else asked for one in kernel) if kernel else asked
+    if not set_:
+        yield Way(
+            "5.26",
+            "may gain privileges through set-uid programs",
+            "`security_opt: [no-new-privileges:true]`",
+            "warning",
+            "whoever gets into a process of it can become root inside, with one careless set-uid file",
+        )
+
+
+WAYS: tuple[Callable[[Container], Iterator[Way]], ...] = (
+    privileged,
+    added_capabilities,
+    socket,
+    sensitive_mounts,
+    host_namespaces,
+    devices,
+    filters,
+    no_new_privileges,
+)

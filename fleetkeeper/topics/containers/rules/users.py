@@ -1,0 +1,187 @@
+"""As whom containers run: judged by process, never by one string of `docker inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.accounts import ROOT, described, lacking, uids
+from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+IDLE = {
+    "created": "was created and never started",
+    "running": "runs, but its first process does not show",
+    "paused": "is paused",
+    "removing": "is being removed",
+    "dead": "is dead: the engine could not remove it",
+}
+WHY_ROOT = "root inside a container is root on the node for whoever finds a way out of it"
+
+
+def each_service_and_node(inventory: Inventory) -> Iterator[Subject]:
+    """The services that name their users, then every node, for the containers that the inventory does not mention."""
+    services = inventory.services if isinstance(inventory.services, dict) else {}
+    yield from (Subject("service", key) for key, service in services.items() if service.user)
+    yield from (Subject("node", name) for name in inventory.nodes)
+
+
+def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every process of a service runs as a user the inventory names for it; nothing else runs as root.
+
+    Judged on every process, as the kernel shows it, translated through the container's user namespace and named by the
+    container's own /etc/passwd; so an image that drops its privileges itself is right, and `0:0`, a name for uid 0, or
+    a process that kept the right to become root again is root. `master` allows one more user to the processes from
+    which the service's own descend: a master and what starts it, not a worker. Processes that came in with `docker
+    exec`, such as health checks, are not the service's. A container that the inventory does not mention may not run as
+    root; a root that a user namespace maps to an unprivileged user of the node is no root there, and a warning in a
+    service. The throwaway server of a backup drill is let be.
+    Source: the runbook's to-do list; CIS Docker Benchmark 1.6, 4.1.
+    """
+    if subject.kind == "service":
+        service = placement.service_of(fleet, subject.name)
+        places, unknown = alive(fleet, service)
+        for place in places:
+            yield from judged_users(place, service)
+        yield from unknown
+    else:
+        yield from judged_strangers(fleet, subject.name)
+
+
+def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
+    """The containers of a service that have processes, and why there may be more, or why there are none.
+
+    Raises NotApplicable where there is none and the inventory asks for none.
+    """
+    found = [place for place in placement.seen_containers(fleet) if place.container.belongs_to(service.name)]
+    places = [place for place in found if place.container.pid]
+    unknown = list(placement.unseen(fleet))
+    if not places and not unknown and service.replicas == 0:
+        raise NotApplicable("the inventory asks for 0 replicas, and none runs")
+    if not places and not unknown:
+        states = [f"{place.container.name} on {place.node} {idle(place.container)}" for place in found]
+        what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
+        unknown.append(Unobservable(f"nothing runs that could be judged: {what}", hint="see services.are_running"))
+    return places, unknown
+
+
+def idle(container: Container) -> str:
+    """Why a container has no processes, in words.
+
+    >>> idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
+    'starts, ends with status 1 and is started again (7 times so far)'
+    """
+    match container.state:
+        case "restarting":
+            times = f"{container.restarts} times so far"
+            return f"starts, ends with status {container.exit_code} and is started again ({times})"
+        case "exited":
+            return f"has ended with status {container.exit_code}"
+        case state:
+            return IDLE.get(state, f"is in state {state!r}")
+
+
+def judged_users(place: Placement, service: Service) -> Iterator[Finding | Unobservable]:
+    try:
+        wrong, missing = wrong_processes(place.container, service)
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if wrong:
+        yield finding_of(place, wrong, service, missing)
+
+
+def wrong_processes(container: Container, service: Service) -> tuple[list[Process], list[str]]:
+    """The processes that run as somebody else, and the policy's users that the container does not know.
+
+    Raises Unobservable when its processes or accounts could not be seen and the answer depends on them.
+    """
+    processes = own(container)
+    allowed, missing = uids(service.user, container)
+    masters = uids((service.master,), container)[0] if service.master else set()
+    leading = ancestors((one for one in processes if one.uid in allowed), processes)
+    right = [one for one in processes if one.uid in allowed or (one.uid in masters and one.pid in leading)]
+    return [one for one in processes if one not in right], missing
+
+
+def ancestors(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
+    """The pids of all processes from which one of `of` descends."""
+    parents = {one.pid: one.parent for one in processes}
+    found: set[int] = set()
+    for one in of:
+        pid = one.parent
+        while pid in parents and pid not in found:
+            found.add(pid)
+            pid = parents[pid]
+    return found
+
+
+def finding_of(place: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
+    remapped = all(one.uid == ROOT and one.host_uid != ROOT for one in wrong)
+    return Finding(
+        saw=f"{place.container.name} runs {described(wrong, place.container)}",
+        want=wanted(service),
+        why=WHY_ROOT if any(one.uid == ROOT for one in wrong) else "it may read and change what it should not",
+        node=place.node,
+        severity="warning" if remapped else "error",
+        hint=f"{lacking(missing, place.container)}: a user of its own must be made there first" if missing else "",
+    )
+
+
+def wanted(service: Service) -> str:
+    """The users a service may have, in words.
+
+    >>> wanted(Service(name="web", user=("www-data",), master="root"))
+    'every process as www-data (a master of such workers as root)'
+    """
+    users = " or ".join(service.user)
+    return f"every process as {users}" + (f" (a master of such workers as {service.master})" if service.master else "")
+
+
+def own(container: Container) -> list[Process]:
+    """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
+    return [one for one in seen(container.processes) if not one.entered]
+
+
+def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
+    """One finding for each container with root processes that the inventory does not mention (or asks no user of)."""
+    facts = fleet.of(node, Facts)
+    if facts.docker == "absent":
+        raise NotApplicable("no Docker on this node")
+    for container in facts.containers:
+        if container.pid and not container.drill and not asked_for_users(fleet, container):
+            yield from judged_stranger(Placement(node, container))
+
+
+def asked_for_users(fleet: Fleet, container: Container) -> bool:
+    key = placement.declared(fleet, container)
+    return bool(key) and bool(placement.service_of(fleet, key).user)
+
+
+def judged_stranger(place: Placement) -> Iterator[Finding | Unobservable]:
+    container = place.container
+    try:
+        roots = [one for one in own(container) if one.uid == ROOT and one.host_uid == ROOT]
+    except Unobservable as why:
+        yield seen_from(why, place)
+        return
+    if roots:
+        yield Finding(
+            saw=f"{container.name} runs {described(roots, container)}",
+            want="no process as root in a container that the inventory gives no user",
+            why=WHY_ROOT,
+            node=place.node,
+            about=container.service,
+            hint="name its user under `services`, or accept it for a while under `waivers`",
+        )
+
+
+def seen_from(why: Unobservable, place: Placement) -> Unobservable:
+    return Unobservable(f"{place.container.name}: {why.why}", hint=why.hint, node=place.node)

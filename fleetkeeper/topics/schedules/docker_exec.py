@@ -1,0 +1,231 @@
+"""What a command line does with Docker: which command it runs, in which container. Nothing is ever executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from fleetkeeper.readers.shell.options import after_options, options
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal
+from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
+from fleetkeeper.topics.schedules.exec_targets import container, of_project
+from fleetkeeper.topics.schedules.facts import Target
+
+CLIENTS = frozenset({"docker", "docker-compose", "podman"})
+OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
+GLOBAL_VALUES = OTHER_ENGINE | {"-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"}
+EXEC_VALUES = frozenset({"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"})
+COMPOSE_VALUES = frozenset({"-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"})
+DEEPEST = 4
+MOST_PARTS, MOST_CHARACTERS = 64, 4096
+"""Of a word with its variables put in: each `a=$a$a;` doubles it, and one line of any user would fill the memory."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One command that would be run in a container.
+
+    `docker` is the client as it is written (`docker`, `/usr/bin/docker`); `words` what runs inside, None where a word
+    is not plain text. `quiet` says that no option and no assignment could hold a secret.
+    """
+
+    docker: str
+    target: Target
+    words: tuple[str | None, ...]
+    interactive: bool = False
+    terminal: bool = False
+    compose: bool = False
+    path: str = ""
+    quiet: bool = True
+
+    def runs(self, wanted: Sequence[str]) -> bool:
+        """Whether it runs exactly that command, with or without a directory before it or a shell around it."""
+        return any(
+            [first.rpartition("/")[2], *rest] == [wanted[0].rpartition("/")[2], *wanted[1:]]
+            for first, *rest in self.inner()
+            if first
+        )
+
+    def inner(self) -> list[list[str | None]]:
+        """The commands that it runs there: its words, or those of the script that it hands to a shell."""
+        words = list(self.words)
+        name = (words[0] or "").rpartition("/")[2] if words else ""
+        script = script_of([() if word is None else (Part("text", word),) for word in words[1:]])
+        if name not in SHELLS or script is None:
+            return [words] if words else []
+        try:
+            return [[literal(word) for word in command.words] for command in commands(script) if command.words]
+        except Unreadable:
+            return []
+
+
+@dataclass
+class Context:
+    """What the variables hold while a script is followed."""
+
+    variables: dict[str, Word] = field(default_factory=dict)
+    assigned: bool = False
+    before: Simple | None = None
+    directory: str = ""
+    depth: int = 0
+
+
+def executions(script: str, context: Context | None = None) -> Iterator[Execution]:
+    """Every `docker exec` and `docker compose exec` in a script. Raises Unreadable.
+
+    >>> [found] = executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
+    >>> found.words, found.terminal, found.target.filters
+    (('backup',), True, (('name', 'postgres'),))
+    """
+    context = context or Context()
+    if context.depth > DEEPEST:
+        raise Unreadable("too many shells inside each other")
+    for command in commands(script):
+        yield from followed(command, context)
+        context.before = command
+
+
+def followed(command: Simple, context: Context) -> Iterator[Execution]:
+    """One simple command: remember what it sets, and look at what it runs."""
+    own = {name: substituted(word, context) for name, word in command.assigned}
+    words = [substituted(word, context) for word in command.words]
+    context.assigned = context.assigned or any(name != "PATH" for name in own)
+    if not words:
+        context.variables.update(own)
+        return
+    name = literal(words[0]) or ""
+    if name == "cd" and len(words) > 1:
+        context.directory = (literal(words[-1]) or "").rstrip("/")
+    elif name in ("export", "readonly", "local"):
+        yield from followed(Simple((), ()), context)
+        remember(words[1:], context)
+    elif name == "set" and "--" in [literal(word) for word in words]:
+        positional(words[[literal(word) for word in words].index("--") + 1 :], context)
+    elif name == "for" and len(words) > 3:
+        context.variables[literal(words[1]) or ""] = words[3]
+    else:
+        yield from run(words, own, context)
+
+
+def remember(words: Sequence[Word], context: Context) -> None:
+    for word in words:
+        text = literal(word) or ""
+        if "=" in text:
+            context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
+
+
+def positional(words: Sequence[Word], context: Context) -> None:
+    """What `set --` makes of its words; a substitution may give several, and `$1` is then the first."""
+    for number, word in enumerate(words, 1):
+        context.variables[str(number)] = word
+    if words:
+        context.variables["@"] = context.variables["*"] = words[0]
+
+
+def substituted(word: Word, context: Context) -> Word:
+    """The word with known variables put in; an unknown one stays. Raises Unreadable when it grows beyond measure."""
+    parts: list[Part] = []
+    for part in word:
+        known = context.variables.get(part.text) if part.kind == "variable" else None
+        parts.extend(known if known is not None else (part,))
+        if known and (len(parts) > MOST_PARTS or sum(len(one.text) for one in parts) > MOST_CHARACTERS):
+            raise Unreadable("its variables hold more than is followed here")
+    return tuple(parts)
+
+
+def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+    """What a command runs, behind all that may stand before it."""
+    rest, path, assigned = unwrapped(words)
+    context.assigned = context.assigned or assigned
+    name = (literal(rest[0]) or "").rpartition("/")[2] if rest else ""
+    set_path = literal(own.get("PATH", context.variables.get("PATH", ()))) or path
+    inner = Context(dict(context.variables), context.assigned, None, context.directory, context.depth + 1)
+    if name in SHELLS | SWITCHERS | {"eval"}:
+        script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
+        yield from executions(script or "", inner)
+    elif name == "xargs" and context.before is not None:
+        yield from through_xargs(rest, own, context)
+    elif name in CLIENTS:
+        if found := docker(rest, name):
+            quiet = found.quiet and not context.assigned and not own
+            target = replace(found.target, directory=found.target.directory or context.directory)
+            yield replace(
+                found, target=target if target.kind == "compose" else found.target, path=set_path, quiet=quiet
+            )
+    elif name not in INERT:
+        yield from behind(name, rest[1:], inner)
+
+
+def behind(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
+    """What stands behind a program that is not known here: it may run it, elsewhere, or not at all."""
+    why = f"what `{name}` does with the command behind it is not known here"
+    for number, word in enumerate(words):
+        text = literal(word) or ""
+        if text.rpartition("/")[2] in CLIENTS:
+            found = docker(words[number:], text.rpartition("/")[2])
+            yield from [replace(found, target=Target("unclear", why=why), quiet=False)] if found else []
+            return
+        if "docker" in text and " exec " in text:
+            yield from (
+                replace(one, target=Target("unclear", why=why), quiet=False) for one in executions(text, context)
+            )
+
+
+def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
+    """`docker ps -q … | xargs docker exec`: what the command before printed becomes words."""
+    before = context.before
+    named = next((literal(word) for flag, word in pairwise(words) if literal(flag) == "-I"), "{}")
+    rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
+    given: Word = (Part("command", " ".join(quoted(word) for word in before.words)),) if before else ()
+    filled = [given if literal(word) == named else word for word in rest]
+    yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
+
+
+def docker(words: Sequence[Word], name: str) -> Execution | None:
+    """The execution that a docker command is, if it is one."""
+    client = literal(words[0]) or name
+    rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
+    before = [literal(word) or "" for word in words[1 : len(words) - len(rest)]]
+    other = any(text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H") for text in before)
+    elsewhere = "it talks to another Docker engine" if other and name != "docker-compose" else ""
+    if rest and literal(rest[0]) == "container":
+        rest.pop(0)
+    verb = literal(rest[0]) if rest else None
+    if name == "docker-compose" or verb == "compose":
+        return compose(client, rest[1:] if verb == "compose" else rest, elsewhere)
+    return execution(client, rest[1:], elsewhere) if verb == "exec" else None
+
+
+def execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    flags, rest = options(words, EXEC_VALUES)
+    if not rest:
+        return None
+    target = Target("unclear", why=elsewhere) if elsewhere else container(rest[0])
+    return Execution(
+        client,
+        target,
+        tuple(literal(word) for word in rest[1:]),
+        interactive="i" in flags or "interactive" in flags,
+        terminal="t" in flags or "tty" in flags,
+        quiet="e" not in flags and "env" not in flags and not elsewhere,
+    )
+
+
+def compose(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+    rest = after_options(words, COMPOSE_VALUES)
+    before = words[: len(words) - len(rest)]
+    if not rest or literal(rest[0]) != "exec":
+        return None
+    flags, rest = options(rest[1:], EXEC_VALUES)
+    if not rest:
+        return None
+    target = of_project(literal(rest[0]), before)
+    return Execution(
+        client,
+        Target("unclear", why=elsewhere) if elsewhere else target,
+        tuple(literal(word) for word in rest[1:]),
+        terminal=not flags & {"T", "no-TTY", "no-tty", "d", "detach"},
+        compose=True,
+        quiet=not flags & {"e", "env"},
+    )

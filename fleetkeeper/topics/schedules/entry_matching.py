@@ -1,0 +1,88 @@
+"""Which entries are meant for a service, which of them do their work, and where they ought to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.containers.placement import Placement, service_of
+from fleetkeeper.topics.schedules.exec_targets import HEX, resolve
+from fleetkeeper.topics.schedules.facts import Entry, Facts, Target
+from fleetkeeper.topics.schedules.fault_messages import harmful
+from fleetkeeper.transport.commands import Unobservable
+
+
+@dataclass(frozen=True)
+class Read:
+    """One entry, and the containers that it finds now on its own node."""
+
+    entry: Entry
+    found: tuple[Container, ...]
+    meant: bool
+
+    def does(self, home: Placement) -> bool:
+        """Whether it runs the command in exactly the right container."""
+        fires = not harmful(self.entry) and self.entry.times != REBOOT
+        return fires and [one.id for one in self.found] == [home.container.id]
+
+
+def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list[Read], list[Unobservable]]:
+    """The entries of one node with what they find, and why some cannot be told."""
+    there = fleet.of(node, Containers).containers
+    name = service_of(fleet, policy.service).name
+    known: list[Read] = []
+    unclear: list[Unobservable] = []
+    for entry in fleet.of(node, Facts).entries:
+        try:
+            found = resolve(entry.target, there)
+            known.append(Read(entry, found, bool(meant(entry.target, found, home.container, name))))
+        except Unobservable as why:
+            if "commented out" not in entry.faults:
+                unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
+    return known, unclear
+
+
+def doubts(facts: Facts, node: str) -> Iterator[Unobservable]:
+    """Places that may run the command, for all that anybody can read there."""
+    for one in facts.suspects:
+        if one.why:
+            why = f"{one.where} may run the backup: {one.why}"
+            yield Unobservable(
+                why, "write it so that it can be read: `docker exec CONTAINER COMMAND`, in cron itself", node
+            )
+
+
+def meant(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:
+    """Whether a target means the service: it would find its container, or names one that the service had before."""
+    if resolve(target, (home,)):
+        return True
+    names = [target.name, *(value for key, value in target.filters if key == "name")]
+    former = any(name.strip("^$/").startswith(service) for name in names)
+    return former or (target.kind == "name" and not found and HEX.fullmatch(target.name) is not None)
+
+
+def wanted_times(policy: Policy) -> str:
+    """The policy's schedule, as cron reads it. Raises Unobservable for one that only we could read."""
+    fields = policy.schedule.split()
+    try:
+        if len(fields) == 5:
+            return canonical(fields)
+        odd = "five fields are wanted"
+    except BadTimes as why:
+        odd = str(why)
+    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {odd}")
+
+
+def zone_of(fleet: Fleet, node: str) -> ZoneInfo:
+    """The time zone that the node's cron works in. Raises Unobservable for one that we do not know."""
+    name = seen(fleet.of(node, Facts).timezone, node)
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Unobservable(f"cron works in a time zone that is not known here: {name}", node=node) from None

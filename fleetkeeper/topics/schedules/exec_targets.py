@@ -1,0 +1,181 @@
+"""Which container an entry means, and which containers that finds now: `docker ps -f` without asking Docker again.
+
+Source: daemon/list.go and api/types/filters of moby, and docker itself in the lab: names match as regular expressions
+or literally, ids by their beginning, values of one filter are alternatives (labels must all match), different filters
+must all match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from fleetkeeper.readers.linear_patterns import pattern_of
+from fleetkeeper.readers.shell.options import bundle, given
+from fleetkeeper.readers.shell.words import Simple, Unreadable, Word, commands, literal
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Container
+from fleetkeeper.topics.schedules.facts import Target
+from fleetkeeper.transport.commands import Unobservable
+
+BY_LABEL = "write it with `docker ps -q --filter label=…`, which names one service and nothing else"
+PS_VALUES = frozenset({"-f", "--filter", "--format", "-n", "--last"})
+UP = frozenset({"running", "paused", "restarting"})
+WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+HEX = re.compile(r"[0-9a-f]{6,64}")
+
+
+def container(word: Word) -> Target:
+    """Which container a word of `docker exec` means."""
+    name = literal(word)
+    if name is not None:
+        return Target("name", name=name.removeprefix("/"))
+    parts = [part for part in word if part.kind != "text" or part.text]
+    if len(parts) != 1 or parts[0].kind == "variable":
+        return Target("unclear", why="the name of its container is put together from variables")
+    try:
+        return lookup(commands(parts[0].text))
+    except Unreadable as odd:
+        return Target("unclear", why=str(odd))
+
+
+def lookup(script: Sequence[Simple]) -> Target:
+    """What `$(docker ps -q …)` finds."""
+    words = [[literal(word) for word in command.words] for command in script]
+    first = words[0] if words else []
+    if any(None in line for line in words) or [name and name.rpartition("/")[2] for name in first[:1]] != ["docker"]:
+        return Target("unclear", why="it does not look its container up with `docker ps`")
+    rest = [word or "" for word in first[1:]]
+    if "compose" in rest[:1] and "ps" in rest:
+        return composed(script[0].words[2:], len(words))
+    rest = rest[1:] if rest[:1] == ["container"] else rest
+    if rest[:1] not in (["ps"], ["ls"], ["list"]):
+        return Target("unclear", why="it does not look its container up with `docker ps`")
+    after = [" ".join(word or "" for word in line) for line in words[1:]]
+    if any(line not in ("head -1", "head -n1", "head -n 1") for line in after):
+        return Target("unclear", why=f"it picks its container with `{after[0].split()[0]}` out of a table")
+    return listed(rest[1:], bool(after))
+
+
+def composed(words: Sequence[Word], lines: int) -> Target:
+    """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
+    texts = [literal(word) or "" for word in words]
+    asked = texts[texts.index("ps") + 1 :]
+    service = [text for text in asked if not text.startswith("-")]
+    if lines > 1 or len(service) != 1 or not {"-q", "--quiet"} & set(asked):
+        return Target("unclear", why="it does not look its container up with `docker ps`")
+    return of_project(service[0], words[: texts.index("ps")])
+
+
+def of_project(service: str | None, words: Sequence[Word]) -> Target:
+    """A service of compose, and which project `words` say: by name, by directory, or by a file in one."""
+    if not service:
+        return Target("unclear", why="its service is a variable")
+    file = given(words, "-f", "--file")
+    directory = given(words, "--project-directory") or (file.rpartition("/")[0] if file.startswith("/") else "")
+    return Target("compose", service, project=given(words, "-p", "--project-name"), directory=directory.rstrip("/"))
+
+
+def listed(words: Sequence[str], first: bool) -> Target:
+    """The options of `docker ps`."""
+    filters: list[tuple[str, str]] = []
+    quiet = everything = False
+    rest = list(words)
+    while rest:
+        text = rest.pop(0)
+        name, equals, value = text.partition("=") if text.startswith("--") else (text, "", "")
+        letters, takes = bundle(text[1:], PS_VALUES) if not text.startswith("--") else (set(), name in PS_VALUES)
+        if takes and not equals:
+            value = rest.pop(0) if rest else ""
+        if letters & {"n", "l"} or name in ("--last", "--latest"):
+            return Target("unclear", why="it takes whichever container was started last")
+        quiet = quiet or "q" in letters or name == "--quiet" or value.replace(" ", "") in ("{{.ID}}", "{{.Names}}")
+        everything = everything or "a" in letters or name == "--all"
+        if "f" in letters or name == "--filter":
+            key, _, wanted = (value or text.partition("f")[2]).partition("=")
+            filters.append((key, wanted))
+    if not quiet:
+        return Target("unclear", why="`docker ps` without -q prints a table")
+    return Target("lookup", filters=tuple(filters), everything=everything, first=first)
+
+
+def resolve(target: Target, containers: Iterable[Container]) -> tuple[Container, ...]:
+    """The containers that a target means among these, as Docker would find them now.
+
+    Raises Unobservable for a target, or a filter, that cannot be told from what was seen.
+    """
+    if target.kind == "unclear":
+        raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
+    there = tuple(containers)
+    if target.kind == "name":
+        return named(target.name, there)
+    if target.kind == "compose":
+        return of_compose(target, tuple(c for c in there if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
+    stopped = target.everything or any(key == "status" for key, _ in target.filters)
+    return tuple(c for c in there if (stopped or c.state in UP) and passes(c, target.filters))
+
+
+def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, ...]:
+    """Those of the project that is meant. Compose takes the one of the directory where it runs, unless it is named.
+
+    Raises Unobservable when there are several projects, and the entry does not say which.
+    """
+    if target.project:
+        return tuple(c for c in there if c.label(COMPOSE_PROJECT) == target.project)
+    known = tuple(c for c in there if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
+    if known or len({c.label(COMPOSE_PROJECT) for c in there}) < 2:
+        return known or tuple(there)
+    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in there}))
+    raise Unobservable(
+        f"cannot tell which project of compose is meant: {projects}", hint="name it: `docker compose -p …`"
+    )
+
+
+def named(name: str, containers: Sequence[Container]) -> tuple[Container, ...]:
+    """A container by its name, its id, or the beginning of its id, in this order."""
+    exactly = [c for c in containers if name in (c.name, c.id)]
+    return tuple(c for c in exactly or containers if c.state in UP and (exactly or c.id.startswith(name)))
+
+
+def passes(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
+    """Whether a container passes all filters of `docker ps`. Raises Unobservable for one that is not known here."""
+    for key in {key for key, _ in filters}:
+        values = [value for other, value in filters if other == key]
+        test = TESTS.get(key)
+        if test is None:
+            raise Unobservable(f"cannot tell what `docker ps -f {key}=…` finds", hint=BY_LABEL)
+        if not (all if key == "label" else any)(test(container, value) for value in values):
+            return False
+    return True
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Docker's match: literally, or as a regular expression that may be found anywhere.
+
+    Raises Unobservable for an expression that is not followed here: any user of the node may have written it.
+    """
+    if pattern == text:
+        return True
+    try:
+        return pattern_of(pattern).found_in(text)
+    except Unobservable as why:
+        raise Unobservable(why.why, hint=BY_LABEL) from None
+
+
+def has_label(container: Container, wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    labels = container.labels or {}
+    if not key.startswith("com.docker."):
+        raise Unobservable(f"the label {key} is not among those that were looked at", hint=BY_LABEL)
+    return key in labels and (not equals or labels[key] == value)
+
+
+Test = Callable[[Container, str], bool]
+
+TESTS: Mapping[str, Test] = {
+    "name": lambda c, value: matches(value, c.name) or matches(value, f"/{c.name}"),
+    "id": lambda c, value: c.id.startswith(value),
+    "status": lambda c, value: c.state == value,
+    "health": lambda c, value: (c.health or "none") == value,
+    "label": has_label,
+    "volume": lambda c, value: any(value in (mount.name, mount.destination) for mount in c.mounts),
+}

@@ -1,0 +1,259 @@
+"""What is promised about schedules: the backup runs where the database runs, cron is alive, and backups appear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, same
+from fleetkeeper.topics import backups, nodes
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.rules.dumps import each_database, policy_of
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.schedules import fault_messages
+from fleetkeeper.topics.schedules.entry_matching import Read, doubts, read, wanted_times, zone_of
+from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Facts
+from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
+from fleetkeeper.transport.commands import Unobservable
+
+NO_BACKUPS = "no backup is made, and nobody is told"
+
+
+def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The backup command is scheduled on the node where its service runs, once, and on no other node.
+
+    The service moves between nodes and its crontab entry does not: after a move the entry finds no container, and cron
+    tells nobody. Every place that cron and systemd read is looked at. An entry counts when its command resolves, now
+    and on that node, to exactly the service's one container, when it is due exactly when the policy says, and when
+    nothing keeps it from firing. The runbook's own line counts. Source: the runbook, "Automatic Database Backup".
+    """
+    policy = policy_of(fleet)
+    homes = placements(fleet, policy.service)
+    if len(homes) != 1:
+        yield homeless(policy, homes)
+        return
+    [home] = homes
+    yield from at_home(fleet, home, policy)
+    for node in fleet.inventory.nodes:
+        if node != home.node:
+            yield from elsewhere(fleet, node, home, policy)
+
+
+def homeless(policy: Policy, homes: Sequence[Placement]) -> Finding:
+    """Nowhere or in several places: nobody can say where the entry belongs."""
+    if not homes:
+        return Finding(
+            saw=f"{policy.service} runs nowhere, so there is nothing to back up and no node to do it on",
+            want=f"one running container of {policy.service}",
+            why=NO_BACKUPS,
+            hint=f"start {policy.service}; its schedule is judged again when it runs",
+        )
+    where = ", ".join(f"{home.container.name} on {home.node}" for home in homes)
+    return Finding(
+        saw=f"ambiguous: {len(homes)} containers of {policy.service} run ({where})",
+        want="exactly one: two servers with one name are two different databases",
+        why="nobody can say which of them the backups are of",
+        about=policy.service,
+        hint="find out which one holds the data before anything else is done; nothing is changed until then",
+    )
+
+
+def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
+    """The node where the service runs: one entry that works, due when it should be."""
+    try:
+        facts = fleet.of(home.node, Facts)
+        entries, unclear = read(fleet, home.node, home, policy)
+        working = [one for one in entries if one.does(home)]
+        told = list(broken(entries, home, alone=not working))
+        yield from told
+        doubtful = [] if working else list(doubts(facts, home.node))
+        if not (working or unclear or doubtful or facts.unseen or any(one.severity == "error" for one in told)):
+            yield missing(facts, home, policy)
+        if working:
+            yield from timed(fleet, working, home, policy)
+        yield from (*unclear, *doubtful)
+        yield from (Unobservable(why.why, why.hint, home.node) for why in facts.unseen)
+    except Unobservable as why:
+        yield why
+
+
+def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
+    """There is no entry at all."""
+    others = ", ".join(one.where for one in facts.suspects[:3])
+    return Finding(
+        saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
+        want=f"`{policy.schedule}` in cron, on {home.node}",
+        why=NO_BACKUPS,
+        node=home.node,
+        hint=f"these mention backups but could not be read as one: {others}" if others else "`remediate` adds it",
+    )
+
+
+def complaints(one: Read, home: Placement) -> list[tuple[str, str]]:
+    """What keeps an entry from doing its work, each with a hint."""
+    entry = one.entry
+    told = [
+        (fault_messages.saw(entry, fault), fault_messages.hint(entry, fault)) for fault in fault_messages.harmful(entry)
+    ]
+    if "commented out" in entry.faults:
+        return told
+    if entry.times == REBOOT:
+        told.append((f"the entry {entry.where} runs at boot only", "give it times"))
+    if len(one.found) > 1:
+        names = ", ".join(container.name for container in one.found)
+        told.append((f"ambiguous: the entry {entry.where} finds {len(one.found)} containers ({names})", BY_SERVICE))
+    elif not one.found and one.meant:
+        told.append((f"the entry {entry.where} finds no container: the one it names is gone", BY_SERVICE))
+    elif not one.found:
+        told.append((f"the entry {entry.where} finds no container on {home.node}", BY_SERVICE))
+    return told
+
+
+BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
+
+
+def broken(entries: Iterable[Read], home: Placement, *, alone: bool) -> Iterator[Finding]:
+    """Entries that do not do their work. Beside one that does, they are warnings, unless they hit another container."""
+    for one in entries:
+        foreign = not one.meant and (bool(one.found) or not alone)
+        if foreign or (one.entry.faults == ("commented out",) and not alone):
+            continue
+        for saw, hint in complaints(one, home):
+            grave = alone or saw.startswith("ambiguous")
+            yield finding(one, home.node, saw, hint, "error" if grave else "warning")
+        for fault in one.entry.faults:
+            if fault_messages.FAULTS[fault].harmless:
+                hint = fault_messages.hint(one.entry, fault)
+                yield finding(one, home.node, fault_messages.saw(one.entry, fault), hint, "warning")
+        if one.does(home) and one.entry.target.kind == "name" and home.container.label(SWARM_SERVICE):
+            saw = f"the entry {one.entry.where} names this very container, and the next one has another name"
+            yield finding(one, home.node, saw, BY_SERVICE, "warning")
+
+
+def finding(one: Read, node: str, saw: str, hint: str, severity: str) -> Finding:
+    return Finding(
+        saw=saw,
+        want="one entry that cron runs, in exactly the right container",
+        why=NO_BACKUPS if severity == "error" else "whoever repairs it later makes a second backup at the same time",
+        node=node,
+        about=one.entry.where,
+        severity="error" if severity == "error" else "warning",
+        hint=hint,
+    )
+
+
+def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
+    """Whether the entries that work are together due exactly when the policy says."""
+    unknown = [one.entry.where for one in working if one.entry.times == UNKNOWN_TIMES]
+    if unknown:
+        yield Unobservable(f"cannot tell when {', '.join(unknown)} is due", "write its times as cron does", home.node)
+        return
+    have = [one.entry.times for one in working]
+    wanted = wanted_times(policy)
+    zone = zone_of(fleet, home.node)
+    start = fleet.now(home.node).astimezone(zone)
+    if same(have, wanted, start):
+        return
+    where = " and ".join(one.entry.where for one in working)
+    due = (
+        "never due (no such day or hour comes; a range must rise)"
+        if set(have) == {NEVER}
+        else f"due at `{' + '.join(have)}`"
+    )
+    twice = len(have) > 1 and any(same([times], wanted, start) for times in have)
+    yield Finding(
+        saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
+        want="one entry" if twice else f"`{policy.schedule}`",
+        why="two dumps at one moment slow the database down twice"
+        if twice
+        else "backups come when nobody expects them",
+        node=home.node,
+        about=working[-1].entry.where,
+        hint="keep one of them" if twice else "change the entry, or `backups.schedule` in the inventory",
+    )
+
+
+def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
+    """Any other node: entries for the service are left over from a time when it ran there."""
+    try:
+        entries, unclear = read(fleet, node, home, policy)
+        unseen = fleet.of(node, Facts).unseen
+    except Unobservable as why:
+        yield why
+        return
+    for one in entries:
+        if one.meant and "commented out" not in one.entry.faults:
+            yield orphan(one, node, home, policy)
+    yield from unclear
+    yield from (Unobservable(why.why, why.hint, node) for why in unseen)
+
+
+def orphan(one: Read, node: str, home: Placement, policy: Policy) -> Finding:
+    hits = ", ".join(container.name for container in one.found)
+    does = f"would run `{policy.command}` in {hits}" if hits else "fails every time it is due"
+    return Finding(
+        saw=f"the entry {one.entry.where} is left over: {policy.service} runs on {home.node}; here it {does}",
+        want=f"no entry on {node}",
+        why="it does nothing for the database, and surprises whoever moves it back",
+        node=node,
+        about=one.entry.where,
+        hint="`remediate` adds it where it belongs first, then takes this one out",
+    )
+
+
+def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
+    """Cron runs on every node that has something scheduled or where the backup belongs, and starts at boot.
+
+    A right crontab does nothing while the daemon is stopped. Judged by the processes of the node itself, not by those
+    in its containers. Source: the runbook relies on cron on every instance.
+    """
+    policy = policy_of(fleet)
+    node = subject.name
+    facts = fleet.of(node, Facts)
+    cron = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
+    timers = any(entry.kind == "timer" for entry in facts.entries)
+    tables = any(entry.kind != "timer" and "commented out" not in entry.faults for entry in facts.entries)
+    scheduled = facts.jobs > 0 or tables
+    if cron is None and not scheduled:
+        belongs = [home.node for home in placements(fleet, policy.service)]
+        if node not in belongs or timers:
+            raise NotApplicable("nothing is scheduled with cron on this node")
+    if cron is None:
+        yield Finding(
+            saw="cron does not run" if facts.installed else "cron is not installed",
+            want="a running cron: "
+            + (f"{facts.jobs} lines wait in crontabs" if facts.jobs else "the backup is due here"),
+            why="nothing that is scheduled here happens" if scheduled else NO_BACKUPS,
+            node=node,
+            hint="`remediate` starts it" if facts.installed else "install the cron package, or use a systemd timer",
+        )
+    elif facts.enabled is False and facts.manager:
+        yield Finding(
+            saw="cron runs, and would not start after the next boot",
+            want="cron enabled at boot",
+            why="the next restart of the node ends the backups, and nobody is told",
+            node=node,
+            severity="warning",
+            hint="`remediate` enables it",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        topic="schedules",
+        judge=backup_runs_where_postgres_runs,
+        each=each_database,
+        looks_at=(Facts, Containers, nodes.Facts),
+    ),
+    Rule(topic="schedules", judge=cron_is_active, each=each_node, looks_at=(Facts,)),
+    Rule(
+        topic="schedules",
+        judge=backups_appeared,
+        each=each_database,
+        looks_at=(Facts, Containers, nodes.Facts, backups.Facts),
+        person="why an entry that is right did nothing is in the logs of its node; nothing there is to be guessed at",
+    ),
+)

@@ -1,0 +1,70 @@
+"""The proof that a schedule works: a backup appeared when it was last due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.cron.due_times import last_due
+from fleetkeeper.topics import backups
+from fleetkeeper.topics.backups import dump_times
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.rules.dumps import policy_of
+from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.schedules.entry_matching import Read, read, wanted_times, zone_of
+from fleetkeeper.topics.schedules.facts import Facts
+from fleetkeeper.transport.commands import Unobservable
+
+EARLY = timedelta(minutes=5)
+
+
+def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
+    """A backup appeared when the schedule was last due.
+
+    An entry may look right and do nothing: only its files prove it. Judged for the last due time (in the time zone of
+    the node's cron) that is longer ago than the policy's `grace`; a file counts when its name or its mtime lies between
+    five minutes before that and the grace after it. Not judged before the first due time after the entry was last
+    changed or cron was started. Source: issue "evidence"; the runbook's way of looking at the volume.
+    """
+    policy = policy_of(fleet)
+    home = only(placements(fleet, policy.service))
+    entries, _ = read(fleet, home.node, home, policy)
+    working = [one for one in entries if one.does(home)]
+    if not working:
+        raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
+    zone = zone_of(fleet, home.node)
+    due = last_due(wanted_times(policy), fleet.now(home.node).astimezone(zone) - policy.grace)
+    if due is None or due.timestamp() < standing_since(fleet.of(home.node, Facts), working):
+        raise NotApplicable("no backup has been due since the entry was changed or cron was started")
+    if not any(due - EARLY <= time <= due + policy.grace for time in times_of_files(fleet, policy)):
+        yield Finding(
+            saw=f"no backup appeared when it was due: {due:%Y-%m-%d %H:%M %Z}",
+            want=f"a file in {policy.volume.name} within {int(policy.grace.total_seconds() // 60)} minutes of that",
+            why="the entry looks right and did nothing",
+            node=home.node,
+            hint=f"`journalctl -t CRON -t fleetkeeper` on {home.node}, or cron's mail, may say what happened",
+        )
+
+
+def only(homes: Sequence[Placement]) -> Placement:
+    if len(homes) != 1:
+        raise NotApplicable(f"the service runs in {len(homes)} places: see schedules.backup_runs_where_postgres_runs")
+    return homes[0]
+
+
+def standing_since(facts: Facts, working: Sequence[Read]) -> float:
+    """Since when cron and the entry are as they are, in epoch seconds of the node's clock."""
+    cron = seen(facts.cron) if isinstance(facts.cron, Unobservable) else facts.cron
+    return max([cron.started if cron else 0.0, *(one.entry.changed for one in working)])
+
+
+def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
+    """When each backup was made: by its name, and by its mtime."""
+    zone = policy.zone
+    for file in seen(fleet.of(policy.volume.node, backups.Facts).files, policy.volume.node):
+        local = dump_times.stamp(file.name, policy.pattern)
+        if local is not None and file.kind == "file":
+            yield dump_times.moment(local, zone, file.mtime)
+            yield dump_times.written_at(file.mtime).astimezone(zone)

@@ -1,0 +1,144 @@
+"""Whether a line of a crontab does nothing but run one command in one container: only such a line is taken out.
+
+Everything else that it does is somebody's: a second command, a file that it writes, a pipe into another program. What
+is not known here to leave nothing behind counts as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fleetkeeper.readers.shell.options import after_options
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal, redirections
+from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrapped
+from fleetkeeper.topics.schedules.docker_exec import (
+    CLIENTS,
+    COMPOSE_VALUES,
+    DEEPEST,
+    GLOBAL_VALUES,
+    Execution,
+    docker,
+    executions,
+)
+
+LEAVES_NOTHING = frozenset(
+    ("[", "test", "true", "false", ":", "sleep", "cd", "set", "logger", "echo", "printf", "exit", "head", "grep")
+)
+"""Programs that leave nothing behind, whatever their arguments are, while nothing is redirected to a file."""
+ANSWERS = {
+    "date": frozenset({"-u", "--utc"}),
+    "hostname": frozenset({"-s", "-f", "--short", "--fqdn"}),
+    "whoami": frozenset(),
+    "uname": frozenset({"-n"}),
+}
+"""Programs that only answer with these options alone (and formats of `date`): others set a clock or a name."""
+ALONE = frozenset({":", "exec", "systemd-cat"})
+"""Programs that run others, and leave nothing behind where they have none to run."""
+NAME_OF_VARIABLE = re.compile(r"\w+|[@*#?$!-]|\w+:?[-=+?][\w/.:@-]*", re.ASCII)
+"""All that `${…}` may hold: quotes and brackets in it move the ends of words, and what stands behind it is hidden."""
+NOWHERE = "/dev/null"
+LISTS = frozenset({"ps", "ls", "list"})
+
+
+def has_sole_purpose(script: str, wanted: Sequence[str] = ()) -> bool:
+    """Whether a script runs one command in one container (`wanted`, where it is given) and does nothing else.
+
+    False, too, where it could hold a secret, or cannot be read: such a line is neither kept nor taken out.
+
+    >>> has_sole_purpose("cd / && docker exec $(docker ps -q -f name=db) backup >/dev/null 2>&1", ["backup"])
+    True
+    >>> has_sole_purpose("docker exec db backup && docker cp db:/data /srv", ["backup"])
+    False
+    """
+    try:
+        runs = list(executions(script))
+        return len(runs) == 1 and runs[0].quiet and runs_only(runs[0], wanted) and leaves_nothing(script)
+    except Unreadable:
+        return False
+
+
+def runs_only(run: Execution, wanted: Sequence[str]) -> bool:
+    """Whether all that it runs in the container is the wanted command, by itself or as the one command of a shell."""
+    if not wanted:
+        return True
+    inner = run.inner()
+    name = (run.words[0] or "").rpartition("/")[2] if run.words else ""
+    script = script_of([() if word is None else (Part("text", word),) for word in run.words[1:]])
+    direct = name not in SHELLS or script is None
+    return run.runs(wanted) and len(inner) == 1 and (direct or plain_words(script or ""))
+
+
+def plain_words(script: str) -> bool:
+    """Whether a script is one command of plain words, without redirection, substitution or assignment."""
+    found = commands(script)
+    plain = all(literal(word) is not None for command in found for word in command.words)
+    return len(found) == 1 and plain and not found[0].assigned and not redirections(script)
+
+
+def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bool:
+    """Whether every command of a script but `docker exec` leaves nothing behind. Raises Unreadable.
+
+    `executing`: whether `docker exec` may stand in it (not in a substitution).
+    """
+    if depth > DEEPEST:
+        raise Unreadable("too many shells inside each other")
+    harmless = all(is_harmless(operator, target) for operator, target in redirections(script))
+    return harmless and all(is_inert(command, depth, executing) for command in commands(script))
+
+
+def is_harmless(operator: str, target: Word) -> bool:
+    """Whether a redirection touches no file.
+
+    >>> is_harmless(">&", (Part("text", "1"),)), is_harmless(">", (Part("text", "/var/log/x"),))
+    (True, False)
+    """
+    text = literal(target)
+    number = text is not None and re.fullmatch("[0-9]+|-", text) is not None
+    return text == NOWHERE or (operator in (">&", "<&") and number)
+
+
+def is_inert(command: Simple, depth: int, executing: bool) -> bool:
+    """Whether a simple command leaves nothing behind: by its name, and by what is put into its words."""
+    words, _, assigned = unwrapped(command.words)
+    if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
+        return False
+    first = (literal(command.words[0]) or "").rpartition("/")[2] if command.words else ":"
+    if not words:  # not `ionice -c 3 -p 1`, say, which changes a process that runs already
+        return first in ALONE
+    name = (literal(words[0]) or "").rpartition("/")[2]
+    if name in SHELLS:
+        script = script_of(words[1:])
+        return script is not None and leaves_nothing(script, depth + 1, executing=executing)
+    if name in ANSWERS:
+        texts = [literal(word) or "" for word in words[1:]]
+        return all(text in ANSWERS[name] or (name == "date" and text.startswith("+")) for text in texts)
+    if name in CLIENTS:
+        return is_listing(words, name) or (executing and docker(words, name) is not None)
+    return name in LEAVES_NOTHING and not (name == "logger" and any(map(sends_away, words[1:])))
+
+
+def sends_away(option: Word) -> bool:
+    """Whether an option of `logger` sends to another machine, or a file's content: it says more than one line here."""
+    text = literal(option) or ""
+    return re.match("--(server|file|port|tcp|udp|socket|journald)|-[a-zA-Z]*[nfPTdu]", text) is not None
+
+
+def is_listing(words: Sequence[Word], name: str) -> bool:
+    """Whether a client of Docker only lists containers: `ps`, `container ls`, `compose … ps`."""
+    rest = after_options(words[1:], COMPOSE_VALUES if name == "docker-compose" else GLOBAL_VALUES)
+    verb = literal(rest[0]) if rest else None
+    if verb == "compose":
+        rest = after_options(rest[1:], COMPOSE_VALUES)
+    elif verb == "container":
+        rest = rest[1:]
+    return bool(rest) and literal(rest[0]) in LISTS
+
+
+def substitutes_harmlessly(word: Word, depth: int) -> bool:
+    for part in word:
+        if part.kind == "command" and not leaves_nothing(part.text, depth + 1, executing=False):
+            return False
+        if part.kind == "variable" and not NAME_OF_VARIABLE.fullmatch(part.text):
+            return False
+    return True

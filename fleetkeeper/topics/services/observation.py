@@ -1,0 +1,306 @@
+"""How the swarm and the volumes of a node are seen: one script that prints JSON documents one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.readers.json_documents import (
+    Json,
+    flag_in,
+    json_documents,
+    listed,
+    mapping,
+    part,
+    parts,
+    text_in,
+    texts,
+)
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.numbers import number_in
+from fleetkeeper.topics.containers.observation import ABSENT, DOCKER, NAMES_ONLY, engine_says
+from fleetkeeper.topics.containers.parse import has_healthcheck
+from fleetkeeper.topics.services.facts import (
+    LENT,
+    Facts,
+    Handed,
+    Member,
+    Published,
+    ServiceMount,
+    SwarmService,
+    Task,
+    Volume,
+)
+from fleetkeeper.topics.services.update_settings import lent_updates
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.shell_functions import CAPPED_DOCKER
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.looking.look import Look
+
+NETWORK = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "ceph",
+    "glusterfs",
+    "fuse.glusterfs",
+    "fuse.sshfs",
+    "lustre",
+    "9p",
+    "virtiofs",
+)
+HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
+
+SWARM = Command(
+    (
+        "sh",
+        "-c",
+        DOCKER
+        + CAPPED_DOCKER
+        + NAMES_ONLY
+        + """
+swarm=$(docker info --format '{{json .Swarm}}') || exit 71
+printf '%s\\n' "$swarm"
+all() {
+  kind=$1; shift
+  if [ $# -gt 0 ]; then inspected docker "$kind" inspect "$@"; else echo '[]'; fi
+}
+volumes=$(docker volume ls -q) || exit 71
+all volume $volumes
+case $swarm in *'"ControlAvailable":true'*) ;; *) exit 0 ;; esac
+members=$(docker node ls -q) && services=$(docker service ls -q) || exit 71
+all node $members && all service $services || exit 71
+[ -z "$services" ] || exec docker service ps --no-trunc --format '{{json .}}' $services
+""",
+        "docker service inspect",
+    ),
+    sudo=True,
+)
+MOUNTS = Command(("cat", "/proc/self/mounts"))
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """One round trip: the swarm's state, this node's volumes, and on a manager the members, services and tasks."""
+    answer, mounts = yield [SWARM, MOUNTS]
+    if answer.rc == ABSENT:
+        return Facts("absent")
+    return parse(engine_says(answer), remote_mounts(mounts))
+
+
+def parse(printed: str, remote: tuple[str, ...]) -> Facts:
+    """The documents in the order in which the script prints them. Raises Unobservable when one is missing.
+
+    >>> parse('{"LocalNodeState":"inactive","NodeID":"","ControlAvailable":false}\\n[]', ()).swarm
+    'inactive'
+    """
+    found = json_documents(printed, "the engine")
+    try:
+        swarm, volumes = mapping(next(found), "swarm"), parts({"volumes": next(found)}, "volumes")
+        role = role_of(swarm)
+        kinds = ("members", "services") if role == "manager" else ()
+        by_kind = {kind: parts({kind: next(found)}, kind) for kind in kinds}
+    except StopIteration:
+        raise Unobservable("the engine's answer about its swarm and volumes was cut short") from None
+    return Facts(
+        swarm=role,
+        node_id=text_in(swarm, "NodeID"),
+        members=tuple(member(one) for one in by_kind.get("members", [])),
+        services=tuple(service(one) for one in by_kind.get("services", [])),
+        tasks=tuple(task(mapping(one, "task")) for one in found),
+        volumes=tuple(volume(one, remote) for one in volumes),
+        remote_mounts=remote,
+    )
+
+
+def role_of(swarm: Json) -> Literal["manager", "worker", "inactive"]:
+    """Raises Unobservable while the node is neither in a swarm nor out of it (joining, locked, in error)."""
+    state = text_in(swarm, "LocalNodeState", "inactive")
+    if state not in ("active", "inactive"):
+        raise Unobservable(f"its part in the swarm is {state}: {text_in(swarm, 'Error', 'no reason given')[:200]}")
+    if state == "inactive":
+        return "inactive"
+    return "manager" if flag_in(swarm, "ControlAvailable") else "worker"
+
+
+def labels(of: Json, key: str) -> dict[str, str]:
+    return {name: text_in(part(of, key), name) for name in part(of, key)}
+
+
+def member(inspected: Json) -> Member:
+    spec, described = part(inspected, "Spec"), part(inspected, "Description")
+    status, platform = part(inspected, "Status"), part(described, "Platform")
+    return Member(
+        id=text_in(inspected, "ID"),
+        hostname=text_in(described, "Hostname"),
+        role=text_in(spec, "Role", "worker"),
+        address=text_in(status, "Addr"),
+        state=text_in(status, "State"),
+        availability=text_in(spec, "Availability"),
+        labels=labels(spec, "Labels"),
+        engine_labels=labels(part(described, "Engine"), "Labels"),
+        os=text_in(platform, "OS"),
+        architecture=text_in(platform, "Architecture"),
+    )
+
+
+def service(inspected: Json) -> SwarmService:
+    spec = part(inspected, "Spec")
+    task = part(spec, "TaskTemplate")
+    made = part(task, "ContainerSpec")
+    return SwarmService(
+        id=text_in(inspected, "ID"),
+        name=text_in(spec, "Name"),
+        image=text_in(made, "Image"),
+        user=text_in(made, "User"),
+        replicas=replicas(part(spec, "Mode")),
+        constraints=texts(part(task, "Placement"), "Constraints"),
+        mounts=tuple(mount(one) for one in parts(made, "Mounts")),
+        version=number_in(part(inspected, "Version"), "Index"),
+        order=text_in(part(spec, "UpdateConfig"), "Order", "stop-first"),
+        update_state=text_in(part(inspected, "UpdateStatus"), "State"),
+        has_healthcheck=has_healthcheck(made),
+        stack=labels(spec, "Labels").get("com.docker.stack.namespace", ""),
+        helpers=helpers(made),
+        published=published(spec),
+        handed=tuple(handed(made)),
+        lent=labels(spec, "Labels").get(LENT, ""),
+        shape=shape(made),
+        lent_updates=lent_updates({"Labels": labels(spec, "Labels"), "UpdateConfig": part(spec, "UpdateConfig")}),
+    )
+
+
+def shape(made: Json) -> str:
+    """A short digest of what the tasks are told, except as whom; of `name=value` only the names count.
+
+    >>> shape({"Image": "a", "Env": ["KEY=1"], "User": "web"}) == shape({"Env": ["KEY=2"], "Image": "a"})
+    True
+    >>> shape({"Image": "a", "Args": ["start"]}) == shape({"Image": "a", "Args": ["other"]})
+    False
+    """
+    words = {key: [str(one).partition("=")[0] for one in listed(made, key)] for key in ("Env", "Command", "Args")}
+    rest = {key: value for key, value in made.items() if key not in ("User", "Labels", *words)}
+    return hashlib.sha256(json.dumps([rest, words], sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def replicas(mode: Json) -> int | None:
+    """How many tasks are wanted; None for a global service.
+
+    >>> replicas({"Replicated": {"Replicas": 2}}), replicas({"Replicated": {}}), replicas({"Global": {}})
+    (2, 1, None)
+    """
+    if "Global" in mode or "GlobalJob" in mode:
+        return None
+    return number_in(part(mode, "Replicated"), "Replicas", 1)
+
+
+def mount(spec: Json) -> ServiceMount:
+    driver = part(part(spec, "VolumeOptions"), "DriverConfig")
+    name = text_in(driver, "Name", "local")
+    return ServiceMount(
+        type=text_in(spec, "Type", "volume"),
+        source=text_in(spec, "Source"),
+        target=text_in(spec, "Target"),
+        read_only=flag_in(spec, "ReadOnly"),
+        driver=name,
+        remote=name != "local" or part(driver, "Options").get("type") in NETWORK,
+        mode=number_in(part(spec, "TmpfsOptions"), "Mode") or None,
+    )
+
+
+def helpers(made: Json) -> tuple[str, ...]:
+    """Which programs that need root a service's command line names; all other words of it are forgotten."""
+    line = " ".join(word for key in ("Command", "Args") for word in texts(made, key))
+    words = {PurePosixPath(word).name for word in re.split(r"[\s;|&()'\"]+", line)}
+    return tuple(name for name in HELPERS if name in words)
+
+
+def published(spec: Json) -> tuple[Published, ...]:
+    """The ports that the world sees. One that the swarm is to choose by itself is not known here.
+
+    >>> published({"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]}})
+    (Published(port=8080, target=80, protocol='tcp', mode='host'),)
+    """
+    ports = parts(part(spec, "EndpointSpec"), "Ports")
+    return tuple(
+        Published(
+            number_in(one, "PublishedPort"),
+            number_in(one, "TargetPort") or number_in(one, "PublishedPort"),
+            text_in(one, "Protocol", "tcp"),
+            text_in(one, "PublishMode", "ingress"),
+        )
+        for one in ports
+        if one.get("PublishedPort")
+    )
+
+
+def handed(made: Json) -> Iterator[Handed]:
+    """The secrets and configs that are files in the containers, with their owners; never what is in them."""
+    kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
+    for kind, key in kinds:
+        files = (part(one, "File") for one in parts(made, key))
+        yield from (
+            Handed(
+                kind,
+                text_in(file, "Name"),
+                number_in(file, "UID"),
+                number_in(file, "GID"),
+                number_in(file, "Mode", 0o444) & 0o777,
+            )
+            for file in files
+            if file.get("Name")
+        )
+
+
+def task(line: Json) -> Task:
+    """One line of `docker service ps`.
+
+    >>> task({"Name": "rodan_db.1", "Node": "vgpu", "DesiredState": "Running", "CurrentState": "Pending 3 hours ago",
+    ...       "Error": "\\"no suitable node\\""})
+    Task(service='rodan_db', member='vgpu', desired='running', state='pending', error='no suitable node')
+    """
+    return Task(
+        service=text_in(line, "Name").rpartition(".")[0],
+        member=text_in(line, "Node"),
+        desired=text_in(line, "DesiredState").lower(),
+        state=text_in(line, "CurrentState").lower().partition(" ")[0],
+        error=text_in(line, "Error").strip('"…')[:200],
+    )
+
+
+def volume(inspected: Json, remote: Iterable[str]) -> Volume:
+    driver, mountpoint = text_in(inspected, "Driver", "local"), text_in(inspected, "Mountpoint")
+    networked = part(inspected, "Options").get("type") in NETWORK
+    return Volume(
+        name=text_in(inspected, "Name"),
+        driver=driver,
+        mountpoint=mountpoint,
+        remote=driver != "local" or networked or below(mountpoint, remote),
+    )
+
+
+def below(path: str, directories: Iterable[str]) -> bool:
+    """Whether a path is one of the directories or lies in one.
+
+    >>> below("/srv/data/db", ["/srv/data"]), below("/srv/database", ["/srv/data"])
+    (True, False)
+    """
+    return any(PurePosixPath(path).is_relative_to(one) for one in directories)
+
+
+def remote_mounts(mounts: Output) -> tuple[str, ...]:
+    """Where file systems of the network are mounted, from /proc/self/mounts (proc(5), fstab(5): octal escapes).
+
+    >>> remote_mounts(Output(0, b"nas:/b /srv/my\\\\040data nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"))
+    ('/srv/my data',)
+    """
+    rows = (line.split(" ") for line in lines(mounts.text()))
+    found = (line[1] for line in rows if len(line) > 2 and line[2] in NETWORK)
+    return tuple(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), one) for one in found)

@@ -1,0 +1,86 @@
+"""What fleetkeeper changed in a service: a user that its stack file may not say, and settings that were only lent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.topics.services.rules.pinning import why_not
+from fleetkeeper.topics.services.rules.running import managers, told_to_swarm, unseen
+from fleetkeeper.topics.services.update_settings import OWN_UPDATES
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import shown_word
+
+
+def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """No service is left with the update settings that fleetkeeper lent it.
+
+    While a service is given another user, it is updated stop first and without the swarm's own way back; its own
+    settings wait in the label `fleetkeeper.update-config`. A run that was killed leaves both behind. Until they are
+    given back, every deployment goes as we want it and not as its owner does, and nobody has seen whether the new
+    tasks came up.
+    """
+    service = placement.service_of(fleet, subject.name)
+    unknown = list(unseen(fleet))
+    told = told_to_swarm(fleet, service.name)
+    if told:
+        yield from judged(told)
+    elif not unknown:
+        why_not(fleet, service.name)  # raises where a manager that nobody looks at may know it
+    yield from unknown
+
+
+def judged(told: SwarmService) -> Iterator[Finding]:
+    if told.lent_updates:
+        yield Finding(
+            saw=left_behind(told),
+            want=f"its own update settings, and no label {OWN_UPDATES}",
+            why="a change of it never came to its end: nobody saw its new tasks come up, and it is updated our way",
+            hint="`remediate --fix` looks at its tasks and gives them back; "
+            "while another `remediate` is at work on it, wait for that",
+        )
+
+
+def left_behind(told: SwarmService) -> str:
+    """What a change that never came to its end has left on a service.
+
+    >>> left_behind(SwarmService("s1", "rodan_web", lent_updates="lent"))
+    "rodan_web has fleetkeeper's update settings (stop-first, pause) instead of its own"
+    """
+    if told.lent_updates == "lent":
+        return f"{told.name} has fleetkeeper's update settings (stop-first, pause) instead of its own"
+    return f"{told.name} has the label {OWN_UPDATES}, and somebody has given it other update settings since"
+
+
+def notes(fleet: Fleet) -> Iterator[str]:
+    """What fleetkeeper changed and what is not as its owner has it yet, whatever was asked for: one line for each.
+
+    A service that runs as the user it was given, with the line for its stack file; and one that a change has left with
+    our update settings. The mark is a label of the service. `docker stack deploy` sets labels as its file has them, and
+    so takes it away; where the file lacks the user, the rule finds the service again.
+    """
+    found = {one.name: one for facts in managers(fleet) for one in facts.services}
+    for service in (one for one in found.values() if one.lent_updates):
+        yield f"{left_behind(service)}: a change of it never came to its end"
+    for service in (one for one in found.values() if one.lent and one.lent == one.user):
+        yield (
+            f"{service.name} runs as {service.user} since fleetkeeper changed it, and the stack file may not say so: "
+            f"put `{line_of(service.name, service.stack, service.user)}` there and deploy it, which ends this note"
+        )
+
+
+def unfinished(fleet: Fleet) -> tuple[str, ...]:
+    """The services that a killed change has left with our update settings or their label."""
+    return tuple(dict.fromkeys(one.name for facts in managers(fleet) for one in facts.services if one.lent_updates))
+
+
+def line_of(name: str, stack: str, user: str) -> str:
+    """The line of a stack file that gives a service its user.
+
+    >>> line_of("rodan_web", "rodan", "django")
+    'services.web.user: django'
+    """
+    return f"services.{shown_word(name.removeprefix(f'{stack}_'))}.user: {shown_word(user)}"

@@ -1,0 +1,115 @@
+"""A database that lost its data stops everything: dumps of an empty one would push out the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.backups.database import Accepted, Cluster
+from fleetkeeper.topics.backups.database import Facts as Databases
+from fleetkeeper.topics.backups.rules.dumps import policy_of
+from fleetkeeper.topics.services.facts import Facts
+from fleetkeeper.topics.services.observation import below
+from fleetkeeper.transport.commands import Unobservable
+
+ACCEPT = "`remediate backups accept` writes down that what runs now is right"
+
+
+def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The database that runs is the one with the data.
+
+    A server whose volume is local and that was started elsewhere comes up empty and looks well. Judged by the cluster's
+    system identifier (made by initdb, never again the same) against the one that was accepted last, by the node when
+    its volume is local (a copy that was left there once has the same identifier, and older data), and by `floors`, the
+    least rows of named tables. While this fails, no schedule, backup, thinning or user remedy runs: dumps of an
+    empty database would push out the real ones.
+    """
+    policy = policy_of(fleet)
+    records = seen(fleet.of(policy.volume.node, Databases).records, policy.volume.node)
+    accepted = records.accepted if records else None
+    if accepted is None and not policy.floors:
+        raise NotApplicable(f"nothing was accepted yet: {ACCEPT}; `floors` name the least rows of tables")
+    node, cluster = the_only(fleet)
+    if accepted and accepted.system != cluster.system:
+        yield another(fleet, node, cluster, accepted)
+    elif accepted and accepted.node != node and stays_behind(fleet, accepted):
+        yield another_state(node, accepted)
+    for table, least in policy.floors.items():
+        yield from emptied(node, cluster, table, least)
+
+
+def emptied(node: str, cluster: Cluster, table: str, least: int) -> Iterator[Finding | Unobservable]:
+    """What is wrong with a table that has a floor. One that is not there has -1 rows."""
+    if table not in cluster.rows:
+        yield Unobservable(f"nobody has counted {table}", node=node)
+    elif (rows := cluster.rows[table]) < least:
+        yield Finding(
+            saw=f"table {table} is not there" if rows < 0 else f"table {table} has {rows} rows",
+            want=f"at least {least} rows",
+            why=WHY,
+            node=node,
+            about=table,
+            hint="find out who emptied it before the next backup; `remediate backups list` shows what there is",
+        )
+
+
+WHY = "backups of a database without its data push out the good ones; until this is clear, nothing is changed"
+
+
+def the_only(fleet: Fleet) -> tuple[str, Cluster]:
+    """The one server that runs, and its node. Raises Unobservable when there is none, or several, or one unseen."""
+    found = [
+        (node, cluster) for node in fleet.inventory.nodes for cluster in seen(fleet.of(node, Databases).clusters, node)
+    ]
+    if len(found) != 1:
+        where = ", ".join(node for node, _ in found) or "nowhere"
+        raise Unobservable(
+            f"{policy_of(fleet).service} should run once, and runs {where}: nobody can say which is right"
+        )
+    return found[0]
+
+
+def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Finding:
+    """It is another database: say since when, and where the old one probably is."""
+    holders = [name for name in fleet.inventory.nodes if holds(fleet, name, accepted.volume)]
+    places = (
+        f"nodes with a volume {accepted.volume}: {', '.join(holders)}" if holders else "no node seen has that volume"
+    )
+    return Finding(
+        saw=f"another database: its cluster {cluster.system} was made on {cluster.born:%Y-%m-%d %H:%M} UTC",
+        want=f"the cluster {accepted.system} that was accepted on {accepted.at:%Y-%m-%d}",
+        why=WHY,
+        node=node,
+        hint=f"it was on {accepted.node} then; {places}. If this one was restored on purpose: {ACCEPT}",
+    )
+
+
+def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
+    """Whether the data cannot have come along to another node: its volume is on the old one's disk, as far as known."""
+    try:
+        seen_there = fleet.of(accepted.node, Facts)
+    except Unobservable:
+        return True
+    if accepted.volume.startswith("/"):
+        return not below(accepted.volume, seen_there.remote_mounts)
+    return not any(one.remote for one in seen_there.volumes if one.name == accepted.volume)
+
+
+def another_state(node: str, accepted: Accepted) -> Finding:
+    """The same cluster, from another copy of its data."""
+    return Finding(
+        saw=f"the accepted database, but on {node} and from that node's own copy of {accepted.volume or 'its data'}",
+        want=f"on {accepted.node}, where it was accepted on {accepted.at:%Y-%m-%d}",
+        why=f"what was left on {node} by an earlier move is older; {WHY}",
+        node=node,
+        hint=f"the newest data is probably still on {accepted.node}. If it was moved here on purpose: {ACCEPT}",
+    )
+
+
+def holds(fleet: Fleet, node: str, volume: str) -> bool:
+    """Whether a node is known to have a volume of that name."""
+    try:
+        return any(one.name == volume for one in fleet.of(node, Facts).volumes)
+    except Unobservable:
+        return False

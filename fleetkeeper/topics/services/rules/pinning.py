@@ -1,0 +1,133 @@
+"""Whether a service can be moved away from its data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService
+from fleetkeeper.topics.services.observation import below
+from fleetkeeper.topics.services.rules.running import managers, swarm_facts, told_to_swarm, unseen
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import shown_word
+
+CONSTRAINT = re.compile(r"([\w.\-/]+)\s*(==|!=)\s*(.*)", re.ASCII)
+
+
+def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """A service that keeps data on a node's own disk can only run on that node.
+
+    The swarm moves a task whenever its node is busy, drained or gone; on another node a local volume is new and empty,
+    so a database starts from nothing and the backups stay behind. Pinned is a service whose placement constraints leave
+    one member of the swarm. A mount counts as local data when it is written and neither its driver, its options nor a
+    mounted file system puts it on the network. Source: Docker's documentation of `docker service
+    create --constraint` and of volumes in services.
+    """
+    service = placement.service_of(fleet, subject.name)
+    unknown = list(unseen(fleet))
+    told = told_to_swarm(fleet, service.name)
+    if told:
+        yield from judged(fleet, told)
+    elif not unknown:
+        raise NotApplicable(why_not(fleet, service.name))
+    yield from unknown
+
+
+def why_not(fleet: Fleet, name: str) -> str:
+    """Raises Unobservable when there is a swarm whose manager nobody looks at."""
+    if any(managers(fleet)):
+        return f"{name} is no service of the swarm: it stays on its node"
+    workers = [node for node in fleet.inventory.nodes if fleet.of(node, Facts).swarm == "worker"]
+    if workers:
+        raise Unobservable(
+            f"{', '.join(workers)} belong to a swarm, but none of its managers is in the inventory",
+            hint="add a manager under `nodes`",
+        )
+    return "no swarm here: containers stay on their node"
+
+
+def judged(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
+    data = local_data(fleet, service)
+    members = next((facts.members for facts in managers(fleet)), ())
+    fitting = [member for member in members if fits(member, service.constraints)]
+    if service.replicas is None or not data or len(fitting) <= 1:
+        return
+    yield Finding(
+        saw=f"{service.name} keeps {', '.join(data)} on one node's disk, but may run on {hosts(fitting)}",
+        want="a placement constraint that leaves one node",
+        why="on another node it starts with nothing, and its data and backups stay behind",
+        hint="stack file, deploy.placement.constraints: "
+        f"`node.hostname == {shown_word(home(fleet, service) or 'NODE')}`",
+    )
+
+
+def hosts(members: Iterable[Member]) -> str:
+    return ", ".join(sorted(member.hostname for member in members))
+
+
+def home(fleet: Fleet, service: SwarmService) -> str:
+    """The host name of the swarm's node where it runs today; empty when it runs on none or several."""
+    tasks = {
+        task.member
+        for facts in managers(fleet)
+        for task in facts.tasks
+        if task.service == service.name and task.desired == task.state == "running"
+    }
+    return tasks.pop() if len(tasks) == 1 else ""
+
+
+def local_data(fleet: Fleet, service: SwarmService) -> list[str]:
+    """The names of the mounts that it writes and that are on one node's disk."""
+    return [mount.source or mount.target for mount in service.mounts if local(fleet, mount)]
+
+
+def local(fleet: Fleet, mount: ServiceMount) -> bool:
+    """A volume that some node knows as local is local; one that no node has yet is what the stack file says."""
+    if mount.read_only or mount.remote or mount.type not in ("volume", "bind"):
+        return False
+    seen = list(swarm_facts(fleet))
+    if mount.type == "bind":
+        return not any(below(mount.source, facts.remote_mounts) for facts in seen)
+    known = [volume for facts in seen for volume in facts.volumes if volume.name == mount.source]
+    return not known or not all(volume.remote for volume in known)
+
+
+def fits(member: Member, constraints: Iterable[str]) -> bool:
+    """Whether the swarm may place a task on a member, as swarmkit's own constraint filter decides it.
+
+    Values are compared without case; a label that is not there is empty; what the filter does not know fits nowhere.
+
+    >>> vgpu = Member("7f", "vgpu", labels={"queue": "GPU"})
+    >>> fits(vgpu, ["node.labels.queue == gpu", "node.role != manager"]), fits(vgpu, ["node.hostname == data"])
+    (True, False)
+    """
+    return all(satisfied(member, constraint) for constraint in constraints)
+
+
+def satisfied(member: Member, constraint: str) -> bool:
+    read = CONSTRAINT.fullmatch(constraint.strip())
+    if not read:
+        return False
+    key, operator, wanted = read.groups()
+    value = attribute(member, key)
+    return value is not None and (value.lower() == wanted.lower()) == (operator == "==")
+
+
+def attribute(member: Member, key: str) -> str | None:
+    """What a constraint's key stands for on a member; None for a key that swarmkit does not know."""
+    lower = key.lower()
+    for prefix, labels in (("node.labels.", member.labels), ("engine.labels.", member.engine_labels)):
+        if lower.startswith(prefix):
+            return labels.get(key[len(prefix) :], "")
+    known = {
+        "node.id": member.id,
+        "node.hostname": member.hostname,
+        "node.ip": member.address,
+        "node.role": member.role,
+        "node.platform.os": member.os,
+        "node.platform.arch": member.architecture,
+    }
+    return known.get(lower)

@@ -1,0 +1,189 @@
+"""Whether what was declared runs, seen from the containers of all nodes and, where there is a swarm, its manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.rules.users import idle
+from fleetkeeper.topics.services.facts import Facts, SwarmService, Task
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import shown_word
+
+YOUNG = 300.0
+OFTEN = 3
+
+
+def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Every declared service runs, healthy, as many times as it should.
+
+    A service that is nowhere, that starts and ends over and over, that is paused or fails its health check does not do
+    its work, whatever else is right. How many: `replicas` of the inventory, else what the swarm was told, else at least
+    one. Containers that match a name in two Compose projects are told apart by `project/service`. That there is none is
+    only said when every node that could hold one was seen.
+    """
+    service = placement.service_of(fleet, subject.name)
+    found = [place for place in placement.seen_containers(fleet) if place.container.belongs_to(service.name)]
+    unknown = list({why.node: why for why in (*unseen(fleet), *placement.unseen(fleet))}.values())
+    present = [place for place in found if place.container.running]
+    for place in found:
+        yield from judged_state(place, fleet.of(place.node, Containers).clock)
+    yield from ambiguous(service, present)
+    yield from judged_number(fleet, service, present, found, bool(unknown))
+    yield from unknown
+
+
+def judged_state(place: Placement, clock: float) -> Iterator[Finding | Unobservable]:
+    """One finding for a container that is there and does not work. What has ended is history."""
+    container = place.container
+    if container.state in ("restarting", "paused", "dead"):
+        yield finding(f"{container.name} {idle(container)}", place, "look at its last words: `docker logs`")
+    elif container.running and container.health == "unhealthy":
+        yield finding(f"{container.name} fails its health check", place, "`docker inspect` shows what the check said")
+    elif container.running and container.health == "starting":
+        yield Unobservable(
+            f"{container.name} has just started: its health check has not answered yet", "look again", place.node
+        )
+    elif container.running and container.restarts >= OFTEN and young(place, clock):
+        saw = f"{container.name} was restarted {container.restarts} times, the last time less than 5 min ago"
+        yield finding(saw, place, "look at its last words: `docker logs`")
+
+
+def young(place: Placement, clock: float) -> bool:
+    """Whether a container started a moment ago, by its node's own clock (epoch seconds)."""
+    try:
+        started = datetime.fromisoformat(place.container.started_at).timestamp()
+    except ValueError:
+        raise Unobservable(f"when {place.container.name} started is not known", node=place.node) from None
+    return clock - started < YOUNG
+
+
+def finding(saw: str, place: Placement, hint: str) -> Finding:
+    return Finding(saw, "running and well", "it does not do its work", place.node, place.container.name, hint=hint)
+
+
+def ambiguous(service: Service, present: list[Placement]) -> Iterator[Finding]:
+    """Two Compose projects, or a Compose service and another container, under one name: which is meant?"""
+    kinds = sorted({place.container.label(COMPOSE_PROJECT) for place in present})
+    if len(kinds) > 1:
+        names = ", ".join(f"{place.container.name} on {place.node}" for place in present)
+        yield Finding(
+            saw=f"{service.name} is ambiguous: {names}",
+            want="one service under that name",
+            why="a schedule, a backup or a repair could meet the wrong one",
+            hint=f"name it `{shown_word(f'{next(filter(None, kinds))}/{service.name}')}` in the inventory",
+        )
+
+
+def judged_number(
+    fleet: Fleet, service: Service, present: list[Placement], found: list[Placement], some_unseen: bool
+) -> Iterator[Finding | Unobservable]:
+    """Too few only when all nodes were seen; too many always."""
+    told = told_to_swarm(fleet, service.name)
+    want = wanted(service, told)
+    have = len(present)
+    fewest = 1 if want is None else want
+    if have < fewest and not some_unseen and not any(in_trouble(place.container) for place in found):
+        yield missing(fleet, service, have, fewest, found)
+    elif want is not None and have > want and not updating(told):
+        where = ", ".join(f"{place.container.name} on {place.node}" for place in present)
+        yield Finding(
+            saw=f"{have} of {service.name} run: {where}",
+            want=f"{want}",
+            why="two of a service that keeps data can ruin it",
+        )
+
+
+def wanted(service: Service, told: SwarmService | None) -> int | None:
+    """How many should run; None when nobody said. Declared, but told to run 0 times, is wrong."""
+    if service.replicas is not None:
+        return service.replicas
+    return max(1, told.replicas) if told and told.replicas is not None else None
+
+
+def in_trouble(container: Container) -> bool:
+    """Whether `judged_state` has already said why it does not run."""
+    return container.state in ("restarting", "paused", "dead")
+
+
+def updating(told: SwarmService | None) -> bool:
+    return told is not None and told.update_state in ("updating", "rollback_started")
+
+
+def told_to_swarm(fleet: Fleet, name: str) -> SwarmService | None:
+    """What a manager says about a service, where one was seen and knows it."""
+    return next((one for facts in managers(fleet) for one in facts.services if one.name == name), None)
+
+
+def unseen(fleet: Fleet) -> Iterator[Unobservable]:
+    """Why the swarm could not be asked, for each node where it could not: any of them may be its manager."""
+    for node in fleet.inventory.nodes:
+        try:
+            fleet.of(node, Facts)
+        except Unobservable as why:
+            yield why
+
+
+def managers(fleet: Fleet) -> Iterator[Facts]:
+    """What the managers of the swarm that could be seen say."""
+    return (facts for facts in swarm_facts(fleet) if facts.swarm == "manager")
+
+
+def missing(fleet: Fleet, service: Service, have: int, want: int, found: list[Placement]) -> Finding:
+    """Too few run: with what the swarm, or else the ended containers, say about the reason."""
+    ended = [
+        f"{place.container.name} on {place.node} {idle(place.container)}" for place in found if not place.container.pid
+    ]
+    said = reasons(fleet, service.name)
+    saw = f"{service.name} runs on no node" if not have else f"{have} of {service.name} run"
+    return Finding(
+        saw=saw + (f": {said or '; '.join(ended[:3])}" if said or ended else ""),
+        want=f"{want} running" if want != 1 or have else "running on one of them",
+        why="it does not do its work",
+        hint="`docker service ps --no-trunc` on a manager tells more"
+        if said
+        else "start it, or take it out of `services`",
+    )
+
+
+def reasons(fleet: Fleet, name: str) -> str:
+    """What the manager says about the tasks that should run and do not, or run where nobody looks."""
+    tasks = [task for facts in managers(fleet) for task in facts.tasks if task.service == name]
+    strangers = strange_members(fleet)
+    waiting = [reason(task, strangers) for task in tasks if task.desired in ("running", "ready")]
+    failed = [f"the last one failed: {task.error}" for task in tasks if task.error and task.desired == "shutdown"]
+    return "; ".join([*dict.fromkeys(filter(None, waiting)), *failed[:1]])
+
+
+def reason(task: Task, strangers: set[str]) -> str:
+    """Why one task that should run does not, in words.
+
+    >>> reason(Task("rodan_db", "", "running", "pending", "no suitable node (1 node not available)"), set())
+    'a task is pending: no suitable node (1 node not available)'
+    """
+    if task.state == "running":
+        where = f"a task runs on {task.member}, a swarm node that the inventory does not list"
+        return where if task.member in strangers else ""
+    return f"a task is {task.state}" + (f": {task.error}" if task.error else "")
+
+
+def strange_members(fleet: Fleet) -> set[str]:
+    """The host names of swarm nodes that are none of the inventory's."""
+    ours = {facts.node_id for facts in swarm_facts(fleet) if facts.node_id}
+    return {member.hostname for facts in managers(fleet) for member in facts.members if member.id not in ours}
+
+
+def swarm_facts(fleet: Fleet) -> Iterator[Facts]:
+    """What every node that could be asked says about the swarm."""
+    for node in fleet.inventory.nodes:
+        try:
+            yield fleet.of(node, Facts)
+        except Unobservable:
+            continue

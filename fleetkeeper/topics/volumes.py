@@ -1,0 +1,245 @@
+"""What volumes take, what they may take, and what is left on their disks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.units import show_duration, show_size
+from fleetkeeper.judging.rules import Finding, Rule, Subject, the_fleet
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics import backups, nodes
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.catalog import catalog_of, true_clock
+from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.forecast import Forecast, Room, forecast
+from fleetkeeper.topics.backups.parse import SHELL_ROOT
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Hold
+from fleetkeeper.topics.backups.rules.dumps import hold, policy_of
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+    from fleetkeeper.looking.look import Look
+
+SHELL_USAGE = (
+    SHELL_ROOT
+    + r"""
+root=$(root_of "$1" "$2") || exit
+cd -P -- "$root" || exit 5
+echo "at $(pwd -P)"
+df -kP . | awk 'END { print "disk", $2, $4 }'
+df -iP . 2>/dev/null | awk 'END { print "inodes", $2, $4 }'
+find . -xdev -print0 | tr -dc '\0' | wc -c | awk '{ print "entries", $1 }'
+du -xak . | awk '
+  NR > 1 { print "1 " last }
+  { last = $0 }
+  END { print "2 " last }
+' | sort -k1,1rn -k2,2rn | head -n 40
+"""
+)
+"""Arguments: name of the volume, its path (or empty). KiB as they lie on the disk; hard links are counted once.
+
+The last line of du is the sum, and begins with a 2 here: a file's name may hold a line that looks like it."""
+
+KIB = 1024
+KIBS = re.compile("[0-9]{1,18}", re.ASCII)
+FEW_INODES = 1000
+TOLD = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
+
+    path: str
+    used: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One volume, as seen from the node where it is counted. Sizes are bytes on the disk.
+
+    `entries` are its files and directories. `free` and `free_inodes` are what is left on its file system for anybody
+    but root; a file system without a table of inodes has 0 `inodes`. `biggest` begins with the biggest.
+    """
+
+    topic: ClassVar[str] = "volumes"
+    path: str
+    used: int
+    entries: int
+    disk: int
+    free: int
+    inodes: int
+    free_inodes: int
+    biggest: tuple[Entry, ...]
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look at the volume of the backups, from the node that counts it."""
+    policy = inventory.backups
+    if isinstance(policy, Without) or policy.volume.node != node.name:
+        return None
+    [answer] = yield [usage_of(policy)]
+    return parse(answer)
+
+
+def usage_of(policy: Policy) -> Command:
+    """The command that measures a policy's volume and its disk."""
+    volume = policy.volume
+    return Command(("sh", "-c", SHELL_USAGE, "sh", volume.name, volume.path or ""), sudo=True, limit=120)
+
+
+def parse(output: Output) -> Facts:
+    r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
+
+    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
+    >>> usage.used, usage.free, usage.biggest
+    (24576, 409600, (Entry(path='a', used=20480),))
+    """
+    lines = output.text().split("\n")
+    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
+    grave = [line for line in complaints if not line.endswith("No such file or directory")]
+    if grave:
+        raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
+    told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
+    total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
+    entries = [one for line in lines[5:] if (one := entry(line)) is not None]
+    return Facts(
+        path=lines[0].partition(" ")[2],
+        used=total,
+        entries=int(told["entries"][0]),
+        disk=int(told["disk"][0]) * KIB,
+        free=int(told["disk"][1]) * KIB,
+        inodes=number(told["inodes"], 0),
+        free_inodes=number(told["inodes"], 1),
+        biggest=tuple(one for one in entries if one.used <= total),
+    )
+
+
+def entry(line: str) -> Entry | None:
+    """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
+    size, tab, path = line.removeprefix("1 ").partition("\t")
+    if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
+        return None
+    return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
+
+
+def number(words: list[str], place: int) -> int:
+    """A count of df's; `-` or nothing where the file system has none."""
+    return whole_number(words[place]) if words[place:] and words[place] != "-" else 0
+
+
+def each_volume(inventory: Inventory) -> Iterable[Subject]:
+    """The volume of the backups; where the inventory leaves backups out, the fleet, to say so."""
+    if isinstance(inventory.backups, Without):
+        return the_fleet(inventory)
+    return (Subject("volume", inventory.backups.volume.name),)
+
+
+def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The volume takes no more than its budget, and its disk has room left.
+
+    A full disk ends the next backup halfway, and the database with it where both share a disk. Bytes are counted as
+    they lie on the disk, once, from the node that the inventory names; so are files and directories (`inodes`). Its
+    file system must keep `free`, and enough inodes for a thousand files. Source: the runbook, cleaned twice a year.
+    """
+    policy = policy_of(fleet)
+    usage = fleet.of(policy.volume.node, Facts)
+    for saw, want in excesses(usage, policy):
+        yield Finding(
+            saw=saw,
+            want=want,
+            why="when it is full, the next backup is cut short, and nobody is told",
+            node=policy.volume.node,
+            about=policy.volume.name,
+            hint=strangers(usage, policy),
+        )
+
+
+def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
+    """What is too much or too little, and what is wanted."""
+    volume = policy.volume
+    if volume.budget is not None and usage.used > volume.budget:
+        yield f"{volume.name} takes {show_size(usage.used)}", f"at most {show_size(volume.budget)}"
+    if volume.inodes is not None and usage.entries > volume.inodes:
+        yield f"{volume.name} holds {usage.entries} files and directories", f"at most {volume.inodes}"
+    if usage.free < volume.free:
+        yield f"{show_size(usage.free)} are free on the disk of {volume.name}", f"at least {show_size(volume.free)}"
+    if usage.inodes and usage.free_inodes < FEW_INODES:
+        yield f"{usage.free_inodes} inodes are free on the disk of {volume.name}", f"at least {FEW_INODES}"
+
+
+def strangers(usage: Facts, policy: Policy) -> str:
+    """What else fills the volume: the biggest entries that are no backups, down to a hundredth of it."""
+    heavy = [one for one in usage.biggest if one.used * 100 >= usage.used]
+    biggest = [one for one in heavy if stamp(one.path.rpartition("/")[2], policy.pattern) is None]
+    others = [f"{one.path} ({show_size(one.used)})" for one in biggest if one.path != policy.path][:TOLD]
+    return f"besides backups there is {', '.join(others)}" if others else ""
+
+
+def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Budget and disk last for the policy's horizon, although backups grow.
+
+    Judged as if `keep` were applied every day, with sizes that go on growing as those of the proven backups did: what
+    thinning cannot help is told weeks before it happens. While something holds thinning up (a newest dump that is
+    implausibly small, a drill that failed, many that look broken), it is judged as if nothing were ever removed; the
+    day is told as a warning where it is within a year.
+    """
+    policy = policy_of(fleet)
+    node = policy.volume.node
+    now = true_clock(fleet, node)
+    usage = fleet.of(node, Facts)
+    known = catalog_of(fleet, policy)
+    if not known.complete:
+        raise Unobservable("there is no complete backup to reckon with", node=node)
+    held = hold(fleet, policy)
+    room = Room(usage.used, usage.free - policy.volume.free)
+    expected = forecast(known, policy, room, now, thinned=held is None)
+    late = held is not None and expected.runs_out is None
+    if late:
+        farther = policy.model_copy(update={"horizon": max(policy.horizon, YEAR)})
+        expected = forecast(known, farther, room, now, thinned=False)
+    if expected.runs_out is not None:
+        yield Finding(
+            saw=told(expected, policy, now, held),
+            want=f"room for {show_duration(policy.horizon)} at least",
+            why="nothing makes room meanwhile, and backups will fail" if held else WITHOUT_ROOM,
+            node=node,
+            about=policy.volume.name,
+            severity="warning" if late else "error",
+            hint=held.what_to_do if held else "keep fewer, raise the budget, or give the volume a bigger disk",
+        )
+
+
+YEAR = timedelta(days=365)
+WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
+
+
+def told(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
+    if held:
+        when = "already" if expected.runs_out == now else f"about {expected.runs_out:%Y-%m-%d}"
+        return f"{held.why}; without thinning {policy.volume.name} runs out of {expected.of} {when}"
+    if expected.runs_out == now:
+        return f"{policy.volume.name} is out of {expected.of} already, and thinning by keep will not make room"
+    when = f"{expected.runs_out:%Y-%m-%d}"
+    newest = f"the newest has {show_size(expected.size)}"
+    growth = f"backups grow by {show_size(round(expected.daily))} a day, {newest}"
+    if expected.daily < 1:
+        growth = f"backups do not grow, {newest}, and keep lets more of them gather"
+    return f"{policy.volume.name} runs out of {expected.of} about {when}: {growth}"
+
+
+PERSON = "only a person can decide between fewer backups and more room"
+
+RULES: tuple[Rule, ...] = (
+    Rule("volumes", are_within_budget, each_volume, (Facts,)),
+    Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts, database.Facts), person=PERSON),
+)

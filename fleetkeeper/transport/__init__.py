@@ -1,0 +1,1 @@
+"""How a node is asked: one connection, one shell, few round trips."""

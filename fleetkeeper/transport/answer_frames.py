@@ -1,0 +1,137 @@
+"""Reading what a node answers: which bytes belong to which command, and what is proven by that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.readers.lines import last_line
+from fleetkeeper.transport.audit_helper import HELPER, compared_editions
+from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.shell_protocol import FRAME, NOISE, PLAIN, STARTED, Script
+
+
+@dataclass
+class Unframer:
+    """Cuts one stream at its tokens. Any bytes, in any pieces."""
+
+    token: bytes
+    begun: bool = False
+    parts: list[tuple[int, bytes]] = field(default_factory=list)
+    kept: int = 0
+    pending: bytearray = field(default_factory=bytearray)
+    searched: int = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived. Raises Unobservable when the tokens are not in the order in which they were sent."""
+        self.pending += data
+        while (at := self.pending.find(self.token, self.searched)) >= 0:
+            end = self.pending.find(b"\n", at)
+            if end < 0:
+                self.searched = at
+                return
+            self.cut(at, end)
+        if not self.begun:
+            del self.pending[:-NOISE]
+        self.searched = max(0, len(self.pending) - len(self.token))
+
+    def cut(self, at: int, end: int) -> None:
+        body, told = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end])
+        del self.pending[: end + 1]
+        self.searched = 0
+        if told.endswith(b"\r"):
+            raise Unobservable("its line ends come as CRLF: what it says is not what was written", hint=PLAIN)
+        said = told.split()
+        if said == [b"begin"] and not self.begun:
+            self.begun = True
+        elif self.begun and len(said) == 2 and said[0] == b"%d" % len(self.parts) and said[1].isdigit():
+            self.parts.append((int(said[1]), body))
+            self.kept += len(body)
+        elif self.begun:
+            raise Unobservable(f"the node's shell answered out of order ({said!r})", hint=PLAIN)
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return self.kept + len(self.pending)
+
+    def size_of(self, number: int) -> int:
+        """Bytes that have come of one answer, whether or not all of it has."""
+        if number < len(self.parts):
+            return len(self.parts[number][1])
+        return len(self.pending) if self.begun and number == len(self.parts) else 0
+
+
+class Frames:
+    """Both streams of one round trip; knows which commands have answered."""
+
+    def __init__(self, commands: Sequence[Command], script: Script, sudo: Sudo = False) -> None:
+        self.commands = commands
+        self.sudo = sudo
+        self.out = Unframer(script.token)
+        self.err = Unframer(script.token)
+
+    def feed(self, out: bytes, err: bytes) -> None:
+        """Take what arrived on both streams. Raises Unobservable when they cannot be told apart."""
+        if out:
+            self.out.feed(out)
+        if err:
+            self.err.feed(err)
+
+    @property
+    def begun(self) -> bool:
+        return self.out.begun and self.err.begun
+
+    @property
+    def answered(self) -> int:
+        """How many commands are known to have ended."""
+        return min(len(self.out.parts), len(self.err.parts))
+
+    @property
+    def size(self) -> int:
+        return self.out.size + self.err.size
+
+    def excess(self) -> str:
+        """Why the command that answers now must be ended: its answer is too large already. Empty when it is not."""
+        if self.answered == len(self.commands):
+            return ""
+        came = self.out.size_of(self.answered) + self.err.size_of(self.answered)
+        most = self.commands[self.answered].most
+        return too_large(most) if came > most + len(self.out.token) + FRAME else ""
+
+    def output(self, number: int) -> Output:
+        """What command `number` answered; it must have."""
+        (rc, out), (rc_again, err) = self.out.parts[number], self.err.parts[number]
+        if rc != rc_again:
+            raise Unobservable(f"the node's shell gave two exit statuses for one command ({rc} and {rc_again})")
+        command = self.commands[number]
+        if len(out) + len(err) > command.most:
+            return Output(None, lost=too_large(command.most), command=str(command))
+        answer = Output(rc, out, err, command=str(command))
+        return proven(answer, f"{HELPER}: " * (self.sudo == "audit")) if command.sudo and self.sudo else answer
+
+    def noise(self) -> str:
+        """The last line before the first token: why a node that answers nothing refused us."""
+        said = bytes(self.err.pending).strip() or bytes(self.out.pending)
+        return last_line(said.decode("utf-8", "replace"))[:200]
+
+
+def too_large(most: int) -> str:
+    return f"its answer is larger than {show_size(most)}"
+
+
+def proven(answer: Output, through: str = "") -> Output:
+    """The answer of a command under sudo, or that sudo never started it; `through` stands before what it said then.
+
+    >>> proven(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
+    b'no crontab for root\\n'
+    >>> proven(Output(1, err=b"sudo: a password is required\\n")).lost
+    'sudo: a password is required'
+    """
+    before, started, after = (b"\n" + answer.err).partition(b"\n" + STARTED)
+    if started:
+        return replace(answer, err=after)
+    said = last_line(before.decode("utf-8", "replace"))[:200]
+    why = said or f"sudo ended with {answer.rc} and said nothing"
+    return replace(answer, rc=None, lost=through + why + compared_editions(why))

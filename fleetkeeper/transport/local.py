@@ -1,0 +1,48 @@
+"""This machine itself: the same script, fed to a shell of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakSet
+
+from fleetkeeper.transport.commands import Command, Output, Sudo
+from fleetkeeper.transport.link import MOST_OUTPUT
+from fleetkeeper.transport.processes import ProcessChannel, ProcessStream
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.shell_protocol import SHELL, render_stream
+from fleetkeeper.transport.writing import Stream
+
+LOGIN = ("/bin/sh", "-c")
+"""What stands in for a login shell."""
+
+
+class LocalLink:
+    """Commands for the machine that we run on."""
+
+    def __init__(self, sudo: Sudo = False) -> None:
+        self.sudo = sudo
+        self.shells = Shells(self.channel)
+        self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
+
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, self.shells, room)
+
+    def channel(self, line: str) -> ProcessChannel:
+        channel = ProcessChannel((*LOGIN, line))
+        self.running.add(channel)
+        return channel
+
+    def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        script = render_stream(words, sudo and self.sudo)
+        stream = ProcessStream((*LOGIN, SHELL))
+        self.running.add(stream)
+        try:
+            stream.begin(script.text, script.token, START_LIMIT)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def close(self) -> None:
+        for running in tuple(self.running):
+            running.abort()

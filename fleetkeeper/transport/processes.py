@@ -1,0 +1,223 @@
+"""Channels and streams over the pipes of a local process: /bin/sh itself, or the OpenSSH client."""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Self, cast
+
+from fleetkeeper.readers.lines import last_line
+from fleetkeeper.transport.commands import Unobservable
+
+CHUNK = 1 << 16
+LEAVE = 4.0
+"""Seconds that a process gets to end by itself, and to end what it started, once its standard input is closed."""
+STALLED = 60.0
+"""Seconds after which a stream that takes no data is given up."""
+ERR_KEPT = 1 << 16
+
+
+class Process:
+    """A child in a session of its own (a Ctrl-C at the terminal is ours to pass on), with three binary pipes."""
+
+    def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
+        """`leave` is how many seconds it gets to end by itself."""
+        self.leave = LEAVE if leave is None else leave
+        try:
+            self.child = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise Unobservable(f"cannot start {argv[0]}: {error.strerror}") from None
+        self.stdin, self.stdout, self.stderr = (
+            cast(IO[bytes], pipe) for pipe in (self.child.stdin, self.child.stdout, self.child.stderr)
+        )
+        os.set_blocking(self.stdin.fileno(), False)
+        self.closing = threading.Lock()
+
+    def send(self, data: bytes, limit: float) -> None:
+        """Write all of it. Raises OSError when the process is gone, or takes nothing for `limit` seconds."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self.stdin.fileno(), left[:CHUNK]) :]
+            except BlockingIOError:
+                if not ready(self.stdin, selectors.EVENT_WRITE, limit):
+                    raise TimeoutError(f"no data was taken for {limit:.0f} s") from None
+
+    def close_input(self) -> None:
+        if not self.stdin.closed:
+            self.stdin.close()
+
+    def close(self) -> None:
+        """Close the pipes, which tells it to end, and end it if it does not. May be called twice, by any thread."""
+        with self.closing:
+            for pipe in (self.stdin, self.stdout, self.stderr):
+                pipe.close()
+            try:
+                self.child.wait(self.leave)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(self.child.pid, signal.SIGKILL)
+                self.child.wait()
+
+
+def readable(fds: Collection[int], limit: float) -> list[int]:
+    """Those of `fds` that have data or have ended, waiting up to `limit` seconds for the first."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return [fd for fd, _ in poll.poll(limit * 1000)]
+
+
+def ready(pipe: IO[bytes], event: int, limit: float) -> bool:
+    with selectors.PollSelector() as selector:
+        selector.register(pipe, event)
+        return bool(selector.select(limit))
+
+
+class ProcessChannel(Process):
+    """The standard streams of a shell (`fleetkeeper.transport.round_trip.Channel`)."""
+
+    def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
+        super().__init__(argv, leave)
+        self.bell, self.rope = os.pipe()
+        self.open = {self.stdout.fileno(), self.stderr.fileno()}
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        if not self.open:
+            return None
+        got: dict[int, bytes] = {}
+        for fd in readable({*self.open, self.bell}, limit):
+            if fd == self.bell:
+                raise EOFError("closed here")
+            got[fd] = os.read(fd, CHUNK)
+            if not got[fd]:
+                self.open.discard(fd)
+        return got.get(self.stdout.fileno(), b""), got.get(self.stderr.fileno(), b"")
+
+    def abort(self) -> None:
+        """Make whoever listens in another thread give up at once, and close the channel."""
+        with suppress(OSError):
+            os.write(self.rope, b"!")
+
+    def ended(self) -> str:
+        try:
+            return f"exit status {self.child.wait(LEAVE)}"
+        except subprocess.TimeoutExpired:
+            return "its output was closed"
+
+    def close(self) -> None:
+        super().close()
+        for fd in (self.bell, self.rope):
+            with suppress(OSError):
+                os.close(fd)
+
+
+class ProcessStream(Process):
+    """A running command (`fleetkeeper.transport.writing.Stream`)."""
+
+    def __init__(self, argv: Sequence[str], lost: frozenset[int] = frozenset()) -> None:
+        """`lost` are the exit statuses that the client uses for a connection of which it knows nothing more."""
+        super().__init__(argv)
+        self.lost = lost
+        self.said: deque[bytes] = deque()
+        self.read_ahead = b""
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
+
+    def listen(self) -> None:
+        """Keep standard error flowing, and its end in memory."""
+        try:
+            while data := os.read(self.stderr.fileno(), CHUNK):
+                self.said.append(data)
+                while sum(map(len, self.said)) - len(self.said[0]) > ERR_KEPT:
+                    self.said.popleft()
+        except (OSError, ValueError):
+            return
+
+    def abort(self) -> None:
+        """End it at once, whoever reads it."""
+        self.child.kill()
+
+    @property
+    def err(self) -> bytes:
+        return b"".join(tuple(self.said))[-ERR_KEPT:]
+
+    def begin(self, script: bytes, token: bytes, limit: float) -> None:
+        """Send the script and wait for its token. Raises Unobservable when the command was not started."""
+        deadline = time.monotonic() + limit
+        heard = b""
+        try:
+            self.send(script, limit)
+            while token + b"\n" not in heard:
+                if not ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
+                    raise Unobservable(f"no shell answered within {limit:.0f} s")
+                if not (data := os.read(self.stdout.fileno(), CHUNK)):
+                    raise Unobservable(f"the command was not started: {self.why()}")
+                heard += data
+        except OSError as error:
+            raise Unobservable(f"the command was not started: {error}") from None
+        self.read_ahead = heard.partition(token + b"\n")[2]
+
+    def why(self) -> str:
+        self.listener.join(LEAVE)
+        return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
+
+    def write(self, data: bytes) -> None:
+        try:
+            self.send(data, STALLED)
+        except (OSError, ValueError) as error:
+            raise Unobservable(f"the data did not get through: {error}") from None
+
+    def close_write(self) -> None:
+        self.close_input()
+
+    def read(self, size: int = CHUNK) -> bytes:
+        if self.read_ahead:
+            data, self.read_ahead = self.read_ahead[:size], self.read_ahead[size:]
+            return data
+        try:
+            data = os.read(self.stdout.fileno(), size)
+        except (OSError, ValueError) as error:
+            raise Unobservable(f"the stream was closed: {error}") from None
+        if not data and self.child.poll() is not None and self.child.returncode in self.lost:
+            raise Unobservable(f"the connection was lost: {self.why()}")
+        return data
+
+    def wait(self, limit: float = 30.0) -> int | None:
+        self.close_input()
+        deadline = time.monotonic() + limit
+        while ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
+            if not os.read(self.stdout.fileno(), CHUNK):
+                return self.status(max(0.1, deadline - time.monotonic()))
+        return None
+
+    def status(self, limit: float) -> int | None:
+        try:
+            rc = self.child.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None
+        return None if rc in self.lost or rc < 0 else rc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

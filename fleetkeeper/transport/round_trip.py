@@ -1,0 +1,233 @@
+"""One round trip over any channel that leads to a shell: limits, the cap on output, and what was lost on the way.
+
+Channels differ (paramiko, processes); how long to wait and what a silence means is decided here, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from fleetkeeper.transport.answer_frames import Frames
+from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, SHELL, TIMED_OUT, as_root, render, shell_for
+from fleetkeeper.transport.sockets import said
+
+TOO_MUCH = f"its output does not fit into the {MOST_OUTPUT >> 20} MiB that a node may answer in one look"
+START_LIMIT = 20.0
+"""Seconds until the node's shell must have said something (a login shell may be slow)."""
+GRACE = 10.0
+"""Seconds, beyond a command's limit, after which the node did not end it as it was told."""
+ENDING = 1.0
+"""Seconds, beyond KILL_AFTER, that ending a command may take until we go on without it."""
+PAUSES = (0.1, 0.4, 1.0)
+"""Seconds after which another shell is asked for once more, where the one before had to be ended."""
+PACE = 640 << 10
+"""Bytes that must arrive within GRACE for an answer to be still on its way then: to dribble is not to answer."""
+
+
+class Channel(Protocol):
+    """A shell's standard streams. All methods raise OSError or EOFError when the way to it is gone."""
+
+    def send(self, data: bytes, limit: float) -> None: ...
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        """What came on (output, error) within `limit` seconds, maybe nothing; None when both have ended."""
+        ...
+
+    def ended(self) -> str:
+        """After the end: how it ended, for a person ("exit status 1", "connection lost")."""
+        ...
+
+    def close_input(self) -> None:
+        """Tell the shell to end what it runs, and itself."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class NoShell(Unobservable):
+    """What was started ended before it was a shell."""
+
+
+class Shells:
+    """The shells of one link, each under a `timeout` of its own where the node has one that can do that."""
+
+    def __init__(self, opened: Callable[[str], Channel]) -> None:
+        """`opened` starts what a command line says, in the login shell, and gives its standard streams."""
+        self.opened = opened
+        self.bounded = True
+
+    def round(self, commands: Sequence[Command], sudo: Sudo, room: int) -> list[Output]:
+        """The answers to as many of the commands as one shell gave. Raises Unobservable when there was none."""
+        if self.bounded:
+            with suppress(NoShell):
+                return Round(commands, sudo, room, bounded=True).over(self.opened(shell_for(commands)))
+        answers = Round(commands, sudo, room, bounded=False).over(self.opened(SHELL))
+        self.bounded = False
+        return answers
+
+
+def converse(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int = MOST_OUTPUT) -> list[Output]:
+    """Ask all commands; a new shell for the rest after one that had to be ended.
+
+    Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
+    """
+    answers: list[Output] = []
+    while len(answers) < len(commands):
+        rest = commands[len(answers) :]
+        left = room - sum(answer.size for answer in answers)
+        try:
+            answers += another_round(rest, sudo, shells, left) if answers else shells.round(rest, sudo, left)
+        except Unobservable as why:
+            if not answers:
+                raise
+            answers += [Output(None, lost=str(why), command=str(command)) for command in rest]
+    return answers
+
+
+def another_round(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int) -> list[Output]:
+    """A round after one that had to be ended: its session may take a moment to go, and to leave room for this one.
+
+    Raises Unobservable when there is none after that.
+    """
+    for pause in PAUSES:
+        with suppress(Unobservable):
+            return shells.round(commands, sudo, room)
+        time.sleep(pause)
+    return shells.round(commands, sudo, room)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Why a round ended early. `all_of_it`: nothing more can be asked over this link. `late`: a command still runs."""
+
+    why: str
+    all_of_it: bool
+    late: bool = False
+
+
+class Round:
+    """One script, and the answers to it as they come."""
+
+    def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
+        self.commands = commands
+        self.ours = [bounded and not as_root(command, sudo) for command in commands]
+        self.script = render(commands, sudo)
+        self.frames = Frames(commands, self.script, sudo)
+        self.room = room
+        self.answers: list[Output] = []
+        self.shell_left = False
+        self.sent = time.time()
+        self.arrived = 0
+        self.since = self.begun = self.heard = self.paced = time.monotonic()
+
+    def over(self, channel: Channel) -> list[Output]:
+        """The answers so far, at least one. Raises Unobservable when the shell never began."""
+        try:
+            cut = self.talk(channel)
+            if cut and cut.late:
+                end(channel)
+        finally:
+            channel.close()
+        if cut:
+            lost = self.commands[len(self.answers) :] if cut.all_of_it else [self.commands[len(self.answers)]]
+            self.answers += [Output(None, lost=cut.why, command=str(command)) for command in lost]
+        received = time.time()
+        return [replace(answer, sent=self.sent, received=received) for answer in self.answers]
+
+    def talk(self, channel: Channel) -> Cut | None:
+        """Send the script and listen. None: all that this shell was going to say has been heard."""
+        try:
+            channel.send(self.script.text, START_LIMIT)
+            while len(self.answers) < len(self.commands):
+                heard = channel.receive(self.patience())
+                if heard is None:
+                    return self.ended(channel)
+                if cut := self.hear(*heard):
+                    return cut
+                if self.shell_left:
+                    return None
+        except (OSError, EOFError) as error:
+            return Cut(f"the connection was lost ({said(error)})", all_of_it=True)
+        return None
+
+    def hear(self, out: bytes, err: bytes) -> Cut | None:
+        if out or err:
+            self.note(len(out) + len(err))
+            self.frames.feed(out, err)
+            self.collect()
+        if too_much := self.frames.excess():
+            return Cut(too_much, all_of_it=False)
+        if self.frames.size > self.room:
+            return Cut(TOO_MUCH, all_of_it=False)
+        return self.overdue()
+
+    def note(self, arrived: int) -> None:
+        """Keep the time of what arrives."""
+        self.heard = time.monotonic()
+        if not self.frames.begun:
+            self.begun = self.heard
+        self.arrived += arrived
+        if self.arrived >= PACE:
+            self.arrived, self.paced = 0, self.heard
+
+    def collect(self) -> None:
+        """Take over the answers that are complete now."""
+        for number in range(len(self.answers), self.frames.answered):
+            answer, limit = self.frames.output(number), self.commands[number].limit
+            if answer.rc in TIMED_OUT:
+                self.shell_left = True
+                if self.heard - self.since >= limit - 0.25:
+                    answer = replace(answer, rc=None, lost=time_limit(limit))
+            self.answers.append(answer)
+            self.since = self.heard
+
+    def patience(self) -> float:
+        return max(0.05, self.deadline() - time.monotonic())
+
+    def deadline(self) -> float:
+        """When to give up. What has no limit of its own has its time kept here, unless an answer is on its way."""
+        if not self.frames.begun:
+            return self.since + START_LIMIT
+        number, since = len(self.answers), max(self.since, self.begun)
+        if number == len(self.commands):
+            return since + GRACE
+        limit = self.commands[number].limit
+        if self.ours[number]:
+            return max(since + limit, self.paced + GRACE if self.paced > since else 0.0)
+        return max(since + limit + KILL_AFTER, self.paced) + GRACE
+
+    def overdue(self) -> Cut | None:
+        if len(self.answers) == len(self.commands) or time.monotonic() < self.deadline():
+            return None
+        if not self.frames.begun:
+            raise Unobservable(f"no shell answered within {START_LIMIT:.0f} s", hint="does the login shell hang there?")
+        return Cut(time_limit(self.commands[len(self.answers)].limit), all_of_it=False, late=True)
+
+    def ended(self, channel: Channel) -> Cut:
+        """The shell is gone before its time; where the way to it still stands, another one is asked the rest."""
+        how = channel.ended()
+        if self.frames.begun:
+            return Cut(f"the connection was lost ({how})", all_of_it=False)
+        raise NoShell(
+            f"no shell was started there: {self.frames.noise() or how}",
+            hint="this account needs a login shell that can run /bin/sh",
+        )
+
+
+def end(channel: Channel) -> None:
+    """Have the shell end what it runs, and wait until that is over: then there is room for another session."""
+    deadline = time.monotonic() + KILL_AFTER + ENDING
+    with suppress(OSError, EOFError):
+        channel.close_input()
+        while (left := deadline - time.monotonic()) > 0 and channel.receive(left) is not None:
+            pass
+
+
+def time_limit(limit: float) -> str:
+    return f"time limit of {limit:g} s"

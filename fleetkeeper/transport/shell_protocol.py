@@ -1,0 +1,241 @@
+"""How commands reach a node's /bin/sh, and how their answers are told apart: the only place where shell text is made.
+
+A round trip is one script on the standard input of `/bin/sh` (so neither the login shell's quoting nor the kernel's
+limit on arguments matters) and two byte streams back. After each command a random token, its number and its exit
+status stand on standard output and on standard error; what comes before the first token (banners, noise of a
+`.bashrc`) is dropped. POSIX sh, no temporary files, nothing but builtins besides the commands themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from fleetkeeper.transport.audit_helper import HELPER
+from fleetkeeper.transport.commands import Command, Sudo, Unobservable
+
+TOKEN_BYTES = 16
+KILL_AFTER = 5
+"""Seconds between asking a command to end (SIGTERM) and ending it (SIGKILL)."""
+REPAIRS = "`remediate --fix` asks sudo for everything: log in as somebody who gets it"
+NOISE = 1 << 16
+"""Bytes that are kept of what a login shell says before the first token."""
+WHOLE, SPARE = 300, 15
+"""Seconds that commands get together beyond the longest limit, at the most, and that their shell gets beyond that."""
+TIMED_OUT = frozenset({124, 137})
+"""What `timeout` exits with when it ended a command: 124, or 128 + SIGKILL. See timeout(1)."""
+STARTED = b"fleet-started\n"
+FRAME = 16
+"""Bytes of a frame beside its token, at the most: they are no part of an answer."""
+
+ENVIRONMENT = """\
+LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+"""
+"""Ours come last. Where docker is may be left out (by sudo's secure_path, say): that must not look like no docker."""
+
+UNDER_SUDO = f"""echo fleet-"started" >&2
+{ENVIRONMENT}exec "$@"
+"""
+"""Proves that sudo let us through: its own refusals and the command's exit status 1 look alike. The quotes keep sudo,
+which repeats the command that it refuses, from printing the proof itself."""
+
+SHELL = "exec /bin/sh"
+"""What a login shell is asked for: sh, bash, csh and fish read such words alike."""
+
+LIMIT = f"""\
+n=$1; shift
+if command -v setsid >/dev/null 2>&1; then setsid "$@" & g=-; else "$@" & g=; fi
+c=$!
+end() {{ kill -"$1" "$g$c" 2>/dev/null; }}
+( trap 'kill "$s"; exit 0' TERM
+  sleep "$n" & s=$!; wait "$s"
+  trap 'kill "$s"; exit 9' TERM
+  end TERM; sleep {KILL_AFTER} & s=$!; wait "$s"; end KILL; exit 9 ) >/dev/null 2>&1 &
+d=$!
+trap 'trap "" TERM; end TERM; kill "$d"; (sleep 1; end KILL) >/dev/null 2>&1 & exit 143' TERM
+wait "$c"; r=$?
+kill "$d" 2>/dev/null; wait "$d" 2>/dev/null
+[ $? = 9 ] && r=124
+exit "$r"
+"""
+"""`timeout` for a node that has none, or has BusyBox's, which ends the command but not the command's children."""
+
+ANSWER = """\
+f() {
+echo "$m $i $c"; echo "$m $i $c" >&2
+i=$((i + 1))
+case $c in 124|137) exit 1 ;; esac
+}
+"""
+"""Frames an answer. After a command that had to be ended the shell ends too: whatever that command left behind could
+still write, and must not write into the next answer. The rest is asked again in a new shell."""
+
+RUN = f"""\
+r() {{
+s=$1 n=$2; shift 2
+case $s$u in 20) s=1 ;; esac
+if [ $s = 2 ]; then set -- sudo -n -- {HELPER} "$n" "$@"
+elif [ $t = 1 ]; then set -- timeout -k {KILL_AFTER} "$n" "$@"; else set -- /bin/sh -c "$F" sh "$n" "$@"; fi
+case $s$u in
+[02]*) ;;
+10) set -- /bin/sh -c "$S" sh "$@" ;;
+*) set -- sudo -n -- /bin/sh -c "$S" sh "$@" ;;
+esac
+w "$@"
+}}
+e() {{
+[ -n "$p" ] || {{ r 0 "$@"; return; }}
+shift
+exec "$@" </dev/null 3<&- &
+wait $!; c=$?
+f
+}}
+"""
+"""Run one command: r under a limit of its own, e without, in a shell that ends with the `timeout` above it."""
+
+WAITED = """\
+w() {
+"$@" </dev/null 3<&- &
+wait $!; c=$? d=$!
+f
+}
+"""
+"""Run a command and frame its answer. Whoever listens ends what says too much."""
+
+CUT = """\
+exec 8>&1 9>&2
+w() {
+c=$({ { { "$@" </dev/null 7>&- 8>&- 9>&-; echo $? >&7; } 2>&1 >&6 6>&- | head -c "$b" >&9; } 6>&1 |
+head -c "$b" >&8; } 7>&1)
+f
+}
+"""
+"""The same where whoever listens cannot end a command: both of its outputs are cut, after $b bytes."""
+
+PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
+
+HEARTBEAT = """\
+exec 3<&0 </dev/null
+K='while read -r k v; do [ "$k $v" != "PPid: $2" ] || kill -TERM "$1"; done <"/proc/$1/status"'
+as_root() { [ -n "$a" ] || sudo -n /bin/sh -c "$K" sh $! $$ 2>/dev/null; }
+stop() { trap '' TERM; [ "$!" = "$d" ] || kill -TERM $! 2>/dev/null || as_root; [ -z "$p" ] || wait $!; exit 143; }
+trap stop TERM
+(while read -r x; do :; done <&3; kill -TERM $$ $p) >/dev/null 2>&1 &
+w=$! d=$!
+"""
+"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($d: what has
+ended; its number may be somebody else's by now, so root asks first whose child it is. $a: an account that may only
+look cannot end what root does for it; each of these questions ends at its own limit. $p: the `timeout` above a shell
+that is bounded; it ends the whole process group, and kills what has not gone after a while.)"""
+
+ABOVE = """\
+p=
+{ read -r p </proc/$PPID/comm; } 2>/dev/null
+if [ "$p" = timeout ]; then p=$PPID; else p=; fi
+"""
+"""A login shell that is a program of its own (ForceCommand) may start another shell than it was asked for."""
+
+TRY = 'if [ -n "$p" ] || timeout --version >/dev/null 2>&1; then t=1; else t=0; fi'
+"""$t: whether there is a `timeout` that ends a command's children too. BusyBox's does not, and has no --version."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What to send for one round trip, and the token that frames the answers."""
+
+    text: bytes
+    token: bytes
+
+
+def shell_for(commands: Sequence[Command]) -> str:
+    """What a login shell is asked for so that a shell for these commands, and all that it started, ends with `timeout`.
+
+    This is for the day on which nobody is left to keep the time. A `timeout` for each command would cost a node
+    almost as much as the commands.
+
+    >>> shell_for([Command(("id",)), Command(("df",))]), shell_for([Command(("gzip", "-t"), limit=600)] * 3)
+    ('exec timeout --kill-after=5 75 /bin/sh', 'exec timeout --kill-after=5 915 /bin/sh')
+    """
+    limits = [command.limit for command in commands]
+    seconds = ceil(min(sum(limits), max(limits) + WHOLE)) + SPARE
+    return f"exec timeout --kill-after={KILL_AFTER} {seconds} /bin/sh"
+
+
+def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
+    """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
+
+    The whole script is one compound command, so a shell that got only a part of it runs nothing.
+    Without `heartbeat` it does not need its standard input (for connections that have none), and each command has
+    limits of its own, of time and of bytes: nobody who listens can end it.
+
+    Raises Unobservable for words that no command line can carry.
+    """
+    token = secrets.token_hex(TOKEN_BYTES)
+    root = sudo and any(command.sudo for command in commands)
+    lines = [
+        "{",
+        "set +eux",  # a login shell may hand its options on: a trace would hold the tokens
+        f"a={sudo if sudo == 'audit' else ''}",
+        *((ABOVE.rstrip(), HEARTBEAT.rstrip()) if heartbeat else ("p= w=",)),
+        ENVIRONMENT.rstrip(),
+        f"m={token} i=0 u={'$(id -u)' if root else ''}",
+        f"S={shlex.quote(UNDER_SUDO)}",
+        f"F={shlex.quote(LIMIT)}",
+        ANSWER.rstrip(),
+        TRY,
+        (WAITED if heartbeat else CUT).rstrip(),
+        RUN.rstrip(),
+        'echo "$m begin"; echo "$m begin" >&2',
+        *(line(command, sudo) if heartbeat else cut_line(command, sudo) for command in commands),
+        '[ -z "$w" ] || kill $w; exit 0',
+        "}\n",
+    ]
+    return Script("\n".join(lines).encode("utf-8", "surrogateescape"), token.encode())
+
+
+def line(command: Command, sudo: Sudo) -> str:
+    r"""The call that runs one command: as we are, as root (1), or as root if the helper lets it pass (2).
+
+    >>> line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
+    "r 1 3 ls -l 'a b;$(c)'"
+    """
+    call = "e" if not as_root(command, sudo) else "r 2" if sudo == "audit" else "r 1"
+    return f"{call} {max(1, ceil(command.limit))} {words_of(command.words)}"
+
+
+def cut_line(command: Command, sudo: Sudo) -> str:
+    """The same where both of its outputs are cut on the node, a little behind the most that it may answer."""
+    return f"b={command.most + len(STARTED) + 1}; {line(command, sudo)}"
+
+
+def as_root(command: Command, sudo: Sudo) -> bool:
+    """Whether it goes through sudo. Then it always has a limit of its own: we may not end what root does."""
+    return command.sudo and bool(sudo)
+
+
+def words_of(words: Sequence[str]) -> str:
+    """The words as the shell must read them. Raises Unobservable for none at all, and for a NUL byte."""
+    if not words or not words[0]:
+        raise Unobservable("there is no command to run")
+    if any("\0" in word for word in words):
+        raise Unobservable(f"a name with a NUL byte cannot be given to `{words[0]}`")
+    return shlex.join(words)
+
+
+def render_stream(words: Sequence[str], sudo: Sudo) -> Script:
+    """A script that becomes one command, whose standard input is what follows once the token was printed.
+
+    Raises Unobservable where the account may only look.
+    """
+    if sudo == "audit":
+        raise Unobservable("this account may only look (`sudo: audit`)", hint=REPAIRS)
+    token = secrets.token_hex(TOKEN_BYTES)
+    start = f'echo {token}; LC_ALL=C; export LC_ALL; exec "$@"'
+    lines = ["{", ENVIRONMENT.rstrip(), f"set -- /bin/sh -c {shlex.quote(start)} sh {words_of(words)}"]
+    if sudo:
+        lines.append('[ "$(id -u)" = 0 ] || set -- sudo -n -- "$@"')
+    return Script("\n".join([*lines, 'exec "$@"', "}\n"]).encode("utf-8", "surrogateescape"), token.encode())

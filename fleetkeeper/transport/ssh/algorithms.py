@@ -1,0 +1,128 @@
+"""Which algorithms our own SSH may use with a host: those that the user's configuration allows, of those it speaks.
+
+`ssh -G` prints the lists with `+`, `-` and `^` already applied. Where the user wrote a list, its order is kept; where
+the list is OpenSSH's default, the fastest that paramiko has go first. Where no OpenSSH can be asked, nothing weaker
+than OpenSSH's defaults is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.host_certificates import CERTIFIED
+
+KEYS = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+SECURITY_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
+
+OURS = {
+    "kexalgorithms": (
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",
+        "mlkem768x25519-sha256",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group-exchange-sha256",
+        "diffie-hellman-group14-sha256",
+    ),
+    "ciphers": (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    ),
+    "macs": (
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+    ),
+    "hostkeyalgorithms": (*KEYS, *(f"{kind}{CERTIFIED}" for kind in KEYS)),
+    "pubkeyacceptedalgorithms": (
+        *KEYS,
+        *SECURITY_KEYS,
+        *(f"{kind}{CERTIFIED}" for kind in KEYS),
+        *(f"{kind.removesuffix('@openssh.com')}{CERTIFIED}" for kind in SECURITY_KEYS),
+    ),
+}
+"""By keyword of ssh_config(5): what we use where nothing is said, in our order."""
+WEAKER = {
+    "ciphers": ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"),
+    "macs": ("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96"),
+}
+"""What we could use too, and do only where the configuration names it."""
+NAMES = {
+    "kexalgorithms": "KexAlgorithms",
+    "ciphers": "Ciphers",
+    "macs": "MACs",
+    "hostkeyalgorithms": "HostKeyAlgorithms",
+    "pubkeyacceptedalgorithms": "PubkeyAcceptedAlgorithms",
+}
+
+
+@dataclass(frozen=True)
+class Algorithms:
+    """What may be agreed on, most wanted first."""
+
+    kex: tuple[str, ...] = OURS["kexalgorithms"]
+    ciphers: tuple[str, ...] = OURS["ciphers"]
+    macs: tuple[str, ...] = OURS["macs"]
+    host_keys: tuple[str, ...] = OURS["hostkeyalgorithms"]
+    keys: tuple[str, ...] = OURS["pubkeyacceptedalgorithms"]
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """How user keys may sign: a certificate's key signs as the key alone does."""
+        return tuple(dict.fromkeys(name.removesuffix(CERTIFIED) for name in self.keys))
+
+    def accepts(self, kind: str) -> bool:
+        """Whether a user key of that type, or certificate, may be offered (an RSA key signs with SHA-2 only).
+
+        >>> Algorithms(keys=("rsa-sha2-512",)).accepts("ssh-rsa"), Algorithms(keys=("rsa-sha2-512",)).accepts("ssh-dss")
+        (True, False)
+        """
+        if kind.startswith("ssh-rsa"):
+            signed = kind.removeprefix("ssh-rsa")
+            return any(f"rsa-sha2-{size}{signed}" in self.keys for size in (256, 512))
+        return kind in self.keys
+
+
+def allowed(said: Mapping[str, str], written: Collection[str]) -> Algorithms:
+    """What `ssh -G` said, by lower-case keyword; `written` are the keywords that the user's files hold.
+
+    Raises Unobservable when a list leaves nothing that our own SSH speaks.
+    """
+    kex, ciphers, macs, host_keys, keys = (chosen(keyword, said.get(keyword), keyword in written) for keyword in OURS)
+    return Algorithms(kex, ciphers, macs, host_keys, keys)
+
+
+def chosen(keyword: str, said: str | None, written: bool) -> tuple[str, ...]:
+    """The part of one list that we speak.
+
+    >>> chosen("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=True)
+    ('aes256-ctr', 'aes128-gcm@openssh.com')
+    >>> chosen("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=False)
+    ('aes128-gcm@openssh.com', 'aes256-ctr')
+    """
+    ours = OURS[keyword]
+    if said is None:
+        return ours
+    speak = (*ours, *WEAKER.get(keyword, ()))
+    found = [name for name in said.split(",") if name in speak]
+    if not found:
+        raise Unobservable(
+            f"{NAMES[keyword]} of the SSH configuration leaves nothing that our own SSH speaks ({said})",
+            hint=f"set `connection: ssh` for this node, or allow one of {', '.join(ours[:3])}",
+        )
+    return tuple(found if written else sorted(found, key=speak.index))

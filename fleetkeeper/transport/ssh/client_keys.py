@@ -1,0 +1,237 @@
+"""Which keys to offer a server, and in which order: those of the agent and those in files.
+
+The order is that of ssh_config(5): keys of the agent that are also configured, the agent's others, then files. A key
+that was accepted somewhere is offered first elsewhere, since every refused offer costs a round trip and counts
+against the server's MaxAuthTries. Nothing ever prompts.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
+from paramiko import ECDSAKey, Ed25519Key, RSAKey
+from paramiko.agent import AgentKey, AgentSSH
+from paramiko.pkey import PKey
+from paramiko.ssh_exception import SSHException
+
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.sockets import unix_socket
+from fleetkeeper.transport.ssh.host_certificates import read_certificate
+from fleetkeeper.transport.ssh.known_hosts import fingerprint
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.ssh.ssh_target import Way
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+"""paramiko logs what it also raises, and what a server says, to standard error."""
+
+KINDS: dict[str, type[PKey]] = {name: kind for kind in (Ed25519Key, ECDSAKey, RSAKey) for name in kind.identifiers()}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A key, and how to call it in a message."""
+
+    key: PKey
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """Its type, or that of the certificate that goes with it."""
+        certificate = self.key.public_blob
+        return certificate.key_type if certificate else self.key.get_name()
+
+
+class AgentAt(AgentSSH):
+    """The agent behind a socket; one question at a time, whichever thread asks."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.turn = threading.RLock()
+        self._connect(unix_socket(path))  # type: ignore[attr-defined]
+
+    def _send_message(self, msg: Any) -> Any:
+        with self.turn:
+            return super()._send_message(msg)  # type: ignore[misc]
+
+
+@dataclass
+class Keyring:
+    """The keys of this run: agents are asked once, files are read once."""
+
+    agents: dict[str, tuple[AgentKey, ...] | str] = field(default_factory=dict)
+    accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+        """The keys to offer, in order, and why the other configured ones cannot be."""
+        if not way.keys_allowed:
+            return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
+        every, troubles = self.all_offers(way)
+        found = [offer for offer in every if way.algorithms.accepts(offer.kind)]
+        if others := ", ".join(offer.name for offer in every if offer not in found):
+            troubles.append(f"not among PubkeyAcceptedAlgorithms of the SSH configuration: {others}")
+        if not every and not troubles:
+            troubles.append(f"no agent holds a key, and there is none of {', '.join(way.identities)}")
+        first = self.accepted.get((way.user, way.identities))
+        return sorted(found, key=lambda offer: offer.name != first), troubles
+
+    def remember(self, way: Way, offer: Offer) -> None:
+        self.accepted[way.user, way.identities] = offer.name
+
+    def all_offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+        held, troubles = self.held_by(way.agent)
+        configured = {blob for path in way.identities for blob in public_halves(path)}
+        wanted = [key for key in held if key.blob in configured]
+        certificates = (*(f"{path}-cert.pub" for path in way.identities), *way.certificates)
+        offers = [offer for key in wanted for offer in from_agent(key, certificates)]
+        if not way.only_identities and not way.explicit_identity:
+            offers += [
+                offer for key in held if key.blob not in configured for offer in from_agent(key, way.certificates)
+            ]
+        for path in way.identities:
+            if any(blob in {key.blob for key in wanted} for blob in public_halves(path)):
+                continue
+            try:
+                offers += from_file(path, way.certificates, way.explicit_identity)
+            except Unobservable as why:
+                troubles.append(str(why))
+        return offers, troubles
+
+    def held_by(self, socket: str) -> tuple[tuple[AgentKey, ...], list[str]]:
+        """The keys that the agent behind a socket holds, or what is wrong with it."""
+        if not socket:
+            return (), []
+        with self.guard:
+            if socket not in self.agents:
+                self.agents[socket] = ask_agent(socket)
+            held = self.agents[socket]
+        return ((), [held]) if isinstance(held, str) else (held, [])
+
+    def close(self) -> None:
+        with self.guard:
+            for held in self.agents.values():
+                for key in held if isinstance(held, tuple) else ():
+                    key.agent._close()  # type: ignore[attr-defined]
+            self.agents.clear()
+
+
+def ask_agent(socket: str) -> tuple[AgentKey, ...] | str:
+    try:
+        return tuple(AgentAt(socket).get_keys())
+    except (OSError, SSHException, EOFError) as error:
+        return f"the agent at {socket} does not answer ({error})"
+
+
+def from_agent(key: AgentKey, certificates: Iterable[str]) -> Iterator[Offer]:
+    """A key of the agent: with the certificates for it that lie in files, then alone."""
+    name = f"{key.name} {fingerprint(key.blob)} of the agent"
+    for path in certificates:
+        if certified := with_certificate(AgentKey(key.agent, key.blob, key.comment), path):
+            yield Offer(certified, f"{name} with {path}")
+    yield Offer(key, name)
+
+
+def public_halves(path: str) -> list[bytes]:
+    """The public keys that stand beside a private one, also as a certificate: for finding it in an agent."""
+    return [blob for name in (f"{path}.pub", f"{path}-cert.pub", path) if (blob := public_in(name))]
+
+
+@lru_cache(maxsize=1024)
+def public_in(path: str) -> bytes | None:
+    """The public key or certificate in a file, in wire format; None where there is none to be read."""
+    try:
+        kind, encoded = Path(path).read_text("ascii").split(maxsplit=2)[:2]
+        return None if kind.startswith("-") else base64.b64decode(encoded)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Offer, ...]:
+    """The key in a file, with the certificates that belong to it before it alone.
+
+    Raises Unobservable when it is there and cannot be used; a file that is not there is only missed if it `must` be.
+    """
+    if not Path(path).exists():
+        if must:
+            raise Unobservable(f"there is no key {path}")
+        return ()
+    key = load(path)
+    offers = []
+    for certificate in (f"{path}-cert.pub", *certificates):
+        if certified := with_certificate(copy(key), certificate):
+            offers.append(Offer(certified, f"{certified.get_name()} {path} with {certificate}"))
+    return (*offers, Offer(key, f"{key.get_name()} {path}"))
+
+
+def load(path: str) -> PKey:
+    """Read a private key. Raises Unobservable with the reason, naming the file."""
+    try:
+        data, status = Path(path).read_bytes(), os.stat(path)
+    except OSError as error:
+        raise Unobservable(f"{path}: {error.strerror}") from None
+    if public_in(path):
+        raise Unobservable(f"{path} is a public key, whose other half is not in the agent")
+    if status.st_uid == os.getuid() and status.st_mode & 0o077:
+        raise Unobservable(f"{path} can be read by others, so ssh does not use it either (`chmod 600 {path}`)")
+    try:
+        text = plain(data)
+    except Locked:
+        raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
+    except UnsupportedAlgorithm:
+        why = "holds a kind of key that only an agent, or `connection: ssh`, can use"
+        raise Unobservable(f"{path} {why}") from None
+    except ValueError:
+        raise Unobservable(f"{path} is no private key that can be read") from None
+    return KINDS[text[0]].from_private_key(StringIO(text[1]))
+
+
+class Locked(Exception):
+    """A private key has a passphrase."""
+
+
+def plain(data: bytes) -> tuple[str, str]:
+    """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and the key as OpenSSH writes it.
+
+    Raises Locked, UnsupportedAlgorithm, or ValueError for what is no private key.
+    """
+    try:
+        key = load_ssh_private_key(data, None) if b"BEGIN OPENSSH" in data else load_pem_private_key(data, None)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TypeError) or "password" in str(error).lower() or "encrypted" in str(error).lower():
+            raise Locked from None
+        raise
+    kind = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[0].decode()
+    if kind not in KINDS:
+        raise UnsupportedAlgorithm(kind)
+    return kind, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+def with_certificate(key: PKey, path: str) -> PKey | None:
+    """The key, now with the certificate in a file; None where there is none, or it is for another key."""
+    blob = public_in(path)
+    content = read_certificate(blob) if blob else None
+    if content is None or content.key != key.asbytes():
+        return None
+    key.load_certificate(path)
+    return key

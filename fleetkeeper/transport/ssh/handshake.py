@@ -1,0 +1,235 @@
+"""From a socket to an authenticated SSH connection, in the order that keeps it safe: host key first, then our keys."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from paramiko import Transport
+from paramiko.kex_curve25519 import KexCurve25519
+from paramiko.packet import Packetizer
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    IncompatiblePeer,
+    PartialAuthentication,
+    SSHException,
+)
+
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.sockets import ProxyCommand, TcpSocket, left, said
+from fleetkeeper.transport.ssh import userauth
+from fleetkeeper.transport.ssh.algorithms import Algorithms
+from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
+from fleetkeeper.transport.ssh.known_hosts import Entry, about, preferred_kinds
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.ssh.client_keys import Keyring, Offer
+
+TRIES = 6
+"""How often a server that hangs up before its banner is tried again (sshd_config(5), MaxStartups)."""
+ALIVE = 10
+"""Seconds between signs of life, so that a cut cable is noticed while a stream is quiet."""
+IDLE = 5.0
+"""Seconds for which paramiko's reading thread sleeps. Its 0.1 costs 20 ms of CPU a connection at a thousand nodes."""
+
+MOST_BANNER = 1 << 16
+"""Bytes that a server may say before SSH begins (RFC 4253, 4.2, has no bound)."""
+THROTTLED = b"Exceeded MaxStartups"
+"""What sshd may say when it hangs up on some of those who connect at once."""
+OTHERS = (
+    "allow one of ours there or in your SSH configuration, or set `connection: ssh` for this node (see docs/ssh.md)"
+)
+TOO_MANY = (
+    "it takes so many (MaxAuthTries of its sshd), or the connection was cut; name the right one: `identity` in the "
+    "inventory, or IdentityFile with IdentitiesOnly in ~/.ssh/config"
+)
+
+
+class Throttled(Exception):
+    """The server hung up before it said anything: it may do so when too many connect at once."""
+
+
+class Beginning(Packetizer):
+    """paramiko's reader of packets, which would collect what comes before them for as long as it comes."""
+
+    heard = b""
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        data = bytes(super()._read_timeout(timeout))  # type: ignore[misc]
+        self.heard += data
+        if len(self.heard) > MOST_BANNER:
+            raise SSHException("it talks without end")
+        return data
+
+
+class Connection(Transport):
+    """paramiko's transport with the algorithms that it is told, and host key types known for this host first."""
+
+    _kex_info: ClassVar = {**Transport._kex_info, "curve25519-sha256": KexCurve25519}  # type: ignore[attr-defined]
+
+    def __init__(self, connected: Any, here: Sequence[Entry], algorithms: Algorithms) -> None:
+        super().__init__(connected, strict_kex=True, packetizer_class=Beginning)
+        self.daemon = True
+        self.algorithms = algorithms
+        self.kinds = preferred_kinds(here, algorithms.host_keys)
+
+    preferred_kex = property(lambda self: self.algorithms.kex)
+    preferred_ciphers = property(lambda self: self.algorithms.ciphers)
+    preferred_macs = property(lambda self: self.algorithms.macs)
+    preferred_pubkeys = property(lambda self: self.algorithms.signatures)
+    preferred_keys = property(lambda self: self.kinds)
+
+    @property
+    def heard(self) -> bytes:
+        """What the server said before the first packet."""
+        return cast(Beginning, self.packetizer).heard
+
+    @property
+    def key(self) -> bytes:
+        """The wire format of what the server showed, certificate and all."""
+        shown = self.get_remote_server_key()
+        certificate = getattr(shown, "public_blob", None)
+        return cast(bytes, certificate.key_blob if certificate else shown.asbytes())
+
+    @property
+    def address(self) -> str:
+        """Where the socket leads; "" where something else leads there."""
+        with suppress(OSError, AttributeError):
+            return str(self.sock.getpeername()[0]) if isinstance(self.sock, TcpSocket) else ""
+        return ""
+
+    def _parse_debug(self, m: object) -> None:
+        """Ignore what a server says for debugging (RFC 4253, 11.3): nobody reads it, and paramiko cleans every byte."""
+
+    def settle(self) -> None:
+        """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
+        self.set_keepalive(ALIVE)
+        self.sock.settimeout(IDLE)
+
+    def close(self) -> None:
+        """Close it at once, also under a thread that reads from it (which the shutdown wakes up)."""
+        with suppress(OSError, EOFError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        super().close()
+
+
+def connect(
+    server: Server,
+    keys: Keyring,
+    dial: Callable[[float], Any],
+    deadline: float,
+    keep: Callable[[Connection], Connection] = lambda connection: connection,
+) -> Connection:
+    """An authenticated connection. `dial` gives a fresh socket; `deadline` is on time.monotonic().
+
+    `keep` gets each connection before anything is said on it, so that it can be closed from elsewhere.
+
+    Raises Unobservable with the reason. A server that throttles is tried again while there is time.
+    """
+    for attempt in range(TRIES):
+        connection = keep(started(dial(deadline), server))
+        try:
+            shake_hands(connection, deadline)
+            check_host_key(server, connection.key, connection.address)
+            authenticate(connection, server, keys, deadline)
+            connection.settle()
+        except Throttled:
+            refuse_broken_proxy(connection.sock)
+            connection.close()
+            time.sleep(min(left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
+            if time.monotonic() >= deadline:
+                break
+        except (SSHException, EOFError, OSError) as error:
+            connection.close()
+            raise Unobservable(f"the connection was lost while it was made: {said(error)}") from None
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise Unobservable(
+        "it accepts connections and hangs up before it says anything",
+        hint="too many connect at once (MaxStartups of its sshd), or something other than sshd listens on that port",
+    )
+
+
+def refuse_broken_proxy(connected: Any) -> None:
+    """Raises Unobservable when it was our side that hung up: the user's ProxyCommand."""
+    if isinstance(connected, ProxyCommand) and (how := connected.ended()):
+        connected.close()
+        raise Unobservable(f"its ProxyCommand ended: {how}", hint="run it by hand: `ssh -G HOST` shows it")
+
+
+def started(connected: Any, server: Server) -> Connection:
+    """Speak SSH over a socket. Raises Unobservable when it was closed meanwhile."""
+    try:
+        return Connection(connected, about(server.entries, server.target), server.way.algorithms)
+    except OSError as error:
+        raise Unobservable(f"the connection was lost while it was made: {error}") from None
+
+
+def shake_hands(connection: Connection, deadline: float) -> None:
+    """Agree on keys. Raises Throttled, or Unobservable."""
+    limit = left(deadline)
+    connection.banner_timeout = connection.handshake_timeout = limit + 1  # ours comes first
+    try:
+        connection.start_client(timeout=limit)
+    except IncompatiblePeer as error:
+        raise Unobservable(f"no common algorithm with its sshd: {error}", hint=OTHERS) from None
+    except (SSHException, EOFError, OSError) as error:
+        if isinstance(error, EOFError) or connection.heard.strip() in (b"", THROTTLED):
+            raise Throttled from None
+        raise Unobservable(broken_off(connection, said(error))) from None
+    if not connection.initial_kex_done:
+        raise Unobservable(broken_off(connection, "it did not end in time"))
+
+
+def broken_off(connection: Connection, why: str) -> str:
+    """Why there was no handshake, by what the server said before it."""
+    first = connection.heard.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
+    if connection.remote_version or first.startswith("SSH-"):
+        return f"no SSH handshake: {why}"
+    return f"something other than SSH answers there: it says {first!r}" if first else "it accepts and then says nothing"
+
+
+def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
+    """Offer our keys one after the other. Raises Unobservable when none is taken; never asks for a password."""
+    way = server.way
+    offers, troubles = keys.offers(way)
+    refused = []
+    for offer in offers:
+        connection.auth_timeout = left(deadline)
+        outcome = offered(connection, way.user, offer)
+        if outcome is None:
+            keys.remember(way, offer)
+            return
+        refused.append(offer.name)
+        if outcome:
+            troubles = [outcome, *troubles]
+        if not connection.is_active():
+            raise Unobservable(f"it hung up after {len(refused)} of our {len(offers)} keys", hint=TOO_MANY)
+    if way.untried:
+        troubles.append(f"{' and '.join(way.untried)} of your SSH configuration: only with `connection: ssh`")
+    raise Unobservable(
+        f"it lets {way.user} in with none of our keys",
+        hint=f"offered: {', '.join(refused) or 'none'}" + "".join(f"; {trouble}" for trouble in troubles),
+    )
+
+
+def offered(connection: Connection, user: str, offer: Offer) -> str | None:
+    """None when the key was taken, else what else the server said."""
+    try:
+        more = userauth.offer(connection, user, offer.key)
+    except BadAuthenticationType as error:
+        return f"it only takes {', '.join(error.allowed_types)}"
+    except PartialAuthentication as error:
+        return f"it wants {', '.join(error.allowed_types)} besides a key"
+    except (AuthenticationException, SSHException, EOFError, OSError) as error:
+        known = "Authentication failed" in str(error)
+        return "" if known and connection.is_active() else f"{offer.name}: {said(error)}"
+    return f"it wants {', '.join(more)} besides a key" if more else None

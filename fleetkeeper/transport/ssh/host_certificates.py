@@ -1,0 +1,126 @@
+"""Host certificates: what a CA signed, and whether that holds for a host at a time.
+
+Format: PROTOCOL.certkeys of OpenSSH. Rules: sshkey_cert_check_host() of its sshkey.c.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.ssh.known_hosts import Target
+
+CERTIFIED = "-cert-v01@openssh.com"
+HOST = 2
+SIGNATURES = frozenset(
+    {
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "rsa-sha2-256",
+        "rsa-sha2-512",
+    }
+)
+"""What CASignatureAlgorithms of ssh_config(5) accepts: no SHA-1."""
+FIELDS_OF_KEY = {"ssh-ed25519": 1, "ssh-rsa": 2}
+
+
+@dataclass(frozen=True)
+class HostCertificate:
+    """`key` and `ca` are in wire format; the times are epoch seconds."""
+
+    key: bytes
+    ca: bytes
+    type: int
+    principals: tuple[str, ...]
+    valid_after: int
+    valid_before: int
+    critical: bool
+    signed_with: str
+    signature_holds: bool
+
+    def problem(self, target: Target) -> str:
+        """Why this certificate does not speak for that host at that time; "" when it does."""
+        name = target.alias.lower() or target.host.lower()
+        reasons = {
+            "its CA's signature is wrong": not self.signature_holds,
+            "it is not a host certificate": self.type != HOST,
+            "it is not valid yet": target.now < self.valid_after,
+            "it has expired": target.now >= self.valid_before,
+            f"it is not for {name}": bool(self.principals) and name not in self.principals,
+            "it has critical options that nobody here understands": self.critical,
+            f"it is signed with {self.signed_with}": self.signed_with not in target.authorities,
+        }
+        return next((reason for reason, so in reasons.items() if so), "")
+
+
+class Wire:
+    """A reader of RFC 4251 fields. Raises ValueError at the end of the data."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        if self.at + size > len(self.data):
+            raise ValueError("cut short")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def string(self) -> bytes:
+        return self.take(self.number(4))
+
+    def strings(self) -> tuple[bytes, ...]:
+        found = []
+        while self.at < len(self.data):
+            found.append(self.string())
+        return tuple(found)
+
+
+def packed(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+def read_certificate(blob: bytes) -> HostCertificate | None:
+    """Read a certificate's wire format; None for one that cannot be read."""
+    try:
+        wire = Wire(blob)
+        kind = wire.string().decode("ascii").removesuffix(CERTIFIED)
+        wire.string()  # the nonce
+        key = packed(kind.encode(), *(wire.string() for _ in range(FIELDS_OF_KEY.get(kind, 2))))
+        wire.number(8)  # the serial number
+        type_ = wire.number(4)
+        wire.string()  # the key id
+        principals = tuple(name.decode("utf-8", "replace") for name in Wire(wire.string()).strings())
+        after, before = wire.number(8), wire.number(8)
+        critical = bool(wire.string())
+        wire.string(), wire.string()  # extensions, reserved
+        ca, signature = wire.string(), wire.string()
+        signed_with = Wire(signature).string().decode("ascii")
+    except (ValueError, UnicodeDecodeError):
+        return None
+    holds = signature_holds(blob)
+    return HostCertificate(key, ca, type_, principals, after, before, critical, signed_with, holds)
+
+
+def signature_holds(blob: bytes) -> bool:
+    """Whether the CA named in a certificate signed it. False too where that cannot be told."""
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
+
+    kind = Wire(blob).string()
+    try:
+        certificate = load_ssh_public_identity(kind + b" " + base64.b64encode(blob))
+        if not isinstance(certificate, SSHCertificate):
+            return False
+        certificate.verify_cert_signature()
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True

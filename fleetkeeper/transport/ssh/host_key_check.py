@@ -1,0 +1,145 @@
+"""Whether the key that a server showed may be trusted, before anything is sent to it; and what a person is told if not.
+
+The order is that of verify_host_key() in OpenSSH's sshconnect.c. Nothing is ever added to a file here.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fleetkeeper.readers.lines import last_line
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.host_certificates import Wire
+from fleetkeeper.transport.ssh.known_hosts import (
+    Entry,
+    Presented,
+    Ruling,
+    Target,
+    about,
+    fingerprint,
+    kind_of,
+    presented,
+    rule,
+)
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.ssh.ssh_target import Way
+
+COMPARE = "compare on the node itself: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
+KEYGEN_LIMIT = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Whom we mean to reach, and what we know about its keys. `node` is its name in the inventory."""
+
+    node: str
+    way: Way
+    entries: Sequence[Entry]
+
+    @property
+    def target(self) -> Target:
+        return Target(self.way.host, self.way.port, time.time(), self.way.alias, self.way.authorities)
+
+
+def check_host_key(server: Server, key: bytes, address: str) -> None:
+    """Raises Unobservable unless the key (in wire format) is trusted. `address` is where the socket leads, or ""."""
+    shown = presented(key)
+    if (bits := rsa_bits(shown.plain)) and bits < server.way.least_rsa:
+        why = f"its host key is an RSA key of {bits} bits; {server.way.least_rsa} is the least (RequiredRSASize)"
+        raise Unobservable(why, hint="give it a better key: `ssh-keygen -A` there makes an Ed25519 one")
+    ruling = rule(server.entries, server.target, shown)
+    if ruling is not Ruling.TRUSTED:
+        raise refusal(server, ruling, shown)
+    if server.way.revoked:
+        look_up_revoked(server.way.revoked, key)
+    if server.way.check_ip:
+        check_address(server, shown, address)
+
+
+def check_address(server: Server, shown: Presented, address: str) -> None:
+    """CheckHostIP of ssh_config(5): the address must not be known for another key. Raises Unobservable if it is."""
+    way = server.way
+    if not address or way.alias or address == way.host or ipaddress.ip_address(address).is_loopback:
+        return
+    target = replace(server.target, host=address)
+    ruling = rule(server.entries, target, shown)
+    if ruling in (Ruling.CHANGED, Ruling.REVOKED):
+        why = f"its address {address} is known for another host key (CheckHostIP): it shows {named(shown.plain)}"
+        raise Unobservable(why, hint=f"{COMPARE}; known is {known(server, target)}")
+
+
+def rsa_bits(key: bytes) -> int:
+    """The size of an RSA key in wire format (RFC 4253, 6.6); 0 for other keys."""
+    try:
+        wire = Wire(key)
+        kind, _exponent, modulus = wire.string(), wire.string(), wire.string()
+    except ValueError:
+        return 0
+    return int.from_bytes(modulus, "big").bit_length() if kind == b"ssh-rsa" else 0
+
+
+def look_up_revoked(path: str, key: bytes) -> None:
+    """RevokedHostKeys of ssh_config(5): a text file or a binary list, so ssh-keygen is asked.
+
+    Raises Unobservable for a key that is in it, and, as ssh does, when the file cannot be read.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
+        file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
+        file.flush()
+        asked = ("ssh-keygen", "-Q", "-f", path, file.name)
+        try:
+            done = subprocess.run(asked, capture_output=True, check=False, timeout=KEYGEN_LIMIT, text=True)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}", hint="it takes ssh-keygen") from None
+    if "REVOKED" in done.stdout:
+        raise Unobservable(f"its host key is revoked by {path}: it shows {named(presented(key).plain)}", hint=STAY_AWAY)
+    if done.returncode:
+        said = last_line(done.stderr) or "ssh-keygen said nothing"
+        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {said}", hint="ssh refuses every host then, too")
+
+
+STAY_AWAY = "do not connect; find out why it was revoked"
+
+
+def refusal(server: Server, ruling: Ruling, shown: Presented) -> Unobservable:
+    """Say which keys were seen and known, and how a person who has compared them goes on."""
+    name = server.target.names(server.way.port)
+    saw = f"it shows {named(shown.plain)}"
+    if ruling is Ruling.REVOKED:
+        return Unobservable(f"its host key is revoked: {saw}", hint=STAY_AWAY)
+    if ruling is Ruling.UNKNOWN:
+        return Unobservable(
+            f"its host key is not known: {saw}, and no known_hosts file has a line for {name}" + problem(server, shown),
+            hint=f"{COMPARE}, then `remediate trust {server.node}`",
+        )
+    return Unobservable(
+        f"its host key has changed: {saw}; known is {known(server, server.target)}",
+        hint=f"it was reinstalled, or somebody stands between: {COMPARE}; "
+        f"if it is right, `ssh-keygen -R '{name}'`, then `remediate trust {server.node}`",
+    )
+
+
+def problem(server: Server, shown: Presented) -> str:
+    """What is wrong with its certificate, if it showed one that an authority we know has signed."""
+    if not shown.certificate:
+        return ""
+    known = {entry.key for entry in about(server.entries, server.target) if entry.marker == "@cert-authority"}
+    wrong = shown.certificate.problem(server.target) if shown.certificate.ca in known else "its authority is not known"
+    return f"; it also shows a certificate, but {wrong}"
+
+
+def named(key: bytes) -> str:
+    return f"{kind_of(key)} {fingerprint(key)}"
+
+
+def known(server: Server, target: Target) -> str:
+    here = [entry for entry in about(server.entries, target) if not entry.marker]
+    return ", ".join(f"{named(entry.key)} ({entry.place})" for entry in here) or "a revoked key"

@@ -1,0 +1,96 @@
+"""Which host keys a node shows, for a person to compare before they are trusted. Nothing is sent to it, nothing kept.
+
+As ssh-keyscan(1), which cannot follow a ProxyJump or the user's configuration.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.known_hosts import Target, fingerprint, kind_of, presented
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+
+FAMILIES = (
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+    ("rsa-sha2-512", "rsa-sha2-256"),
+)
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """One key that a host shows. `place` is its name in a known_hosts file, `key` the wire format."""
+
+    place: str
+    key: bytes
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.key)
+
+    @property
+    def fingerprint(self) -> str:
+        """As `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` on the node itself prints it."""
+        return fingerprint(self.key)
+
+    @property
+    def line(self) -> str:
+        """The line of a known_hosts file that trusts this key, without its end."""
+        return f"{self.place} {self.kind} {base64.b64encode(self.key).decode()}"
+
+
+def shown_keys(
+    inventory: Inventory, node: Node, ssh_config: str | None = None, limit: float = 10.0
+) -> tuple[HostKey, ...]:
+    """All host keys of a node, one of each type, reached as the audit reaches it (jump hosts must be trusted already).
+
+    Raises Unobservable when it cannot be reached, or shows none. `limit` is in seconds, for each type.
+    """
+    from fleetkeeper.transport.pool import Register
+    from fleetkeeper.transport.ssh.jump_hosts import hop_to
+    from fleetkeeper.transport.ssh.routes import Routes
+    from fleetkeeper.transport.ssh.ssh_config import resolve
+
+    register = Register()
+    routes = Routes(inventory, register.keep, ssh_config, limit)
+    try:
+        hop = hop_to(node, inventory)
+        way = resolve(hop.asked, ssh_config)
+        place = Target(way.host, way.port, 0.0, way.alias).names(way.port)
+        dial = routes.dialler(hop, way)
+        found = tuple(HostKey(place, key) for kinds in FAMILIES for key in key_of(kinds, dial, limit))
+    finally:
+        register.close()
+    if not found:
+        raise Unobservable("it shows no host key that we know how to use", node=node.name)
+    return found
+
+
+def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -> Iterator[bytes]:
+    """The key of one family, if the host has one. A certificate is shown as the plain key in it."""
+    from paramiko.ssh_exception import IncompatiblePeer, SSHException
+
+    from fleetkeeper.transport.sockets import said
+    from fleetkeeper.transport.ssh.algorithms import Algorithms
+    from fleetkeeper.transport.ssh.handshake import Connection
+
+    deadline = time.monotonic() + limit
+    connection = Connection(dial(deadline), (), Algorithms(host_keys=kinds))
+    try:
+        connection.start_client(timeout=limit)
+        if connection.initial_kex_done:
+            yield presented(connection.key).plain
+    except IncompatiblePeer:
+        return
+    except (OSError, EOFError, SSHException) as error:
+        raise Unobservable(f"no SSH handshake: {said(error)}") from None
+    finally:
+        connection.close()

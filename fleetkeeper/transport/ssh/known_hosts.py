@@ -1,0 +1,281 @@
+"""Whether a host key may be trusted: known_hosts files read and judged as OpenSSH does.
+
+paramiko's own reader fails on `@revoked`, `@cert-authority`, wildcards and two keys of one type. The rules are those
+of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT, and of check_host_key() in OpenSSH's sshconnect.c; a test holds them against
+`ssh` itself on generated files. Nothing is ever added here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, SIGNATURES, HostCertificate, read_certificate
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+MARKERS = frozenset({"@revoked", "@cert-authority"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a known_hosts file. `key` is the wire format, `place` its file and line for messages."""
+
+    hosts: str
+    kind: str
+    key: bytes
+    marker: str = ""
+    place: str = ""
+
+
+class Ruling(Enum):
+    """What the known_hosts files say about a key."""
+
+    TRUSTED = "trusted"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    REVOKED = "revoked"
+
+
+def fingerprint(key: bytes) -> str:
+    """The SHA256 fingerprint, as ssh-keygen prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def read_files(paths: Iterable[str | Path]) -> tuple[Entry, ...]:
+    """The entries of all files that exist and can be read, in order; ssh skips the others too."""
+    entries: list[Entry] = []
+    for path in map(str, paths):
+        try:
+            text = Path(path).read_text("utf-8", "surrogateescape")
+        except OSError:
+            continue
+        entries += parse(text, path)
+    return tuple(entries)
+
+
+def beside(inventory: Inventory) -> tuple[str, ...]:
+    """The known_hosts file that comes with an inventory, if there is one."""
+    named = getattr(inventory, "known_hosts", None)
+    if named:
+        return (str(named),)
+    here = Path(inventory.path).parent / "known_hosts" if inventory.path else None
+    return (str(here),) if here and here.exists() else ()
+
+
+def parse(text: str, name: str = "known_hosts") -> Iterator[Entry]:
+    """Read a known_hosts file. Lines that ssh cannot read are left out, as ssh does.
+
+    >>> [entry] = parse("a.example,192.0.2.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== rodan")
+    >>> entry.hosts, entry.kind, entry.place
+    ('a.example,192.0.2.1', 'ssh-ed25519', 'known_hosts:1')
+    >>> list(parse("# comment\\n@new-marker a ssh-ed25519 AAAA\\n"))
+    []
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = [] if line.lstrip(" \t").startswith("#") else line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+        if len(fields) < 3 or (marker and marker not in MARKERS):
+            continue
+        hosts, kind, encoded = fields[:3]
+        key = decoded(encoded)
+        if key is not None and kind_of(key) == kind:
+            yield Entry(hosts, kind, key, marker, f"{name}:{number}")
+
+
+def decoded(encoded: str) -> bytes | None:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def kind_of(key: bytes) -> str:
+    """The key type that a key's wire format begins with; "" for what is no key (RFC 4253, 6.6).
+
+    >>> kind_of(b"\\x00\\x00\\x00\\x0bssh-ed25519...")
+    'ssh-ed25519'
+    """
+    length = int.from_bytes(key[:4], "big")
+    return key[4 : 4 + length].decode("ascii", "replace") if 4 < 4 + length < len(key) else ""
+
+
+def matches(hosts: str, name: str) -> bool:
+    """Whether a line's first field is about `name` (in lower case, `[host]:port` for a port other than 22).
+
+    >>> matches("*.example.org,!bad.example.org", "a.example.org")
+    True
+    >>> matches("*.example.org,!bad.example.org", "bad.example.org")
+    False
+    """
+    if hosts.startswith("|"):
+        return matches_hash(hosts, name)
+    found = False
+    for pattern in hosts.lower().split(","):
+        negated = pattern.startswith("!")
+        if matches_pattern(pattern[negated:], name):
+            if negated:
+                return False
+            found = True
+    return found
+
+
+def matches_hash(hosts: str, name: str) -> bool:
+    """`|1|salt|HMAC-SHA1(salt, name)`, both in base64."""
+    fields = hosts.split("|")
+    if len(fields) != 4 or fields[1] != "1":
+        return False
+    salt, digest = decoded(fields[2]), decoded(fields[3])
+    if not salt or not digest:
+        return False
+    return hmac.compare_digest(hmac.digest(salt, name.encode("utf-8", "surrogateescape"), "sha1"), digest)
+
+
+def matches_pattern(pattern: str, name: str) -> bool:
+    """A pattern of ssh: only `*` and `?` are special. In time that grows with their lengths, not with their stars.
+
+    >>> matches_pattern("d?.*.org", "db.example.org"), matches_pattern("*.org", "org")
+    (True, False)
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return len(pattern) == len(name) and fits(pattern, name, 0)
+    last = rest.pop()
+    end = len(name) - len(last)
+    if end < len(first) or not fits(first, name, 0) or not fits(last, name, end):
+        return False
+    at = len(first)
+    for part in rest:
+        place = next((i for i in range(at, end - len(part) + 1) if fits(part, name, i)), -1)
+        if place < 0:
+            return False
+        at = place + len(part)
+    return True
+
+
+def fits(part: str, name: str, at: int) -> bool:
+    """Whether `part`, in which `?` is any character, stands at that place in `name`."""
+    here = name[at : at + len(part)]
+    return len(here) == len(part) and all(want in ("?", got) for want, got in zip(part, here, strict=True))
+
+
+def name_of(host: str, port: int) -> str:
+    """How a host and its port are written in known_hosts.
+
+    >>> name_of("A.example", 22), name_of("a.example", 2222)
+    ('a.example', '[a.example]:2222')
+    """
+    return host.lower() if port in (0, 22) else f"[{host.lower()}]:{port}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The name under which a host key is looked up. `alias` is HostKeyAlias, which stands for host and port.
+
+    `now` (epoch seconds) is the time at which a host certificate must be valid, `authorities` the algorithms that its
+    CA may have signed it with.
+    """
+
+    host: str
+    port: int
+    now: float
+    alias: str = ""
+    authorities: frozenset[str] = SIGNATURES
+
+    def names(self, port: int) -> str:
+        return self.alias.lower() if self.alias else name_of(self.host, port)
+
+
+@dataclass(frozen=True)
+class Presented:
+    """The key that a server showed: a plain one, or a certificate that a CA signed for it."""
+
+    key: bytes
+    certificate: HostCertificate | None = None
+
+    @property
+    def plain(self) -> bytes:
+        return self.certificate.key if self.certificate else self.key
+
+
+def presented(key: bytes) -> Presented:
+    """Read what the server showed. A certificate that makes no sense counts as a key that nobody knows."""
+    return Presented(key, read_certificate(key) if kind_of(key).endswith(CERTIFIED) else None)
+
+
+def rule(entries: Sequence[Entry], target: Target, shown: Presented) -> Ruling:
+    """Judge a key as check_host_key() of OpenSSH does.
+
+    A certificate whose CA is unknown, or that is not valid for this host, is judged again as the plain key in it;
+    a host on another port is looked up without its port when nothing is known about it with the port.
+    """
+    return rule_on_port(entries, target, shown, target.port)
+
+
+def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, port: int) -> Ruling:
+    name = target.names(port)
+    here = [entry for entry in entries if matches(entry.hosts, name)]
+    found = compare(here, shown)
+    if found is Ruling.TRUSTED and not (shown.certificate and shown.certificate.problem(target)):
+        return found
+    portless = found is Ruling.UNKNOWN and not target.alias and port not in (0, 22)
+    if portless and rule_on_port(entries, target, shown, 0) is Ruling.TRUSTED:
+        return Ruling.TRUSTED
+    if shown.certificate and found is not Ruling.REVOKED:
+        return rule_on_port(entries, target, Presented(shown.plain), port)
+    return found
+
+
+def compare(here: Sequence[Entry], shown: Presented) -> Ruling:
+    """check_hostkeys_by_key_or_type() of hostfile.c, over the lines that are about this host."""
+    certificate = shown.certificate
+    bad = {entry.key for entry in here if entry.marker == "@revoked"}
+    if shown.plain in bad or (certificate and certificate.ca in bad):
+        return Ruling.REVOKED
+    if certificate:
+        authorities = {entry.key for entry in here if entry.marker == "@cert-authority"}
+        return Ruling.TRUSTED if certificate.ca in authorities else Ruling.UNKNOWN
+    known = [entry.key for entry in here if not entry.marker]
+    if shown.key in known:
+        return Ruling.TRUSTED
+    return Ruling.CHANGED if known else Ruling.UNKNOWN
+
+
+def about(entries: Sequence[Entry], target: Target) -> list[Entry]:
+    """The lines about a host, with its port or, when there are none, without."""
+    for port in (target.port, 0):
+        here = [entry for entry in entries if matches(entry.hosts, target.names(port))]
+        if here:
+            return here
+    return []
+
+
+def preferred_kinds(here: Sequence[Entry], supported: Sequence[str]) -> tuple[str, ...]:
+    """The order in which to ask for host key types: first those that are known for this host, as ssh does.
+
+    >>> preferred_kinds([Entry("a", "ssh-rsa", b"")], ["ssh-ed25519", "rsa-sha2-512"])
+    ('rsa-sha2-512', 'ssh-ed25519')
+    """
+    revoked = {entry.key for entry in here if entry.marker == "@revoked"}
+    known = {family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
+    authority = any(entry.marker == "@cert-authority" for entry in here)
+
+    def rank(kind: str) -> int:
+        if kind.endswith(CERTIFIED):
+            return 0 if authority else 3
+        return 1 if family(kind) in known else 2
+
+    return tuple(sorted(supported, key=rank))
+
+
+def family(kind: str) -> str:
+    """The key type behind a signature algorithm."""
+    return "ssh-rsa" if kind.startswith("rsa-sha2-") else kind

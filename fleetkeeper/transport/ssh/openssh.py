@@ -1,0 +1,251 @@
+"""The OpenSSH client as a way to a node: one multiplexed connection, whatever the user's ssh can do.
+
+For what only `ssh` itself can do: security keys, GSSAPI, smart cards. ControlMaster of ssh_config(5) shares one
+connection between all questions; BatchMode keeps it from ever prompting; `--` stands before the host.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+from weakref import WeakSet
+
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
+from fleetkeeper.transport.processes import ProcessChannel, ProcessStream
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.shell_protocol import SHELL, render_stream
+from fleetkeeper.transport.sockets import left
+from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, route
+from fleetkeeper.transport.ssh.known_hosts import beside
+from fleetkeeper.transport.ssh.ssh_config import PLACEHOLDER, ask_ssh, files, resolve, written
+from fleetkeeper.transport.ssh.ssh_target import Asked
+from fleetkeeper.transport.writing import Stream
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+
+SSH_FAILED = 255
+BELIEVED = 5.0
+CONTROL_LIMIT = 5.0
+LEAVE = 1.0
+"""Seconds that a client of the master gets to end: when it is ended, so is what it asked for, by the node's sshd."""
+
+
+SAFE = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "NoHostAuthenticationForLocalhost": "no",
+    "UpdateHostKeys": "no",
+    "AddKeysToAgent": "no",
+    "PermitLocalCommand": "no",
+    "RemoteCommand": "none",
+    "RequestTTY": "no",
+    "ForwardAgent": "no",
+    "ForwardX11": "no",
+    "ClearAllForwardings": "yes",
+    "Tunnel": "no",
+    "LogLevel": "INFO",
+    "ServerAliveInterval": "10",
+    "ServerAliveCountMax": "3",
+}
+"""What holds whatever the user's configuration says: keys are verified and never added, nothing else is started."""
+SAFE_SINCE_8_7 = {"ForkAfterAuthentication": "no", "StdinNull": "no"}
+
+
+class Starting:
+    """A client that connects (`fleetkeeper.transport.pool.Closable`)."""
+
+    def __init__(self, words: Sequence[str], said: IO[bytes]) -> None:
+        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+
+    def close(self) -> None:
+        """End it and what it started, if it still runs."""
+        if self.child.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+
+
+class OpenSSHLink:
+    """Commands and streams through a control master of our own, in a folder that only we can read."""
+
+    def __init__(
+        self,
+        node: Node,
+        inventory: Inventory,
+        ssh_config: str | None,
+        limit: float,
+        keep: Callable[[Starting], Starting] = lambda starting: starting,
+    ) -> None:
+        """Connects. `keep` gets the client while it does, so that it can be ended from elsewhere.
+
+        Raises Unobservable, with the last thing that ssh said, when it cannot.
+        """
+        if not shutil.which("ssh"):
+            raise Unobservable("there is no OpenSSH client here", hint="install it, or leave `connection` out")
+        self.sudo = node.sudo
+        self.host = node.address or node.name
+        self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
+        self.shells = Shells(self.channel)
+        words = argv(hop_to(node, inventory), inventory, ssh_config)
+        deadline = time.monotonic() + limit
+        self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
+        master = (f"-oControlPath={self.folder}/c", "-oControlMaster=yes", "-oControlPersist=yes")
+        try:
+            self.connect((*words, *master, f"-oConnectTimeout={max(1, int(limit))}", "-N", "-f"), limit, keep)
+        except Unobservable as why:
+            self.close()
+            raise in_our_words(node, inventory, ssh_config, deadline, why) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def connect(self, words: Sequence[str], limit: float, keep: Callable[[Starting], Starting]) -> None:
+        self.checked = time.monotonic()
+        with tempfile.TemporaryFile() as said:
+            starting = keep(Starting((*words, "--", self.host), said))
+            try:
+                rc = starting.child.wait(limit)
+            except subprocess.TimeoutExpired:
+                raise Unobservable(f"no connection within {limit:.0f} s") from None
+            finally:
+                starting.close()
+            said.seek(0)
+            told = lines(said.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
+        if rc:
+            raise refused(told)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the control master still runs; believed for a few seconds, since asking takes a process."""
+        if time.monotonic() > self.checked + BELIEVED:
+            if not self.control("check"):
+                return False
+            self.checked = time.monotonic()
+        return True
+
+    def control(self, what: str) -> bool:
+        """Ask the control master (ssh(1), -O); whether it did as it was told."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            words = (*self.client(), "-O", what, "--", self.host)
+            return not subprocess.run(words, capture_output=True, check=False, timeout=CONTROL_LIMIT).returncode
+        return False
+
+    def client(self) -> tuple[str, ...]:
+        """A client of the control master: needs no configuration, and connects to nothing else when that is gone."""
+        return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
+
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, self.shells, room)
+
+    def session(self, line: str) -> tuple[str, ...]:
+        return (*self.client(), "-T", "--", self.host, line)
+
+    def channel(self, line: str) -> ProcessChannel:
+        channel = ProcessChannel(self.session(line), LEAVE)
+        self.running.add(channel)
+        return channel
+
+    def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        script = render_stream(words, sudo and self.sudo)
+        stream = ProcessStream(self.session(SHELL), lost=frozenset({SSH_FAILED}))
+        self.running.add(stream)
+        try:
+            stream.begin(script.text, script.token, START_LIMIT)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def close(self) -> None:
+        for running in tuple(self.running):
+            running.abort()
+        self.control("exit")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
+    """The ssh client with all of its options for a host, up to the host.
+
+    The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
+    keys only if that configuration says so.
+    """
+    asked = hop.asked
+    options: dict[str, str | None] = {
+        **SAFE,
+        **({name: value for name, value in SAFE_SINCE_8_7.items() if name.lower() in known_to_ssh()}),
+        "User": asked.user,
+        "Port": str(asked.port) if asked.port else None,
+        "IdentityFile": literal(asked.identity) if asked.identity else None,
+        "IdentitiesOnly": "yes" if asked.identity else None,
+        "UserKnownHostsFile": hosts_files(asked, inventory, ssh_config),
+        "KexAlgorithms": None if "kexalgorithms" in written(files(ssh_config)) else "^curve25519-sha256",
+        "ProxyCommand": jump(hop, inventory, ssh_config),
+    }
+    client = ("ssh", "-F", ssh_config) if ssh_config else ("ssh",)
+    return (*client, *(f"-o{name}={value}" for name, value in options.items() if value))
+
+
+def known_to_ssh() -> frozenset[str]:
+    """The options, in lower case, that this client has."""
+    return frozenset(line.partition(" ")[0] for line in lines(ask_ssh(PLACEHOLDER, (), "none")))
+
+
+def literal(text: str) -> str:
+    """Text for an option in which ssh expands tokens."""
+    return text.replace("%", "%%")
+
+
+def hosts_files(asked: Asked, inventory: Inventory, ssh_config: str | None) -> str | None:
+    """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
+    if not beside(inventory):
+        return None
+    theirs = resolve(asked, ssh_config).known_hosts
+    return " ".join(shlex.quote(literal(file)) for file in (*theirs, *beside(inventory)))
+
+
+def jump(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
+    """The ProxyCommand that leads through the host before this one; None where there is none."""
+    hops = route(hop, ssh_config)
+    if len(hops) == 1:
+        return None
+    words = argv(hops[1], inventory, ssh_config)
+    # Each ssh on the way expands the tokens of its own target only.
+    return shlex.join([*map(literal, words), "-W", "[%h]:%p", "--", literal(hops[1].asked.address)])
+
+
+def refused(lines: list[str]) -> Unobservable:
+    """What ssh said last."""
+    last = lines[-1] if lines else "ssh said nothing"
+    return Unobservable(last[:300], hint="`ssh -v` shows which keys it offers" if "Permission denied" in last else "")
+
+
+def in_our_words(
+    node: Node, inventory: Inventory, ssh_config: str | None, deadline: float, why: Unobservable
+) -> Unobservable:
+    """What our own SSH says where ssh says little: of an unknown key no fingerprint, of what lies between nothing."""
+    from fleetkeeper.transport.pool import Register
+    from fleetkeeper.transport.ssh.routes import Routes
+
+    if not any(sign in why.why for sign in ("Host key", "UNKNOWN port")):
+        return why
+    register = Register()
+    try:
+        Routes(inventory, register.keep, ssh_config, left(deadline)).link(node)
+    except Unobservable as better:
+        about_it = "Host key" not in why.why or "host key" in better.why
+        return better if about_it and "connection: ssh" not in better.hint else why
+    finally:
+        register.close()
+    return why

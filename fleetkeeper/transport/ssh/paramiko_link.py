@@ -1,0 +1,205 @@
+"""Our own SSH: one connection a node, one channel a question."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from paramiko import Channel, Transport
+from paramiko.ssh_exception import ChannelException, SSHException
+
+from fleetkeeper.readers.lines import last_line
+from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
+from fleetkeeper.transport.processes import ERR_KEPT, STALLED
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.shell_protocol import SHELL, render_stream
+from fleetkeeper.transport.sockets import said
+from fleetkeeper.transport.writing import Stream
+
+CHUNK = 1 << 17
+WINDOW = 1 << 24
+OPEN_LIMIT = 15.0
+
+
+class ParamikoLink:
+    """Commands and streams over one authenticated connection."""
+
+    def __init__(self, transport: Transport, sudo: Sudo) -> None:
+        self.transport = transport
+        self.sudo = sudo
+        self.shells = Shells(lambda line: ShellChannel(self.session(line)))
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.transport.is_active())
+
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        return converse(commands, self.sudo, self.shells, room)
+
+    def session(self, line: str) -> Channel:
+        """A channel to what a command line starts there. Raises Unobservable when there is none to be had."""
+        try:
+            channel = self.transport.open_session(window_size=WINDOW, timeout=OPEN_LIMIT)
+            channel.settimeout(OPEN_LIMIT)
+            channel.exec_command(line)
+        except ChannelException as error:
+            raise Unobservable(f"its sshd gives no session ({error.text})", hint="see MaxSessions there") from None
+        except (SSHException, EOFError, OSError) as error:
+            raise Unobservable(f"the connection was lost ({said(error)})") from None
+        return channel
+
+    def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        script = render_stream(words, sudo and self.sudo)
+        stream = ChannelStream(self.session(SHELL))
+        try:
+            stream.begin(script.text, script.token, START_LIMIT)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class ShellChannel:
+    """The standard streams of a shell (`fleetkeeper.transport.round_trip.Channel`)."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.news = threading.Event()
+        for buffer in (channel.in_buffer, channel.in_stderr_buffer):
+            buffer.set_event(self.news)
+
+    def send(self, data: bytes, limit: float) -> None:
+        self.channel.settimeout(limit)
+        self.channel.sendall(data)
+
+    def receive(self, limit: float) -> tuple[bytes, bytes] | None:
+        got = self.there()
+        if got is None or any(got):
+            return got
+        self.news.wait(limit)
+        return self.there()
+
+    def there(self) -> tuple[bytes, bytes] | None:
+        """What has arrived by now; None after the end."""
+        over = self.channel.closed or self.channel.eof_received
+        out = self.channel.recv(CHUNK) if self.channel.recv_ready() else b""
+        err = self.channel.recv_stderr(CHUNK) if self.channel.recv_stderr_ready() else b""
+        return None if over and not out and not err else (out, err)
+
+    def close_input(self) -> None:
+        with suppress(SSHException):
+            self.channel.shutdown_write()
+
+    def ended(self) -> str:
+        self.channel.status_event.wait(1)
+        if self.channel.exit_status_ready() and self.channel.exit_status >= 0:
+            return f"exit status {self.channel.exit_status}"
+        return "closed by the node" if self.channel.get_transport().is_active() else "connection lost"
+
+    def close(self) -> None:
+        with suppress(EOFError, OSError, SSHException):
+            self.channel.close()
+
+
+class ChannelStream:
+    """A running command (`fleetkeeper.transport.writing.Stream`)."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.said: deque[bytes] = deque()
+        self.read_ahead = b""
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
+
+    def listen(self) -> None:
+        """Keep standard error flowing, and its end in memory."""
+        with suppress(OSError):
+            while data := self.stderr():
+                self.said.append(data)
+                while sum(map(len, self.said)) - len(self.said[0]) > ERR_KEPT:
+                    self.said.popleft()
+
+    def stderr(self) -> bytes:
+        while True:
+            with suppress(TimeoutError):
+                return bytes(self.channel.recv_stderr(CHUNK))
+
+    @property
+    def err(self) -> bytes:
+        return b"".join(tuple(self.said))[-ERR_KEPT:]
+
+    def begin(self, script: bytes, token: bytes, limit: float) -> None:
+        """Send the script and wait for its token. Raises Unobservable when the command was not started."""
+        self.channel.settimeout(limit)
+        heard = b""
+        try:
+            self.channel.sendall(script)
+            while token + b"\n" not in heard:
+                if not (data := self.channel.recv(CHUNK)):
+                    raise Unobservable(f"the command was not started: {self.why()}")
+                heard += data
+        except OSError as error:
+            raise Unobservable(f"the command was not started: {said(error)}") from None
+        self.channel.settimeout(STALLED)
+        self.read_ahead = heard.partition(token + b"\n")[2]
+
+    def why(self) -> str:
+        self.listener.join(1)
+        return last_line(self.err.decode("utf-8", "replace"))[:200] or "nothing was said"
+
+    def write(self, data: bytes) -> None:
+        try:
+            self.channel.sendall(data)
+        except OSError as error:
+            raise Unobservable(f"the data did not get through: {said(error)}") from None
+
+    def close_write(self) -> None:
+        with suppress(EOFError, OSError, SSHException):
+            self.channel.shutdown_write()
+
+    def read(self, size: int = CHUNK) -> bytes:
+        if self.read_ahead:
+            data, self.read_ahead = self.read_ahead[:size], self.read_ahead[size:]
+            return data
+        while True:
+            try:
+                data = self.channel.recv(size)
+            except TimeoutError:
+                continue  # quiet is not dead: signs of life close the channel when the node is gone
+            if not data and not self.channel.get_transport().is_active():
+                raise Unobservable("the connection was lost")
+            return data
+
+    def wait(self, limit: float = 30.0) -> int | None:
+        self.close_write()
+        deadline = time.monotonic() + limit
+        while (left := deadline - time.monotonic()) > 0:
+            self.channel.settimeout(left)
+            try:
+                if not self.channel.recv(CHUNK):
+                    break
+            except TimeoutError:
+                return None
+        self.channel.status_event.wait(max(0.1, deadline - time.monotonic()))
+        return self.channel.exit_status if self.channel.exit_status >= 0 else None
+
+    def close(self) -> None:
+        with suppress(EOFError, OSError, SSHException):
+            self.channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,132 @@
+"""Routes over our own SSH: which hosts lie between us and a node, and the connections through them."""
+
+from __future__ import annotations
+
+import resource
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from paramiko import Channel
+from paramiko.ssh_exception import SSHException
+
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.pool import Place
+from fleetkeeper.transport.sockets import Destination, ProxyCommand, left, said, tcp
+from fleetkeeper.transport.ssh.client_keys import Keyring
+from fleetkeeper.transport.ssh.handshake import Connection, connect
+from fleetkeeper.transport.ssh.host_key_check import Server
+from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, route
+from fleetkeeper.transport.ssh.known_hosts import Entry, Target, beside, read_files
+from fleetkeeper.transport.ssh.known_index import Index
+from fleetkeeper.transport.ssh.paramiko_link import ParamikoLink
+from fleetkeeper.transport.ssh.ssh_config import resolve
+from fleetkeeper.transport.ssh.ssh_target import Way
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+
+T = TypeVar("T")
+FORBIDDEN = (
+    "its sshd forbids it: see AllowTcpForwarding and PermitOpen there, or `restrict` before the key (port-forwarding)"
+)
+
+
+class Tunnel:
+    """A channel through a jump host, as a socket that can be closed after that host has gone.
+
+    paramiko closes it in a thread of its own, where nobody could catch what the channel raises then.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.channel, name)
+
+    def close(self) -> None:
+        with suppress(EOFError, OSError, SSHException):
+            self.channel.close()
+
+
+class Routes:
+    """Connections by hop: a jump host is connected to once, whatever lies behind it."""
+
+    def __init__(self, inventory: Inventory, keep: Callable[[Any], Any], ssh_config: str | None, limit: float) -> None:
+        self.inventory = inventory
+        self.keep = keep
+        self.ssh_config = ssh_config
+        self.limit = limit
+        self.keys = Keyring()
+        self.places: dict[Hop, Place[Connection]] = {}
+        self.known: dict[tuple[str, ...], Index] = {}
+        self.guard = threading.Lock()
+        make_room(len(inventory.nodes))
+
+    def link(self, node: Node) -> ParamikoLink:
+        """Raises Unobservable when the node, or a host on the way to it, cannot be reached."""
+        return ParamikoLink(self.reached(hop_to(node, self.inventory), time.monotonic() + self.limit), node.sudo)
+
+    def reached(self, hop: Hop, deadline: float) -> Connection:
+        with self.guard:
+            place = self.places.setdefault(hop, Place())
+        return place.filled(lambda: self.connected(hop, deadline))
+
+    def forget(self, node: Node) -> None:
+        """Connect anew when the node is asked for again: its connection has been closed."""
+        with self.guard:
+            self.places.pop(hop_to(node, self.inventory), None)
+
+    def connected(self, hop: Hop, deadline: float) -> Connection:
+        way = resolve(hop.asked, self.ssh_config)
+        if way.beyond:
+            raise replace(way.beyond)
+        server = Server(hop.name, way, self.entries(way))
+        return connect(server, self.keys, self.dialler(hop, way), deadline, self.keep)
+
+    def dialler(self, hop: Hop, way: Way) -> Callable[[float], Any]:
+        """How to get a socket to a host; called again for each try. Its argument is the deadline."""
+        if hop.before or way.jumps:
+            return partial(self.through, route(hop, self.ssh_config)[1], way)
+        if way.proxy_command:
+            return lambda deadline: self.keep(ProxyCommand.started(way.proxy_command))
+        there = Destination(way.host, way.port, way.family, way.bind)
+        return lambda deadline: tcp(there, deadline, self.keep)
+
+    def through(self, before: Hop, way: Way, deadline: float) -> Any:
+        try:
+            upstream = self.reached(before, deadline)
+        except Unobservable as why:
+            raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
+        try:
+            target, origin = (way.host, way.port), ("127.0.0.1", 0)
+            return Tunnel(upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline)))
+        except (SSHException, EOFError, OSError) as error:
+            reason = getattr(error, "text", "") or said(error)
+            told = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
+            raise Unobservable(told, hint=FORBIDDEN if "prohibited" in reason else "") from None
+
+    def entries(self, way: Way) -> tuple[Entry, ...]:
+        """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
+        files = (*way.known_hosts, *beside(self.inventory))
+        with self.guard:
+            if files not in self.known:
+                self.known[files] = Index(read_files(files))
+        if way.check_ip:  # lines about its address count too, which is not known yet
+            return tuple(self.known[files].entries)
+        target = Target(way.host, way.port, 0.0, way.alias)
+        return self.known[files].about((target.names(way.port), target.names(0)))
+
+
+def make_room(connections: int) -> None:
+    """Allow this process that many open connections, where its soft limit is lower (1024 is usual)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + 256
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        room = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))

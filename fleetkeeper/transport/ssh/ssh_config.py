@@ -1,0 +1,191 @@
+"""How the user's own OpenSSH set-up reaches a host: `ssh -G` is asked, and `ssh_target` reads what it says.
+
+ssh_config(5) has Include, Match, canonical names and token expansion; only `ssh` itself gets all of them right, so it
+is asked. Where OpenSSH is not installed, paramiko's reader is used for what it can do, and what it cannot is said.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from fleetkeeper.readers.lines import last_line, lines
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.ssh_target import Asked, Way, parse
+
+USER_CONFIG = "~/.ssh/config"
+SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+DEFAULT_IDENTITIES = tuple(f"~/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk"))
+DEFAULT_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
+SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
+PLACEHOLDER = "host.invalid"
+RESOLVE_LIMIT = 8.0
+ONE_ASKS = threading.Lock()
+"""Held while what is the same for all hosts is asked for: fifty threads would all ask it at once."""
+
+
+def resolve(asked: Asked, config: str | None = None) -> Way:
+    """The way to a host. `config` replaces the user's and the system's files, as `ssh -F` does.
+
+    Raises Unobservable when the configuration cannot be read.
+    """
+    if asked.address.startswith("-"):
+        raise Unobservable(f"{asked.address!r} is no address: it starts with a dash")
+    if shutil.which("ssh"):
+        return override(from_ssh(asked, config), asked)
+    return override(without_ssh(asked.address, config), asked)
+
+
+def override(way: Way, asked: Asked) -> Way:
+    """What the inventory says goes before what the configuration says."""
+    if asked.identity:
+        identity = os.path.expanduser(asked.identity)
+        way = replace(way, identities=(identity,), explicit_identity=True)
+    return replace(way, user=asked.user or way.user, port=asked.port or way.port)
+
+
+def files(config: str | None) -> tuple[str, ...]:
+    """The configuration files that are read."""
+    return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
+
+
+def from_ssh(asked: Asked, config: str | None) -> Way:
+    """What `ssh -G` says; asked once for all hosts where the configuration cannot tell hosts apart."""
+    options = tuple(f"-o{name}={value}" for name, value in (("User", asked.user), ("Port", asked.port)) if value)
+    if not same_for_all_hosts(files(config)):
+        return parse(ask_ssh(asked.address.strip("[]"), options, config), asked.address, written(files(config)))
+    with ONE_ASKS:
+        said = ask_ssh(PLACEHOLDER, options, config)
+        way = alike(said, written(files(config)), os.environ.get("HOME", ""), os.environ.get("SSH_AUTH_SOCK", ""))
+    if way.beyond or "%" in said or "$" in said:
+        way = parse(said, asked.address, written(files(config)))
+    host = asked.address.strip("[]") if way.host == PLACEHOLDER else way.host
+    return replace(way, address=asked.address, host=host)
+
+
+@lru_cache(maxsize=64)
+def alike(said: str, read: frozenset[str], *environment: str) -> Way:
+    """The way to any host for which `ssh -G` says the same: reading that costs a millisecond, and there may be 1000.
+
+    `environment` is what else it is read with: HOME, and where the agent is.
+    """
+    return parse(said, PLACEHOLDER, read)
+
+
+@lru_cache(maxsize=4096)
+def ask_ssh(host: str, options: tuple[str, ...], config: str | None) -> str:
+    """The output of `ssh -G`: only resolves, connects to nothing (unless a Match exec of the user's does)."""
+    argv = ["ssh", "-G", *(("-F", config) if config else ()), *options, "--", host]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=RESOLVE_LIMIT,
+            check=False,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+    except subprocess.TimeoutExpired:
+        raise Unobservable(f"`ssh -G {host}` did not end within {RESOLVE_LIMIT:.0f} s") from None
+    if done.returncode:
+        last = last_line(done.stderr) or "nothing was said"
+        raise Unobservable(f"the SSH configuration cannot be read: {last}", hint=f"try `ssh -G {host}`")
+    return done.stdout
+
+
+@lru_cache(maxsize=8)
+def same_for_all_hosts(read: tuple[str, ...]) -> bool:
+    """Whether no line of the configuration depends on the host: then `ssh -G` need not run for each of them."""
+    return not any(depends_on_host(line) for file in read for line in lines_of(Path(file).expanduser()))
+
+
+@lru_cache(maxsize=8)
+def written(read: tuple[str, ...]) -> frozenset[str]:
+    """The keywords, in lower case, that stand anywhere in the configuration."""
+    lines = (line for file in read for line in lines_of(Path(file).expanduser()))
+    return frozenset(re.split(r"[\s=]+", line.strip().lower(), maxsplit=1)[0] for line in lines)
+
+
+def depends_on_host(line: str) -> bool:
+    """Whether a line may mean another thing for another host; when in doubt, it may.
+
+    >>> depends_on_host("Host *"), depends_on_host("Host db"), depends_on_host("  User ops")
+    (False, True, False)
+    """
+    keyword, *values = re.split(r"[\s=]+", line.strip().lower())
+    if keyword == "host":
+        return values != ["*"]
+    return keyword in {"match", "hostname", "canonicalizehostname"} or "%" in line
+
+
+def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
+    """The lines of a configuration file and of all that it includes (relative to its own folder, or to ~/.ssh).
+
+    Comments are left out: Debian's own file would depend on the host by an example in one.
+    """
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        return
+    for line in lines(text):
+        keyword, *values = re.split(r"[\s=]+", line.strip())
+        if not keyword or keyword.startswith("#"):
+            continue
+        yield line
+        if keyword.lower() == "include" and depth < 16:
+            base = Path("/etc/ssh") if str(path).startswith("/etc/ssh/") else Path("~/.ssh").expanduser()
+            for pattern in values:
+                for included in globbed(base, pattern.strip('"')):
+                    yield from lines_of(included, depth + 1)
+
+
+def globbed(base: Path, pattern: str) -> list[Path]:
+    whole = Path(os.path.expanduser(pattern))
+    root, relative = (Path("/"), str(whole.relative_to("/"))) if whole.is_absolute() else (base, pattern)
+    return sorted(root.glob(relative))
+
+
+CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscommand"})
+
+
+def without_ssh(address: str, config: str | None) -> Way:
+    """What paramiko's own reader makes of the configuration, where there is no OpenSSH to ask.
+
+    Raises Unobservable for keywords that it does not know how to follow.
+    """
+    from paramiko import SSHConfig
+
+    path = Path(config or USER_CONFIG).expanduser()
+    text = path.read_text("utf-8", "replace") if path.exists() else ""
+    used = {re.split(r"[\s=]+", line.strip().lower())[0] for line in lines(text)}
+    if cannot := sorted(used & CANNOT):
+        raise Unobservable(
+            f"{path} uses {', '.join(cannot)}, which only the OpenSSH client can follow",
+            hint="install the OpenSSH client here",
+        )
+    found = {**defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
+    told = [f"{keyword} {value}" for keyword, said in found.items() for value in each(said)]
+    return parse("\n".join(told), address, used)
+
+
+def defaults() -> dict[str, str | list[str]]:
+    """What OpenSSH takes where nothing is said."""
+    return {
+        "user": getpass.getuser(),
+        "identityfile": list(DEFAULT_IDENTITIES),
+        "userknownhostsfile": DEFAULT_KNOWN_HOSTS,
+        "globalknownhostsfile": SYSTEM_KNOWN_HOSTS,
+    }
+
+
+def each(said: str | list[str]) -> list[str]:
+    return said if isinstance(said, list) else [said]

@@ -1,0 +1,225 @@
+"""A way to one host as data: read from what `ssh -G` prints, with tokens and `~` expanded.
+
+What our own SSH cannot follow is not dropped here: it stands in `Way.beyond`, and such a host is not connected to.
+docs/ssh.md lists every keyword of ssh_config(5) and what becomes of it; a test holds the list complete.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.algorithms import Algorithms, allowed
+from fleetkeeper.transport.ssh.host_certificates import SIGNATURES
+
+FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
+REFUSED = {
+    "knownhostscommand": "KnownHostsCommand",
+    "bindinterface": "BindInterface",
+    "proxyusefdpass": "ProxyUseFdpass",
+}
+"""What decides about trust or the way there, and only the OpenSSH client can do."""
+UNTRIED = {
+    "gssapiauthentication": "GSSAPIAuthentication",
+    "hostbasedauthentication": "HostbasedAuthentication",
+    "pkcs11provider": "PKCS11Provider",
+}
+"""Other ways to prove who we are: mentioned when a server takes none of our keys."""
+USE_SSH = "set `connection: ssh` for this node: only the OpenSSH client can do that"
+LEAST_RSA = 1024
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the inventory says about a way: an address or an alias of the user's config, and what overrides it."""
+
+    address: str
+    user: str | None = None
+    port: int | None = None
+    identity: str | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to reach one host. Paths are expanded; `agent` is a socket or "" for none; `jumps` as ssh -J takes them.
+
+    `family` and `bind` (a local address) limit the socket; `check_ip` asks for the address's own host key too;
+    `least_rsa` is in bits; `untried` are other proofs of who we are that only the OpenSSH client can give.
+    `beyond` is why this way cannot be gone by our own SSH at all.
+    """
+
+    address: str
+    host: str
+    port: int
+    user: str
+    identities: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    agent: str = ""
+    only_identities: bool = False
+    keys_allowed: bool = True
+    jumps: tuple[str, ...] = ()
+    proxy_command: str = ""
+    family: int = socket.AF_UNSPEC
+    bind: str = ""
+    known_hosts: tuple[str, ...] = ()
+    revoked: str = ""
+    alias: str = ""
+    check_ip: bool = False
+    least_rsa: int = LEAST_RSA
+    authorities: frozenset[str] = SIGNATURES
+    algorithms: Algorithms = field(default_factory=Algorithms)
+    explicit_identity: bool = False
+    untried: tuple[str, ...] = ()
+    beyond: Unobservable | None = None
+
+
+def parse(output: str, address: str, written: Collection[str] = ()) -> Way:
+    """Read what `ssh -G` prints: a lower-case keyword and its value per line.
+
+    `written` are the keywords (lower case) that the user's files hold: the order of their lists is the user's wish.
+
+    >>> way = parse("host db\\nuser ops\\nhostname 192.0.2.7\\nport 22\\nidentityfile /k/%h\\nproxyjump a,b@c\\n", "db")
+    >>> way.host, way.port, way.user, way.identities, way.jumps
+    ('192.0.2.7', 22, 'ops', ('/k/192.0.2.7',), ('a', 'b@c'))
+    """
+    said: dict[str, list[str]] = {}
+    for line in lines(output):
+        keyword, _, value = line.partition(" ")
+        said.setdefault(keyword, []).append(value)
+    one = {keyword: values[0] for keyword, values in said.items() if values[0].lower() != "none"}
+    way = Way(
+        address=address,
+        host=one.get("hostname", address),
+        port=int(one.get("port", "22")),
+        user=one.get("user", ""),
+        only_identities=on(one, "identitiesonly"),
+        keys_allowed=one.get("pubkeyauthentication", "yes") not in ("no", "false"),
+        jumps=tuple(one["proxyjump"].split(",")) if "proxyjump" in one else (),
+        family=FAMILIES.get(one.get("addressfamily", "any"), socket.AF_UNSPEC),
+        bind=one.get("bindaddress", ""),
+        alias=one.get("hostkeyalias", ""),
+        check_ip=on(one, "checkhostip"),
+        least_rsa=int(one.get("requiredrsasize", str(LEAST_RSA))),
+        authorities=frozenset(one["casignaturealgorithms"].split(","))
+        if "casignaturealgorithms" in one
+        else SIGNATURES,
+        untried=tuple(untried(one)),
+    )
+    return with_limits(with_paths(way, said, one), one, written)
+
+
+def on(said: Mapping[str, str], keyword: str) -> bool:
+    return said.get(keyword) in ("yes", "true")
+
+
+def untried(said: Mapping[str, str]) -> Iterator[str]:
+    """Other proofs of who we are than ours. Debian turns GSSAPI on everywhere: it counts where there is a ticket."""
+    ticket = os.environ.get("KRB5CCNAME") or os.path.exists(f"/tmp/krb5cc_{os.getuid()}")  # noqa: S108 - as krb5 does
+    for keyword, name in UNTRIED.items():
+        if said.get(keyword, "no") not in ("no", "false") and (ticket or not keyword.startswith("gssapi")):
+            yield name
+
+
+def with_paths(way: Way, said: Mapping[str, list[str]], one: Mapping[str, str]) -> Way:
+    """What has tokens in it. Raises Unobservable for a token that only ssh itself can expand."""
+    files = [*paths(one.get("userknownhostsfile", "")), *paths(one.get("globalknownhostsfile", ""))]
+    return replace(
+        way,
+        agent=agent_socket(said.get("identityagent", ["SSH_AUTH_SOCK"])[0], way),
+        identities=tuple(expanded(said.get("identityfile", []), way)),
+        certificates=tuple(expanded(said.get("certificatefile", []), way)),
+        known_hosts=tuple(expanded(files, way)),
+        revoked=next(expanded([one.get("revokedhostkeys", "")], way), ""),
+        proxy_command=expand(one["proxycommand"], way) if "proxycommand" in one else "",
+    )
+
+
+def with_limits(way: Way, one: Mapping[str, str], written: Collection[str]) -> Way:
+    """Which algorithms may be used, and what of the configuration goes beyond us."""
+    try:
+        way = replace(way, algorithms=allowed(one, written))
+    except Unobservable as why:
+        return replace(way, beyond=why)
+    for keyword, name in REFUSED.items():
+        if one.get(keyword, "no") not in ("no", "false"):
+            beyond = Unobservable(f"the SSH configuration of {way.address} has {name}", hint=USE_SSH)
+            return replace(way, beyond=beyond)
+    return way
+
+
+def paths(listed: str) -> list[str]:
+    """A list of files as `ssh -G` prints it: without the quotes. Words that only together are a file are one.
+
+    >>> paths("/no/such/a /no/such/b")
+    ['/no/such/a', '/no/such/b']
+    """
+    words, found = listed.split(), []
+    while words:
+        starts = [" ".join(words[:size]) for size in range(len(words), 1, -1)]
+        found.append(next((path for path in starts if os.path.exists(os.path.expanduser(path))), words[0]))
+        del words[: found[-1].count(" ") + 1]
+    return found
+
+
+def agent_socket(said: str, way: Way) -> str:
+    """IdentityAgent of ssh_config(5): a path, `none`, SSH_AUTH_SOCK, or the name of a variable."""
+    if said.lower() == "none":
+        return ""
+    if said == "SSH_AUTH_SOCK":
+        return os.environ.get("SSH_AUTH_SOCK", "")
+    if said.startswith("$") and not said.startswith("${"):
+        return os.environ.get(said[1:], "")
+    return os.path.expanduser(expand(said, way))
+
+
+def expanded(written: Sequence[str], way: Way) -> Iterator[str]:
+    for path in written:
+        if path and path.lower() != "none":
+            yield os.path.expanduser(expand(path, way))
+
+
+def expand(text: str, way: Way) -> str:
+    """Replace the tokens of ssh_config(5), TOKENS, and `${NAME}`.
+
+    Raises Unobservable for a token that only ssh itself can expand.
+    """
+    if "%" not in text and "$" not in text:
+        return text
+    values = tokens(way)
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise Unobservable(
+                f"%{found[1]} in the SSH configuration of {way.address} ({text})",
+                hint=USE_SSH,
+            )
+        return values[found[1]]
+
+    return re.sub("%(.)", value, with_variables(text))
+
+
+def tokens(way: Way) -> Mapping[str, str]:
+    name = socket.gethostname()
+    return {
+        "%": "%",
+        "d": os.path.expanduser("~"),
+        "h": way.host,
+        "i": str(os.getuid()),
+        "k": way.alias or way.address,
+        "L": name.partition(".")[0],
+        "l": name,
+        "n": way.address,
+        "p": str(way.port),
+        "r": way.user,
+        "u": getpass.getuser(),
+    }
+
+
+def with_variables(text: str) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)

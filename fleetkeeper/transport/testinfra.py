@@ -1,0 +1,94 @@
+"""Any other connection of testinfra (`docker://name`, `kubectl://pod`, `ansible://host`): slower, but right.
+
+testinfra's backends run one command with no standard input, so a script goes as an argument, as many commands at a
+time as fit into one, and there is no heartbeat: limits hold on the node, by `timeout` or what stands in for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import testinfra
+
+from fleetkeeper.transport.answer_frames import Frames
+from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.link import MOST_OUTPUT
+from fleetkeeper.transport.round_trip import TOO_MUCH, time_limit
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, TIMED_OUT, render
+
+MOST_SCRIPT = 100_000
+"""Bytes of one argument; the kernel takes 128 KiB (execve(2), MAX_ARG_STRLEN)."""
+LEAST_ROOM = 1 << 12
+"""Bytes that a script may answer when there is no room left: its tokens need some."""
+CAPPED = '{ /bin/sh -c "$1" 2>&1 >&3 | head -c "$2" >&2; } 3>&1 | head -c "$2"'
+"""Runs a script with a cap on all of each output: testinfra collects what there is, and has no way to stop it."""
+
+
+class TestinfraLink:
+    """Commands through a host of testinfra's own."""
+
+    __test__ = False
+
+    def __init__(self, connection: str, sudo: Sudo) -> None:
+        try:
+            self.host: Any = testinfra.get_host(connection)
+        except (RuntimeError, ValueError, ImportError) as error:
+            raise Unobservable(f"testinfra has no connection {connection!r}: {error}") from None
+        self.sudo = sudo
+
+    def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
+        answers: list[Output] = []
+        while len(answers) < len(commands):
+            left = max(LEAST_ROOM, room - sum(answer.size for answer in answers))
+            answers += self.round(next(batches(commands[len(answers) :], self.sudo)), left)
+        return answers
+
+    def round(self, commands: Sequence[Command], room: int) -> list[Output]:
+        """The answers to as many of the commands as one shell gave, at least one.
+
+        Raises Unobservable when there was no shell.
+        """
+        script = render(commands, self.sudo, heartbeat=False)
+        frames = Frames(commands, script, self.sudo)
+        sent = time.time()
+        try:
+            text = script.text.decode("utf-8", "surrogateescape")
+            said = self.host.backend.run("/bin/sh -c %s sh %s %s", CAPPED, text, str(room))
+        except (RuntimeError, OSError, ValueError, AssertionError) as error:
+            raise Unobservable(f"{self.host.backend.get_pytest_id()}: {str(error)[:200]}") from None
+        frames.feed(said.stdout_bytes, said.stderr_bytes)
+        cut = room in (len(said.stdout_bytes), len(said.stderr_bytes))
+        if not frames.begun or not (frames.answered or cut):
+            raise Unobservable(f"no shell was started there: {frames.noise() or f'exit status {said.rc}'}")
+        answers = [frames.output(number) for number in range(frames.answered)]
+        received = time.time()
+        if cut and len(answers) < len(commands):
+            answers.append(Output(None, lost=TOO_MUCH, command=str(commands[len(answers)])))
+        elif answers[-1].rc in TIMED_OUT and received - sent >= commands[len(answers) - 1].limit - KILL_AFTER:
+            answers[-1] = replace(answers[-1], rc=None, lost=time_limit(commands[len(answers) - 1].limit))
+        return [replace(answer, sent=sent, received=received) for answer in answers]
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def batches(commands: Sequence[Command], sudo: Sudo) -> Iterator[Sequence[Command]]:
+    """Cut a list of commands so that each script fits into one argument.
+
+    Raises Unobservable for a command that is too long by itself.
+    """
+    size, start = len(render((), sudo).text), 0
+    room = MOST_SCRIPT - size
+    used = 0
+    for number, command in enumerate(commands):
+        length = sum(len(word.encode("utf-8", "surrogateescape")) + 8 for word in command.words)
+        if length > room:
+            raise Unobservable(f"`{command}` is too long for this connection ({length} bytes)")
+        if used + length > room:
+            yield commands[start:number]
+            start, used = number, 0
+        used += length
+    yield commands[start:]

@@ -1,0 +1,215 @@
+"""`remediate backups accept`: a person says that the database that runs now is the right one, and its dumps' size."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
+from fleetkeeper.topics.backups.database import Accepted, AcceptedSize, Cluster, Records, contains, merge
+from fleetkeeper.topics.backups.database import Facts as Databases
+from fleetkeeper.topics.backups.database.observation import backups_of, record_path, written
+from fleetkeeper.topics.backups.database.record import put_right
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers import Facts as Containers
+from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.topics.services.rules.kept_data import the_only
+from fleetkeeper.transport.commands import Unobservable
+from remediate.apply import Changed, Proof
+from remediate.backups.context import Desk
+from remediate.exits import Exit
+from remediate.lock import whoami
+from remediate.plan import Plan
+from remediate.render.plan_text import Line, safe
+from remediate.runner import Asked
+from remediate.steps import ABSENT, WriteFile
+
+RULE = "services.postgres_kept_its_data"
+TOPICS = ("nodes", "containers", "databases", "services", "backups")
+
+
+def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
+    """Show which database runs, and what its newest dump weighs, ask, and write it down on the volume's node."""
+    fleet = desk.look(*TOPICS)
+    try:
+        records, accepted = records_of(fleet, desk.policy), right_one(fleet, whoami())
+        newest = odd_one(fleet, desk.policy, asked=bool(because.strip()))
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    sizes = size_lines(newest, desk.policy) if newest else []
+    desk.screen.lines([*described(fleet, accepted), *instead(records.accepted, accepted), *sizes])
+    reason = because.strip() or (asked_reason(yes=yes) if newest else "")
+    if not yes and not click.confirm("Is this the database with the data?", err=True):
+        return Exit.FINDINGS_REMAIN
+    size = size_of(newest, reason) if newest and reason else None
+    addition = in_force(Records(accepted=accepted, size=size), records)
+    planned = desk.planned(RULE, plan_to_record(fleet, desk.policy, addition))
+    wish = Asked(
+        lambda: plan_again(desk.look(*TOPICS), desk.policy, addition),
+        lambda: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition),
+        shown=False,
+    )
+    return desk.apply(planned, wish)
+
+
+def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
+    """The same from a fresh look, under the lock. Raises Changed when another database runs by now, Unobservable."""
+    shown = addition.accepted
+    now = right_one(fleet, whoami())
+    if shown and (now.system, now.node, now.volume) != (shown.system, shown.node, shown.volume):
+        raise Changed(f"cluster {now.system} on {now.node} runs by now, not the one that was shown")
+    return plan_to_record(fleet, policy, addition)
+
+
+def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
+    """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
+    before = put_right(records_of(fleet, policy), addition, fleet.looked_at)
+    return writing(policy, before, addition)
+
+
+def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
+    """Whether all of it is written down now, as a fresh look saw it."""
+    try:
+        there = contains(records_of(fleet, policy), addition)
+    except Unobservable as why:
+        return Proof.UNKNOWN, f"the record could not be read back: {why}"
+    return (Proof.FIXED, "") if there else (Proof.FAILING, "the record was read back, and lacks what was written")
+
+
+def records_of(fleet: Fleet, policy: Policy) -> Records:
+    """What is written down so far. Raises Unobservable."""
+    return seen(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
+
+
+def right_one(fleet: Fleet, by: str) -> Accepted:
+    """The one database that runs, to be written down. Raises Unobservable when it cannot be told."""
+    node, cluster = the_only(fleet)
+    return Accepted(cluster.system, node, data_volume(fleet, node, cluster), datetime.now(UTC), by)
+
+
+def odd_one(fleet: Fleet, policy: Policy, *, asked: bool) -> Backup | None:
+    """The newest whole dump, where its size has to be accepted: a person gives a reason, or retention waits for one.
+
+    Raises Unobservable when the backups could not be seen, and it has to be known.
+    """
+    try:
+        catalog = catalog_of(fleet, policy)
+    except Unobservable:
+        if asked:
+            raise
+        return None
+    newest = next(iter(catalog.whole), None)
+    if asked and newest is None:
+        raise Unobservable("there is no complete backup whose size could be accepted", hint=VERIFY)
+    return newest if newest and (asked or waits_for_a_person(catalog)) else None
+
+
+VERIFY = "`remediate backups verify` streams those that are not known; without a reason only the database is accepted"
+
+
+def waits_for_a_person(catalog: Catalog) -> bool:
+    """Whether some size is one that only a person can explain."""
+    return catalog.whole[0].small is not None or any(one.giant for one in catalog.whole)
+
+
+def size_lines(newest: Backup, policy: Policy) -> list[Line]:
+    """What is accepted with the size of the newest dump."""
+    tiny = newest.file.size < policy.smallest
+    still = f"  it stays a finding below {show_size(policy.smallest)}: see `backups.smallest` in the inventory"
+    size = show_size(newest.file.size)
+    instead = f", wanted was {newest.small.wanted}" if newest.small else ""
+    return [
+        Line(f"newest dump {safe(newest.name)}, {size}{safe(instead)}", "title"),
+        Line(f"  from now on dumps are compared with {size}; older ones stay as good as they are", "loud"),
+        *([Line(still, "bad")] if tiny else []),
+    ]
+
+
+def asked_reason(*, yes: bool) -> str:
+    """Why this size is right, typed at the terminal; empty: the size is left as it is.
+
+    Raises UsageError where nobody can be asked.
+    """
+    if yes or not sys.stdin.isatty():
+        hint = "add --because 'why it is'; or answer at a terminal, where the size can be left as it is"
+        raise UsageError("the size of the newest dump needs a reason to be accepted", hint=hint)
+    asked = "Why is a dump of this size right? (empty: only the database is accepted)"
+    return str(click.prompt(asked, err=True, default="", show_default=False)).strip()
+
+
+def size_of(newest: Backup, because: str) -> AcceptedSize:
+    return AcceptedSize(newest.name, newest.file.size, newest.time, datetime.now(UTC), whoami(), because)
+
+
+def in_force(addition: Records, before: Records) -> Records:
+    """The same, dated after what it replaces: a record that a clock gone wrong dated ahead must not outlive it."""
+    accepted, size = addition.accepted, addition.size
+    if accepted and before.accepted and before.accepted.at >= accepted.at:
+        accepted = replace(accepted, at=before.accepted.at + TICK)
+    if size and before.size and before.size.at >= size.at:
+        size = replace(size, at=before.size.at + TICK)
+    return Records(accepted=accepted, size=size)
+
+
+TICK = timedelta(microseconds=1)
+
+
+def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
+    """The name (or path) of the volume that holds the cluster's directory; empty when it is in the container itself."""
+    mounts = [
+        mount
+        for one in fleet.of(node, Containers).containers
+        if one.id == cluster.container
+        for mount in one.mounts
+        if f"{cluster.directory}/".startswith(f"{mount.destination.rstrip('/')}/")
+    ]
+    deepest = max(mounts, key=depth, default=None)
+    return (deepest.name or deepest.source) if deepest else ""
+
+
+def depth(mount: Mount) -> int:
+    return len(mount.destination)
+
+
+def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
+    node, cluster = the_only(fleet)
+    rows = [
+        Line(
+            f"  {safe(table)}: {count} rows" if count >= 0 else f"  {safe(table)}: is not there",
+            "" if count > 0 else "bad",
+        )
+        for table, count in cluster.rows.items()
+    ]
+    volume = accepted.volume or "no volume at all: it ends with its container"
+    return [
+        Line(f"cluster {cluster.system}, made on {cluster.born:%Y-%m-%d %H:%M} UTC", "title"),
+        Line(f"  runs on {node}, its data in {safe(volume)}"),
+        *rows,
+    ]
+
+
+def instead(before: Accepted | None, now: Accepted) -> list[Line]:
+    """Which database was accepted until now, when it is another one."""
+    if before is None or before.system == now.system:
+        return []
+    when = f"accepted on {before.at:%Y-%m-%d} by {safe(before.by)}"
+    return [
+        Line(
+            f"  instead of cluster {before.system} on {before.node}, {when}: from now on that one is the wrong one",
+            "loud",
+        )
+    ]
+
+
+def writing(policy: Policy, before: Records, after: Records) -> Plan:
+    """The plan that writes the record: all that was there before, and what comes after."""
+    content = written(merge(before, after), backups_of(policy))
+    step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)
+    return Plan(steps=(step,), success="the record can be read, and agrees with what runs")

@@ -1,0 +1,110 @@
+"""What all commands about backups need: one inventory with its backups, a look at it, and a way to apply one plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleetkeeper import state
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.judging.audit import open_audit
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.catalog import Backup, Catalog, known_size, seen_files
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.registry import RULES
+from fleetkeeper.transport.pool import Links
+from remediate.commands.fix import Call, named
+from remediate.exits import Exit
+from remediate.journal import Journal
+from remediate.plan import ForAPerson, Plan
+from remediate.proposal import GATE, Planned, closed
+from remediate.render.console import Screen
+from remediate.render.plan_text import plan_lines
+from remediate.runner import Asked, Run, Runner
+from remediate.session import Session
+from remediate.sudo_mode import for_repairs
+
+
+@dataclass
+class Desk:
+    """One inventory, open. `policy` is its `backups` section."""
+
+    inventory: Inventory
+    policy: Policy
+    session: Session
+    screen: Screen
+    journal: Journal
+
+    def look(self, *topics: str) -> Fleet:
+        """A fresh look at these topics (nodes, backups, …); at all of them when none is named."""
+        return self.session.look(topics)
+
+    def catalog(self, fleet: Fleet) -> Catalog:
+        """All backups, to find one by its name; that the accepted size was not seen keeps nobody from it."""
+        return seen_files(fleet, self.policy, known_size(fleet, self.policy))
+
+    def planned(self, rule: str, plan: Plan) -> Planned:
+        return Planned(1, RULES[rule], Subject("service", self.policy.service), (), plan)
+
+    def answer(self, rule: str, fleet: Fleet, made: Plan | ForAPerson) -> Planned | None:
+        """The plan, unless a person must act or the database may have lost its data: then that is said."""
+        if isinstance(made, ForAPerson):
+            self.screen.error(made.why, hint=made.what_to_do)
+            return None
+        if why := self.held_back(fleet):
+            self.screen.error(f"held back: {why}", hint=f"`remediate explain {GATE}` says what to do")
+            return None
+        return self.planned(rule, made)
+
+    @property
+    def runner(self) -> Runner:
+        """What begins and ends the one run of a command."""
+        return Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
+
+    def held_back(self, fleet: Fleet) -> str:
+        """Why nothing may be done with the database; empty when it still has its data."""
+        return closed(self.session.gate(fleet))
+
+    def apply(self, planned: Planned, wish: Asked) -> Exit:
+        """Apply one plan that a person asked for, in a run of its own."""
+
+        def work(run: Run) -> Exit:
+            run.apply([planned], wish)
+            return run.code()
+
+        return self.runner.run(work)
+
+    def show(self, planned: Planned) -> None:
+        self.screen.lines(plan_lines(planned, 1))
+
+
+@contextmanager
+def opened(
+    hosts: str | None, given: Path | None, *, looks: bool = False, quiet: bool = False, as_json: bool = False
+) -> Iterator[Desk]:
+    """Open the inventory that is meant; `looks`: nothing will be changed. Raises UsageError when it has no backups."""
+    screen = Screen(quiet=quiet, json=as_json)
+    inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
+    inventory = inventory if looks else for_repairs(inventory)
+    if isinstance(inventory.backups, Without):
+        raise UsageError(f"{inventory.name} has no backups: {inventory.backups.none}")
+    journal = Journal(state.directory(given) / "journal.sqlite")
+    try:
+        with Links(inventory) as links:
+            yield Desk(inventory, inventory.backups, Session(inventory, links.to), screen, journal)
+    finally:
+        journal.close()
+
+
+def one_of(catalog: Catalog, name: str) -> Backup:
+    """The backup of that name. Raises UsageError when there is none."""
+    found = {backup.name: backup for backup in catalog.backups}
+    if name not in found:
+        newest = catalog.backups[0].name if catalog.backups else "there is none at all"
+        raise UsageError(f"no backup {name}", hint=f"`remediate backups list` shows them; the newest: {newest}")
+    return found[name]

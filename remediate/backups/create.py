@@ -1,0 +1,99 @@
+"""`remediate backups create`: one more backup now, made as the remedy for a stale one makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.transport.commands import Unobservable
+from remediate.apply import Changed, Proof
+from remediate.backups.context import Desk
+from remediate.exits import Exit
+from remediate.plan import ForAPerson, Plan
+from remediate.proposal import GATE
+from remediate.remedies.backups.create_dump import make_one
+from remediate.runner import Asked
+from remediate.steps import RunInContainer
+
+RULE = "backups.are_fresh"
+NO_ROOM = ForAPerson("there is no room for it", "thin first: `remediate --only backups.are_thinned --fix`")
+
+
+@dataclass
+class Creating:
+    """One backup that a person asked for. `name` is the file that the plan makes."""
+
+    desk: Desk
+    name: str = field(default="", init=False)
+
+    def plan(self, fleet: Fleet) -> Plan | ForAPerson:
+        """How it is made, from a look. Raises Unobservable."""
+        asked = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
+        made = make_one(asked, fleet)
+        if isinstance(made, Plan) and made.disturbs != ("nothing",):
+            return NO_ROOM
+        if isinstance(made, Plan):
+            self.name = made_file(made)
+        return made
+
+    def plan_again(self) -> Plan | ForAPerson:
+        """The plan from a fresh look, under the lock. Raises Changed, Unobservable."""
+        fleet = self.desk.look()
+        if why := self.desk.held_back(fleet):
+            raise Changed(f"held back: {why}; `remediate explain {GATE}` says what to do")
+        return self.plan(fleet)
+
+    def prove(self) -> tuple[Proof, str]:
+        """Whether the file that was to be made stands in the directory of the backups, and is a whole dump."""
+        desk = self.desk
+        node = desk.inventory.nodes[desk.policy.volume.node]
+        link = desk.session.link_to(node)
+        try:
+            [listed] = link.ask([look_into(desk.policy)])
+            directory, files = parse_listing(listed)
+            made = [file for file in files if file.name == self.name]
+            if not made:
+                return Proof.FAILING, f"there is no {self.name} in {directory}"
+            return self.whole(directory, made[0])
+        except Unobservable as why:
+            return Proof.UNKNOWN, f"{self.name} could not be looked at: {why}"
+
+    def whole(self, directory: str, file: File) -> tuple[Proof, str]:
+        """What streaming the new file proves. Raises Unobservable."""
+        desk = self.desk
+        link = desk.session.link_to(desk.inventory.nodes[desk.policy.volume.node])
+        [answer] = link.ask([verify(directory, [file], desk.policy.format, called(desk.inventory))])
+        [proof] = parse_verified(answer, [file])
+        if proof.state == "complete":
+            return Proof.FIXED, f"{file.name} is whole"
+        state = Proof.FAILING if proof.state == "broken" else Proof.UNKNOWN
+        return state, f"{file.name} is {proof.state}: {proof.why}"
+
+
+def made_file(plan: Plan) -> str:
+    """The name of the dump that a plan makes: an argument of its last step."""
+    step = plan.steps[-1]
+    assert isinstance(step, RunInContainer)
+    return step.words[5]
+
+
+def create(desk: Desk) -> Exit:
+    """Dump the database, whether the newest backup is fresh or not, and verify the file on its node."""
+    creating = Creating(desk)
+    fleet = desk.look()
+    try:
+        made = creating.plan(fleet)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    planned = desk.answer(RULE, fleet, made)
+    if planned is None:
+        return Exit.FINDINGS_REMAIN
+
+    return desk.apply(planned, Asked(creating.plan_again, creating.prove, shown=False))

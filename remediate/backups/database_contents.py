@@ -1,0 +1,151 @@
+"""What a database holds, as it says itself: asked inside its own container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fleetkeeper.readers.numbers import MOST, whole_number
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.transport.commands import OK, Command, Output, Unobservable
+from fleetkeeper.transport.link import Link
+from fleetkeeper.untrusted import one_line, without_values
+from remediate.redact import masked
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one database holds: rows by table, and extensions. `content` is a sum over each table's rows, if asked for.
+
+    Where the server was asked who it is, `said` has `user`, `database`, `preload`, and `encoding` when the database is
+    there; the rest are names of roles, tablespaces, databases kept `besides` it, `prepared` transactions, replication
+    `slots` and `subscriptions`.
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    extensions: tuple[str, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+    content: Mapping[str, int] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    tablespaces: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+
+    def tell(self, what: str) -> str:
+        """What the server said of itself. Raises Unobservable for what it did not say: the role may not read it."""
+        if what not in self.said:
+            role = self.said.get("user") or "the role of the backups"
+            raise Unobservable(
+                f"the server does not tell {role} its {NAMED.get(what, what)}",
+                hint=f"GRANT pg_read_all_settings TO {role};",
+            )
+        return self.said[what]
+
+
+NAMED = {"preload": "shared_preload_libraries", "seconds": "time"}
+
+
+def held(answer: Output) -> Held:
+    r"""Read what the scripts print. Raises Unobservable where a number is none.
+
+    >>> found = held(Output(0, b"user|a|b\nrole|rodan\nrows public.auth_user|120\ncontent public.auth_user|-7\n"))
+    >>> found.said, found.roles, found.rows, found.content
+    ({'user': 'a|b'}, ('rodan',), {'public.auth_user': 120}, {'public.auth_user': -7})
+    """
+    counted: dict[str, dict[str, int]] = {"rows": {}, "content": {}}
+    told: dict[str, list[str]] = {}
+    for line in answer.out.decode("utf-8", "replace").split("\n"):
+        kind, _, table = line.rpartition("|")[0].partition(" ")
+        if kind in counted and table:
+            counted[kind][table] = whole_number(line.rpartition("|")[2], least=-MOST)
+        elif line:
+            what, _, value = line.partition("|")
+            told.setdefault(what, []).append(value)
+    return Held(
+        rows=counted["rows"],
+        extensions=tuple(told.pop("extension", ())),
+        content=counted["content"],
+        roles=tuple(told.pop("role", ())),
+        tablespaces=tuple(told.pop("tablespace", ())),
+        besides=tuple(told.pop("besides", ())),
+        prepared=tuple(told.pop("prepared", ())),
+        slots=tuple(told.pop("slot", ())),
+        subscriptions=tuple(told.pop("subscription", ())),
+        said={what: values[0] for what, values in told.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a server knows by one name. `oid` is empty when it has no such database, and never changes.
+
+    `mark` is what a restore wrote in its comment: that it was never live, and what it held.
+    """
+
+    name: str
+    oid: str = ""
+    mark: str = ""
+
+    @property
+    def there(self) -> bool:
+        return bool(self.oid)
+
+    @property
+    def never_live(self) -> bool:
+        """Whether a restore made it under this name, and nobody has given it the live name since."""
+        return self.mark.startswith(f"fleetkeeper: {self.name} was never live; ")
+
+
+def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, ...]]:
+    r"""The server's system identifier (empty when it is not told), and what it knows by each of the names asked for.
+
+    Raises Unobservable.
+
+    >>> known_names(Output(0, b"system|7\noid 16384|\nabsent|\n"), ("live", "other"))
+    ('7', (Name(name='live', oid='16384', mark=''), Name(name='other', oid='', mark='')))
+    """
+    lines = answer.text().split("\n")
+    system = "".join(line.partition("|")[2] for line in lines if line.startswith("system|"))
+    told = [line for line in lines if line.startswith(("oid ", "absent|"))]
+    if len(told) != len(names):
+        raise Unobservable(f"the server told of {len(told)} databases, not of {len(names)}")
+    found = [(line.partition("|")[0].partition(" ")[2], line.partition("|")[2]) for line in told]
+    return system, tuple(
+        Name(name, str(whole_number(oid)) if oid else "", mark) for name, (oid, mark) in zip(names, found, strict=True)
+    )
+
+
+SAID = re.compile(r"(?:psql:[^ ]{0,40}:([0-9]{1,19}): |pg_restore: error: )?[^\W\d_]{3,20}:  ")
+"""Where the server's own words begin in what a script says, and the line of the SQL that they are about."""
+COMMAND = re.compile(r"(invalid command) .*", re.DOTALL)
+
+
+def reason(text: str) -> str:
+    r"""Why something failed, as a script of ours says it, without secrets and without values of rows.
+
+    >>> reason('it does not restore: psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
+    'it does not restore: invalid input syntax for type integer (line 7 of its SQL)'
+    >>> reason("it does not restore: gzip: crc error")
+    'it does not restore: gzip: crc error'
+    """
+    text = COMMAND.sub(r"\1", text)
+    found = SAID.search(text)
+    if not found:
+        return one_line(masked(text))
+    line = f" (line {found[1]} of its SQL)" if found[1] else ""
+    return f"{one_line(masked(text[: found.start()]))}{without_values(text[found.start() :])}{line}"
+
+
+def ask(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
+    """One command; raises Unobservable with what it said when it ended otherwise."""
+    [answer] = link.ask([command])
+    answer.text(ok)
+    return answer
+
+
+def inside(place: Placement, script: str, *words: str, limit: float) -> Command:
+    """One of the scripts that only read, in the live container."""
+    return Command(("docker", "exec", place.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)

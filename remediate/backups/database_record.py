@@ -1,0 +1,37 @@
+"""Adding to what is written down about a database, whatever else was written meanwhile."""
+
+from __future__ import annotations
+
+from fleetkeeper.topics.backups.database import Records
+from fleetkeeper.transport.commands import Unobservable
+from remediate.apply import Changed, Proof
+from remediate.backups.accept import plan_again, plan_to_record, proof_of_record
+from remediate.backups.context import Desk
+from remediate.exits import Exit
+from remediate.plan import Plan
+from remediate.runner import Asked, Run
+
+ACCEPT = "`remediate backups accept` writes down which database is the right one"
+TOPICS = ("nodes", "containers", "databases", "services")
+
+
+def write_down(desk: Desk, run: Run, rule: str, addition: Records) -> Exit:
+    """Add this to the record, planned anew under the lock from what is in it by then, and read it back."""
+
+    def made() -> Plan:
+        plan = plan_again if addition.accepted else plan_to_record
+        return plan(desk.look(*TOPICS), desk.policy, addition)
+
+    def proof() -> tuple[Proof, str]:
+        return proof_of_record(desk.look(*TOPICS), desk.policy, addition)
+
+    try:
+        plan = made()
+    except (Unobservable, Changed) as why:
+        desk.screen.error(
+            f"it was not written down: {why}",
+            hint="`remediate backups accept` writes down which database is the right one",
+        )
+        return Exit.NOT_ALL_SEEN
+    run.apply([desk.planned(rule, plan)], Asked(made, proof, shown=False))
+    return run.code()

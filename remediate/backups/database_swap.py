@@ -1,0 +1,105 @@
+"""One restore as plans: a new database beside the live one, then the two change their names. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fleetkeeper.topics.backups.catalog import Backup
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.placement import Placement
+from remediate.backups.database_contents import Held
+from remediate.plan import Plan
+from remediate.steps import DropDatabase, RestoreDatabase, Run, SwapDatabases
+from remediate.steps.swap_databases import Server
+
+PACE = 250_000
+"""Bytes of a compressed dump that the slowest server restores in a second."""
+NOTHING = Held()
+LONGEST = 36
+"""So much of the live name goes into the new names: with what is added they stay within Postgres' 63 bytes."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One restore: what is restored, where, and the names that the databases get.
+
+    `path` is the dump as the container sees it; `there` says whether a database of the live name is there at all.
+    `called` is what Docker calls the service, `system` the system identifier of its data, if it is known.
+    """
+
+    policy: Policy
+    place: Placement
+    backup: Backup
+    path: str
+    user: str
+    live: str
+    stamp: str
+    there: bool = True
+    called: str = ""
+    system: str = ""
+
+    @property
+    def short(self) -> str:
+        """The live name in plain letters, so that nobody has to quote the names that are made of it.
+
+        They end in a stamp: two databases whose names look alike so do not meet.
+        """
+        return re.sub(r"[^A-Za-z0-9_]", "_", self.live, flags=re.ASCII)[:LONGEST]
+
+    @property
+    def new(self) -> str:
+        """The restored database, before it takes the live name."""
+        return f"{self.short}_restored_{self.stamp}"
+
+    @property
+    def filling(self) -> str:
+        """The same, until it is whole."""
+        return f"{self.short}_filling_{self.stamp}"
+
+    @property
+    def aside(self) -> str:
+        return f"{self.short}_before_{self.stamp}"
+
+    @property
+    def server(self) -> Server:
+        """The live container, with the time that a restore may take there."""
+        return Server(
+            *(self.place.node, self.place.container.id, self.policy.service, self.user, self.live),
+            called=self.called,
+            system=self.system,
+            limit=600 + self.backup.file.size / PACE,
+        )
+
+    def beside(self, proof: Run) -> Plan:
+        """Verify the dump once more, and restore it into a new database."""
+        step = RestoreDatabase(self.server, self.new, self.path, self.policy.format)
+        return Plan(
+            steps=(proof, step),
+            undo=f"drop {self.new}, which was never live",
+            success="it restores to its end without an error",
+        )
+
+    def change(self, restored: Held = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
+        """Give the live name to the restored database, and keep the old one aside.
+
+        `restored` is what the restored one holds, and the oids are those of both, as they were seen.
+        """
+        step = SwapDatabases(
+            *(self.server, self.new, self.aside, takes_oid, live_oid),
+            rows=tuple(restored.rows.items()),
+            content=tuple(restored.content.items()),
+            replaces=self.there,
+        )
+        back = f"the same change of names: {self.live} back to {self.new}, {self.aside} back to {self.live}"
+        return Plan(
+            steps=(step,),
+            disturbs=("restart",),
+            disturbance=f"every session on {self.live} is ended; programs must connect again",
+            undo=back if self.there else "none: there is no database that had the name before",
+            success="the live name is there, and holds what was restored",
+        )
+
+    def away(self) -> Plan:
+        """Drop the restored database again."""
+        return Plan(steps=(DropDatabase(self.server, self.new),), undo="none is needed: it holds what the dump holds")

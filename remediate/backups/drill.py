@@ -1,0 +1,322 @@
+"""`remediate backups drill`: restore a backup into a throwaway server, and see whether everything came back.
+
+The server is a container of the database's own image, without network, with limits, and with a clock of its own that
+ends it: whatever happens to us, nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.numbers import decimal_number
+from fleetkeeper.reports.text import count
+from fleetkeeper.topics.backups.catalog import Backup, true_clock
+from fleetkeeper.topics.backups.database import Accepted, Drill, Records
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.link import Link
+from remediate.backups.accept import records_of, right_one
+from remediate.backups.content_scripts import LIVE
+from remediate.backups.context import Desk, one_of
+from remediate.backups.database_contents import Held, ask, held, inside, reason
+from remediate.backups.database_record import write_down
+from remediate.backups.drill_script import DRILL, HELD
+from remediate.exits import Exit, worst
+from remediate.lock import whoami
+from remediate.plan import ForAPerson
+from remediate.remedies.backups.create_dump import mounted, not_one
+from remediate.render.plan_text import Line, safe
+from remediate.runner import Run
+
+RULE = "backups.come_back"
+TOPICS = ("nodes", "containers", "backups", "databases", "services")
+PACE = 500_000
+"""Bytes of a compressed dump that the slowest server restores in a second."""
+UNPACKED = {"sql.gz": 12, "dump": 12, "sql": 2}
+"""How many times its size a dump may need on the disk as a database, with its indexes."""
+SLOW_COUNT = 1800.0
+"""Seconds that counting every table of the live database may take."""
+BAD = 66
+"""What the throwaway container exits with when the dump does not restore: that is proved."""
+OWN = ("drill: ", "docker: ")
+"""What lines begin with that the script says for a person, and docker."""
+REMEMBERED = 10
+BEFORE = "at the last drill"
+MEANT = "  If tables are smaller, or gone, on purpose: `remediate backups accept`, and the next drill begins anew."
+TRIES, WAIT = 6, 15.0
+"""How often, and after how many seconds, a lock that somebody else holds is asked for again."""
+TINY = 50
+"""Tables with fewer rows may shrink as they like: sessions, queues, locks."""
+
+
+def drill(desk: Desk, name: str | None) -> Exit:
+    """Try the named backup, or the newest complete one; write down what came of it."""
+    fleet = desk.look(*TOPICS)
+    try:
+        backup = chosen(desk, fleet, name)
+        found = placements(fleet, desk.policy.service)
+        records = records_of(fleet, desk.policy)
+        now = true_clock(fleet, desk.policy.volume.node)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    if len(found) != 1:
+        return refused(desk, not_one(desk.policy, found))
+    mount = mounted(found[0], desk.policy)
+    if isinstance(mount, ForAPerson):
+        return refused(desk, mount)
+    desk.screen.say(f"restoring {safe(backup.name)} into a throwaway server on {found[0].node}")
+    link = desk.session.link_to(desk.inventory.nodes[found[0].node])
+    age = (now - backup.time).total_seconds()
+    try:
+        done, doubtful = Trial(found[0], mount, backup, desk.policy).tried(link, last_success(records), age)
+    except NotTried as why:
+        desk.screen.error(str(why), hint=why.hint)
+        refusal = Drill(backup.name, datetime.now(UTC), 0.0, age, refused=why.why[:300])
+        return worst([noted(desk, Records(drills=(refusal,))), Exit.NOT_ALL_SEEN])
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    desk.screen.lines([*told(done), *told_doubts(doubtful)])
+    accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
+    written = noted(desk, Records(accepted, (done,)))
+    withheld = doubtful and not records.accepted
+    return worst([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
+
+
+def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
+    """Which database runs, to be written down with a drill that succeeded; where it cannot be told, that is said."""
+    try:
+        return replace(right_one(fleet, f"{whoami()}, by a drill"), at=done.at)
+    except Unobservable as why:
+        desk.screen.error(
+            f"which database is the right one is not written down: {why}", hint="remediate backups accept"
+        )
+        return None
+
+
+def noted(desk: Desk, addition: Records) -> Exit:
+    """Write the drill down, whatever else is written meanwhile, and although somebody else holds the lock for a while.
+
+    A drill that failed, or could not be tried, is never told as something that was done.
+    """
+    [drill] = addition.drills
+
+    def work(run: Run) -> Exit:
+        code = write_down(desk, run, RULE, addition)
+        if code is Exit.NOTHING_LEFT and (drill.error or drill.refused):
+            run.ends.clear()
+        if code is Exit.NOTHING_LEFT and drill.error:
+            desk.screen.lines(
+                [Line("it is written down as a drill that failed: no whole dump is removed until one succeeds")]
+            )
+        return code
+
+    code = patiently(desk, work)
+    if drill.error and code in {Exit.LOCKED, Exit.USAGE}:
+        desk.screen.error(f"the drill of {safe(drill.backup)} failed, and that is not written down", hint=NOT_NOTED)
+        return Exit.REMEDY_FAILED
+    return code
+
+
+NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and drill once more"
+
+
+def patiently(desk: Desk, work: Callable[[Run], Exit]) -> Exit:
+    """A run of its own, begun again for a while when somebody else holds the lock; the code says if it never was."""
+    for _ in range(TRIES):
+        try:
+            code = desk.runner.run(work)
+        except UsageError as why:
+            desk.screen.error(str(why), hint=why.hint)
+            return Exit.USAGE
+        if code is not Exit.LOCKED:
+            return code
+        desk.screen.say("the drill is to be written down: waiting for the lock")
+        time.sleep(WAIT)
+    return desk.runner.run(work)
+
+
+def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
+    """What a person should look at in the live database, if anything."""
+    if not doubtful:
+        return []
+    return [
+        Line("the live database holds far less than the dump:", "bad"),
+        *lines(doubtful),
+        Line("  it is not written down as the right one: look into it, then `remediate backups accept`"),
+    ]
+
+
+def refused(desk: Desk, why: ForAPerson) -> Exit:
+    desk.screen.error(why.why, hint=why.what_to_do)
+    return Exit.FINDINGS_REMAIN
+
+
+def chosen(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
+    """The backup to try. Raises Unobservable when no complete one is known, UsageError for a name that is not there."""
+    catalog = desk.catalog(fleet)
+    if name:
+        return one_of(catalog, name)
+    if not catalog.complete:
+        raise Unobservable("no complete backup is known", hint="`remediate backups verify` streams them")
+    return catalog.complete[0]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One backup that is to be tried: in which container's image, seen through which of its mounts."""
+
+    place: Placement
+    mount: Mount
+    backup: Backup
+    policy: Policy
+
+    def run(self, link: Link, before: Mapping[str, int], age: float) -> Drill:
+        """Restore it, count, and compare. Raises Unobservable when it could not be tried at all."""
+        return self.tried(link, before, age)[0]
+
+    def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
+        """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
+        live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
+        if "encoding" not in live.said:
+            raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
+        [answer] = link.ask([self.throwaway(live)])
+        done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
+        if blames_the_dump(answer):
+            return replace(done, error=said(answer)), ()
+        if answer.lost or answer.rc != 0:
+            raise not_tried(answer, self.place.node)
+        restored = held(answer)
+        lacking = tuple(compared(restored, live, before, self.policy.tolerance))
+        done = replace(
+            done,
+            seconds=decimal_number(restored.tell("seconds")),
+            rows=dict(restored.rows),
+            extensions=restored.extensions,
+            lacking=lacking,
+            error=f"{count(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
+        )
+        return done, tuple(doubts(restored, live, self.policy.tolerance))
+
+    def throwaway(self, live: Held) -> Command:
+        """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
+        size, service = self.backup.file.size, self.policy.service
+        limit = 300 + size // PACE
+        bounds = ("--network", "none", "--memory", "1g", "--memory-swap", "1g", "--cpus", "1", "--pids-limit", "200")
+        dump = "/".join(part for part in ("/backups", self.policy.path, self.backup.name) if part)
+        words = (
+            *("docker", "run", "--interactive", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
+            *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
+            *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
+            *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", DRILL, "sh"),
+            *(dump, self.policy.format, str(limit), str(mebibytes(size, self.policy.format))),
+            *(live.tell(key) for key in ("user", "database", "encoding", "preload")),
+            *(f"role={name}" for name in live.roles),
+            *(f"tablespace={name}" for name in live.tablespaces),
+        )
+        return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
+
+
+class NotTried(Unobservable):
+    """The node refused the drill, or its server could not do its work: that is written down, and proves nothing."""
+
+
+def not_tried(answer: Output, node: str) -> Unobservable:
+    """Why nothing was proved: there was no throwaway container, or it could not do its work."""
+    if answer.lost or answer.rc is None:
+        return Unobservable(answer.lost or "the drill did not end", node=node)
+    if b"is already in use" in answer.err:
+        return Unobservable(f"another drill runs on {node}", hint="wait for it: it ends by itself")
+    return NotTried(f"the drill proves nothing about the dump: {said(answer)}", node=node)
+
+
+def said(answer: Output) -> str:
+    """The first line that is for a person: the script's own, or docker's; else the last one there is.
+
+    Without values of rows: it is written down, and shown in reports.
+    """
+    lines = answer.err.decode("utf-8", "replace").strip().split("\n")
+    own = [line.partition(": ")[2] for line in lines if line.startswith(OWN)]
+    return reason((own or lines[-1:])[0] or f"exit status {answer.rc}")[:300]
+
+
+def blames_the_dump(answer: Output) -> bool:
+    """Whether the script itself says that the dump does not restore: an exit status alone may be anybody's."""
+    return answer.rc == BAD and any(
+        line.startswith(b"drill: it does not restore: ") for line in answer.err.split(b"\n")
+    )
+
+
+def mebibytes(size: int, form: str) -> int:
+    """What must be free for a dump of that size to become a database."""
+    return size * UNPACKED.get(form, UNPACKED["sql.gz"]) // 2**20 + 512
+
+
+def account(policy: Policy) -> tuple[str, str]:
+    """User and database as the inventory names them; empty for the container's own."""
+    return policy.user or "", policy.database or ""
+
+
+def last_success(records: Records) -> Mapping[str, int]:
+    """The rows of the last drill that succeeded, since the database was accepted: a person knew then what is gone."""
+    since = records.accepted.at if records.accepted else None
+    good = (one for one in reversed(records.drills) if not (one.error or one.refused or (since and one.at < since)))
+    return next((one.rows for one in good), {})
+
+
+def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:
+    """What came back too little of: against the live database, and against the last drill that succeeded.
+
+    `tolerance` is in percent. A table that is missing counts always; rows only in tables of some size.
+    """
+    lacking = [f"the extension {name} is missing" for name in live.extensions if name not in restored.extensions]
+    for where, expected in (("live", live.rows), (BEFORE, before)):
+        for table, rows in expected.items():
+            got = restored.rows.get(table)
+            if got is None and (where == "live" or rows >= TINY):
+                lacking.append(f"table {table} is missing ({rows} rows {where})")
+            elif got is not None and rows >= TINY and got < rows * (100 - tolerance) / 100:
+                lacking.append(f"table {table} has {got} rows ({rows} {where})")
+    return lacking
+
+
+def doubts(restored: Held, live: Held, tolerance: int) -> list[str]:
+    """Why the live database may have lost its data: tables of some size that the dump holds, and it does not."""
+    found = []
+    for table, rows in restored.rows.items():
+        here = live.rows.get(table, 0)
+        if rows >= TINY and here < rows * (100 - tolerance) / 100:
+            found.append(f"table {table} has {here} rows in the live database, and {rows} in the dump")
+    return found
+
+
+def told(done: Drill) -> list[Line]:
+    """The result for a person: what came back, how long it took, how much would have been lost."""
+    if done.error:
+        meant = [Line(MEANT)] if any(BEFORE in one for one in done.lacking) else []
+        return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking), *meant]
+    rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
+    took, lost = show_seconds(done.seconds), show_seconds(done.age)
+    return [
+        Line(f"{safe(done.backup)} came back: {tables} tables, {rows} rows", "good"),
+        Line(f"  it took {took}; with it, what was entered in the last {lost} would be lost"),
+    ]
+
+
+def lines(lacking: tuple[str, ...]) -> list[Line]:
+    return [Line(f"  {safe(one)}") for one in lacking]
+
+
+def show_seconds(seconds: float) -> str:
+    from datetime import timedelta
+
+    return show_duration(timedelta(seconds=seconds))

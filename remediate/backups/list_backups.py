@@ -1,0 +1,159 @@
+"""`remediate backups list`: every backup with what is known about it, and why it stays or may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports.text import count
+from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished
+from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.topics.backups.database import Facts as Databases
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Retention, retention
+from fleetkeeper.topics.backups.rules.drills import failed_drill
+from fleetkeeper.transport.commands import Unobservable
+from remediate.backups.context import Desk
+from remediate.exits import Exit
+from remediate.render.plan_text import Line, safe
+
+TOPICS = ("nodes", "backups", "databases")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backup as it is listed."""
+
+    backup: Backup
+    age: float
+    stays: bool
+    reasons: tuple[str, ...]
+    drill: Drill | None = None
+
+    @property
+    def said(self) -> str:
+        """What is known about it, in a word or a sentence."""
+        return "in progress" if self.backup.growing else f"{self.backup.state}: {self.backup.why}".removesuffix(": ")
+
+    def document(self) -> dict[str, Any]:
+        backup = self.backup
+        return {
+            "name": backup.name,
+            "time": backup.time.isoformat(),
+            "age_seconds": round(self.age),
+            "bytes": backup.file.size,
+            "state": "in progress" if backup.growing else backup.state,
+            "why": backup.why,
+            "stays": self.stays,
+            "reasons": list(self.reasons),
+            "drilled": self.drill.at.isoformat() if self.drill and not self.drill.error else None,
+            "drill_error": self.drill.error if self.drill and self.drill.error else None,
+        }
+
+    @property
+    def tried(self) -> str:
+        """What its last drill showed; empty when there was none."""
+        if self.drill is None:
+            return ""
+        day = f"on {self.drill.at:%Y-%m-%d}"
+        return f"did not come back {day}: {self.drill.error}" if self.drill.error else f"came back in a drill {day}"
+
+
+def show(desk: Desk) -> Exit:
+    """List the backups, newest first, as a table or as JSON. Nothing is changed."""
+    fleet = desk.look(*TOPICS)
+    try:
+        catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
+        found = list(held_up(fleet, rows(catalog, desk.policy, now, drills(fleet))))
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    if desk.screen.json:
+        desk.screen.document({"schema": 1, "backups": [row.document() for row in found]})
+    desk.screen.lines(table(found))
+    desk.screen.lines(part_lines(unfinished(catalog, desk.policy, now)))
+    desk.screen.lines(summed(found, desk.policy))
+    return Exit.NOTHING_LEFT
+
+
+def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
+    """The rows, with what the record of the database holds up: of all, or of the whole ones."""
+    policy = required(fleet.inventory.backups)
+    try:
+        hold = failed_drill(fleet, policy)
+    except Unobservable as why:
+        unseen = f"nothing goes while the record of the database is not seen: {why}"
+        yield from (row if row.stays else replace(row, stays=True, reasons=(unseen,)) for row in found)
+        return
+    for row in found:
+        stays = row.stays or hold is None or row.backup.state == "broken"
+        yield row if stays or hold is None else replace(row, stays=True, reasons=(hold.why,))
+
+
+def drills(fleet: Fleet) -> dict[str, Drill]:
+    """The last drill of each backup that proved something; nothing where the record could not be read."""
+    try:
+        records = fleet.of(fleet.inventory.backups.volume.node, Databases).records  # type: ignore[union-attr]
+    except Unobservable:
+        return {}
+    known = () if records is None or isinstance(records, Unobservable) else records.drills
+    return {drill.backup: drill for drill in known if not drill.refused}
+
+
+def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[Row]:
+    """Every backup, newest first. Pure."""
+    found: Retention = retention(catalog, policy, now)
+    kept = {one.backup.name: one.reasons for one in found.kept}
+    gone = {one.backup.name: (one.reason,) for one in found.excess}
+    for backup in catalog.backups:
+        reasons = kept.get(backup.name) or gone[backup.name]
+        age = (now - backup.time).total_seconds()
+        yield Row(backup, age, backup.name in kept, reasons, drilled.get(backup.name))
+
+
+def table(found: list[Row]) -> Iterator[Line]:
+    """The rows as lines of text, in columns."""
+    if not found:
+        yield Line("there is no backup")
+    width = max((len(safe(row.backup.name)) for row in found), default=0)
+    for row in found:
+        style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
+        fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
+        said = "; ".join(filter(None, (row.said, fate, row.tried)))
+        size = show_size(row.backup.file.size)
+        yield Line(f"{safe(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe(said)}", style)
+
+
+def part_lines(parts: Iterable[File]) -> Iterator[Line]:
+    """What dumps left that never ended."""
+    for part in parts:
+        yield Line(f"{safe(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
+
+
+def summed(found: list[Row], policy: Policy) -> Iterator[Line]:
+    """How many there are, what they take, and what of it may go."""
+    if found:
+        gone = [row.backup.file.blocks for row in found if not row.stays]
+        freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"
+        total = show_size(sum(row.backup.file.blocks for row in found))
+        yield Line(f"{count(len(found), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
+
+
+def shown_age(seconds: float) -> str:
+    """An age for a person, with its largest unit only.
+
+    >>> shown_age(100000), shown_age(59), shown_age(-7200)
+    ('1 d', '59 s', 'in 2 h')
+    """
+    if seconds < 0:
+        return f"in {shown_age(-seconds)}"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,318 @@
+"""`remediate backups restore NAME`: bring a backup back without ever being without a database.
+
+It is restored into a new database beside the live one, checked there, and only then do the two change their names, in
+one transaction. The old one is kept aside; the way back is the same change of names.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import click
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports.text import count
+from fleetkeeper.topics.backups.completeness import prove
+from fleetkeeper.topics.backups.database import Records
+from fleetkeeper.topics.backups.facts import Facts
+from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.containers.facts import Mount
+from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.transport.commands import Unobservable
+from remediate.apply import Changed, Proof
+from remediate.backups.accept import records_of, right_one
+from remediate.backups.content_scripts import WHO
+from remediate.backups.context import Desk, one_of
+from remediate.backups.database_contents import Held, ask, held, inside
+from remediate.backups.database_record import write_down
+from remediate.backups.database_swap import Swap
+from remediate.backups.restore_messages import left_over, lost, quoted, staying, way_back
+from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
+from remediate.exits import Exit, worst
+from remediate.lock import whoami
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.backups.create_dump import mounted, not_one
+from remediate.render.plan_text import Line, safe
+from remediate.runner import Asked
+from remediate.runner import Run as Applying
+from remediate.steps import Place, Run, Stale
+
+RULE = "services.postgres_kept_its_data"
+QUIET, MOST = 3, 60
+"""A change of names that was sent and not answered has ended when the server shows nothing of it so many times, a
+second apart; it is waited for so often at most.
+"""
+TOPICS = ("nodes", "containers", "backups", "databases", "services")
+
+
+def restore(desk: Desk, name: str, typed: str) -> Exit:
+    """Restore a complete backup beside the live database, show what would be lost, ask, and change the names.
+
+    `typed` is the database's name as --yes-restore gave it; empty: it is asked for at the terminal. Raises UsageError
+    when there is no such backup.
+    """
+    try:
+        prepared = prepare(desk, name)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    except Refused as why:
+        desk.screen.error(why.answer.why, hint=why.answer.what_to_do)
+        return Exit.FINDINGS_REMAIN
+    live = prepared.swap.live
+    if not typed and not sys.stdin.isatty():
+        desk.screen.error("nobody is there to be asked", hint=f"give the database's name: --yes-restore {safe(live)}")
+        return Exit.USAGE
+    if typed and typed != live:
+        desk.screen.error(f"the database is called {live}, not {typed}", hint="nothing was changed")
+        return Exit.USAGE
+    desk.screen.lines(left_over(prepared.server))
+    return desk.runner.run(lambda run: Restoring(desk, run, prepared, typed).all())
+
+
+class Refused(Exception):
+    """Something that a person must settle first."""
+
+    def __init__(self, why: str, what_to_do: str) -> None:
+        super().__init__(why)
+        self.answer = ForAPerson(why, what_to_do)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be done, what the server says of itself, and the step that verifies the dump once more."""
+
+    swap: Swap
+    server: Held
+    proof: Run
+
+
+def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
+    """Everything that a restore of this backup needs, from a fresh look.
+
+    Raises Refused, Unobservable, and UsageError when there is no such backup.
+    """
+    fleet = desk.look(*TOPICS)
+    backup = one_of(desk.catalog(fleet), name)
+    if backup.state != "complete":
+        state = f"{name} is {backup.state}: {backup.why}"
+        raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
+    policy = desk.policy
+    place, mount = where(desk, fleet)
+    server = server_of(desk, place)
+    if server.prepared:
+        told = (
+            f"{count(len(server.prepared), 'prepared transaction')} in {server.tell('database')}: {server.prepared[0]}"
+        )
+        raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
+    path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
+    swap = Swap(
+        *(policy, place, backup, path, server.tell("user"), server.tell("database")),
+        stamp=stamp or f"{datetime.now(UTC):%Y%m%d_%H%M%S}",
+        there="encoding" in server.said,
+        called=called(desk.inventory),
+        system=server.said.get("system", ""),
+    )
+    again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
+    says = f"stream {name} once more"
+    proof = Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
+    return Prepared(swap, server, proof)
+
+
+def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
+    """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
+    found = placements(fleet, desk.policy.service)
+    mount = mounted(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
+    if isinstance(mount, ForAPerson):
+        raise Refused(mount.why, mount.what_to_do)
+    return found[0], mount
+
+
+def server_of(desk: Desk, place: Placement) -> Held:
+    """What the server says of itself. Raises Unobservable."""
+    link = desk.session.link_to(desk.inventory.nodes[place.node])
+    return held(ask(link, inside(place, WHO, desk.policy.user or "", desk.policy.database or "", limit=60)))
+
+
+@dataclass
+class Restoring:
+    """One restore, from the fill to the change of names: one run, whose locks are let go while a person reads.
+
+    `before` is what the names meant when what would be lost was counted; `sent`: the change of names was sent, and
+    nobody has seen yet what became of it.
+    """
+
+    desk: Desk
+    run: Applying
+    prepared: Prepared
+    typed: str
+    before: Names | None = None
+    sent: bool = False
+
+    @property
+    def swap(self) -> Swap:
+        return self.prepared.swap
+
+    def all(self) -> Exit:
+        """Fill, show, ask, change the names. However it ends, what is left on the server is told."""
+        try:
+            filled = Asked(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
+            code = self.do(self.swap.beside(self.prepared.proof), filled)
+            if code is Exit.NOTHING_LEFT:
+                return self.finish()
+        except BaseException:
+            self.desk.screen.lines(self.left())
+            raise
+        self.desk.screen.lines(self.left())
+        return code
+
+    def do(self, plan: Plan, asked: Asked) -> Exit:
+        self.run.apply([self.desk.planned(RULE, plan)], asked)
+        return self.run.code()
+
+    def fill_again(self) -> Plan:
+        """The same fill from a fresh look. Raises Changed when it would be another one, Unobservable."""
+        try:
+            now = prepare(self.desk, self.swap.backup.name, self.swap.stamp)
+        except Refused as why:
+            raise Changed(f"{why}: {why.answer.what_to_do}") from None
+        except UsageError as why:
+            raise Changed(why.message) from None
+        self.same_container(now.swap.place)
+        return now.swap.beside(now.proof)
+
+    def same_container(self, place: Placement) -> None:
+        """Raises Changed when the database runs in another container than the one that was seen."""
+        if (place.node, place.container.id) != (self.swap.place.node, self.swap.place.container.id):
+            raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
+
+    def finish(self) -> Exit:
+        """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
+        desk, swap = self.desk, self.swap
+        try:
+            restored, before = holding(desk, swap, swap.new), names_of(desk, swap)
+        except (Unobservable, Stale) as why:
+            desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
+            desk.screen.lines(self.left())
+            return Exit.NOT_ALL_SEEN
+        desk.screen.lines(lost(swap, living(desk, swap), restored))
+        desk.screen.lines(staying(swap, self.prepared.server))
+        if self.typed != swap.live and not agreed(swap.live):
+            return self.dropped()
+        return self.changed(restored, before)
+
+    def dropped(self) -> Exit:
+        """Nobody agreed: drop the restored database again."""
+        self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
+        code = self.do(
+            self.swap.away(), Asked(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
+        )
+        if code is not Exit.NOTHING_LEFT:
+            self.desk.screen.lines(self.left())
+        return worst([Exit.FINDINGS_REMAIN, code])
+
+    def changed(self, restored: Held, before: Names) -> Exit:
+        """Change the names, and write down which database is the right one: only if they were changed."""
+        plan = self.swap.change(restored, before.new.oid, before.live.oid)
+        self.before = before
+
+        def again() -> Plan:
+            try:
+                self.same_container(where(self.desk, self.desk.look("nodes", "containers"))[0])
+            except Refused as why:
+                raise Changed(f"{why}: {why.answer.what_to_do}") from None
+            return plan
+
+        def proof() -> tuple[Proof, str]:
+            self.settle(before)
+            return proof_by_names(self.desk, self.swap, partial(not_changed, before=before))
+
+        self.sent = True
+        code = self.do(plan, Asked(again, proof))
+        self.sent = code is Exit.NOT_ALL_SEEN
+        self.desk.screen.lines(self.left())
+        if code is not Exit.NOTHING_LEFT:
+            return code
+        return worst([code, self.recorded()])
+
+    def left(self) -> Iterator[Line]:
+        """Which database has which name now, and what is left to do: asked of the server, whatever happened."""
+        swap = self.swap
+        try:
+            if self.before and self.sent:
+                self.settle(self.before)
+            now = names_of(self.desk, self.swap)
+        except (Unobservable, Stale) as why:
+            yield Line(f"which databases there are now could not be asked: {safe(str(why))}", "bad")
+            yield Line(f"  there may be {swap.filling}, {swap.new} or {swap.aside}; look before anything is dropped")
+            return
+        if self.before and not not_changed(now, self.before):
+            yield from way_back(swap, self.run.id)
+            return
+        if self.before:
+            yield Line(f"Nothing was restored: {safe(not_changed(now, self.before))}", "bad")
+        for name in (now.filling, now.new):
+            if name.there:
+                yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
+                yield Line(f"  by hand: DROP DATABASE {quoted(name.name)};")
+
+    def settle(self, before: Names) -> None:
+        """Wait until a change of names that was sent is done, or has ended: it goes on when nobody waits for it."""
+        server, quiet = self.swap.server, 0
+        link = self.desk.session.link_to(self.desk.inventory.nodes[self.swap.place.node])
+        for _ in range(MOST):
+            try:
+                if not not_changed(names_of(self.desk, self.swap), before):
+                    return
+                quiet = 0 if server.now(link, Place("", 0)).changes_names(link) else quiet + 1
+            except (Unobservable, Stale):
+                return
+            if quiet == QUIET:
+                return
+            time.sleep(1)
+
+    def recorded(self) -> Exit:
+        """A restore that a person agreed to says which database is the right one from now on."""
+        fleet = self.desk.look("nodes", "containers", "databases", "services")
+        try:
+            accepted = right_one(fleet, f"{whoami()}, by a restore")
+            known = records_of(fleet, self.desk.policy).accepted
+        except Unobservable as why:
+            self.desk.screen.error(
+                f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
+            )
+            return Exit.NOT_ALL_SEEN
+        if known and (known.system, known.node, known.volume) == (accepted.system, accepted.node, accepted.volume):
+            return Exit.NOTHING_LEFT
+        return write_down(self.desk, self.run, RULE, Records(accepted=accepted))
+
+
+def holding(desk: Desk, swap: Swap, database: str) -> Held:
+    """What one database on the server holds. Raises Unobservable."""
+    link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
+    return swap.server.holds(link, database)
+
+
+def living(desk: Desk, swap: Swap) -> Held | Unobservable:
+    """What the live database holds now. One that is damaged cannot say, and is the reason to restore."""
+    if not swap.there:
+        return Held()
+    try:
+        return holding(desk, swap, swap.live)
+    except Unobservable as why:
+        return why
+
+
+def agreed(live: str) -> bool:
+    """Whether a person at the terminal types the database's name. A terminal that has gone says no."""
+    try:
+        said: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)
+    except (click.Abort, OSError):
+        return False
+    return said == live

@@ -1,0 +1,112 @@
+"""`remediate backups verify`: stream on the node what was never proven, file by file, and remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.backups import Facts, second_copy
+from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.facts import Verified
+from fleetkeeper.topics.backups.observe import called, place_of
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
+from remediate.backups.context import Desk, one_of
+from remediate.exits import Exit, worst
+from remediate.render.plan_text import Line, safe
+
+
+def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
+    """Verify the named backups, or all that are not known; `again` also those that were proven before, and copies.
+
+    Each proof is remembered at once: an interrupted run goes on where it stopped. Only reads.
+    """
+    fleet = desk.look("nodes", "backups")
+    try:
+        catalog = desk.catalog(fleet)
+    except Unobservable as why:
+        desk.screen.error(str(why), hint=why.hint)
+        return Exit.NOT_ALL_SEEN
+    wanted = [one_of(catalog, name) for name in names] or list(catalog.backups)
+    unknown = [one for one in wanted if again or names or one.state == "unknown"]
+    proofs = stream(desk, fleet, unknown)
+    found = [settled(one, proofs.get(one.name) or verified(one)) for one in wanted]
+    copied = compared(desk, catalog) if again and not names else []
+    desk.screen.lines(summary([*found, *copied]))
+    states = {one.state for one in (*found, *copied)}
+    broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
+    return worst([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
+
+
+def verified(backup: Backup) -> Verified:
+    return Verified(backup.name, *backup.file.identity, backup.state, backup.why)
+
+
+def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Verified]:
+    """Stream one file after the other; what is proven so far is remembered after each."""
+    node = desk.policy.volume.node
+    facts = fleet.of(node, Facts)
+    place = place_of(desk.inventory, facts.directory)
+    known = {one.name: one for one in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
+    link = desk.session.link_to(desk.inventory.nodes[node])
+    proofs: dict[str, Verified] = {}
+    for number, backup in enumerate(backups, 1):
+        desk.screen.say(f"{number}/{len(backups)} {safe(backup.name)} ({show_size(backup.file.size)})")
+        proofs[backup.name] = one(link, facts.directory, backup, desk.policy, called(desk.inventory))
+        remember(desk.inventory.state, place, list({**known, **proofs}.values()))
+    return proofs
+
+
+def settled(backup: Backup, proof: Verified) -> Verified:
+    """A file that somebody still writes to is not broken yet."""
+    if backup.growing and proof.state == "broken":
+        return replace(proof, state="unknown", why="it is still being written")
+    return proof
+
+
+def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> Verified:
+    """What streaming one file proves; that it could not be streamed is an answer, too."""
+    try:
+        [answer] = link.ask([verify(directory, [backup.file], policy.format, service)])
+        [proof] = parse_verified(answer, [backup.file])
+    except Unobservable as why:
+        return Verified(backup.name, *backup.file.identity, "unknown", str(why))
+    return proof
+
+
+def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
+    """Read the copies at the second place again, and say which are not what they are copies of."""
+    second = desk.policy.elsewhere
+    if second is None or isinstance(second, Without):
+        return []
+    desk.screen.say(f"the copies in {second.path} on {second.node}")
+    forget_digests(desk.inventory.state, f"{Path(desk.inventory.path).absolute()} ")
+    fleet = desk.look("copies")
+    try:
+        here = seen(fleet.of(desk.policy.volume.node, second_copy.Facts).here) or second_copy.Place()
+        there = seen(fleet.of(second.node, second_copy.Facts).there) or second_copy.Place()
+    except Unobservable as why:
+        return [Verified(second.path, 0, 0, 0, "unknown", str(why))]
+    return [
+        Verified(f"{second.path}/{one.name}", *one.file.identity, "broken", "it is not what it is a copy of")
+        for one in catalog.backups
+        if second_copy.differs(one.name, here, there)
+    ]
+
+
+def summary(found: Sequence[Verified]) -> list[Line]:
+    """What is not complete, by name; then how many there are of each state."""
+    odd = [one for one in found if one.state != "complete"]
+    styles = {"broken": "bad", "unknown": "loud"}
+    lines = [Line(f"{one.state}: {safe(one.name)}: {safe(one.why)}", styles[one.state]) for one in odd]
+    counts = ", ".join(
+        f"{sum(one.state == state for one in found)} {state}" for state in ("complete", "broken", "unknown")
+    )
+    return [*lines, Line(counts)]

@@ -1,0 +1,1 @@
+"""The command `remediate`: everything that may change a server."""

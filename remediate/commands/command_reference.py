@@ -1,0 +1,138 @@
+"""docs/remediate.md, from the commands, exit codes, steps and kinds of consent themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import get_args
+
+import click
+
+from remediate.commands.main import cli
+from remediate.consent import QUESTIONS, WORDS
+from remediate.exits import MEANINGS, PRECEDENCE
+from remediate.render.plan_document import KEYS
+from remediate.steps import AnyStep
+
+INTRODUCTION = """\
+# remediate
+
+`remediate --hosts=production` looks at the servers and shows, for each promise that does not hold, what would be done
+about it; nothing is changed. `remediate --hosts=production --fix` asks, does it, and looks again with the check that
+failed: only that check says "fixed".
+
+What happens to one plan, in this order:
+
+1. the nodes it touches are locked, for this run alone; a lock that nobody holds any more frees itself within a minute;
+2. everything is looked at and proposed again, with whatever may hold the plan back (a database that lost its data, a
+   failed drill, a doubt): only what was agreed to is done, and a deletion takes only files that both plans name;
+3. its preconditions are asked again, and whether every disk it writes to has room and can be written;
+4. for each step: the lock is confirmed, the precondition asked, the way back written to the journal, the step done;
+5. the rule that failed is judged again, on a fresh look at all nodes: *fixed* means that its finding is gone, and that
+   nothing about the same subject is wrong on any node that was not wrong before;
+6. what did not help is taken back at once. It is not planned again while nothing has changed (`--again` does).
+
+A plan that a person asked for (a backup, a drill, a restore, an acceptance, a rehearsal, an undo) goes the same way,
+and ends as *done*, proven by the thing itself, as *not applied* with the reason, or as *failed*. A connection that is
+lost after something was sent is *unknown* until looked at again. When the journal can no longer be written, the run
+stops and says what was done; no exit code says that nothing was changed when something was.
+"""
+KEPT = """\
+## Where things are kept
+
+| what | where |
+| --- | --- |
+| journal: runs, plans, steps, digests, exit statuses, second looks | `journal.sqlite` in the state directory |
+| state directory | `--state`, else `$FLEETKEEPER_STATE`, else `fleetkeeper` in `$XDG_STATE_HOME` (`~/.local/state`) |
+| old content of files, for root only | `/var/lib/fleetkeeper/RUN/STEP/` on the node it comes from |
+| lock | `/run/fleetkeeper.lock` on each node, held by a process there |
+
+The journal never holds the content of a file, nor what a command printed unless its remedy declared it harmless; what
+looks like a secret is struck out wherever it is shown. Old content on a node may be removed once nobody wants to undo
+that run any more.
+
+## For programs
+
+`--json` prints one document on standard output and nothing else; progress and errors go to standard error. A call that
+cannot be meant (exit 2) prints none. What looks like a secret is struck out, and the content of files is not in it.
+
+DOCUMENT
+
+## Shell completion
+
+bash: `eval "$(_REMEDIATE_COMPLETE=bash_source remediate)"`; zsh: `eval "$(_REMEDIATE_COMPLETE=zsh_source remediate)"`;
+fish: `_REMEDIATE_COMPLETE=fish_source remediate | source`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    kept = KEPT.replace("DOCUMENT", "\n".join(document()))
+    parts = [INTRODUCTION, exit_codes(), consent(), steps(), "## Commands\n", *commands(), kept]
+    return "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def exit_codes() -> str:
+    order = ", ".join(str(int(code)) for code in PRECEDENCE)
+    rows = [f"| {int(code)} | {meaning} |" for code, meaning in MEANINGS.items()]
+    head = ["## Exit codes", "", f"With several reasons, the first of {order} counts.", ""]
+    return "\n".join([*head, "| code | meaning |", "| --- | --- |", *rows])
+
+
+def consent() -> str:
+    """The kinds of disturbance, and the word that allows each."""
+    words = {kind: f"`--allow {word}`" for word, kind in WORDS.items()}
+    asked = {kind: question.format(count="…") for kind, question in QUESTIONS.items()}
+    rows = [f"| {kind} | {words.get(kind, '`--yes`')} | {asked[kind]} |" for kind in QUESTIONS]
+    head = [
+        "## Consent",
+        "",
+        "A reload counts as nothing. At a terminal, what was not allowed is asked for by kind.",
+        "",
+    ]
+    return "\n".join([*head, "| what it disturbs | allowed by | asked as |", "| --- | --- | --- |", *rows])
+
+
+def document() -> list[str]:
+    """The keys of the JSON document."""
+    return ["| key | what it says |", "| --- | --- |", *(f"| `{key}` | {said} |" for key, said in KEYS.items())]
+
+
+def steps() -> str:
+    """Everything that can be done to a server."""
+    union = get_args(AnyStep)[0]
+    rows = [f"| `{kind.__name__}` | {first_line(kind)} |" for kind in get_args(union)]
+    head = ["## Steps", "", "Everything that can be done to a server is one of these.", ""]
+    return "\n".join([*head, "| step | what it does |", "| --- | --- |", *rows])
+
+
+def first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def commands() -> Iterator[str]:
+    """Each command with its options, groups after their parents."""
+    yield from described("remediate", cli)
+
+
+def described(path: str, command: click.Command) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    said = (command.help or "").split("\b")[0].strip()
+    rows = [row(option, context) for option in command.params]
+    yield "\n".join([f"### {path}", "", f"`{usage}`", "", said, "", *table([found for found in rows if found])])
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None:
+                yield from described(f"{path} {name}", below)
+
+
+def row(option: click.Parameter, context: click.Context) -> str:
+    """One option as a row; nothing for an argument, which the usage names."""
+    record = option.get_help_record(context) if isinstance(option, click.Option) else None
+    return f"| `{record[0]}` | {' '.join(record[1].split())} |" if record else ""
+
+
+def table(rows: list[str]) -> list[str]:
+    return ["| option | meaning |", "| --- | --- |", *rows] if rows else []

@@ -1,0 +1,221 @@
+"""`remediate`: from the call to the exit code."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from fleetkeeper import state
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.judging.audit import Audit, open_audit, rules_of
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports.progress import Progress
+from fleetkeeper.transport.link import Link
+from fleetkeeper.transport.pool import Links
+from remediate.apply import End
+from remediate.commands.run_log import tell_interrupted, undo_run
+from remediate.consent import allowed, asked
+from remediate.exits import Exit, worst
+from remediate.journal import Journal
+from remediate.plan import Disturbs
+from remediate.proposal import Bounds, Proposal, never_tried
+from remediate.render.console import Screen
+from remediate.render.plan_document import Applied, document
+from remediate.render.plan_text import Line, proposal_lines, summary
+from remediate.runner import Run, Runner, Terms, exits
+from remediate.session import PATIENCE, Session, known_rules
+from remediate.steps import Place
+from remediate.sudo_mode import for_repairs
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked for on the command line."""
+
+    hosts: str | None = None
+    only: tuple[str, ...] = ()
+    limit: tuple[str, ...] = ()
+    fix: bool = False
+    yes: bool = False
+    allow: tuple[str, ...] = ()
+    max_changes: int | None = None
+    max_fail: int | None = None
+    again: bool = False
+    replay: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+    state: Path | None = None
+    place: Place = field(default_factory=lambda: Place("", 0))
+    patience: float = PATIENCE
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The options that say how much is meant, as they are written: whoever repeats the call must repeat them."""
+        only = [f"--only={rule}" for rule in self.only]
+        limit = [f"--limit={node}" for node in self.limit]
+        return (*only, *limit, *(["--again"] if self.again else []))
+
+    def check(self) -> None:
+        """Refuse what cannot be meant. Raises UsageError before anything is looked at."""
+        if self.fix and self.replay:
+            raise UsageError("--fix with --replay: nothing is changed from a saved look", hint="leave --replay out")
+        if self.fix and self.yes and not self.hosts:
+            raise UsageError("--fix --yes needs --hosts: nobody is there to see which servers are meant")
+        if self.fix and not self.yes and not sys.stdin.isatty():
+            raise UsageError(
+                "--fix must ask, and there is no terminal to ask at; nothing was changed",
+                hint="add --yes, and --allow restart,delete,ownership for what disturbs",
+            )
+        allowed(self.allow)
+
+
+WENT_WELL = frozenset({Exit.NOTHING_LEFT, Exit.FINDINGS_REMAIN})
+"""How an undo ends after which one may go on: all is undone, or nothing of it can be."""
+
+
+def remediate(call: Call) -> Exit:
+    """Look, show the plan and, with --fix, apply it."""
+    call.check()
+    screen = Screen(quiet=call.quiet, json=call.as_json)
+    audit = open_audit(named(call, screen), call.limit, state=call.state)
+    inventory = for_repairs(audit.one()) if call.fix else audit.one()
+    audit.inventories = {inventory.name: inventory}
+    only = known_rules(call.only, rules_of(inventory))
+    journal = Journal(state.directory(call.state) / "journal.sqlite")
+    try:
+        for run in tell_interrupted(journal, screen.note):
+            if call.fix and sys.stdin.isatty() and click.confirm(f"Undo run {run.id} first?", err=True):
+                undone = undo_run(run.id, call.state, yes=True, place=call.place)
+                if undone not in WENT_WELL:
+                    screen.error(f"run {run.id} was to be undone first, and is not: nothing else was done")
+                    return undone
+        with Links(inventory) as links:
+            return Remediation(call, screen, inventory, journal, links.to, only).run(audit)
+    finally:
+        journal.close()
+
+
+def named(call: Call, screen: Screen) -> str:
+    """The inventory: the one that was named, or the one of the last audit, said aloud. Raises UsageError."""
+    if call.hosts is not None:
+        return call.hosts
+    last = state.last_audited(call.state)
+    if not last:
+        raise UsageError("which servers?", hint="say --hosts=NAME; without it the inventory of the last audit is taken")
+    screen.say(f"inventory: {last} (the last one audited)")
+    return last
+
+
+@dataclass
+class Remediation:
+    """One call on one inventory."""
+
+    call: Call
+    screen: Screen
+    inventory: Inventory
+    journal: Journal
+    link_to: Callable[[Node], Link]
+    only: frozenset[str]
+
+    def run(self, audit: Audit) -> Exit:
+        session = self.session()
+        fleet = self.look(session, audit)
+        proposal = session.propose(fleet)
+        self.screen.lines(proposal_lines(proposal, self.inventory.name))
+        if self.call.fix and proposal.planned:
+            return self.fix(session, proposal)
+        code = worst(exits(proposal))
+        self.finish(proposal, None, code)
+        return code
+
+    def session(self) -> Session:
+        tried = never_tried if self.call.again else self.tried
+        return Session(
+            self.inventory,
+            self.link_to,
+            self.only,
+            Bounds(frozenset(self.call.limit), tried),
+            patience=self.call.patience,
+        )
+
+    def tried(self, rule: str, subject: str, memory: str) -> str:
+        """Why a plan is not made again: a run has tried it and taken it back."""
+        before = self.journal.rolled_back(self.inventory.name, rule, subject, memory)
+        if before is None:
+            return ""
+        run, why = before
+        return f"it was tried on {run.started[:10]} (run {run.id}) and taken back: {why}"
+
+    def look(self, session: Session, audit: Audit) -> Fleet:
+        if self.call.replay:
+            audit.replay(self.call.replay)
+            return audit.fleets[self.inventory.name]
+        with Progress(len(self.inventory.nodes), quiet=self.call.quiet) as progress:
+            session.progress = progress
+            fleet = session.look()
+        session.progress = lambda node, reached: None
+        return fleet
+
+    def fix(self, session: Session, proposal: Proposal) -> Exit:
+        """Ask, apply, and tell what became of it."""
+        call, asks = self.call, sys.stdin.isatty()
+        terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
+        fixing = Fixing(session, proposal, terms)
+        runner = Runner(
+            *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.place)
+        )
+        code = runner.run(fixing.work)
+        if fixing.left is not None:
+            rest = summary(fixing.left, self.inventory.name)
+            self.screen.lines([Line(f"after a last look at everything: {rest}", "head")])
+        self.finish(proposal, fixing, code)
+        return code
+
+    def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
+        """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
+        silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
+        given = allowed(self.call.allow) | silently
+        if not asks:
+            return given
+        return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
+
+    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+        """The JSON document, or where the journal is."""
+        run = fixing.run if fixing else None
+        if self.call.as_json:
+            applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None
+            self.screen.document(document(self.inventory.name, proposal, code, applied))
+        elif run and not run.changed:
+            self.screen.say("nothing was changed")
+        elif run:
+            back = f"way back: `remediate undo {run.id}`" if run.undoable else "nothing of this run can be undone"
+            self.screen.say(f"journal: `remediate log {run.id}`; {back}")
+        elif proposal.planned:
+            words = shlex.join(["remediate", f"--hosts={self.call.hosts or self.inventory.name}", *self.call.bounds])
+            self.screen.lines([Line(f"nothing was changed; `{words} --fix` does it")])
+
+
+@dataclass
+class Fixing:
+    """One `remediate --fix`: the plans of a proposal, applied, and what a last look at everything still finds."""
+
+    session: Session
+    proposal: Proposal
+    terms: Terms
+    run: Run | None = None
+    left: Proposal | None = None
+
+    def work(self, run: Run) -> Exit:
+        """Apply the plans; look at everything once more, since what was mended may have mended, or broken, more."""
+        self.run = run
+        ends = run.apply(self.proposal.planned, self.session, self.terms)
+        if any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in ends):
+            self.left = self.session.propose(self.session.look())
+        return worst(exits(self.left or self.proposal, ends))

@@ -1,0 +1,201 @@
+"""Host keys: shown with what is known about them, and kept beside the inventory once a person has compared them.
+
+Trust on first use would trust whoever answers first: nothing is kept that nobody confirmed, by answering at the
+terminal or by naming the fingerprint. A key that has changed is never replaced without typing the node's name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
+from fleetkeeper.transport.ssh.known_hosts import (
+    Entry,
+    Ruling,
+    Target,
+    about,
+    beside,
+    fingerprint,
+    presented,
+    read_files,
+    rule,
+)
+from fleetkeeper.transport.ssh.ssh_config import resolve
+from fleetkeeper.transport.ssh.ssh_target import Asked
+from fleetkeeper.untrusted import one_line
+from remediate.local_files import put, read
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.schema import Node
+
+Ask = Callable[[str], str]
+COMPARE = "for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One node: the keys that it shows, what the known_hosts files have about it, and what they say together."""
+
+    node: str
+    keys: tuple[HostKey, ...]
+    known: tuple[Entry, ...]
+    ruling: Ruling
+
+    @property
+    def unknown(self) -> tuple[HostKey, ...]:
+        """The shown keys that no file has."""
+        there = {entry.key for entry in self.known if not entry.marker}
+        return tuple(key for key in self.keys if key.key not in there)
+
+    @property
+    def replaced(self) -> tuple[Entry, ...]:
+        """The known keys that it does not show any more."""
+        shown = {key.key for key in self.keys}
+        return tuple(entry for entry in self.known if not entry.marker and entry.key not in shown)
+
+
+def see(inventory: Inventory, node: Node, ssh_config: str | None = None) -> Seen:
+    """Ask a node for its keys, and hold them against what is known. Raises Unobservable."""
+    keys = shown_keys(inventory, node, ssh_config)
+    way = resolve(Asked(node.address or node.name, node.user, node.port, node.identity), ssh_config)
+    target = Target(way.host, way.port, time.time(), way.alias)
+    entries = read_files((*way.known_hosts, *beside(inventory)))
+    rulings = {rule(entries, target, presented(key.key)) for key in keys}
+    worst = next(one for one in (Ruling.REVOKED, Ruling.TRUSTED, Ruling.CHANGED, Ruling.UNKNOWN) if one in rulings)
+    return Seen(node.name, keys, tuple(about(entries, target)), worst)
+
+
+def place_of(inventory: Inventory) -> Path:
+    """The known_hosts file of an inventory: the one that it names, else `known_hosts` beside it."""
+    return Path(inventory.known_hosts) if inventory.known_hosts else Path(inventory.path).parent / "known_hosts"
+
+
+def in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
+    """The nodes, those first that others are reached through. Raises UsageError for a name that is none."""
+    wanted = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
+    for name in wanted:
+        if name not in inventory.nodes:
+            raise UsageError(f"no node {name}", hint=nearest(name, inventory.nodes, "nodes"))
+        if inventory.nodes[name].connection not in ("", "ssh"):
+            raise UsageError(f"{name} is not reached over SSH: it has no host key")
+    return sorted((inventory.nodes[name] for name in dict.fromkeys(wanted)), key=lambda node: hops(inventory, node))
+
+
+def hops(inventory: Inventory, node: Node) -> int:
+    """How many nodes of the inventory lie before it."""
+    number = 0
+    while node.jump in inventory.nodes:
+        node, number = inventory.nodes[str(node.jump)], number + 1
+    return number
+
+
+@dataclass
+class Trusting:
+    """Trusting the nodes of one inventory. `ask` asks a person, and is None where nobody can be asked.
+
+    `fingerprints` are those that a person named. `say` shows a line.
+    """
+
+    inventory: Inventory
+    say: Callable[[str], None]
+    ask: Ask | None = None
+    fingerprints: Collection[str] = ()
+    ssh_config: str | None = None
+
+    def all(self, names: Sequence[str]) -> bool:
+        """Trust these nodes (all that are reached over SSH, without names). Whether each of them is trusted now."""
+        trusted = [self.one(node) for node in in_order(self.inventory, names)]
+        return all(trusted)
+
+    def one(self, node: Node) -> bool:
+        try:
+            seen = see(self.inventory, node, self.ssh_config)
+        except Unobservable as why:
+            self.say(f"{node.name}: {one_line(why.why)}")
+            self.say(f"  hint: {why.hint}" if why.hint else "  nothing was changed")
+            return False
+        for line in told(seen):
+            self.say(line)
+        if seen.ruling is Ruling.TRUSTED:
+            return True
+        if seen.ruling is Ruling.REVOKED:
+            self.say("  do not connect; find out why it was revoked. Nothing was changed")
+            return False
+        agreed = self.agreed(seen)
+        if agreed:
+            self.keep(seen, agreed)
+        else:
+            self.say("  nothing was changed")
+        return bool(agreed)
+
+    def agreed(self, seen: Seen) -> list[HostKey]:
+        """The keys that a person has confirmed."""
+        if seen.ruling is Ruling.CHANGED:
+            if self.ask is None:
+                self.say("  a changed key is only replaced by a person at a terminal")
+                return []
+            said = self.ask(f"  Type the name of the node, {seen.node}, to replace what is known")
+            return list(seen.keys) if said.strip() == seen.node else []
+        if self.fingerprints:
+            return [key for key in seen.keys if key.fingerprint in self.fingerprints]
+        if self.ask is None:
+            self.say("  nobody is here to compare: name the fingerprint: --fingerprint SHA256:…")
+            return []
+        said = self.ask(f"  Are these the keys of {seen.node}? (yes, or a fingerprint to trust that one alone)").strip()
+        if said.lower() == "yes":
+            return list(seen.keys)
+        return [key for key in seen.keys if key.fingerprint == said]
+
+    def keep(self, seen: Seen, keys: Sequence[HostKey]) -> None:
+        """Write the keys down, in place of those of this node that the same file has."""
+        path = place_of(self.inventory)
+        old = {entry.key for entry in seen.replaced} if seen.ruling is Ruling.CHANGED else set()
+        gone = {number_in(path, entry) for entry in seen.known if entry.key in old}
+        put(path, changed(read(path), gone, [key.line for key in keys]))
+        self.say(f"  kept in {path}")
+        for entry in seen.replaced if seen.ruling is Ruling.CHANGED else ():
+            if number_in(path, entry) is None:
+                file = entry.place.rpartition(":")[0]
+                self.say(f"  the old key is still in {entry.place}: ssh-keygen -R '{keys[0].place}' -f {file}")
+
+
+def number_in(path: Path, entry: Entry) -> int | None:
+    """The line of an entry (from 1), when it stands in that file."""
+    file, _, number = entry.place.rpartition(":")
+    return int(number) if Path(file).absolute() == path.absolute() else None
+
+
+def changed(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -> bytes:
+    """A known_hosts file without some lines (numbers from 1), and with others at its end; the rest stays as it is.
+
+    >>> changed(b"a x\\nb y", {1}, ["c z"])
+    b'b y\\nc z\\n'
+    """
+    kept = [line for number, line in enumerate(before.split(b"\n"), 1) if number not in gone]
+    text = b"\n".join(kept)
+    start = text + b"\n" if text and not text.endswith(b"\n") else text
+    return start + "".join(f"{line}\n" for line in lines if line.encode() not in kept).encode()
+
+
+def told(seen: Seen) -> Iterator[str]:
+    """What a person compares: each key with its fingerprint, and what was known until now."""
+    words = {
+        Ruling.TRUSTED: "is trusted already",
+        Ruling.UNKNOWN: "is not known yet; it shows:",
+        Ruling.CHANGED: "shows ANOTHER key than the known one (it was reinstalled, or somebody stands between):",
+        Ruling.REVOKED: "shows a key that was REVOKED",
+    }
+    yield f"{seen.node} ({seen.keys[0].place}) {words[seen.ruling]}"
+    yield from (f"  {key.fingerprint} ({key.kind})" for key in seen.keys)
+    if seen.ruling is Ruling.CHANGED:
+        yield "  known until now:"
+        yield from (f"  {fingerprint(entry.key)} ({entry.kind}, {entry.place})" for entry in seen.replaced)
+    if seen.ruling in (Ruling.CHANGED, Ruling.UNKNOWN):
+        yield f"  compare on the node's own console: {COMPARE}"

@@ -1,0 +1,83 @@
+"""What makes backups on a node: lines of crontabs, cron's directories, timers, and the scripts behind them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT
+from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.shell.words import Unreadable
+from fleetkeeper.readers.shell.wrappers import SHELLS
+from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES
+from fleetkeeper.topics.schedules.parse import body, scripted
+from fleetkeeper.topics.schedules.run_parts import run_parts
+from fleetkeeper.topics.schedules.timers import calendar, commanded, units
+from remediate.commands.init.results import Scheduled
+
+LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
+NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
+
+
+def scripts(printed: Printed) -> list[str]:
+    """The scripts that schedules run: what they do must still be asked."""
+    behind = (scripted(text) for _, _, text in entries(printed) if not any(made_by(text)))
+    return list(dict.fromkeys(path for path in behind if path))
+
+
+def jobs(node: str, printed: Printed, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
+    """Whatever runs something like a backup in a container. `behind` are the texts of scripts, by path.
+
+    `times` is empty where they cannot be told in the fields of cron.
+    """
+    for times, where, text in entries(printed):
+        seen = (behind or {}).get(scripted(text), "")
+        for command in made_by(text) or made_by(seen):
+            yield Scheduled(node, "" if times in NO_TIMES else times, command, where)
+
+
+def entries(printed: Printed) -> Iterator[tuple[str, str, str]]:
+    """Times, place and shell text of everything that is scheduled on a node."""
+    for file in printed.files:
+        if file.kind == "directory":
+            starter = None if "anacron" in printed.lines else run_parts(file, printed)
+            yield starter.times if starter else "", file.path, file.content.decode("utf-8", "surrogateescape")
+            continue
+        if file.kind in ("user", "system"):
+            for job in parse(body(file), system=file.kind == "system").jobs:
+                yield job.times, f"{file.path}:{job.line}", cut(job.command)[0]
+    services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
+    for timer in units(printed.lines.get("timer", [])):
+        if timer.get("ActiveState") == "active":
+            started = services.get(timer.get("Unit", ""), {}).get("ExecStart", "")
+            yield calendar(timer.get("TimersCalendar", "")), timer.get("Id", "a timer"), commanded(started)
+
+
+def made_by(text: str) -> list[str]:
+    """The backups that shell text makes, as command lines: read as a whole, or by lines where that cannot be made out.
+
+    >>> made_by("docker exec db backup && docker exec -i db sh")
+    ['backup']
+    >>> made_by("docker exec db sh -c 'pg_dump -U rodan rodan > /backups/x'")
+    ['pg_dump -U rodan rodan > /backups/x']
+    """
+    found = in_containers(text) or [one for line in lines(text) for one in in_containers(line)]
+    return list(dict.fromkeys(found))
+
+
+def in_containers(text: str) -> list[str]:
+    try:
+        runs = [run.words for run in executions(text)]
+    except Unreadable:
+        return []
+    plain = [[word for word in words if word is not None] for words in runs if None not in words]
+    lines = [words[2] if handed_to_a_shell(words) else shlex.join(words) for words in plain if words]
+    return [line for line in lines if LIKE_A_BACKUP.search(line.partition(" ")[0])]
+
+
+def handed_to_a_shell(words: Sequence[str]) -> bool:
+    return len(words) > 2 and words[0].rpartition("/")[2] in SHELLS and words[1] in ("-c", "-lc")

@@ -1,0 +1,99 @@
+"""`remediate init HOST…`: look at hosts, and write the inventory of what is there."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleetkeeper.errors import UsageError
+from remediate.exits import Exit
+
+if TYPE_CHECKING:
+    from remediate.commands.init.results import Findings
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+@click.option(
+    "--name", metavar="NAME", help="Name of the inventory: NAME.yml is written here (default: the first host)."
+)
+@click.option("--follow", is_flag=True, help="Look at the other members of the swarm, too.")
+@click.option("--identity", type=click.Path(path_type=Path, exists=True), help="Private key (default: as ssh would).")
+@click.option("--jump", metavar="USER@HOST", default="", help="Host through which these are reached.")
+@click.option(
+    "--fingerprint", "fingerprints", multiple=True, metavar="SHA256:…", help="Host key to trust (repeatable)."
+)
+@click.option("--force", is_flag=True, help="Write over an inventory that is there.")
+def init(hosts: tuple[str, ...], **given: Any) -> None:
+    """Look at HOSTS (ops@host, ops@host:2222, local), and write a commented inventory of what was found there.
+
+    Nothing is changed on them. A host key that is not known is shown, and kept beside the inventory once you have
+    compared it. What could not be seen is written down with the right that is missing.
+    """
+    from remediate.commands.init.hosts import Login, each_once, node_of
+    from remediate.commands.init.survey import Looking, NotTrusted
+    from remediate.commands.trust import person
+
+    login = Login(given["identity"] and given["identity"].absolute(), given["jump"])
+    nodes = each_once(node_of(host, login) for host in hosts)
+    path = place(given["name"] or nodes[0].name, force=given["force"])
+    looking = Looking(path, click.echo, person(), given["fingerprints"])
+    try:
+        found = looking.all(nodes, follow=given["follow"])
+    except NotTrusted as why:
+        raise UsageError(
+            f"the key of {why} is not trusted, so nothing was asked there, and nothing was written",
+            hint="at a terminal you are asked; else add --fingerprint SHA256:… once you have compared it",
+        ) from None
+    if all(machine.trouble for machine in found.machines):
+        click.echo("nothing could be seen anywhere: nothing was written", err=True)
+        sys.exit(Exit.NOT_ALL_SEEN)
+    write(path, found)
+    sys.exit(Exit.NOT_ALL_SEEN if any(machine.trouble for machine in found.machines) else Exit.NOTHING_LEFT)
+
+
+def place(name: str, *, force: bool) -> Path:
+    """The file that will be written. Raises UsageError for a name that is none, or a file that is there."""
+    from fleetkeeper.inventory.search import NAME
+
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot name an inventory", hint="use letters, digits, `_`, `.` and `-`")
+    path = Path(f"{name}.yml")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", hint="choose another --name, or --force to write over it")
+    return path
+
+
+def without_words(found: Findings) -> Findings:
+    """What was found, without anything that servers said in words of their own."""
+    return replace(
+        found,
+        services=tuple(replace(one, note="") for one in found.services),
+        sites=tuple(replace(one, issuer="somebody", note="") for one in found.sites),
+        backups=found.backups and replace(found.backups, where=""),
+        unseen=("what could not be seen is not written here, since it looked like a secret",) if found.unseen else (),
+    )
+
+
+def write(path: Path, found: Findings) -> None:
+    """Write the inventory, held against the loader first, and say what was found."""
+    from fleetkeeper.inventory.load import load
+    from remediate.commands.init.inventory_text import text
+    from remediate.commands.init.summary import summary
+    from remediate.local_files import put
+
+    today, base = date.today().isoformat(), path.absolute().parent
+    written = text(found, today, base)
+    try:
+        load(path, written)
+    except UsageError:  # words of a server, in a comment, that look like a secret
+        written = text(without_words(found), today, base)
+        load(path, written)
+    put(path, written.encode("utf-8"))
+    for line in summary(found, path):
+        click.echo(line)

@@ -1,0 +1,193 @@
+"""Where the dumps of a database are, how they are called, and what makes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from statistics import median
+
+from fleetkeeper.inventory.fields import NAME
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.parse import look_into, parse_listing
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Container, Mount, Placement
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import Volume
+from fleetkeeper.topics.volumes import parse as parse_usage
+from fleetkeeper.topics.volumes import usage_of
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from remediate.commands.init.backup_jobs import LIKE_A_BACKUP
+from remediate.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
+from remediate.commands.init.results import Backups, Found, Machine, Scheduled
+
+Ask = Callable[[str, Sequence[Command]], list[Output]]
+"""Ask a node, by its name. Raises Unobservable."""
+DATA = ("/var/lib/postgresql", "/var/lib/pgsql", "/bitnami/postgresql")
+STORES = re.compile(r"data|storage|backup|nas|nfs|file", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What was seen of the fleet until now, and how to ask more."""
+
+    fleet: Fleet
+    machines: Mapping[str, Machine]
+    scheduled: Sequence[Scheduled]
+    ask: Ask
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One place of dumps as one node sees it. `on_this_disk` is False for a volume that is on the network."""
+
+    node: str
+    volume: str
+    path: str
+    directory: str
+    files: tuple[File, ...]
+    on_this_disk: bool = True
+
+    @property
+    def pattern(self) -> str:
+        return pattern_of(file.name for file in self.files)
+
+    @property
+    def dumps(self) -> list[File]:
+        pattern = self.pattern
+        return [file for file in self.files if pattern and stamp(file.name, pattern)]
+
+    @property
+    def policy(self) -> Policy:
+        return policy(self.volume, self.node, self.pattern, self.path or None)
+
+
+def backups_of(around: Around, database: Found, places: Sequence[Placement]) -> tuple[Backups | None, list[str]]:
+    """The dumps of a database: their place, names, and schedule; and what could not be seen."""
+    unseen: list[str] = []
+    listed = list(listings(around, places, unseen))
+    best = max(listed, key=worth, default=None)
+    if best is None:
+        return None, unseen
+    alike = [one for one in listed if one.files and names(one) == names(best)]
+    home = max(alike or [best], key=preferred)
+    backups = described(home, database, sorted({one.node for one in alike}))
+    backups = with_schedule(backups, home, around.scheduled)
+    backups = with_timezone(backups, home.dumps, around.machines)
+    return with_usage(backups, home, around.ask, unseen), unseen
+
+
+def listings(around: Around, places: Sequence[Placement], unseen: list[str]) -> Iterator[Listed]:
+    """Every mount of the database that may hold dumps, on every node that has it."""
+    for place, mount in ((one, mount) for one in places for mount in candidates(one.container)):
+        path = "" if mount.name else mount.source
+        volume = mount.name or PurePosixPath(mount.source).name
+        if not re.fullmatch(NAME, volume):
+            continue
+        for node in having(around.fleet, mount) if mount.name else [place.node]:
+            looking = policy(volume, node, path=path or None)
+            try:
+                [answer] = around.ask(node, [look_into(looking)])
+                _, files = parse_listing(answer)
+                if isinstance(files, Unobservable):
+                    raise files
+            except Unobservable as why:
+                unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hinted(why))
+                continue
+            yield Listed(node, volume, path, mount.destination, files, not remote(around.fleet, node, mount.name))
+
+
+def hinted(why: Unobservable) -> str:
+    return f" ({why.hint})" if why.hint else ""
+
+
+def candidates(container: Container) -> list[Mount]:
+    """The mounts that it writes and that are not its data directory."""
+    return [
+        mount
+        for mount in container.mounts
+        if mount.type in ("volume", "bind") and mount.rw and not mount.destination.startswith(DATA)
+    ]
+
+
+def having(fleet: Fleet, mount: Mount) -> list[str]:
+    """The nodes that know a volume of that name."""
+    return [node for node in fleet.inventory.nodes if any(one.name == mount.name for one in volumes(fleet, node))]
+
+
+def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
+    try:
+        return fleet.of(node, Services).volumes
+    except Unobservable:
+        return ()
+
+
+def remote(fleet: Fleet, node: str, name: str) -> bool:
+    return any(one.name == name and one.remote for one in volumes(fleet, node))
+
+
+def worth(one: Listed) -> tuple[int, bool]:
+    """A place with many dumps before one that is only called so."""
+    return len(one.dumps), bool(LIKE_A_BACKUP.search(f"{one.volume} {one.directory}"))
+
+
+def names(one: Listed) -> frozenset[str]:
+    return frozenset(file.name for file in one.files)
+
+
+def preferred(one: Listed) -> tuple[bool, bool]:
+    """Of nodes that share a place: one whose own disk it is, then one that is called after it."""
+    return one.on_this_disk, bool(STORES.search(one.node))
+
+
+def described(home: Listed, database: Found, nodes: Sequence[str]) -> Backups:
+    dumps = sorted(home.dumps, key=lambda file: file.mtime)
+    return Backups(
+        service=database.key,
+        volume=home.volume,
+        node=home.node,
+        directory=home.directory,
+        path=home.path,
+        pattern=home.pattern,
+        nodes=tuple(nodes) or (home.node,),
+        number=len(dumps),
+        newest=round(median([file.size for file in dumps[-3:]])) if dumps else 0,
+        guessed=() if dumps else ("pattern",),
+    )
+
+
+def with_schedule(backups: Backups, home: Listed, scheduled: Sequence[Scheduled]) -> Backups:
+    """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
+    stamps = [local for file in home.dumps for local in [stamp(file.name, home.pattern)] if local]
+    one = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
+    times = one.times or (schedule_of(stamps) if stamps else "")
+    nowhere = {"schedule": not times, "command": not one.command}
+    return replace(
+        backups,
+        schedule=times or EVERY_NIGHT,
+        command=one.command or "backup",
+        where=one.where and f"{one.node}: {one.where}",
+        guessed=(*backups.guessed, *(key for key, guess in nowhere.items() if guess)),
+    )
+
+
+def with_usage(backups: Backups, home: Listed, ask: Ask, unseen: list[str]) -> Backups:
+    """What the volume takes, and what is left on its disk."""
+    try:
+        [answer] = ask(home.node, [usage_of(home.policy)])
+        usage = parse_usage(answer)
+    except (Unobservable, ValueError) as why:
+        unseen.append(f"{home.node}: what {home.volume} takes could not be measured: {why}")
+        return replace(backups, used=sum(file.blocks for file in home.files))
+    return replace(backups, used=usage.used, free=usage.free)
+
+
+def with_timezone(backups: Backups, files: Sequence[File], machines: Mapping[str, Machine]) -> Backups:
+    """The zone of the stamps: one of the nodes', or UTC, whichever agrees with the times of the files."""
+    zones = dict.fromkeys([*(one.timezone for one in machines.values() if one.timezone), "UTC"])
+    told = zone_of(files, backups.pattern, list(zones)) if backups.pattern else ""
+    home = machines[backups.node].timezone or "UTC"
+    return replace(backups, timezone=told or home, guessed=backups.guessed if told else (*backups.guessed, "timezone"))

@@ -1,0 +1,110 @@
+"""How backups are called, and when they are made, read off the names that are there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from fleetkeeper.topics.backups.dump_times import agree, moment, stamp
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Keep, Policy, Volume
+
+YEARS = r"(?P<Y>(?:19|20)\d\d)"
+STAMP = re.compile(
+    YEARS + r"(?P<a>[-_.]?)(?P<m>[01]\d)(?P<b>[-_.]?)(?P<d>[0-3]\d)(?P<c>[-_.T]?)"
+    r"(?P<H>[0-2]\d)(?P<e>[-_.:h]?)(?P<M>[0-5]\d)(?:(?P<f>[-_.:m]?)(?P<S>[0-5]\d))?(?!\d)",
+    re.ASCII,
+)
+ENDS = (".sql.gz", ".sql", ".dump")
+SOME = 3
+EVERY_NIGHT = "0 3 * * *"
+
+
+def pattern_of(names: Iterable[str]) -> str:
+    """The pattern, as for strftime, that most of some file names have; empty when none of them tells a time.
+
+    >>> pattern_of(["backup_2026_11_22T00_00_01.sql.gz", "backup_2026_11_21T12_00_01.sql.gz", "notes.txt"])
+    'backup_%Y_%m_%dT%H_%M_%S.sql.gz'
+    """
+    found = Counter(pattern for name in names for pattern in [of_name(name)] if pattern)
+    return found.most_common(1)[0][0] if found else ""
+
+
+def of_name(name: str) -> str:
+    """The pattern of one name, when it is one that the policy takes and that gives the same name back."""
+    if not name.endswith(ENDS):
+        return ""
+    found = STAMP.search(name)
+    if not found:
+        return ""
+    part = found.groupdict()
+    seconds = f"{part['f']}%S" if part["S"] else ""
+    inner = f"%Y{part['a']}%m{part['b']}%d{part['c']}%H{part['e']}%M{seconds}"
+    pattern = f"{escaped(name[: found.start()])}{inner}{escaped(name[found.end() :])}"
+    return pattern if stamp(name, pattern) and accepted(pattern) else ""
+
+
+def escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def accepted(pattern: str) -> bool:
+    """Whether the policy takes a pattern."""
+    try:
+        policy("any", "any", pattern)
+    except ValidationError:
+        return False
+    return True
+
+
+def policy(volume: str, node: str, pattern: str = "", path: str | None = None) -> Policy:
+    """A policy that is only for looking: where the files are, and what they are called."""
+    named = {"pattern": pattern} if pattern else {}
+    return Policy(
+        service="any",
+        schedule=EVERY_NIGHT,
+        volume=Volume(name=volume, node=node, path=path),
+        keep=Keep(last=1),
+        **named,  # type: ignore[arg-type]
+    )
+
+
+def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
+    """The time zone in which most names agree with the times of their files; empty when none does.
+
+    Of several that agree equally well the first one counts.
+    """
+    stamped = [(local, file.mtime) for file in files for local in [stamp(file.name, pattern)] if local]
+    scores = {
+        zone: sum(agree(moment(local, ZoneInfo(zone), mtime), mtime) for local, mtime in stamped) for zone in zones
+    }
+    best = max(scores, key=lambda zone: nearness(scores[zone], stamped, zone), default="")
+    return best if best and scores[best] else ""
+
+
+def nearness(score: int, stamped: Sequence[tuple[datetime, float]], zone: str) -> tuple[int, float]:
+    """How well a zone fits: by how many files, then by how little the newer ones are younger than their names."""
+    late = [mtime - moment(local, ZoneInfo(zone), mtime).timestamp() for local, mtime in stamped]
+    return score, -sum(abs(seconds) for seconds in late)
+
+
+def schedule_of(stamps: Sequence[datetime]) -> str:
+    """Five fields of cron that would have made the newest of these; empty when they follow no daily pattern.
+
+    >>> days = [datetime(2026, 11, day, hour, 0, 1) for day in (18, 19, 20) for hour in (0, 12)]
+    >>> schedule_of(days)
+    '0 0,12 * * *'
+    """
+    recent = [one for one in stamps if one > max(stamps) - timedelta(days=10)]
+    times = Counter((one.hour, one.minute) for one in recent)
+    often = [time for time, number in times.items() if number >= SOME]
+    minutes = {minute for _, minute in often}
+    if not often or len(minutes) > 1:
+        return ""
+    hours = ",".join(str(hour) for hour, _ in sorted(often))
+    return f"{minutes.pop()} {hours} * * *"

@@ -1,0 +1,140 @@
+"""From `ops@host` to a node of an inventory: how it is reached, what it is called, which rights there are."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node, Without
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.transport.audit_helper import HELPER
+from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
+from fleetkeeper.transport.ssh.jump_hosts import parse_hop
+from remediate.commands.init.results import Machine, Stranger
+
+NOT_YET = Without(none="nobody has looked yet")
+HERE = "local"
+SSH = 22
+REACHED_WITHIN = 3.0
+PROBE = Command(
+    (
+        "sh",
+        "-c",
+        'echo "uid $(id -u)"; echo "host $(uname -n)"\n'
+        "if sudo -n true 2>/dev/null; then echo sudo; elif "
+        f'[ "$(sudo -n {HELPER} 5 id -u 2>/dev/null)" = 0 ]; then echo looks; fi\n'
+        "if docker version >/dev/null 2>&1; then echo docker; fi\n"
+        "if [ -S /var/run/docker.sock ] || [ -S /run/docker.sock ]; then echo engine; fi\n"
+        "echo end",
+        "which rights there are",
+    )
+)
+NO_ROOT = (
+    "root rights (sudo without a password): who the processes of containers are, crontabs of others, "
+    "backups in volumes and certificates in containers stay unknown"
+)
+NO_DOCKER = "the right to talk to Docker: containers and services stay unknown"
+
+
+@dataclass(frozen=True)
+class Login:
+    """What is the same for every host that was named: `identity` is a private key file, `jump` a host before them."""
+
+    identity: Path | None = None
+    jump: str = ""
+
+
+def node_of(written: str, login: Login) -> Node:
+    """The node that `[user@]host[:port]` means, under a name made from the host; `local` is this machine itself.
+
+    Raises UsageError.
+    """
+    if written == HERE:
+        return Node(name=spelled(socket.gethostname()), connection=HERE)
+    try:
+        asked = parse_hop(written)
+    except Unobservable as why:
+        raise UsageError(f"{written!r}: {why.why}", hint="write a host as ops@host or ops@host:2222") from None
+    given = {"address": asked.address, "user": asked.user, "port": asked.port}
+    return made(spelled(asked.address), {**given, "identity": login.identity, "jump": login.jump or None}, written)
+
+
+def made(name: str, given: Mapping[str, object], written: str) -> Node:
+    """A node from values that somebody typed, or that a swarm told. Raises UsageError."""
+    values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items() if value}
+    try:
+        return Node.model_validate({"name": name, **values})
+    except ValidationError as odd:
+        what = odd.errors(include_url=False)[0]["msg"]
+        raise UsageError(f"{written!r} is no host: {what}", hint="write a host as ops@host or ops@host:2222") from None
+
+
+def spelled(host: str, taken: Collection[str] = ()) -> str:
+    """A name for a node: the host's first label, or all of an address; each once.
+
+    >>> spelled("rodan2.example.org"), spelled("192.0.2.7"), spelled("web", ["web"])
+    ('rodan2', '192.0.2.7', 'web-2')
+    """
+    address = re.fullmatch(r"[0-9.]+|.*:.*", host)
+    label = host if address else host.partition(".")[0]
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", label).strip("-._") or "node"
+    names = [name, *(f"{name}-{number}" for number in range(2, 1000))]
+    return next(one for one in names if one not in taken)
+
+
+def provisional(nodes: Iterable[Node], path: Path) -> Inventory:
+    """An inventory of machines alone, for looking at them. `path` is where it will be written."""
+    return Inventory(
+        name=path.stem,
+        path=str(path.absolute()),
+        nodes={node.name: node for node in nodes},
+        services=NOT_YET,
+        backups=NOT_YET,
+        certificates=NOT_YET,
+    )
+
+
+def each_once(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes that lead to one place are one."""
+    return list({(node.connection, node.address, node.port): node for node in nodes}.values())
+
+
+def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
+    """What the probe says about a host: its name, and its rights. Raises Unobservable."""
+    told = lines(answer.text())
+    said = dict(line.partition(" ")[::2] for line in told)
+    if told[-1:] != ["end"]:
+        raise Unobservable("the first look was cut short", node=node.name)
+    root = said.get("uid") == "0"
+    hostname = said.get("host", "")
+    sudo: Sudo = not root and ("sudo" in said or ("audit" if "looks" in said else False))
+    missing = [] if root or sudo else [NO_ROOT]
+    if "engine" in said and not (root or sudo or "docker" in said):
+        missing.append(NO_DOCKER)
+    name = spelled(hostname or node.name, taken)
+    return Machine(node.model_copy(update={"name": name, "sudo": sudo}), hostname, missing=tuple(missing))
+
+
+def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
+    """A member of the swarm as a node: reached like the manager is, through it where it cannot be reached from here."""
+    name = spelled(stranger.hostname or stranger.address, taken)
+    given = {"address": stranger.address, "user": manager.user, "identity": manager.identity, "jump": manager.jump}
+    if not answers(stranger.address):
+        given["jump"] = manager.name
+    return made(name, given, stranger.address)
+
+
+def answers(address: str, port: int = SSH) -> bool:
+    """Whether something takes connections there, as seen from here."""
+    try:
+        with socket.create_connection((address, port), timeout=REACHED_WITHIN):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,70 @@
+"""What an inventory proposes where nothing on the servers says what is wanted: which backups stay, in how much room."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from math import ceil, log10
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from fleetkeeper.inventory.units import BYTES
+from fleetkeeper.topics.backups.policy import WHEN
+from remediate.commands.init.results import Backups
+
+KEEP = {"last": 4, "daily": 14, "weekly": 8, "monthly": 12, "yearly": 10}
+SLACK_DAYS = DAYS = 7
+HEADROOM = 2
+LEAST = 16 * 2**20
+FREE = 2**30
+STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+
+
+def budget(backups: Backups) -> int:
+    """Bytes for all that `keep` keeps, a week of runs that may still lie there, twice over: dumps grow.
+
+    Never more than four fifths of what the volume and the free part of its disk could hold.
+    """
+    files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
+    wanted = rounded(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
+    room = (backups.used + backups.free) * 4 // 5
+    return min(wanted, rounded_down(room)) if backups.free else wanted
+
+
+def runs_a_day(schedule: str) -> int:
+    """How often a schedule runs in a day, at least once.
+
+    >>> runs_a_day("0 0,12 * * *"), runs_a_day("0 3 * * 0")
+    (2, 1)
+    """
+    start = WHEN.replace(hour=0, minute=0, second=0, tzinfo=ZoneInfo("UTC"))
+    runs = sum(1 for _ in takewhile(lambda run: (run - start).days < DAYS, CronSim(schedule, start)))
+    return max(1, ceil(runs / DAYS))
+
+
+def rounded(count: int) -> int:
+    """The next larger amount that people write: 1, 1.5, 2, 3, … of the largest binary unit.
+
+    >>> rounded(17 * 2**20) // 2**20, rounded(130 * 2**30) // 2**30
+    (20, 150)
+    """
+    unit, number = parted(count)
+    scale = 10 ** int(log10(max(number, 1)))
+    return int(next(step for step in STEPS if step * scale >= number) * scale * unit)
+
+
+def rounded_down(count: int) -> int:
+    unit, number = parted(count)
+    scale = 10 ** int(log10(max(number, 1)))
+    return int(max([step for step in STEPS if step * scale <= number] or [1]) * scale * unit)
+
+
+def parted(count: int) -> tuple[int, float]:
+    unit = max(BYTES[name] for name in ("B", "KiB", "MiB", "GiB", "TiB") if BYTES[name] <= max(count, 1))
+    return unit, count / unit
+
+
+def free(backups: Backups) -> int | None:
+    """What must stay free on the disk, where the usual gibibyte would be most of it already."""
+    room = backups.used + backups.free
+    return rounded_down(room // 20) if backups.free and backups.free < 2 * FREE and room else None

@@ -1,0 +1,108 @@
+"""What was found on hosts that nobody has described yet: facts for whoever writes the inventory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fleetkeeper.inventory.schema import Node
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One host: how it is reached, and what it is. `trouble` is why nothing could be seen there.
+
+    `missing` are rights that this account lacks there, with what each would be good for.
+    """
+
+    node: Node
+    hostname: str = ""
+    swarm: str = ""
+    member: str = ""
+    timezone: str = ""
+    trouble: str = ""
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A member of the swarm that was not looked at."""
+
+    hostname: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """One service. `users` are who its processes are, `master` who its first one is besides. `note` is for a person.
+
+    `nodes` are where it runs; `database` and `web` say what its processes look like.
+    """
+
+    key: str
+    name: str
+    users: tuple[str, ...] = ()
+    master: str = ""
+    nodes: tuple[str, ...] = ()
+    database: bool = False
+    web: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """An entry of some crontab that runs something like a backup in a container."""
+
+    node: str
+    times: str
+    command: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Backups:
+    """Where dumps of the database are. Sizes in bytes; `path` is for a directory that is no volume.
+
+    `nodes` are all that see these files. `guessed` are the parts of it that nothing on the servers says.
+    """
+
+    service: str
+    volume: str
+    node: str
+    directory: str
+    path: str = ""
+    pattern: str = ""
+    timezone: str = ""
+    schedule: str = ""
+    command: str = ""
+    where: str = ""
+    nodes: tuple[str, ...] = ()
+    number: int = 0
+    used: int = 0
+    newest: int = 0
+    free: int = 0
+    guessed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """One name that is served with TLS. `issuer` and `until` (a day) are of what is served now."""
+
+    name: str
+    service: str
+    issuer: str = ""
+    until: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that goes into an inventory. `blind` are the nodes whose containers could not be seen."""
+
+    name: str
+    machines: tuple[Machine, ...]
+    services: tuple[Found, ...] = ()
+    backups: Backups | None = None
+    sites: tuple[Site, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    unseen: tuple[str, ...] = field(default=())
+    blind: tuple[str, ...] = field(default=())

@@ -1,0 +1,126 @@
+"""From the containers and the swarm to the services of an inventory. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from fleetkeeper.inventory.fields import DEPLOYED, USER
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import (
+    COMPOSE_ONEOFF,
+    COMPOSE_PROJECT,
+    COMPOSE_SERVICE,
+    Container,
+    Placement,
+    Process,
+)
+from fleetkeeper.topics.containers.rules.users import own, wrong_processes
+from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.topics.services.rules.running import managers
+from fleetkeeper.transport.commands import Unobservable
+from remediate.commands.init.results import Found
+
+DATABASES = frozenset({"postgres", "postmaster"})
+WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
+
+
+def services_of(fleet: Fleet) -> tuple[Found, ...]:
+    """Every service that runs, or that the swarm was told to run, in the order of their names."""
+    by_name: dict[str, list[Placement]] = defaultdict(list)
+    for place in placement.seen_containers(fleet):
+        if place.container.running and not visitor(place.container):
+            by_name[deployed(place.container)].append(place)
+    told = {one.name: one for facts in managers(fleet) for one in facts.services if one.replicas != 0}
+    names = sorted({*by_name, *told})
+    keys = dict(zip(names, keys_of(names, told), strict=True))
+    return tuple(
+        found(keys[name], name, by_name[name]) if by_name[name] else Found(keys[name], name, note=absent(fleet, name))
+        for name in names
+        if re.fullmatch(DEPLOYED, name)
+    )
+
+
+def absent(fleet: Fleet, name: str) -> str:
+    """Why a service of the swarm was seen on none of the nodes that were looked at."""
+    tasks = (task for facts in managers(fleet) for task in facts.tasks)
+    members = sorted({task.member for task in tasks if task.service == name and task.state == "running"})
+    if members:
+        return f"it runs on {', '.join(members)}, which was not looked at"
+    return "the swarm was told to run it, and it runs nowhere"
+
+
+def visitor(container: Container) -> bool:
+    """Whether it is somebody's visit: a `docker compose run`, or the throwaway server of a drill."""
+    return container.label(COMPOSE_ONEOFF).lower() == "true" or getattr(container, "drill", False)
+
+
+def deployed(container: Container) -> str:
+    """The exact name that an inventory would call its service by."""
+    compose, project = container.label(COMPOSE_SERVICE), container.label(COMPOSE_PROJECT)
+    return f"{project}/{compose}" if compose and project else container.service
+
+
+def keys_of(names: Iterable[str], told: Mapping[str, SwarmService]) -> Iterator[str]:
+    """Short names for people, each once: without the stack or project before it, where that leaves them apart."""
+    listed = list(names)
+    short = [shortened(name, told.get(name)) for name in listed]
+    for name, key in zip(listed, short, strict=True):
+        yield re.sub(r"[^A-Za-z0-9_.-]", "_", key if short.count(key) == 1 else name)
+
+
+def shortened(name: str, told: SwarmService | None) -> str:
+    """A service's name without its stack or project.
+
+    >>> shortened("shop/web", None), shortened("rodan_db", SwarmService("1", "rodan_db", stack="rodan"))
+    ('web', 'db')
+    """
+    short = name.rpartition("/")[2]
+    return short.removeprefix(f"{told.stack}_") if told and told.stack else short
+
+
+def found(key: str, name: str, places: list[Placement]) -> Found:
+    """One service with the users that its processes have today."""
+    programs = {process.name for place in places for process in processes(place.container)}
+    nodes = tuple(dict.fromkeys(place.node for place in places))
+    try:
+        users, master, note = users_of(name, [place.container for place in places])
+    except Unobservable as why:
+        users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
+    return Found(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)
+
+
+def processes(container: Container) -> list[Process]:
+    return [] if isinstance(container.processes, Unobservable) else own(container)
+
+
+def users_of(name: str, containers: list[Container]) -> tuple[tuple[str, ...], str, str]:
+    """The users of a service, the user of a master that its workers descend from, and a note.
+
+    A service that runs as root gets no user: that is for a person to decide. Raises Unobservable.
+    """
+    everybody = [user for container in containers for user in names_in(container)]
+    users = tuple(sorted({user for user in everybody if user != "root"}))
+    if not users:
+        return (), "", "it runs as root: name the user it should have" if everybody else ""
+    if "root" not in everybody:
+        return users, "", ""
+    service = Service(name=name, user=users, master="root")
+    wrong = [process for container in containers for process in wrong_processes(container, service)[0]]
+    return users, "root", "some of it runs as root beside the master" if wrong else ""
+
+
+def names_in(container: Container) -> list[str]:
+    """Who the processes of a container are, by the container's own names. Raises Unobservable."""
+    accounts = container.accounts if isinstance(container.accounts, dict) else {}
+    names = {uid: name for name, uid in reversed(accounts.items()) if re.fullmatch(USER, name)}
+    return [named(process.uid, names) for process in own(container)]
+
+
+def named(uid: int | None, names: Mapping[int, str]) -> str:
+    if uid is None:
+        raise Unobservable("a process has a user that its container does not know")
+    return "root" if uid == 0 else names.get(uid, str(uid))

@@ -1,0 +1,120 @@
+"""The names that are served with TLS: from the web server's own configuration, certbot's lineages, and a handshake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from pydantic import TypeAdapter, ValidationError
+
+from fleetkeeper.topics.certificates import scripts, tls_handshakes
+from fleetkeeper.topics.certificates.container_files import parse
+from fleetkeeper.topics.certificates.facts import Inside
+from fleetkeeper.topics.certificates.policy import HostName
+from fleetkeeper.topics.containers.facts import Placement
+from fleetkeeper.transport.commands import Unobservable
+from remediate.commands.init.dumps import Ask, hinted
+from remediate.commands.init.results import Found, Site
+
+HTTPS = 443
+LOCAL = ("localhost", "_")
+NAMES: TypeAdapter[str] = TypeAdapter(HostName)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A container that may serve TLS, and the port of the node on which it does (0: none is published)."""
+
+    place: Placement
+    service: Found
+    port: int
+
+
+def serving(places: Sequence[Placement], services: Sequence[Found]) -> Iterator[Serving]:
+    """The running containers that have a web server, or that publish 443."""
+    for place in places:
+        for service in services:
+            if place.container.running and place.container.belongs_to(service.name):
+                port = published(place)
+                if service.web or port:
+                    yield Serving(place, service, port)
+
+
+def published(place: Placement) -> int:
+    """The port of the node that leads to 443 in the container, or 443 of the node itself."""
+    ports = [one for one in place.container.ports if one.host and one.protocol == "tcp"]
+    return next((one.host for one in ports if HTTPS in (one.container, one.host) and one.host), 0)
+
+
+def sites_of(found: Sequence[Serving], ask: Ask, unseen: list[str]) -> list[Site]:
+    """Every name once, with what is served for it now."""
+    sites: dict[str, Site] = {}
+    for one in found:
+        for name in names_of(one, ask, unseen):
+            sites.setdefault(name, served(one, name, ask))
+    return list(sites.values())
+
+
+def names_of(one: Serving, ask: Ask, unseen: list[str]) -> list[str]:
+    """The names for which a container has a certificate; without any word of its own, those of what it serves."""
+    try:
+        [answer] = ask(one.place.node, [scripts.look_inside(one.place.container.id)])
+        inside = parse(answer.text(), one.place.container.id, one.service.key)
+    except Unobservable as why:
+        unseen.append(f"{one.place.node}: {one.place.container.name} could not be looked into: {why.why}{hinted(why)}")
+        inside = Inside(one.place.container.id, one.service.key)
+    return configured(inside) or spoken(one, ask)
+
+
+def configured(inside: Inside) -> list[str]:
+    """The names of sites that serve TLS, and those of certbot's lineages; wildcards and catch-alls are not names."""
+    names = [name for site in inside.nginx.sites for name in site.names] if inside.nginx else []
+    lineages = [name for lineage in inside.lineages for pem in lineage.chain[:1] for name in alternative(pem)]
+    return [name for name in dict.fromkeys([*names, *lineages]) if valid(name)]
+
+
+def spoken(one: Serving, ask: Ask) -> list[str]:
+    """The names in the certificate that is served to whoever names none."""
+    chain = shaken(one, ("-noservername",), ask)
+    return [name for name in alternative(chain[0]) if valid(name)] if chain else []
+
+
+def valid(name: str) -> bool:
+    try:
+        return name not in LOCAL and NAMES.validate_python(name) == name
+    except ValidationError:
+        return False
+
+
+def alternative(pem: str) -> list[str]:
+    """The DNS names of a certificate (RFC 5280, 4.2.1.6)."""
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return []
+    return found.value.get_values_for_type(x509.DNSName)
+
+
+def shaken(one: Serving, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
+    """The chain of one handshake, made on the node itself; nothing when there is none."""
+    if not one.port:
+        return ()
+    try:
+        [answer] = ask(one.place.node, [scripts.handshake(f"127.0.0.1:{one.port}", options)])
+        return tls_handshakes.handshake(answer)[0]
+    except Unobservable:
+        return ()
+
+
+def served(one: Serving, name: str, ask: Ask) -> Site:
+    """A name with the issuer and the end of the certificate that is served for it now."""
+    chain = shaken(one, ("-servername", name), ask)
+    if not chain:
+        return Site(name, one.service.key, note="nothing is served for it on 443 now")
+    leaf = x509.load_pem_x509_certificate(chain[0].encode())
+    attributes = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    issuer = str(attributes[0].value) if attributes else leaf.issuer.rfc4514_string()
+    return Site(name, one.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")

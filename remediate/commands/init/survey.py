@@ -1,0 +1,214 @@
+"""Looking at hosts that nobody has described yet: rights, containers, swarm, backups, certificates. Read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.look import look, topics_of
+from fleetkeeper.readers.cron import snapshot as schedules
+from fleetkeeper.topics import registry
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import Placement
+from fleetkeeper.topics.nodes import Facts as Nodes
+from fleetkeeper.topics.schedules.observe import ALL
+from fleetkeeper.topics.schedules.observe import ask as questions
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.rules.running import managers, swarm_facts
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.untrusted import one_line
+from remediate.commands.host_key_trust import Ask, Trusting, see
+from remediate.commands.init.backup_jobs import jobs, scripts
+from remediate.commands.init.dumps import Around, backups_of
+from remediate.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
+from remediate.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
+from remediate.commands.init.services import services_of
+from remediate.commands.init.sites import serving, sites_of
+
+FIRST = ("nodes", "containers", "services")
+
+
+class NotTrusted(Exception):
+    """The key of a host is not trusted, and so nothing was asked there. The message is its name."""
+
+
+@dataclass
+class Looking:
+    """One look at hosts. `path` is where the inventory will be; host keys are kept beside it once a person says so."""
+
+    path: Path
+    say: Callable[[str], None]
+    ask: Ask | None = None
+    fingerprints: Collection[str] = ()
+    ssh_config: str | None = None
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    def all(self, nodes: Sequence[Node], *, follow: bool) -> Findings:
+        """Everything that there is to find. Raises NotTrusted, or UsageError for a host that is no host."""
+        for node in nodes:
+            self.arrive(node)
+        with self.links() as links:
+            fleet = self.first_look(links)
+        while follow and (more := list(self.members(fleet))):
+            for node in more:
+                self.arrive(node)
+            with self.links() as links:
+                fleet = self.first_look(links)
+        with self.links() as links:
+            return self.found(fleet, links)
+
+    @property
+    def inventory(self) -> Inventory:
+        return provisional((machine.node for machine in self.machines.values()), self.path)
+
+    def links(self) -> Links:
+        return Links(self.inventory, self.ssh_config)
+
+    def arrive(self, node: Node) -> None:
+        """Trust a host, and see which rights there are. One that does not answer is written down as it is."""
+        known = [machine.node for machine in self.machines.values()]
+        node = node.model_copy(update={"name": spelled(node.name, list(self.machines))})
+        inventory = provisional([*known, node], self.path)
+        self.say(f"looking at {node.address or 'this machine'}" + (f", port {node.port}" if node.port else ""))
+        try:
+            self.trust(inventory, node)
+            with Links(inventory, self.ssh_config) as links:
+                [answer] = links.to(node).ask([PROBE])
+            machine = probed(node, answer, list(self.machines))
+        except Unobservable as why:
+            self.say(f"  {one_line(why.why)}" + (f"\n  hint: {why.hint}" if why.hint else ""))
+            machine = Machine(node, trouble=one_line(why.why))
+        self.machines[machine.node.name] = machine
+
+    def trust(self, inventory: Inventory, node: Node) -> None:
+        """Offer to trust a key that is not known. Raises NotTrusted, or Unobservable for a host that is not there."""
+        from fleetkeeper.transport.ssh.known_hosts import Ruling
+
+        if node.connection == HERE or see(inventory, node, self.ssh_config).ruling is Ruling.TRUSTED:
+            return
+        if not Trusting(inventory, self.say, self.ask, self.fingerprints, self.ssh_config).one(node):
+            raise NotTrusted(node.address)
+
+    def first_look(self, links: Links) -> Fleet:
+        """Clocks, containers and the swarm; machines are told what they are."""
+        fleet = look(self.inventory, links.to, topics_of(registry.TOPICS, FIRST), datetime.now(UTC))
+        self.machines = {name: told(machine, fleet) for name, machine in self.machines.items()}
+        return fleet
+
+    def strangers(self, fleet: Fleet) -> list[Stranger]:
+        """The members of the swarm that were not looked at."""
+        seen = {facts.node_id for facts in swarm_facts(fleet)}
+        tried = {machine.node.address for machine in self.machines.values()}
+        members = {one.id: one for facts in managers(fleet) for one in facts.members}
+        return [
+            Stranger(one.hostname, one.address)
+            for one in members.values()
+            if one.id not in seen and one.address not in tried and one.state != "down"
+        ]
+
+    def members(self, fleet: Fleet) -> Iterator[Node]:
+        """The strangers as nodes, reached as the first manager is."""
+        manager = next((one.node for one in self.machines.values() if one.swarm == "manager"), None)
+        taken = list(self.machines)
+        for stranger in self.strangers(fleet) if manager else ():
+            node = member_of(stranger, manager, taken)  # type: ignore[arg-type]
+            taken.append(node.name)
+            yield node
+
+    def found(self, fleet: Fleet, links: Links) -> Findings:
+        """Services, backups and certificates."""
+
+        def ask(node: str, commands: Sequence[Command]) -> list[Output]:
+            return links.to(self.inventory.nodes[node]).ask(commands)
+
+        unseen = [line for node, line in dark(fleet) if not self.machines[node].trouble]
+        services = services_of(fleet)
+        scheduled = list(self.scheduled(ask, unseen))
+        places = [place for place in placement.seen_containers(fleet) if place.container.running]
+        backups, more = self.backups(Around(fleet, self.machines, scheduled, ask), services, places)
+        unseen += more
+        sites = sites_of(list(serving(places, services)), ask, unseen)
+        return Findings(
+            self.path.stem,
+            tuple(self.machines.values()),
+            services,
+            backups,
+            tuple(sites),
+            tuple(self.strangers(fleet)),
+            tuple(dict.fromkeys(unseen)),
+            tuple(node for (node, topic), fact in fleet.facts.items() if topic == "containers" and dim(fact)),
+        )
+
+    def backups(
+        self, around: Around, services: Sequence[Found], places: Sequence[Placement]
+    ) -> tuple[Backups | None, list[str]]:
+        """The dumps of the first database that has a place for them."""
+        unseen: list[str] = []
+        for database in (one for one in services if one.database):
+            mine = [place for place in places if place.container.belongs_to(database.name)]
+            backups, more = backups_of(around, database, mine)
+            unseen += more
+            if backups:
+                return backups, unseen
+        return None, unseen
+
+    def scheduled(
+        self, ask: Callable[[str, Sequence[Command]], list[Output]], unseen: list[str]
+    ) -> Iterator[Scheduled]:
+        """What looks like a backup in the crontabs and timers of every node that answers."""
+        for name, machine in self.machines.items():
+            if machine.trouble:
+                continue
+            try:
+                printed, behind = schedules_of(name, ask)
+            except Unobservable as why:
+                unseen.append(f"{name}: schedules could not be read: {why.why}")
+                continue
+            yield from jobs(name, printed, behind)
+            unseen += [f"{name}: {path} could not be read" for path in printed.lines.get("unseen", [])]
+
+
+def schedules_of(
+    node: str, ask: Callable[[str, Sequence[Command]], list[Output]]
+) -> tuple[schedules.Printed, dict[str, str]]:
+    """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
+    [answer] = ask(node, [ALL])
+    printed = schedules.read(answer.text())
+    wanted = scripts(printed)
+    if not wanted:
+        return printed, {}
+    [answer] = ask(node, [questions([f"={path}" for path in wanted])])
+    read = schedules.read(answer.text()).files
+    return printed, {file.path: file.content.decode("utf-8", "surrogateescape") for file in read}
+
+
+def told(machine: Machine, fleet: Fleet) -> Machine:
+    """A machine with what the first look says about it."""
+    name = machine.node.name
+    try:
+        zone = fleet.of(name, Nodes).timezone
+    except Unobservable:
+        zone = ""
+    try:
+        swarm = fleet.of(name, Services)
+    except Unobservable:
+        return replace(machine, timezone=zone)
+    return replace(machine, timezone=zone, swarm=swarm.swarm, member=swarm.node_id)
+
+
+def dim(fact: object) -> bool:
+    """Whether this could not be seen."""
+    return isinstance(fact, Unobservable)
+
+
+def dark(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    """What the first look could not see on which node, and which right would help."""
+    for (node, topic), fact in fleet.facts.items():
+        if isinstance(fact, Unobservable):
+            yield node, f"{node}: {topic}: {one_line(fact.why)}" + (f" ({fact.hint})" if fact.hint else "")

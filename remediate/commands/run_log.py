@@ -1,0 +1,200 @@
+"""What was done before: the log, the way back of a run, and runs that never came to their end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from fleetkeeper import state
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.reports.text import count
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.link import Link
+from fleetkeeper.transport.pool import Links
+from remediate.apply import writer
+from remediate.exits import Exit
+from remediate.journal import Journal, PlanRow, RunRow, StepRow
+from remediate.lock import Locks
+from remediate.render.console import Screen
+from remediate.render.outcome_text import log_lines, run_lines
+from remediate.render.plan_text import Line, safe
+from remediate.runner import Run, Runner
+from remediate.steps import AlreadyBack, Kept, Place, Stale
+from remediate.sudo_mode import for_repairs
+from remediate.undo import inverse_of, take_back, undoable
+
+
+def open_journal(given: Path | None) -> Journal:
+    return Journal(state.directory(given) / "journal.sqlite")
+
+
+def show_log(run: str | None, given: Path | None) -> None:
+    """Print the latest runs, or one of them in full."""
+    journal, screen = open_journal(given), Screen()
+    if run is None:
+        screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
+    else:
+        found = journal.run(run)
+        screen.lines(log_lines(found, journal.plans(found.id), journal.steps(found.id)))
+    journal.close()
+
+
+def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunRow]:
+    """Say first what earlier runs had started and not ended, and the way back. Returns the runs to undo.
+
+    The newest is told step by step, each older one on one line.
+    """
+    found = {run.undoes or run.id: run for run in journal.interrupted()}
+    left = []
+    for changed, run in found.items():
+        steps = undoable(journal.steps(changed))
+        if steps:
+            left.append(journal.run(changed))
+        last = changed == list(found)[-1]
+        for line in told_in_full(changed, run, steps) if last else told_in_short(changed, run, steps):
+            note(line)
+        if not steps:
+            journal.noticed(changed)
+    return left
+
+
+def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+    """Who had started it, each of its steps, and the way back."""
+    undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
+    yield f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}){undoing} never came to its end."
+    if not steps:
+        yield "  it has left nothing behind"
+        return
+    for step in steps:
+        yield f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe(step.shown)}"
+    yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again"
+
+
+def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
+    if steps:
+        what = f"left {count(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
+        yield f"run {run.id} on {safe(run.inventory)} ({run.started}) never came to its end either: it {what}"
+
+
+STARTED = {
+    "starting": "was started, and may have happened",
+    "lost": "was started, and may have happened",
+    "failed": "was tried and failed",
+    "undoing": "was being undone, and may be",
+}
+
+
+def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place | None = None) -> Exit:
+    """Show how a run is undone, ask, and undo it."""
+    journal = open_journal(given)
+    try:
+        run = journal.run(name)
+        inventory = for_repairs(load(Path(run.path)))
+        with Links(inventory) as links:
+            return Undoing(journal, run, way(inventory, links), place=place or Place("", 0)).all(yes)
+    finally:
+        journal.close()
+
+
+def way(inventory: Inventory, links: Links) -> Callable[[str], Link]:
+    """The link to a node by its name; what is returned raises Unobservable for one that the inventory has lost."""
+
+    def link_to(node: str) -> Link:
+        if node not in inventory.nodes:
+            raise Unobservable(f"{inventory.name} has no such node any more", node=node)
+        return links.to(inventory.nodes[node])
+
+    return link_to
+
+
+@dataclass
+class Undoing:
+    """The way back of one run."""
+
+    journal: Journal
+    run: RunRow
+    link_to: Callable[[str], Link]
+    screen: Screen = field(default_factory=Screen)
+    place: Place = field(default_factory=lambda: Place("", 0))
+
+    @property
+    def rows(self) -> list[StepRow]:
+        return undoable(self.journal.steps(self.run.id))
+
+    def all(self, yes: bool) -> Exit:
+        """Show, ask, lock, undo. What is not as the journal left it is refused."""
+        rows = self.rows
+        states = [self.state_of(row) for row in reversed(rows)]
+        self.screen.lines(Line(f"  {safe(text)}") for text in states)
+        self.screen.lines(Line(f"  {safe(text)}", "loud") for row in reversed(rows) for text in self.losses_of(row))
+        if not rows:
+            self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
+            self.journal.noticed(self.run.id)
+            return Exit.NOTHING_LEFT
+        if not any(row.inverse for row in rows):
+            self.screen.lines([Line(f"nothing of run {self.run.id} can be undone", "bad")])
+            self.journal.noticed(self.run.id)
+            return Exit.FINDINGS_REMAIN
+        if not self.agreed(yes):
+            self.journal.noticed(self.run.id)
+            return Exit.FINDINGS_REMAIN
+        return self.under_locks(rows)
+
+    def state_of(self, row: StepRow) -> str:
+        """One line for a step: what undoing it means, and whether it can be."""
+        inverse = inverse_of(row)
+        if inverse is None:
+            return f"no way back on {row.node}: {row.shown}"
+        what = inverse.show().split("\n")[0]
+        try:
+            inverse.still_true(self.link_to(row.node), self.place)
+        except Kept as why:
+            return f"kept on {row.node}: {why}"
+        except AlreadyBack:
+            return f"nothing to undo on {row.node}: {what}"
+        except (Stale, Unobservable) as why:
+            return f"cannot be undone on {row.node}: {what}: {why}"
+        return f"on {row.node}: {what}"
+
+    def losses_of(self, row: StepRow) -> tuple[str, ...]:
+        """What a person should know before a step is undone: what was entered since, and where it stays."""
+        losses = getattr(inverse_of(row), "losses", None)
+        return losses(self.link_to(row.node), self.place) if losses else ()
+
+    def agreed(self, yes: bool) -> bool:
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise UsageError("undo must ask, and there is no terminal to ask at; nothing was changed", hint="add --yes")
+        return click.confirm(f"Undo run {self.run.id}?", err=True)
+
+    def under_locks(self, rows: list[StepRow]) -> Exit:
+        runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.place)
+        return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
+
+    def undo(self, rows: list[StepRow], run: Run) -> Exit:
+        """Undo the steps, the last one first. It is told again until all of it is undone."""
+        with run.locks(row.node for row in rows) as (locks, unlocked):
+            for why in unlocked.values():
+                self.screen.error(str(why), hint=why.hint)
+            place = partial(guarded_place, run, locks)
+            back = take_back(self.journal, rows, writer(locks, self.link_to), place, run.begun.append)
+        self.screen.lines(Line(safe(text)) for text in back.said)
+        shown = "\n".join(back.said)
+        end = "undone" if back.whole else "not all undone"
+        self.journal.plan(PlanRow(run.id, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
+        if back.whole or not any(row.inverse for row in self.rows):
+            self.journal.noticed(self.run.id)  # what is left has no way back, and that was said
+        return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
+
+
+def guarded_place(run: Run, locks: Locks) -> Place:
+    """Where the next step of a run keeps things; it goes on only while the locks are ours, and tells of silence."""
+    locks.tell = run.runner.screen.say
+    return locks.guarding(replace(run.next_place(), say=locks.tell))

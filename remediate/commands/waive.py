@@ -1,0 +1,79 @@
+"""`remediate waive`: accept what stands for a while, each thing with an owner, a reason and an end."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fleetkeeper.errors import UsageError
+from remediate.exits import Exit
+
+
+@click.command()
+@click.argument("rules", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Whatever stands, by any rule.")
+@click.option("--until", metavar="DATE", required=True, help="Last day on which it is accepted: 2027-01-31.")
+@click.option("--owner", metavar="WHO", required=True, help="Who answers for it.")
+@click.option("--show", is_flag=True, help="Show the waivers; write nothing.")
+@click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+@click.option("--state", type=click.Path(path_type=Path), help="State directory.")
+@click.pass_context
+def waive(context: click.Context, /, rules: tuple[str, ...], **given: Any) -> None:
+    """Look, and write a waiver into the inventory for each finding of RULES (ids, topics, globs), or of --all.
+
+    Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
+    """
+    from fleetkeeper.judging.audit import open_audit, rules_of
+    from fleetkeeper.reports.progress import Progress
+    from fleetkeeper.reports.text import count
+    from fleetkeeper.state import last_audited
+    from remediate.commands.waiver_lines import Waiving, standing, wanted
+    from remediate.session import known_rules
+
+    before = context.obj or {}
+    state = given["state"] or before.get("state")
+    name = given["hosts"] or before.get("hosts") or last_audited(state)
+    if not name:
+        raise UsageError("which inventory?", hint="say --hosts=NAME")
+    if bool(rules) == given["everything"]:
+        raise UsageError("say which rules, or --all", hint="for example: remediate waive volumes --until … --owner …")
+    until, owner = day(given["until"]), spoken(given["owner"])
+    audit = open_audit(name, state=state)
+    inventory = audit.one()
+    only = known_rules(rules, rules_of(inventory))
+    try:
+        with Progress(len(inventory.nodes)) as progress:
+            audit.look(progress)
+        verdicts = standing(audit, sorted(only))
+    finally:
+        audit.close()
+    found = wanted(finding for one in verdicts for finding in one.findings)
+    dark = sum(bool(one.unknown) for one in verdicts)
+    if dark:
+        click.echo(f"{count(dark, 'promise')} could not be judged, and cannot be waived", err=True)
+    if found:
+        Waiving(inventory, until, owner, click.echo).write(found, only_show=given["show"])
+    else:
+        click.echo("nothing stands that could be waived")
+    sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT)
+
+
+def day(written: str) -> date:
+    """The last day. Raises UsageError for what is none, or is over."""
+    try:
+        last = datetime.strptime(written, "%Y-%m-%d").date()
+    except ValueError:
+        raise UsageError(f"--until {written}: not a day", hint="days are written 2027-01-31") from None
+    if last < date.today():
+        raise UsageError(f"--until {written}: that day is over", hint="name the last day on which it is accepted")
+    return last
+
+
+def spoken(owner: str) -> str:
+    if not owner.strip():
+        raise UsageError("--owner is empty", hint="say who answers for it: an address that somebody reads")
+    return owner.strip()

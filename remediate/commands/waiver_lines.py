@@ -1,0 +1,200 @@
+"""Waivers for what stands: on the first night everything is red, and not all of it can be mended at once.
+
+A waiver is as narrow as it can be: the rule, the thing, the node. Its reason is left for a person to fill in. The
+inventory keeps every byte that it has; what is added is held against the loader before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.judging.audit import Audit, rules_of
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.reports.text import count
+from fleetkeeper.untrusted import one_line, yaml_text
+from remediate.local_files import put
+
+if TYPE_CHECKING:
+    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.judging.verdicts import Verdict
+
+FILL_IN = "FILL IN why this is accepted"
+TASK = re.compile(r"\.[a-z0-9]{25}\b")
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.@/-]*", re.ASCII)
+WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One waiver to be written; `subject` and `node` are globs. `saw` is what it is about, for the reason."""
+
+    rule: str
+    subject: str
+    node: str
+    saw: str
+
+    def pairs(self, until: date, owner: str, *, bare: bool = False) -> Iterator[tuple[str, str]]:
+        """Keys and values, as they are written. `bare` leaves out what was seen."""
+        yield "rule", self.rule
+        yield "subject", self.subject
+        if self.node:
+            yield "node", self.node
+        yield "until", until.isoformat()
+        yield "owner", owner
+        yield "because", FILL_IN if bare else f"{FILL_IN}; seen: {self.saw}"
+
+
+def wanted(findings: Iterable[Finding]) -> list[Wanted]:
+    """One waiver for each finding, each thing once."""
+    found = [Wanted(one.rule, glob(one.about or one.subject), one.node, one_line(one.saw)[:160]) for one in findings]
+    return list({(one.rule, one.subject, one.node): one for one in found}.values())
+
+
+def glob(name: str) -> str:
+    """A name as a glob that means it alone; the task of a swarm may be another one tomorrow.
+
+    >>> glob("db[1]"), glob("rodan_db.1.0123456789abcdefghijklmno")
+    ('db[[]1]', 'rodan_db.1.*')
+    """
+    return TASK.sub(".*", re.sub(r"([*?[])", r"[\1]", one_line(name)))
+
+
+def scalar(text: str) -> str:
+    """A value as it is written in YAML: in quotes, unless it can only mean itself."""
+    day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
+    plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
+    return text if day or plain else yaml_text(text)
+
+
+def block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:
+    """The waivers as items of a list, a line for each key.
+
+    >>> print(block([[("rule", "nodes.x"), ("because", "it is late")]], 2), end="")
+      - rule: nodes.x
+        because: "it is late"
+    """
+    margin = " " * indent
+    return "".join(
+        f"{margin}{'- ' if number == 0 else '  '}{key}: {scalar(value)}\n"
+        for pairs in waivers
+        for number, (key, value) in enumerate(pairs)
+    )
+
+
+def inserted(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """The text of an inventory with waivers added to its list, or with a list at its end. Every byte of it stays.
+
+    Raises UsageError for a list that cannot be added to.
+    """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = section(root)
+    if node is None:
+        end = root.end_mark.index if isinstance(root, yaml.MappingNode) and not root.flow_style else len(text)
+        start = text[:end] if text[:end].endswith("\n") or not end else text[:end] + newline
+        return start + f"{newline}waivers:{newline}" + block(waivers, 2).replace("\n", newline) + text[end:]
+    if not isinstance(node, yaml.SequenceNode):
+        raise UsageError("`waivers` is no list", hint="write it as one, or take the key out")
+    if node.flow_style:
+        return in_flow(text, node, waivers)
+    place = end_of(node, text)
+    before = text[:place] if text[:place].endswith("\n") else text[:place] + newline
+    return before + block(waivers, node.start_mark.column).replace("\n", newline) + text[place:]
+
+
+def section(root: yaml.Node | None) -> yaml.Node | None:
+    """The value of the key `waivers`, where it is there."""
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return next((value for key, value in pairs if key.value == "waivers"), None)
+
+
+def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
+    place = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
+    items = ", ".join("{" + ", ".join(f"{key}: {scalar(value)}" for key, value in one) + "}" for one in waivers)
+    return text[:place] + (", " if node.value else "") + items + text[place:]
+
+
+def end_of(node: yaml.Node, text: str) -> int:
+    """Where the line ends on which the last word of a node stands: what follows belongs to somebody else."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    end: int = node.end_mark.index
+    if end > 0 and text[end - 1] == "\n":
+        return end
+    newline = text.find("\n", end)
+    return len(text) if newline < 0 else newline + 1
+
+
+@dataclass
+class Waiving:
+    """Waivers for one inventory, until a day, in somebody's name. `say` shows a line."""
+
+    inventory: Inventory
+    until: date
+    owner: str
+    say: Callable[[str], None]
+
+    def write(self, waivers: Sequence[Wanted], *, only_show: bool = False) -> None:
+        """Add the waivers to the inventory. Raises UsageError, and writes nothing, when they do not fit in."""
+        path = Path(self.inventory.path)
+        before = path.read_bytes()
+        after, pairs = self.fitted(path, before, waivers)
+        for line in lines(block(pairs, 2)):
+            self.say(line)
+        if only_show:
+            self.say("nothing was written")
+            return
+        put(path, after)
+        self.say(f"{count(len(waivers), 'waiver')} written to {path}: fill in the reasons (grep 'FILL IN')")
+
+    def fitted(self, path: Path, before: bytes, waivers: Sequence[Wanted]) -> tuple[bytes, list[list[tuple[str, str]]]]:
+        """The new content of the file, as the loader takes it: with what was seen, or without it."""
+        bom = BOM if before.startswith(BOM) else b""
+        text = before.removeprefix(bom).decode("utf-8")
+        trouble = ""
+        for bare in (False, True):
+            pairs = [list(one.pairs(self.until, self.owner, bare=bare)) for one in waivers]
+            after = bom + inserted(text, pairs).encode("utf-8")
+            try:
+                loaded = load(path, after)
+            except UsageError as why:
+                trouble = str(why)
+                continue
+            if same(self.inventory, loaded, len(waivers)):
+                return after, pairs
+        shown = block([list(one.pairs(self.until, self.owner, bare=True)) for one in waivers], 2)
+        raise UsageError(
+            f"the waivers do not fit into {path}, which is left as it is: {trouble}",
+            hint=f"add them by hand:\nwaivers:\n{shown}",
+        )
+
+
+def same(before: Inventory, after: Inventory, more: int) -> bool:
+    """Whether nothing but the number of waivers has changed."""
+    kept = after.waivers[: len(before.waivers)] == before.waivers
+    grown = len(after.waivers) == len(before.waivers) + more
+    rest = before.model_copy(update={"waivers": after.waivers, "modules": after.modules, "own": after.own})
+    return kept and grown and content(rest) == content(after)
+
+
+def content(inventory: Inventory) -> dict[str, Any]:
+    return inventory.model_dump(mode="json")
+
+
+def standing(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
+    """The verdict of these rules (all, when none is named) about every subject."""
+    inventory = audit.one()
+    names = list(rules) or list(rules_of(inventory))
+    return [audit.verdict(name, rule, subject) for rule in names for name, subject in audit.subjects(rule)]

@@ -1,0 +1,222 @@
+"""From one look to a proposal: which plans there are, in which order, and what only a person can do. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fleetkeeper.inventory.schema import Waiver
+from fleetkeeper.judging.audit import NOTHING, subjects_of
+from fleetkeeper.judging.rules import Finding, Rule, Subject
+from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.transport.commands import Unobservable
+from remediate.plan import ForAPerson, Plan, Remedy
+from remediate.steps import agreed_to, digest
+
+GATE = "services.postgres_kept_its_data"
+GATED = frozenset({"schedules", "backups", "volumes", "containers"})
+"""Topics whose remedies would act on a database that has lost its data: dumps of an empty one evict the real ones."""
+
+TriedBefore = Callable[[str, str, str], str]
+"""Rule, subject and memory of a plan → why it must not be tried again; empty when nobody rolled it back."""
+
+
+def never_tried(rule: str, subject: str, memory: str) -> str:
+    """For a proposal without a journal."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a proposal keeps within: the nodes of --limit (empty: all), and what was rolled back before."""
+
+    limit: frozenset[str] = frozenset()
+    tried: TriedBefore = never_tried
+
+
+EVERYTHING = Bounds()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One plan, and the findings that it answers. `number` is its place in the order of application, from 1.
+
+    `dark` are the nodes that could not be seen when it was made.
+    """
+
+    number: int
+    rule: Rule
+    subject: Subject
+    findings: tuple[Finding, ...]
+    plan: Plan
+    dark: frozenset[str] = frozenset()
+
+    @property
+    def identity(self) -> str:
+        """What a person agreed to, as a digest of data: the steps that change something, and what they disturb."""
+        steps = [agreed_to(step) for step in self.plan.steps if step.changes]
+        return digest(json.dumps([steps, sorted(self.plan.disturbs)], sort_keys=True).encode())
+
+    @property
+    def memory(self) -> str:
+        return self.plan.memory or self.identity
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A finding that only a person can answer, and how."""
+
+    finding: Finding
+    answer: ForAPerson
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A promise that could not be judged, or a finding for which no plan could be made for want of a fact."""
+
+    rule: str
+    subject: str
+    why: Unobservable
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Everything that follows from one look.
+
+    `held_back` says why some plans are withheld, when they are; `notes` is what should be said besides: about waivers,
+    and about changes that a stack file lacks. `left` are services that a killed change has left, whatever
+    was asked for: while there is one, nobody says that there is nothing to do.
+    """
+
+    planned: tuple[Planned, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    waived: tuple[tuple[Finding, Waiver], ...] = ()
+    held_back: str = ""
+    notes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def judge(fleet: Fleet, rules: Iterable[Rule], limit: Collection[str] = ()) -> list[Verdict]:
+    """The verdict of every rule about every subject that there is. `limit` keeps only these nodes."""
+    return [
+        verdict(rule, fleet, subject, nodes=limit)
+        for rule in rules
+        for subject in subjects_of(rule, fleet.inventory)
+        if subject.kind != NOTHING and (subject.kind != "node" or not limit or subject.name in limit)
+    ]
+
+
+def propose(
+    fleet: Fleet,
+    verdicts: Iterable[Verdict],
+    remedies: Mapping[str, Remedy],
+    gate: Iterable[Verdict] = (),
+    bounds: Bounds = EVERYTHING,
+) -> Proposal:
+    """What to do about each finding, in order. A waived finding is never remedied."""
+    verdicts, gate = list(verdicts), list(gate)
+    answers = [answer for one in verdicts for answer in answered(one, fleet, remedies)]
+    plans = merged(answer for answer in answers if isinstance(answer, Planned))
+    sorted_out = [
+        withheld(plan, gate) or beyond(plan, bounds.limit) or repeated(plan, bounds.tried) or plan for plan in plans
+    ]
+    kept = ordered([one for one in sorted_out if isinstance(one, Planned)], list(remedies))
+    by_hand = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, ByHand)]
+    refused = [one for answer in sorted_out if isinstance(answer, list) for one in answer]
+    unknown = [Unknown(one.rule.id, one.subject.name, why) for one in verdicts for why in one.unknown]
+    unplanned = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, Unknown)]
+    return Proposal(
+        planned=tuple(replace(one, number=number) for number, one in enumerate(kept, 1)),
+        by_hand=(*by_hand, *refused),
+        unknown=(*unknown, *unplanned),
+        waived=tuple(pair for one in verdicts for pair in one.waived),
+        held_back=closed(gate),
+    )
+
+
+def answered(one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]) -> Iterator[Planned | list[ByHand | Unknown]]:
+    """The remedy's answer to each finding of a verdict."""
+    for finding in (*one.findings, *one.warnings):
+        remedy = remedies.get(one.rule.id)
+        try:
+            answer = remedy(finding, fleet) if remedy else no_remedy(one.rule, finding)
+        except Unobservable as why:
+            yield [Unknown(one.rule.id, one.subject.name, why)]
+        except (ValueError, LookupError, TypeError, AttributeError) as odd:
+            yield [ByHand(finding, ForAPerson(f"no plan could be made ({type(odd).__name__}: {odd})", finding.hint))]
+        else:
+            if isinstance(answer, Plan):
+                yield Planned(0, one.rule, one.subject, (finding,), answer, frozenset(why.node for why in one.unknown))
+            else:
+                yield [ByHand(finding, answer)]
+
+
+def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
+    why = rule.person or "there is no remedy for it yet"
+    return ForAPerson(why, finding.hint or f"bring about what is wanted: {finding.want}")
+
+
+def merged(plans: Iterable[Planned]) -> list[Planned]:
+    """One plan for several findings of a rule, where the remedy gives the same one for each."""
+    found: dict[Any, Planned] = {}
+    for one in plans:
+        key = (one.rule.id, one.plan.steps, one.plan.requires)
+        known = found.get(key)
+        found[key] = replace(known, findings=known.findings + one.findings) if known else one
+    return list(found.values())
+
+
+def closed(gate: Iterable[Verdict]) -> str:
+    """Why remedies that could harm the backups must not run; empty when the database still has its data."""
+    for one in gate:
+        if one.findings:
+            return f"{one.subject.name} may have lost its data: {one.findings[0].saw}"
+    return ""
+
+
+def withheld(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
+    """No schedule, backup, thinning or user remedy runs on a database that lost its data, nor deletes on doubt."""
+    if one.rule.topic not in GATED:
+        return []
+    why = closed(gate)
+    doubts = [unknown for judged in gate for unknown in judged.unknown]
+    if not why and doubts and "deletion" in one.plan.disturbs:
+        why = f"whether the database kept its data is not known: {doubts[0]}"
+    answer = ForAPerson(f"held back: {why}", f"first answer {GATE}, then run this again")
+    return [ByHand(finding, answer) for finding in one.findings] if why else []
+
+
+def beyond(one: Planned, limit: Collection[str]) -> list[ByHand]:
+    """A remedy that needs a node outside --limit is refused, not cut in half."""
+    outside = sorted(one.plan.nodes - set(limit)) if limit else []
+    names = ", ".join(outside)
+    answer = ForAPerson(f"the remedy also needs {names}, outside --limit", f"add --limit {' --limit '.join(outside)}")
+    return [ByHand(finding, answer) for finding in one.findings] if outside else []
+
+
+def repeated(one: Planned, tried: TriedBefore) -> list[ByHand]:
+    """What was rolled back is not planned again while nothing has changed."""
+    why = tried(one.rule.id, one.subject.name, one.memory)
+    answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
+    return [ByHand(finding, answer) for finding in one.findings] if why else []
+
+
+def ordered(plans: list[Planned], rules: list[str]) -> list[Planned]:
+    """The registry's order, except that what a plan comes after goes first."""
+    left = sorted(plans, key=lambda one: rules.index(one.rule.id))
+    done: list[Planned] = []
+    while left:
+        waiting = {one.rule.id for one in left}
+        free = [one for one in left if not waiting & (set(one.plan.after) - {one.rule.id})]
+        done.append((free or left)[0])
+        left.remove(done[-1])
+    return done
+
+
+def size(plan: Plan) -> int:
+    """How many changes a plan makes; each deleted file counts."""
+    return sum(len(getattr(step, "files", ())) or 1 for step in plan.steps if step.changes)

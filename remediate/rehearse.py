@@ -1,0 +1,162 @@
+"""`remediate certificates rehearse`: certbot asks the authority's staging server, and keeps nothing.
+
+It is no audit: certbot may run hooks that stop the server, and it writes to the webroot. So it is asked for, locked and
+written into the journal like every other change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from fleetkeeper import state
+from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.judging.audit import open_audit
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.certificates.policy import Certificate
+from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
+from fleetkeeper.topics.registry import RULES
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.pool import Links
+from remediate.apply import Changed
+from remediate.commands.fix import Call, named
+from remediate.exits import Exit, worst
+from remediate.journal import Journal
+from remediate.plan import Plan
+from remediate.proposal import Planned
+from remediate.remedies.certificates.certbot import There
+from remediate.render.console import Screen
+from remediate.runner import OF_END, Asked, Run, Runner
+from remediate.session import Session
+from remediate.sudo_mode import for_repairs
+
+RULE = "certificates.will_renew"
+TOPICS = ("nodes", "containers", "certificates")
+
+
+@dataclass
+class Rehearsal:
+    """One inventory, open."""
+
+    inventory: Inventory
+    session: Session
+    screen: Screen
+    journal: Journal
+
+    def run(self, wanted: Sequence[Certificate], *, yes: bool) -> Exit:
+        planned, codes = self.plans(self.session.look(TOPICS), wanted)
+        if not planned:
+            return worst(codes)
+        if not yes:
+            names = ", ".join(one.subject.name for one in planned)
+            question = f"Rehearse the renewal of {names}? Hooks of certbot may stop the server for a moment."
+            if not click.confirm(question, err=True):
+                return Exit.FINDINGS_REMAIN
+        return worst([*codes, *self.apply(planned)])
+
+    def plans(self, fleet: Fleet, wanted: Sequence[Certificate]) -> tuple[list[Planned], list[Exit]]:
+        """A plan for each certificate that certbot keeps; what cannot be rehearsed is said."""
+        planned: list[Planned] = []
+        codes: list[Exit] = []
+        for certificate in wanted:
+            try:
+                for view in only(views(fleet, certificate), certificate):
+                    self.add(planned, Subject("certificate", certificate.name), dry_run(view))
+            except Unobservable as why:
+                self.screen.error(str(why), hint=why.hint)
+                codes.append(Exit.NOT_ALL_SEEN)
+            except LookupError as why:
+                self.screen.error(f"{certificate.name}: {why.args[0]}")
+                codes.append(Exit.FINDINGS_REMAIN)
+        return planned, codes
+
+    def add(self, planned: list[Planned], subject: Subject, plan: Plan) -> None:
+        """One more plan, unless another name in the same certificate has brought it already."""
+        same = [one.subject.name for one in planned if one.plan == plan]
+        if same:
+            self.screen.say(f"{subject}: rehearsed with {same[0]}, in the same certificate")
+        else:
+            planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), plan))
+
+    def apply(self, planned: Sequence[Planned]) -> list[Exit]:
+        runner = Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
+        return [runner.run(lambda run: self.work(run, planned))]
+
+    def work(self, run: Run, planned: Sequence[Planned]) -> Exit:
+        """Rehearse each. Judged by certbot's own exit status: what the rule says afterwards was so before."""
+        for one in planned:
+            run.apply([one], Asked(partial(self.plan_again, one), said="certbot could renew it now"))
+        return worst(OF_END[ended.end] for ended in run.ends)
+
+    def plan_again(self, planned: Planned) -> Plan:
+        """The same rehearsal from a fresh look, under the lock. Raises Changed, Unobservable."""
+        fleet = self.session.look(TOPICS)
+        certificate = certificate_of(fleet, planned.subject)
+        try:
+            found = {view.node: view for view in only(views(fleet, certificate), certificate)}
+        except LookupError as why:
+            raise Changed(str(why.args[0])) from None
+        for node in planned.plan.nodes & set(found):
+            return dry_run(found[node])
+        raise Changed(f"no container of {certificate.service} runs on {', '.join(sorted(planned.plan.nodes))} any more")
+
+
+def only(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
+    """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
+    if not found:
+        raise LookupError(f"no container of {certificate.service} runs")
+    able = [view for view in found if view.inside.certbot and newest(lineages(view))]
+    if not able:
+        raise LookupError("certbot keeps no certificate for it there")
+    yield from able
+
+
+def dry_run(view: View) -> Plan:
+    there = There(view)
+    lineage = newest(lineages(view))
+    name = lineage.name if lineage else view.certificate.name
+    words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
+    return Plan(
+        steps=(there.certbot(*words, says=f"rehearse the renewal of {name}"),),
+        disturbs=("restart",),
+        disturbance="hooks of certbot may stop the server for a moment",
+        undo="nothing is kept, so there is nothing to undo",
+        requires=(there.no_other_certbot(),),
+    )
+
+
+def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
+    """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
+    if yes and hosts is None:
+        raise UsageError("--yes needs --hosts: nobody is there to see which servers are meant")
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"
+        )
+    screen = Screen()
+    inventory = for_repairs(open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one())
+    wanted = chosen(inventory, names)
+    journal = Journal(state.directory(given) / "journal.sqlite")
+    try:
+        with Links(inventory) as links:
+            return Rehearsal(inventory, Session(inventory, links.to), screen, journal).run(wanted, yes=yes)
+    finally:
+        journal.close()
+
+
+def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
+    if isinstance(inventory.certificates, Without):
+        raise UsageError(f"{inventory.name} has no certificates: {inventory.certificates.none}")
+    known = {one.name: one for one in inventory.certificates}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no certificate {quoted(name)}", hint=nearest(name, known, "certificates"))
+    return [known[name] for name in dict.fromkeys(names or known)]

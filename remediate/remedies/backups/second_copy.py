@@ -1,0 +1,94 @@
+"""The remedy for backups that stand in one place only: copy the newest complete one to the second place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.units import show_duration, show_size
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups import second_copy
+from fleetkeeper.topics.backups.catalog import Backup, true_clock
+from fleetkeeper.topics.backups.policy import Elsewhere, Policy
+from fleetkeeper.topics.backups.rules.dumps import policy_of
+from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.backups.thinning import identified
+from remediate.steps import CopyFile
+
+
+def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Copy the newest complete backup to the second place, through this machine; nothing there is ever written over.
+
+    Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
+    was written.
+    """
+    policy = policy_of(fleet)
+    second = policy.elsewhere
+    if second is None or isinstance(second, Without):
+        return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")
+    backups, here, there = both_places(fleet, policy, second)
+    if person := no_second_place(policy, second, here, there):
+        return person
+    chosen = to_copy(young(backups, second, true_clock(fleet, policy.volume.node)), here, there, second)
+    if isinstance(chosen, ForAPerson):
+        return chosen
+    if 0 <= there.free < chosen.file.size + second.free:
+        return too_full(second, there, chosen)
+    return copying(policy, second, chosen, here, there)
+
+
+def no_second_place(
+    policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place
+) -> ForAPerson | None:
+    """Why nothing should be copied there, if so."""
+    if any(second_copy.shared(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
+        same = f"{second.path} on {second.node} is on the disk of the backups themselves"
+        return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
+    if there.directory not in {"", second.path}:
+        link = f"{second.path} on {second.node} leads through a link, and nothing is written through one"
+        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {there.directory}")
+    return None
+
+
+def to_copy(
+    backups: Sequence[Backup], here: second_copy.Place, there: second_copy.Place, second: Elsewhere
+) -> Backup | ForAPerson:
+    """The newest of these that has no file of its name there yet. `backups` are young enough, newest first."""
+    if not backups:
+        old = f"no complete backup is younger than {show_duration(second.max_age)}: a copy would not help"
+        return ForAPerson(old, "make one first (`remediate backups create`), then run this again")
+    free = [one for one in backups if one.name not in there.names and one.name in here.digests]
+    if free:
+        return free[0]
+    taken = f"{second.path} on {second.node} has another file under the name {backups[0].name}"
+    return ForAPerson(taken, "see what it is and move it away; nothing there is written over")
+
+
+def too_full(second: Elsewhere, there: second_copy.Place, chosen: Backup) -> ForAPerson:
+    needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
+    return ForAPerson(f"{show_size(there.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
+
+
+def copying(
+    policy: Policy, second: Elsewhere, chosen: Backup, here: second_copy.Place, there: second_copy.Place
+) -> Plan:
+    node, weight = policy.volume.node, show_size(chosen.file.size)
+    step = CopyFile(
+        node=second.node,
+        target=second.path,
+        source=node,
+        directory=here.directory,
+        file=identified(chosen, ""),
+        sha256=here.digests[chosen.name],
+        reserve=second.free,
+        makes=not there.directory,
+    )
+    return Plan(
+        steps=(step,),
+        disturbance=f"nothing; {weight} are read on {node} and written on {second.node}, at low priority",
+        undo="the copy is removed again, if it is still what was written",
+        success="its SHA-256 is the same at both places",
+        notes=("nothing is ever removed from the second place: keep an eye on its disk",),
+    )

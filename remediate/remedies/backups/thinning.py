@@ -1,0 +1,147 @@
+"""Deleting backups: only proven ones, oldest first, after streaming once more what they may go for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.catalog import Backup, catalog_of
+from fleetkeeper.topics.backups.completeness import prove
+from fleetkeeper.topics.backups.facts import Facts
+from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.backups.periods import remaining_in
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Gone, needed_for, reasons_to_keep
+from fleetkeeper.topics.backups.rules.drills import failed_drill
+from fleetkeeper.topics.backups.rules.dumps import hold, policy_of, retained
+from remediate.plan import ForAPerson, Plan
+from remediate.steps import DeleteFiles, Identified, Run
+
+NAMED = 6
+
+
+def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Take away what `keep` does not ask for, oldest first, after streaming once more what it may go for.
+
+    While the newest whole dump is implausibly small, or the last drill is one that failed, only what is proven broken
+    goes: who knows which dump is the last that comes back. Where more look broken than `keep.broken_at_most`, nothing
+    goes.
+
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    """
+    policy = policy_of(fleet)
+    gone = removable(fleet, policy)
+    if not gone:
+        return held_back(fleet, policy) or ForAPerson("nothing is left that keep does not ask for", "look again")
+    return thinning(fleet, policy, gone)
+
+
+def removable(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
+    """What may go, oldest first: what `keep` does not ask for; while that is held up, only what is broken of it.
+
+    Raises Unobservable as `hold` does.
+    """
+    excess = retained(fleet, policy).excess
+    return tuple(one for one in excess if one.backup.state == "broken") if failed_drill(fleet, policy) else excess
+
+
+def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
+    """Why no whole dump may go, and until when. Raises Unobservable as `hold` does."""
+    found = hold(fleet, policy)
+    return ForAPerson(found.why, found.what_to_do) if found else None
+
+
+def thinning(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
+    """The plan that removes these backups, and none of the protected."""
+    found = retained(fleet, policy)
+    unknown = sum(one.backup.state == "unknown" for one in found.kept)
+    small = sum(one.backup.small is not None for one in found.kept)
+    held = hold(fleet, policy)
+    doubts = (
+        *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
+        *((f"{small} that are implausibly small stay: only a person knows what they are",) if small else ()),
+        *((f"held up: {held.why}",) if held else ()),
+    )
+    return Plan(
+        steps=steps(fleet, policy, gone),
+        disturbs=("deletion",),
+        disturbance=f"removes {len(gone)} backups for good, {show_size(weight(gone))}",
+        undo="there is no way back",
+        notes=(f"{len(found.kept) + len(found.excess) - len(gone)} stay", *doubts, *notes),
+    )
+
+
+def weight(gone: Sequence[Gone]) -> int:
+    """Bytes on the disk."""
+    return sum(one.backup.file.blocks for one in gone)
+
+
+def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
+    """Stream again what they may go for, then delete, oldest first, while all that stays for it is what was seen."""
+    catalog = catalog_of(fleet, policy)
+    directory = fleet.of(policy.volume.node, Facts).directory
+    again = needed_for(gone, catalog, policy)
+    return (
+        proof(policy, directory, again, called(fleet.inventory)),
+        DeleteFiles(
+            node=policy.volume.node,
+            directory=directory,
+            files=tuple(identified(one.backup, one.reason) for one in gone),
+            survivors=survivors(fleet, policy, gone),
+        ),
+    )
+
+
+def survivors(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
+    """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
+    catalog = catalog_of(fleet, policy)
+    protected = retained(fleet, policy).protected
+    reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
+    going = {one.backup.name for one in gone}
+    only_broken = all(one.backup.state == "broken" for one in gone)
+    notes = {
+        name: why
+        for name, why in reasons.items()
+        if name in protected or not (only_broken or name in going or all(map(is_span, why)))
+    }
+    near = {one.name for one in remaining_in([one.backup for one in gone], catalog, policy)} - notes.keys()
+    return tuple(
+        identified(one, "protected" if one.name in protected else "; ".join(notes.get(one.name, [LAST])))
+        for one in catalog.backups
+        if one.name in notes or one.name in near
+    )
+
+
+LAST = "what its period still has"
+
+
+def is_span(reason: str) -> bool:
+    """Whether a backup stays for `within` only: then nothing goes because of it."""
+    return reason.startswith("within ")
+
+
+def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
+    """A step that succeeds only while all of these are whole."""
+    again = prove(directory, [one.file for one in stay], policy.format, service)
+    return Run(
+        node=policy.volume.node,
+        words=again.words,
+        says=f"stream the {len(stay)} that the others may go for once more: {some(stay)}",
+        changes=False,
+        tells=True,
+        limit=again.limit,
+    )
+
+
+def some(backups: Sequence[Backup]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
+    return ", ".join(one.name for one in backups[:NAMED]) + more
+
+
+def identified(backup: Backup, note: str) -> Identified:
+    file = backup.file
+    return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note, file.links)

@@ -1,0 +1,185 @@
+"""A new certificate in the place of one that no client takes, where certbot keeps it and the inventory says how.
+
+Renewing would not mend it: certbot renews what ends soon, with the names and the authority that it had. So it is asked
+for one with the inventory's names, once, and told not to mind that the old one is not due: it is of no use to anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from fleetkeeper.inventory.schema import Without
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.readers.pki.certificate_problem import Kind
+from fleetkeeper.readers.pki.names import alternatives, covers
+from fleetkeeper.topics.certificates.facts import Lineage, Served
+from fleetkeeper.topics.certificates.policy import Acme
+from fleetkeeper.topics.certificates.served_certificate import (
+    View,
+    configured,
+    directive,
+    leaf_of,
+    lineages,
+    newest,
+    served_path,
+)
+from fleetkeeper.untrusted import shown_word
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
+from remediate.remedies.certificates.renewal import Answer, on_node, terms
+
+MENDED: frozenset[Kind] = frozenset(
+    {
+        "wrong name",
+        "self-signed",
+        "incomplete",
+        "test issuer",
+        "invalid",
+        "weak key",
+        "weak signature",
+        "not for servers",
+    }
+)
+"""What another certificate of the right authority mends."""
+OTHERWISE: frozenset[Kind] = frozenset({"wrong name", "test issuer"})
+"""What a renewal, even one that is due, would do in the same way again."""
+MISMATCH = "key values mismatch"
+"""OpenSSL's words for a pair that does not belong together, as nginx repeats them."""
+STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
+"""Addresses of authorities that nobody trusts: those of Let's Encrypt, Google and Buypass say so."""
+
+
+def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding) -> Answer:
+    """Replace what is served, when it is certbot's own file and another certificate would be better."""
+    lineage = newest(lineages(view)) or served_from(view, served)
+    if not MENDED & set(kinds):
+        return ForAPerson("another certificate would not mend this", finding.hint)
+    if lineage is None:
+        return ForAPerson(
+            f"certbot has no certificate for {view.certificate.name} that could be served instead",
+            f"first get it: see certificates.will_renew. Then\n{points_to(view, served, None)}",
+        )
+    path = served_path(view, served, lineage)
+    if path != lineage.path:
+        return ForAPerson(
+            f"nginx serves {path}, which is not certbot's {lineage.path}", points_to(view, served, lineage)
+        )
+    if "test issuer" in kinds and not STAGING.search(lineage.server):
+        return ForAPerson(
+            f"certbot gets it from {lineage.server or 'an unknown server'}: another would be alike", finding.hint
+        )
+    return new_pair(view, served, lineage, finding)
+
+
+def served_from(view: View, served: Served) -> Lineage | None:
+    """The lineage whose file nginx serves for the name, although it is not for it: it can be widened."""
+    paths = [file.path for file in configured(view, served) or ()]
+    return next((one for one in view.inside.lineages if one.path in paths), None)
+
+
+def new_key(view: View, finding: Finding) -> Answer:
+    """Replace certificate and key together, when the key on disk is another's: nginx would refuse the pair."""
+    lineage = next((one for one in lineages(view) if one.path == finding.about), None)
+    served = next((one for one in view.handshakes if one.chain), None)
+    if lineage is None or served is None:
+        return ForAPerson(f"certbot does not keep {finding.about}, so it cannot replace it", finding.hint)
+    server = view.inside.nginx
+    if server is None or (server.broken and MISMATCH not in server.broken):
+        return ForAPerson(
+            f"nginx refuses its configuration: {server.broken}" if server else "there is no nginx", finding.hint
+        )
+    return new_pair(view, served, lineage, finding)
+
+
+def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
+    """The plan: certbot once, then what every renewal ends with."""
+    acme = view.certificate.acme
+    names, dropped = wanted(view, lineage)
+    if not view.inside.certbot or not lineage.configured:
+        return ForAPerson("certbot is not there, or has lost the renewal configuration", finding.hint)
+    if not isinstance(acme, Acme) or not acme.webroot:
+        return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
+    there = There(view)
+    words = (*certonly(view, lineage, names), "--webroot", "-w", acme.webroot, *terms(asked(acme, lineage)))
+    says = f"get another certificate for {', '.join(names)}"
+    return Plan(
+        steps=(there.certbot(*words, says=says), *there.reload(served, lineage.path)),
+        disturbs=("reload",),
+        disturbance=RELOADED,
+        undo=NOT_UNDONE,
+        success="what is served is valid, on a fresh look",
+        requires=(there.still_served(served), there.no_other_certbot()),
+        notes=(f"the new one is no longer for {', '.join(dropped)}: neither the inventory nor nginx asks for it",)
+        if dropped
+        else (),
+    )
+
+
+def wanted(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
+    """The names of the new certificate, and those of the old one that nobody asks for any more.
+
+    What the inventory says, and of the old names those that the inventory or a site of nginx has.
+    """
+    acme = view.certificate.acme
+    names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
+    everybody = view.fleet.inventory.certificates
+    known = [] if isinstance(everybody, Without) else [one.name for one in everybody]
+    sites = view.inside.nginx.sites if view.inside.nginx else ()
+    known += [name for site in sites for name in site.names]
+    old = alternatives(leaf_of(lineage.chain)) if lineage.chain else ()
+    kept = [one for one in old if any(one == name or covers(one, name) for name in known)]
+    names = list(dict.fromkeys([*names, *kept]))
+    return names, [one for one in old if one not in names]
+
+
+def certonly(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
+    domains = [word for name in names for word in ("--domain", name)]
+    kind = ("--key-type", "rsa" if is_rsa(lineage) else "ecdsa")
+    forced = ("--force-renewal", "--renew-with-new-domains")
+    return ("certonly", "--non-interactive", "--cert-name", lineage.name, *domains, *kind, *forced)
+
+
+def is_rsa(lineage: Lineage) -> bool:
+    """Whether the key is of the older kind: certbot asks before it changes that."""
+    return bool(lineage.chain) and isinstance(leaf_of(lineage.chain).public_key(), rsa.RSAPublicKey)
+
+
+def asked(acme: Acme, lineage: Lineage) -> Acme:
+    """Whom to ask: the inventory's server, else the one that the lineage came from, unless that is a staging server."""
+    server = acme.server or (None if STAGING.search(lineage.server) else lineage.server or None)
+    return acme.model_copy(update={"server": server})
+
+
+def not_allowed(acme: object) -> str:
+    if isinstance(acme, Without):
+        return f"the inventory says that certbot does not renew it: {acme.none}"
+    return "certbot could replace it, and the inventory does not say how"
+
+
+def by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
+    command = on_node(view, "certbot", *certonly(view, lineage, names), "--webroot", "-w", "DIRECTORY")
+    return (
+        "write `acme: {agree_tos: true, webroot: DIRECTORY, email: …}` for it in the inventory and call `remediate` "
+        f"again; or {command}, then `nginx -t && nginx -s reload` there"
+    )
+
+
+def points_to(view: View, served: Served, lineage: Lineage | None) -> str:
+    """What to change in nginx' configuration, and where."""
+    live = (
+        lineage.path
+        if lineage
+        else f"/etc/letsencrypt/live/{view.certificate.lineage or view.certificate.name}/fullchain.pem"
+    )
+    live, key = shown_word(live), shown_word(live.replace("fullchain.pem", "privkey.pem"))
+    where = directive(view, served)
+    return (
+        f"1. let {where or '`ssl_certificate`'} be `ssl_certificate {live};`, and the key beside it "
+        f"`ssl_certificate_key {key};`\n"
+        f"2. {on_node(view, 'nginx', '-t')}\n"
+        f"3. only when that succeeds, {on_node(view, 'nginx', '-s', 'reload')}\n"
+        "4. where that file comes from an image or a stack file, change it there too, for the next container"
+    )

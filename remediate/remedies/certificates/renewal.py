@@ -1,0 +1,228 @@
+"""What a renewal needs, brought about: a lineage, an account, an entry in cron, a hook that reloads the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.certificates import issuing
+from fleetkeeper.topics.certificates.facts import Lineage
+from fleetkeeper.topics.certificates.policy import Acme
+from fleetkeeper.topics.certificates.renewal_schedule import BLOCK
+from fleetkeeper.topics.certificates.rules import renewal
+from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
+from fleetkeeper.topics.containers.placement import service_of
+from fleetkeeper.untrusted import Untrusted, installed_word, shown_command
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.certificates.certbot import ACCOUNT, HOOK, MARK, WRITE_HOOK, There
+from remediate.remedies.schedules.crontab_lines import (
+    CANNOT_BE_INSTALLED,
+    LOGGER,
+    certbot_path,
+    crontab_line,
+    docker_client,
+    set_to_containers,
+)
+from remediate.steps import EditCrontab, Require, RunInContainer
+
+Answer = Plan | ForAPerson
+
+
+def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
+    """Bring about what a renewal needs: lineage, account, schedule, reload hook. The rest a person must do.
+
+    Disturbs: nothing. Way back: crontab and hook as they were; a certificate or an account that was got stays.
+    """
+    view = view_of(finding, fleet)
+    if isinstance(view, ForAPerson):
+        return view
+    answers: dict[str, Callable[[View, Finding], Answer]] = {
+        renewal.WANT_LINEAGE: first_issue,
+        issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
+        renewal.WANT_SCHEDULE: install,
+        renewal.WANT_RELOAD: hook,
+        renewal.WANT_VOLUME: keep,
+    }
+    answer = answers.get(finding.want)
+    return answer(view, finding) if answer else ForAPerson("only a person can mend this", finding.hint)
+
+
+def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
+    """The one container on the finding's node. Raises Unobservable while one could not be seen."""
+    certificate = certificate_of(fleet, Subject("certificate", finding.subject))
+    if not finding.node and finding.about != certificate.name:
+        return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
+    there = [one for one in views(fleet, certificate) if one.node == finding.node]
+    if len(there) != 1:
+        where = finding.node or "any node"
+        return ForAPerson(f"{len(there)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)
+    return there[0]
+
+
+def on_node(view: View, *words: str) -> str:
+    """A command in the container, as a person types it."""
+    return f"on {view.node}: `{shown_command(('docker', 'exec', view.container.id[:12], *words))}`"
+
+
+def not_reloadable(view: View) -> ForAPerson | None:
+    """Why nothing may be reloaded: nginx would refuse its configuration, and goes on with the old one (case 54)."""
+    server = view.inside.nginx
+    if server is None:
+        return ForAPerson(f"{view.service} runs no nginx, and nothing else is reloaded here", "renew it by hand")
+    if server.broken:
+        return ForAPerson(
+            f"nginx refuses its configuration: {server.broken}",
+            "mend that first (`nginx -t` in the container); do not restart it: the old configuration goes on serving",
+        )
+    return None
+
+
+def first_issue(view: View, finding: Finding) -> Answer:
+    """Get a certificate that certbot does not know yet, with what the inventory says under `acme`."""
+    acme = view.certificate.acme
+    if not isinstance(acme, Acme) or not acme.webroot:
+        return ForAPerson(
+            f"certbot does not know {view.certificate.name}, and the inventory does not say how to get it",
+            "write `acme: {agree_tos: true, webroot: /var/www/letsencrypt, email: …}` for it, or run "
+            f"`{shown_command(('certbot', 'certonly', '-d', view.certificate.name))}` in {view.service}",
+        )
+    if not view.inside.certbot:
+        return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
+    if refused := not_reloadable(view):
+        return refused
+    name = view.certificate.lineage or view.certificate.name
+    domains = [word for host in (view.certificate.name, *acme.names) for word in ("--domain", host)]
+    words = ("certonly", "--non-interactive", "--cert-name", name, *domains, "--webroot", "-w", acme.webroot)
+    there = There(view)
+    return Plan(
+        steps=(
+            there.certbot(
+                *words,
+                *terms(acme),
+                "--deploy-hook",
+                "nginx -s reload",
+                says=f"get a certificate for {view.certificate.name}",
+            ),
+        ),
+        undo=f"`{shown_command(('certbot', 'delete', '--cert-name', name))}` in {view.service}",
+        success=f"certbot keeps a certificate for {view.certificate.name}, on a fresh look",
+        requires=(there.no_other_certbot(),),
+        notes=(f"nginx serves it once its `ssl_certificate` is /etc/letsencrypt/live/{name}/fullchain.pem",),
+    )
+
+
+def terms(acme: Acme) -> tuple[str, ...]:
+    """Whom to ask, who asks, and that the terms are agreed to."""
+    server = ("--server", acme.server) if acme.server else ()
+    who = ("--email", acme.email, "--no-eff-email") if acme.email else ("--register-unsafely-without-email",)
+    return ("--agree-tos", *who, *server)
+
+
+def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answer:
+    """Use another account of the same server, or register one, and name it in the renewal configuration."""
+    if lineage is None:
+        return ForAPerson("certbot has no lineage for the name", finding.hint)
+    found = registering(view, lineage)
+    if isinstance(found, ForAPerson):
+        return found
+    step, require = found
+    return Plan(
+        steps=(step,),
+        undo="none: the old account's key is gone; the new one does no harm",
+        success="the account of the renewal is on disk, on a fresh look",
+        requires=(require, There(view).no_other_certbot()),
+    )
+
+
+def registering(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
+    """The step that registers an account where the inventory allows it, and what must hold before it."""
+    acme = view.certificate.acme
+    if not lineage.server.startswith("https://"):
+        return ForAPerson("which server the account belongs to is not known", "see `server =` in the configuration")
+    if not isinstance(acme, Acme):
+        return ForAPerson(
+            f"the ACME account that renews {lineage.name} is gone, and the inventory does not allow a new one",
+            "restore /etc/letsencrypt/accounts from a copy, or write `acme: {agree_tos: true, email: …}` for it",
+        )
+    there = There(view)
+    conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
+    accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
+    agreed = terms(acme.model_copy(update={"server": lineage.server}))
+    register = (view.inside.certbot or "certbot", "register", "--non-interactive", *agreed)
+    says = f"register a new ACME account with {lineage.server}, and name it in {conf}"
+    words = ("docker", "exec", "-u", "0", view.container.id, "grep", "-cx", f"account = {lineage.account}", conf)
+    named = Require(view.node, words, because=f"the account {lineage.account[:12]} is named in {conf}", answer="1")
+    return there.inside(ACCOUNT, (conf, accounts, *register), says, limit=120.0), named
+
+
+def hook(view: View, finding: Finding) -> Answer:
+    """Reload nginx after each renewal, by a hook that lies with certbot's own files."""
+    if not view.inside.certbot:
+        return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
+    says = f"write {HOOK}, which runs `nginx -s reload`"
+    still = ("grep", "-qxF", MARK, HOOK)
+    step = There(view).inside(WRITE_HOOK, (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still)
+    return Plan(steps=(step,), undo=f"{HOOK} is removed")
+
+
+def install(view: View, finding: Finding) -> Answer:
+    """Run certbot twice a day from the node's crontab, and reload nginx when it renewed something."""
+    crontab = seen(view.facts.crontab, view.node)
+    if not view.inside.certbot:
+        return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
+    if crontab.account != "root":
+        return ForAPerson("a crontab is only edited as root: set `sudo: true` for this node", finding.hint)
+    if crontab.trouble:
+        return ForAPerson(
+            f"root's crontab on {view.node} cannot be edited to any good: {crontab.trouble}",
+            "mend it with `sudo crontab -e`, then look again",
+        )
+    try:
+        line = entry(view)
+    except Untrusted as why:
+        return ForAPerson(f"no line is written into the crontab of {view.node}: {why}", CANNOT_BE_INSTALLED)
+    step = EditCrontab(view.node, "root", BLOCK, (line,), crontab.digest, was=crontab.block or ())
+    return Plan(
+        steps=(step,),
+        disturbance="nothing: certbot runs when it is next due",
+        undo="the crontab is put back as it was",
+        success=f"an entry on {view.node} that runs certbot in {view.service}, on a fresh look",
+    )
+
+
+def entry(view: View) -> str:
+    """One line of crontab: twice a day, as certbot asks for, in the one container, with a reload after a renewal.
+
+    The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail. Raises
+    Untrusted when a name or a path of the node may not stand in such a line.
+    """
+    docker = docker_client(view.facts.docker)
+    minute = sum(view.node.encode()) % 60
+    renew = "renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
+    certbot = f"{certbot_path(view.inside.certbot)} {renew}"
+    service = installed_word(view.certificate.service, "the service")
+    said = f'{LOGGER} -p user.err "{service}: certbot renew failed, or not 1 but $# containers run"'
+    return crontab_line(
+        f"{minute} 4,16 * * *",
+        f'{set_to_containers(docker, view.container)}; [ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {said}',
+    )
+
+
+def keep(view: View, finding: Finding) -> ForAPerson:
+    """How to put /etc/letsencrypt on a volume without losing what is in it (DESIGN: nothing unsaved is recreated)."""
+    name = service_of(view.fleet, view.certificate.service).name
+    save = shown_command(("docker", "cp", f"{view.container.id[:12]}:/etc/letsencrypt", "./letsencrypt-saved"))
+    return ForAPerson(
+        "recreating the container would lose certificate, key and account: nothing here may do that",
+        f"1. on {view.node}: `{save}`\n"
+        "2. in the stack file, for the service:\n"
+        "     volumes:\n"
+        "       - letsencrypt:/etc/letsencrypt\n"
+        "   and at its end:\n"
+        "     volumes:\n"
+        "       letsencrypt:\n"
+        "3. make the volume and fill it before you deploy: `docker volume create STACK_letsencrypt`, then copy "
+        "./letsencrypt-saved into it\n"
+        f"4. deploy, and look again: the new container of {name} must serve the same certificate",
+    )

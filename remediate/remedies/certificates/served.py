@@ -1,0 +1,129 @@
+"""Remedies for what is served: renew or replace once, or reload. What certbot cannot mend is told to a person.
+
+A swarm task is never restarted for a certificate: a reload that does not help is for a person.
+"""
+
+from __future__ import annotations
+
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.topics.certificates.facts import Lineage, Served
+from fleetkeeper.topics.certificates.policy import Acme
+from fleetkeeper.topics.certificates.rules.validity import WANT_KEY, case_of
+from fleetkeeper.topics.certificates.served_certificate import View, configured, leaf_of, lineages, newest, served_path
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
+from remediate.remedies.certificates.reissue import OTHERWISE, new_key, points_to, reissue
+from remediate.remedies.certificates.renewal import Answer, not_reloadable, registering, view_of
+
+
+def renew(finding: Finding, fleet: Fleet) -> Answer:
+    """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
+
+    What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
+    Disturbs: a reload of nginx. Way back: none is needed; the old certificate stays in certbot's archive.
+    """
+    view = view_of(finding, fleet)
+    if isinstance(view, ForAPerson):
+        return view
+    if finding.want == WANT_KEY:
+        return new_key(view, finding)
+    served = port_of(view, finding)
+    if served is None or not seen(served.chain):
+        return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
+    return not_reloadable(view) or another(view, served, finding)
+
+
+def another(view: View, served: Served, finding: Finding) -> Answer:
+    """Serve what lies on disk, where that is good; else renew what is due, or replace what renewing would not mend."""
+    if (path := good_on_disk(view, served)) is not None:
+        return reloading(view, served, path)
+    now, mine = view.fleet.looked_at, view.certificate
+    kinds = {
+        one.kind for one in chain_problems.problems(chain_problems.load(seen(served.chain)), case_of(view.fleet, mine))
+    }
+    leaf, lineage = leaf_of(seen(served.chain)), newest(lineages(view))
+    due = "expired" in kinds or chain_problems.left(leaf, now) < chain_problems.least(leaf, mine.min_left)
+    if due and lineage and not (kinds & OTHERWISE and isinstance(mine.acme, Acme)):
+        return renewal(view, served, lineage, finding)
+    return reissue(view, served, kinds, finding)
+
+
+def renewal(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
+    """The plan that renews, when certbot can."""
+    if not view.inside.certbot:
+        return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
+    if not lineage.configured:
+        return ForAPerson(f"certbot has lost the renewal configuration of {lineage.name}", finding.hint)
+    account = registering(view, lineage) if not lineage.account_found else None
+    if isinstance(account, ForAPerson):
+        return account
+    path = served_path(view, served, lineage)
+    if path != lineage.path:
+        return ForAPerson(
+            f"nginx serves {path}, which certbot does not renew (it renews {lineage.path})",
+            points_to(view, served, lineage),
+        )
+    there = There(view)
+    words = ("renew", "--cert-name", lineage.name, "--no-random-sleep-on-renew", "--non-interactive")
+    return Plan(
+        steps=(
+            *([account[0]] if account else []),
+            there.certbot(*words, says=f"renew {lineage.name} if it is due"),
+            *there.reload(served, path),
+        ),
+        disturbs=("reload",),
+        disturbance=RELOADED,
+        undo=NOT_UNDONE,
+        success="what is served is valid and far from its end, on a fresh look",
+        requires=(there.still_served(served), *([account[1]] if account else []), there.no_other_certbot()),
+    )
+
+
+def reload(finding: Finding, fleet: Fleet) -> Answer:
+    """Serve what lies on disk: test the configuration, reload, compare.
+
+    Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed.
+    """
+    view = view_of(finding, fleet)
+    if isinstance(view, ForAPerson):
+        return view
+    if refused := not_reloadable(view):
+        return refused
+    served = port_of(view, finding)
+    path = good_on_disk(view, served) if served else None
+    if served and path:
+        return reloading(view, served, path)
+    lineage = newest(lineages(view))
+    if served and lineage and served_path(view, served, lineage) != lineage.path:
+        return ForAPerson("nginx is told to serve another file", points_to(view, served, lineage))
+    return ForAPerson("what lies on disk is no better than what is served", finding.hint)
+
+
+def reloading(view: View, served: Served, path: str) -> Plan:
+    there = There(view)
+    return Plan(
+        steps=there.reload(served, path),
+        disturbs=("reload",),
+        disturbance=RELOADED,
+        undo="a reload cannot be undone, and need not be: it reads the files that are there",
+        success="what is served is what lies on disk, on a fresh look",
+        requires=(there.still_served(served),),
+    )
+
+
+def port_of(view: View, finding: Finding) -> Served | None:
+    return next((one for one in view.handshakes if view.about(one) == finding.about), None)
+
+
+def good_on_disk(view: View, served: Served) -> str | None:
+    """The configured file, when it holds another chain than is served, and one that a client would take."""
+    for file in configured(view, served) or []:
+        if not file.chain or file.chain == served.chain:
+            continue
+        leaf = leaf_of(file.chain)
+        far = chain_problems.left(leaf, view.fleet.looked_at) >= chain_problems.least(leaf, view.certificate.min_left)
+        if far and not chain_problems.problems(chain_problems.load(file.chain), case_of(view.fleet, view.certificate)):
+            return file.path
+    return None

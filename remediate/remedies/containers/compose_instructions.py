@@ -1,0 +1,79 @@
+"""Services that no manager of a swarm answers for: what a person changes, in which file, and the command for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.untrusted import one_line, shown_command, shown_word
+from remediate.plan import ForAPerson
+from remediate.remedies.containers.file_owners import Reason
+
+DIRECTORY = "com.docker.compose.project.working_dir"
+FILES = "com.docker.compose.project.config_files"
+VERSION = "com.docker.compose.version"
+USUAL = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
+
+
+def by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
+    """What a person does about a service that was started by Compose, by hand, or by a swarm nobody looks at."""
+    container = places[0].container if places else None
+    if container and container.label(SWARM_SERVICE):
+        return for_a_person(
+            "it belongs to a swarm, and none of its managers is in the inventory",
+            "add a manager under `nodes`: the service is changed there",
+        )
+    if container is None or not container.label(COMPOSE_PROJECT):
+        return for_a_person(
+            "it was started by hand (`docker run`): how, only a person knows",
+            f"start it again with `--user {shown_word(user)}`",
+        )
+    first = "; ".join(f"{why} ({do})" for why, do in reasons)
+    name = container.label(COMPOSE_SERVICE)
+    return for_a_person(
+        f"it belongs to the Compose project {container.label(COMPOSE_PROJECT)}, whose file is kept by people"
+        + (f"; before that: {first}" if first else ""),
+        f"on {', '.join(dict.fromkeys(place.node for place in places))}, in {written_in(container)}: "
+        f"services.{name}.user: {user}; then `{command(container)}`",
+    )
+
+
+def for_a_person(why: str, what_to_do: str) -> ForAPerson:
+    """An answer whose names come from a node: none of them can begin a line of its own.
+
+    >>> for_a_person("x", "look at a\\n::error::b").what_to_do
+    'look at a\\\\n::error::b'
+    """
+    return ForAPerson(one_line(why), one_line(what_to_do))
+
+
+def written_in(container: Container) -> str:
+    """The compose file, or files, as Compose itself has noted them on the container."""
+    return " or ".join(map(str, paths(container))) or "the compose file"
+
+
+def paths(container: Container) -> Iterator[PurePosixPath]:
+    directory = PurePosixPath(container.label(DIRECTORY) or ".")
+    return (directory / name for name in container.label(FILES).split(",") if name)
+
+
+def command(container: Container) -> str:
+    """The command that makes the container anew, where it was made.
+
+    >>> labels = {COMPOSE_SERVICE: "web", COMPOSE_PROJECT: "rodan", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
+    >>> command(Container("4f", "rodan-web-1", labels=labels))
+    'cd /srv/rodan && docker compose -f prod.yml up -d --no-deps web'
+
+    Compose before version 2 is a program of its own, `docker-compose`.
+    """
+    words = ["docker-compose"] if container.label(VERSION).startswith("1.") else ["docker", "compose"]
+    directory, names = container.label(DIRECTORY), [name for name in container.label(FILES).split(",") if name]
+    if len(names) > 1 or not {PurePosixPath(name).name for name in names} <= USUAL:
+        words += [word for name in names for word in ("-f", name)]
+    if container.label(COMPOSE_PROJECT) != PurePosixPath(directory).name.lower():
+        words += ["-p", container.label(COMPOSE_PROJECT)]
+    words += ["up", "-d", "--no-deps", container.label(COMPOSE_SERVICE)]
+    return (f"{shown_command(('cd', directory))} && " if directory else "") + shown_command(words)

@@ -1,0 +1,225 @@
+"""Giving a service its own user: only where nothing that can be seen stands in the way, and with a way back.
+
+The runbook's to-do list asks for it; it breaks things when files belong to root or start scripts want to be root. So
+what would not work is not tried: a person reads the exact reasons, and what must change in image, volume or stack file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fleetkeeper.inventory.schema import Service
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.accounts import lacking, uids
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
+from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.rules.users import wrong_processes
+from fleetkeeper.topics.services.facts import Handed, SwarmService
+from fleetkeeper.topics.services.rules.drift import line_of
+from fleetkeeper.topics.services.rules.pinning import judged as unpinned
+from fleetkeeper.untrusted import shown_word
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.containers.compose_instructions import by_hand, for_a_person
+from remediate.remedies.containers.file_owners import Reason, all_files, gifts, own_files, ready
+from remediate.remedies.containers.port_checks import listening, open_again, open_before
+from remediate.remedies.services.swarm_spec import told_by
+from remediate.remedies.services.update_settings import SETTLE, SETTLE_WITHOUT_HEALTHCHECK
+from remediate.steps import Require, UpdateService
+
+COME_UP = 180.0
+"""Seconds that a new task may take at least; one whose health check is patient has that and a minute more."""
+VERSION = ("docker", "service", "inspect", "--format", "{{.Version.Index}}")
+
+
+def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Set the user of the swarm service, one restart, watched, with the old user as the way back.
+
+    Files on volumes that are the service's alone are given to that user first; their old owners are kept. It must serve
+    the same ports as before, inside and from its node. A Compose service is for a person: patch, file and command.
+    Disturbs: a restart of the service (`--allow restart`), and new owners of files where needed (`ownership`). Way
+    back: the old user and the old owners, by a second restart.
+
+    Raises Unobservable while anything that could stand in the way was not seen.
+    """
+    if finding.about:
+        return for_a_person(
+            "the inventory does not say what this container is for, nor as whom it may run",
+            "add it under `services` with its `user`, or accept it under `waivers` with subject "
+            f"`{shown_word(finding.about)}`",
+        )
+    service = placement.service_of(fleet, finding.subject)
+    alive = [place for place in placement.instances(fleet, finding.subject) if place.container.pid]
+    places = [place for place in alive if wrong_processes(place.container, service)[0]]
+    if len(kinds := {kind(place.container) for place in alive}) > 1:
+        return for_a_person(
+            f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
+            "say which one in the inventory: a Compose service as `project/service`",
+        )
+    manager, told = told_by(fleet, service.name)
+    user = known_user(service, places)
+    if told is None:
+        return by_hand(service, user or service.user[0], places, seen_reasons(places))
+    reasons = list(obstacles(fleet, service, told, places, finding))
+    if reasons:
+        return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
+    return change(fleet, manager, told, update_of(service, manager, told, user, places), places)
+
+
+def kind(container: Container) -> str:
+    """Which service a container belongs to, so that no other of the same name is meant."""
+    if project := container.label(COMPOSE_PROJECT):
+        return f"{project}/{container.label(COMPOSE_SERVICE)} of Compose"
+    return f"{container.service} of the swarm" if container.label(SWARM_SERVICE) else f"the container {container.name}"
+
+
+def known_user(service: Service, places: Iterable[Placement]) -> str:
+    """The first of the policy's users that the image knows; empty when it knows none."""
+    for place in places:
+        missing = uids(service.user, place.container)[1]
+        return next((user for user in service.user if user not in missing), "")
+    return ""
+
+
+def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService, places: list[Placement]) -> Plan:
+    """The plan. Files are given away twice: what root makes between the first time and its end is given then."""
+    given = list(dict.fromkeys(step for place in places for step in gifts(fleet, place)))
+    looks = [look for place in places for look in (*listening(place, told.name), *open_again(place, told))]
+    watched = "healthy" if checked(told, places) else "without ending"
+    changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
+    back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
+    unchanged = f"nobody has changed {told.name} since the look"
+    return Plan(
+        steps=(*given, update, *given, *looks),
+        disturbs=("ownership", "restart") if given else ("restart",),
+        disturbance=f"new owners of files, then a restart of {changed}" if given else f"a restart of {changed}",
+        undo=back + (", and the files their old owners" if given else ""),
+        success=f"{watched} for {update.settle:.0f} s as {update.user}; then every process, on a fresh look",
+        requires=(
+            Require(manager, (*VERSION, told.name), unchanged, str(told.version)),
+            *(require for place in places for require in open_before(place, told)),
+        ),
+        notes=tuple(notes_of(told, update.user, places)),
+        memory=f"{told.name} {told.image} {told.shape} {told.user!r} to {update.user!r}",
+    )
+
+
+def notes_of(told: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
+    if told.stack:
+        yield patch(told, user)
+    if not checked(told, places):
+        yield "it has no health check: whether it works is only seen by its processes and its ports"
+
+
+def patch(told: SwarmService, user: str) -> str:
+    """What keeps the stack file the same as what runs."""
+    line = line_of(told.name, told.stack, user)
+    return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
+
+
+def update_of(service: Service, manager: str, told: SwarmService, user: str, places: list[Placement]) -> UpdateService:
+    """The change itself, watched as long as the inventory says."""
+    usual = SETTLE if checked(told, places) else SETTLE_WITHOUT_HEALTHCHECK
+    patient = max((place.container.patience for place in places), default=0.0)
+    return UpdateService(
+        *(manager, told.name, user, told.user, told.image),
+        settle=(service.settle or usual).total_seconds(),
+        limit=max(COME_UP, patient + 60),
+    )
+
+
+def checked(told: SwarmService, places: Iterable[Placement]) -> bool:
+    """Whether it has a health check: the stack file's own, or that of its image."""
+    return told.has_healthcheck or any(place.container.has_healthcheck for place in places)
+
+
+def obstacles(
+    fleet: Fleet, service: Service, told: SwarmService, places: list[Placement], finding: Finding
+) -> Iterator[Reason]:
+    """Everything that stands in the way of a plan. Raises Unobservable for what was not seen."""
+    if finding.severity == "warning":
+        yield (
+            "its root is an unprivileged user of the node already (user namespaces)",
+            "give it a user of its own in image and stack file, as time allows",
+        )
+        return
+    yield from policy_obstacles(service, told, places)
+    for loose in unpinned(fleet, told):
+        yield f"it may lose its data at any restart: {loose.saw}", loose.hint
+    for place in places:
+        if place.container.preflight is not None or known_user(service, [place]):
+            yield from own_files(fleet, place)
+            yield from seen_obstacles(ready(place))
+            yield from handed_obstacles(told, ready(place))
+
+
+def policy_obstacles(service: Service, told: SwarmService, places: list[Placement]) -> Iterator[Reason]:
+    wanted, user = " or ".join(service.user), known_user(service, places)
+    if service.master:
+        yield (
+            f"its master is meant to be {service.master}: as whom its workers run is said in its own configuration",
+            f"set the workers' user to {wanted} there (nginx: `user`), in the image or on a volume",
+        )
+    elif not user:
+        lacks = lacking(service.user, places[0].container) if places else f"its image has no user {wanted}"
+        yield lacks, f"make a user of its own in the image ({told.image.partition('@')[0]})"
+    elif told.user == user:
+        yield (
+            f"it is told to run as {user} already, and yet something in it became somebody else",
+            "look for set-uid programs or sudo in its image",
+        )
+    if told.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
+        yield f"an update of it is {told.update_state}", "end or roll back that update first (`docker service update`)"
+
+
+def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reason]:
+    """Files and places that the swarm makes anew for each task, with owners that the stack file says."""
+    who = f"{preflight.user} (uid {preflight.uid})"
+    for file in told.handed:
+        if not readable(file, preflight):
+            yield (
+                f"its {file.kind} {file.name} belongs to {file.uid}:{file.gid} with mode {file.mode:o}, "
+                f"and {who} could not read it",
+                f'give it to that user in the stack file (the long form of `{file.kind}s`: `uid: "{preflight.uid}"`)',
+            )
+    for mount in told.mounts:
+        if mount.type == "tmpfs" and mount.mode is not None and mount.mode & 0o7 != 0o7:
+            yield (
+                f"its tmpfs {mount.target} is root's own (mode {mount.mode:o}), and {who} could not write there",
+                "let its mode in the stack file be 1777 (`tmpfs: {mode: 01777}`)",
+            )
+
+
+def readable(file: Handed, preflight: Preflight) -> bool:
+    """Whether a user may read a file that the swarm hands out (path_resolution(7))."""
+    if file.uid == preflight.uid:
+        return bool(file.mode & 0o400)
+    return bool(file.mode & (0o040 if file.gid == preflight.gid else 0o004))
+
+
+def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
+    """What would not work whatever belongs to whom."""
+    if helpers := seen(preflight.helpers):
+        yield (
+            f"its start script calls {', '.join(helpers)}, which only root may use so",
+            "change the start script in the image: start the program directly, `user:` does the rest",
+        )
+    for port in seen(preflight.low_ports):
+        yield (
+            f"it listens on port {port}, and ports below 1024 are closed to {preflight.user} there",
+            f"let it listen on a port above 1024 and publish that as {port}",
+        )
+    if unsaved := seen(preflight.unsaved):
+        yield (
+            f"it holds {len(unsaved)} changed or new files outside volumes, which a new container would not have: "
+            + ", ".join(unsaved[:3]),
+            "put them on a volume or into the image (`docker cp` saves them)",
+        )
+
+
+def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
+    """What a person has to mend first, as far as it was looked at."""
+    for place in places:
+        if place.container.preflight is not None:
+            yield from (*all_files(place), *seen_obstacles(ready(place)))

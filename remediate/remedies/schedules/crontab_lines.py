@@ -1,0 +1,98 @@
+"""Lines that we install in a node's crontab: made of constants, of the inventory, and of names in their closed form.
+
+A node's own words come in as names that `installed_word` takes, or as members of a closed set; with anything else no
+line is made, and the plan is for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escaped, parse
+from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleetkeeper.untrusted import Untrusted, installed_word, is_shown, one_line, one_of, shell_word
+
+DOCKERS = tuple(
+    f"{directory}/docker"
+    for directory in ("/usr/bin", "/bin", "/usr/local/bin", "/snap/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+)
+"""Where a node may have Docker's client, the usual place first: those where the look searches for it."""
+CERTBOTS = (
+    "/usr/bin/certbot",
+    "/usr/local/bin/certbot",
+    "/opt/certbot/bin/certbot",
+    "/snap/bin/certbot",
+    "/bin/certbot",
+    "/usr/sbin/certbot",
+    "/usr/local/sbin/certbot",
+)
+"""Where a container may have certbot."""
+LOGGER = "logger -t fleetkeeper"
+CANNOT_BE_INSTALLED = "write the line yourself, or give it a plain name"
+
+
+def crontab_line(times: str, command: str) -> str:
+    """One line of a crontab that runs `command`, a script of /bin/sh, with `%` escaped as cron wants it.
+
+    Raises Untrusted when cron would not take it, or when it holds what does not show.
+    """
+    times = " ".join(times.split())
+    line = f"{times} {escaped(command)}"
+    if not all(map(is_shown, line)):
+        raise Untrusted(f"the line would hold a character that does not show: {one_line(line)[:200]}")
+    if len(escaped(command).encode()) > LONGEST_COMMAND:
+        raise Untrusted(f"the line would be longer than the {LONGEST_COMMAND} bytes that cron takes")
+    read = parse(f"{line}\n".encode(), system=False)
+    if len(BLANKS.split(times)) != 5 or read.problems or [job.command for job in read.jobs] != [escaped(command)]:
+        raise Untrusted(f"cron would not read the line as it is meant: {one_line(line)[:200]}")
+    return line
+
+
+def docker_client(paths: Iterable[str]) -> str:
+    """The client that a line calls, among those that the node has. `docker` where none was seen.
+
+    Raises Untrusted when it is in no place that is known here.
+
+    >>> docker_client(("/bin/docker", "/usr/bin/docker")), docker_client(())
+    ('/usr/bin/docker', 'docker')
+    """
+    there = list(paths)
+    found = next((known for known in DOCKERS if known in there), None)
+    return found or (one_of(there[0], DOCKERS, "the path of docker") if there else "docker")
+
+
+def certbot_path(path: str) -> str:
+    """Certbot as a line calls it in a container. Raises Untrusted for a path that is none of CERTBOTS."""
+    return one_of(path, CERTBOTS, "the path of certbot in the container")
+
+
+def set_to_containers(docker: str, container: Container) -> str:
+    """The beginning of a line: `$1` and so on are the ids of the running containers of that service.
+
+    >>> set_to_containers("docker", Container("4f", "a.b"))
+    "set -- $(docker ps -q --no-trunc --filter 'name=^/a[.]b$' 2>/dev/null)"
+    """
+    filters = " ".join(f"--filter {shell_word(one)}" for one in container_filters(container))
+    return f"set -- $({docker} ps -q --no-trunc {filters} 2>/dev/null)"
+
+
+def container_filters(container: Container) -> list[str]:
+    """The filters of `docker ps` that find the containers of this service and of no other.
+
+    An image brings labels of its own: the swarm's label counts only where the container's name, which no image
+    chooses, is that of a task of it. Raises Untrusted where the two do not agree, and for names that are not plain.
+    """
+    swarm, compose = container.label(SWARM_SERVICE), container.label(COMPOSE_SERVICE)
+    if swarm:
+        if not container.swarm_service:
+            raise Untrusted(
+                f"{one_line(container.name)} has the label {SWARM_SERVICE} of {one_line(swarm[:60])}, and its name is "
+                "none of a task of it: the label may come from its image"
+            )
+        return [f"label={SWARM_SERVICE}={installed_word(swarm, 'the name of its swarm service')}"]
+    if compose:
+        project = installed_word(container.label(COMPOSE_PROJECT), "the name of its Compose project")
+        service = installed_word(compose, "the name of its Compose service")
+        return [f"label={COMPOSE_PROJECT}={project}", f"label={COMPOSE_SERVICE}={service}"]
+    name = installed_word(container.name, "the name of the container")
+    return [f"name=^/{name.replace('.', '[.]')}$"]

@@ -1,0 +1,321 @@
+"""Remedies about schedules: the entry on the node where the service runs, none elsewhere, and a cron that runs.
+
+The entry stands in root's crontab, not in /etc/cron.d: the runbook tells people to look with `crontab -l`, and a file
+in /etc/cron.d would be a second place that nobody looks at.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fleetkeeper.inventory.schema import required
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.cron.due_times import same
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.schedules.entry_matching import Read, doubts, read, wanted_times, zone_of
+from fleetkeeper.topics.schedules.facts import Crontab, Entry, Facts
+from fleetkeeper.topics.schedules.fault_messages import harmful
+from fleetkeeper.topics.schedules.observe import BLOCK
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import Untrusted, installed_path, installed_word, shell_command, shell_word
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.schedules.crontab_lines import (
+    CANNOT_BE_INSTALLED,
+    LOGGER,
+    crontab_line,
+    docker_client,
+    set_to_containers,
+)
+from remediate.steps import AnyStep, EditCrontab, Run
+
+CONFIRM = 'crontab -l -u "$1" | grep -qxF -- "$2"'
+NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one node's crontab should become: our line (None: no block of ours), and the lines that go."""
+
+    node: str
+    facts: Facts
+    line: str | None
+    without: tuple[str, ...]
+    by_hand: tuple[Entry, ...] = ()
+
+    @property
+    def crontab(self) -> Crontab:
+        """The crontab as it was seen. Raises Unobservable: what could not be read is never written (case 22)."""
+        return seen(self.facts.crontab, self.node)
+
+    @property
+    def lines(self) -> tuple[str, ...] | None:
+        """What our block should hold."""
+        return None if self.line is None else (self.line,)
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be edited. Only where it is must the crontab have been seen."""
+        if self.line is None and not self.without and isinstance(self.facts.crontab, Unobservable):
+            return False
+        return bool(self.without) or self.lines != self.crontab.block
+
+
+def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Put the entry where the service runs, make sure that it is there, then take it out everywhere else.
+
+    An entry that works is left as it is. Disturbs: nothing; the backup runs when it is next due. Way back: the crontabs
+    as they were, byte by byte. Raises Unobservable while a crontab that would be edited was not seen.
+    """
+    policy: Policy = required(fleet.inventory.backups)
+    homes = placements(fleet, policy.service)
+    if len(homes) != 1:
+        return ForAPerson("where the entry belongs cannot be told", finding.hint)
+    [home] = homes
+    try:
+        here = at_home(fleet, home, policy)
+    except Untrusted as why:
+        return ForAPerson(f"no line is written into the crontab of {home.node}: {why}", CANNOT_BE_INSTALLED)
+    there = [elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
+    refused = not_here(here, finding) or next(filter(None, (not_there(one, finding) for one in there)), None)
+    if refused:
+        return refused
+    changes = [one for one in (here, *there) if one.needed and not locked(one)]
+    if not changes:
+        return ForAPerson("root's crontab holds what is wanted already", finding.hint)
+    return plan(here, changes, policy)
+
+
+def plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
+    """All edits as one plan, so that the old entry only goes when the new one stands."""
+    return Plan(
+        steps=tuple(step for change in changes for step in steps(change, last=change is changes[-1])),
+        disturbance="nothing: the backup itself runs when it is next due",
+        undo="the crontabs are put back as they were",
+        success=f"an entry on {here.node} that runs `{policy.command}` in the right container, and none elsewhere",
+        notes=(
+            *suspicions(here),
+            f"whether a run succeeded is logged with `logger -t fleetkeeper` on {here.node}; what it prints is dropped,"
+            " since backup scripts print passwords",
+        ),
+    )
+
+
+def suspicions(here: Change) -> Iterator[str]:
+    """What may be the same backup in a form that nobody could read."""
+    if here.line is not None and here.facts.suspects:
+        places = ", ".join(one.where for one in here.facts.suspects[:5])
+        yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
+
+
+def steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
+    account = change.facts.account
+    yield EditCrontab(
+        node=change.node,
+        user=account,
+        block=BLOCK,
+        lines=change.lines,
+        expect=change.crontab.digest,
+        without=change.without,
+        was=change.crontab.block or (),
+    )
+    if change.line is not None and not last:
+        yield Run(
+            change.node,
+            ("sh", "-c", CONFIRM, "sh", account, change.line),
+            says=f"make sure that the new entry stands in the crontab of {account}, before any other is taken out",
+            changes=False,
+        )
+
+
+def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
+    """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
+    facts = fleet.of(home.node, Facts)
+    entries, unclear = read(fleet, home.node, home, policy)
+    working = any(one.does(home) for one in entries)
+    for why in (*unclear, *facts.unseen, *([] if working else doubts(facts, home.node))):
+        # A second entry might hide there: two dumps at once are worse than a finding.
+        raise Unobservable(why.why, why.hint, home.node)
+    meant = [one for one in entries if one.meant and "commented out" not in one.entry.faults]
+    kept = right(fleet, meant, home, policy)
+    spare = [one.entry for one in meant if one not in kept and not one.entry.ours]
+    line = None
+    if not kept:
+        line = entry_line(policy, home.container, facts)
+    elif any(one.entry.ours for one in kept):
+        line = next(iter(facts_block(facts)), None)
+    return sorted_out(home.node, facts, line, spare)
+
+
+def right(fleet: Fleet, meant: Sequence[Read], home: Placement, policy: Policy) -> list[Read]:
+    """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
+    working = [one for one in meant if one.does(home)]
+    times = wanted_times(policy)
+    start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
+    if working and same([one.entry.times for one in working], times, start):
+        return working
+    return next(([one] for one in working if same([one.entry.times], times, start)), [])
+
+
+def facts_block(facts: Facts) -> tuple[str, ...]:
+    crontab = seen(facts.crontab)
+    return crontab.block or () if isinstance(crontab, Crontab) else ()
+
+
+def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
+    """Any other node: no entry for the service stays there."""
+    facts = fleet.of(node, Facts)
+    entries, _ = read(fleet, node, home, policy)
+    left = [one.entry for one in entries if one.meant and "commented out" not in one.entry.faults]
+    return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
+
+
+def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> Change:
+    """Lines of the account's own crontab can be taken out; everything else is for a person."""
+    place = f"/{facts.account}"
+    mine = [entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(place) and entry.written]
+    return Change(
+        node,
+        facts,
+        line,
+        tuple(entry.written for entry in mine),
+        tuple(entry for entry in spare if entry not in mine),
+    )
+
+
+def locked(change: Change) -> ForAPerson | None:
+    """Why this node's crontab is not edited by us."""
+    if change.facts.account != "root":
+        return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
+    if change.crontab.trouble:
+        return ForAPerson(
+            f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
+            mending(change.crontab.trouble),
+        )
+    return None
+
+
+def mending(trouble: str) -> str:
+    """What a person does about a crontab that cannot be edited."""
+    if "carriage return" in trouble:
+        return "save it with Unix line ends (`sudo crontab -e`), then look again"
+    alive = " (its lines come alive again: look at what they do)" if trouble.startswith("cron ignores") else ""
+    return f"mend it with `sudo crontab -e`{alive}, then look again"
+
+
+def not_here(change: Change, finding: Finding) -> ForAPerson | None:
+    """Why nothing can be done at all: no entry is taken out anywhere before the right one stands."""
+    for entry in change.by_hand:
+        left_over = finding.severity == "warning" and finding.about == entry.where
+        if left_over or not harmful(entry):
+            return by_hand(entry, change.node)
+    return locked(change) if change.needed else None
+
+
+def not_there(change: Change, finding: Finding) -> ForAPerson | None:
+    """Why what was found on another node is not for us."""
+    if finding.node != change.node:
+        return None
+    entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)
+    return by_hand(entry, change.node) if entry else locked(change)
+
+
+def by_hand(entry: Entry, node: str) -> ForAPerson:
+    return ForAPerson(
+        f"{entry.where} on {node} is not ours to edit: it stands outside root's crontab, or does more than the backup",
+        f"take it out by hand on {node}, then look again",
+    )
+
+
+def entry_line(policy: Policy, container: Container, facts: Facts) -> str:
+    """One line of crontab: due as the policy says, in the service's one container, refusing when there is not one.
+
+    Its output is dropped, since the image's script prints the database's password. Success is only logged for what the
+    line can know: exit status 0, and a file with a backup's ending that is newer than the start and larger than an
+    empty gzip. Raises Untrusted when a name or a path of the node may not stand in such a line.
+    """
+    docker = docker_client(facts.docker)
+    service = installed_word(policy.service, "the service")
+    command = shell_command(shlex.split(policy.command))
+    directory = f"{backups_directory(policy, container)}/"
+    ending = shell_word(f"*.{policy.format}")
+    new = f'-maxdepth 1 -type f -name {ending} -size +{SMALLEST}c -newer "$t"'
+    return crontab_line(
+        policy.schedule,
+        f'{set_to_containers(docker, container)}; t=; w="not 1 but $# containers run"; '
+        f'[ $# -eq 1 ] && w="the backup command failed" && {{ t=$({docker} exec "$1" mktemp 2>/dev/null); sleep 1; '
+        f'{docker} exec "$1" {command} >/dev/null 2>&1; }} && w="exit status 0, no new file seen" && '
+        f'{docker} exec "$1" find {shell_word(directory)} {new} 2>/dev/null | grep -q ^/ && '
+        f'{LOGGER} "{service}: the backup command ended well, with a new file" || '
+        f'{LOGGER} -p user.err "{service}: $w"; [ -z "$t" ] || {docker} exec "$1" rm -f -- "$t" >/dev/null 2>&1',
+    )
+
+
+SMALLEST = 100
+"""Bytes: a gzip of nothing has 20, and some more where it holds a name."""
+
+
+def backups_directory(policy: Policy, container: Container) -> str:
+    """Where the container sees the backups: where it mounts their volume, else where the inventory says.
+
+    Raises Untrusted for a path of the container that is not plain.
+    """
+    mount = next((one for one in container.mounts if one.name and one.name == policy.volume.name), None)
+    root = installed_path(mount.destination) if mount else policy.directory
+    return f"{root.rstrip('/')}/{policy.path}".rstrip("/")
+
+
+def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Start cron, and have it started at boot.
+
+    Disturbs: nothing, except that what is scheduled on the node happens again. Way back: cron is as it was before.
+    """
+    node = finding.node
+    facts = fleet.of(node, Facts)
+    starts = START.get(facts.manager)
+    if not facts.installed or starts is None:
+        return ForAPerson("nothing here knows how to start cron", finding.hint)
+    start, stop, runs, enable, disable = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
+    running = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
+    steps: list[AnyStep] = []
+    if running is None:
+        steps.append(Run(node, start, says="start cron", undo=stop, undo_while=runs))
+    if facts.enabled is False:
+        steps.append(Run(node, enable, says="have cron started at boot", undo=disable))
+    return Plan(
+        steps=tuple(steps),
+        disturbance="nothing, except that what is scheduled on this node happens again",
+        undo="cron is as it was before: stopped, or not started at boot",
+        success="a process of cron on this node",
+    )
+
+
+Words = tuple[str, ...]
+START: dict[str, tuple[Words, Words, Words, Words, Words]] = {
+    "systemd": (
+        ("systemctl", "start", "{unit}"),
+        ("systemctl", "stop", "{unit}"),
+        ("systemctl", "is-active", "--quiet", "{unit}"),
+        ("systemctl", "enable", "{unit}"),
+        ("systemctl", "disable", "{unit}"),
+    ),
+    "service": (
+        ("service", "{unit}", "start"),
+        ("service", "{unit}", "stop"),
+        ("service", "{unit}", "status"),
+        ("update-rc.d", "{unit}", "enable"),
+        ("update-rc.d", "{unit}", "disable"),
+    ),
+    "openrc": (
+        ("rc-service", "{unit}", "start"),
+        ("rc-service", "{unit}", "stop"),
+        ("rc-service", "{unit}", "status"),
+        ("rc-update", "add", "{unit}", "default"),
+        ("rc-update", "del", "{unit}", "default"),
+    ),
+}
+"""By init system: how a unit is started, stopped, asked whether it runs, started at boot, and not."""

@@ -1,0 +1,47 @@
+"""Ending a change of a service that was killed: its tasks are watched, and it has its own update settings again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.transport.commands import Unobservable
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.containers.compose_instructions import for_a_person
+from remediate.remedies.services.swarm_spec import told_by
+from remediate.steps import GiveSettingsBack
+
+SETTLE = timedelta(seconds=20)
+SETTLE_WITHOUT_HEALTHCHECK = timedelta(seconds=60)
+STOPPED = ("paused", "rollback_paused", "rollback_started")
+
+
+def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Watch the tasks of a service whose change was killed, then give it its own update settings back.
+
+    Settings that somebody has set since are newer and stay. Not while the swarm has stopped an update of it: with
+    settings of its own it would go on, and perhaps start first.
+    Disturbs: nothing, no task is restarted. Way back: none, the settings are its own.
+    """
+    service = placement.service_of(fleet, finding.subject)
+    manager, told = told_by(fleet, service.name)
+    if told is None:
+        raise Unobservable(f"no manager knows {service.name} any more")
+    if told.update_state in STOPPED:
+        return for_a_person(
+            f"an update of {told.name} is {told.update_state}: with its own settings it would go on",
+            "`remediate undo` the run that changed it (`remediate log`), or end that update (`docker service update`)",
+        )
+    settle = (service.settle or usual(told)).total_seconds()
+    return Plan(
+        steps=(GiveSettingsBack(manager, told.name, settle),),
+        undo="there is none: these are the service's own settings",
+        success=f"its tasks run for {settle:.0f} s; then no label is left, on a fresh look",
+    )
+
+
+def usual(told: SwarmService) -> timedelta:
+    return SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK

@@ -1,0 +1,72 @@
+"""The remedy for a volume over its budget: thin the backups, and never pay for somebody else's files with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.inventory.units import show_size
+from fleetkeeper.judging.rules import Finding
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import volumes
+from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
+from fleetkeeper.topics.backups.periods import last_of_period
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Gone, Retention
+from fleetkeeper.topics.backups.rules.dumps import policy_of, retained
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.backups.thinning import held_back, removable, thinning, weight
+
+
+def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+    """Thin by `keep`; below `keep` only where the policy allows it; the rest is said, and why.
+
+    What holds thinning up holds this up, too.
+    When the backups alone are within the budget, something else fills the volume: then none is removed for it.
+    Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
+    """
+    policy = policy_of(fleet)
+    usage = fleet.of(policy.volume.node, volumes.Facts)
+    taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
+    if policy.volume.budget is not None and taken <= policy.volume.budget:
+        return ForAPerson(f"the backups take {show_size(taken)}, within the budget", strangers(usage, policy))
+    over = too_much(usage, policy)
+    held = held_back(fleet, policy)
+    gone = (
+        removable(fleet, policy) if held else chosen(retained(fleet, policy), catalog_of(fleet, policy), policy, over)
+    )
+    missing = over - weight(gone)
+    if not gone:
+        return held or ForAPerson(
+            f"every backup is one that keep asks for, and {show_size(over)} are too much", strangers(usage, policy)
+        )
+    notes = (f"{show_size(missing)} will still be too much: {strangers(usage, policy)}",) if missing > 0 else ()
+    return thinning(fleet, policy, gone, *notes)
+
+
+def too_much(usage: volumes.Facts, policy: Policy) -> int:
+    """Bytes that must go to come within the budget, and to leave free what must stay free."""
+    over = usage.used - policy.volume.budget if policy.volume.budget is not None else 0
+    return max(over, policy.volume.free - usage.free, 0)
+
+
+def chosen(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[Gone]:
+    """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
+
+    What is broken still goes only while its period keeps another file.
+    """
+    gone = list(found.excess)
+    if policy.below_keep:
+        oldest_first = (kept.backup for kept in reversed(found.kept))
+        for backup in oldest_first:
+            if weight(gone) >= over:
+                break
+            if backup.counts and not (backup.linked or backup.giant) and backup.name not in found.protected:
+                gone.append(Gone(backup, "kept by keep, but over the budget"))
+    last = last_of_period([one.backup for one in gone], catalog, policy)
+    return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
+
+
+def strangers(usage: volumes.Facts, policy: Policy) -> str:
+    """What a person can do, with what else is in the volume."""
+    others = volumes.strangers(usage, policy)
+    return f"{others}; " * bool(others) + "make room there, keep fewer backups, or raise the budget"

@@ -1,0 +1,90 @@
+"""What became of each plan, and the journal, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from remediate.render.plan_text import Line, safe
+
+if TYPE_CHECKING:
+    from remediate.apply import Ended
+    from remediate.journal import PlanRow, RunRow, StepRow
+
+STYLES = {
+    "fixed": "good",
+    "done": "good",
+    "already right": "good",
+    "failed": "bad",
+    "applied, still failing": "bad",
+    "unknown": "loud",
+    "interrupted": "loud",
+}
+
+
+def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
+    """A table with a row per plan: what became of it, where, and why."""
+    if not ends:
+        return
+    yield Line("What was done:", "title")
+    width = max(len(ended.end.value) for ended in ends)
+    for ended in ends:
+        nodes = ", ".join(sorted(ended.planned.plan.nodes))
+        head = f"  {ended.end.value:<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
+        yield Line(head, STYLES.get(ended.end.value, ""))
+        if ended.why:
+            yield Line(f"  {'':<{width}}  {safe(ended.why)}")
+        if ended.words:
+            yield Line(f"  {'':<{width}}  its last words (secrets struck out; kept nowhere else):")
+        for word in ended.words:
+            yield Line(f"  {'':<{width}}  | {safe(word)}", "faint")
+        for said in ended.undone:
+            yield Line(f"  {'':<{width}}  {safe(said)}")
+    yield Line()
+
+
+def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
+    """The latest runs, one a line."""
+    for run in runs:
+        end = f"exit {run.exit}" if run.ended else "not ended"
+        undoes = f", undoes {run.undoes}" if run.undoes else ""
+        yield Line(f"{run.id}  {run.started}  {safe(run.who)}  {safe(run.inventory)}  {end}{undoes}")
+
+
+def log_lines(run: RunRow, plans: Iterable[PlanRow], steps: Sequence[StepRow]) -> Iterator[Line]:
+    """One run in full: its plans, steps, statuses, digests, and what the second look saw."""
+    yield Line(f"run {run.id} on {safe(run.inventory)} by {safe(run.who)}, {safe(run.program)}", "title")
+    yield Line(f"  from {run.started} to {run.ended or 'nobody knows when'}" + ended(run))
+    for plan in plans:
+        subject = f" ({safe(plan.subject)})" if plan.subject else ""
+        yield Line(f"{plan.number}. {plan.rule}{subject}: {plan.outcome or 'not ended'}", "head")
+        if plan.why:
+            yield Line(f"    {safe(plan.why)}")
+        for step in steps:
+            if step.plan == plan.number:
+                yield from step_lines(step)
+    for step in steps:
+        if step.plan == 0:
+            yield from step_lines(step)
+
+
+def ended(run: RunRow) -> str:
+    return f", exit {run.exit}" if run.exit is not None else ""
+
+
+def step_lines(step: StepRow) -> Iterator[Line]:
+    rc = f", exit {step.rc}" if step.rc is not None else ""
+    yield Line(f"    step {step.number} on {step.node}: {safe(step.shown)}: {step.state}{rc}")
+    if step.before or step.after:
+        yield Line(f"      {short(step.before)} → {short(step.after)}", "faint")
+    if step.said:
+        yield Line(f"      {safe(step.said)}", "faint")
+
+
+def short(digest: str) -> str:
+    """A digest for people; other words (a user's name) as they are.
+
+    >>> short("a" * 64), short("root")
+    ('aaaaaaaaaaaa', 'root')
+    """
+    return digest[:12] if len(digest) == 64 else safe(digest) or "nothing"

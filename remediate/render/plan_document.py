@@ -1,0 +1,129 @@
+"""The same for programs: one JSON document on standard output. Secrets are masked here as everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from remediate.proposal import ByHand, Planned, Proposal, Unknown
+from remediate.redact import masked
+from remediate.steps import recorded
+
+if TYPE_CHECKING:
+    from fleetkeeper.judging.rules import Finding
+    from remediate.apply import Ended
+    from remediate.exits import Exit
+
+VERSION = 1
+Json = dict[str, Any]
+
+
+KEYS = {
+    "schema": f"Version of this document: {VERSION}. A key that goes or changes its meaning makes it another.",
+    "inventory": "Name of the inventory.",
+    "run": "Id of the run in the journal; null when nothing was to be applied.",
+    "plans": "Each plan: `number`, `rule`, `subject`, its `findings`, its `steps` (each with `kind`, `node` and "
+    "`shown`, what a person reads), `requires`, what it `disturbs`, `undo`, `success`, `notes`, `after`.",
+    "for_a_person": "Findings that nothing here may mend: the `finding`, `why`, and `what_to_do`.",
+    "unknown": "What could not be looked at: `rule`, `subject`, `why`, `hint`.",
+    "waived": "Findings that are accepted, and `until` when.",
+    "notes": "What should be said about waivers, and about users that were lent.",
+    "held_back": "Why some plans are withheld; null when none is.",
+    "outcomes": "What became of each plan: its `number`, `outcome` (fixed, done, already, still_failing, failed, "
+    "unknown, changed, skipped, interrupted), `why`, what was `undone`, whether it was `rolled_back`; null when "
+    "nothing was to be applied.",
+    "left": "What a last look at everything still finds, as `findings` and `unknown`; null when nothing was applied.",
+    "exit": "The exit code.",
+}
+"""Every key of the document, and what it says."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A run that was to apply a proposal: how its plans ended, and what a last look still finds (None: none was)."""
+
+    run: str
+    ends: Sequence[Ended]
+    left: Proposal | None = None
+
+
+def document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
+    """Everything that was found, planned, done and left: see KEYS."""
+    left = applied.left if applied else None
+    whole = {
+        "schema": VERSION,
+        "inventory": inventory,
+        "run": applied.run if applied else None,
+        "plans": [planned(one) for one in proposal.planned],
+        "for_a_person": [by_hand(one) for one in proposal.by_hand],
+        "unknown": [unknown(one) for one in proposal.unknown],
+        "waived": [{**found(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
+        "notes": list(proposal.notes),
+        "held_back": proposal.held_back or None,
+        "outcomes": [ended(one) for one in applied.ends] if applied else None,
+        "left": remaining(left) if left else None,
+        "exit": int(exit_code),
+    }
+    cleaned: Json = clean(whole)
+    return cleaned
+
+
+def remaining(left: Proposal) -> Json:
+    """What is still wrong or dark, whoever has to mend it."""
+    planned = [finding for one in left.planned for finding in one.findings]
+    return {
+        "findings": [found(finding) for finding in (*planned, *(one.finding for one in left.by_hand))],
+        "unknown": [unknown(one) for one in left.unknown],
+    }
+
+
+def planned(one: Planned) -> Json:
+    plan = one.plan
+    return {
+        "number": one.number,
+        "rule": one.rule.id,
+        "subject": one.subject.name,
+        "findings": [found(finding) for finding in one.findings],
+        "steps": [{**recorded(step), "shown": step.show()} for step in plan.steps],
+        "requires": [{"node": one.node, "because": one.because} for one in plan.requires],
+        "disturbs": list(plan.disturbs),
+        "disturbance": plan.disturbance,
+        "undo": plan.undo,
+        "success": plan.success,
+        "notes": list(plan.notes),
+        "after": list(plan.after),
+    }
+
+
+def found(finding: Finding) -> Json:
+    return asdict(finding)
+
+
+def by_hand(one: ByHand) -> Json:
+    return {"finding": found(one.finding), "why": one.answer.why, "what_to_do": one.answer.what_to_do}
+
+
+def unknown(one: Unknown) -> Json:
+    return {"rule": one.rule, "subject": one.subject, "why": str(one.why), "hint": one.why.hint}
+
+
+def ended(one: Ended) -> Json:
+    return {
+        "number": one.planned.number,
+        "outcome": one.end.name.lower(),
+        "why": one.why,
+        "undone": list(one.undone),
+        "rolled_back": one.rolled_back,
+    }
+
+
+def clean(value: Any) -> Any:
+    """Every string masked. JSON itself escapes control characters."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {name: clean(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(inner) for inner in value]
+    return value

@@ -1,0 +1,182 @@
+"""A proposal as text: what is wrong, the exact change, what it disturbs, and the way back.
+
+Plain lines with the name of a style each; colours are put on where the terminal is known. What came from a server is
+escaped here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from fleetkeeper.reports.text import count
+from fleetkeeper.untrusted import one_line, printable
+from remediate.plan import Plan
+from remediate.redact import masked
+
+if TYPE_CHECKING:
+    from fleetkeeper.judging.rules import Finding
+    from remediate.proposal import ByHand, Planned, Proposal, Unknown
+
+
+FOLD, ENOUGH = 24, 6
+"""A list of more removed lines than FOLD shows this many of its first and last."""
+
+
+class Line(NamedTuple):
+    """One line, and the name of its style (empty: plain)."""
+
+    text: str = ""
+    style: str = ""
+
+
+def safe(text: str) -> str:
+    """One line of text from anywhere, without secrets and without control characters."""
+    return one_line(masked(text))
+
+
+def indented(text: str, by: str) -> Iterator[str]:
+    return (f"{by}{printable(masked(line))}" for line in text.split("\n"))
+
+
+def steps_text(plan: Plan) -> str:
+    """The steps as a person sees them: what consent is given to."""
+    return "\n".join(line.text for line in step_lines(plan))
+
+
+def step_heads(plan: Plan) -> str:
+    """The first line of each step: what the journal keeps, which never holds the content of a file."""
+    return "\n".join(f"on {step.node}: {safe(step.show().partition(chr(10))[0])}" for step in plan.steps)
+
+
+def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
+    """The steps as the terminal shows them: long lists folded; what an earlier plan does already, in a word."""
+    if before:
+        yield Line(f"    the same steps as {before}: done once", "step")
+        return
+    lines = list(step_lines(plan))
+    removed = [line for line in lines if line.style == "removed"]
+    hidden = set(map(id, removed[ENOUGH:-ENOUGH])) if len(removed) > FOLD else set()
+    for line in lines:
+        if id(line) not in hidden:
+            yield line
+        if hidden and line is removed[ENOUGH - 1]:
+            yield Line(f"       … and {len(hidden)} more like these (--json lists all) …", "faint")
+
+
+def step_lines(plan: Plan) -> Iterator[Line]:
+    several = len({step.node for step in plan.steps}) > 1 or len(plan.steps) > 1
+    for number, step in enumerate(plan.steps, 1):
+        first, *rest = step.show().split("\n")
+        head = f"{number}. " if several else ""
+        yield Line(f"    {head}on {step.node}: {safe(first)}", "step")
+        for text in rest:
+            yield Line(f"       {printable(masked(text))}", diff_style(text))
+
+
+def diff_style(text: str) -> str:
+    return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
+
+
+def plan_lines(one: Planned, total: int, before: str = "") -> Iterator[Line]:
+    """One plan. `before` names the earlier one that has the same steps, if any."""
+    subject = f" ({safe(one.subject.name)})" if one.subject.name else ""
+    yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
+    yield Line("  wrong:", "label")
+    yield from (Line(f"    {finding_text(finding)}") for finding in one.findings)
+    yield from (
+        Line(f"  why it matters: {safe(why)}", "label") for why in dict.fromkeys(f.why for f in one.findings) if why
+    )
+    yield Line("  change:", "label")
+    yield from shown_steps(one.plan, before)
+    for require in one.plan.requires:
+        yield Line(f"  only while: {safe(require.because)} ({require.node})", "label")
+    loud = "loud" if needs_consent(one.plan) else "label"
+    yield Line(f"  disturbs: {safe(one.plan.disturbance)}{kinds(one.plan)}", loud)
+    yield Line(f"  way back: {safe(one.plan.undo)}", "label")
+    yield Line(f"  fixed when: {safe(one.plan.success)}", "label")
+    for note in one.plan.notes:
+        yield Line(f"  note: {safe(note)}", "label")
+
+
+def needs_consent(plan: Plan) -> bool:
+    return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
+
+
+def kinds(plan: Plan) -> str:
+    """The kinds of disturbance that need a word of their own, as --allow takes them."""
+    words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
+    asked = [words[kind] for kind in plan.disturbs if kind in words]
+    return f" [needs --allow {','.join(asked)}]" if asked else ""
+
+
+def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
+    """What a person must do, the findings of one rule together; errors first, then warnings."""
+    groups: dict[tuple[bool, str, str], list[ByHand]] = {}
+    for one in sorted(by_hand, key=lambda one: one.finding.severity == "warning"):
+        groups.setdefault((one.finding.severity == "warning", one.finding.rule, one.answer.why), []).append(one)
+    for (warning, rule, why), group in groups.items():
+        yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe(why)}", "head")
+        advice = ""
+        for one in sorted(group, key=lambda one: one.answer.what_to_do):
+            if one.answer.what_to_do != advice:
+                advice = one.answer.what_to_do
+                yield from (Line(text) for text in indented(f"to do: {advice}", "    "))
+            yield Line(f"      {finding_text(one.finding)}", "faint")
+
+
+def finding_text(finding: Finding) -> str:
+    """Where, what was seen, what was wanted."""
+    names = (finding.node, finding.about or finding.subject)
+    where = ", ".join(dict.fromkeys(name for name in names if name))
+    return f"{safe(where)}: {safe(finding.saw)}; wanted: {safe(finding.want)}"
+
+
+def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
+    """What could not be looked at: one line for each reason, however many promises it hides."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in unknown:
+        reasons.setdefault((str(one.why), one.why.hint), []).append(one.rule)
+    for (why, hint), rules in reasons.items():
+        rest = f" and {count(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
+        yield Line(f"    {safe(why)} ({rules[0]}{rest})")
+        if hint:
+            yield Line(f"      hint: {safe(hint)}", "faint")
+
+
+def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
+    """Everything that follows from one look."""
+    first: dict[str, str] = {}
+    for one in proposal.planned:
+        steps = steps_text(one.plan)
+        yield from plan_lines(one, len(proposal.planned), first.get(steps, ""))
+        yield Line()
+        first.setdefault(steps, f"{one.number}/{len(proposal.planned)}")
+    yield from section("For a person", hand_lines(proposal.by_hand))
+    yield from section("Could not be looked at", unknown_lines(proposal.unknown))
+    yield from section("Notes", (Line(f"  {safe(note)}") for note in proposal.notes))
+    if proposal.held_back:
+        yield Line(f"Held back: {safe(proposal.held_back)}", "loud")
+    yield Line(summary(proposal, inventory), "head")
+
+
+def section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
+    found = list(lines)
+    if found:
+        yield Line(f"{title}:", "title")
+        yield from found
+        yield Line()
+
+
+def summary(proposal: Proposal, inventory: str) -> str:
+    """The last line: how much there is to do, and by whom."""
+    parts = [
+        count(len(proposal.planned), "plan") if proposal.planned else "",
+        f"{count(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",
+        f"{count(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
+        f"{len(proposal.waived)} waived" if proposal.waived else "",
+    ]
+    if proposal.left:
+        parts.append(f"{count(len(proposal.left), 'service')} that a killed change has left unfinished (see the notes)")
+    said = ", ".join(part for part in parts if part)
+    return f"{inventory}: {said}" if said else f"{inventory}: nothing to do"

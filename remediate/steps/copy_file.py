@@ -1,0 +1,234 @@
+"""Copying one file from node to node by way of this machine: a stream that neither memory nor disk here has to hold.
+
+The source tells the digest of what it sent while it sends; the target keeps what arrives under a name of our own, and
+gives it its real name only when length and digest are right, it is on the disk, and nobody has that name.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.untrusted import plain_path
+from remediate.steps import copy_scripts as scripts
+from remediate.steps.delete_files import Identified, size
+from remediate.steps.put_content import one
+from remediate.steps.step import ABSENT, AlreadyBack, Done, Lost, Place, Stale, StepFailed
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+    from fleetkeeper.transport.writing import Stream, WritingLink
+
+CHUNK = 1 << 18
+PACE = 2 * 10**6
+"""Bytes in a second of the slowest way between two nodes."""
+DISK_PACE = 10 * 10**6
+EVERY = 5.0
+"""Seconds between two words about how far it is."""
+DIGEST = 64
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """Copy `file` from `directory` on the node `source` into `target` on `node`, under the same name and time.
+
+    `sha256` is the digest of its content. `reserve` are the bytes that stay free there. A `target` that is missing is
+    made, for root only; one that is reached through a link is refused.
+    """
+
+    node: str
+    target: str
+    source: str
+    directory: str
+    file: Identified
+    sha256: str
+    reserve: int = 0
+    makes: bool = False
+    kind: Literal["copy_file"] = "copy_file"
+
+    def __post_init__(self) -> None:
+        plain_path(self.target)
+        plain_path(self.directory)
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Nodes besides its own that it needs."""
+        return (self.source,)
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    @property
+    def limit(self) -> float:
+        """Seconds until it is given up."""
+        return 120 + self.file.size / PACE
+
+    def show(self) -> str:
+        what = f"copy {self.file.name} ({size(self.file.size)}) from {self.source} into {self.target}"
+        made = [f"  {self.target} is made, for root only (mode 0700)"] if self.makes else []
+        how = "  through this machine, as it goes; mode 0600; kept only if its SHA-256 is the source's"
+        return "\n".join([what, *made, f"  from {self.source}:{self.directory}", how])
+
+    def directories(self) -> tuple[str, ...]:
+        return (self.target,)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """The source is the file that was seen, and the target can take it. Raises Stale, StepFailed, Unobservable."""
+        words = ("sh", "-c", scripts.SAME, "look-at-backup", self.directory, self.file.name, self.file.identity)
+        answer = one(place.reach(self.source), Command(words, sudo=True))
+        if answer.rc in scripts.STALE:
+            raise Stale(f"{self.file.name} on {self.source} {scripts.STALE[answer.rc]}")
+        answer.text()
+        words = ("sh", "-c", scripts.READY, "look-at-copies", self.target, self.file.name, str(self.needed))
+        answer = one(link, Command(words, sudo=True))
+        if answer.rc in scripts.WHY:
+            raise self.refused(answer.rc)
+        answer.text()
+
+    @property
+    def needed(self) -> int:
+        """KiB that must be free."""
+        return (self.file.size + self.reserve) // 1024 + 1
+
+    def inverse(self, link: Link, place: Place) -> RemoveCopy:
+        return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        """Stream it. Whatever ends early leaves nothing under its name."""
+        begun = time.monotonic()
+        sending = ("sh", "-c", scripts.SEND, "sh", self.directory, self.file.name, self.file.identity)
+        taking = ("sh", "-c", scripts.TAKE, "sh", self.target, self.file.name, str(self.file.size), self.sha256)
+        where = (f"@{self.file.mtime}", str(self.needed))
+        with (
+            link.open((*taking, *where), sudo=True) as sink,
+            place.reach(self.source).open(sending, sudo=True) as spring,
+        ):
+            rc = self.poured(spring, sink, place)
+        if rc != 0:
+            raise self.refused(rc)
+        seconds = max(time.monotonic() - begun, 0.001)
+        speed = f"{size(self.file.size)} in {seconds:.0f} s"
+        return Done(ABSENT, self.sha256, 0, f"{self.file.name} copied, {speed}, its digest is the source's")
+
+    def poured(self, spring: Stream, sink: Stream, place: Place) -> int:
+        """The target's exit status. Raises Lost when nobody knows it, StepFailed when the source failed."""
+        watch = threading.Timer(self.limit, getattr(spring, "abort", spring.close))
+        watch.daemon = True
+        watch.start()
+        trouble = ""
+        try:
+            trouble = pour(spring, sink, self, Telling(place, self))
+        except Unobservable as why:
+            trouble = str(why)
+        finally:
+            watch.cancel()
+        rc = ended(sink, 60 + self.file.size / DISK_PACE)
+        if rc is None:
+            raise Lost(trouble or "the connection was lost while the copy was being checked")
+        if trouble and rc == scripts.SHORT:
+            raise StepFailed(f"{self.file.name} was not copied: {trouble}", changed=False, rc=rc)
+        return rc
+
+    def refused(self, rc: int) -> StepFailed:
+        why = scripts.WHY.get(rc, f"could not be written there (exit {rc})")
+        return StepFailed(f"{self.target} on {self.node}: {self.file.name} {why}", changed=rc not in scripts.WHY, rc=rc)
+
+
+class Telling:
+    """Says from time to time how far a copy is."""
+
+    def __init__(self, place: Place, step: CopyFile) -> None:
+        self.place, self.step, self.next = place, step, time.monotonic() + EVERY
+
+    def about(self, done: int) -> None:
+        if time.monotonic() >= self.next:
+            self.next = time.monotonic() + EVERY
+            whole = self.step.file.size
+            self.place.say(f"  {self.step.file.name}: {size(done)} of {size(whole)}, {100 * done // whole} %")
+
+
+def pour(spring: Stream, sink: Stream, step: CopyFile, telling: Telling) -> str:
+    """Pass on what the source sends; its last bytes only once it has said that all is well. Returns what is wrong.
+
+    To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing.
+    """
+    held, passed = b"", 0
+    for data in content(spring, step.file.size):
+        sink.write(held)
+        passed += len(held)
+        held = data
+        telling.about(passed)
+    said = b"".join(iter(lambda: spring.read(CHUNK), b""))
+    if passed + len(held) < step.file.size or len(said) < DIGEST:
+        return f"the source {scripts.STALE.get(ended(spring, 5) or 0, 'ended early')}"
+    if said.decode("ascii", "replace").strip() != step.sha256:
+        return "the source has another digest than it had"
+    sink.write(held)
+    return ""
+
+
+def content(spring: Stream, length: int) -> Iterator[bytes]:
+    """The first `length` bytes of a stream, in pieces."""
+    while length and (data := spring.read(min(CHUNK, length))):
+        length -= len(data)
+        yield data
+
+
+def ended(stream: Stream, limit: float) -> int | None:
+    """How a command ended; None when nobody knows."""
+    with suppress(Unobservable, OSError, ValueError):  # a stream that was closed under us says so in its own words
+        return stream.wait(limit)
+    return None
+
+
+@dataclass(frozen=True)
+class RemoveCopy:
+    """Remove a copy that was made, if it is still exactly that: the way back of `CopyFile`. Never planned by a remedy.
+
+    `unmake`: the directory too, when nothing else is in it.
+    """
+
+    node: str
+    target: str
+    name: str
+    size: int
+    sha256: str
+    unmake: bool = False
+    kind: Literal["remove_copy"] = "remove_copy"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"remove {self.target}/{self.name}, the copy that was made"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        words = ("sh", "-c", scripts.STANDS, "look-at-copy", self.target, self.name)
+        now = one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
+        if now == ABSENT:
+            raise AlreadyBack(f"{self.name} is not in {self.target}")
+        if now not in {self.sha256, "part"}:
+            raise Stale(f"{self.target}/{self.name} is no longer the copy that was made")
+
+    def inverse(self, link: Link, place: Place) -> None:
+        return None
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        words = ("sh", "-c", scripts.REMOVE, "remove-copy", self.target, self.name, self.sha256)
+        unmake = "unmake" if self.unmake else ""
+        answer = one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))
+        if answer.lost or answer.rc is None:
+            raise Lost(f"the connection was lost while {self.name} was being removed: {answer.lost}")
+        if answer.rc != 0:
+            raise StepFailed(f"{self.target}/{self.name} could not be removed (exit {answer.rc})", rc=answer.rc)
+        return Done(self.sha256, ABSENT, 0)

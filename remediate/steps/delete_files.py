@@ -1,0 +1,226 @@
+"""Deleting files that are exactly the ones that were seen, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from fleetkeeper.reports.text import count
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.untrusted import plain_path
+from remediate.steps.lock_guard import HELD, NOT_OURS, taken_away
+from remediate.steps.put_content import one
+from remediate.steps.step import Done, Lost, Place, Stale, StepFailed
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+    from fleetkeeper.transport.writing import WritingLink
+
+AT_ONCE = 200
+ODD_PLACE = 77
+
+# $1 the directory, then per file: name, and its identity as `stat` prints it. `file` is a plain name without slash.
+LIST = r"""
+cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
+[ -w . ] || exit 73
+shift
+while [ $# -ge 2 ]; do
+  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
+  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
+  if [ "$now" = "$2" ]; then echo same; elif [ "$now" = gone ]; then echo gone; else echo changed; fi
+  shift 2
+done
+"""
+
+# $1 the lock's file, $2 what it says while it is ours ("" without a lock), $3 the directory, then files as above.
+DELETE = (
+    HELD
+    + r"""
+lock=$1 who=$2; shift 2
+cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
+shift
+held || exit 79
+while [ $# -ge 2 ]; do
+  ours || exit 79
+  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
+  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
+  if [ "$now" = gone ]; then echo gone
+  elif [ "$now" != "$2" ]; then echo changed
+  elif ours && rm -f "./$1"; then echo deleted
+  else echo failed; fi
+  shift 2
+done
+"""
+)
+
+
+@dataclass(frozen=True)
+class Identified:
+    """One file, told apart from any other that may have taken its name. `mtime` is in whole epoch seconds (floor).
+
+    `note` says why it may go, or why it stays. `links` are its names: a file with several is never deleted.
+    """
+
+    name: str
+    inode: int
+    size: int
+    mtime: int
+    note: str = ""
+    links: int = 1
+
+    def __post_init__(self) -> None:
+        odd = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
+        if odd or "/" in self.name or self.name in {"", ".", ".."}:
+            raise ValueError(f"not a plain file name: {self.name!r}")
+
+    @property
+    def identity(self) -> str:
+        """As `stat -c %i:%s:%Y:%h` prints it."""
+        return f"{self.inode}:{self.size}:{self.mtime}:{self.links}"
+
+
+@dataclass(frozen=True)
+class DeleteFiles:
+    """Delete these files, in this order, while all `survivors` are still there unchanged. There is no way back.
+
+    A file that is no longer the one that was seen (inode, size, time, a link, not a regular file) is skipped and said.
+    """
+
+    node: str
+    directory: str
+    files: tuple[Identified, ...]
+    survivors: tuple[Identified, ...] = ()
+    kind: Literal["delete_files"] = "delete_files"
+
+    def __post_init__(self) -> None:
+        plain_path(self.directory)
+        if {file.name for file in self.files} & {file.name for file in self.survivors}:
+            raise ValueError("a file cannot be deleted and survive")
+        if linked := [file.name for file in self.files if file.links != 1]:
+            raise ValueError(f"{linked[0]} has other names: it is not deleted")
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def within(self, agreed: DeleteFiles) -> DeleteFiles | None:
+        """This deletion without the files that `agreed` does not name; None when nothing is left of it."""
+        if (self.node, self.directory) != (agreed.node, agreed.directory):
+            return None
+        known = {(file.name, file.identity) for file in agreed.files}
+        files = tuple(file for file in self.files if (file.name, file.identity) in known)
+        return replace(self, files=files) if files else None
+
+    def show(self) -> str:
+        total = sum(file.size for file in self.files)
+        head = f"delete {count(len(self.files), 'file')}, {size(total)}, in {self.directory} (no way back)"
+        gone = [f"  - {row(file)}" for file in self.files]
+        kept = [f"  stays: {row(file)}" for file in self.survivors]
+        return "\n".join([head, *gone, *kept])
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """Every survivor is there, unchanged, and the directory is writable; room is not needed."""
+        self.survive(link)
+
+    def survive(self, link: Link) -> None:
+        for batch in batches(self.survivors) if self.survivors else iter([()]):
+            states = ask(link, (LIST,), self.directory, batch)
+            for file, state in zip(batch, states, strict=True):
+                if state != "same":
+                    raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
+
+    def inverse(self, link: Link, place: Place) -> None:
+        return None
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        """Delete in order; before each batch the lock is confirmed and the survivors are looked at again."""
+        states: list[str] = []
+        for batch in batches(self.files):
+            place.confirm(self.node)
+            self.survive(link)
+            states += self.delete(link, place, batch)
+            if len(self.files) > AT_ONCE:
+                place.say(
+                    f"{len(states)} of {count(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
+                )
+        return summed(self.files, states)
+
+    def delete(self, link: Link, place: Place, batch: tuple[Identified, ...]) -> list[str]:
+        """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
+        try:
+            return ask(link, (DELETE, place.lock, place.token), self.directory, batch)
+        except NotOurs:
+            raise Lost(f"{taken_away(self.node)}; the rest is not deleted") from None
+
+
+class NotOurs(Exception):
+    """The node says that the lock's file is not ours."""
+
+
+def summed(files: tuple[Identified, ...], states: list[str]) -> Done:
+    """What became of the files. Raises StepFailed when one could not be deleted."""
+    skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
+    failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
+    said = f"{count(states.count('deleted'), 'file')} deleted"
+    if skipped:
+        said += f", {len(skipped)} skipped because they are no longer the files that were seen: {few(skipped)}"
+    if failed:
+        raise StepFailed(f"{said}; could not delete {few(failed)}", changed="deleted" in states)
+    return Done(said=said, rc=0)
+
+
+def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:
+    """What the node says about each file. `script` may have arguments of its own before the directory: it deletes.
+
+    Raises Stale, StepFailed, Unobservable; while deleting, Lost or NotOurs.
+    """
+    text, *own = script
+    words = [word for file in files for word in (file.name, file.identity)]
+    output = one(link, Command(("sh", "-c", text, "sh", *own, directory, *words), sudo=True, limit=120.0))
+    if own and (output.lost or output.rc is None):
+        raise Lost(f"the connection was lost while deleting: {output.lost}")
+    if own and output.rc == NOT_OURS:
+        raise NotOurs
+    if output.rc == ODD_PLACE:
+        raise Stale(f"{directory} is not there, or is reached through a link")
+    if output.rc == 73:
+        raise StepFailed(f"{directory} cannot be written (read-only, or no right to)", changed=False)
+    states = output.text().split()
+    if len(states) != len(files):
+        raise Lost(f"asked for {len(files)} files, heard of {len(states)}")
+    return states
+
+
+def batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]]:
+    return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
+
+
+def few(names: list[str]) -> str:
+    """Some of many names.
+
+    >>> few(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def row(file: Identified) -> str:
+    return f"{file.name} ({size(file.size)})" + (f": {file.note}" if file.note else "")
+
+
+def size(number: float) -> str:
+    """Bytes for people, in binary units.
+
+    >>> size(20), size(1_395_864_371)
+    ('20 B', '1.3 GiB')
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"

@@ -1,0 +1,200 @@
+"""Running one command on a node, or inside a container that runs there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fleetkeeper.readers import lines
+from fleetkeeper.transport.commands import Command, Output, missing_right
+from fleetkeeper.untrusted import one_line, shown_command
+from remediate.redact import masked
+from remediate.steps.put_content import one
+from remediate.steps.step import AlreadyBack, Done, Lost, Place, Stale, StepFailed
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+    from fleetkeeper.transport.writing import WritingLink
+
+RUNNING = ("docker", "inspect", "--type", "container", "--format", "{{.State.Running}}")
+LAST_LINE = 300
+
+
+@dataclass(frozen=True)
+class Require:
+    """A read-only question that must be answered as expected before anything is changed.
+
+    `answer` is the exact standard output without the newline at its end; None accepts any. `because` is said when it
+    is not so.
+    """
+
+    node: str
+    words: tuple[str, ...]
+    because: str
+    answer: str | None = None
+    sudo: bool = True
+    limit: float = 30.0
+
+    def show(self) -> str:
+        return self.because
+
+    def still_true(self, link: Link) -> None:
+        """Raises Stale when the answer is another one, Unobservable when there is none."""
+        output = one(link, Command(self.words, self.sudo, self.limit))
+        if output.lost or output.rc is None:
+            output.text()
+        answer = output.out.decode("utf-8", "replace").rstrip("\n")
+        if output.rc != 0 or (self.answer is not None and answer != self.answer):
+            raise Stale(f"no longer so: {self.because}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run one command on the node. `changes=False` for one that only looks (`nginx -t`).
+
+    `expect` are the exit statuses that mean success, `unchanged` those of a failure that left everything as it was.
+    `says` is the sentence that the plan shows. `undo` are the words that undo it; empty when there is no way back.
+    `undo_while` is a question for the node, exit 0 while what was done still stands: it is asked before `undo` (as the
+    `only_while` of the way back), so that what somebody else has done since is left alone. `tells` declares that what
+    the command prints is harmless: only then the last line of its standard error is shown and kept when it fails.
+    `stamp` is the part of the words and of `says` that each look makes anew (the time in a name): two steps that differ
+    in nothing else are the same step.
+    """
+
+    node: str
+    words: tuple[str, ...]
+    says: str = ""
+    expect: tuple[int, ...] = (0,)
+    unchanged: tuple[int, ...] = ()
+    undo: tuple[str, ...] = ()
+    undo_while: tuple[str, ...] = ()
+    only_while: tuple[str, ...] = ()
+    changes: bool = True
+    tells: bool = False
+    sudo: bool = True
+    limit: float = 60.0
+    stamp: str = ""
+    kind: Literal["run"] = "run"
+
+    def show(self) -> str:
+        return shown(self.says, self.words)
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
+        if self.only_while:
+            still_stands(one(link, Command(self.only_while, self.sudo)))
+
+    def inverse(self, link: Link, place: Place) -> Run | None:
+        if not self.undo:
+            return None
+        return Run(
+            *(self.node, self.undo, taking_back(self.says)),
+            undo=self.words,
+            only_while=self.undo_while,
+            sudo=self.sudo,
+            limit=self.limit,
+        )
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        return outcome(one(link, Command(self.words, self.sudo, self.limit)), self)
+
+
+@dataclass(frozen=True)
+class RunInContainer:
+    """Run one command inside a container, by its full id, as `user` (empty: the container's own).
+
+    As for `Run`; `service` is what a person calls it. Its precondition: that very container is still running.
+    """
+
+    node: str
+    container: str
+    words: tuple[str, ...]
+    service: str = ""
+    user: str = ""
+    says: str = ""
+    expect: tuple[int, ...] = (0,)
+    unchanged: tuple[int, ...] = ()
+    undo: tuple[str, ...] = ()
+    undo_while: tuple[str, ...] = ()
+    only_while: tuple[str, ...] = ()
+    changes: bool = True
+    tells: bool = False
+    limit: float = 60.0
+    stamp: str = ""
+    kind: Literal["run_in_container"] = "run_in_container"
+
+    def show(self) -> str:
+        return shown(self.says, self.words, f"in {self.service or self.container[:12]}")
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        answer = one(link, Command((*RUNNING, self.container), sudo=True))
+        if answer.lost or answer.rc is None:
+            answer.text()
+        if answer.rc != 0 and missing_right(answer.err.decode("utf-8", "replace")):
+            raise answer.refusal()
+        if answer.rc != 0 or answer.out.strip() != b"true":
+            raise Stale(f"the container of {self.service or self.container[:12]} is not the one that was seen")
+        if self.only_while:
+            still_stands(one(link, self.command(self.only_while)))
+
+    def inverse(self, link: Link, place: Place) -> RunInContainer | None:
+        if not self.undo:
+            return None
+        return RunInContainer(
+            *(self.node, self.container, self.undo, self.service, self.user, taking_back(self.says)),
+            undo=self.words,
+            only_while=self.undo_while,
+            limit=self.limit,
+        )
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        return outcome(one(link, self.command(self.words)), self)
+
+    def command(self, words: tuple[str, ...]) -> Command:
+        user = ("-u", self.user) if self.user else ()
+        return Command(("docker", "exec", *user, self.container, *words), sudo=True, limit=self.limit)
+
+
+def still_stands(answer: Output) -> None:
+    """What a way back asks first. Raises AlreadyBack when there is nothing to undo, Unobservable without an answer."""
+    if answer.lost or answer.rc is None:
+        answer.text()
+    if answer.rc != 0:
+        raise AlreadyBack("what was done does not stand any more")
+
+
+def taking_back(says: str) -> str:
+    """The sentence of a way back: it undoes what the other sentence says."""
+    return f"take back: {says}" if says else ""
+
+
+def outcome(answer: Output, step: Run | RunInContainer) -> Done:
+    """What the exit status means. What was printed is dropped, unless the remedy said that it is harmless."""
+    if answer.lost or answer.rc is None:
+        raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
+    said = last_line(answer) if step.tells else ""
+    if answer.rc not in step.expect:
+        changed = step.changes and answer.rc not in step.unchanged
+        raise StepFailed(f"exit {answer.rc}" + (f": {said}" if said else ""), changed=changed, rc=answer.rc)
+    return Done(rc=answer.rc, said=said)
+
+
+def last_line(answer: Output) -> str:
+    """The last line on standard error (or output), masked and on one line."""
+    last = lines.last_line((answer.err or answer.out).decode("utf-8", "replace"))
+    return one_line(masked(last[:LAST_LINE]))
+
+
+def shown(says: str, words: tuple[str, ...], where: str = "") -> str:
+    """The sentence, then the command: the sentence is for people, the command for those who doubt it."""
+    command = masked(shown_command(words))
+    if len(command) > 400 or any("\n" in word for word in words):
+        command = f"{shown_command(words[:2])} … ({len(command)} characters)"
+    head = says or "run"
+    return f"{head}{f' ({where})' if where else ''}\n  $ {command}"

@@ -1,0 +1,98 @@
+"""What is changed in the spec of a swarm service, and nothing else. Pure: documents of the Engine API in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from fleetkeeper.topics.services.facts import LENT
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, is_careful, own_updates
+
+Json = dict[str, Any]
+STACK = "com.docker.stack.namespace"
+
+
+def replicas(spec: Mapping[str, Any]) -> int:
+    """How many tasks a service is told to have; for a global one, at least one.
+
+    >>> replicas({"Mode": {"Replicated": {"Replicas": 3}}}), replicas({"Mode": {"Global": {}}})
+    (3, 1)
+    """
+    return int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
+
+
+def with_user(spec: Mapping[str, Any], user: str, *, lent: bool) -> Json:
+    """The spec with another user, carefully updated, and marked while the stack file may not say so (`lent`).
+
+    >>> with_user({"TaskTemplate": {"ContainerSpec": {"Image": "a"}}}, "web", lent=True)["TaskTemplate"]
+    {'ContainerSpec': {'Image': 'a', 'User': 'web'}}
+    """
+    changed = deepcopy(dict(spec))
+    container, labels = changed["TaskTemplate"]["ContainerSpec"], changed.setdefault("Labels", {}) or {}
+    container.pop("User", None)
+    if user:
+        container["User"] = user
+    labels.pop(LENT, None)
+    if lent and STACK in labels:
+        labels[LENT] = user
+    changed["Labels"] = labels
+    return carefully(changed)
+
+
+def carefully(spec: Json) -> Json:
+    """The spec with stop-first and pause in its update settings; its own are kept in a label.
+
+    Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
+    it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
+    has left is believed only while the settings are those that we made of it (`own_updates`).
+
+    >>> carefully({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
+    {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}
+    """
+    own = own_updates(spec) or spec.get("UpdateConfig") or {}
+    labels = without_label(spec)
+    if is_careful(own):
+        return {**spec, "Labels": labels, **({"UpdateConfig": own} if own else {})}
+    return {**spec, "Labels": {**labels, OWN_UPDATES: json.dumps(own)}, "UpdateConfig": {**own, **CAREFUL}}
+
+
+def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json | None:
+    """The spec with its own update settings again, and without their label; None where nothing is left to give back.
+
+    Settings that somebody has set since ours are newer than the label, and stay. `unmark` takes the mark of a lent
+    user away too.
+    """
+    left = {OWN_UPDATES, LENT} if unmark else {OWN_UPDATES}
+    labels = spec.get("Labels") or {}
+    if not left & labels.keys():
+        return None
+    own, given = own_updates(spec), deepcopy(dict(spec))
+    kept = {key: value for key, value in labels.items() if key not in left}
+    return {**given, "Labels": kept, **({"UpdateConfig": own} if own is not None else {})}
+
+
+def without_label(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in (spec.get("Labels") or {}).items() if key != OWN_UPDATES}
+
+
+def again(spec: Mapping[str, Any]) -> Json:
+    """The same spec, which the swarm is told to bring up once more.
+
+    >>> again({"TaskTemplate": {"ForceUpdate": 2}})["TaskTemplate"]
+    {'ForceUpdate': 3}
+    """
+    task = spec["TaskTemplate"]
+    return {**spec, "TaskTemplate": {**task, "ForceUpdate": int(task.get("ForceUpdate") or 0) + 1}}
+
+
+def user_of(spec: Mapping[str, Any]) -> str:
+    """The user in a service's spec, or in a task's own; empty for the image's."""
+    made = (spec.get("TaskTemplate") or spec).get("ContainerSpec") or {}
+    return str(made.get("User") or "")
+
+
+def pause_between(spec: Mapping[str, Any]) -> float:
+    """Seconds that the swarm waits from one task to the next (UpdateConfig.Delay is in nanoseconds)."""
+    return float((spec.get("UpdateConfig") or {}).get("Delay") or 0) / 1e9

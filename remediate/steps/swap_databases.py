@@ -1,0 +1,291 @@
+"""What a restore does in the live container: fill a new database, change two names, drop what was never live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from remediate.backups.content_scripts import BUSY, FIND, HOLDS, NAMES
+from remediate.backups.database_contents import Held, held, known_names, reason
+from remediate.backups.losses import entered
+from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
+from remediate.steps.put_content import one
+from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome
+from remediate.steps.step import AlreadyBack, Done, Kept, Place, Stale
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+    from fleetkeeper.transport.writing import WritingLink
+    from remediate.backups.database_contents import Name
+
+UNCHANGED = (65, 73, 74)
+"""Exit statuses of the scripts that changed nothing."""
+KEPT = 67
+"""What DROP exits with when it keeps a database: it was live, or somebody has written in it."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The live container, and how its server is asked. `live` is the name of the live database.
+
+    `called` is what Docker calls the service, `system` the system identifier of its data: a way back finds by them the
+    container that has taken the place of the one that was seen. `limit` is in seconds.
+    """
+
+    node: str
+    container: str
+    service: str
+    user: str
+    live: str
+    called: str = ""
+    system: str = ""
+    limit: float = 600.0
+
+    def command(self, script: str, *words: str, limit: float = 0.0) -> Command:
+        asked = ("docker", "exec", self.container, "sh", "-c", script, "sh", self.user, *words)
+        return Command(asked, sudo=True, limit=limit or self.limit)
+
+    def change(self, script: str, *words: str) -> RunInContainer:
+        """One of the scripts that change something."""
+        return RunInContainer(
+            node=self.node,
+            container=self.container,
+            words=("sh", "-c", script, "sh", self.user, self.live, *words),
+            service=self.service,
+            unchanged=UNCHANGED,
+            tells=True,
+            limit=self.limit,
+        )
+
+    def strictly(self, link: Link, place: Place) -> None:
+        """Raises Stale when the container is not the one that was seen."""
+        self.change(NAMES).still_true(link, place)
+
+    def now(self, link: Link, place: Place) -> Server:
+        """The same server, in the container where it runs now. Raises Stale when it does not run on this node."""
+        try:
+            self.strictly(link, place)
+        except Stale as gone:
+            if not (self.called and self.system):
+                raise
+            answer = one(link, Command(("sh", "-c", FIND, "find-container", self.called), sudo=True))
+            found = answer.text().split()
+            if len(found) != 1:
+                raise Stale(f"{gone}, and {len(found)} others run on {self.node}") from None
+            return replace(self, container=found[0])
+        return self
+
+    def do(self, link: Link, step: RunInContainer) -> Done:
+        """Run one of the scripts. What it said is told without values of rows."""
+        answer = one(link, step.command(step.words))
+        if answer.rc == KEPT:
+            raise Kept(told(answer))
+        return outcome(replace(answer, err=told(answer).encode("utf-8", "surrogateescape")), step)
+
+    def names(self, link: Link, *names: str) -> tuple[Name, ...]:
+        """What the server knows by these names, in their order. Raises Stale for another server, Unobservable."""
+        system, found = known_names(one(link, self.command(NAMES, self.live, *names, limit=120.0)), names)
+        if self.system and system != self.system:
+            raise Stale(f"{self.service} runs on other data now: system identifier {system or 'unknown'}")
+        return found
+
+    def changes_names(self, link: Link) -> bool:
+        """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
+        return one(link, self.command(BUSY, self.live, limit=60.0)).text().strip() != "0"
+
+    def holds(self, link: Link, database: str) -> Held:
+        """What one database holds. Raises Unobservable."""
+        answer = one(link, self.command(HOLDS, database))
+        answer.text()
+        return held(answer)
+
+
+@dataclass(frozen=True)
+class RestoreDatabase:
+    """Restore the dump at `path` (as the container sees it) into the new database `new`, beside the live one."""
+
+    server: Server
+    new: str
+    path: str
+    form: str
+    kind: Literal["restore_database"] = "restore_database"
+
+    @property
+    def node(self) -> str:
+        return self.server.node
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.server.change(RESTORE, self.new, self.path, self.form).words
+
+    def show(self) -> str:
+        dump = self.path.rpartition("/")[2]
+        return f"restore {dump} into the new database {self.new}, beside {self.server.live} (in {self.server.service})"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        self.server.strictly(link, place)
+        if self.server.names(link, self.new)[0].there:
+            raise Stale(f"there is a database {self.new} already")
+
+    def inverse(self, link: Link, place: Place) -> DropDatabase:
+        return DropDatabase(self.server, self.new)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        return self.server.do(link, self.server.change(RESTORE, self.new, self.path, self.form))
+
+
+@dataclass(frozen=True)
+class DropDatabase:
+    """Drop a database that a restore made, half filled or whole, if it was never live and holds what was restored."""
+
+    server: Server
+    name: str
+    kind: Literal["drop_database"] = "drop_database"
+
+    @property
+    def node(self) -> str:
+        return self.server.node
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.server.change(DROP, self.name).words
+
+    def show(self) -> str:
+        return f"drop {self.name}, if it was never live and holds what was restored (in {self.server.service})"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        server = self.server.now(link, place)
+        filling, whole = server.names(link, self.name.replace("_restored_", "_filling_"), self.name)
+        if not filling.there and not whole.there:
+            raise AlreadyBack(f"there is no database {self.name}")
+        if whole.there and not whole.never_live:
+            raise Kept(kept(self.name, "it was live"))
+
+    def inverse(self, link: Link, place: Place) -> None:
+        return None
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        server = self.server.now(link, place)
+        return server.do(link, server.change(DROP, self.name))
+
+
+def told(answer: Output) -> str:
+    """The last line that a script said, without values of rows."""
+    lines = answer.err.decode("utf-8", "replace").strip().split("\n")
+    return reason(lines[-1])[:LAST_LINE]
+
+
+def kept(name: str, why: str) -> str:
+    return f'{name} is kept: {why}; once nobody needs it: DROP DATABASE "{name}";'
+
+
+Numbers = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class SwapDatabases:
+    """Give the live name to the database `takes`, and the name `aside` to the one that has it, in one transaction.
+
+    The oids are those of the databases that were seen (empty: not known). `rows` and `content` are what `takes` held
+    then. Without `replaces` nothing has the live name, and there is no way back. `back`: this is the way back of such a
+    change.
+    """
+
+    server: Server
+    takes: str
+    aside: str
+    takes_oid: str = ""
+    live_oid: str = ""
+    rows: Numbers = ()
+    content: Numbers = ()
+    replaces: bool = True
+    back: bool = False
+    kind: Literal["swap_databases"] = "swap_databases"
+
+    @property
+    def node(self) -> str:
+        return self.server.node
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.in_server(self.server).words
+
+    def in_server(self, server: Server) -> RunInContainer:
+        expected = self.live_oid if self.replaces else "-"
+        return server.change(SWAP, self.takes, self.aside, self.takes_oid, expected)
+
+    def show(self) -> str:
+        live, back = self.server.live, "back " if self.back else ""
+        first = f"end all sessions, rename {live} {back}to {self.aside} and " if self.replaces else ""
+        return f"{first}rename {self.takes} {back}to {live}{', at once' if first else ''} (in {self.server.service})"
+
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+    def still_true(self, link: Link, place: Place) -> None:
+        """Raises AlreadyBack when the names are changed already, Stale when other databases have them."""
+        server = self.at(link, place)
+        live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
+        if self.takes_oid and live.oid == self.takes_oid:
+            raise AlreadyBack(f"{live.name} is that database already")
+        if not takes.there or takes.oid != (self.takes_oid or takes.oid):
+            raise Stale(f"the database {self.takes} is {'another one' if takes.there else 'not there'}")
+        if live.there != self.replaces or live.oid != (self.live_oid or live.oid):
+            raise Stale(f"{live.name} is not the database that was seen: it was replaced since")
+        if aside.there:
+            raise Stale(f"there is a database {self.aside} already")
+
+    def at(self, link: Link, place: Place) -> Server:
+        """The server where it runs: on the way there only in the container that was seen. Raises Stale."""
+        if self.back:
+            return self.server.now(link, place)
+        self.server.strictly(link, place)
+        return self.server
+
+    def inverse(self, link: Link, place: Place) -> SwapDatabases | None:
+        if not self.replaces:
+            return None
+        return SwapDatabases(
+            *(self.server, self.aside, self.takes, self.live_oid, self.takes_oid, self.rows, self.content),
+            back=not self.back,
+        )
+
+    def losses(self, link: Link, place: Place) -> tuple[str, ...]:
+        """What a person should know before this is done: what was entered since, and where it stays.
+
+        Nothing where it cannot be done, or has been done: then nothing is lost.
+        """
+        live = self.server.live
+        try:
+            self.still_true(link, place)
+        except (Stale, Unobservable):
+            return ()
+        stays = kept(self.aside, f"it is what is called {live} now, with all that is in it")
+        try:
+            since = entered(self.at(link, place).holds(link, live), Held(dict(self.rows), content=dict(self.content)))
+        except (Unobservable, Stale) as why:
+            return (f"what was entered in {live} since could not be counted: {why}", stays)
+        return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        server = self.at(link, place)
+        return server.do(link, self.in_server(server))

@@ -1,0 +1,106 @@
+"""The last lines that a task printed before it failed, without the secrets that its service was given.
+
+They are for the terminal of whoever is there, and are not kept: no journal and no report holds what a program printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.untrusted import one_line
+from remediate.redact import WORDS, masked
+from remediate.steps.put_content import one
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+
+LINES, WIDTH = 5, 200
+LOGS = ("docker", "service", "logs", "--raw", "--tail", str(LINES))
+LIMIT = 10.0
+SHORT = 4
+SECRET_NAME = re.compile(rf"(?i){WORDS}|pw|auth|key|dsn|pin|salt")
+LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
+PART = re.compile(r"[a-z0-9_-]*|[A-Za-z_-]*")
+"""A name within a path, of small letters and digits or of letters alone."""
+
+
+def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the task printed last, struck out and cut; nothing where that could show what nobody can strike out.
+
+    `spec` is the service's. A service with secrets of the swarm is not quoted: only it knows what is in them.
+    """
+    made = spec["TaskTemplate"]["ContainerSpec"]
+    if not task or made.get("Secrets"):
+        return ()
+    try:
+        answer = one(link, Command((*LOGS, task), sudo=True, limit=LIMIT))
+        answer.text()
+    except Unobservable:
+        return ()
+    return struck((answer.out + b"\n" + answer.err).decode("utf-8", "replace"), secrets(made))
+
+
+def struck(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
+    """The last lines of what was printed, without what is hidden and what looks like a secret.
+
+    >>> struck("can't reach db as hunter2\\n", ["hunter2"])
+    ("can't reach db as ***",)
+    """
+    for value in sorted(set(hidden), key=len, reverse=True):
+        printed = printed.replace(value, "***")
+    found = [line.rstrip() for line in lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
+    return tuple(one_line(line)[:WIDTH] for line in found[-LINES:])
+
+
+def unless_random(found: re.Match[str]) -> str:
+    """A long word as it is, or struck out: of letters and digits, and no path, it is a key that nobody told us of.
+
+    >>> re.sub(LONG_WORD, unless_random, "/var/lib/postgresql/15/main/base 0123456789abcdef0123456789abcdef")
+    '/var/lib/postgresql/15/main/base ***'
+    """
+    word = found[0]
+    parts = word.split("/")
+    if len(parts) > 1 and all(map(PART.fullmatch, parts)):
+        return word
+    return "***" if any(map(str.isdigit, word)) and any(map(str.isalpha, word)) else word
+
+
+def secrets(made: Mapping[str, Any]) -> set[str]:
+    """Every value that a service is given in its environment or as `name=value` argument, in all its spellings.
+
+    Short ones, such as `1` or `80`, count only where their name says that they are secret.
+    """
+    words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
+    pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]
+    wanted = [value for name, value in pairs if len(value) >= SHORT or SECRET_NAME.search(name)]
+    return {form for value in wanted for form in spellings(value) if form.strip()}
+
+
+def spellings(value: str) -> Iterator[str]:
+    """A value as a program may print it: quoted, encoded, line by line, or only the password of a URL."""
+    yield from (value, quote(value, safe=""), unquote(value), json.dumps(value)[1:-1], repr(value)[1:-1])
+    yield base64.b64encode(value.encode()).decode()
+    yield from (line for line in value.splitlines() if len(line) >= SHORT)
+    if password := password_of(value):
+        yield from (password, unquote(password))
+
+
+def password_of(value: str) -> str:
+    """The password in a URL, else nothing.
+
+    >>> password_of("postgres://rodan:hunter2@db:5432/rodan"), password_of("America/Toronto")
+    ('hunter2', '')
+
+    What merely looks like a URL has none.
+    """
+    try:
+        return urlsplit(value).password or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,88 @@
+"""The watch over a changed swarm service: its new tasks must come up, and stay."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleetkeeper.untrusted import one_line
+from remediate.redact import masked
+from remediate.steps.step import StepFailed
+
+ENDED = frozenset({"failed", "rejected", "complete", "orphaned"})
+GIVEN_UP = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
+POLL = 1.0
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The watch's clock (seconds), and how it waits."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the new tasks must do: `wanted` of them running, none ending, for `settle` seconds, and no old one left.
+
+    `limit` is how long (seconds) each further one may take to come up. A task counts as running only once its health
+    check, if it has one, says so: swarm itself waits for that.
+    """
+
+    before: frozenset[str]
+    wanted: int
+    settle: float
+    limit: float
+    pace: Pace
+
+    def over(self, ask: Callable[[], tuple[Json, list[Json]]]) -> None:
+        """Ask until it is settled. Raises StepFailed with the reason that the engine gives."""
+        most, progress, settled = 0, self.pace.clock(), None
+        while True:
+            service, found = ask()
+            new = [task for task in found if task["ID"] not in self.before]
+            raise_for_ends(service, new)
+            running, now = sum(task["Status"]["State"] == "running" for task in new), self.pace.clock()
+            if running > most:
+                most, progress = running, now
+            settled = (settled or now) if running >= self.wanted and not self.left(found) else None
+            if settled is not None and now - settled >= self.settle:
+                return
+            if settled is None and now - progress > self.limit:
+                raise StepFailed(f"not healthy within {self.limit:.0f} s: {states(new)}")
+            self.pace.sleep(POLL)
+
+    def left(self, found: Iterable[Json]) -> bool:
+        """Whether an old task is still meant to run: the swarm has not replaced it yet."""
+        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in found)
+
+
+def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
+    """Raises StepFailed as soon as a new task has ended, or swarm itself gave up."""
+    for task in new:
+        if task["Status"]["State"] in ENDED:
+            raise StepFailed(f"a task with the new user {task['Status']['State']}: {said(task)}")
+    update = service.get("UpdateStatus") or {}
+    if update.get("State") in GIVEN_UP:
+        raise StepFailed(f"swarm stopped the update: {one_line(update.get('Message', ''))[:200]}")
+
+
+def states(new: Iterable[Json]) -> str:
+    """The states of tasks, with what the engine says about them."""
+    return "; ".join(sorted({f"{task['Status']['State']}: {said(task)}" for task in new})) or "no new task appeared"
+
+
+def said(task: Mapping[str, Any]) -> str:
+    """What the engine says about a task: its error, or its message. Never what the program itself printed."""
+    status = task["Status"]
+    return one_line(masked(str(status.get("Err") or status.get("Message") or "no reason given")))[:200]
+
+
+def worst(new: Iterable[Json]) -> str:
+    """The id of the task whose last words tell most: one that ended, else the youngest; empty when there is none."""
+    ordered = sorted(new, key=lambda task: (task["Status"]["State"] in ENDED, str(task.get("CreatedAt", ""))))
+    return str(ordered[-1]["ID"]) if ordered else ""

@@ -1,0 +1,267 @@
+"""Writing a file, or a block between marks, so that there is the old content or the new, never a mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import PlainSerializer
+
+from fleetkeeper.readers import marked_blocks
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.untrusted import plain_path
+from remediate.redact import masked
+from remediate.steps.put_content import Put, What, expect, name, put, read, seen
+from remediate.steps.step import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, digest
+
+if TYPE_CHECKING:
+    from fleetkeeper.transport.link import Link
+    from fleetkeeper.transport.writing import WritingLink
+
+Content = Annotated[bytes, PlainSerializer(lambda content: f"sha256:{digest(content)}, {len(content)} bytes", str)]
+CRONTABS = "/var/spool/cron"
+
+
+@dataclass(frozen=True)
+class WriteFile:
+    """Write a whole file. `expect` is the SHA-256 (hex) of what the plan saw there, or ABSENT."""
+
+    node: str
+    path: str
+    content: Content
+    expect: str
+    mode: int = 0o644
+    owner: str = "root:root"
+    kind: Literal["write_file"] = "write_file"
+
+    def __post_init__(self) -> None:
+        plain_path(self.path)
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        verb = "create" if self.expect == ABSENT else "replace"
+        head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
+        return "\n".join([head, *added(lines(self.content.decode("utf-8", "replace")))])
+
+    def directories(self) -> tuple[str, ...]:
+        return (parent(self.path), KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        expect(link, place, "file", self.path, self.expect)
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        return PutBack(self.node, "file", self.path, place.kept, self.expect, digest(self.content))
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        wanted = digest(self.content)
+        wish = Put("file", self.path, self.expect, wanted, self.content, mode=self.mode, owner=self.owner)
+        put(link, place, wish)
+        return Done(self.expect, wanted)
+
+
+@dataclass(frozen=True)
+class EditFile:
+    """Set the block `block` in a file to `lines` (None: no block) and take out the exact lines `without`.
+
+    Every other byte stays as it is. `expect` is the SHA-256 (hex) of the file as the plan saw it, or ABSENT.
+    `was` are the lines that the block held before, to be shown as removed. `mode` and `owner` are for a new file only.
+    """
+
+    node: str
+    path: str
+    block: str
+    lines: tuple[str, ...] | None
+    expect: str
+    without: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+    mode: int = 0o644
+    owner: str = "root:root"
+    kind: Literal["edit_file"] = "edit_file"
+
+    def __post_init__(self) -> None:
+        plain_path(self.path)
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return shown_edit(f"edit {self.path}", self)
+
+    def directories(self) -> tuple[str, ...]:
+        return (parent(self.path), KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        expect(link, place, "file", self.path, self.expect)
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        left = digest(edited(link, place, "file", self.path, self))
+        return PutBack(self.node, "file", self.path, place.kept, self.expect, left)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        content = edited(link, place, "file", self.path, self)
+        new = self.expect == ABSENT
+        wish = Put("file", self.path, self.expect, digest(content), content)
+        put(link, place, with_mode(wish, self.mode, self.owner) if new else wish)
+        return Done(self.expect, digest(content))
+
+
+@dataclass(frozen=True)
+class EditCrontab:
+    """The same edit in a user's crontab, which `crontab` itself installs so that cron notices.
+
+    `expect` is the SHA-256 (hex) of what `crontab -l -u USER` prints, or ABSENT when the user has none.
+    """
+
+    node: str
+    user: str
+    block: str
+    lines: tuple[str, ...] | None
+    expect: str
+    without: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+    kind: Literal["edit_crontab"] = "edit_crontab"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return shown_edit(f"edit the crontab of {self.user}", self)
+
+    def directories(self) -> tuple[str, ...]:
+        return (CRONTABS, KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        expect(link, place, "crontab", self.user, self.expect)
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        left = digest(edited(link, place, "crontab", self.user, self))
+        return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        content = edited(link, place, "crontab", self.user, self)
+        put(link, place, Put("crontab", self.user, self.expect, digest(content), content))
+        return Done(self.expect, digest(content))
+
+
+@dataclass(frozen=True)
+class UnmarkCrontab:
+    """Take our marks out of a user's crontab; every other line stays as it is.
+
+    `expect` is the SHA-256 (hex) of what `crontab -l -u USER` prints.
+    """
+
+    node: str
+    user: str
+    expect: str
+    kind: Literal["unmark_crontab"] = "unmark_crontab"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        return f"take our marks out of the crontab of {self.user}; its lines stay"
+
+    def directories(self) -> tuple[str, ...]:
+        return (CRONTABS, KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        expect(link, place, "crontab", self.user, self.expect)
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        left = digest(self.unmarked(link, place))
+        return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        content = self.unmarked(link, place)
+        put(link, place, Put("crontab", self.user, self.expect, digest(content), content))
+        return Done(self.expect, digest(content))
+
+    def unmarked(self, link: Link, place: Place) -> bytes:
+        """What the crontab will be. Raises Stale when it is not the one that the plan saw."""
+        now = read(link, place, "crontab", self.user)
+        if now is None or digest(now) != self.expect:
+            raise Stale(f"{name('crontab', self.user)} has been changed since the plan was made")
+        return marked_blocks.unmark(now)
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Put old content back: the way back of the steps that write. Never planned by a remedy.
+
+    `left` is the digest of what the step left, without which nothing is touched; `was` is the digest of the old content
+    (ABSENT: there was none), and `kept` where it is kept on the node.
+    """
+
+    node: str
+    what: What
+    target: str
+    kept: str
+    was: str
+    left: str
+    kind: Literal["put_back"] = "put_back"
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def show(self) -> str:
+        if self.was == ABSENT:
+            return f"remove {name(self.what, self.target)}, which was not there before"
+        return f"put {name(self.what, self.target)} back as it was (kept in {self.kept})"
+
+    def directories(self) -> tuple[str, ...]:
+        return (parent(self.target) if self.what == "file" else CRONTABS, KEPT)
+
+    def still_true(self, link: Link, place: Place) -> None:
+        now = seen(link, place, self.what, self.target)
+        if now == self.was:
+            raise AlreadyBack(f"{name(self.what, self.target)} is as it was before")
+        if now != self.left:
+            raise Stale(f"{name(self.what, self.target)} has been changed since, by somebody else")
+
+    def inverse(self, link: Link, place: Place) -> PutBack:
+        return PutBack(self.node, self.what, self.target, place.kept, was=self.left, left=self.was)
+
+    def do(self, link: WritingLink, place: Place) -> Done:
+        put(link, place, Put(self.what, self.target, self.left, self.was, kept=self.kept))
+        return Done(self.left, self.was)
+
+
+def edited(link: Link, place: Place, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
+    """What the file will be. Raises Stale when it is not the one that the plan saw."""
+    now = read(link, place, what, target)
+    if (ABSENT if now is None else digest(now)) != step.expect:
+        raise Stale(f"{name(what, target)} has been changed since the plan was made")
+    try:
+        return marked_blocks.edit(now or b"", step.block, step.lines, step.without)
+    except marked_blocks.BlockError as why:
+        raise StepFailed(f"{name(what, target)}: {why}", changed=False) from None
+
+
+def with_mode(wish: Put, mode: int, owner: str) -> Put:
+    return Put(wish.what, wish.target, wish.expected, wish.wanted, wish.content, mode=mode, owner=owner)
+
+
+def shown_edit(head: str, step: EditFile | EditCrontab) -> str:
+    """A diff without context lines: what goes, what comes."""
+    gone = [f"  - {masked(line)}" for line in (*step.without, *step.was)]
+    return "\n".join([head, *gone, *added(step.lines or ())])
+
+
+def added(lines: tuple[str, ...] | list[str]) -> list[str]:
+    return [f"  + {masked(line)}" for line in lines]
+
+
+def parent(path: str) -> str:
+    """The directory of a file.
+
+    >>> parent("/etc/hosts"), parent("/hosts")
+    ('/etc', '/')
+    """
+    return path.rpartition("/")[0] or "/"
