@@ -18,8 +18,10 @@ from fleetkeeper.topics.certificates.facts import Nginx, Site
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
-QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
-PLAIN = r"""(?:\\.|\$\{\w*\}|[^\s;{}"'#\\]|(?<=\S)["'#])+|\\"""
+ESCAPED = r"(?s:\\.)"
+QUOTED = rf""""(?:{ESCAPED}|[^"\\])*"|'(?:{ESCAPED}|[^'\\])*'"""
+VARIABLE = r"\$\{\w*\}"
+PLAIN = rf"""(?:{ESCAPED}|{VARIABLE}|[^\s;{{}}"'#\\])(?:{ESCAPED}|{VARIABLE}|[^\s;{{}}\\])*|\\"""
 TOKEN = re.compile(rf"#[^\n]*|[{{}};]|{QUOTED}|{PLAIN}")
 PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 INHERITED = ("ssl_certificate", "ssl_certificate_key")
@@ -102,20 +104,29 @@ MOST_TOKENS = 200_000
 
 
 def tokens(text: str, file: str = "") -> Iterator[Token]:
-    """The words, braces and semicolons of a configuration, without comments.
+    """The words, braces and semicolons of a configuration, without comments. Raises Unobservable.
 
     >>> [one.word for one in tokens("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
     ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
     """
-    line, before = 1, 0
+    line, before, end = 1, 0, 0
     for number, match in enumerate(TOKEN.finditer(text)):
         if number > MOST_TOKENS:
             raise Unobservable(f"nginx' configuration has more than {MOST_TOKENS} words")
+        must_be_blank(text[end : match.start()], file)
+        end = match.end()
         line, before = line + text.count("\n", before, match.start()), match.start()
         word = match[0]
         if not word.startswith("#"):
             bare = re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] in "\"'" and len(word) > 1 else word
             yield Token(bare, f"{file}:{line}")
+    must_be_blank(text[end:], file)
+
+
+def must_be_blank(between: str, file: str) -> None:
+    """Raises Unobservable for text between two words that is no word: a quote that does not end."""
+    if between.strip():
+        raise Unobservable(f"nginx' configuration cannot be read: a quote in {file} does not end")
 
 
 @dataclass

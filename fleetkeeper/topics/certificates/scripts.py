@@ -99,6 +99,8 @@ function ends(mark,  k) {
   } else if (mark == "}") emit("}", now)
   words = inside = 0
 }
+# A quote that does not end must not hide what follows it: whoever reads on sees it too.
+function end_of_file() { if (quote != "") printf " %s", quote }
 function more(text) {
   if (!inside) { word[++words] = ""; at[words] = now; inside = 1 }
   word[words] = word[words] text
@@ -123,9 +125,9 @@ function read_line(text,  i, n, c, k) {
   else inside = 0
   escaped = 0
 }
-/^# configuration file .+:$/ { print "\n" $0; now = line = 1; words = inside = escaped = 0; quote = ""; next }
+/^# configuration file .+:$/ { end_of_file(); print "\n" $0; now = line = 1; words = inside = escaped = 0; quote = ""; next }
 now { read_line($0); now++ }
-END { printf "\n" }
+END { end_of_file(); printf "\n" }
 """
 
 # Further words: the names that are asked for, and files with certificates (which begin with a slash).
