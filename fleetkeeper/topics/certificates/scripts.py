@@ -125,7 +125,11 @@ function read_line(text,  i, n, c, k) {
   else inside = 0
   escaped = 0
 }
-/^# configuration file .+:$/ { end_of_file(); print "\n" $0; now = line = 1; words = inside = escaped = 0; quote = ""; next }
+/^# configuration file .+:$/ {
+  end_of_file(); print "\n" $0
+  now = line = 1; words = inside = escaped = 0; quote = ""
+  next
+}
 now { read_line($0); now++ }
 END { end_of_file(); printf "\n" }
 """
