@@ -34,11 +34,12 @@ ANSWER = 10.0
 BUSY, NO_LOCK = 75, 73
 
 # $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
-# One at a time takes a dead lock over; whoever dies at that leaves `.breaking` behind, which may go a minute later.
+# A holder that is dead and not waited for (proc_pid_stat(5): state Z or X) has no birth any more. One at a time takes a
+# dead lock over; whoever dies at that leaves `.breaking` behind, which may go a minute later.
 HOLD = r"""
 set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
 nobody='? ? somebody who is just letting go'
-born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+born() { sed -n 's/.*) \([^ZX]\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 me="$$ $(born $$) $who"
 take() {
   printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?

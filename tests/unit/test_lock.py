@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_case_67_a_dead_holders_lock_is_taken_over_at_once(path: str) -> None:
     stream.close()
     with locks(path) as mine:
         assert mine.take(["a"]) == {}
+
+
+def test_a_dead_holder_that_its_parent_has_not_waited_for_does_not_keep_it(path: str) -> None:
+    with subprocess.Popen(["true"]) as holder:
+        wait_until(lambda: not alive(holder.pid))
+        birth = Path(f"/proc/{holder.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        Path(path).write_text(f"{holder.pid} {birth} somebody who is dead\n")
+        with locks(path) as mine:
+            assert mine.take(["a"]) == {}
 
 
 def test_a_process_that_merely_has_the_dead_holders_number_does_not_keep_it(path: str) -> None:
