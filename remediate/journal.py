@@ -13,7 +13,7 @@ import secrets
 import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,8 +177,8 @@ class Journal:
         self.write("UPDATE steps SET state = ? WHERE run = ? AND number = ?", (state, run, step))
 
     def runs(self, limit: int = 20) -> list[RunRow]:
-        """The latest runs, newest first."""
-        return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY started DESC, rowid DESC LIMIT ?", limit)]
+        """The latest runs, newest first: in the order in which they were begun, whatever the clock said."""
+        return [RunRow(*row) for row in self.all("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", limit)]
 
     def run(self, name: str) -> RunRow:
         """The run of that id, of an id that begins so, or the last one that changed something ("last").
@@ -186,7 +186,7 @@ class Journal:
         Raises UsageError when there is none, or when several begin so.
         """
         if name == "last":
-            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY started DESC, rowid DESC LIMIT 1")]
+            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY rowid DESC LIMIT 1")]
         else:
             found = [run for run in self.runs(-1) if run.id.startswith(name)]
         if len(found) != 1:
@@ -205,7 +205,7 @@ class Journal:
 
         Nobody has decided about them yet.
         """
-        rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY started")
+        rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY rowid")
         return [run for run in (RunRow(*row) for row in rows) if not lives(run)]
 
     def noticed(self, run: str) -> None:
@@ -217,7 +217,7 @@ class Journal:
         found = self.all(
             "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run"
             " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ?"
-            " AND outcome IN (?, ?) ORDER BY started DESC, runs.rowid DESC LIMIT 1",
+            " AND outcome IN (?, ?) ORDER BY runs.rowid DESC, number DESC LIMIT 1",
             *(inventory, rule, subject, memory, ROLLED_BACK, HELPED),
         )
         return next(((self.run(run), why) for run, why, outcome in found if outcome == ROLLED_BACK), None)
@@ -256,7 +256,25 @@ def lives(run: RunRow) -> bool:
         return False
     except PermissionError:
         pass
-    return run.pid != os.getpid() and not born_after(run.pid, datetime.fromisoformat(run.started))
+    if run.pid == os.getpid() or is_zombie(run.pid):
+        return False
+    return not born_after(run.pid, datetime.fromisoformat(run.started))
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and nobody has waited for it. False where there is no /proc to tell.
+
+    Source: proc_pid_stat(5), field 3.
+    """
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] in {"Z", "X"}
+
+
+def stat_fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, the process's state; none where they cannot be read."""
+    with suppress(OSError, ValueError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
 
 
 CLOCKS_DIFFER = 5.0
@@ -272,7 +290,7 @@ def born_after(pid: int, moment: datetime) -> bool:
     (True, False)
     """
     try:
-        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int(stat_fields(pid)[19])
         boot = int(re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)[0])
     except (OSError, ValueError, IndexError):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from fleetkeeper.errors import UsageError
 from remediate.apply import End
 from remediate.commands.run_log import tell_interrupted
-from remediate.journal import ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
+from remediate.journal import HELPED, Journal, PlanRow, ROLLED_BACK, StepRow, VERSION
 from remediate.steps import Place, Run, WriteFile, dump
 from remediate.undo import looks_only, undoable
 
@@ -65,6 +66,27 @@ def test_a_run_whose_process_still_lives_is_not_called_interrupted(journal: Jour
     journal.starting(step(run))
     journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
     assert journal.interrupted() == []
+
+
+def test_a_run_whose_killed_process_nobody_has_waited_for_is_interrupted(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        journal.db.execute("UPDATE runs SET pid = ?", (child.pid,))
+        assert [found.id for found in journal.interrupted()] == [run]
+
+
+def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_back(journal: Journal) -> None:
+    before, after = begun(journal), begun(journal)
+    for run, outcome in ((before, ROLLED_BACK), (after, HELPED)):
+        journal.plan(plan(run, outcome))
+        journal.starting(step(run))
+        journal.end(run, 0)
+    journal.db.execute("UPDATE runs SET started = '2099-01-01T00:00:00+00:00' WHERE id = ?", (before,))
+    assert journal.run("last").id == after
+    assert [run.id for run in journal.runs()] == [after, before]
+    assert journal.rolled_back("production", "x.y", "web", "m") is None
 
 
 def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it(journal: Journal) -> None:
