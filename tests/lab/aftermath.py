@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.names import BACKUPS, NODES
@@ -85,7 +86,7 @@ class Running:
 
 
 @contextmanager
-def started(lab: Lab, *words: str, until: str, state: str = "state") -> Iterator[Running]:
+def started(lab: Lab, *words: str | Path, until: str, state: str = "state") -> Iterator[Running]:
     """One of our commands, up to the moment in which it says these words on its second output."""
     env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / state), "NO_COLOR": "1", "COLUMNS": "140"}
     with subprocess.Popen(
