@@ -17,8 +17,9 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
-from fleetkeeper.topics.backups.database import Accepted, Drill, Records
+from fleetkeeper.topics.backups.database import Accepted, Drill, Records, merge
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.rules.drills import last_failure
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -88,8 +89,17 @@ def drill(desk: Desk, name: str | None) -> Exit:
     desk.screen.lines([*told(done), *told_doubts(doubtful)])
     accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
     written = noted(desk, Records(accepted, (done,)))
+    desk.screen.lines(told_failure(last_failure(merge(records, Records(drills=(done,))), desk.policy), done))
     withheld = doubtful and not records.accepted
     return worst([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
+
+
+def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
+    """That no whole dump is removed: an earlier drill failed, and this one was of an older dump."""
+    if failed is None or done.error:
+        return []
+    still = f"{safe(failed.backup)} has not come back, nor has one newer than it: no whole dump is removed until then"
+    return [Line(still, "bad")]
 
 
 def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
@@ -115,9 +125,7 @@ def noted(desk: Desk, addition: Records) -> Exit:
         if code is Exit.NOTHING_LEFT and (drill.error or drill.refused):
             run.ends.clear()
         if code is Exit.NOTHING_LEFT and drill.error:
-            desk.screen.lines(
-                [Line("it is written down as a drill that failed: no whole dump is removed until one succeeds")]
-            )
+            desk.screen.lines([Line(WRITTEN_DOWN)])
         return code
 
     code = patiently(desk, work)
@@ -127,6 +135,9 @@ def noted(desk: Desk, addition: Records) -> Exit:
     return code
 
 
+WRITTEN_DOWN = (
+    "it is written down as a drill that failed: no whole dump is removed until it, or a newer one, comes back"
+)
 NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and drill once more"
 
 

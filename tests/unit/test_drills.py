@@ -14,13 +14,15 @@ from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import catalog
 from fleetkeeper.topics.backups.database import Accepted, Drill, Records
 from fleetkeeper.topics.backups.database.record import remembered
+from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from remediate.backups.database_contents import Held, held
-from remediate.backups.drill import Trial, compared, last_success, mebibytes, told
+from remediate.backups.database_contents import Held
+from remediate.backups.database_contents import held as read_answer
+from remediate.backups.drill import Trial, compared, last_success, mebibytes, told, told_failure
 from remediate.backups.drill_script import DRILL, HELD
-from tests.backups import GOOD, NOW, TEXT, fleet, judged, policy, proofs
+from tests.backups import GOOD, NOW, TEXT, fleet, judged, name, policy, proofs
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
 LIVE = Held({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
@@ -74,6 +76,69 @@ def test_without_drills_and_without_a_failed_one_it_does_not_apply(drills):
     assert judged("backups.come_back", drilled(*drills, text=TEXT)).outcome is Outcome.NOT_APPLICABLE
 
 
+TRIED = NOW - timedelta(hours=36)
+OLDER, NEWER = (name(TRIED + sign * timedelta(hours=12)) for sign in (-1, 1))
+
+
+def is_held(*drills: Drill) -> bool:
+    """Whether such drills hold whole dumps up, by whatever inventory: then it is a finding too."""
+    hold = failed_drill(drilled(*drills), policy(drills="90 d"))
+    for text in (TEXT, DRILLS):
+        outcome = judged("backups.come_back", drilled(*drills, text=text)).outcome
+        assert (outcome is Outcome.FINDING) == (hold is not None)
+    return hold is not None
+
+
+def after(hours: int, **changes: object) -> Drill:
+    """A drill of the dump that was tried, so many hours after the first."""
+    return replace(DONE, at=NOW - timedelta(hours=30 - hours), **{"backup": name(TRIED), **changes})
+
+
+def test_an_older_dump_that_comes_back_does_not_make_up_for_one_that_failed():
+    failed = after(0, error="it does not restore")
+    assert is_held(failed)
+    assert is_held(failed, after(1, backup=OLDER))
+    assert is_held(failed, after(1, backup=OLDER), after(2, refused="no room"), after(3, backup=NEWER, refused="no room"))
+    assert is_held(after(-1, backup=NEWER), failed)
+    assert not is_held(failed, after(1))
+    assert not is_held(failed, after(1, backup=NEWER))
+    assert not is_held(failed, after(1, backup=NEWER), after(2, backup=OLDER))
+
+
+def test_an_older_dump_that_failed_last_holds_up_until_it_or_a_newer_one_comes_back():
+    failed = after(1, backup=OLDER, error="it does not restore")
+    assert is_held(after(0), failed)
+    assert not is_held(after(0), failed, after(2))
+    assert not is_held(after(0), failed, after(2, backup=OLDER))
+
+
+def test_a_name_that_lies_in_the_future_is_no_newer_than_its_drill():
+    failed = after(0, backup=name(NOW + timedelta(days=400)), error="it does not restore")
+    assert is_held(failed)
+    assert not is_held(failed, after(6, backup=name(NOW - timedelta(hours=25))))
+
+
+def test_drills_of_names_that_the_inventory_does_not_know_are_told_apart_by_their_age():
+    failed = after(0, backup="old-1.gz", error="it does not restore")
+    assert is_held(failed, after(1, backup="old-0.gz", age=3600.0 * 48))
+    assert not is_held(failed, after(1, backup="old-2.gz", age=60.0))
+    assert is_held(failed, after(1, backup="old-0.gz", age=1e300))
+
+
+def test_a_drill_of_an_older_dump_says_that_the_failure_of_a_newer_one_stands():
+    [line] = told_failure(after(0, error="no"), after(1, backup=OLDER))
+    assert line.text.startswith(f"{name(TRIED)} has not come back")
+    assert told_failure(None, DONE) == []
+    assert told_failure(after(0, error="no"), after(1, error="no")) == []
+
+
+def test_ten_drills_of_older_dumps_do_not_push_out_a_failure():
+    failed = after(0, error="it does not restore")
+    many = tuple(after(hours, backup=OLDER) for hours in range(1, 30))
+    assert is_held(*remembered((failed, *many)))
+    assert failed not in remembered((failed, after(30), *many))
+
+
 def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
     assert judged("backups.come_back", drilled(DONE, REFUSED)).outcome is Outcome.HOLDS
     old = replace(DONE, at=NOW - timedelta(days=100))
@@ -121,9 +186,9 @@ def test_an_emptied_live_database_does_not_make_an_empty_dump_good():
 
 
 def test_what_the_scripts_print_is_read():
-    assert held(Output(0, SAID)).roles == ("rodan", "reader")
-    assert held(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
-    assert held(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == Held(
+    assert read_answer(Output(0, SAID)).roles == ("rodan", "reader")
+    assert read_answer(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
+    assert read_answer(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == Held(
         {"public.odd|name": 3}, said={"database": "odd|name"}
     )
 
@@ -172,7 +237,7 @@ class Scripted:
 
 
 def test_case_41_the_throwaway_server_has_no_network_and_reads_the_backups_only():
-    words = TRIAL.throwaway(held(Output(0, SAID))).words
+    words = TRIAL.throwaway(read_answer(Output(0, SAID))).words
     assert words[words.index("--network") : words.index("--network") + 2] == ("--network", "none")
     assert f"type=bind,src={MOUNT.source},dst=/backups,readonly" in words
     assert [word for word in words if "type=" in word or word == "-v"] == [
@@ -256,7 +321,7 @@ def test_a_drill_without_a_live_database_has_nothing_to_be_held_against():
 
 
 def test_the_throwaway_server_ends_when_nobody_holds_its_standard_input():
-    words = TRIAL.throwaway(held(Output(0, SAID))).words
+    words = TRIAL.throwaway(read_answer(Output(0, SAID))).words
     assert "--interactive" in words
     assert words.index("--interactive") > words.index("docker")
 

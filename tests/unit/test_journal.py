@@ -12,7 +12,7 @@ import pytest
 from fleetkeeper.errors import UsageError
 from remediate.apply import End
 from remediate.commands.run_log import tell_interrupted
-from remediate.journal import HELPED, Journal, PlanRow, ROLLED_BACK, StepRow, VERSION
+from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.steps import Place, Run, WriteFile, dump
 from remediate.undo import looks_only, undoable
 

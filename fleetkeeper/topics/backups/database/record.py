@@ -10,7 +10,8 @@ from typing import TypeVar
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Drill, Records
 
 REMEMBERED = 10
-"""So many drills stay in the record; and the last that succeeded, which the next one is compared with."""
+"""So many drills stay in the record; and the last that succeeded, which the next one is compared with, and of so many
+dumps that failed and have not come back since the last one."""
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much the clocks of two controllers may differ before a date is taken for a wrong one."""
 TICK = timedelta(microseconds=1)
@@ -61,15 +62,15 @@ def address(drill: Drill) -> tuple[datetime, str, str, str]:
 
 
 def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
-    """The last few drills, the last that proved something, and the last that succeeded."""
+    """The last few drills, the last that succeeded, and the last of each dump that failed and never came back since."""
     recent = drills[-REMEMBERED:]
     older = drills[:-REMEMBERED]
     good = [one for one in older if not one.error and not one.refused]
-    bad = [one for one in older if one.error and not one.refused]
+    came_back = {one.backup: one.at for one in drills if not one.error and not one.refused}
+    failed = {one.backup: one for one in drills if one.error and not one.refused}
+    bad = [one for name, one in failed.items() if came_back.get(name, one.at) <= one.at and one not in recent]
     succeeded = any(not one.error and not one.refused for one in recent)
-    proved = any(not one.refused for one in recent)
-    kept = (*([] if succeeded else good[-1:]), *([] if proved else bad[-1:]))
-    return (*in_order(kept), *recent)
+    return (*in_order([*([] if succeeded else good[-1:]), *in_order(bad)[-REMEMBERED:]]), *recent)
 
 
 def contains(records: Records, addition: Records) -> bool:

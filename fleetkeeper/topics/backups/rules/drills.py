@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fleetkeeper.inventory.schema import required
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.dump_times import EARLY
+from fleetkeeper.topics.backups.dump_times import EARLY, moment, stamp, written_at
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.transport.commands import Unobservable
@@ -20,17 +20,18 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     """A backup was restored into a throwaway server lately, and everything came back.
 
     A backup that nobody has restored is a hope. Judged by what `remediate backups drill` wrote down on the volume's
-    node: none may have failed since the last one that succeeded, and where the inventory asks for drills, that one
-    must be younger than `drills`. A drill that could not be tried (no room, no image) proves nothing. A drill restores
-    into a server without network, stops at the first error, and compares tables and rows with the live database and
-    with the drill before.
+    node: a dump that failed must have come back since, or a newer one must, and where the inventory asks for drills,
+    the last that succeeded must be younger than `drills`. A drill that could not be tried (no room, no image) proves
+    nothing. A drill restores into a server without network, stops at the first error, and compares tables and rows with
+    the live database and with the drill before.
     """
     policy: Policy = required(fleet.inventory.backups)
     node = policy.volume.node
     records = records_of(fleet, policy)
-    last = records.last_drill
+    failed = last_failure(records, policy)
+    last = failed or records.last_drill
     age = fleet.looked_at - last.at if last else None
-    if last is not None and age is not None and last.error:
+    if last is not None and age is not None and failed:
         saw = f"{last.backup} did not come back {show_age(age)}: {last.error}"
     elif policy.drills is None:
         raise NotApplicable("the inventory asks for no drills (`backups.drills: 90 d`), and none has failed")
@@ -43,14 +44,20 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     else:
         return
     tried = f"; {refused}" if (refused := refused_since(records, last)) else ""
-    within = f" within {show_duration(policy.drills)}" if policy.drills else ", since the last one failed"
     yield Finding(
         saw=f"{saw}{tried}",
-        want=f"a drill that succeeded{within}",
+        want=wanted(failed, policy),
         why="a backup that does not come back is found out on the day when it is needed",
         node=node,
         hint="`remediate backups drill` tries the newest; nothing of production is touched",
     )
+
+
+def wanted(failed: database.Drill | None, policy: Policy) -> str:
+    """Which drill would do."""
+    if failed is not None or policy.drills is None:
+        return "a drill that succeeded since, of that dump or of a newer one"
+    return f"a drill that succeeded within {show_duration(policy.drills)}"
 
 
 def show_age(age: timedelta) -> str:
@@ -76,16 +83,44 @@ def records_of(fleet: Fleet, policy: Policy) -> database.Records:
 
 
 def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
-    """What the last drill says against every dump there is: nothing, unless it failed.
+    """What the drills say against every dump there is: nothing, unless one failed that none has made up for.
 
     Raises Unobservable when the record was looked for and not seen, or drills are asked for and nobody looked.
     """
     if policy.drills is None and (policy.volume.node, database.Facts.topic) not in fleet.facts:
         return None
-    last = records_of(fleet, policy).last_drill
-    if last is None or not last.error:
+    failed = last_failure(records_of(fleet, policy), policy)
+    if failed is None:
         return None
-    return Hold(f"{last.backup} did not come back when it was last tried: {last.error}", DRILL_AGAIN)
+    return Hold(f"{failed.backup} did not come back when it was last tried: {failed.error}", DRILL_AGAIN)
 
 
-DRILL_AGAIN = "see why, and have one come back (`remediate backups drill NAME`): until then no whole dump is removed"
+def last_failure(records: database.Records, policy: Policy) -> database.Drill | None:
+    """The last drill that failed and that none has made up for: a later one that succeeded, of that dump or a newer.
+
+    An older dump that comes back says nothing about what has broken since it was made.
+    """
+    proved = sorted((one for one in records.drills if not one.refused), key=lambda drill: drill.at)
+    for place, failed in reversed(list(enumerate(proved))):
+        if failed.error and not any(makes_up_for(later, failed, policy) for later in proved[place + 1 :]):
+            return failed
+    return None
+
+
+def makes_up_for(later: database.Drill, failed: database.Drill, policy: Policy) -> bool:
+    """Whether a drill succeeded with the dump that had failed, or with a newer one."""
+    if later.error:
+        return False
+    return later.backup == failed.backup or dumped_at(later, policy) > dumped_at(failed, policy)
+
+
+def dumped_at(drill: database.Drill, policy: Policy) -> datetime:
+    """When the dump of a drill was made, by its name; never after the drill itself."""
+    written = drill.at.timestamp() - drill.age
+    local = stamp(drill.backup, policy.pattern)
+    return min(drill.at, moment(local, policy.zone, written) if local else written_at(written))
+
+
+DRILL_AGAIN = (
+    "see why, and have it or a newer one come back (`remediate backups drill`): until then no whole dump is removed"
+)
