@@ -223,12 +223,18 @@ def _later() -> None:
     assert catalog(grown, proofs(grown), policy(), NOW, accepted(grown[8])).backups[0].small
 
 
-@says("Those before it count as they did, and the last one of the old size stays.")
+@says(
+    "Those before it count as they did, and the last one of the old size stays, "
+    "of each old size after several clean-ups."
+)
 def _before() -> None:
     rules = policy(keep={"daily": 3})
     known = catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
     assert len(known.complete) == 100
     assert CLEANED[60].name in retention(known, rules, NOW).protected
+    twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
+    known = catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
+    assert {twice[60].name, twice[80].name} <= retention(known, rules, NOW).protected
 
 
 @says("A single giant is a yardstick until ten dumps in a row weigh what was usual before it.")
@@ -245,6 +251,16 @@ def _released() -> None:
     assert warning.about == files[60].name
     assert files[60].name not in {one.name for one in thinning(world).steps[1].files}
     assert not judged("backups.have_plausible_size", with_size(files, accepted(files[0]), DAILY)).warnings
+
+
+@says("While a giant is the newest, no whole dump is removed: it may be a dump of something else.")
+def _newest_giant() -> None:
+    assert isinstance(thinning(fleet(sized(*[MIB] * 60, 10 * MIB), text=DAILY)), ForAPerson)
+
+
+@says("The next of about its size ends that.")
+def _confirmed() -> None:
+    assert isinstance(thinning(fleet(sized(*[MIB] * 60, 10 * MIB, 9 * MIB), text=DAILY)), Plan)
 
 
 @says(

@@ -98,7 +98,7 @@ def test_an_older_dump_that_comes_back_does_not_make_up_for_one_that_failed():
     failed = after(0, error="it does not restore")
     assert is_held(failed)
     assert is_held(failed, after(1, backup=OLDER))
-    assert is_held(failed, after(1, backup=OLDER), after(2, refused="no room"), after(3, backup=NEWER, refused="no room"))
+    assert is_held(failed, after(1, backup=OLDER), after(2, refused="no room"), after(3, backup=NEWER, refused="full"))
     assert is_held(after(-1, backup=NEWER), failed)
     assert not is_held(failed, after(1))
     assert not is_held(failed, after(1, backup=NEWER))
@@ -186,8 +186,9 @@ def test_an_emptied_live_database_does_not_make_an_empty_dump_good():
 
 
 def test_what_the_scripts_print_is_read():
-    assert read_answer(Output(0, SAID)).roles == ("rodan", "reader")
-    assert read_answer(Output(0, SAID)).said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
+    answer = read_answer(Output(0, SAID))
+    assert answer.roles == ("rodan", "reader")
+    assert answer.said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
     assert read_answer(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == Held(
         {"public.odd|name": 3}, said={"database": "odd|name"}
     )

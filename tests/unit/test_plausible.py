@@ -18,11 +18,11 @@ from fleetkeeper.topics.backups.catalog import Catalog, catalog
 from fleetkeeper.topics.backups.database import AcceptedSize, Records
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.plausible_size import AGREEING, LAST
-from fleetkeeper.topics.backups.retention import retention
+from fleetkeeper.topics.backups.retention import before_the_change, retention
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles
-from tests.backups import HALF_DAY, MIB, NOW, TEXT, catalogued, file, fleet, judged, name, policy, proofs, usage
+from tests.backups import HALF_DAY, MIB, NOW, TEXT, catalogued, file, fleet, judged, name, policy, proof, proofs, usage
 
 NEWEST = NOW - timedelta(minutes=29)
 DAILY = TEXT.replace("keep: {last: 4, daily: 14, weekly: 8, monthly: 12, yearly: 10}", "keep: {daily: 7}")
@@ -159,6 +159,35 @@ def test_a_giant_stays_and_is_told_whatever_keep_says():
     assert len(step.files) > 100
 
 
+def test_while_the_newest_is_a_giant_that_none_confirms_no_whole_dump_goes_and_each_says_why():
+    giant = sized(*[MIB] * 60, 10 * MIB)
+    known = catalogued(giant, keep={"daily": 7})
+    assert known.backups[0].unconfirmed
+    found = retention(known, policy(keep={"daily": 7}), NOW)
+    assert found.excess == ()
+    assert found.held is not None
+    assert "the newest" in found.held.why
+    assert "far more than those before it" in found.held.why
+    verdict = judged("backups.have_plausible_size", fleet(giant, text=DAILY))
+    assert [one.about for one in verdict.warnings] == [giant[0].name]
+    assert "no whole dump is removed" in verdict.warnings[0].hint
+    assert isinstance(thinning(fleet(giant, text=DAILY)), ForAPerson)
+
+
+def test_a_dump_that_agrees_with_a_giant_or_an_accepted_size_lets_whole_ones_go_again():
+    grown = sized(*[MIB] * 60, 10 * MIB, 9 * MIB)
+    assert retention(catalogued(grown, keep={"daily": 7}), policy(keep={"daily": 7}), NOW).held is None
+    giant = sized(*[MIB] * 60, 10 * MIB)
+    assert isinstance(thinning(with_size(giant, accepted(giant[0]), DAILY)), Plan)
+
+
+@pytest.mark.parametrize("state", ["broken", "unknown"])
+def test_a_giant_that_is_not_whole_holds_nothing_up(state):
+    files = sized(*[MIB] * 60, 10 * MIB)
+    known = catalogued(files, [*proofs(files[1:]), proof(files[0], state, "why")], keep={"daily": 7})
+    assert retention(known, policy(keep={"daily": 7}), NOW).held is None
+
+
 def test_a_giant_is_let_go_once_a_size_was_accepted():
     files = sized(*[MIB] * 60, 10 * MIB, *[MIB] * 60)
     world = with_size(files, accepted(files[0]), DAILY)
@@ -205,6 +234,22 @@ def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
     left = {one.backup.name: one.reasons for one in found.kept}
     assert left[files[60].name] == ("the last one before a smaller size was accepted",)
     assert files[60].size == 100 * MIB
+
+
+def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
+    files = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
+    rules = policy(keep={"daily": 7})
+    known = catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    found = retention(known, rules, NOW)
+    assert {files[60].name, files[80].name} <= found.protected
+    assert [files[60].size, files[80].size] == [40 * MIB, 100 * MIB]
+
+
+def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
+    files = sized(*[round(1000 * 1.1**n) for n in range(60)], *[10**4] * 60)
+    rules = policy(keep={"daily": 7})
+    known = catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    assert len(before_the_change(known.complete, rules, known.accepted)) == 1
 
 
 # ── what retention makes of it ──

@@ -13,7 +13,7 @@ from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, agree, moment, stamp, written_at
 from fleetkeeper.topics.backups.facts import Facts, File, State, Verified
-from fleetkeeper.topics.backups.plausible_size import TooSmall, judge_sizes
+from fleetkeeper.topics.backups.plausible_size import Judged, TooSmall, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
 
@@ -36,7 +36,8 @@ class Backup:
 
     `named` is the instant in its name. `state` says what is proven; `growing`: written to within the last minute and
     not proven complete; `future`: dated after the node's clock. `odd` says why its time cannot be believed, if so.
-    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it.
+    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it; `unconfirmed`:
+    it is the newest, and far bigger than those before it.
     """
 
     file: File
@@ -49,6 +50,7 @@ class Backup:
     odd: str = ""
     small: TooSmall | None = None
     giant: bool = False
+    unconfirmed: bool = False
 
     @property
     def name(self) -> str:
@@ -186,9 +188,15 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
 def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, each with what its size says."""
     sizes = judge_sizes((one for one in backups if one.whole), policy, accepted)
-    if not sizes.refused and not sizes.giants:
+    if sizes == Judged():
         return list(backups)
-    return [replace(one, small=sizes.refused.get(one.name), giant=one.name in sizes.giants) for one in backups]
+    return [
+        replace(
+            one, small=sizes.refused.get(one.name), giant=one.name in sizes.giants,
+            unconfirmed=one.name == sizes.unconfirmed,
+        )
+        for one in backups
+    ]  # fmt: skip
 
 
 def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:

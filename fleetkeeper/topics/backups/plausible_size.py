@@ -7,14 +7,15 @@ dumps of an emptied database never turn plausible by themselves, however many of
 The yardstick is the biggest of the last `LAST` plausible ones, or the size that a person accepted last
 (`remediate backups accept --because …`) and the plausible ones since then. One giant alone is no yardstick for ever:
 the ones after it are refused until `AGREEING` of them in a row weigh what was usual before it; from then on they count
-again, the giant stays, and a warning names it (it may hold what was lost since).
+again, the giant stays, and a warning names it (it may hold what was lost since). One that is the newest, with none
+after it, may be a dump of something else: it pushes nothing out until the next one weighs about as much.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.units import show_size
@@ -51,10 +52,11 @@ class TooSmall:
 
 @dataclass(frozen=True)
 class Judged:
-    """What was refused, by name, and the giants that stand alone."""
+    """What was refused, by name, the giants that stand alone, and the newest, if it is a giant that none confirms."""
 
     refused: Mapping[str, TooSmall] = field(default_factory=dict)
     giants: frozenset[str] = frozenset()
+    unconfirmed: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize 
     meant = {one.name for one in trailing(before, earlier.refused) if one.file.size >= likely}
     later = Scan(policy, deque([start], LAST)).over(since)
     refused = {name: why for name, why in earlier.refused.items() if name not in meant}
-    return Judged({**refused, **later.refused}, later.giants)
+    return replace(later, refused={**refused, **later.refused})
 
 
 def trailing(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
@@ -118,7 +120,8 @@ class Scan:
             self.judge(backup)
         if self.giant:
             self.refuse(self.usual, alone(self.giant))
-        return Judged(self.refused, frozenset(self.giants))
+        unconfirmed = self.giant.name if self.giant and not self.usual else ""
+        return Judged(self.refused, frozenset(self.giants), unconfirmed)
 
     def judge(self, backup: Backup) -> None:
         """Refuse one dump, or take it as a yardstick for those after it."""

@@ -8,7 +8,7 @@ counter is not used up the oldest stays too; `within` is relative to the newest
 Ours goes further: only what is proven complete and of a plausible size fills a bucket, what is not known stays until
 it is, what lies in the future neither counts nor anchors, and the newest `at_least` and the oldest of them stay
 whatever the rules say. Of what is broken never the last file of a period goes, nor more at once than
-`keep.broken_at_most`; while the newest whole dump is implausible, no whole one goes.
+`keep.broken_at_most`; while the newest whole dump is implausible, or a giant that none confirms, no whole one goes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.topics.backups.catalog import Backup, Catalog
 from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, periods
 from fleetkeeper.topics.backups.policy import Keep, Policy
@@ -76,7 +75,7 @@ def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     found = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
         return held(found, found.excess, hold)
-    if hold := newest_implausible(catalog):
+    if hold := newest_implausible(catalog) or newest_unconfirmed(catalog):
         return held(found, [one for one in found.excess if one.backup.state != "broken"], hold)
     return found
 
@@ -145,6 +144,19 @@ def newest_implausible(catalog: Catalog) -> Hold | None:
     return Hold(f"no whole dump goes while the newest, {newest.name}, is {newest.small}", MEANT_TO_SHRINK)
 
 
+def newest_unconfirmed(catalog: Catalog) -> Hold | None:
+    """No whole dump goes for the newest while it is far bigger than all before it: it may be one of something else."""
+    newest = next(iter(catalog.whole), None)
+    if newest is None or not newest.unconfirmed:
+        return None
+    saw = f"the newest, {newest.name}, has {show_size(newest.file.size)}, far more than those before it"
+    return Hold(f"no whole dump goes while {saw}, and none after it agrees", MEANT_TO_GROW)
+
+
+MEANT_TO_GROW = (
+    "a next backup of about that size ends this, and so does `remediate backups accept --because TEXT`; "
+    "if the database did not grow so much, see what was dumped"
+)
 MEANT_TO_SHRINK = (
     "look into the database before the next backup; if it is meant to be so small, "
     "`remediate backups accept --because TEXT` makes that size the one that others are compared with"
@@ -238,11 +250,18 @@ def by_protection(complete: Sequence[Backup]) -> Iterator[tuple[str, str]]:
 
 
 def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> tuple[Backup, ...]:
-    """The last backup of the size that was usual before a smaller one was accepted: what it held is in no later one."""
+    """The last backup of each size that was usual before a smaller one was accepted, newest first.
+
+    What it held is in no later one. The record holds the last acceptance only: the earlier ones show in the sizes.
+    """
     if accepted is None:
         return ()
-    bigger = (one for one in complete if one.time < accepted.made and shrunk(one.file.size, accepted.size, policy))
-    return tuple(islice(bigger, 1))
+    last, size = [], accepted.size
+    for backup in complete:
+        if backup.time < accepted.made and shrunk(backup.file.size, size, policy):
+            last.append(backup)
+            size = backup.file.size
+    return tuple(last)
 
 
 def shrunk(size: int, to: int, policy: Policy) -> bool:

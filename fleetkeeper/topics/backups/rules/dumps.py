@@ -28,7 +28,15 @@ from fleetkeeper.topics.backups.dump_times import max_age
 from fleetkeeper.topics.backups.facts import Facts, File
 from fleetkeeper.topics.backups.plausible_size import TooSmall
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.retention import MEANT_TO_SHRINK, Hold, Retention, let_go, let_go_before, retention
+from fleetkeeper.topics.backups.retention import (
+    MEANT_TO_GROW,
+    MEANT_TO_SHRINK,
+    Hold,
+    Retention,
+    let_go,
+    let_go_before,
+    retention,
+)
 from fleetkeeper.topics.backups.rules.drills import come_back, failed_drill
 from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
 from fleetkeeper.transport.commands import Unobservable
@@ -170,7 +178,8 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     last 30 plausible ones, or with the size that was accepted last (`remediate backups accept --because TEXT`) and
     those since: `shrink` percent below it is too much, and so is less than `smallest`. Each dump is judged so; one that
     is implausible counts for nothing that `keep` and `at_least` ask for, and while the newest is, no whole dump is
-    removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it.
+    removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it;
+    while it is the newest, no whole dump is removed either.
     """
     policy = policy_of(fleet)
     backups = catalog_of(fleet, policy)
@@ -187,15 +196,16 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
             about=newest.name,
             hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
         )
-    for giant in (one for one in backups.whole if one.giant):
+    for giant in (one for one in backups.whole if one.giant or one.unconfirmed):
+        others = "before and after it" if giant.giant else "before it"
         yield Finding(
-            saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those before and after it",
+            saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those {others}",
             want="sizes that agree",
             why="either it holds what was lost since, or it is a dump of something else",
             node=policy.volume.node,
             about=giant.name,
             severity="warning",
-            hint="see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this",
+            hint=ODD_GIANT if giant.giant else f"{MEANT_TO_GROW}; until then no whole dump is removed",
         )
 
 
@@ -283,6 +293,7 @@ def hold(fleet: Fleet, policy: Policy) -> Hold | None:
     return retained(fleet, policy).held or failed_drill(fleet, policy)
 
 
+ODD_GIANT = "see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this"
 TINY = "look into the database; if a dump of it is so small, say so: `backups.smallest`"
 FILES = (Facts, nodes.Facts)
 READS = (*FILES, database.Facts)
