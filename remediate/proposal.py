@@ -163,10 +163,10 @@ def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
 def merged(plans: Iterable[Planned]) -> list[Planned]:
     """One plan for several findings of a rule, where the remedy gives the same one for each."""
     found: dict[Any, Planned] = {}
-    for one in plans:
-        key = (one.rule.id, one.plan.steps, one.plan.requires)
+    for plan in plans:
+        key = (plan.rule.id, plan.plan.steps, plan.plan.requires)
         known = found.get(key)
-        found[key] = replace(known, findings=known.findings + one.findings) if known else one
+        found[key] = replace(known, findings=known.findings + plan.findings) if known else plan
     return list(found.values())
 
 

@@ -155,7 +155,7 @@ def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes
 def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
     if isinstance(inventory.certificates, Without):
         raise UsageError(f"{inventory.name} has no certificates: {inventory.certificates.none}")
-    known = {one.name: one for one in inventory.certificates}
+    known = {certificate.name: certificate for certificate in inventory.certificates}
     for name in names:
         if name not in known:
             raise UsageError(f"no certificate {quoted(name)}", hint=nearest(name, known, "certificates"))

@@ -197,7 +197,7 @@ class Run:
         """
         first = len(self.ends)
         plans = [replace(one, number=number) for number, one in enumerate(plans, first + 1)]
-        wanted = [one for one in plans if covers(one.plan, terms.agreed)]
+        wanted = [plan for plan in plans if covers(plan.plan, terms.agreed)]
         if refused := too_many(wanted, terms):
             self.ends += [Ended(one, End.SKIPPED, refused) for one in plans]
             return self.ends[first:]

@@ -17,14 +17,14 @@ def notes(waivers: Iterable[Waiver], verdicts: Sequence[Verdict], today: date, *
     `whole` says that every rule was judged on every node: only then can a waiver be called unneeded, and not while
     anything is unknown, since that may hide what it is for.
     """
-    sure = whole and not any(one.unknown for one in verdicts)
+    sure = whole and not any(verdict.unknown for verdict in verdicts)
     said = [note(waiver, verdicts, today, sure) for waiver in waivers]
     return [text for text in said if text]
 
 
 def note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:
     """What to say about one waiver; nothing when all is well with it."""
-    used = any(accepting is waiver for one in verdicts for _, accepting in one.waived)
+    used = any(accepting is waiver for verdict in verdicts for _, accepting in verdict.waived)
     over = any(waiver.covers(finding) for one in verdicts for finding in (*one.findings, *one.warnings))
     if waiver.until < today and over:
         return f"{name(waiver)} ran out on {waiver.until}: what it accepted counts again ({waiver.owner})"

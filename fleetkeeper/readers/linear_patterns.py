@@ -66,7 +66,7 @@ class Pattern:
 
     def after(self, here: frozenset[int], char: str) -> list[int]:
         tests = [(state.test, state.ways) for state in map(self.states.__getitem__, here) if state.test]
-        return [self.first, *(way for test, ways in tests if test(char) for way in ways)]
+        return [self.first, *(path for test, ways in tests if test(char) for path in ways)]
 
     def reached(self, first: Sequence[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
         """These states, and all that are reached from them for nothing."""

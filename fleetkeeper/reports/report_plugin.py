@@ -139,7 +139,7 @@ class Reports:
             "started": self.started.isoformat(),
             "finished": self.finished.isoformat(),
         }
-        changes = [history.document(one) for one in self.changes]
+        changes = [history.document(change) for change in self.changes]
         return results.document(run, self.audit.fleets.values(), self.items, exit_status, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

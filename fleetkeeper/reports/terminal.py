@@ -62,7 +62,7 @@ def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, c
     if not items:
         return
     sections(reporter, items)
-    write(reporter, "since the audit before", [line for one in changes for line in changed_lines(one)])
+    write(reporter, "since the audit before", [line for change in changes for line in changed_lines(change)])
     quieten(reporter)
     reporter.write_line("")
     reporter.write_line(next_command(items, inventory))

@@ -165,9 +165,9 @@ def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
     """The name (or path) of the volume that holds the cluster's directory; empty when it is in the container itself."""
     mounts = [
         mount
-        for one in fleet.of(node, Containers).containers
-        if one.id == cluster.container
-        for mount in one.mounts
+        for container in fleet.of(node, Containers).containers
+        if container.id == cluster.container
+        for mount in container.mounts
         if f"{cluster.directory}/".startswith(f"{mount.destination.rstrip('/')}/")
     ]
     deepest = max(mounts, key=depth, default=None)

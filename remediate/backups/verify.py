@@ -95,9 +95,9 @@ def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
     except Unobservable as why:
         return [Verified(second.path, 0, 0, 0, "unknown", str(why))]
     return [
-        Verified(f"{second.path}/{one.name}", *one.file.identity, "broken", "it is not what it is a copy of")
-        for one in catalog.backups
-        if second_copy.differs(one.name, here, there)
+        Verified(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
+        for backup in catalog.backups
+        if second_copy.differs(backup.name, here, there)
     ]
 
 

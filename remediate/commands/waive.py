@@ -51,7 +51,7 @@ def waive(context: click.Context, /, rules: tuple[str, ...], **given: Any) -> No
         verdicts = standing(audit, sorted(only))
     finally:
         audit.close()
-    found = wanted(finding for one in verdicts for finding in one.findings)
+    found = wanted(finding for verdict in verdicts for finding in verdict.findings)
     dark = sum(bool(one.unknown) for one in verdicts)
     if dark:
         click.echo(f"{count(dark, 'promise')} could not be judged, and cannot be waived", err=True)

@@ -56,7 +56,10 @@ class Wanted:
 
 def wanted(findings: Iterable[Finding]) -> list[Wanted]:
     """One waiver for each finding, each thing once."""
-    found = [Wanted(one.rule, glob(one.about or one.subject), one.node, one_line(one.saw)[:160]) for one in findings]
+    found = [
+        Wanted(finding.rule, glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160])
+        for finding in findings
+    ]
     return list({(one.rule, one.subject, one.node): one for one in found}.values())
 
 
@@ -121,7 +124,7 @@ def section(root: yaml.Node | None) -> yaml.Node | None:
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
     place = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
-    items = ", ".join("{" + ", ".join(f"{key}: {scalar(value)}" for key, value in one) + "}" for one in waivers)
+    items = ", ".join("{" + ", ".join(f"{key}: {scalar(value)}" for key, value in waiver) + "}" for waiver in waivers)
     return text[:place] + (", " if node.value else "") + items + text[place:]
 
 
@@ -165,7 +168,7 @@ class Waiving:
         text = before.removeprefix(bom).decode("utf-8")
         trouble = ""
         for bare in (False, True):
-            pairs = [list(one.pairs(self.until, self.owner, bare=bare)) for one in waivers]
+            pairs = [list(waiver.pairs(self.until, self.owner, bare=bare)) for waiver in waivers]
             after = bom + inserted(text, pairs).encode("utf-8")
             try:
                 loaded = load(path, after)

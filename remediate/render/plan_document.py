@@ -61,7 +61,7 @@ def document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Appli
         "waived": [{**found(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
         "notes": list(proposal.notes),
         "held_back": proposal.held_back or None,
-        "outcomes": [ended(one) for one in applied.ends] if applied else None,
+        "outcomes": [ended(end) for end in applied.ends] if applied else None,
         "left": remaining(left) if left else None,
         "exit": int(exit_code),
     }
@@ -86,7 +86,7 @@ def planned(one: Planned) -> Json:
         "subject": one.subject.name,
         "findings": [found(finding) for finding in one.findings],
         "steps": [{**recorded(step), "shown": step.show()} for step in plan.steps],
-        "requires": [{"node": one.node, "because": one.because} for one in plan.requires],
+        "requires": [{"node": require.node, "because": require.because} for require in plan.requires],
         "disturbs": list(plan.disturbs),
         "disturbance": plan.disturbance,
         "undo": plan.undo,

@@ -158,7 +158,7 @@ def not_for_servers(saw: str) -> Problem:
 
 def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[Problem]:
     """Staging and test authorities, by their names: anybody can get a certificate from them."""
-    issuers = dict.fromkeys(common_name(one.issuer) for one in certificates)
+    issuers = dict.fromkeys(common_name(certificate.issuer) for certificate in certificates)
     for issuer in issuers:
         if TEST.search(issuer) and not any(fnmatch(issuer, pattern) for pattern in allowed):
             yield Problem(

@@ -134,7 +134,7 @@ def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
 
 
 def parts(name: x509.Name) -> list[str]:
-    return [one.rfc4514_string().lower() for one in name.rdns]
+    return [rdn.rfc4514_string().lower() for rdn in name.rdns]
 
 
 def shown(name: x509.GeneralName) -> str:

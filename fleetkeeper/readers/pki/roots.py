@@ -60,7 +60,7 @@ def by_name(roots: Roots) -> Sorted:
     for one in roots:
         if one.issuer == one.subject:
             ends[known_as(one.subject)] = (*ends.get(known_as(one.subject), ()), one)
-    return Sorted(ends, tuple(one for one in roots if one.issuer != one.subject))
+    return Sorted(ends, tuple(root for root in roots if root.issuer != root.subject))
 
 
 def known_as(name: x509.Name) -> str:

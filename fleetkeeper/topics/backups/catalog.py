@@ -192,10 +192,10 @@ def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | 
         return list(backups)
     return [
         replace(
-            one, small=sizes.refused.get(one.name), giant=one.name in sizes.giants,
-            unconfirmed=one.name == sizes.unconfirmed,
+            backup, small=sizes.refused.get(backup.name), giant=backup.name in sizes.giants,
+            unconfirmed=backup.name == sizes.unconfirmed,
         )
-        for one in backups
+        for backup in backups
     ]  # fmt: skip
 
 

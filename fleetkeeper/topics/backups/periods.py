@@ -68,7 +68,7 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
             if period.reaches(backup):
                 buckets.setdefault(period.bucket_of(backup), []).append(backup)
         for name, members in buckets.items():
-            last = next((one for one in members if one.name in broken), None)
+            last = next((member for member in members if member.name in broken), None)
             if last is not None and all(one.name in going for one in members):
                 reasons[last.name] = f"the last file of its period ({period.name} {name})"
                 going.discard(last.name)

@@ -150,8 +150,8 @@ class Scan:
         self.giant, self.usual = None, []
 
     def refuse(self, backups: Iterable[Backup], yardstick: Yardstick | None) -> None:
-        for one in backups:
-            self.refused[one.name] = least(yardstick, self.policy, one.file.size)
+        for backup in backups:
+            self.refused[backup.name] = least(yardstick, self.policy, backup.file.size)
 
 
 def of(backup: Backup) -> Yardstick:

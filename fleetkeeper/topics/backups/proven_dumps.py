@@ -42,16 +42,16 @@ def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...
     except (sqlite3.Error, OSError):
         return ()
     proofs = (Verified(*row) for row in rows)
-    return tuple(one for one in proofs if identities.get(one.name) == one.identity)
+    return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)
 
 
 def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
     """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
     where reading it again would show the same."""
     rows = [
-        (place, VERSION, one.name, one.inode, one.size, one.mtime, one.state, one.why)
-        for one in proofs
-        if (one.state != "unknown" or one.lasting) and fits(one.inode, one.size)
+        (place, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
+        for proof in proofs
+        if (proof.state != "unknown" or proof.lasting) and fits(proof.inode, proof.size)
     ]
     try:
         with database(given) as known:

@@ -114,7 +114,7 @@ def overdue(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]
 def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
     """What `keep` had let go when `slack` began, whatever has held it up since."""
     then = now - policy.slack
-    earlier = tuple(one for one in catalog.backups if one.time <= then)
+    earlier = tuple(backup for backup in catalog.backups if backup.time <= then)
     return let_go(replace(catalog, backups=earlier), policy, then).excess
 
 

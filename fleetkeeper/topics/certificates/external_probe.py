@@ -63,7 +63,7 @@ def from_here(inventory: Inventory) -> Facts | None:
     """What the machine that audits sees of every name; None where the inventory has no certificates."""
     if isinstance(inventory.certificates, Without):
         return None
-    wanted = [way for certificate in inventory.certificates for way in ways(certificate)]
+    wanted = [path for certificate in inventory.certificates for path in ways(certificate)]
     hosts = list(dict.fromkeys(way.host for way in wanted))
     found = dict(zip(hosts, together(resolve, hosts, LIMIT, no_resolver), strict=True))
     nowhere = [

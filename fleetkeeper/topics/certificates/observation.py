@@ -63,12 +63,12 @@ def serving_here(
 
 
 def of_service(certificates: Policy, service: str) -> list[Certificate]:
-    return [one for one in certificates if one.service == service]
+    return [certificate for certificate in certificates if certificate.service == service]
 
 
 def asked_for(certificates: Iterable[Certificate]) -> list[str]:
     """Names, and paths of files."""
-    return [word for one in certificates for word in (one.name, one.file) if word]
+    return [word for certificate in certificates for word in (certificate.name, certificate.file) if word]
 
 
 def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:

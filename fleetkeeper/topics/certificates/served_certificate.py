@@ -51,7 +51,7 @@ class View:
     @property
     def served(self) -> list[Served]:
         """The ports where a handshake gave a certificate. Raises Unobservable for a port that could not be told."""
-        return [one for one in self.handshakes if seen(one.chain)]
+        return [handshake for handshake in self.handshakes if seen(handshake.chain)]
 
     @property
     def inside(self) -> Inside:
@@ -71,7 +71,7 @@ def each_certificate(inventory: Inventory) -> Iterable[Subject]:
     """One subject for each name; where the inventory leaves certificates out, the fleet, to say so."""
     if isinstance(inventory.certificates, Without):
         return the_fleet(inventory)
-    return (Subject("certificate", one.name) for one in inventory.certificates)
+    return (Subject("certificate", certificate.name) for certificate in inventory.certificates)
 
 
 def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
@@ -107,7 +107,7 @@ def views(fleet: Fleet, certificate: Certificate) -> list[View]:
 
 def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
     name = service_of(fleet, certificate.service).name
-    everywhere = ((one.node, one.container) for one in seen_containers(fleet))
+    everywhere = ((seen_container.node, seen_container.container) for seen_container in seen_containers(fleet))
     return [(node, one) for node, one in everywhere if one.running and one.belongs_to(name)]
 
 
@@ -159,7 +159,7 @@ def configured(view: View, served: Served) -> list[File] | None:
 
     Raises Unobservable when a file that is named was not seen.
     """
-    files = {one.path: one for one in view.inside.files}
+    files = {file.path: file for file in view.inside.files}
     for path in paths(view, served):
         if path not in files:
             how = "nginx picks the file by a variable" if "$" in path else f"{path} was not read"

@@ -92,8 +92,10 @@ def probes(place: Place) -> list[Probe]:
 def challenges(there: Sequence[Place], containers: Iterable[Container]) -> dict[str, Command]:
     """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
     ports = {
-        one.id: next((p for p in one.ports if p.host == HTTP and p.protocol == "tcp"), Port(HTTP, host=HTTP))
-        for one in containers
+        container.id: next(
+            (p for p in container.ports if p.host == HTTP and p.protocol == "tcp"), Port(HTTP, host=HTTP)
+        )
+        for container in containers
     }
     found: dict[str, Command] = {}
     for place in there:

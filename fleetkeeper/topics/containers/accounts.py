@@ -73,7 +73,7 @@ def described(processes: Iterable[Process], container: Container) -> str:
     >>> described([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
     '2 postgres as postgres (uid 999)'
     """
-    kinds = Counter((one.name, person(one, container)) for one in processes)
+    kinds = Counter((process.name, person(process, container)) for process in processes)
     worst = kinds.most_common(3)
     said = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
     rest = len(kinds) - len(worst)

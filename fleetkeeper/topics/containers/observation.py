@@ -128,7 +128,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return Facts("absent")
     clock, _, listed = engine_says(inspected).partition("\n")
     containers = parse.containers(listed)
-    pids = tuple(str(one.pid) for one in containers if one.pid)
+    pids = tuple(str(container.pid) for container in containers if container.pid)
     accounts = (
         (yield [Command(("sh", "-c", ACCOUNTS, "reading /etc/passwd of containers", *pids), sudo=True)]) if pids else []
     )

@@ -23,7 +23,7 @@ def placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     Found by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
     Raises Unobservable while a node that could hold one was not seen: none, one and many would all be guesses.
     """
-    return tuple(place for place in instances(fleet, service) if place.container.running)
+    return tuple(instance for instance in instances(fleet, service) if instance.container.running)
 
 
 def instances(fleet: Fleet, service: str) -> tuple[Placement, ...]:
@@ -34,7 +34,9 @@ def instances(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     name = service_of(fleet, service).name
     for why in unseen(fleet):
         raise why
-    return tuple(place for place in seen_containers(fleet) if place.container.belongs_to(name))
+    return tuple(
+        seen_container for seen_container in seen_containers(fleet) if seen_container.container.belongs_to(name)
+    )
 
 
 def unseen(fleet: Fleet) -> Iterator[Unobservable]:

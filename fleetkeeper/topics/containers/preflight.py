@@ -36,7 +36,7 @@ def preflights(
     raw: str, containers: Sequence[Container], services: Mapping[str, Service]
 ) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
     """The containers, with a preflight for those that run as somebody else. At most one round trip."""
-    asked = [(one, user) for one in containers if (user := wanted(one, services))]
+    asked = [(container, user) for container in containers if (user := wanted(container, services))]
     if not asked:
         return tuple(containers)
     words = start_words(raw)

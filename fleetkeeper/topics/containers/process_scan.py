@@ -99,7 +99,7 @@ def container_of(cgroups: Iterable[str], known: Mapping[str, Container]) -> str:
 
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
     """The processes of each container, by its id; or why /proc could not be read."""
-    known = {one.id: one for one in containers}
+    known = {container.id: container for container in containers}
     try:
         seen = read(scan.text())
     except Unobservable as why:
@@ -223,8 +223,12 @@ def joined(
 ) -> tuple[Container, ...]:
     """The containers with their processes and account names."""
     return tuple(
-        replace(one, processes=own_processes(one, processes), accounts=names.get(one.pid, UNREAD) if one.pid else None)
-        for one in containers
+        replace(
+            container,
+            processes=own_processes(container, processes),
+            accounts=names.get(container.pid, UNREAD) if container.pid else None,
+        )
+        for container in containers
     )
 
 

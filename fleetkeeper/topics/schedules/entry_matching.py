@@ -50,9 +50,9 @@ def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list
 
 def doubts(facts: Facts, node: str) -> Iterator[Unobservable]:
     """Places that may run the command, for all that anybody can read there."""
-    for one in facts.suspects:
-        if one.why:
-            why = f"{one.where} may run the backup: {one.why}"
+    for suspect in facts.suspects:
+        if suspect.why:
+            why = f"{suspect.where} may run the backup: {suspect.why}"
             yield Unobservable(
                 why, "write it so that it can be read: `docker exec CONTAINER COMMAND`, in cron itself", node
             )

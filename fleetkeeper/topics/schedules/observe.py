@@ -75,16 +75,16 @@ def asked(found: Found, printed: Printed) -> list[str]:
     """Users and programs that the candidates need and that the first script did not tell about."""
     known = set(printed.lines.get("docker", []))
     words: dict[str, None] = {}
-    for one in found.candidates:
-        if not known & set(one.programs):
-            words.update(dict.fromkeys(path for path in one.programs if path.startswith("/")))
-        words.update(dict.fromkeys([one.entry.user, *(user for user, _ in one.users)]))
+    for candidate in found.candidates:
+        if not known & set(candidate.programs):
+            words.update(dict.fromkeys(path for path in candidate.programs if path.startswith("/")))
+        words.update(dict.fromkeys([candidate.entry.user, *(user for user, _ in candidate.users)]))
     return [word for word in words if word and not word.startswith("-") and word.isprintable()]
 
 
 def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Facts:
     return Facts(
-        entries=tuple(judged(one, printed, answers) for one in found.candidates),
+        entries=tuple(judged(candidate, printed, answers) for candidate in found.candidates),
         suspects=tuple(found.suspects),
         cron=or_why(lambda: daemon(printed)) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,

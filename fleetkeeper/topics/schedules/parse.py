@@ -295,7 +295,7 @@ def running(script: str, wanted: Sequence[str], environment: Mapping[str, str] =
     """What a script runs of the wanted command. `environment` is what the crontab sets: cron expands nothing in it."""
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
-        return [found for found in executions(script.rstrip("\r"), context) if found.runs(wanted)]
+        return [execution for execution in executions(script.rstrip("\r"), context) if execution.runs(wanted)]
     except Unreadable:
         return []
 
@@ -313,7 +313,7 @@ def unread(script: str, wanted: Sequence[str], where: str = "") -> str:
         runs = list(executions(cut(script)[0].rstrip("\r")))
     except Unreadable as odd:
         return f"{where}: {odd}" if where else str(odd)
-    plain = runs and all(None not in line and line[0] not in SHELLS for one in runs for line in one.inner())
+    plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())
     return "" if plain else "what it runs, and in which container, cannot be read from it"
 
 

@@ -231,13 +231,13 @@ def published(spec: Json) -> tuple[Published, ...]:
     ports = parts(part(spec, "EndpointSpec"), "Ports")
     return tuple(
         Published(
-            number_in(one, "PublishedPort"),
-            number_in(one, "TargetPort") or number_in(one, "PublishedPort"),
-            text_in(one, "Protocol", "tcp"),
-            text_in(one, "PublishMode", "ingress"),
+            number_in(port, "PublishedPort"),
+            number_in(port, "TargetPort") or number_in(port, "PublishedPort"),
+            text_in(port, "Protocol", "tcp"),
+            text_in(port, "PublishMode", "ingress"),
         )
-        for one in ports
-        if one.get("PublishedPort")
+        for port in ports
+        if port.get("PublishedPort")
     )
 
 
@@ -292,7 +292,7 @@ def below(path: str, directories: Iterable[str]) -> bool:
     >>> below("/srv/data/db", ["/srv/data"]), below("/srv/database", ["/srv/data"])
     (True, False)
     """
-    return any(PurePosixPath(path).is_relative_to(one) for one in directories)
+    return any(PurePosixPath(path).is_relative_to(directory) for directory in directories)
 
 
 def remote_mounts(mounts: Output) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Index:
             said = name.encode("utf-8", "surrogateescape")
             found.update(self.by_name.get(name, ()))
             found.update(place for place, salt, digest in self.hashed if hmac.digest(salt, said, "sha1") == digest)
-            found.update(place for place in self.patterns if matches(self.entries[place].hosts, name))
+            found.update(pattern for pattern in self.patterns if matches(self.entries[pattern].hosts, name))
         return tuple(self.entries[place] for place in sorted(found))
 
 

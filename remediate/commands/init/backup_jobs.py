@@ -65,7 +65,7 @@ def made_by(text: str) -> list[str]:
     >>> made_by("docker exec db sh -c 'pg_dump -U rodan rodan > /backups/x'")
     ['pg_dump -U rodan rodan > /backups/x']
     """
-    found = in_containers(text) or [one for line in lines(text) for one in in_containers(line)]
+    found = in_containers(text) or [in_container for line in lines(text) for in_container in in_containers(line)]
     return list(dict.fromkeys(found))
 
 

@@ -73,8 +73,8 @@ def without_words(found: Findings) -> Findings:
     """What was found, without anything that servers said in words of their own."""
     return replace(
         found,
-        services=tuple(replace(one, note="") for one in found.services),
-        sites=tuple(replace(one, issuer="somebody", note="") for one in found.sites),
+        services=tuple(replace(service, note="") for service in found.services),
+        sites=tuple(replace(site, issuer="somebody", note="") for site in found.sites),
         backups=found.backups and replace(found.backups, where=""),
         unseen=("what could not be seen is not written here, since it looked like a secret",) if found.unseen else (),
     )

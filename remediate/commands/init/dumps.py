@@ -115,7 +115,7 @@ def candidates(container: Container) -> list[Mount]:
 
 def having(fleet: Fleet, mount: Mount) -> list[str]:
     """The nodes that know a volume of that name."""
-    return [node for node in fleet.inventory.nodes if any(one.name == mount.name for one in volumes(fleet, node))]
+    return [node for node in fleet.inventory.nodes if any(volume.name == mount.name for volume in volumes(fleet, node))]
 
 
 def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
@@ -126,7 +126,7 @@ def volumes(fleet: Fleet, node: str) -> tuple[Volume, ...]:
 
 
 def remote(fleet: Fleet, node: str, name: str) -> bool:
-    return any(one.name == name and one.remote for one in volumes(fleet, node))
+    return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 
 def worth(one: Listed) -> tuple[int, bool]:
@@ -187,7 +187,7 @@ def with_usage(backups: Backups, home: Listed, ask: Ask, unseen: list[str]) -> B
 
 def with_timezone(backups: Backups, files: Sequence[File], machines: Mapping[str, Machine]) -> Backups:
     """The zone of the stamps: one of the nodes', or UTC, whichever agrees with the times of the files."""
-    zones = dict.fromkeys([*(one.timezone for one in machines.values() if one.timezone), "UTC"])
+    zones = dict.fromkeys([*(machine.timezone for machine in machines.values() if machine.timezone), "UTC"])
     told = zone_of(files, backups.pattern, list(zones)) if backups.pattern else ""
     home = machines[backups.node].timezone or "UTC"
     return replace(backups, timezone=told or home, guessed=backups.guessed if told else (*backups.guessed, "timezone"))

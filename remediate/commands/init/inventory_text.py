@@ -44,7 +44,7 @@ def text(found: Findings, day: str, base: Path) -> str:
 def head(found: Findings, day: str) -> Lines:
     yield f"# {found.name}: written by `remediate init` on {day}, from what was found. Mend what is not meant."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
-    rights = [f"{one.node.name}: {right}" for one in found.machines for right in one.missing]
+    rights = [f"{machine.node.name}: {right}" for machine in found.machines for right in machine.missing]
     lost = [f"{one.node.name}: {one.trouble}" for one in found.machines if one.trouble]
     if rights or lost or found.unseen:
         yield "#"
@@ -65,7 +65,7 @@ def nodes(found: Findings, base: Path) -> Lines:
         yield f"  {machine.node.name}: {flow(pairs(machine, found, base))}"
     if found.strangers:
         yield "  # The swarm has more members, which were not looked at (`remediate init --follow` does):"
-        yield from (f"  # {one_line(one.hostname)}: {one_line(one.address)}" for one in found.strangers)
+        yield from (f"  # {one_line(stranger.hostname)}: {one_line(stranger.address)}" for stranger in found.strangers)
     yield ""
 
 
@@ -100,7 +100,7 @@ def roles(machine: Machine, found: Findings) -> list[str]:
     there = {
         "manager": machine.swarm == "manager",
         "worker": machine.swarm == "worker",
-        "web": any(one.web and name in one.nodes for one in found.services),
+        "web": any(service.web and name in service.nodes for service in found.services),
         "database": any(one.database and name in one.nodes for one in found.services),
         "storage": found.backups is not None and found.backups.node == name,
     }
@@ -116,15 +116,15 @@ def services(found: Findings) -> Lines:
     yield "#   user    who its processes may be: today's are written here, root is not"
     yield "#   master  who its first process may be besides (nginx binds its ports as root, its workers are www-data)"
     yield "services:"
-    for one in found.services:
-        note = f"   # {one_line(one.note)[:WIDTH]}" if one.note else ""
-        yield f"  {one.key}: {flow(described(one))}{note}"
+    for service in found.services:
+        note = f"   # {one_line(service.note)[:WIDTH]}" if service.note else ""
+        yield f"  {service.key}: {flow(described(service))}{note}"
     yield ""
 
 
 def nothing(found: Findings, seen: str) -> str:
     """Why a section is left out: that there is nothing may only be said where everything was seen."""
-    dark = [*found.blind, *(one.hostname for one in found.strangers)]
+    dark = [*found.blind, *(stranger.hostname for stranger in found.strangers)]
     return f"{', '.join(dark)} could not be looked at: run `remediate init` again once that is mended" if dark else seen
 
 

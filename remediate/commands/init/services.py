@@ -31,10 +31,10 @@ WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 def services_of(fleet: Fleet) -> tuple[Found, ...]:
     """Every service that runs, or that the swarm was told to run, in the order of their names."""
     by_name: dict[str, list[Placement]] = defaultdict(list)
-    for place in placement.seen_containers(fleet):
-        if place.container.running and not visitor(place.container):
-            by_name[deployed(place.container)].append(place)
-    told = {one.name: one for facts in managers(fleet) for one in facts.services if one.replicas != 0}
+    for seen_container in placement.seen_containers(fleet):
+        if seen_container.container.running and not visitor(seen_container.container):
+            by_name[deployed(seen_container.container)].append(seen_container)
+    told = {service.name: service for facts in managers(fleet) for service in facts.services if service.replicas != 0}
     names = sorted({*by_name, *told})
     keys = dict(zip(names, keys_of(names, told), strict=True))
     return tuple(

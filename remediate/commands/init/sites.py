@@ -43,7 +43,7 @@ def serving(places: Sequence[Placement], services: Sequence[Found]) -> Iterator[
 
 def published(place: Placement) -> int:
     """The port of the node that leads to 443 in the container, or 443 of the node itself."""
-    ports = [one for one in place.container.ports if one.host and one.protocol == "tcp"]
+    ports = [port for port in place.container.ports if port.host and port.protocol == "tcp"]
     return next((one.host for one in ports if HTTPS in (one.container, one.host) and one.host), 0)
 
 

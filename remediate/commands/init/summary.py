@@ -18,10 +18,10 @@ def summary(found: Findings, path: Path) -> Iterator[str]:
         parts.append(f"{count(found.backups.number, 'backup')} ({show_size(found.backups.used)})")
     parts.append(count(len(found.sites), "certificate"))
     yield f"found: {', '.join(parts)}"
-    lost = [f"{one.node.name}: {one.trouble}" for one in found.machines if one.trouble]
+    lost = [f"{machine.node.name}: {machine.trouble}" for machine in found.machines if machine.trouble]
     rights = [f"{one.node.name}: {right}" for one in found.machines for right in one.missing]
     yield from (f"  not seen: {one_line(line)}" for line in (*lost, *rights, *found.unseen))
     if found.strangers:
-        names = ", ".join(f"{one.hostname} ({one.address})" for one in found.strangers)
+        names = ", ".join(f"{stranger.hostname} ({stranger.address})" for stranger in found.strangers)
         yield f"  not looked at: {names}; --follow looks at all members of the swarm"
     yield f"written: {path}; read it, then: pytest --hosts=./{path}"

@@ -105,7 +105,7 @@ class Looking:
         """The members of the swarm that were not looked at."""
         seen = {facts.node_id for facts in swarm_facts(fleet)}
         tried = {machine.node.address for machine in self.machines.values()}
-        members = {one.id: one for facts in managers(fleet) for one in facts.members}
+        members = {member.id: member for facts in managers(fleet) for member in facts.members}
         return [
             Stranger(one.hostname, one.address)
             for one in members.values()
@@ -114,7 +114,7 @@ class Looking:
 
     def members(self, fleet: Fleet) -> Iterator[Node]:
         """The strangers as nodes, reached as the first manager is."""
-        manager = next((one.node for one in self.machines.values() if one.swarm == "manager"), None)
+        manager = next((machine.node for machine in self.machines.values() if machine.swarm == "manager"), None)
         taken = list(self.machines)
         for stranger in self.strangers(fleet) if manager else ():
             node = member_of(stranger, manager, taken)  # type: ignore[arg-type]
@@ -130,7 +130,9 @@ class Looking:
         unseen = [line for node, line in dark(fleet) if not self.machines[node].trouble]
         services = services_of(fleet)
         scheduled = list(self.scheduled(ask, unseen))
-        places = [place for place in placement.seen_containers(fleet) if place.container.running]
+        places = [
+            seen_container for seen_container in placement.seen_containers(fleet) if seen_container.container.running
+        ]
         backups, more = self.backups(Around(fleet, self.machines, scheduled, ask), services, places)
         unseen += more
         sites = sites_of(list(serving(places, services)), ask, unseen)
@@ -150,7 +152,7 @@ class Looking:
     ) -> tuple[Backups | None, list[str]]:
         """The dumps of the first database that has a place for them."""
         unseen: list[str] = []
-        for database in (one for one in services if one.database):
+        for database in (service for service in services if service.database):
             mine = [place for place in places if place.container.belongs_to(database.name)]
             backups, more = backups_of(around, database, mine)
             unseen += more

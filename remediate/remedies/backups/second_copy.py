@@ -59,7 +59,7 @@ def to_copy(
     if not backups:
         old = f"no complete backup is younger than {show_duration(second.max_age)}: a copy would not help"
         return ForAPerson(old, "make one first (`remediate backups create`), then run this again")
-    free = [one for one in backups if one.name not in there.names and one.name in here.digests]
+    free = [backup for backup in backups if backup.name not in there.names and backup.name in here.digests]
     if free:
         return free[0]
     taken = f"{second.path} on {second.node} has another file under the name {backups[0].name}"

@@ -109,9 +109,9 @@ def survivors(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Ident
     }
     near = {one.name for one in remaining_in([one.backup for one in gone], catalog, policy)} - notes.keys()
     return tuple(
-        identified(one, "protected" if one.name in protected else "; ".join(notes.get(one.name, [LAST])))
-        for one in catalog.backups
-        if one.name in notes or one.name in near
+        identified(backup, "protected" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST])))
+        for backup in catalog.backups
+        if backup.name in notes or backup.name in near
     )
 
 
@@ -139,7 +139,7 @@ def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) 
 def some(backups: Sequence[Backup]) -> str:
     """A few names, and how many more there are."""
     more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
-    return ", ".join(one.name for one in backups[:NAMED]) + more
+    return ", ".join(backup.name for backup in backups[:NAMED]) + more
 
 
 def identified(backup: Backup, note: str) -> Identified:

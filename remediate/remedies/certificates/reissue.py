@@ -77,13 +77,13 @@ def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding)
 def served_from(view: View, served: Served) -> Lineage | None:
     """The lineage whose file nginx serves for the name, although it is not for it: it can be widened."""
     paths = [file.path for file in configured(view, served) or ()]
-    return next((one for one in view.inside.lineages if one.path in paths), None)
+    return next((lineage for lineage in view.inside.lineages if lineage.path in paths), None)
 
 
 def new_key(view: View, finding: Finding) -> Answer:
     """Replace certificate and key together, when the key on disk is another's: nginx would refuse the pair."""
     lineage = next((one for one in lineages(view) if one.path == finding.about), None)
-    served = next((one for one in view.handshakes if one.chain), None)
+    served = next((handshake for handshake in view.handshakes if handshake.chain), None)
     if lineage is None or served is None:
         return ForAPerson(f"certbot does not keep {finding.about}, so it cannot replace it", finding.hint)
     server = view.inside.nginx

@@ -53,7 +53,7 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
     certificate = certificate_of(fleet, Subject("certificate", finding.subject))
     if not finding.node and finding.about != certificate.name:
         return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
-    there = [one for one in views(fleet, certificate) if one.node == finding.node]
+    there = [view for view in views(fleet, certificate) if view.node == finding.node]
     if len(there) != 1:
         where = finding.node or "any node"
         return ForAPerson(f"{len(there)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)

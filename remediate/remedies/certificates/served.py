@@ -41,7 +41,8 @@ def another(view: View, served: Served, finding: Finding) -> Answer:
         return reloading(view, served, path)
     now, mine = view.fleet.looked_at, view.certificate
     kinds = {
-        one.kind for one in chain_problems.problems(chain_problems.load(seen(served.chain)), case_of(view.fleet, mine))
+        problem.kind
+        for problem in chain_problems.problems(chain_problems.load(seen(served.chain)), case_of(view.fleet, mine))
     }
     leaf, lineage = leaf_of(seen(served.chain)), newest(lineages(view))
     due = "expired" in kinds or chain_problems.left(leaf, now) < chain_problems.least(leaf, mine.min_left)
@@ -114,7 +115,7 @@ def reloading(view: View, served: Served, path: str) -> Plan:
 
 
 def port_of(view: View, finding: Finding) -> Served | None:
-    return next((one for one in view.handshakes if view.about(one) == finding.about), None)
+    return next((handshake for handshake in view.handshakes if view.about(handshake) == finding.about), None)
 
 
 def good_on_disk(view: View, served: Served) -> str | None:

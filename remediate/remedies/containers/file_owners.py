@@ -39,7 +39,7 @@ def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
         return "what is mounted there was not seen"
     if mount.type != "volume" or mount.driver != "local":
         return "they lie in a directory of the node, not on a volume of its own"
-    remote = [one.name for one in fleet.of(place.node, Services).volumes if one.remote]
+    remote = [volume.name for volume in fleet.of(place.node, Services).volumes if volume.remote]
     if mount.name in remote:
         return "the volume is on the network, and others may use it"
     others = [

@@ -50,7 +50,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"`{shown_word(finding.about)}`",
         )
     service = placement.service_of(fleet, finding.subject)
-    alive = [place for place in placement.instances(fleet, finding.subject) if place.container.pid]
+    alive = [instance for instance in placement.instances(fleet, finding.subject) if instance.container.pid]
     places = [place for place in alive if wrong_processes(place.container, service)[0]]
     if len(kinds := {kind(place.container) for place in alive}) > 1:
         return for_a_person(

@@ -72,7 +72,7 @@ def set_to_containers(docker: str, container: Container) -> str:
     >>> set_to_containers("docker", Container("4f", "a.b"))
     "set -- $(docker ps -q --no-trunc --filter 'name=^/a[.]b$' 2>/dev/null)"
     """
-    filters = " ".join(f"--filter {shell_word(one)}" for one in container_filters(container))
+    filters = " ".join(f"--filter {shell_word(container_filter)}" for container_filter in container_filters(container))
     return f"set -- $({docker} ps -q --no-trunc {filters} 2>/dev/null)"
 
 

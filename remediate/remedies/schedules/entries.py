@@ -108,7 +108,7 @@ def plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
 def suspicions(here: Change) -> Iterator[str]:
     """What may be the same backup in a form that nobody could read."""
     if here.line is not None and here.facts.suspects:
-        places = ", ".join(one.where for one in here.facts.suspects[:5])
+        places = ", ".join(suspect.where for suspect in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
 
 
@@ -140,7 +140,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
     for why in (*unclear, *facts.unseen, *([] if working else doubts(facts, home.node))):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
-    meant = [one for one in entries if one.meant and "commented out" not in one.entry.faults]
+    meant = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
     kept = right(fleet, meant, home, policy)
     spare = [one.entry for one in meant if one not in kept and not one.entry.ours]
     line = None

@@ -37,7 +37,7 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
 
     Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
     """
-    ahead = in_order([one for one in records.drills if one.at > now + CLOCKS_DIFFER])
+    ahead = in_order([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
     first = min((one.at for one in addition.drills), default=now)
     moved = [replace(one, at=min(first, now) - place * TICK) for place, one in enumerate(reversed(ahead), 1)]
     return replace(records, drills=in_order([*(one for one in records.drills if one not in ahead), *moved]))
@@ -52,7 +52,7 @@ def later(first: Dated | None, second: Dated | None) -> Dated | None:
 
 def in_order(drills: Sequence[Drill]) -> tuple[Drill, ...]:
     """Each drill once, oldest first."""
-    once = {address(one): one for one in drills}
+    once = {address(drill): drill for drill in drills}
     return tuple(once[key] for key in sorted(once))
 
 
@@ -66,7 +66,7 @@ def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     recent = drills[-REMEMBERED:]
     older = drills[:-REMEMBERED]
     good = [one for one in older if not one.error and not one.refused]
-    came_back = {one.backup: one.at for one in drills if not one.error and not one.refused}
+    came_back = {drill.backup: drill.at for drill in drills if not drill.error and not drill.refused}
     failed = {one.backup: one for one in drills if one.error and not one.refused}
     bad = [one for name, one in failed.items() if came_back.get(name, one.at) <= one.at and one not in recent]
     succeeded = any(not one.error and not one.refused for one in recent)

@@ -79,7 +79,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     newest = next(iter(backups.complete), None)
     if newest and now - newest.time <= allowed:
         return
-    young = [one for one in backups.backups if not one.future and now - one.time <= allowed]
+    young = [backup for backup in backups.backups if not backup.future and now - backup.time <= allowed]
     if small := [one for one in young if one.small]:
         yield Unobservable(f"{small[0].name} is young enough, but {small[0].doubt}", MEANT_TO_SHRINK, node)
         return
@@ -109,7 +109,7 @@ def not_known(backup: Backup) -> str:
 
 def stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
     """How old the newest is, and which younger files do not count."""
-    younger = [one for one in backups.backups if newest is None or one.time > newest.time]
+    younger = [backup for backup in backups.backups if newest is None or backup.time > newest.time]
     but = "; ".join(f"{one.name} does not count: {one.doubt}" for one in younger[:2])
     if newest is None:
         told = "no complete backup at all" if backups.backups else "no backup at all"
@@ -270,7 +270,11 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
     """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
     policy = policy_of(fleet)
-    unknown = [one for one in backups.backups if one.state == "unknown" and not (one.growing or one.future or one.odd)]
+    unknown = [
+        backup
+        for backup in backups.backups
+        if backup.state == "unknown" and not (backup.growing or backup.future or backup.odd)
+    ]
     hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
     if unknown and let_go_before(hopeful, policy, now):
         yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)

@@ -35,7 +35,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     second = required(policy.elsewhere)
     backups, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    copied = [one for one in backups if second_copy.same(one.name, here, there)]
+    copied = [backup for backup in backups if second_copy.same(backup.name, here, there)]
     apart = not one_disk(policy, second, here, there)
     if copied and apart and now - copied[0].time <= second.max_age:
         return
@@ -84,7 +84,7 @@ def both_places(
 
 def young(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
     """Those of which a copy would be young enough."""
-    return [one for one in backups if now - one.time <= second.max_age]
+    return [backup for backup in backups if now - backup.time <= second.max_age]
 
 
 def one_disk(policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place) -> bool:
@@ -100,7 +100,7 @@ def not_elsewhere(
         return "there is no such directory", SECOND
     if any(second_copy.shared(one.name, here, there) for one in backups):
         return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
-    copied = [one for one in backups if second_copy.same(one.name, here, there)]
+    copied = [backup for backup in backups if second_copy.same(backup.name, here, there)]
     differing = [one.name for one in backups if second_copy.differs(one.name, here, there)]
     told = (
         f"the newest with a true copy is {show_duration(now - copied[0].time)} old"

@@ -24,7 +24,9 @@ def each_serving_service(inventory: Inventory) -> Iterable[Subject]:
     """The services that certificates name; where the inventory leaves certificates out, the fleet, to say so."""
     if isinstance(inventory.certificates, Without):
         return the_fleet(inventory)
-    return (Subject("service", key) for key in dict.fromkeys(one.service for one in inventory.certificates))
+    return (
+        Subject("service", key) for key in dict.fromkeys(certificate.service for certificate in inventory.certificates)
+    )
 
 
 def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:

@@ -56,7 +56,12 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobserva
 def only_guessed(fleet: Fleet, certificate: Certificate, served: Served) -> bool:
     """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
     said = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
-    ports = {one.port for view in views_of(fleet, certificate) for one in view.handshakes if certificates(one)}
+    ports = {
+        handshake.port
+        for view in views_of(fleet, certificate)
+        for handshake in view.handshakes
+        if certificates(handshake)
+    }
     return not said and bool(ports) and served.port not in ports
 
 
@@ -78,8 +83,10 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
         elif not served.chain:
             yield nothing(served)
         elif served.chain not in here:
-            for one in chain_problems.problems(chain_problems.load(certificates(served)), case()):
-                yield told(served, f"served to the world at {at(served)}: {one.saw}", one.want, one.why, LEADS)
+            for problem in chain_problems.problems(chain_problems.load(certificates(served)), case()):
+                yield told(
+                    served, f"served to the world at {at(served)}: {problem.saw}", problem.want, problem.why, LEADS
+                )
 
 
 def nothing(served: Served) -> Finding:
@@ -99,7 +106,7 @@ def certificates(served: Served) -> tuple[str, ...]:
 
 def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
     """The chains that the service serves for the name on its own nodes."""
-    return {certificates(one) for view in views_of(fleet, certificate) for one in view.handshakes} - {()}
+    return {certificates(handshake) for view in views_of(fleet, certificate) for handshake in view.handshakes} - {()}
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:

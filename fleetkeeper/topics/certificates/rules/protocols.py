@@ -26,7 +26,7 @@ def sound(view: View) -> Said:
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
             yield from (one for one in (protocols(view, served), hsts(view, served)) if one is not None)
-    if not any(one.chain for one in view.handshakes):
+    if not any(handshake.chain for handshake in view.handshakes):
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
 

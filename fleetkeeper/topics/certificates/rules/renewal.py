@@ -53,7 +53,7 @@ def renewing(view: View) -> Said:
 def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
     """Whether certbot is there, knows the name, and may ask for it."""
     inside = view.inside
-    if not inside.certbot and not any(works_for(one, view) for one in all_renewals(view)):
+    if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):
         yield Words(
             f"there is no certbot in {view.service}, and nothing else that renews there",
             "certbot where the certificate is",
@@ -122,7 +122,7 @@ def sharing(view: View, mount: Mount | None) -> Iterable[str]:
 
 def mount_of(container: Container) -> Mount | None:
     """What /etc/letsencrypt is in a container: the mount that lies nearest to it, if any."""
-    above = [one for one in container.mounts if f"{LETSENCRYPT}/".startswith(one.destination.rstrip("/") + "/")]
+    above = [mount for mount in container.mounts if f"{LETSENCRYPT}/".startswith(mount.destination.rstrip("/") + "/")]
     return max(above, key=lambda one: len(one.destination), default=None)
 
 

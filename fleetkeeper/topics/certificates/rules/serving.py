@@ -49,7 +49,7 @@ def far_from_expiry(view: View) -> Said:
             left, wanted = chain_problems.left(leaf, now), chain_problems.least(leaf, view.certificate.min_left)
             if left < wanted:
                 yield ending(view, served, leaf, (left, wanted))
-    if not any(one.chain for one in view.handshakes):
+    if not any(handshake.chain for handshake in view.handshakes):
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
 
@@ -78,7 +78,7 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def served_as_on_disk(view: View) -> Said:
-    answered = [one for one in view.handshakes if seen(one.chain)]
+    answered = [handshake for handshake in view.handshakes if seen(handshake.chain)]
     if not answered:
         raise Unobservable("it is served on no port: see certificates.are_valid")
     lineage = newest(lineages(view))
@@ -97,7 +97,7 @@ def served_as_on_disk(view: View) -> Said:
 
 def compared(view: View, served: Served, files: list[File]) -> Said:
     """One port against the files for it."""
-    there = [one for one in files if one.chain]
+    there = [file for file in files if file.chain]
     if not there:
         trouble = files[0].trouble if files else "is not there"
         path = files[0].path if files else "its file"
@@ -126,7 +126,7 @@ def copied(view: View, served: Served, files: list[File], lineage: Lineage) -> I
     if not lineage.chain or lineage.path in [one.path for one in files]:
         return
     renewed = leaf_of(lineage.chain)
-    used = [one for one in files if one.chain]
+    used = [file for file in files if file.chain]
     if used and all(leaf_of(one.chain).not_valid_after_utc < renewed.not_valid_after_utc for one in used):
         yield Finding(
             saw=f"nginx uses {used[0].path}, an older certificate than the one that certbot keeps in {lineage.path}",

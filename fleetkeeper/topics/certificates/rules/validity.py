@@ -106,7 +106,7 @@ def abs_of(seconds: float) -> timedelta:
 
 def silent_ports(view: View) -> Iterator[Finding]:
     """Ports of the policy without TLS; and the name that is served on no port at all (case 59)."""
-    answered = [one for one in view.handshakes if one.chain]
+    answered = [handshake for handshake in view.handshakes if handshake.chain]
     for served in view.handshakes:
         if not served.chain and served.port in view.certificate.ports:
             yield silent(view, served)
@@ -148,7 +148,7 @@ def keys(view: View) -> Said:
         yield Unobservable(f"whether its key belongs to it could not be seen: {why.why}", why.hint, view.node)
         return
     public = {one.path: one for one in inside.keys}
-    files = {one.path: one for one in inside.files}
+    files = {file.path: file for file in inside.files}
     loaded = by_nginx(view) if inside.nginx and not inside.nginx.broken else []
     for pair in dict.fromkeys([*by_nginx(view), *by_certbot(view)]):
         certificate, key = files.get(pair[0]), public.get(pair[1])
@@ -168,12 +168,12 @@ Pair = tuple[str, str]
 
 def by_nginx(view: View) -> list[Pair]:
     """The certificate and key files of nginx' sites for the name. nginx has tried to load them when it was asked."""
-    sites = [site for one in view.handshakes if (site := answering(view, one))]
+    sites = [site for handshake in view.handshakes if (site := answering(view, handshake))]
     return [pair for site in sites for pair in zip(site.certificates, site.keys, strict=False)]
 
 
 def by_certbot(view: View) -> list[Pair]:
-    return [(one.path, one.path.replace("fullchain", "privkey")) for one in lineages(view)]
+    return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages(view)]
 
 
 def digest(leaf: x509.Certificate) -> str:

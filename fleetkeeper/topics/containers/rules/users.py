@@ -60,7 +60,11 @@ def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobser
 
     Raises NotApplicable where there is none and the inventory asks for none.
     """
-    found = [place for place in placement.seen_containers(fleet) if place.container.belongs_to(service.name)]
+    found = [
+        seen_container
+        for seen_container in placement.seen_containers(fleet)
+        if seen_container.container.belongs_to(service.name)
+    ]
     places = [place for place in found if place.container.pid]
     unknown = list(placement.unseen(fleet))
     if not places and not unknown and service.replicas == 0:
@@ -107,13 +111,17 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
     allowed, missing = uids(service.user, container)
     masters = uids((service.master,), container)[0] if service.master else set()
     leading = ancestors((one for one in processes if one.uid in allowed), processes)
-    right = [one for one in processes if one.uid in allowed or (one.uid in masters and one.pid in leading)]
+    right = [
+        process
+        for process in processes
+        if process.uid in allowed or (process.uid in masters and process.pid in leading)
+    ]
     return [one for one in processes if one not in right], missing
 
 
 def ancestors(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
     """The pids of all processes from which one of `of` descends."""
-    parents = {one.pid: one.parent for one in processes}
+    parents = {process.pid: process.parent for process in processes}
     found: set[int] = set()
     for one in of:
         pid = one.parent

@@ -66,7 +66,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
     try:
         facts = fleet.of(home.node, Facts)
         entries, unclear = read(fleet, home.node, home, policy)
-        working = [one for one in entries if one.does(home)]
+        working = [entry for entry in entries if entry.does(home)]
         told = list(broken(entries, home, alone=not working))
         yield from told
         doubtful = [] if working else list(doubts(facts, home.node))
@@ -82,7 +82,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
 
 def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
     """There is no entry at all."""
-    others = ", ".join(one.where for one in facts.suspects[:3])
+    others = ", ".join(suspect.where for suspect in facts.suspects[:3])
     return Finding(
         saw=f"nothing on {home.node} runs `{policy.command}` in {home.container.service}, which runs there",
         want=f"`{policy.schedule}` in cron, on {home.node}",
@@ -117,20 +117,20 @@ BY_SERVICE = "find the container by its service's label: names and ids change, a
 
 def broken(entries: Iterable[Read], home: Placement, *, alone: bool) -> Iterator[Finding]:
     """Entries that do not do their work. Beside one that does, they are warnings, unless they hit another container."""
-    for one in entries:
-        foreign = not one.meant and (bool(one.found) or not alone)
-        if foreign or (one.entry.faults == ("commented out",) and not alone):
+    for entry in entries:
+        foreign = not entry.meant and (bool(entry.found) or not alone)
+        if foreign or (entry.entry.faults == ("commented out",) and not alone):
             continue
-        for saw, hint in complaints(one, home):
+        for saw, hint in complaints(entry, home):
             grave = alone or saw.startswith("ambiguous")
-            yield finding(one, home.node, saw, hint, "error" if grave else "warning")
-        for fault in one.entry.faults:
+            yield finding(entry, home.node, saw, hint, "error" if grave else "warning")
+        for fault in entry.entry.faults:
             if fault_messages.FAULTS[fault].harmless:
-                hint = fault_messages.hint(one.entry, fault)
-                yield finding(one, home.node, fault_messages.saw(one.entry, fault), hint, "warning")
-        if one.does(home) and one.entry.target.kind == "name" and home.container.label(SWARM_SERVICE):
-            saw = f"the entry {one.entry.where} names this very container, and the next one has another name"
-            yield finding(one, home.node, saw, BY_SERVICE, "warning")
+                hint = fault_messages.hint(entry.entry, fault)
+                yield finding(entry, home.node, fault_messages.saw(entry.entry, fault), hint, "warning")
+        if entry.does(home) and entry.entry.target.kind == "name" and home.container.label(SWARM_SERVICE):
+            saw = f"the entry {entry.entry.where} names this very container, and the next one has another name"
+            yield finding(entry, home.node, saw, BY_SERVICE, "warning")
 
 
 def finding(one: Read, node: str, saw: str, hint: str, severity: str) -> Finding:
@@ -184,9 +184,9 @@ def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Itera
     except Unobservable as why:
         yield why
         return
-    for one in entries:
-        if one.meant and "commented out" not in one.entry.faults:
-            yield orphan(one, node, home, policy)
+    for entry in entries:
+        if entry.meant and "commented out" not in entry.entry.faults:
+            yield orphan(entry, node, home, policy)
     yield from unclear
     yield from (Unobservable(why.why, why.hint, node) for why in unseen)
 

@@ -31,7 +31,7 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     policy = policy_of(fleet)
     home = only(placements(fleet, policy.service))
     entries, _ = read(fleet, home.node, home, policy)
-    working = [one for one in entries if one.does(home)]
+    working = [entry for entry in entries if entry.does(home)]
     if not working:
         raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
     zone = zone_of(fleet, home.node)

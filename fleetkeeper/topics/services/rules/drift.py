@@ -74,7 +74,9 @@ def notes(fleet: Fleet) -> Iterator[str]:
 
 def unfinished(fleet: Fleet) -> tuple[str, ...]:
     """The services that a killed change has left with our update settings or their label."""
-    return tuple(dict.fromkeys(one.name for facts in managers(fleet) for one in facts.services if one.lent_updates))
+    return tuple(
+        dict.fromkeys(service.name for facts in managers(fleet) for service in facts.services if service.lent_updates)
+    )
 
 
 def line_of(name: str, stack: str, user: str) -> str:

@@ -93,7 +93,7 @@ def stays_behind(fleet: Fleet, accepted: Accepted) -> bool:
         return True
     if accepted.volume.startswith("/"):
         return not below(accepted.volume, seen_there.remote_mounts)
-    return not any(one.remote for one in seen_there.volumes if one.name == accepted.volume)
+    return not any(volume.remote for volume in seen_there.volumes if volume.name == accepted.volume)
 
 
 def another_state(node: str, accepted: Accepted) -> Finding:

@@ -30,7 +30,11 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     only said when every node that could hold one was seen.
     """
     service = placement.service_of(fleet, subject.name)
-    found = [place for place in placement.seen_containers(fleet) if place.container.belongs_to(service.name)]
+    found = [
+        seen_container
+        for seen_container in placement.seen_containers(fleet)
+        if seen_container.container.belongs_to(service.name)
+    ]
     unknown = list({why.node: why for why in (*unseen(fleet), *placement.unseen(fleet))}.values())
     present = [place for place in found if place.container.running]
     for place in found:
@@ -119,7 +123,7 @@ def updating(told: SwarmService | None) -> bool:
 
 def told_to_swarm(fleet: Fleet, name: str) -> SwarmService | None:
     """What a manager says about a service, where one was seen and knows it."""
-    return next((one for facts in managers(fleet) for one in facts.services if one.name == name), None)
+    return next((service for facts in managers(fleet) for service in facts.services if service.name == name), None)
 
 
 def unseen(fleet: Fleet) -> Iterator[Unobservable]:
