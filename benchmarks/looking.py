@@ -14,6 +14,7 @@ from fleetkeeper.inventory.load import load
 from fleetkeeper.judging.audit import letting_go, silent, subjects_of
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.look import look
+from fleetkeeper.topics.registry import observers_in, rules_in
 from fleetkeeper.transport.pool import Links
 
 
@@ -23,8 +24,8 @@ def main(path: Path) -> float:
     with Links(inventory) as links:
         assert links.routes  # its import is not part of a look
         begun = time.monotonic()
-        fleet = look(inventory, links.to, inventory.modules, datetime.now(UTC), letting_go(links, silent))
-        rules = [rule for module in inventory.modules.values() for rule in module.RULES]
+        fleet = look(inventory, links.to, observers_in(inventory.modules), datetime.now(UTC), letting_go(links, silent))
+        rules = rules_in(inventory.modules).values()
         verdicts = [verdict(rule, fleet, subject) for rule in rules for subject in subjects_of(rule, inventory)]
         took = time.monotonic() - begun
     broken = [judged for judged in verdicts if judged.outcome is not Outcome.HOLDS]

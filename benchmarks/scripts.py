@@ -16,9 +16,10 @@ from typing import ClassVar
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.looking.look import Look
+from fleetkeeper.looking.observer import Look, Observer
 from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
 from fleetkeeper.inventory.schema import Node
+from fleetkeeper.topics.protocol import Topic
 
 WORDS = {words}
 
@@ -50,6 +51,7 @@ RULES = tuple(
     Rule(topic="five", judge=judged(number), each=each_node, looks_at=(Facts,), person="a benchmark")
     for number in range(len(WORDS))
 )
+TOPIC = Topic("five", observers=(Observer(Facts, observe),), rules=RULES)
 '''
 CHECK = "def test_answers_{number}(verdict):\n    verdict.expect()\n\n\n"
 ONLY_FIVE = '''"""Leaves our own topics out of the look, so that it asks what the other tools ask. Loaded with -p."""

@@ -47,7 +47,7 @@ def depart(call: Call) -> Exit:
     screen = Screen(quiet=call.quiet, json=call.as_json)
     inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
     inventory = for_repairs(inventory) if call.fix else inventory
-    inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": traces}})
+    inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": traces.TOPIC}})
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         with Links(inventory) as links:

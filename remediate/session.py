@@ -7,18 +7,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from types import ModuleType
 
 from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.audit import rules_of, topics_of
 from fleetkeeper.judging.rules import Finding, Rule
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.judging.waivers import notes
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import look
-from fleetkeeper.looking.look import topics_of as some_topics
+from fleetkeeper.topics.protocol import Topic
+from fleetkeeper.topics.registry import observers_in, rules_in, topics_of
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
@@ -53,12 +52,12 @@ class Session:
         return self.link_to(self.inventory.nodes[node])
 
     @property
-    def topics(self) -> dict[str, ModuleType]:
+    def topics(self) -> dict[str, Topic]:
         return topics_of(self.inventory)
 
     @property
     def rules(self) -> dict[str, Rule]:
-        return rules_of(self.inventory)
+        return rules_in(self.topics)
 
     @property
     def asked(self) -> list[Rule]:
@@ -68,12 +67,12 @@ class Session:
 
     @property
     def remedies(self) -> Mapping[str, Remedy]:
-        return remedies_of(self.inventory)
+        return remedies_of(self.topics)
 
-    def look(self, topics: Collection[str] = ()) -> Fleet:
-        """A fresh look at all nodes; at some topics only, when they are named."""
-        wanted = some_topics(self.topics, topics) if topics else self.topics
-        return look(self.inventory, self.link_to, wanted, datetime.now(UTC), self.progress)
+    def look(self, names: Collection[str] = ()) -> Fleet:
+        """A fresh look at all nodes; for some kinds of facts only, when they are named."""
+        observers = {name: one for name, one in observers_in(self.topics).items() if not names or name in names}
+        return look(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
 
     def verdicts(self, fleet: Fleet) -> list[Verdict]:
         return judge(fleet, self.asked, self.bounds.limit)
@@ -193,15 +192,13 @@ def topics_read_by(rule: Rule) -> set[str]:
     return {facts.topic for facts in rule.looks_at} | {"nodes", "containers"}
 
 
-def remedies_of(inventory: Inventory) -> dict[str, Remedy]:
-    """Our remedies and those of the inventory's own topics (their module constant REMEDIES, by rule id)."""
-    own = {rule: remedy for module in inventory.modules.values() for rule, remedy in remedies_in(module).items()}
-    return {**REMEDIES, **own}
-
-
-def remedies_in(module: ModuleType) -> Mapping[str, Remedy]:
-    found: Mapping[str, Remedy] = getattr(module, "REMEDIES", {})
-    return found
+def remedies_of(topics: Mapping[str, Topic]) -> dict[str, Remedy]:
+    """Our remedies and those that topics bring with them, by rule id."""
+    remedies = dict(REMEDIES)
+    for topic in topics.values():
+        if isinstance(topic.remedies, Mapping):
+            remedies |= topic.remedies
+    return remedies
 
 
 def known_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]:

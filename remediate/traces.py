@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.containers.observation import DOCKER
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.services.facts import LENT
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.shell_functions import ENTER_BELOW, IS_OPENED
@@ -25,7 +27,7 @@ from remediate.steps.step import KEPT
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
 
@@ -241,5 +243,9 @@ def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     )
 
 
-RULES: tuple[Rule, ...] = (Rule("leave", nothing_is_left, each_node, (Facts,)),)
-REMEDIES = {"leave.nothing_is_left": take_away}
+TOPIC = Topic(
+    "leave",
+    observers=(Observer(Facts, observe),),
+    rules=(Rule("leave", nothing_is_left, each_node, (Facts,)),),
+    remedies={"leave.nothing_is_left": take_away},
+)

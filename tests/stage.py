@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import ClassVar, Self
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Strict, Without
 from fleetkeeper.judging.rules import Finding, Rule, Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.look import Look
+from fleetkeeper.looking.observer import Look, Observer
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.writing import Stream
@@ -215,24 +215,25 @@ def writing(finding: Finding, fleet: Fleet, text: str) -> WriteFile:
     return WriteFile(finding.node, finding.about, text.encode(), expect, owner=owner)
 
 
-RULES = (Rule(topic="papers", judge=say_what_is_wanted, each=each_paper, looks_at=(Facts,)),)
-RULE = RULES[0]
-REMEDIES = {RULE.id: rewrite}
+RULE = Rule(topic="papers", judge=say_what_is_wanted, each=each_paper, looks_at=(Facts,))
+TOPIC = Topic(
+    "papers", observers=(Observer(Facts, observe),), rules=(RULE,), policy=Policy, remedies={RULE.id: rewrite}
+)
 
 
 @dataclass
 class StagedSession(Session):
     """A session that knows nothing but papers, with remedies of the test's own."""
 
-    answers: dict[str, Remedy] = field(default_factory=lambda: dict(REMEDIES))
+    answers: dict[str, Remedy] = field(default_factory=lambda: {RULE.id: rewrite})
 
     @property
-    def topics(self) -> dict[str, ModuleType]:
-        return {"papers": sys.modules[__name__]}
+    def topics(self) -> dict[str, Topic]:
+        return {"papers": TOPIC}
 
     @property
     def rules(self) -> dict[str, Rule]:
-        return {rule.id: rule for rule in self.topics["papers"].RULES}
+        return {RULE.id: RULE}
 
     @property
     def remedies(self) -> dict[str, Remedy]:

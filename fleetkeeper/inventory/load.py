@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -24,6 +23,7 @@ from fleetkeeper.topics.backups.policy import Policy as Backups
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.custom_topics import bring_in
 from fleetkeeper.topics.nodes import Clock
+from fleetkeeper.topics.protocol import Topic
 
 __all__ = ["Inventory", "InventoryError", "available", "find", "json_schema", "load"]
 
@@ -118,7 +118,7 @@ class Loading:
         self.data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         self.problems: list[Problem] = []
         self.secrets: list[str] = []
-        self.modules: dict[str, ModuleType] = {}
+        self.modules: dict[str, Topic] = {}
 
     def problem(self, place: tuple[str | int, ...], what: str, hint: str = "") -> None:
         self.problems.append(Problem(self.file, self.document.line(place), show(place), what, hint))
@@ -134,7 +134,7 @@ class Loading:
         sections = {name: value for name, value in self.data.items() if name in self.modules}
         rest = {name: value for name, value in self.data.items() if name not in (*sections, *FILLED_IN)}
         inventory: Inventory | None = self.validated(Inventory, rest, context)
-        own = {name: self.own_section(module, context) for name, module in self.modules.items()}
+        own = {name: self.own_section(topic, context) for name, topic in self.modules.items()}
         if inventory is None:
             return None
         told = {"name": self.path.stem, "path": str(self.path.absolute()), "modules": self.modules, "own": own}
@@ -170,20 +170,19 @@ class Loading:
         listed = self.data.get("topics")
         for place, written in enumerate(listed if isinstance(listed, list) else []):
             try:
-                module = bring_in(self.path.parent.joinpath(Path(str(written)).expanduser()).absolute())
+                topic = bring_in(self.path.parent.joinpath(Path(str(written)).expanduser()).absolute())
             except UsageError as odd:
                 self.problem(("topics", place), odd.message, odd.hint)
                 continue
-            name = module.__name__.rpartition(".")[2]
-            if name in taken:
-                self.problem(("topics", place), f"{quoted(name)} is taken", "give the file another name")
+            if topic.name in taken:
+                self.problem(("topics", place), f"{quoted(topic.name)} is taken", "give the file another name")
                 continue
-            taken.add(name)
-            self.modules[name] = module
+            taken.add(topic.name)
+            self.modules[topic.name] = topic
 
     def context(self) -> dict[str, Any]:
         """The names that references are held against."""
-        own = [rule.id for module in self.modules.values() for rule in module.RULES]
+        own = [rule.id for topic in self.modules.values() for rule in topic.rules]
         return {
             "base": self.path.parent.absolute(),
             "nodes": frozenset(section(self.data, "nodes")),
@@ -192,17 +191,16 @@ class Loading:
             "rules": frozenset((*registry.RULES, *own)),
         }
 
-    def own_section(self, module: ModuleType, context: dict[str, Any]) -> Any:
-        """The section of a team's own topic: its `Policy`, Without, or None where there is none."""
-        name = module.__name__.rpartition(".")[2]
-        policy = getattr(module, "Policy", None)
+    def own_section(self, topic: Topic, context: dict[str, Any]) -> Any:
+        """The section of a team's own topic: its policy, Without, or None where there is none."""
+        name = topic.name
         if name in self.data:
-            if policy is None:
-                self.problem((name,), "this topic has no section", f"{name}.py has no Policy")
+            if topic.policy is None:
+                self.problem((name,), "this topic has no section", f"{name}.py has no policy")
                 return None
             model: Any = Section
-            return self.validated(model[policy], self.data[name], context, (name,))
-        if policy is not None and getattr(module, "REQUIRED", True):
+            return self.validated(model[topic.policy], self.data[name], context, (name,))
+        if topic.policy is not None and topic.required:
             self.problem((name,), "missing", f"write the section that {name}.py asks for, or `{name}: {OPTIONAL}`")
         return None
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.inventory.load import Inventory, find, load
@@ -15,7 +14,7 @@ from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking import recording
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import Progress, look
-from fleetkeeper.topics import registry
+from fleetkeeper.topics.registry import observers_in, rules_of, topics_of
 from fleetkeeper.transport.pool import Links
 
 NOTHING = "nothing"
@@ -45,7 +44,7 @@ class Audit:
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
                 seen = progress if keep else letting_go(links, progress)
-                self.fleets[name] = look(inventory, links.to, topics_of(inventory), now, seen)
+                self.fleets[name] = look(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
 
     def links(self, inventory: str) -> Links:
         """The connections to the nodes of one inventory; none is opened before it is needed."""
@@ -93,7 +92,7 @@ class Audit:
         except (OSError, UnicodeDecodeError) as why:
             hint = "`pytest --hosts=NAME --record FILE` saves one"
             raise UsageError(f"cannot read the recording {path}: {why}", hint) from None
-        self.fleets[inventory.name] = recording.load(text, inventory, topics_of(inventory))
+        self.fleets[inventory.name] = recording.load(text, inventory, observers_in(topics_of(inventory)))
 
     def ship(self) -> dict[str, str]:
         """Every look as JSON, for xdist's workers."""
@@ -103,7 +102,7 @@ class Audit:
         """Judge the controller's looks instead of looking."""
         for name, text in shipped.items():
             inventory = self.inventories[name]
-            self.fleets[name] = recording.load(text, inventory, topics_of(inventory))
+            self.fleets[name] = recording.load(text, inventory, observers_in(topics_of(inventory)))
 
     def one(self) -> Inventory:
         """The only inventory of this run. Raises UsageError when there are several."""
@@ -130,17 +129,6 @@ def subjects_of(rule: Rule, inventory: Inventory) -> Sequence[Subject]:
     except NotApplicable as why:
         return (Subject(NOTHING, str(why)),)
     return subjects or (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
-
-
-def topics_of(inventory: Inventory) -> dict[str, ModuleType]:
-    """Our topics and the inventory's own."""
-    return {**registry.TOPICS, **inventory.modules}
-
-
-def rules_of(inventory: Inventory) -> dict[str, Rule]:
-    """Every rule that applies to an inventory, by id."""
-    own = {rule.id: rule for module in inventory.modules.values() for rule in module.RULES}
-    return {**registry.RULES, **own}
 
 
 def open_audit(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.looking.observer import Look, Observers
 from fleetkeeper.looking.threads import aside, in_turn
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT, Link
 
-Look = Generator[Sequence[Command], list[Output], Any]
 Seen = dict[str, Facts | Unobservable]
 Progress = Callable[[str, bool], None]
 AT_ONCE = 50
@@ -24,30 +23,31 @@ AT_ONCE = 50
 def look(
     inventory: Inventory,
     link_to: Callable[[Node], Link],
-    topics: Mapping[str, ModuleType],
+    observers: Observers,
     now: datetime,
     progress: Progress = lambda node, reached: None,
 ) -> Fleet:
     """Look at every node at once, and beside that from this machine. `now` is the controller's clock, in UTC."""
 
     def one(node: Node) -> tuple[Node, Seen]:
-        seen = look_at(node, inventory, link_to, topics)
+        seen = look_at(node, inventory, link_to, observers)
         progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
         return node, seen
 
-    seen_here = aside(lambda: look_from_here(inventory, topics))
+    seen_here = aside(lambda: look_from_here(inventory, observers))
     looks = in_turn(one, inventory.nodes.values(), AT_ONCE)
     facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
     facts |= {(HERE, topic): fact for topic, fact in seen_here.result().items()}
     return Fleet(inventory, now, facts)
 
 
-def look_from_here(inventory: Inventory, topics: Mapping[str, ModuleType]) -> Seen:
-    """What topics see from the machine that audits: those that have a `from_here`, which sets its own limits."""
+def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
+    """What is seen from the machine that audits, by the observers that have a `from_here`."""
     seen: Seen = {}
-    for name, topic in topics.items():
+    for name, observer in observers.items():
+        fact: Facts | Unobservable | None
         try:
-            fact = topic.from_here(inventory) if hasattr(topic, "from_here") else None
+            fact = observer.from_here(inventory) if observer.from_here else None
         except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
             fact = Unobservable(f"{name}: could not look from here ({type(odd).__name__}: {odd})")
         if fact is not None:
@@ -55,11 +55,9 @@ def look_from_here(inventory: Inventory, topics: Mapping[str, ModuleType]) -> Se
     return seen
 
 
-def look_at(
-    node: Node, inventory: Inventory, link_to: Callable[[Node], Link], topics: Mapping[str, ModuleType]
-) -> Seen:
-    """Everything that the topics see on one node. What a topic does not look for there is left out."""
-    looks: dict[str, Look] = {name: topic.observe(node, inventory) for name, topic in topics.items()}
+def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], observers: Observers) -> Seen:
+    """Everything that is seen on one node. What an observer does not look for there is left out."""
+    looks: dict[str, Look] = {name: observer.observe(node, inventory) for name, observer in observers.items()}
     try:
         facts = drive(looks, link_to(node))
     except Unobservable as why:
@@ -112,8 +110,3 @@ def step(
         facts[name] = why
     except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen
         facts[name] = Unobservable(f"{name}: could not make sense of the answer ({type(odd).__name__}: {odd})")
-
-
-def topics_of(topics: Mapping[str, ModuleType], wanted: Collection[str]) -> dict[str, ModuleType]:
-    """The topics with these names."""
-    return {name: topic for name, topic in topics.items() if name in wanted}

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from types import ModuleType
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.looking.observer import Observers
 from fleetkeeper.transport.commands import Unobservable
 
 VERSION = 1
@@ -41,14 +41,14 @@ def entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
     return {"node": node, "topic": topic, kind: adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
 
 
-def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> Fleet:
+def load(text: str, inventory: Inventory, observers: Observers) -> Fleet:
     """The look that `dump` saved, to be judged against an inventory.
 
     Raises UsageError when it is not a recording, of another version, or of other nodes.
     """
     try:
         recorded = json.loads(text)
-        facts = {(one["node"], one["topic"]): fact_of(one, topics) for one in recorded["facts"]}
+        facts = {(one["node"], one["topic"]): fact_of(one, observers) for one in recorded["facts"]}
         looked_at = datetime.fromisoformat(recorded["looked_at"])
         version = recorded["schema"]
     except (ValueError, LookupError, TypeError, ValidationError) as odd:
@@ -65,8 +65,8 @@ def load(text: str, inventory: Inventory, topics: Mapping[str, ModuleType]) -> F
     return Fleet(inventory, looked_at, facts)
 
 
-def fact_of(recorded: Mapping[str, Any], topics: Mapping[str, ModuleType]) -> Facts | Unobservable:
+def fact_of(recorded: Mapping[str, Any], observers: Observers) -> Facts | Unobservable:
     if "unobservable" in recorded:
         return Unobservable(**recorded["unobservable"])
-    fact: Facts = adapter(topics[recorded["topic"]].Facts).validate_python(recorded["facts"], strict=False)
+    fact: Facts = adapter(observers[recorded["topic"]].facts).validate_python(recorded["facts"], strict=False)
     return fact

@@ -1,7 +1,6 @@
-"""A team's own topics: modules shaped like ours, in files beside their inventory, named in its `topics`.
+"""A team's own topics: Python files (or folders with `__init__.py`) that an inventory names in its `topics`.
 
-A topic is a Python file (or a folder with `__init__.py`) that has `Facts`, `observe` and `RULES`. With a `Policy` it
-has a section of its own in the inventory, called like the module; with `REQUIRED = False` that may be left out.
+Each holds a `TOPIC`, as our own topics do, that is called like its file.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 
 from fleetkeeper.errors import UsageError, quoted
+from fleetkeeper.topics.protocol import Topic
 
 PREFIX = "fleetkeeper_own_topics"
-SHAPE = ("Facts", "observe", "RULES")
 
 
-def bring_in(path: Path) -> ModuleType:
-    """The module of a topic, imported once per file and version of it.
+def bring_in(path: Path) -> Topic:
+    """The topic in a file, which is imported once per version of it.
 
     Raises UsageError when there is none, when it does not import, or when it is not shaped like a topic.
     """
@@ -34,8 +33,8 @@ def bring_in(path: Path) -> ModuleType:
         raise UsageError(f"no topic there: {why.strerror}", f"looked for {source}") from None
     known = sys.modules.get(f"{PREFIX}.{name}")
     if known and (known.__file__, getattr(known, "__version_read__", 0)) == (str(source), version):
-        return known
-    return shaped(imported(name, source, version))
+        return topic_in(known)
+    return topic_in(imported(name, source, version))
 
 
 def imported(name: str, source: Path, version: int) -> ModuleType:
@@ -54,15 +53,15 @@ def imported(name: str, source: Path, version: int) -> ModuleType:
     return module
 
 
-def shaped(module: ModuleType) -> ModuleType:
-    """The module, when it has what a topic must have, and its rules are its own."""
-    missing = [part for part in SHAPE if not hasattr(module, part)]
-    if missing:
-        raise UsageError(
-            f"the topic has no {', no '.join(missing)}", "a topic has Facts, observe and RULES, as ours do"
-        )
+def topic_in(module: ModuleType) -> Topic:
+    """The TOPIC of a module. Raises UsageError when there is none, or when its name or its rules' are not its own."""
     name = module.__name__.rpartition(".")[2]
-    strangers = [rule.id for rule in module.RULES if rule.topic != name]
+    topic = getattr(module, "TOPIC", None)
+    if not isinstance(topic, Topic):
+        raise UsageError("the file has no TOPIC", f'end it with `TOPIC = Topic("{name}", …)`: see docs/own-topics.md')
+    if topic.name != name:
+        raise UsageError(f"its topic is called {quoted(topic.name)}", f"it must be {quoted(name)}, as the file is")
+    strangers = [rule.id for rule in topic.rules if rule.topic != name]
     if strangers:
         raise UsageError(f"its rules are called {', '.join(strangers)}", f'say `topic="{name}"` in each Rule')
-    return module
+    return topic

@@ -14,12 +14,14 @@ from fleetkeeper.inventory.schema import Node, Strict
 from fleetkeeper.inventory.units import Duration
 from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 CLOCK = Command(("date", "+%s.%N %z"))
 HOSTNAME = Command(("uname", "-n"))
@@ -194,3 +196,5 @@ RULES: tuple[Rule, ...] = (
         person="only a person can mend a connection, a right or a clock: every other remedy stands on them",
     ),
 )
+
+TOPIC = Topic("nodes", observers=(Observer(Facts, observe),), rules=RULES)

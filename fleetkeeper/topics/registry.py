@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fleetkeeper.imports import later
 from fleetkeeper.judging.rules import Rule
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
 
 with later("cryptography.x509"):  # for the day on which there are certificates to judge
     from fleetkeeper.topics import backups, certificates, containers, nodes, schedules, services, volumes
-    from fleetkeeper.topics.backups import database, second_copy
 
-TOPICS: dict[str, ModuleType] = {
-    "nodes": nodes,
-    "containers": containers,
-    "services": services,
-    "schedules": schedules,
-    "databases": database,
-    "copies": second_copy,
-    "backups": backups,
-    "volumes": volumes,
-    "certificates": certificates,
+TOPICS: dict[str, Topic] = {
+    "nodes": nodes.TOPIC,
+    "containers": containers.TOPIC,
+    "services": services.TOPIC,
+    "schedules": schedules.TOPIC,
+    "backups": backups.TOPIC,
+    "volumes": volumes.TOPIC,
+    "certificates": certificates.TOPIC,
 }
 
-RULES: dict[str, Rule] = {rule.id: rule for topic in TOPICS.values() for rule in topic.RULES}
+
+def topics_of(inventory: Inventory) -> dict[str, Topic]:
+    """Our topics and the inventory's own, by name."""
+    return {**TOPICS, **inventory.modules}
+
+
+def rules_of(inventory: Inventory) -> dict[str, Rule]:
+    """Every rule that applies to an inventory, by id."""
+    return rules_in(topics_of(inventory))
+
+
+def rules_in(topics: Mapping[str, Topic]) -> dict[str, Rule]:
+    """The rules of some topics, by id."""
+    return {rule.id: rule for topic in topics.values() for rule in topic.rules}
+
+
+def observers_in(topics: Mapping[str, Topic]) -> dict[str, Observer]:
+    """What looks for the facts of some topics, by the key of the facts."""
+    return {observer.name: observer for topic in topics.values() for observer in topic.observers}
+
+
+RULES: dict[str, Rule] = rules_in(TOPICS)

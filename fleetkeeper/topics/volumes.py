@@ -12,6 +12,7 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.rules import Finding, Rule, Subject, the_fleet
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups import database
@@ -22,12 +23,13 @@ from fleetkeeper.topics.backups.parse import SHELL_ROOT
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.topics.backups.rules.dumps import hold, policy_of
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 SHELL_USAGE = (
     SHELL_ROOT
@@ -243,3 +245,5 @@ RULES: tuple[Rule, ...] = (
     Rule("volumes", are_within_budget, each_volume, (Facts,)),
     Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts, database.Facts), person=PERSON),
 )
+
+TOPIC = Topic("volumes", observers=(Observer(Facts, observe),), rules=RULES, remedies=("volumes.are_within_budget",))

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.inventory.load import find, load
-from fleetkeeper.judging.audit import rules_of
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics import registry
 from remediate.plan import Remedy
@@ -22,7 +21,7 @@ def explain_rule(name: str, hosts: str | None = None) -> str:
     remedies: Mapping[str, Remedy] = REMEDIES
     if hosts:
         inventory = load(find(hosts))
-        rules, remedies = rules_of(inventory), remedies_of(inventory)
+        rules, remedies = registry.rules_of(inventory), remedies_of(registry.topics_of(inventory))
     if name not in rules:
         raise UsageError(f"there is no rule {name!r}", hint=nearest(name, rules, "rules"))
     return explained(rules[name], remedies.get(name))

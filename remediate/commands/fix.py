@@ -14,9 +14,10 @@ from fleetkeeper import state
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.audit import Audit, open_audit, rules_of
+from fleetkeeper.judging.audit import Audit, open_audit
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress
+from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
 from remediate.apply import End

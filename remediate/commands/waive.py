@@ -27,10 +27,11 @@ def waive(context: click.Context, /, rules: tuple[str, ...], **given: Any) -> No
 
     Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
     """
-    from fleetkeeper.judging.audit import open_audit, rules_of
+    from fleetkeeper.judging.audit import open_audit
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.reports.text import count
     from fleetkeeper.state import last_audited
+    from fleetkeeper.topics.registry import rules_of
     from remediate.commands.waiver_lines import Waiving, standing, wanted
     from remediate.session import known_rules
 

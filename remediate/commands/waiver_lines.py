@@ -17,9 +17,10 @@ import yaml
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory, load
-from fleetkeeper.judging.audit import Audit, rules_of
+from fleetkeeper.judging.audit import Audit
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.reports.text import count
+from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.untrusted import one_line, yaml_text
 from remediate.local_files import put
 

@@ -14,6 +14,7 @@ from fleetkeeper.looking.look import look
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.snapshot import File
 from fleetkeeper.topics import containers
+from fleetkeeper.topics.registry import observers_in
 from fleetkeeper.topics.schedules.docker_exec import executions
 from fleetkeeper.topics.schedules.exec_targets import resolve
 from fleetkeeper.topics.schedules.parse import file_faults, table_faults
@@ -109,7 +110,7 @@ NOT_CLOSED = "-f name=["
 def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
     inventory = load(ROOT / "inventories" / "lab.yml")
     with Links(inventory) as links:
-        seen = look(inventory, links.to, {"containers": containers}, datetime.now(UTC))
+        seen = look(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
     there = seen.of("vgpu", containers.Facts).containers
     assert len(there) >= 2
     for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():

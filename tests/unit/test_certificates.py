@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking import recording
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics import certificates, containers, nodes
 from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
 from tests import certificates as made
 from tests.certificates import (
@@ -99,8 +99,8 @@ def test_an_inventory_without_certificates_says_why() -> None:
 
 def test_facts_survive_being_recorded() -> None:
     world = fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
-    topics = {"certificates": certificates, "containers": containers, "nodes": nodes}
-    assert recording.load(recording.dump(world), world.inventory, topics).facts == world.facts
+    observers = observers_in(TOPICS)
+    assert recording.load(recording.dump(world), world.inventory, observers).facts == world.facts
 
 
 # are_valid

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from fleetkeeper.judging.audit import topics_of
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import HERE
 from fleetkeeper.looking.look import look
@@ -22,6 +21,7 @@ from fleetkeeper.topics.certificates import external_probe, tls_handshakes, tls_
 from fleetkeeper.topics.certificates.external_probe import Way, from_here, handshake, resolve
 from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.tls_probes import Place, Probe
+from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
@@ -229,10 +229,10 @@ def test_the_look_asks_from_here_beside_the_nodes_and_it_is_recorded(tmp_path: P
 
     with listening(tls(tmp_path, OTHER, MIDDLE)) as port:
         wanted = inventory(f"{{address: localhost, ports: [{port}]}}")
-        seen = look(wanted, lambda node: Dead(), topics_of(wanted), NOW)
+        seen = look(wanted, lambda node: Dead(), observers_in(TOPICS), NOW)
     told = seen.of(HERE, Facts).outside
     assert (OTHER.pem, MIDDLE.pem) in [one.chain for one in told]
-    assert load(dump(seen), wanted, topics_of(wanted)).of(HERE, Facts).outside == told
+    assert load(dump(seen), wanted, observers_in(TOPICS)).of(HERE, Facts).outside == told
 
 
 def test_a_certificate_that_is_not_asked_from_outside_is_not_asked() -> None:

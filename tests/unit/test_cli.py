@@ -26,7 +26,7 @@ from remediate.journal import Journal
 from tests.stage import place
 
 ROOT = Path(__file__).parents[2]
-TOPIC = "from tests.stage import REMEDIES, RULES, Facts, Policy, observe\n"
+TOPIC = "from tests.stage import RULE, TOPIC, Facts, Observer\n"
 INVENTORY = """
 nodes: {{a: {{connection: local}}}}
 services: {{none: a test}}
@@ -74,7 +74,7 @@ def remedy(world: World, body: str) -> None:
     (world.folder / "papers.py").write_text(
         "from dataclasses import replace\n" + TOPIC + "from remediate.plan import ForAPerson, Plan\n"
         "from remediate.steps import Run\nfrom tests.stage import rewrite, writing\n"
-        f"def other(finding, fleet):\n    {body}\nREMEDIES = {{RULES[0].id: other}}\n"
+        f"def other(finding, fleet):\n    {body}\nTOPIC = replace(TOPIC, remedies={{RULE.id: other}})\n"
     )
 
 
@@ -169,16 +169,18 @@ def test_exit_3_when_a_remedy_failed(world: World, capsys: pytest.CaptureFixture
 def test_exit_4_when_something_could_not_be_looked_at(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.paper.unlink()
     world.paper.mkdir()
-    (world.folder / "papers.py").write_text(TOPIC.replace("observe", "Facts as Old") + UNSEEN)
+    (world.folder / "papers.py").write_text(TOPIC + UNSEEN)
     assert world.run() == Exit.NOT_ALL_SEEN
     assert "the lamp is out" in capsys.readouterr().out
 
 
 UNSEEN = """
+from dataclasses import replace
 from fleetkeeper.transport.commands import Unobservable
 def observe(node, inventory):
     yield []
     raise Unobservable("the lamp is out", hint="light it")
+TOPIC = replace(TOPIC, observers=(Observer(Facts, observe),))
 """
 
 
@@ -480,15 +482,15 @@ def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: Wo
     from datetime import UTC, datetime
 
     from fleetkeeper.inventory.load import load
-    from fleetkeeper.judging.audit import topics_of
     from fleetkeeper.looking import recording
     from fleetkeeper.looking.look import look
+    from fleetkeeper.topics.registry import observers_in
     from fleetkeeper.transport.local import LocalLink
 
     inventory = load(world.folder / "world.yml")
-    topics = {"papers": topics_of(inventory)["papers"]}
+    observers = observers_in(inventory.modules)
     saved = world.folder / "look.json"
-    saved.write_text(recording.dump(look(inventory, lambda node: LocalLink(), topics, datetime.now(UTC))))
+    saved.write_text(recording.dump(look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))))
     world.paper.write_text("new\n")
     assert world.run(replay=saved) == Exit.FINDINGS_REMAIN
     assert replace(world.call(), replay=saved).replay == saved

@@ -23,6 +23,8 @@ from typing import ClassVar
 
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,11 @@ def holds(fleet, subject):
     return ()
 
 
-RULES = (Rule("slow", holds, each_node, (Facts,), person="nobody can"),)
+TOPIC = Topic(
+    "slow",
+    observers=(Observer(Facts, observe),),
+    rules=(Rule("slow", holds, each_node, (Facts,), person="nobody can"),),
+)
 '''
 NODE = "{{address: {0.address}, port: {0.port}, user: {0.user}, identity: {0.identity}{1}}}"
 

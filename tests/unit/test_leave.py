@@ -23,7 +23,7 @@ from remediate.commands.main import cli
 from remediate.plan import Plan
 from remediate.remedies.certificates.certbot import WRITE_HOOK
 from remediate.steps import Lost, Place, Run, Stale, StepFailed, UnmarkCrontab, digest
-from remediate.traces import REMOVE, RENAME, RULES, TRACES, Facts, parse, take_away, traces
+from remediate.traces import REMOVE, RENAME, TOPIC, TRACES, Facts, parse, take_away, traces
 from tests.stage import place
 from tests.unit.test_shell_functions import each_shell, flipping
 
@@ -175,7 +175,7 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
     facts = looked(tmp_path)
     assert facts.services == ("web", "db")
     seen = fleet(tmp_path, facts)
-    found = [one for one in verdict(RULES[0], seen, Subject("node", "here")).findings if one.about == "db"]
+    found = [one for one in verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings if one.about == "db"]
     plan = take_away(found[0], seen)
     assert isinstance(plan, Plan)
     assert isinstance(plan.steps[-1], Run)
@@ -295,7 +295,7 @@ def fleet(tmp_path: Path, facts: Facts | Unobservable) -> Fleet:
 
 def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
     def judged(facts: Facts | Unobservable) -> Outcome:
-        return verdict(RULES[0], fleet(tmp_path, facts), Subject("node", "here")).outcome
+        return verdict(TOPIC.rules[0], fleet(tmp_path, facts), Subject("node", "here")).outcome
 
     assert judged(Facts()) is Outcome.HOLDS
     assert judged(Facts(kept=0)) is Outcome.FINDING
@@ -306,7 +306,7 @@ def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
 
 def test_the_plan_needs_consent_to_delete_and_takes_the_directory_last(tmp_path: Path) -> None:
     seen = fleet(tmp_path, Facts(kept=4096, marked=(("root", "4f"), ("ops", "5a"))))
-    [first, *_] = verdict(RULES[0], seen, Subject("node", "here")).findings
+    [first, *_] = verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings
     plan = take_away(first, seen)
     assert isinstance(plan, Plan)
     assert plan.disturbs == ("deletion",)

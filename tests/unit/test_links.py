@@ -368,7 +368,7 @@ def observe(node, inventory):
 nodes = {name: Node.model_validate_json(node) for name, node in zip("ab", sys.argv[2:])}
 inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
 with Links(inventory, ssh_config=sys.argv[1]) as links:
-    look(inventory, links.to, {"slow": SimpleNamespace(observe=observe)}, datetime.now(UTC))
+    look(inventory, links.to, {"slow": SimpleNamespace(observe=observe, from_here=None)}, datetime.now(UTC))
 """
 
 

@@ -43,7 +43,7 @@ def topic(*rounds: Sequence[Command], error: Exception | None = None) -> SimpleN
             raise error
         return heard
 
-    return SimpleNamespace(observe=observe)
+    return SimpleNamespace(observe=observe, from_here=None)
 
 
 def seen(link: Echo, **topics):
@@ -109,7 +109,7 @@ def test_a_node_that_makes_us_stumble_is_unobservable_and_the_others_go_on() -> 
 
 
 def test_what_a_topic_does_not_look_for_on_a_node_is_left_out() -> None:
-    nothing = SimpleNamespace(observe=lambda node, inventory: nothing_asked())
+    nothing = SimpleNamespace(observe=lambda node, inventory: nothing_asked(), from_here=None)
     assert seen(Echo(), absent=nothing, there=topic([ONE])) == {"there": ["one"]}
 
 

@@ -17,6 +17,8 @@ from typing import ClassVar
 from fleetkeeper.inventory.fields import NodeName
 from fleetkeeper.judging.rules import Rule, each_node
 from fleetkeeper.inventory.schema import Strict
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
 
 
 class Policy(Strict):
@@ -39,7 +41,13 @@ def is_in_step(fleet, subject):
     yield from ()
 
 
-RULES = (Rule(topic="ntp", judge=is_in_step, each=each_node, looks_at=(Facts,)),)
+TOPIC = Topic(
+    "ntp",
+    observers=(Observer(Facts, observe),),
+    rules=(Rule(topic="ntp", judge=is_in_step, each=each_node, looks_at=(Facts,)),),
+    policy=Policy,
+    required=True,
+)
 '''
 INVENTORY = """\
 nodes: {web: {address: 192.0.2.1}}
@@ -72,7 +80,7 @@ def problem(folder: Path, text: str) -> Problem:
 def test_a_topic_beside_the_inventory_has_a_section_and_rules(folder: Path) -> None:
     inventory = bring(folder, INVENTORY + SECTION)
     assert inventory.own["ntp"].server == "time.example.org"
-    assert [rule.id for rule in inventory.modules["ntp"].RULES] == ["ntp.is_in_step"]
+    assert [rule.id for rule in inventory.modules["ntp"].rules] == ["ntp.is_in_step"]
 
 
 def test_its_section_may_say_why_it_is_left_out(folder: Path) -> None:
@@ -95,7 +103,7 @@ def test_its_section_cannot_be_forgotten(folder: Path) -> None:
 
 
 def test_its_section_may_be_left_out_when_it_says_so(folder: Path) -> None:
-    (folder / "our" / "ntp.py").write_text(NTP + "\nREQUIRED = False\n")
+    (folder / "our" / "ntp.py").write_text(NTP.replace("    required=True,\n", ""))
     assert bring(folder, INVENTORY).own["ntp"] is None
 
 
@@ -108,7 +116,7 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
     first = bring(folder, INVENTORY + SECTION).modules["ntp"]
     assert bring(folder, INVENTORY + SECTION).modules["ntp"] is first
     (folder / "our" / "ntp.py").write_text(NTP.replace("is_in_step", "keeps_time") + "# changed\n")
-    assert bring(folder, INVENTORY + SECTION).modules["ntp"].RULES[0].name == "keeps_time"
+    assert bring(folder, INVENTORY + SECTION).modules["ntp"].rules[0].name == "keeps_time"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +124,8 @@ def test_a_changed_file_is_read_again(folder: Path) -> None:
     [
         ("import nothing_of_that_name", "does not import: ModuleNotFoundError"),
         ("1 +", "does not import: SyntaxError"),
-        ("RULES = ()", "has no Facts, no observe"),
+        ("RULES = ()", "the file has no TOPIC"),
+        (NTP.replace('"ntp",\n    observers', '"time",\n    observers'), 'its topic is called "time"'),
         (NTP.replace('topic="ntp"', 'topic="time"'), "its rules are called time.is_in_step"),
     ],
 )

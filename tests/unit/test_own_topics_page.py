@@ -17,7 +17,7 @@ from fleetkeeper.inventory.load import Inventory, load
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
 from fleetkeeper.looking.look import look
-from fleetkeeper.topics.registry import TOPICS
+from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.local import LocalLink
 from remediate.plan import Plan
 
@@ -44,10 +44,10 @@ def switch_on(team: Path, hours: float) -> None:
 
 def judged(team: Path) -> tuple[Inventory, Verdict]:
     inventory = load(team / "team.yml")
-    module = inventory.modules["maintenance"]
-    topics = {"nodes": TOPICS["nodes"], "maintenance": module}
-    fleet = look(inventory, lambda node: LocalLink(), topics, datetime.now(UTC))
-    return inventory, verdict(module.RULES[0], fleet, Subject("node", "web"))
+    topic = inventory.modules["maintenance"]
+    observers = observers_in({"nodes": TOPICS["nodes"], "maintenance": topic})
+    fleet = look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))
+    return inventory, verdict(topic.rules[0], fleet, Subject("node", "web"))
 
 
 def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
@@ -62,15 +62,16 @@ def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
 def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
     switch_on(team, hours=5)
     inventory, found = judged(team)
-    module = inventory.modules["maintenance"]
-    fleet = look(inventory, lambda node: LocalLink(), {"nodes": TOPICS["nodes"]}, datetime.now(UTC))
-    plan = module.REMEDIES[found.rule.id](found.findings[0], fleet)
+    topic = inventory.modules["maintenance"]
+    fleet = look(inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC))
+    plan = topic.remedies[found.rule.id](found.findings[0], fleet)
     assert isinstance(plan, Plan)
     assert f"{team}/maintenance.on" in plan.steps[0].show()
 
 
 def test_its_own_doctests_hold(team: Path) -> None:
-    failed, tried = doctest.testmod(load(team / "team.yml").modules["maintenance"])
+    load(team / "team.yml")
+    failed, tried = doctest.testmod(sys.modules["fleetkeeper_own_topics.maintenance"])
     assert (failed, tried) == (0, 1)
 
 

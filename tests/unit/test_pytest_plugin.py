@@ -18,6 +18,8 @@ from typing import ClassVar
 
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, each_node
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def warns(fleet, subject):
 
 JUDGES = (holds, is_wrong, is_unknown, does_not_apply, is_waived, is_waived_and_unknown, has_expired, warns)
 RULES = tuple(Rule("promises", judge, each_node, (Facts,), person="nobody can") for judge in JUDGES)
+TOPIC = Topic("promises", observers=(Observer(Facts, observe),), rules=RULES)
 '''
 
 NAMES = (

@@ -88,10 +88,9 @@ def test_every_remedy_answers_a_rule_and_a_rule_without_one_says_why_a_person_mu
 
 def test_a_topic_has_one_name_wherever_it_appears() -> None:
     for name, topic in TOPICS.items():
-        inner = {"copies": "backups.second_copy", "databases": "backups.database"}
-        assert topic.__name__ == f"fleetkeeper.topics.{inner.get(name, name)}"
-        assert topic.Facts.topic == name
-        assert all(rule.topic == name for rule in topic.RULES)
+        assert topic.name == name
+        assert name in {observer.name for observer in topic.observers}
+        assert all(rule.topic == name for rule in topic.rules)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))

@@ -18,7 +18,7 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 Stream = Generator[Sequence[Command], list[Output], tuple[Verified, ...] | Unobservable]
 AT_ONCE = 500

@@ -1,6 +1,7 @@
 """Certificates: valid, served as they lie on disk, and renewed before they end."""
 
 from fleetkeeper.judging.rules import Rule
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.certificates.external_probe import from_here
 from fleetkeeper.topics.certificates.facts import Facts
 from fleetkeeper.topics.certificates.observation import observe
@@ -12,6 +13,7 @@ from fleetkeeper.topics.certificates.rules.serving import are_far_from_expiry, a
 from fleetkeeper.topics.certificates.rules.validity import are_valid
 from fleetkeeper.topics.certificates.served_certificate import each_certificate
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.protocol import Topic
 
 READS = (Facts, Containers)
 RULES: tuple[Rule, ...] = (
@@ -35,4 +37,19 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-__all__ = ["RULES", "Acme", "Certificate", "Facts", "Outside", "Policy", "from_here", "observe"]
+TOPIC = Topic(
+    "certificates",
+    observers=(Observer(Facts, observe, from_here),),
+    rules=RULES,
+    policy=Policy,
+    about="The names that are served with TLS, and where; or `none: why`.",
+    required=True,
+    remedies=(
+        "certificates.are_valid",
+        "certificates.are_far_from_expiry",
+        "certificates.are_served_as_on_disk",
+        "certificates.will_renew",
+    ),
+)
+
+__all__ = ["RULES", "TOPIC", "Acme", "Certificate", "Facts", "Outside", "Policy", "from_here", "observe"]

@@ -25,7 +25,7 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 Asked = dict[Command, Output]
 

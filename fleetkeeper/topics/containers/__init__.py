@@ -1,11 +1,13 @@
 """Containers: what runs on each node, as whom, and how far it is kept apart from the node."""
 
 from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Mount, Port, Process
 from fleetkeeper.topics.containers.observation import observe
 from fleetkeeper.topics.containers.rules.exec_user import each_declared_service, enter_as_their_own_user
 from fleetkeeper.topics.containers.rules.privileges import cannot_gain_privileges
 from fleetkeeper.topics.containers.rules.users import each_service_and_node, run_as_their_own_user
+from fleetkeeper.topics.protocol import Topic
 
 RULES: tuple[Rule, ...] = (
     Rule(topic="containers", judge=run_as_their_own_user, each=each_service_and_node, looks_at=(Facts,)),
@@ -25,4 +27,11 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-__all__ = ["RULES", "Container", "Facts", "Isolation", "Mount", "Port", "Process", "observe"]
+TOPIC = Topic(
+    "containers",
+    observers=(Observer(Facts, observe),),
+    rules=RULES,
+    remedies=("containers.run_as_their_own_user",),
+)
+
+__all__ = ["RULES", "TOPIC", "Container", "Facts", "Isolation", "Mount", "Port", "Process", "observe"]

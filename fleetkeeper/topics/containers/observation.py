@@ -21,7 +21,7 @@ from fleetkeeper.transport.shell_functions import CAPPED_DOCKER
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 SEVERAL = 68
 ABSENT = 69

@@ -1,7 +1,16 @@
 """Schedules: whether the backup is run on the node where the database runs, by a cron that is alive."""
 
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.schedules.facts import Crontab, Daemon, Entry, Facts, Suspect, Target
 from fleetkeeper.topics.schedules.observe import observe
 from fleetkeeper.topics.schedules.rules.entries import RULES
 
-__all__ = ["RULES", "Crontab", "Daemon", "Entry", "Facts", "Suspect", "Target", "observe"]
+TOPIC = Topic(
+    "schedules",
+    observers=(Observer(Facts, observe),),
+    rules=RULES,
+    remedies=("schedules.cron_is_active", "schedules.backup_runs_where_postgres_runs"),
+)
+
+__all__ = ["RULES", "TOPIC", "Crontab", "Daemon", "Entry", "Facts", "Suspect", "Target", "observe"]

@@ -22,7 +22,7 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 T = TypeVar("T")
 ALL = Command(("sh", "-c", snapshot.SCRIPT), sudo=True)

@@ -1,10 +1,12 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
 from fleetkeeper.judging.rules import Rule
+from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.backups.database import Facts as Databases
 from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers import Facts as Containers
 from fleetkeeper.topics.containers.rules.exec_user import each_declared_service
+from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
 from fleetkeeper.topics.services.observation import observe
 from fleetkeeper.topics.services.rules.drift import have_their_own_settings
@@ -42,4 +44,11 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-__all__ = ["RULES", "Facts", "Member", "ServiceMount", "SwarmService", "Task", "Volume", "observe"]
+TOPIC = Topic(
+    "services",
+    observers=(Observer(Facts, observe),),
+    rules=RULES,
+    remedies=("services.have_their_own_settings",),
+)
+
+__all__ = ["RULES", "TOPIC", "Facts", "Member", "ServiceMount", "SwarmService", "Task", "Volume", "observe"]

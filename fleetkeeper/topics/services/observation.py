@@ -42,7 +42,7 @@ from fleetkeeper.transport.shell_functions import CAPPED_DOCKER
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 NETWORK = (
     "nfs",

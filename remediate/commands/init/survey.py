@@ -10,7 +10,7 @@ from pathlib import Path
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.look import look, topics_of
+from fleetkeeper.looking.look import look
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.topics import registry
 from fleetkeeper.topics.containers import placement
@@ -97,7 +97,8 @@ class Looking:
 
     def first_look(self, links: Links) -> Fleet:
         """Clocks, containers and the swarm; machines are told what they are."""
-        fleet = look(self.inventory, links.to, topics_of(registry.TOPICS, FIRST), datetime.now(UTC))
+        observers = {name: one for name, one in registry.observers_in(registry.TOPICS).items() if name in FIRST}
+        fleet = look(self.inventory, links.to, observers, datetime.now(UTC))
         self.machines = {name: told(machine, fleet) for name, machine in self.machines.items()}
         return fleet
 

@@ -21,7 +21,7 @@ from fleetkeeper.untrusted import one_line
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 T = TypeVar("T")
 UNSIGNED = (1 << 64) - 1

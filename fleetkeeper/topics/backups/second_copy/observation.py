@@ -23,7 +23,7 @@ from fleetkeeper.transport.shell_functions import IS_OPENED
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
-    from fleetkeeper.looking.look import Look
+    from fleetkeeper.looking.observer import Look
 
 PACE = 20 * 10**6
 
