@@ -72,9 +72,14 @@ is_asked() { case $1 in =/* | /*) ;; *) is_user "$1" ;; esac; }
 is_process() {
   is_number "$1" || return 1
   case $1 in 0* | 1) return 1 ;; esac
-  [ -d "/proc/$1" ] || return 0
   grep -qsE '[0-9a-f]{64}' "/proc/$1/cgroup" && ! grep -qsE 'user\\?\.slice|/user/' "/proc/$1/cgroup"
 }
+# The same, or one that has ended by now: its number may be anybody's the next moment, so it is not what is asked about.
+is_processes() {
+  case $1 in '' | 0* | 1 | *[!0-9]*) return 1 ;; esac
+  if [ -d "/proc/$1" ]; then is_process "$1"; else gone="$gone $1 "; fi
+}
+gone=
 # What containers have mounted, in the words of the node's own engine: an account could run one that names any place.
 is_access() {
   case $1 in ro | rw) return ;; /*) ;; *) return 1 ;; esac
@@ -129,7 +134,7 @@ def questions() -> Iterator[Question]:
     yield fixed(containers.SCAN.words)
     yield fixed(services.SWARM.words)
     yield script(schedule_scripts.ASK, Kind("asked", many=True))
-    yield script(containers.ACCOUNTS, Kind("process", many=True))
+    yield script(containers.ACCOUNTS, Kind("processes", many=True))
     yield script(preflight.START, process, Kind("word", many=True))
     yield script(preflight.ACCESS, process, word, Kind("access", many=True))
     yield script(preflight.DIFF, process, Kind("id"))
@@ -253,6 +258,11 @@ is_number "$limit" && [ ${#limit} -le 6 ] && shift || exit 64
 FOR_DOCKER = f"for_docker() {{\n{DOCKER}}}"
 REFUSE = f"{{ echo '{REFUSED} (edition {EDITION})' >&2; exit 77; }}"
 END = f"""
+for word do
+  shift
+  case $gone in *" $word "*) word=0 ;; esac
+  set -- "$@" "$word"
+done
 cd / && exec </dev/null
 echo {STARTED.decode().strip()} >&2
 clean() {{ exec env -i PATH="$PATH" LC_ALL=C HOME=/root ASKER="${{SUDO_UID:-0}}" "$@"; }}

@@ -293,6 +293,7 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
         own.bind(f"{tmp_path}/own.sock")
     assert allowed(preflight_scripts.ACCESS, *mounted)
     assert allowed(containers.ACCOUNTS, contained, "4194305"), "one that has ended by now"
+    assert not allowed(preflight_scripts.START, "4194305", "/start.sh"), "it may be anybody's the next moment"
     for odd in ("1", str(os.getpid()), "", "self", f"{contained}/../1", "0", f"0{contained}"):
         assert not allowed(containers.ACCOUNTS, contained, odd), odd
         assert not allowed(preflight_scripts.START, odd, "/start.sh"), odd
@@ -300,6 +301,12 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
         assert not allowed(preflight_scripts.ACCESS, contained, "www-data", "rw", place), place
     assert not allowed(preflight_scripts.ACCESS, contained, "a\nb", "rw", "/srv/a b")
     assert not allowed(preflight_scripts.DIFF, contained, "--help")
+
+
+def test_the_number_of_a_process_that_has_ended_is_not_asked_about_whoever_gets_it_next():
+    for shell in SHELLS:
+        asked = [*shell, "-c", helper(), "sh", "9", "sh", "-c", containers.ACCOUNTS, "4194305", "4194305", "4194306"]
+        assert subprocess.run(asked, capture_output=True, check=True).stdout == b"=0\n!ended\n" * 2
 
 
 @pytest.mark.parametrize(
