@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from docs import rules
+from docs import command_pages, rules
 from fleetkeeper.inventory import model_reference
 from fleetkeeper.reports import results_schema
-from remediate.commands import command_reference as remediation
 
 PAGES: dict[str, Callable[[], str]] = {
     "inventory.md": model_reference.page,
     "inventory.schema.json": model_reference.schema_text,
-    "remediate.md": remediation.page,
+    "fleetkeeper.md": command_pages.fleetkeeper_page,
+    "remediate.md": command_pages.remediate_page,
     "rules.md": rules.page,
     "results.schema.json": results_schema.schema_text,
 }

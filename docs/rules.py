@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from fleetkeeper.commands.explain import about
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics.registry import RULES
-from remediate.commands.explain import about
 from remediate.remedies import REMEDIES
 
 HEAD = """# The rules
 
 Every promise there is: what it says, why it matters and how it is judged, and what `remediate` does about it. The id is
 the same in pytest, reports, waivers and remedies: `backups.are_fresh` is judged by
-`checks/test_backups.py::test_are_fresh`. `remediate explain RULE` prints one of these.
+`checks/test_backups.py::test_are_fresh`. `fleetkeeper explain RULE` prints one of these.
 """
 
 

@@ -8,6 +8,13 @@ from pathlib import Path
 VARIABLE = "FLEETKEEPER_STATE"
 
 
+class Unwritable(Exception):
+    """The journal cannot be written or read any more: the disk is full, read-only, or gone."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(f"the journal {path} cannot be written ({why})")
+
+
 def directory(given: str | Path | None = None) -> Path:
     """The state directory: `given` (--state), $FLEETKEEPER_STATE, or $XDG_STATE_HOME/fleetkeeper. Made when missing.
 

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from fleetkeeper.exit_codes import Changes
+from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.writing import WritingLink, writing
 from fleetkeeper.untrusted import one_line
 from remediate.disk_space import room
-from remediate.exits import Changes
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.plan import Plan
 from remediate.proposal import Planned
-from remediate.redact import masked
 from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Place, Stale, StepFailed, agreed_to, dump, recorded
 from remediate.undo import looks_only, take_back, undoable

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.state import Unwritable
 
 VERSION = 1
 ROLLED_BACK, HELPED = "rolled back", "fixed"
@@ -98,13 +99,6 @@ class StepRow:
     def way_back(self) -> Any:
         """The journalled inverse as JSON; None when there is no way back."""
         return json.loads(self.inverse) if self.inverse else None
-
-
-class Unwritable(Exception):
-    """The journal cannot be written or read any more: the disk is full, read-only, or gone."""
-
-    def __init__(self, path: Path, why: Exception) -> None:
-        super().__init__(f"the journal {path} cannot be written ({why})")
 
 
 class Journal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fleetkeeper import state
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.audit import Audit, open_audit
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.transport.pool import Links
 from remediate import traces
 from remediate.commands.fix import Call, Fixing, Remediation, named
-from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.proposal import Proposal
 from remediate.render.console import Screen

@@ -16,6 +16,7 @@ import click
 
 from fleetkeeper import state
 from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.judging.audit import open_audit
@@ -28,7 +29,6 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
 from remediate.apply import Changed
 from remediate.commands.fix import Call, named
-from remediate.exits import Exit, worst
 from remediate.journal import Journal
 from remediate.plan import Plan
 from remediate.proposal import Planned

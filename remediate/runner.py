@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.reports.text import count
+from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrowed
 from remediate.consent import covers, lacking
-from remediate.exits import Exit
-from remediate.journal import ROOM, Journal, StepRow, Unwritable
+from remediate.journal import ROOM, Journal, StepRow
 from remediate.lock import Busy, Locks, whoami
 from remediate.plan import Disturbs, ForAPerson, Plan
 from remediate.proposal import Planned, Proposal, size

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
-from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.rules import Finding, Rule
@@ -199,18 +197,3 @@ def remedies_of(topics: Mapping[str, Topic]) -> dict[str, Remedy]:
         if isinstance(topic.remedies, Mapping):
             remedies |= topic.remedies
     return remedies
-
-
-def known_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]:
-    """The rules that --only names: ids, topics, or globs over ids.
-
-    Raises UsageError for a name that is none of them.
-    """
-    known = list(rules)
-    found: set[str] = set()
-    for name in names:
-        matching = {rule for rule in known if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
-        if not matching:
-            raise UsageError(f"--only {name}: no such rule", hint=nearest(name, known, "rules"))
-        found |= matching
-    return frozenset(found)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleetkeeper.exit_codes import Changes
+from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.exits import Changes
-from remediate.redact import masked
 from remediate.steps import AlreadyBack, AnyStep, Kept, Lost, Place, Stale, StepFailed, load
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports import annotations, history, results, terminal
 from fleetkeeper.topics.registry import RULES
-from remediate.exits import Exit
 from remediate.plan import Plan
 from remediate.proposal import Proposal, judge, propose
 from remediate.remedies import REMEDIES

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers
@@ -19,7 +20,6 @@ from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
 from fleetkeeper.transport.commands import Command
 from remediate.backups.context import Desk
 from remediate.commands.run_log import Undoing
-from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.render.console import Screen
 from remediate.runner import Runner

@@ -192,7 +192,7 @@ def far(value: object) -> Sudo:
     raise refused("should be true, false or audit", SUDO_HINT)
 
 
-SUDO_HINT = "yes, on and 1 are none of them; `audit` is for an account that may only look (`remediate sudoers`)"
+SUDO_HINT = "yes, on and 1 are none of them; `audit` is for an account that may only look (`fleetkeeper sudoers`)"
 FarAsSudo = Annotated[
     Sudo, PlainValidator(far), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "audit", "type": "string"}]})
 ]

@@ -77,7 +77,7 @@ class Node(Strict):
     sudo: FarAsSudo = Field(
         default=False,
         description="Whether this account may run anything as root, without a password; "
-        "`audit`: only the questions of an audit (`remediate sudoers`).",
+        "`audit`: only the questions of an audit (`fleetkeeper sudoers`).",
     )
     roles: tuple[Role, ...] = Field(default=(), description="What the machine is for, in words of `roles`.")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
+from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -96,3 +98,18 @@ def each_node(inventory: Inventory) -> Iterable[Subject]:
 def the_fleet(inventory: Inventory) -> Iterable[Subject]:
     """One subject for the environment as a whole."""
     return (Subject("fleet", inventory.name),)
+
+
+def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]:
+    """The ids that names stand for: ids, topics, or globs over ids.
+
+    Raises UsageError for a name that is none of them.
+    """
+    known = list(rules)
+    found: set[str] = set()
+    for name in names:
+        matching = {rule for rule in known if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
+        if not matching:
+            raise UsageError(f"{name}: no such rule", hint=nearest(name, known, "rules"))
+        found |= matching
+    return frozenset(found)

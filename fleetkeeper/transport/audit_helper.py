@@ -1,6 +1,6 @@
 """The helper that answers for an account with `sudo: audit`: where it is on a node, and how its refusal is read.
 
-What it lets pass is written in remediate/commands/sudoers_lines.py.
+What it lets pass is written in fleetkeeper/commands/sudoers_lines.py.
 """
 
 from __future__ import annotations

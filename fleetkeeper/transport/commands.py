@@ -109,8 +109,8 @@ def missing_right(said: str) -> str:
 RIGHTS = (
     (
         "fleetkeeper-look: ",
-        "run on the node, as root, what `remediate sudoers ACCOUNT --hosts=NAME` prints (after an upgrade, and after a "
-        "change of `backups:`, again); "
+        "run on the node, as root, what `fleetkeeper sudoers ACCOUNT --hosts=NAME` prints (again after an upgrade, and "
+        "after a change of `backups:`); "
         "what only repairs ask needs an account with `sudo: true`",
     ),
     (

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
@@ -23,7 +24,6 @@ from fleetkeeper.topics.services.rules.kept_data import the_only
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
-from remediate.exits import Exit
 from remediate.lock import whoami
 from remediate.plan import Plan
 from remediate.render.plan_text import Line, safe

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fleetkeeper import state
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.judging.audit import open_audit
@@ -19,7 +20,6 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.pool import Links
 from remediate.commands.fix import Call, named
-from remediate.exits import Exit
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import GATE, Planned, closed
@@ -57,7 +57,7 @@ class Desk:
             self.screen.error(made.why, hint=made.what_to_do)
             return None
         if why := self.held_back(fleet):
-            self.screen.error(f"held back: {why}", hint=f"`remediate explain {GATE}` says what to do")
+            self.screen.error(f"held back: {why}", hint=f"`fleetkeeper explain {GATE}` says what to do")
             return None
         return self.planned(rule, made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.rules import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.completeness import parse_verified, verify
@@ -14,7 +15,6 @@ from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
-from remediate.exits import Exit
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import GATE
 from remediate.remedies.backups.create_dump import make_one
@@ -46,7 +46,7 @@ class Creating:
         """The plan from a fresh look, under the lock. Raises Changed, Unobservable."""
         fleet = self.desk.look()
         if why := self.desk.held_back(fleet):
-            raise Changed(f"held back: {why}; `remediate explain {GATE}` says what to do")
+            raise Changed(f"held back: {why}; `fleetkeeper explain {GATE}` says what to do")
         return self.plan(fleet)
 
     def prove(self) -> tuple[Proof, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.topics.backups.database import Records
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
 from remediate.backups.accept import plan_again, plan_to_record, proof_of_record
 from remediate.backups.context import Desk
-from remediate.exits import Exit
 from remediate.plan import Plan
 from remediate.runner import Asked, Run
 

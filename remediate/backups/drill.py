@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
@@ -30,7 +31,6 @@ from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import Held, ask, held, inside, reason
 from remediate.backups.database_record import write_down
 from remediate.backups.drill_script import DRILL, HELD
-from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import mounted, not_one

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.schema import required
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet
@@ -20,7 +21,6 @@ from fleetkeeper.topics.backups.retention import Retention, retention
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.context import Desk
-from remediate.exits import Exit
 from remediate.render.plan_text import Line, safe
 
 TOPICS = ("nodes", "backups", "databases")

@@ -16,6 +16,7 @@ from functools import partial
 import click
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.completeness import prove
@@ -34,7 +35,6 @@ from remediate.backups.database_record import write_down
 from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import left_over, lost, quoted, staying, way_back
 from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
-from remediate.exits import Exit, worst
 from remediate.lock import whoami
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.create_dump import mounted, not_one

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, seen
@@ -19,7 +20,6 @@ from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.backups.context import Desk, one_of
-from remediate.exits import Exit, worst
 from remediate.render.plan_text import Line, safe
 
 

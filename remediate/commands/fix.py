@@ -12,9 +12,11 @@ import click
 
 from fleetkeeper import state
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.judging.rules import matching_rules
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.topics.registry import rules_of
@@ -23,7 +25,6 @@ from fleetkeeper.transport.pool import Links
 from remediate.apply import End
 from remediate.commands.run_log import tell_interrupted, undo_run
 from remediate.consent import allowed, asked
-from remediate.exits import Exit, worst
 from remediate.journal import Journal
 from remediate.plan import Disturbs
 from remediate.proposal import Bounds, Proposal, never_tried
@@ -31,7 +32,7 @@ from remediate.render.console import Screen
 from remediate.render.plan_document import Applied, document
 from remediate.render.plan_text import Line, proposal_lines, summary
 from remediate.runner import Run, Runner, Terms, exits
-from remediate.session import PATIENCE, Session, known_rules
+from remediate.session import PATIENCE, Session
 from remediate.steps import Place
 from remediate.sudo_mode import for_repairs
 
@@ -88,7 +89,7 @@ def remediate(call: Call) -> Exit:
     audit = open_audit(named(call, screen), call.limit, state=call.state)
     inventory = for_repairs(audit.one()) if call.fix else audit.one()
     audit.inventories = {inventory.name: inventory}
-    only = known_rules(call.only, rules_of(inventory))
+    only = matching_rules(call.only, rules_of(inventory))
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         for run in tell_interrupted(journal, screen.note):

@@ -12,13 +12,13 @@ import click
 
 from fleetkeeper import state
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory, load
 from fleetkeeper.reports.text import count
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
 from remediate.apply import writer
-from remediate.exits import Exit
 from remediate.journal import Journal, PlanRow, RunRow, StepRow
 from remediate.lock import Locks
 from remediate.render.console import Screen

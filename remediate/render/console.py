@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from fleetkeeper.output import given_up
 from fleetkeeper.untrusted import json_document, printable
-from remediate.output import given_up
 from remediate.render.plan_text import Line
 
 STYLES = {

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from fleetkeeper.redact import masked
 from remediate.proposal import ByHand, Planned, Proposal, Unknown
-from remediate.redact import masked
 from remediate.steps import recorded
 
 if TYPE_CHECKING:
+    from fleetkeeper.exit_codes import Exit
     from fleetkeeper.judging.rules import Finding
     from remediate.apply import Ended
-    from remediate.exits import Exit
 
 VERSION = 1
 Json = dict[str, Any]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from fleetkeeper.redact import masked
 from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line, printable
 from remediate.plan import Plan
-from remediate.redact import masked
 
 if TYPE_CHECKING:
     from fleetkeeper.judging.rules import Finding

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import shell_command
-from remediate.redact import masked
 from remediate.steps.change_owner import ChangeOwner, TakeBackOwner
 from remediate.steps.copy_file import CopyFile, RemoveCopy
 from remediate.steps.delete_files import DeleteFiles, Identified

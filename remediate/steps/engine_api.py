@@ -18,9 +18,9 @@ from requests.exceptions import RequestException
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
+from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.redact import masked
 from remediate.steps.step import Lost, Stale, StepFailed
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.readers import lines
+from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Command, Output, missing_right
 from fleetkeeper.untrusted import one_line, shown_command
-from remediate.redact import masked
 from remediate.steps.put_content import one
 from remediate.steps.step import AlreadyBack, Done, Lost, Place, Stale, StepFailed
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from fleetkeeper.topics.traces import KEPT
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from fleetkeeper.transport.writing import WritingLink
 
 ABSENT = "absent"
-KEPT = "/var/lib/fleetkeeper"
 LOCK = "/run/fleetkeeper.lock"
 
 

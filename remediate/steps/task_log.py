@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from fleetkeeper.readers.lines import lines
+from fleetkeeper.redact import WORDS, masked
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.redact import WORDS, masked
 from remediate.steps.put_content import one
 
 if TYPE_CHECKING:

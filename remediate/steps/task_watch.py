@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import one_line
-from remediate.redact import masked
 from remediate.steps.step import StepFailed
 
 ENDED = frozenset({"failed", "rejected", "complete", "orphaned"})

@@ -9,10 +9,11 @@ from pydantic import PlainSerializer
 
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.lines import lines
+from fleetkeeper.redact import masked
+from fleetkeeper.topics.traces import KEPT
 from fleetkeeper.untrusted import plain_path
-from remediate.redact import masked
 from remediate.steps.put_content import Put, What, expect, name, put, read, seen
-from remediate.steps.step import ABSENT, KEPT, AlreadyBack, Done, Place, Stale, StepFailed, digest
+from remediate.steps.step import ABSENT, AlreadyBack, Done, Place, Stale, StepFailed, digest
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link

@@ -45,7 +45,7 @@ class Newcomer:
 
     def init(self, name: str, *hosts: str, more: tuple[str, ...] = ()) -> Ran:
         prints = [word for print_ in self.fingerprints() for word in ("--fingerprint", print_)]
-        return self.run("remediate", "init", *hosts, "--name", name, "--identity", str(IDENTITY), *prints, *more)
+        return self.run("fleetkeeper", "init", *hosts, "--name", name, "--identity", str(IDENTITY), *prints, *more)
 
     def fingerprints(self) -> list[str]:
         """What the page's command prints on each node's own console."""
@@ -108,7 +108,7 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
         asked = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
         here = [str(ROOT / "checks"), "-p", "no:cacheprovider"] if words[0] == "pytest" else []
         ran = newcomer.run(*asked, *more.get(words[1], ()), *here)
-        assert ran.status in ((0,) if words[0] == "remediate" else (0, 1)), ran.said
+        assert ran.status in ((0,) if words[0] == "fleetkeeper" else (0, 1)), ran.said
     assert "promises that apply" in ran.said or "next: " in ran.said
 
 
@@ -137,7 +137,7 @@ def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
 
 
 def test_case_12_without_a_word_about_host_keys_nothing_is_asked_or_written(newcomer: Newcomer) -> None:
-    ran = newcomer.run("remediate", "init", host(DATA), "--name", "mine", "--identity", str(IDENTITY))
+    ran = newcomer.run("fleetkeeper", "init", host(DATA), "--name", "mine", "--identity", str(IDENTITY))
     assert ran.status == 2
     assert list(newcomer.folder.glob("*.yml")) == []
 
@@ -176,7 +176,7 @@ AUDIT_RIGHT = ("sudo", "-n", "/usr/local/sbin/fleetkeeper-look", "5")
 
 
 def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(account: Newcomer) -> None:
-    script = account.run("remediate", "sudoers", NEW).out
+    script = account.run("fleetkeeper", "sudoers", NEW).out
     [page] = re.findall(r"<!-- line: audit -->\n```\n(.*)\n```", PAGE.read_text())
     assert f"'{page}'" in script
     account.lab.on("data", "sh", "-euc", script)
@@ -186,7 +186,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
     mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
     (account.folder / "all.yml").write_text(mine)
-    account.lab.on("data", "sh", "-euc", account.run("remediate", "sudoers", NEW, "--hosts=./all.yml").out)
+    account.lab.on("data", "sh", "-euc", account.run("fleetkeeper", "sudoers", NEW, "--hosts=./all.yml").out)
     results = account.audit("all")
     assert outcomes(results, "unknown", "finding") == set(), results["said"]
     assert outcomes(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]
@@ -209,7 +209,7 @@ def refused_as(lab: Lab, *words: str) -> bool:
 def test_the_first_night_is_waived_and_then_green(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
     words = ("--all", "--until=2999-01-01", "--owner=ops@example.org", "--hosts=./mine.yml")
-    waived = newcomer.run("remediate", "waive", *words)
+    waived = newcomer.run("fleetkeeper", "waive", *words)
     assert waived.status == 0, waived.said
     results = newcomer.audit("mine")
     assert outcomes(results, "finding", "unknown") == set(), results["said"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers
@@ -20,7 +21,6 @@ from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.apply import Proof
 from remediate.backups.accept import accept, in_force, plan_to_record, proof_of_record, writing
 from remediate.backups.list_backups import held_up, rows
-from remediate.exits import Exit
 from remediate.render.console import Screen
 from tests.backups import MIB, NOW, TEXT, catalogued, fleet, judged, policy, twice_a_day
 from tests.unit.test_databases import ACCEPTED, DRILL, RIGHT, SIZE

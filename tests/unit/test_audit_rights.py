@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleetkeeper import topics
+from fleetkeeper.commands.sudoers_lines import END, helper, installer, named_like
 from fleetkeeper.inventory.load import Inventory, load
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify
@@ -32,14 +33,13 @@ from fleetkeeper.topics.containers import preflight_scripts
 from fleetkeeper.topics.nodes import WHO_AS_ROOT
 from fleetkeeper.topics.schedules.observe import ALL, OWN, ask
 from fleetkeeper.topics.services.observation import SWARM
+from fleetkeeper.topics.traces import TRACES, traces
 from fleetkeeper.topics.volumes import SHELL_USAGE, usage_of
 from fleetkeeper.transport.answer_frames import proven
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.shell_protocol import Script, render, render_stream
-from remediate.commands.sudoers_lines import END, helper, installer, named_like
-from remediate.traces import TRACES, traces
 from tests.unit.test_shell_functions import SHELLS, each_shell, flipping
 
 ID = "4f" * 32
@@ -491,7 +491,7 @@ def test_whoever_adds_a_question_for_root_adds_it_to_the_helper():
         "services/observation": 1,
         "topics/nodes": 1,
         "topics/volumes": 1,
-    }, "give it a form in remediate/commands/sudoers_lines.py, test that it passes, and count it here"
+    }, "give it a form in fleetkeeper/commands/sudoers_lines.py, test that it passes, and count it here"
 
 
 def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):

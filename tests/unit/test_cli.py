@@ -18,10 +18,11 @@ import pytest
 from click.testing import CliRunner
 
 from fleetkeeper import state
+from fleetkeeper.commands.program import exit_code_of
+from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, worst
 from remediate.commands.fix import Call, remediate
-from remediate.commands.main import called, cli
+from remediate.commands.main import cli
 from remediate.commands.run_log import show_log, undo_run
-from remediate.exits import MEANINGS, PRECEDENCE, Changes, Exit, worst
 from remediate.journal import Journal
 from tests.stage import place
 
@@ -57,7 +58,7 @@ class World:
         return Call(**{**here, "place": place(self.folder), "patience": 0.0, **given})  # type: ignore[arg-type]
 
     def run(self, **given: object) -> int:
-        return called(lambda: remediate(self.call(**given)))
+        return exit_code_of(lambda: remediate(self.call(**given)))
 
     @property
     def journal(self) -> Journal:
@@ -216,7 +217,7 @@ def test_exit_codes_are_those_of_the_design_in_its_precedence() -> None:
 
 
 def test_a_bug_does_not_pass_for_findings(capsys: pytest.CaptureFixture[str]) -> None:
-    assert called(lambda: 1 // 0) == Exit.REMEDY_FAILED
+    assert exit_code_of(lambda: 1 // 0) == Exit.REMEDY_FAILED
     assert "this is a bug" in capsys.readouterr().err
 
 
@@ -302,7 +303,7 @@ def test_the_log_shows_runs_steps_and_digests_and_undo_brings_the_old_back(
 
 def test_undo_without_terminal_and_without_yes_changes_nothing(world: World) -> None:
     world.run(**FIX)
-    assert called(lambda: undo_run("last", world.folder / "state", place=place(world.folder))) == Exit.USAGE
+    assert exit_code_of(lambda: undo_run("last", world.folder / "state", place=place(world.folder))) == Exit.USAGE
     assert world.paper.read_text() == "new\n"
 
 
@@ -340,9 +341,9 @@ def at_terminal(world: World, answer: str, *more: str, **environment: str) -> tu
     """Run `remediate --fix` at a terminal, answer its questions, and return its exit code and what was seen."""
     words = f"call = Call(hosts={str(world.folder / 'world.yml')!r}, state={str(world.folder / 'state')!r},"
     words += f" only=('papers',), fix=True, place=place(Path({str(world.folder)!r})), {', '.join(more)})"
-    program = "import sys; from pathlib import Path; from remediate.commands.main import called;"
+    program = "import sys; from pathlib import Path; from fleetkeeper.commands.program import exit_code_of;"
     program += "from remediate.commands.fix import Call, remediate; from tests.stage import place;"
-    program += f"{words}; sys.exit(called(lambda: remediate(call)))"
+    program += f"{words}; sys.exit(exit_code_of(lambda: remediate(call)))"
     with terminal() as (ours, theirs):
         child = subprocess.Popen(
             [sys.executable, "-c", program],
@@ -383,7 +384,7 @@ def test_help_names_every_exit_code() -> None:
         assert f"{code.value} {meaning}" in said
 
 
-@pytest.mark.parametrize("command", ["log", "undo", "explain"])
+@pytest.mark.parametrize("command", ["log", "undo", "leave"])
 def test_every_command_has_its_help(command: str) -> None:
     assert help_of(command)
 
@@ -391,28 +392,31 @@ def test_every_command_has_its_help(command: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("remediate ex", "plain,explain"),
+        ("remediate un", "plain,undo"),
+        ("fleetkeeper ex", "plain,explain"),
         ("remediate --only backups.are_f", "plain,backups.are_fresh"),
-        ("remediate explain volumes.", "plain,volumes.are_within_budget"),
+        ("fleetkeeper explain volumes.", "plain,volumes.are_within_budget"),
         ("remediate --hosts prod", "plain,production"),
     ],
 )
 def test_completion_as_click_gives_it_with_rules_and_inventories(typed: str, completed: str) -> None:
+    program = typed.partition(" ")[0]
     environment = {
         **os.environ,
-        "_REMEDIATE_COMPLETE": "bash_complete",
+        f"_{program.upper()}_COMPLETE": "bash_complete",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(typed.count(" ")),
     }
-    script = "from remediate.commands.main import cli; cli.main(prog_name='remediate')"
+    script = f"from {program}.commands.main import cli; cli.main(prog_name={program!r})"
     done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, check=False)
     assert completed in done.stdout.decode()
 
 
 def test_explain_says_promise_reason_and_remedy_from_the_code() -> None:
+    from fleetkeeper.commands.explain import explain
     from fleetkeeper.topics.registry import RULES
 
-    result = CliRunner().invoke(cli, ["explain", "backups.are_fresh"])
+    result = CliRunner().invoke(explain, ["backups.are_fresh"])
     rule = RULES["backups.are_fresh"]
     assert rule.promise in result.output
     assert rule.explanation.splitlines()[0] in result.output
@@ -422,10 +426,10 @@ def test_explain_says_promise_reason_and_remedy_from_the_code() -> None:
 def test_explain_knows_a_teams_own_rules_and_says_nearest_for_an_unknown_one(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from remediate.commands.explain import explain_rule
+    from fleetkeeper.commands.explain import explain_rule
 
     assert "Every paper says" in explain_rule("papers.say_what_is_wanted", str(world.folder / "world.yml"))
-    assert called(lambda: explain_rule("backups.are_frsh")) == Exit.USAGE
+    assert exit_code_of(lambda: explain_rule("backups.are_frsh")) == Exit.USAGE
     assert "backups.are_fresh" in capsys.readouterr().err
 
 
@@ -569,4 +573,4 @@ def test_output_that_nobody_reads_any_more_is_no_reason_to_say_that_nothing_was_
         Changes.begun = True
         raise BrokenPipeError
 
-    assert called(work) == Exit.REMEDY_FAILED
+    assert exit_code_of(work) == Exit.REMEDY_FAILED

@@ -12,11 +12,13 @@ import click
 import pytest
 
 from docs.pages import PAGES
-from remediate.commands.main import cli
+from fleetkeeper.commands.main import cli as fleetkeeper
+from remediate.commands.main import cli as remediate
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WRITTEN = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(DOCS.glob("*.md"))
+PROGRAMS = {"fleetkeeper", "remediate", "pytest", "make"}
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
@@ -49,12 +51,12 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         blocks = [
             line for _, kind, body in FENCED.findall(text) if kind in ("sh", "console", "") for line in lines(body)
         ]
-        quoted = re.findall(r"`((?:remediate|pytest|make) [^`]+)`", FENCED.sub("", text))
+        quoted = re.findall(r"`((?:fleetkeeper|remediate|pytest|make) [^`]+)`", FENCED.sub("", text))
         for line in [*blocks, *(one.replace("\n", " ") for one in quoted)]:
             for part in re.split(r" && | > | \| |; ", line.partition(" #")[0].replace("…", "")):
                 words = shlex.split(re.sub(r"[\[\]]", "", part.strip().removeprefix("$ ")))
                 program = words[0].rpartition("/")[2] if words else ""
-                if program in ("remediate", "pytest", "make"):
+                if program in PROGRAMS:
                     yield page.name, [program, *words[1:]]
 
 
@@ -66,7 +68,7 @@ SHOWN = list(commands())
 
 
 def test_the_pages_show_commands() -> None:
-    assert {words[0] for _, words in SHOWN} == {"remediate", "pytest", "make"}
+    assert {words[0] for _, words in SHOWN} == PROGRAMS
     assert len(SHOWN) > 50
 
 
@@ -81,7 +83,7 @@ def test_a_command_that_a_page_shows_is_one(words: list[str], pytestconfig: pyte
         ours = {option.partition("=")[0] for option in rest if option.startswith("--")}
         assert ours <= known(pytestconfig)
     else:
-        understood(cli, rest)
+        understood({"fleetkeeper": fleetkeeper, "remediate": remediate}[program], rest)
 
 
 def known(config: pytest.Config) -> set[str]:

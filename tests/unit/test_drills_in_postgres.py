@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.topics.backups.database import Drill, Records
 from fleetkeeper.transport.commands import Output
 from remediate.apply import locks_of
 from remediate.backups import drill
 from remediate.backups.drill_script import FILL
-from remediate.exits import Exit
 from remediate.lock import Busy
 from tests.backups import NOW
 from tests.postgres import THERE, PrivateServer, private_server

@@ -15,6 +15,17 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.commands.init.backup_jobs import jobs, scripts
+from fleetkeeper.commands.init.command import write
+from fleetkeeper.commands.init.dumps import Around, backups_of
+from fleetkeeper.commands.init.filename_patterns import of_name, pattern_of, schedule_of, zone_of
+from fleetkeeper.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
+from fleetkeeper.commands.init.inventory_text import text
+from fleetkeeper.commands.init.proposals import KEEP, budget
+from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Site, Stranger
+from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.init.survey import Looking, NotTrusted
+from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import load
 from fleetkeeper.inventory.schema import Node
@@ -28,17 +39,6 @@ from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService, Task
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
-from remediate.commands.init.backup_jobs import jobs, scripts
-from remediate.commands.init.command import write
-from remediate.commands.init.dumps import Around, backups_of
-from remediate.commands.init.filename_patterns import of_name, pattern_of, schedule_of, zone_of
-from remediate.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
-from remediate.commands.init.inventory_text import text
-from remediate.commands.init.proposals import KEEP, budget
-from remediate.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Site, Stranger
-from remediate.commands.init.services import services_of
-from remediate.commands.init.survey import Looking, NotTrusted
-from remediate.commands.main import cli
 from tests.sshd import Sshd, sshd
 from tests.unit.test_trust import NOWHERE, shown
 
@@ -542,7 +542,7 @@ def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypa
     "name", ["web: {x: 1}", 'a\nbackups: {command: "$(>canary)"}', "a#b", "x\u202e", "'", "- a", "&a"]
 )
 def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
-    from remediate.commands.init.services import keys_of
+    from fleetkeeper.commands.init.services import keys_of
 
     [key] = keys_of([name], {})
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)

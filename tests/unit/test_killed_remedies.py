@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from fleetkeeper.exit_codes import Exit
 from fleetkeeper.transport.commands import Unobservable
 from lab.faults import FAULTS
 from remediate.apply import End
 from remediate.commands.run_log import Undoing, tell_interrupted
-from remediate.exits import Exit
 from remediate.journal import Journal, StepRow
 from remediate.remedies import REMEDIES
 from tests.lab.test_killed_remedies import KILLED

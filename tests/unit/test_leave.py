@@ -17,13 +17,14 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.marked_blocks import edit
+from fleetkeeper.topics.traces import TRACES, Facts, parse, traces
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from remediate.commands.main import cli
 from remediate.plan import Plan
 from remediate.remedies.certificates.certbot import WRITE_HOOK
 from remediate.steps import Lost, Place, Run, Stale, StepFailed, UnmarkCrontab, digest
-from remediate.traces import REMOVE, RENAME, TOPIC, TRACES, Facts, parse, take_away, traces
+from remediate.traces import REMOVE, RENAME, TOPIC, take_away
 from tests.stage import place
 from tests.unit.test_shell_functions import each_shell, flipping
 

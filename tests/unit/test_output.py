@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from fleetkeeper.commands.program import exit_code_of
+from fleetkeeper.exit_codes import Changes, Exit
 from remediate.backups.restore import agreed
-from remediate.commands.main import called
-from remediate.exits import Changes, Exit
 from remediate.journal import Journal
 
 FIX = """
 import sys
 from pathlib import Path
-from remediate.commands.main import called
+from fleetkeeper.commands.program import exit_code_of
 from remediate.render.console import Screen
 from remediate.runner import Runner
 from tests.stage import Stage, place
@@ -28,7 +28,7 @@ runner = Runner(stage.journal, "stage", "", stage.link, Screen(), place(folder))
 def work(run):
     stage.apply(run)
     return run.code()
-sys.exit(called(lambda: sys.exit(runner.run(work))))
+sys.exit(exit_code_of(lambda: sys.exit(runner.run(work))))
 """
 
 
@@ -76,4 +76,4 @@ def test_a_code_that_a_command_exits_with_is_held_against_what_was_changed():
         Changes.begun = True
         sys.exit(Exit.LOCKED)
 
-    assert called(work) == Exit.REMEDY_FAILED
+    assert exit_code_of(work) == Exit.REMEDY_FAILED

@@ -12,23 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.commands.explain import explain_rule
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver, Without
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node, the_fleet
+from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node, matching_rules, the_fleet
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
-from remediate.commands.explain import explain_rule
 from remediate.consent import allowed, asked, covers, lacking
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import Bounds, Planned, Proposal, judge, propose, size
-from remediate.redact import masked
 from remediate.remedies import REMEDIES
 from remediate.render import plan_text
 from remediate.render.plan_document import KEYS, document
 from remediate.render.plan_text import proposal_lines
-from remediate.session import known_rules, proof
+from remediate.session import proof
 from remediate.steps import (
     ABSENT,
     DeleteFiles,
@@ -250,11 +250,11 @@ def test_a_plan_that_was_refused_for_one_kind_is_not_asked_about_for_another() -
 
 
 def test_case_3_an_unknown_rule_comes_with_the_nearest() -> None:
-    assert known_rules(["backups"], REMEDIES) == {
+    assert matching_rules(["backups"], REMEDIES) == {
         "backups.are_fresh", "backups.are_thinned", "backups.exist_elsewhere",
     }  # fmt: skip
     with pytest.raises(UsageError, match=r'did you mean "backups\.are_fresh"'):
-        known_rules(["backups.are_frsh"], REMEDIES)
+        matching_rules(["backups.are_frsh"], REMEDIES)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_case_73_a_plan_holds_no_control_character() -> None:
 def test_the_document_of_a_plan_is_json_without_content_or_secrets() -> None:
     import json
 
-    from remediate.exits import Exit
+    from fleetkeeper.exit_codes import Exit
 
     whole = document("production", everything(), Exit.FINDINGS_REMAIN)
     assert set(whole) == set(KEYS)

@@ -111,7 +111,7 @@ def test_case_12_an_unknown_host_key_is_refused_and_not_added(server, tmp_path, 
         why = refusal(links)
     assert not (tmp_path / "none").exists()
     assert "its host key is not known: it shows ssh-ed25519 SHA256:" in str(why)
-    assert "remediate trust node" in why.hint
+    assert "fleetkeeper trust node" in why.hint
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])

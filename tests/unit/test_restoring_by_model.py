@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from fleetkeeper.exit_codes import Exit
 from remediate.backups.context import Desk
 from remediate.backups.restore import restore
-from remediate.exits import Exit
 from remediate.render.console import Screen
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database

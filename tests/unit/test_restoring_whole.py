@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
 from remediate.backups import restore as restoring
 from remediate.backups.restore import restore
 from remediate.commands.run_log import tell_interrupted
-from remediate.exits import Exit
 from tests.postgres import THERE, PrivateServer, private_server
 from tests.restoring import LIVE, Database
 

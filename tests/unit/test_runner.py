@@ -12,12 +12,12 @@ import pytest
 
 import remediate
 from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Changes, Exit, honest
 from fleetkeeper.judging.rules import Finding, Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, End, Needless, Proof, narrowed
 from remediate.commands.run_log import Undoing, tell_interrupted
-from remediate.exits import Changes, Exit, honest
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import Planned

@@ -111,7 +111,7 @@ def test_case_18_a_helper_that_is_missing_or_old_is_unknown_and_says_how_it_is_w
     [refused] = as_nobody.ask([Command(("id",), sudo=True)])
     with pytest.raises(Unobservable, match=f"/usr/local/sbin/fleetkeeper-look: {said}") as why:
         refused.text(ok={0, 1})
-    assert "remediate sudoers ACCOUNT" in why.value.hint
+    assert "fleetkeeper sudoers ACCOUNT" in why.value.hint
 
 
 def test_case_84_an_operator_without_root_uses_sudo_without_ever_being_asked(as_nobody, tmp_path):

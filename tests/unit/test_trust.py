@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.commands.host_key_trust import Trusting, changed
+from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.load import Inventory, load
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.ssh.known_hosts import parse
-from remediate.commands.host_key_trust import Trusting, changed
-from remediate.commands.main import cli
 from tests.sshd import Sshd, keygen, public, sshd
 
 NOWHERE = "UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\nHost *\n"
@@ -172,7 +172,7 @@ def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.Monke
     words = (
         sys.executable,
         "-m",
-        "remediate.commands.main",
+        "fleetkeeper.commands.main",
         "trust",
         f"{world.server.user}@127.0.0.1:{world.server.port}",
     )

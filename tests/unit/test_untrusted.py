@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import (
     NOT_REPEATED,
     Untrusted,
@@ -24,7 +25,6 @@ from fleetkeeper.untrusted import (
     without_values,
     yaml_text,
 )
-from remediate.redact import masked
 
 HIDDEN = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 

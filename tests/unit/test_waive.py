@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.commands.main import cli
+from fleetkeeper.commands.waiver_lines import FILL_IN, Waiving, Wanted, glob, inserted, wanted
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import load
 from fleetkeeper.judging.rules import Finding
-from remediate.commands.main import cli
-from remediate.commands.waiver_lines import FILL_IN, Waiving, Wanted, glob, inserted, wanted
 from tests.unit.test_pytest_plugin import INVENTORY, TOPIC
 
 HEAD = """\

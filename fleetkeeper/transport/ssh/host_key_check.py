@@ -118,12 +118,12 @@ def refusal(server: Server, ruling: Ruling, shown: Presented) -> Unobservable:
     if ruling is Ruling.UNKNOWN:
         return Unobservable(
             f"its host key is not known: {saw}, and no known_hosts file has a line for {name}" + problem(server, shown),
-            hint=f"{COMPARE}, then `remediate trust {server.node}`",
+            hint=f"{COMPARE}, then `fleetkeeper trust {server.node}`",
         )
     return Unobservable(
         f"its host key has changed: {saw}; known is {known(server, server.target)}",
         hint=f"it was reinstalled, or somebody stands between: {COMPARE}; "
-        f"if it is right, `ssh-keygen -R '{name}'`, then `remediate trust {server.node}`",
+        f"if it is right, `ssh-keygen -R '{name}'`, then `fleetkeeper trust {server.node}`",
     )
 
 

@@ -1,4 +1,4 @@
-"""`remediate trust NODE…`: show host keys, and keep what a person has compared."""
+"""`fleetkeeper trust NODE…`: show host keys, and keep what a person has compared."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError
-from remediate.exits import Exit
+from fleetkeeper.exit_codes import Exit
 
 if TYPE_CHECKING:
+    from fleetkeeper.commands.host_key_trust import Ask
     from fleetkeeper.inventory.load import Inventory
-    from remediate.commands.host_key_trust import Ask
 
 
 @click.command()
 @click.argument("nodes", nargs=-1)
-@click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
+@HOSTS
 @click.option("--yes", is_flag=True, help="Do not ask; needs --fingerprint, once for each key.")
 @click.option("--fingerprint", "fingerprints", multiple=True, metavar="SHA256:…", help="Trust this key (repeatable).")
-@click.option("--state", type=click.Path(path_type=Path), help="State directory.")
-@click.pass_context
-def trust(context: click.Context, /, nodes: tuple[str, ...], **given: Any) -> None:
+@STATE
+def trust(nodes: tuple[str, ...], **given: Any) -> None:
     """Show the host keys of NODES (default: all) and keep them beside the inventory, once you have compared them.
 
     Hosts that no inventory has yet are written as user@host: their keys are kept in ./known_hosts, beside the inventory
-    that `remediate init` will write here. Nothing is sent to a node whose key is not known. A key that has changed is
+    that `fleetkeeper init` will write here. Nothing is sent to a node whose key is not known. A key that has changed is
     shown with the one that is known, and is only replaced when you type the node's name.
     """
-    from remediate.commands.host_key_trust import Trusting
+    from fleetkeeper.commands.host_key_trust import Trusting
+    from fleetkeeper.inventory.load import find, load
 
-    before = context.obj or {}
-    if (given["yes"] or before.get("yes")) and not given["fingerprints"]:
+    if given["yes"] and not given["fingerprints"]:
         raise UsageError("--yes without --fingerprint would trust whoever answers", hint="name the key: SHA256:…")
     if any("@" in name for name in nodes):
         inventory = strangers(nodes)
         nodes = tuple(inventory.nodes)
     else:
-        inventory = known(given["hosts"] or before.get("hosts"), given["state"] or before.get("state"))
+        inventory = load(find(named_or_last(given["hosts"], given["state"])))
     trusting = Trusting(inventory, click.echo, person(), given["fingerprints"])
     sys.exit(Exit.NOTHING_LEFT if trusting.all(nodes) else Exit.FINDINGS_REMAIN)
 
 
 def strangers(hosts: tuple[str, ...]) -> Inventory:
     """Hosts that no inventory has yet, as if one here had them."""
-    from remediate.commands.init.hosts import Login, node_of, provisional, spelled
+    from fleetkeeper.commands.init.hosts import Login, node_of, provisional, spelled
 
     names: list[str] = []
     found = []
@@ -55,17 +55,6 @@ def strangers(hosts: tuple[str, ...]) -> Inventory:
         names.append(spelled(node.name, names))
         found.append(node.model_copy(update={"name": names[-1]}))
     return provisional(found, Path("new.yml"))
-
-
-def known(hosts: str | None, state: Path | None) -> Inventory:
-    """The inventory that was named, or the last one audited. Raises UsageError."""
-    from fleetkeeper.inventory.load import find, load
-    from fleetkeeper.state import last_audited
-
-    name = hosts or last_audited(state)
-    if not name:
-        raise UsageError("which inventory?", hint="say --hosts=NAME, or write hosts as user@host")
-    return load(find(name))
 
 
 def person() -> Ask | None:

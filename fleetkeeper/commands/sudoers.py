@@ -1,4 +1,4 @@
-"""`remediate sudoers ACCOUNT`: what root runs on a node, so that an account may look as root and change nothing."""
+"""`fleetkeeper sudoers ACCOUNT`: what root runs on a node, so that an account may look as root and change nothing."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ PAGE = "docs/on-your-servers.md"
 @click.command()
 @click.argument("account")
 @click.option("--hosts", metavar="NAME", multiple=True, help="Inventory: a name or a path; may be given several times.")
-@click.pass_context
-def sudoers(context: click.Context, /, account: str, hosts: tuple[str, ...]) -> None:
+def sudoers(account: str, hosts: tuple[str, ...]) -> None:
     """Print a script for root on a node: ACCOUNT may then ask there, as root, what an audit asks, and nothing else.
 
     It puts a helper beside a line for sudoers that allows only this helper; the inventory says `sudo: audit`. The
     helper holds the places and names of the dumps of the inventories that are named: without one it answers nothing
     about dumps. Nothing is sent anywhere. After an upgrade, and after a change of `backups:`, print it again.
     """
+    from fleetkeeper.commands.sudoers_lines import digest_of, helper, installer
     from fleetkeeper.inventory.load import load
     from fleetkeeper.inventory.search import find
-    from remediate.commands.sudoers_lines import digest_of, helper, installer
 
     if not re.fullmatch(USER, account):
-        raise UsageError(f"{account!r} is no name of an account", hint="remediate sudoers fleetkeeper > look.sh")
-    before = (context.obj or {}).get("hosts")
-    named = [load(find(name)) for name in hosts or ([before] if before else [])]
+        raise UsageError(f"{account!r} is no name of an account", hint="fleetkeeper sudoers fleetkeeper > look.sh")
+    named = [load(find(name)) for name in hosts]
     click.echo(installer(account, named), nl=False)
     click.echo(f"SHA-256 of fleetkeeper-look: {digest_of(helper(named))}", err=True)
     click.echo(f"what it lets through, form by form: {PAGE}", err=True)

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from fleetkeeper.commands.init.results import Scheduled
 from fleetkeeper.readers.cron.crontab import cut, parse
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT
 from fleetkeeper.readers.cron.snapshot import Printed
@@ -17,7 +18,6 @@ from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES
 from fleetkeeper.topics.schedules.parse import body, scripted
 from fleetkeeper.topics.schedules.run_parts import run_parts
 from fleetkeeper.topics.schedules.timers import calendar, commanded, units
-from remediate.commands.init.results import Scheduled
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)

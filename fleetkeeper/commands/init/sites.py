@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
+from fleetkeeper.commands.init.dumps import Ask, hinted
+from fleetkeeper.commands.init.results import Found, Site
 from fleetkeeper.topics.certificates import scripts, tls_handshakes
 from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import Inside
 from fleetkeeper.topics.certificates.policy import HostName
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.transport.commands import Unobservable
-from remediate.commands.init.dumps import Ask, hinted
-from remediate.commands.init.results import Found, Site
 
 HTTPS = 443
 LOCAL = ("localhost", "_")

@@ -1,4 +1,4 @@
-"""`remediate init HOST…`: look at hosts, and write the inventory of what is there."""
+"""`fleetkeeper init HOST…`: look at hosts, and write the inventory of what is there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleetkeeper.errors import UsageError
-from remediate.exits import Exit
+from fleetkeeper.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from remediate.commands.init.results import Findings
+    from fleetkeeper.commands.init.results import Findings
 
 
 @click.command()
@@ -35,9 +35,9 @@ def init(hosts: tuple[str, ...], **given: Any) -> None:
     Nothing is changed on them. A host key that is not known is shown, and kept beside the inventory once you have
     compared it. What could not be seen is written down with the right that is missing.
     """
-    from remediate.commands.init.hosts import Login, each_once, node_of
-    from remediate.commands.init.survey import Looking, NotTrusted
-    from remediate.commands.trust import person
+    from fleetkeeper.commands.init.hosts import Login, each_once, node_of
+    from fleetkeeper.commands.init.survey import Looking, NotTrusted
+    from fleetkeeper.commands.trust import person
 
     login = Login(given["identity"] and given["identity"].absolute(), given["jump"])
     nodes = each_once(node_of(host, login) for host in hosts)
@@ -82,10 +82,10 @@ def without_words(found: Findings) -> Findings:
 
 def write(path: Path, found: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
+    from fleetkeeper.commands.init.inventory_text import text
+    from fleetkeeper.commands.init.summary import summary
     from fleetkeeper.inventory.load import load
-    from remediate.commands.init.inventory_text import text
-    from remediate.commands.init.summary import summary
-    from remediate.local_files import put
+    from fleetkeeper.local_files import put
 
     today, base = date.today().isoformat(), path.absolute().parent
     written = text(found, today, base)

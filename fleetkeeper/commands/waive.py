@@ -1,16 +1,16 @@
-"""`remediate waive`: accept what stands for a while, each thing with an owner, a reason and an end."""
+"""`fleetkeeper waive`: accept what stands for a while, each thing with an owner, a reason and an end."""
 
 from __future__ import annotations
 
 import sys
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
+from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError
-from remediate.exits import Exit
+from fleetkeeper.exit_codes import Exit
 
 
 @click.command()
@@ -19,33 +19,27 @@ from remediate.exits import Exit
 @click.option("--until", metavar="DATE", required=True, help="Last day on which it is accepted: 2027-01-31.")
 @click.option("--owner", metavar="WHO", required=True, help="Who answers for it.")
 @click.option("--show", is_flag=True, help="Show the waivers; write nothing.")
-@click.option("--hosts", metavar="NAME", help="Inventory: a name or a path (default: the last audited).")
-@click.option("--state", type=click.Path(path_type=Path), help="State directory.")
-@click.pass_context
-def waive(context: click.Context, /, rules: tuple[str, ...], **given: Any) -> None:
+@HOSTS
+@STATE
+def waive(rules: tuple[str, ...], **given: Any) -> None:
     """Look, and write a waiver into the inventory for each finding of RULES (ids, topics, globs), or of --all.
 
     Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
     """
+    from fleetkeeper.commands.waiver_lines import Waiving, standing, wanted
     from fleetkeeper.judging.audit import open_audit
+    from fleetkeeper.judging.rules import matching_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.reports.text import count
-    from fleetkeeper.state import last_audited
     from fleetkeeper.topics.registry import rules_of
-    from remediate.commands.waiver_lines import Waiving, standing, wanted
-    from remediate.session import known_rules
 
-    before = context.obj or {}
-    state = given["state"] or before.get("state")
-    name = given["hosts"] or before.get("hosts") or last_audited(state)
-    if not name:
-        raise UsageError("which inventory?", hint="say --hosts=NAME")
+    name = named_or_last(given["hosts"], given["state"])
     if bool(rules) == given["everything"]:
-        raise UsageError("say which rules, or --all", hint="for example: remediate waive volumes --until … --owner …")
+        raise UsageError("say which rules, or --all", hint="for example: fleetkeeper waive volumes --until … --owner …")
     until, owner = day(given["until"]), spoken(given["owner"])
-    audit = open_audit(name, state=state)
+    audit = open_audit(name, state=given["state"])
     inventory = audit.one()
-    only = known_rules(rules, rules_of(inventory))
+    only = matching_rules(rules, rules_of(inventory))
     try:
         with Progress(len(inventory.nodes)) as progress:
             audit.look(progress)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from statistics import median
 
+from fleetkeeper.commands.init.backup_jobs import LIKE_A_BACKUP
+from fleetkeeper.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
+from fleetkeeper.commands.init.results import Backups, Found, Machine, Scheduled
 from fleetkeeper.inventory.fields import NAME
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp
@@ -20,9 +23,6 @@ from fleetkeeper.topics.services.facts import Volume
 from fleetkeeper.topics.volumes import parse as parse_usage
 from fleetkeeper.topics.volumes import usage_of
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from remediate.commands.init.backup_jobs import LIKE_A_BACKUP
-from remediate.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
-from remediate.commands.init.results import Backups, Found, Machine, Scheduled
 
 Ask = Callable[[str, Sequence[Command]], list[Output]]
 """Ask a node, by its name. Raises Unobservable."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from fleetkeeper.commands.init.results import Machine, Stranger
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Without
@@ -17,7 +18,6 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.transport.audit_helper import HELPER
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.ssh.jump_hosts import parse_hop
-from remediate.commands.init.results import Machine, Stranger
 
 NOT_YET = Without(none="nobody has looked yet")
 HERE = "local"

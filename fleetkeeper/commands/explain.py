@@ -1,30 +1,51 @@
-"""`remediate explain RULE`: the promise, why it matters, and what the remedy does, from the code's own docstrings."""
+"""`fleetkeeper explain RULE`: the promise, why it matters, and what the remedy does, from the code's own docstrings."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
 
+import click
+
+from fleetkeeper.commands.options import HOSTS, complete_rules
 from fleetkeeper.errors import UsageError, nearest
 from fleetkeeper.inventory.load import find, load
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics import registry
-from remediate.plan import Remedy
-from remediate.remedies import REMEDIES
-from remediate.session import remedies_of
+
+Remedy = Callable[..., Any]
+REMEDIES = "fleetkeeper.remedies"
+"""The group of entry points whose mappings hold, by rule id, the functions that answer findings."""
+
+
+@click.command()
+@click.argument("rule", shell_complete=complete_rules)
+@HOSTS
+def explain(rule: str, hosts: str | None) -> None:
+    """Say what a RULE promises, why it matters, how it is judged, and what its remedy does."""
+    click.echo(explain_rule(rule, hosts))
 
 
 def explain_rule(name: str, hosts: str | None = None) -> str:
     """All that is known about a rule. With an inventory, its own rules are known too. Raises UsageError."""
-    rules: Mapping[str, Rule] = registry.RULES
-    remedies: Mapping[str, Remedy] = REMEDIES
-    if hosts:
-        inventory = load(find(hosts))
-        rules, remedies = registry.rules_of(inventory), remedies_of(registry.topics_of(inventory))
+    inventory = load(find(hosts)) if hosts else None
+    topics = registry.topics_of(inventory) if inventory else registry.TOPICS
+    rules = registry.rules_in(topics)
     if name not in rules:
         raise UsageError(f"there is no rule {name!r}", hint=nearest(name, rules, "rules"))
-    return explained(rules[name], remedies.get(name))
+    own = topics[rules[name].topic].remedies
+    return explained(rules[name], (own if isinstance(own, Mapping) else installed_remedies()).get(name))
+
+
+def installed_remedies() -> Mapping[str, Remedy]:
+    """The remedies of every installed program that changes servers, by the id of the rule that they answer."""
+    found: dict[str, Remedy] = {}
+    for entry in entry_points(group=REMEDIES):
+        found.update(entry.load())
+    return found
 
 
 def explained(rule: Rule, remedy: Remedy | None) -> str:

@@ -1,14 +1,14 @@
-"""What a person is told at the end of `remediate init`."""
+"""What a person is told at the end of `fleetkeeper init`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from fleetkeeper.commands.init.results import Findings
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line
-from remediate.commands.init.results import Findings
 
 
 def summary(found: Findings, path: Path) -> Iterator[str]:

@@ -7,6 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleetkeeper.commands.host_key_trust import Ask, Trusting, see
+from fleetkeeper.commands.init.backup_jobs import jobs, scripts
+from fleetkeeper.commands.init.dumps import Around, backups_of
+from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
+from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
+from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
@@ -23,13 +30,6 @@ from fleetkeeper.topics.services.rules.running import managers, swarm_facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.untrusted import one_line
-from remediate.commands.host_key_trust import Ask, Trusting, see
-from remediate.commands.init.backup_jobs import jobs, scripts
-from remediate.commands.init.dumps import Around, backups_of
-from remediate.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
-from remediate.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
-from remediate.commands.init.services import services_of
-from remediate.commands.init.sites import serving, sites_of
 
 FIRST = ("nodes", "containers", "services")
 

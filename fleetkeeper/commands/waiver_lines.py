@@ -18,11 +18,11 @@ import yaml
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory, load
 from fleetkeeper.judging.audit import Audit
+from fleetkeeper.local_files import put
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.untrusted import one_line, yaml_text
-from remediate.local_files import put
 
 if TYPE_CHECKING:
     from fleetkeeper.judging.rules import Finding

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.local_files import put, read
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
 from fleetkeeper.transport.ssh.known_hosts import (
@@ -29,7 +30,6 @@ from fleetkeeper.transport.ssh.known_hosts import (
 from fleetkeeper.transport.ssh.ssh_config import resolve
 from fleetkeeper.transport.ssh.ssh_target import Asked
 from fleetkeeper.untrusted import one_line
-from remediate.local_files import put, read
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.readers.cron import snapshot as schedule_scripts
+from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify
 from fleetkeeper.topics.backups.database import observation as databases
@@ -34,7 +35,6 @@ from fleetkeeper.topics.services import observation as services
 from fleetkeeper.topics.volumes import usage_of
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, LIMIT, STARTED
-from remediate import traces
 
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
@@ -232,7 +232,7 @@ def form(one: Text | Kind, texts: dict[str, str]) -> str:
 HEAD = f"""\
 #!/bin/sh
 # {HELPER}: what an audit by fleetkeeper may ask as root, and nothing else. It changes nothing.
-# Written by `remediate sudoers`; sudo calls it with a limit in seconds and the words of a command.
+# Written by `fleetkeeper sudoers`; sudo calls it with a limit in seconds and the words of a command.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 cd / || exit 1

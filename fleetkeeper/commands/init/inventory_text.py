@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fleetkeeper.commands.init.proposals import KEEP, budget, free
+from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Site
 from fleetkeeper.inventory.units import exact_size, show_size
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line, yaml_text
-from remediate.commands.init.proposals import KEEP, budget, free
-from remediate.commands.init.results import Backups, Findings, Found, Machine, Site
 
 Lines = Iterator[str]
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}", re.ASCII)
@@ -23,7 +23,7 @@ TAIL = """
 # What follows may be left out.
 
 # heartbeat: NAME_OF_A_VARIABLE   # whoever must notice when the nightly audit falls silent: see docs/nightly.md
-# waivers:                        # findings that are accepted for a while; `remediate waive` writes them
+# waivers:                        # findings that are accepted for a while; `fleetkeeper waive` writes them
 #   - {rule: containers.run_as_their_own_user, subject: redis, until: 2027-01-31, owner: you@example.org, because: why}
 """
 
@@ -42,7 +42,7 @@ def text(found: Findings, day: str, base: Path) -> str:
 
 
 def head(found: Findings, day: str) -> Lines:
-    yield f"# {found.name}: written by `remediate init` on {day}, from what was found. Mend what is not meant."
+    yield f"# {found.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
     rights = [f"{machine.node.name}: {right}" for machine in found.machines for right in machine.missing]
     lost = [f"{one.node.name}: {one.trouble}" for one in found.machines if one.trouble]
@@ -64,7 +64,7 @@ def nodes(found: Findings, base: Path) -> Lines:
     for machine in found.machines:
         yield f"  {machine.node.name}: {flow(pairs(machine, found, base))}"
     if found.strangers:
-        yield "  # The swarm has more members, which were not looked at (`remediate init --follow` does):"
+        yield "  # The swarm has more members, which were not looked at (`fleetkeeper init --follow` does):"
         yield from (f"  # {one_line(stranger.hostname)}: {one_line(stranger.address)}" for stranger in found.strangers)
     yield ""
 
@@ -125,7 +125,8 @@ def services(found: Findings) -> Lines:
 def nothing(found: Findings, seen: str) -> str:
     """Why a section is left out: that there is nothing may only be said where everything was seen."""
     dark = [*found.blind, *(stranger.hostname for stranger in found.strangers)]
-    return f"{', '.join(dark)} could not be looked at: run `remediate init` again once that is mended" if dark else seen
+    again = "run `fleetkeeper init` again once that is mended"
+    return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen
 
 
 def described(one: Found) -> dict[str, object]:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from fleetkeeper.commands.init.results import Backups
 from fleetkeeper.inventory.units import BYTES
 from fleetkeeper.topics.backups.policy import WHEN
-from remediate.commands.init.results import Backups
 
 KEEP = {"last": 4, "daily": 14, "weekly": 8, "monthly": 12, "yearly": 10}
 SLACK_DAYS = DAYS = 7

@@ -1,19 +1,27 @@
-"""docs/remediate.md, from the commands, exit codes, steps and kinds of consent themselves."""
+"""docs/fleetkeeper.md and docs/remediate.md, from the commands, exit codes, steps and kinds of consent themselves."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import get_args
 
 import click
 
-from remediate.commands.main import cli
+from fleetkeeper.commands.main import CODES
+from fleetkeeper.commands.main import cli as fleetkeeper
+from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Exit
+from remediate.commands.main import cli as remediate
 from remediate.consent import QUESTIONS, WORDS
-from remediate.exits import MEANINGS, PRECEDENCE
 from remediate.render.plan_document import KEYS
 from remediate.steps import AnyStep
 
+LOOKING = """\
+# fleetkeeper
+
+`fleetkeeper` looks at servers and says what is there; no command of it changes one. What may change servers is
+[`remediate`](remediate.md), and the audit itself is `pytest --hosts=NAME`.
+"""
 INTRODUCTION = """\
 # remediate
 
@@ -58,23 +66,40 @@ cannot be meant (exit 2) prints none. What looks like a secret is struck out, an
 
 DOCUMENT
 
+"""
+COMPLETION = """\
 ## Shell completion
 
-bash: `eval "$(_REMEDIATE_COMPLETE=bash_source remediate)"`; zsh: `eval "$(_REMEDIATE_COMPLETE=zsh_source remediate)"`;
-fish: `_REMEDIATE_COMPLETE=fish_source remediate | source`.
+bash: `eval "$(_VARIABLE_COMPLETE=bash_source PROGRAM)"`; zsh: `eval "$(_VARIABLE_COMPLETE=zsh_source PROGRAM)"`;
+fish: `_VARIABLE_COMPLETE=fish_source PROGRAM | source`.
 """
 
 
-def page() -> str:
-    """The whole page."""
+def fleetkeeper_page() -> str:
+    """The page about the command `fleetkeeper`."""
+    commands = described("fleetkeeper", fleetkeeper)
+    return joined([LOOKING, exit_codes(CODES), "## Commands\n", *commands, completion("fleetkeeper")])
+
+
+def remediate_page() -> str:
+    """The page about the command `remediate`."""
     kept = KEPT.replace("DOCUMENT", "\n".join(document()))
-    parts = [INTRODUCTION, exit_codes(), consent(), steps(), "## Commands\n", *commands(), kept]
+    commands = described("remediate", remediate)
+    parts = [INTRODUCTION, exit_codes(tuple(MEANINGS)), consent(), steps(), "## Commands\n", *commands, kept]
+    return joined([*parts, completion("remediate")])
+
+
+def joined(parts: Iterable[str]) -> str:
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def exit_codes() -> str:
-    order = ", ".join(str(int(code)) for code in PRECEDENCE)
-    rows = [f"| {int(code)} | {meaning} |" for code, meaning in MEANINGS.items()]
+def completion(program: str) -> str:
+    return COMPLETION.replace("PROGRAM", program).replace("VARIABLE", program.upper())
+
+
+def exit_codes(codes: Collection[Exit]) -> str:
+    order = ", ".join(str(int(code)) for code in PRECEDENCE if code in codes)
+    rows = [f"| {int(code)} | {MEANINGS[code]} |" for code in codes]
     head = ["## Exit codes", "", f"With several reasons, the first of {order} counts.", ""]
     return "\n".join([*head, "| code | meaning |", "| --- | --- |", *rows])
 
@@ -110,12 +135,8 @@ def first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def commands() -> Iterator[str]:
-    """Each command with its options, groups after their parents."""
-    yield from described("remediate", cli)
-
-
 def described(path: str, command: click.Command) -> Iterator[str]:
+    """Each command with its options, groups after their parents."""
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     said = (command.help or "").split("\b")[0].strip()

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from fleetkeeper.commands.init.results import Found
 from fleetkeeper.inventory.fields import DEPLOYED, USER
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.looking.facts import Fleet
@@ -22,7 +23,6 @@ from fleetkeeper.topics.containers.rules.users import own, wrong_processes
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.topics.services.rules.running import managers
 from fleetkeeper.transport.commands import Unobservable
-from remediate.commands.init.results import Found
 
 DATABASES = frozenset({"postgres", "postmaster"})
 WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})

@@ -1,0 +1,1 @@
+"""The command `fleetkeeper`: everything that looks and tells, and changes no server."""

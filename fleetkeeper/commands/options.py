@@ -1,0 +1,44 @@
+"""Options that several commands have, and what a shell completes for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fleetkeeper.errors import UsageError
+
+
+def complete_inventories(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """The names of inventories that begin so."""
+    from fleetkeeper.inventory.search import available
+
+    return sorted(name for name in available() if name.startswith(begun))
+
+
+def complete_rules(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """The ids of rules that begin so."""
+    from fleetkeeper.topics.registry import RULES
+
+    return [rule for rule in RULES if rule.startswith(begun)]
+
+
+HOSTS = click.option(
+    "--hosts",
+    metavar="NAME",
+    shell_complete=complete_inventories,
+    help="Inventory: a name or a path (default: the last audited).",
+)
+STATE = click.option(
+    "--state", type=click.Path(path_type=Path), help="State directory (default: $FLEETKEEPER_STATE, else XDG's)."
+)
+
+
+def named_or_last(hosts: str | None, state: Path | None) -> str:
+    """The inventory that was named, or the last one audited. Raises UsageError when there is neither."""
+    from fleetkeeper.state import last_audited
+
+    name = hosts or last_audited(state)
+    if not name:
+        raise UsageError("which inventory?", hint="say --hosts=NAME")
+    return name

@@ -1,0 +1,113 @@
+"""What both programs do with a command: run it, and turn whatever ends it into a message and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, honest
+from fleetkeeper.output import Unsaid, flushed
+from fleetkeeper.state import Unwritable
+
+HELP = {"help_option_names": ["-h", "--help"]}
+BUG = "this is a bug in fleetkeeper"
+
+
+class CommandGroup(click.Group):
+    """A click group whose commands live in modules of their own, which are imported when they are asked for.
+
+    `modules` names the module of each; the command is the click command in it that is called like the key.
+    """
+
+    def __init__(self, *args: Any, modules: dict[str, str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self.modules])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.modules:
+            command: click.Command = getattr(import_module(self.modules[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+def exit_code_lines(codes: Sequence[Exit]) -> str:
+    """The end of a program's --help: its exit codes, and which one counts."""
+    order = ", ".join(str(code.value) for code in PRECEDENCE if code in codes)
+    rows = [f"  {code.value:>3}  {MEANINGS[code]}" for code in codes]
+    return "\n".join([f"\b\nExit codes, the first that applies in the order {order}:", *rows])
+
+
+def run_program(cli: click.Group, name: str, bug_hint: str) -> NoReturn:
+    """Run a command line until the process exits. SIGTERM and SIGHUP end it as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    sys.exit(exit_code_of(lambda: cli.main(prog_name=name, standalone_mode=False), bug_hint))
+
+
+def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
+    """Do the work; errors become a message with a hint, and an exit code that is true of what was changed by then."""
+    Changes.begun, Unsaid.why = False, ""
+    code = honest(Exit(outcome_of(work, bug_hint)))
+    flushed(sys.stdout)
+    if Unsaid.why:
+        complain(Unsaid.why)
+    return Exit.REMEDY_FAILED if Unsaid.why and code is Exit.NOTHING_LEFT else code
+
+
+def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
+    """The exit code of a command, or of the error that ended it."""
+    try:
+        status = status_of(work)
+        return status if isinstance(status, int) else Exit.NOTHING_LEFT
+    except click.ClickException as why:
+        tell(why.show)
+        return Exit.USAGE
+    except UsageError as why:
+        complain(str(why))
+        return Exit.USAGE
+    except (OSError, sqlite3.Error, Unwritable) as why:
+        complain(f"{why}\n  hint: the state directory must be writable; --state names another one")
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted")
+        return Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001  # a bug must not pass for "findings remain"
+        tell(traceback.print_exc)
+        complain(f"{BUG}\n  hint: {bug_hint}" if bug_hint else BUG)
+        return Exit.REMEDY_FAILED
+
+
+def status_of(work: Callable[[], object]) -> object:
+    """What a command returns, or exits with."""
+    try:
+        return work()
+    except SystemExit as end:
+        return end.code
+
+
+def complain(text: str) -> None:
+    tell(lambda: click.echo(f"error: {text}", err=True))
+
+
+def tell(write: Callable[[], object]) -> None:
+    """Write on standard error, if anybody is there: that nobody is must not change how this ends."""
+    with suppress(OSError):
+        write()
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite end: like Ctrl-C, so that locks are let go and the journal is closed."""
+    raise KeyboardInterrupt
