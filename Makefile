@@ -19,11 +19,11 @@ venv: .venv/.ready ## make the project's own Python environment
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-test: venv ## unit tests, doctests, linters and types, then the lab
+test: venv ## tests, doctests, linters and types, then the lab
 	@$(BIN)/python -m pytest tests fleetkeeper remediate lab --doctest-modules -q -n 3
 
-test-unit: venv ## everything that needs no servers
-	@$(BIN)/python -m pytest tests/unit fleetkeeper remediate lab --doctest-modules -q -n 3
+test-unit: venv ## everything that needs no servers: tests/pure, tests/programs, doctests
+	@$(BIN)/python -m pytest tests/pure tests/programs fleetkeeper remediate lab --doctest-modules -q -n 3
 
 test-all: venv ## what takes long as well
 	@$(BIN)/python -m pytest tests fleetkeeper remediate lab --doctest-modules -q -n 3 --all

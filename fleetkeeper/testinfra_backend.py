@@ -3,7 +3,7 @@
 Registered as `fleet` in testinfra's BACKENDS. What `host.run` does is what testinfra's ssh backend does (quoting,
 sudo, exit statuses), with verified host keys, one connection a node, and a time limit; 255 is a command's own status
 like any other. Commands run in the login shell, or in /bin/sh where that is no relative of it (fish, csh), with
-LC_ALL=C and the usual folders on the PATH. tests/unit/test_testinfra_parity.py holds the two against each other.
+LC_ALL=C and the usual folders on the PATH. tests/programs/test_testinfra_parity.py holds the two against each other.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ class OneLab(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/lab/"):
             return "tests/lab/"
-        return nodeid.partition("::")[0] if "_postgres" in nodeid or "test_restoring_" in nodeid else nodeid
+        file = nodeid.partition("::")[0]
+        return file if file.endswith("_in_postgres.py") else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneLab:

@@ -23,7 +23,7 @@ from fleetkeeper.transport.pool import Links
 from lab import setup
 from lab.names import NODES
 from tests.lab.conftest import ROOT, outcomes
-from tests.unit.test_crontab import ACCEPTED, REFUSED
+from tests.pure.readers.cron.test_crontab import ACCEPTED, REFUSED
 
 RULE = "schedules.backup_runs_where_postgres_runs"
 JOB = "* * * * * root touch /tmp/fk/%s\n"

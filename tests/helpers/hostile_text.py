@@ -1,0 +1,343 @@
+"""Hostile text in every string that a node said: worlds of facts, how text is put into them, and what then comes out.
+
+A canary is a piece of text that makes a file named `canary` when a shell runs it; with an empty PATH it needs only
+that shell. Whatever a rule, a remedy or a report makes of it, it must stay one word of text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from fleetkeeper.exit_codes import Exit
+from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.reports import annotations, history, results, terminal
+from fleetkeeper.topics.registry import RULES
+from remediate.plan import Plan
+from remediate.proposal import Proposal, judge, propose
+from remediate.remedies import REMEDIES
+from remediate.render.plan_document import document
+from remediate.render.plan_text import proposal_lines
+from remediate.steps import EditCrontab, EditFile, Require, Run, RunInContainer, WriteFile, recorded
+
+SHELL = (
+    "$(>canary)",
+    "`>canary`",
+    ";>canary;",
+    "|>canary",
+    "&>canary&",
+    "\n>canary\n",
+    "\r\n>canary",
+    "'$(>canary)'",
+    '"$(>canary)"',
+    "';>canary;'",
+    "\\';>canary;\\'",
+    '";>canary;"',
+    "%$(>canary)",
+    "\\%\n>canary",
+    ">canary",
+    "||>canary||",
+    "\u2028>canary",
+    "\x0b>canary\x0c>canary\x85>canary",
+    "${x:-$(>canary)}",
+    "#\n>canary",
+)
+"""Each makes a file, when it is text of a shell in some place."""
+TEXT = (
+    "\0",
+    "a\0b",
+    "\x1b[2J\x1b]0;title\x07\x1b[31m",
+    "\x9b31m",
+    "\u202egnp.exe\u2066\u2069",
+    "a\u200bb\u200cc\u200dd\u200ee\u200ff\u061cg\u00adh\ufeffi\U000e0041\U000e007f\ufe0f",
+    "\ud800\udcff",
+    "</script><script>alert(1)</script><!--",
+    "::error::x\n::set-output name=x::y\n##[command]z",
+    '"}],"x":[{"',
+    "\\u0000\\",
+    "-rf",
+    "--privileged",
+    "../../../../etc/passwd",
+    "/",
+    "",
+    " ",
+    "*",
+    "(.+)+!",
+    "$(" * 3000,
+    "[" * 5000,
+    "{" * 3000,
+    "x" * 100_000,
+    "\n" * 1000,
+    "-----BEGIN PRIVATE KEY-----",
+    "9" * 5000,
+    "nan",
+    "1e999",
+)
+COMBINED = "x'\"`>canary`$(>canary);>canary;|>canary\n>canary\r%\x1b[31m\u202e\u200b\U000e0041</script>::error::"
+COMMAND = re.compile(r"""`((?:[^`'"]|'[^']*'|"[^"]*")*)`""")
+"""What stands in backquotes; a quoted word in it may hold one."""
+Put = Callable[[str], str]
+Kind = tuple[str, ...]
+
+
+def leaves(value: Any, kind: Kind = ()) -> Iterator[Kind]:
+    """The kinds of all strings in a value: names of fields, `key` and `value` of mappings, never a number."""
+    if isinstance(value, str):
+        yield kind
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from leaves(getattr(value, field.name), (*kind, field.name))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(key, (*kind, "key"))
+            yield from leaves(inner, (*kind, "value"))
+    elif isinstance(value, tuple | list | frozenset):
+        for inner in value:
+            yield from leaves(inner, (*kind, "item"))
+
+
+def poisoned(value: Any, put: Put, only: Kind | None = None, kind: Kind = ()) -> Any:
+    """The value with `put` done to all its strings, or to those of one kind."""
+    if isinstance(value, str):
+        return put(value) if only in (None, kind) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        changes = {
+            field.name: poisoned(getattr(value, field.name), put, only, (*kind, field.name)) for field in fields(value)
+        }
+        return replace(value, **changes)
+    if isinstance(value, dict):
+        return {
+            poisoned(key, put, only, (*kind, "key")): poisoned(inner, put, only, (*kind, "value"))
+            for key, inner in value.items()
+        }
+    if isinstance(value, tuple | list | frozenset):
+        return type(value)(poisoned(inner, put, only, (*kind, "item")) for inner in value)
+    return value
+
+
+def with_text(fleet: Fleet, put: Put, topic: str = "", kind: Kind | None = None) -> Fleet:
+    """The look with hostile text in one kind of string of one topic, or in every string of all of them."""
+    facts = {key: poisoned(fact, put, kind) if topic in ("", key[1]) else fact for key, fact in fleet.facts.items()}
+    return replace(fleet, facts=facts)
+
+
+def kinds(fleet: Fleet) -> dict[tuple[str, Kind], None]:
+    """Every kind of string that there is in a look, by topic."""
+    found: dict[tuple[str, Kind], None] = {}
+    for (_, topic), fact in fleet.facts.items():
+        found.update(dict.fromkeys((topic, kind) for kind in leaves(fact)))
+    return found
+
+
+class Told:
+    """Everything that comes out of one look: verdicts, answers, documents, and lines for a terminal."""
+
+    def __init__(self, fleet: Fleet, topic: str = "") -> None:
+        rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
+        self.verdicts: list[Verdict] = judge(fleet, rules)
+        self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
+        self.items = [{"check": "x", **results.item(one, "lab")} for one in self.verdicts]
+        self.lines = list(self.terminal_lines())
+        self.check_documents()
+
+    def terminal_lines(self) -> Iterator[str]:
+        """What an audit and a plan show, line by line."""
+        for one in self.verdicts:
+            yield from terminal.message(one).split("\n")
+            yield terminal.accepted(one)
+        shown = [(item, terminal.open_findings(item)) for item in self.items]
+        yield from terminal.told(shown)
+        yield from terminal.unknown_lines(self.items)
+        yield from terminal.reason_lines(self.items)
+        changes = history.compare("lab", self.items, history.Memory("2026-11-28T00:00:00+00:00"), "2026-11-29")
+        yield from terminal.changed_lines(changes)
+        yield from annotations.lines(self.items)
+        yield from (line.text for line in proposal_lines(self.proposal, "lab"))
+
+    def check_documents(self) -> None:
+        """They are ASCII, and can be read again."""
+        from fleetkeeper.untrusted import json_document
+
+        for content in (self.items, document("lab", self.proposal, Exit.NOTHING_LEFT), list(map(recorded, self.steps))):
+            text = json_document(content, str)
+            assert text.isascii()
+            json.loads(text)
+
+    @property
+    def plans(self) -> list[Plan]:
+        return [one.plan for one in self.proposal.planned]
+
+    @property
+    def steps(self) -> list[Any]:
+        return [step for plan in self.plans for step in plan.steps]
+
+    @property
+    def stumbles(self) -> list[str]:
+        """Rules and remedies that met something that they did not expect."""
+        said = [str(why) for one in self.verdicts for why in one.unknown]
+        said += [one.answer.why for one in self.proposal.by_hand]
+        return [text for text in said if "stumbled over" in text or "no plan could be made" in text]
+
+    def scripts(self) -> Iterator[str]:
+        """Text that a shell of a node gets as such: scripts, and lines and content that are installed."""
+        for step in (*self.steps, *(one for plan in self.plans for one in plan.requires)):
+            if isinstance(step, Run | RunInContainer | Require):
+                for words in (step.words, getattr(step, "undo", ()), getattr(step, "undo_while", ())):
+                    yield from (script for flag, script in pairwise(words) if flag == "-c")
+            if isinstance(step, EditCrontab | EditFile):
+                yield from step.lines or ()
+            if isinstance(step, WriteFile):
+                yield step.content.decode("utf-8", "replace")
+
+    def copied(self) -> Iterator[str]:
+        """Commands that a person may copy: what stands in backquotes, and after a prompt."""
+        yield from (command for text in self.texts() for command in COMMAND.findall(text))
+        for step in self.steps:
+            yield from (line.strip()[2:] for line in step.show().split("\n") if line.strip().startswith("$ "))
+
+    def texts(self) -> Iterator[str]:
+        """What is said to a person."""
+        texts = [text for one in self.proposal.by_hand for text in (one.answer.why, one.answer.what_to_do)]
+        texts += [text for plan in self.plans for text in (*plan.notes, plan.undo, plan.success)]
+        texts += [text for one in self.verdicts for f in (*one.findings, *one.warnings) for text in (f.hint, f.want)]
+        texts += [why.hint for one in self.verdicts for why in one.unknown]
+        yield from texts
+
+
+def unfit_for_a_terminal(lines: Iterable[str]) -> list[str]:
+    """Lines with a character that does not show."""
+    return [line for line in lines if any(unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" for c in line)]
+
+
+def run_all(texts: Iterable[str], folder: Path) -> list[str]:
+    """The texts that make a file when dash or BusyBox runs them with an empty PATH."""
+    unique = sorted({text.encode("utf-8", "surrogatepass") for text in texts if "canary" in text})
+    for number, text in enumerate(unique):
+        (folder / f"{number}.t").write_bytes(text)
+    guilty = []
+    loop = 'n=$1; while [ -e ./$n.t ] && [ ! -e canary ]; do ( . ./$n.t ); n=$((n + 1)); done; echo "stopped $n"'
+    for shell in (("/usr/bin/dash",), ("/bin/busybox", "sh")):
+        start = 0
+        while start < len(unique) and len(guilty) < 10:
+            words = [*shell, "-c", loop, "sh", str(start)]
+            done = subprocess.run(
+                words,
+                cwd=folder,
+                env={"PATH": ""},
+                capture_output=True,
+                timeout=60,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+            start = int(done.stdout.rpartition(b"stopped ")[2])
+            if (folder / "canary").exists():
+                (folder / "canary").unlink()
+                guilty.append(unique[start - 1].decode("utf-8", "replace"))
+    for path in folder.glob("*.t"):
+        path.unlink()
+    return guilty
+
+
+def all_worlds() -> dict[str, Fleet]:
+    """Looks in which much is wrong, so that every remedy has something to answer."""
+    from tests.pure.judging.test_unobservable import FLEET
+
+    found = {"lab": FLEET}
+    for module in (schedule_worlds, certificate_worlds, backup_worlds, user_worlds):
+        found |= module()
+    return found
+
+
+def schedule_worlds() -> dict[str, Fleet]:
+    from tests.example_fleets import schedules as s
+
+    line = s.RUNBOOK.replace("postgres", "rodan_postgres")
+    return {
+        "no entry": s.fleet(s.Machine({})),
+        "entry elsewhere": s.fleet(s.Machine({}), data=s.Machine(s.entry(line))),
+        "wrong times": s.fleet(s.Machine(s.entry(s.RUNBOOK.replace("0 0", "5 0")))),
+        "no cron": s.fleet(s.Machine(s.GOOD, cron=False)),
+    }
+
+
+def certificate_worlds() -> dict[str, Fleet]:
+    from tests.example_fleets import certificates as c
+    from tests.pure.remediate.remedies.certificates import test_renewal as r
+
+    facts, inside, lineage = c.FACTS, c.INSIDE, c.LINEAGE
+    lost = replace(inside, lineages=(replace(lineage, account_found=False, account="ab"),))
+    return {
+        "no renewal": c.fleet(replace(facts, renewals=())),
+        "no reload": c.fleet(replace(facts, renewals=(replace(c.RENEWAL, reloads=False),))),
+        "no lineage": c.fleet(replace(facts, inside=(replace(inside, lineages=()),)), policy=r.ACME),
+        "no account": c.fleet(replace(facts, inside=(lost,)), policy=r.ACME),
+        "old": c.fleet(r.with_served(r.OLD, c.on_disk(r.OLD))),
+        "gone": c.fleet(r.with_served(r.GONE, c.on_disk(r.GONE)), policy=r.ACME),
+        "not reloaded": c.fleet(r.with_served(r.OLD, c.on_disk(r.RENEWED))),
+        "no volume": c.fleet(facts, replace(c.CONTAINER, mounts=())),
+    }
+
+
+def backup_worlds() -> dict[str, Fleet]:
+    from datetime import timedelta
+
+    from tests.example_fleets import backups as b
+    from tests.pure.remediate.remedies.backups.test_backup_remedies import POSTGRES, placed
+
+    old = b.twice_a_day(60, b.NOW - timedelta(days=3))
+    return {
+        "stale": placed(b.fleet(old), ("vgpu", POSTGRES)),
+        "broken": b.fleet(old, tuple(b.proof(file, "broken", "cut short") for file in old)),
+        "over": b.fleet(old, volume=b.usage(old, used=100 * 2**30)),
+        "none": b.fleet(()),
+    }
+
+
+USERS = """
+nodes:
+  manager: {address: 192.0.2.11, sudo: true}
+  data: {address: 192.0.2.12, sudo: true}
+services:
+  web: {name: rodan_web, user: [rodan, django]}
+backups: {none: not here}
+certificates: {none: not here}
+"""
+
+
+def user_worlds() -> dict[str, Fleet]:
+    from datetime import UTC, datetime
+
+    from fleetkeeper.inventory import load as inventories
+    from fleetkeeper.topics import containers, services
+    from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied
+    from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
+    from tests.pure.remediate.remedies.containers import test_service_user as u
+
+    labels = {COMPOSE_PROJECT: "rodan", COMPOSE_SERVICE: "rodan_web", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
+    compose = replace(u.WEB, name="rodan-web-1", labels=labels)
+    denied = replace(u.CLEAR, denied=(Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",)),))
+    inventory = inventories.load(Path("users.yml"), USERS)
+
+    def world(container: Any, told: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
+        facts = {
+            ("data", "containers"): containers.Facts("present", (container,)),
+            ("manager", "containers"): containers.Facts("present", ()),
+            ("data", "services"): services.Facts("worker", "n2"),
+            ("manager", "services"): services.Facts("manager", "n1", u.MEMBERS, told),
+        }
+        return Fleet(inventory, datetime.now(UTC), facts)  # type: ignore[arg-type]
+
+    return {
+        "user": world(u.WEB),
+        "compose": world(compose, ()),
+        "by hand": world(replace(u.WEB, name="rodan_web", labels={}), ()),
+        "files": world(replace(u.WEB, preflight=denied, mounts=(containers.Mount("bind", "/srv/data", "/data"),))),
+    }

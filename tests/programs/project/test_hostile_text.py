@@ -1,0 +1,161 @@
+"""Text from a node is data for ever: hostile text in every string of every fact, and what comes out is looked at.
+
+Every rule, every remedy and every report runs. Nothing stumbles; shell text is constant, or the text is one word
+of it; what a person may copy makes no file in dash or BusyBox; nothing that does not show reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.shell.words import Unreadable, commands, literal
+from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.untrusted import shell_word, shown_word
+from remediate.backups.list_backups import rows, table
+from remediate.journal import PlanRow, RunRow, StepRow
+from remediate.render.console import Door, Screen
+from remediate.render.outcome_text import log_lines, run_lines
+from remediate.render.plan_text import Line
+from tests.example_fleets import backups
+from tests.helpers.hostile_text import (
+    COMBINED,
+    SHELL,
+    TEXT,
+    Told,
+    all_worlds,
+    kinds,
+    run_all,
+    unfit_for_a_terminal,
+    with_text,
+)
+
+WORLDS = all_worlds()
+SMALL = [name for name in WORLDS if name != "lab"]
+PUTS: dict[str, Callable[[str], Callable[[str], str]]] = {
+    "appended": lambda text: lambda old: old + text,
+    "put in its place": lambda text: lambda old: text,
+}
+
+
+def clean_scripts() -> set[str]:
+    """The scripts of the same plans without hostile text."""
+    return {script for world in WORLDS.values() for script in Told(world).scripts()}
+
+
+class Watch:
+    """Collects what may be run, so that few shells run all of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.scripts: set[str] = set()
+        self.copied: set[str] = set()
+
+    def look(self, fleet: Fleet, topic: str = "") -> None:
+        told = Told(fleet, topic)
+        assert told.stumbles == []
+        assert unfit_for_a_terminal(told.lines) == []
+        self.scripts |= set(told.scripts())
+        self.copied |= set(told.copied())
+
+    def end(self) -> None:
+        """No text that a shell of a node gets holds any of it, and what a person copies makes no file."""
+        assert [script for script in self.scripts if "canary" in script] == []
+        # A text that holds backquotes of its own, in prose, is no command of ours.
+        assert run_all(self.copied - {">canary"}, self.folder) == []
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterable[Watch]:
+    found = Watch(tmp_path)
+    yield found
+    found.end()
+
+
+@pytest.mark.parametrize("how", PUTS)
+@pytest.mark.parametrize("name", WORLDS)
+def test_hostile_text_in_every_string_at_once(name: str, how: str, watch: Watch) -> None:
+    watch.look(with_text(WORLDS[name], PUTS[how](COMBINED)))
+
+
+@pytest.mark.parametrize("how", PUTS)
+def test_each_hostile_text_in_every_string_of_some_world(how: str, watch: Watch) -> None:
+    for number, text in enumerate((*SHELL, *TEXT)):
+        for name in (SMALL[number % len(SMALL)], SMALL[(number + 7) % len(SMALL)]):
+            watch.look(with_text(WORLDS[name], PUTS[how](text)))
+
+
+def test_hostile_text_in_one_kind_of_string_after_another(watch: Watch) -> None:
+    seen: set[object] = set()
+    for name in SMALL:
+        for topic, kind in kinds(WORLDS[name]):
+            if (topic, kind) not in seen:
+                seen.add((topic, kind))
+                watch.look(with_text(WORLDS[name], PUTS["appended"](COMBINED), topic, kind), topic)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", PUTS)
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_hostile_text_in_every_kind_of_string_of_every_world(name: str, how: str, watch: Watch) -> None:
+    for text in (COMBINED, *SHELL, *TEXT):
+        watch.look(with_text(WORLDS[name], PUTS[how](text)))
+    for topic, kind in kinds(WORLDS[name]):
+        for text in (COMBINED, SHELL[0], SHELL[8], TEXT[5]):
+            watch.look(with_text(WORLDS[name], PUTS[how](text), topic, kind), topic)
+
+
+def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_a_program() -> None:
+    kinds_of_steps = {step.kind for world in WORLDS.values() for step in Told(world).steps}
+    assert {"edit_crontab", "run", "run_in_container", "delete_files", "update_service"} <= kinds_of_steps
+    assert len(clean_scripts()) > 8
+
+
+@pytest.mark.parametrize("quote", [shell_word, shown_word])
+def test_each_hostile_text_is_one_word_for_our_reader_and_for_shells(
+    quote: Callable[[str], str], tmp_path: Path
+) -> None:
+    texts = [text for text in (*SHELL, *TEXT, COMBINED) if "\0" not in text and len(text) < 1000 and text.isprintable()]
+    for text in texts:
+        try:
+            [command] = commands(f": {quote(text)}")
+        except Unreadable as odd:
+            raise AssertionError(text) from odd
+        assert [literal(word) for word in command.words] == [":", text]
+    assert run_all([f": {quote(text)}" for text in (*SHELL, COMBINED)], tmp_path) == []
+    assert len(run_all(SHELL, tmp_path)) > 5, "the canaries would not sing"
+
+
+def shown(lines: Iterable[Line]) -> list[str]:
+    """What a screen shows of some lines."""
+    screen = Screen()
+    screen.out = Door(file=io.StringIO(), highlight=False, markup=False, soft_wrap=True, emoji=False)
+    screen.lines(lines)
+    return screen.out.file.getvalue().split("\n")  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize("text", [COMBINED, *TEXT])
+def test_the_list_of_backups_and_the_log_show_nothing_hidden(text: str) -> None:
+    file = backups.file(backups.NOW)
+    catalog = backups.catalogued([file], [backups.proof(file, "broken", text)])
+    drill = Drill(file.name, backups.NOW, 1.0, 1.0, error=text)
+    told = list(rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
+    assert unfit_for_a_terminal(shown(table(told))) == []
+    run, plan, step = (
+        kind(**{one.name: hostile(one.type, text) for one in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
+    )
+    step = replace(step, plan=plan.number)
+    assert unfit_for_a_terminal(shown([*run_lines([run]), *log_lines(run, [plan], [step])])) == []
+
+
+def hostile(kind: object, text: str) -> object:
+    return text if "str" in str(kind) else 1
+
+
+def test_whatever_line_is_shown_the_screen_lets_nothing_hidden_through() -> None:
+    assert unfit_for_a_terminal(shown([Line(text.replace("\n", " ")) for text in (*TEXT, *SHELL)])) == []

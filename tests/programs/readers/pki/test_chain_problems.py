@@ -1,0 +1,70 @@
+"""Chains: a good one has no problem, each way of being wrong has its own, and `openssl verify` is the oracle."""
+
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.readers.pki.chain_problems import load, problems
+from tests.example_fleets.certificates import (
+    MIDDLE,
+    NAME,
+    NOW,
+    ROOT,
+    Made,
+    Wish,
+    case,
+    make,
+)
+from tests.pure.readers.pki.test_chain_problems import BROKEN, kinds
+
+
+def openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
+    """What `openssl verify` says of a chain, as a client would ask it."""
+    (tmp_path / "root.pem").write_text(ROOT.pem)
+    (tmp_path / "leaf.pem").write_text(chain[0].pem)
+    (tmp_path / "others.pem").write_text("".join(one.pem for one in chain[1:]) or ROOT.pem)
+    words = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "root.pem", "-untrusted", "others.pem"]
+    words += ["-purpose", "sslserver", "-attime", str(int(NOW.timestamp())), "-auth_level", "2"]
+    words += ["-verify_hostname", name, "leaf.pem"]
+    return subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+
+STRICTER = {"no names but the common name"}
+"""Where openssl takes what we refuse, and why: see the docstring of fleetkeeper/readers/pki/chain_problems.py."""
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_we_refuse_openssl_refuses_too(what: str, tmp_path: Path) -> None:
+    assert openssl(BROKEN[what][0], tmp_path) == (what in STRICTER)
+
+
+@pytest.mark.parametrize("names", [[NAME], ["*.example.org"], ["a.org", NAME]])
+def test_what_openssl_takes_we_take(names: list[str], tmp_path: Path) -> None:
+    chain = [make(Wish(names=names), MIDDLE), MIDDLE]
+    assert openssl(chain, tmp_path)
+    assert kinds(*chain) == []
+
+
+def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Path) -> None:
+    """Another author of certificates than the library that we judge with."""
+    script = r"""
+    set -e
+    new="openssl req -new -newkey rsa:2048 -nodes"
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -subj /CN=root -days 9 2>/dev/null
+    $new -keyout middle.key -out middle.csr -subj /CN=middle 2>/dev/null
+    printf 'basicConstraints=critical,CA:TRUE\n' >ca.ext
+    openssl x509 -req -in middle.csr -CA root.pem -CAkey root.key -days 9 -extfile ca.ext -out middle.pem 2>/dev/null
+    $new -keyout leaf.key -out leaf.csr -subj /CN=leaf 2>/dev/null
+    printf 'subjectAltName=DNS:made.example.org\n' >leaf.ext
+    openssl x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -days 9 -extfile leaf.ext -out leaf.pem 2>/dev/null
+    """
+    subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True)
+    leaf, middle, root = load([(tmp_path / f"{one}.pem").read_text() for one in ("leaf", "middle", "root")])
+    now = leaf.not_valid_before_utc + timedelta(minutes=1)
+    whole = replace(case("made.example.org", now=now), roots=(root,))
+    assert problems([leaf, middle], whole) == []
+    assert [one.kind for one in problems([leaf], whole)] == ["incomplete"]
+    assert [one.kind for one in problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))] == ["untrusted"]

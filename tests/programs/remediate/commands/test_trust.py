@@ -1,0 +1,194 @@
+"""Host keys are kept when a person has compared them, and never otherwise: against real sshd on this machine."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetkeeper.commands.host_key_trust import Trusting, changed
+from fleetkeeper.commands.main import cli
+from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.ssh.known_hosts import parse
+from tests.helpers.sshd import Sshd, keygen, public, sshd
+
+NOWHERE = "UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\nHost *\n"
+
+
+class World:
+    """One server, an inventory beside which nothing is known yet, and what was said."""
+
+    def __init__(self, folder: Path, server: Sshd) -> None:
+        self.folder, self.server, self.said = folder, server, list[str]()
+        self.config = folder / "ssh_config"
+        self.config.write_text(NOWHERE)
+        self.known_hosts = folder / "known_hosts"
+        node = f"{{address: 127.0.0.1, port: {server.port}, user: {server.user}, identity: {server.identity}}}"
+        sections = "".join(f"{name}: {{none: a test}}\n" for name in ("services", "backups", "certificates"))
+        (folder / "mine.yml").write_text(f"nodes:\n  db: {node}\n{sections}")
+
+    @property
+    def inventory(self) -> Inventory:
+        return load(self.folder / "mine.yml")
+
+    def trust(self, *answers: str, fingerprints: tuple[str, ...] = ()) -> bool:
+        """Trust the node, answering at the terminal so; without answers there is none."""
+        given = list(answers)
+        ask = (lambda question: (self.said.append(question), given.pop(0))[1]) if answers else None
+        return Trusting(self.inventory, self.said.append, ask, fingerprints, str(self.config)).all(())
+
+    def reached(self) -> bool:
+        with Links(self.inventory, str(self.config)) as links:
+            return links.to(self.inventory.nodes["db"]) is not None
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The fingerprints of the server's keys, as ssh-keygen prints them."""
+        return [shown(path) for path in sorted(self.server.folder.glob("host_*.pub"))]
+
+
+def shown(path: Path) -> str:
+    return subprocess.run(("ssh-keygen", "-lf", path), capture_output=True, text=True, check=True).stdout.split()[1]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
+        yield World(tmp_path, server)
+
+
+def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(world: World) -> None:
+    assert world.trust("yes")
+    for one in world.fingerprints:
+        assert one in "\n".join(world.said)
+    assert world.reached()
+
+
+def test_case_12_nothing_is_kept_without_a_yes(world: World) -> None:
+    assert not world.trust("no")
+    assert not world.trust("y")
+    assert not world.known_hosts.exists()
+
+
+def test_case_12_nothing_is_kept_where_nobody_can_be_asked(world: World) -> None:
+    assert not world.trust()
+    assert not world.known_hosts.exists()
+    assert "--fingerprint" in world.said[-2]
+
+
+def test_a_named_fingerprint_is_trusted_and_no_other_key(world: World) -> None:
+    [wanted, other] = world.fingerprints
+    assert world.trust(fingerprints=(wanted,))
+    assert wanted in world.said[1] or wanted in world.said[2]
+    assert len(world.known_hosts.read_text().splitlines()) == 1
+    assert world.reached()
+    assert other != wanted
+
+
+def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(world: World) -> None:
+    assert not world.trust(fingerprints=("SHA256:" + "A" * 43,))
+    assert not world.known_hosts.exists()
+
+
+def test_a_trusted_node_is_left_alone(world: World) -> None:
+    world.trust("yes")
+    before = world.known_hosts.read_bytes()
+    assert world.trust()
+    assert world.known_hosts.read_bytes() == before
+
+
+def known_as_another(world: World) -> str:
+    """Write down another key for the server. Returns its fingerprint."""
+    other = keygen(world.folder / "other")
+    line = f"[127.0.0.1]:{world.server.port} {public(other)}\n"
+    world.known_hosts.write_text(f"# ours\nweb.example.org {public(other)}\n{line}")
+    return shown(other.with_suffix(".pub"))
+
+
+def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(world: World) -> None:
+    old = known_as_another(world)
+    before = world.known_hosts.read_bytes()
+    assert not world.trust("yes")
+    said = "\n".join(world.said)
+    assert old in said
+    assert all(one in said for one in world.fingerprints)
+    assert world.known_hosts.read_bytes() == before
+
+
+def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(world: World) -> None:
+    known_as_another(world)
+    before = world.known_hosts.read_bytes()
+    assert not world.trust(fingerprints=tuple(world.fingerprints))
+    assert world.known_hosts.read_bytes() == before
+
+
+def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(world: World) -> None:
+    known_as_another(world)
+    assert world.trust("db")
+    text = world.known_hosts.read_text()
+    assert text.startswith("# ours\nweb.example.org ")
+    assert len(list(parse(text))) == 3
+    assert world.reached()
+
+
+def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(world: World) -> None:
+    world.server.stop()
+    assert not world.trust("yes")
+    assert "refused" in world.said[0]
+    assert not world.known_hosts.exists()
+
+
+def test_yes_without_a_fingerprint_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world.folder)
+    ran = CliRunner().invoke(cli, ["trust", "--hosts=./mine.yml", "--yes"])
+    assert ran.exit_code == 1
+    assert "--fingerprint" in str(ran.exception)
+    assert not world.known_hosts.exists()
+
+
+def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.folder)
+    words = [word for print_ in world.fingerprints for word in ("--fingerprint", print_)]
+    host = f"{world.server.user}@127.0.0.1:{world.server.port}"
+    ran = CliRunner().invoke(cli, ["trust", host, "--yes", *words])
+    assert ran.exit_code == 0, ran.output
+    assert world.reached()
+
+
+def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world.folder)
+    ours, theirs = pty.openpty()
+    words = (
+        sys.executable,
+        "-m",
+        "fleetkeeper.commands.main",
+        "trust",
+        f"{world.server.user}@127.0.0.1:{world.server.port}",
+    )
+    child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    os.write(ours, b"yes\n")
+    said, _ = child.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert child.returncode == 0, said
+    assert "Are these the keys" in said
+    assert world.reached()
+
+
+@given(st.lists(st.sampled_from(["a 1", "b 2", "# c", ""]), max_size=6), st.sets(st.integers(1, 6)))
+def test_lines_that_are_not_meant_stay_as_they_are(lines: list[str], gone: set[int]) -> None:
+    after = changed("\n".join(lines).encode(), gone, ["z 9"]).decode()
+    kept = [line for number, line in enumerate(lines, 1) if number not in gone and line]
+    assert [line for line in after.splitlines() if line] == [*kept, "z 9"]
+    assert after.endswith("z 9\n")

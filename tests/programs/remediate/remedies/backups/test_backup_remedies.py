@@ -1,0 +1,262 @@
+"""Remedies for backups: pure plans in a small world, and their real steps on a directory here."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups import File
+from fleetkeeper.transport.commands import Command, Output
+from remediate.plan import Plan
+from remediate.remedies.backups.create_dump import CREATE
+from remediate.steps import Place, Stale, StepFailed
+from tests.example_fleets.backups import NOW, file, fleet, twice_a_day
+from tests.pure.remediate.remedies.backups.test_backup_remedies import answer, deletion
+
+DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+
+# ── the script that dumps ──
+
+
+@pytest.fixture
+def dumping(tmp_path):
+    """Run the script with a pg_dump that does what a line of shell says; its exit status and what stands there then."""
+
+    def run(line: str, form: str = "sql.gz", needed: int = 1) -> tuple[int, list[str], str]:
+        tools, backups = tmp_path / "bin", tmp_path / "backups"
+        tools.mkdir(exist_ok=True)
+        backups.mkdir(exist_ok=True)
+        (tools / "whole").write_bytes(DUMP)
+        (tools / "pg_dump").write_text(f"#!/bin/sh\n{line.replace('WHOLE', str(tools / 'whole'))}\n")
+        (tools / "pg_dump").chmod(0o755)
+        words = ("sh", "-c", CREATE, "sh", str(backups), f"new.{form}", "", "", form, str(needed))
+        environment = {"PATH": f"{tools}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+        assert "hush" not in done.stdout + done.stderr
+        return done.returncode, sorted(one.name for one in backups.iterdir()), done.stderr
+
+    return run
+
+
+def test_a_whole_dump_gets_its_name(dumping, tmp_path):
+    assert dumping("cat WHOLE")[:2] == (0, ["new.sql.gz"])
+    assert gzip.decompress((tmp_path / "backups" / "new.sql.gz").read_bytes()) == DUMP
+
+
+def test_a_plain_dump_is_written_as_it_is(dumping, tmp_path):
+    assert dumping("cat WHOLE", form="sql")[:2] == (0, ["new.sql"])
+    assert (tmp_path / "backups" / "new.sql").read_bytes() == DUMP
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["exit 1", "cat WHOLE; exit 1", "head -c 30 WHOLE", "true", "kill -9 $$"],
+    ids=["fails at once", "fails at the end", "is cut short", "says nothing", "is killed"],
+)
+def test_case_31_a_dump_that_failed_leaves_nothing_and_says_so(dumping, line):
+    rc, left, said = dumping(line)
+    assert rc in {66, 67}
+    assert left == []
+    assert "dump" in said
+
+
+def test_an_existing_file_is_never_written_over(dumping, tmp_path):
+    dumping("cat WHOLE")
+    before = (tmp_path / "backups" / "new.sql.gz").read_bytes()
+    rc, left, said = dumping("echo other")
+    assert (rc, left) == (75, ["new.sql.gz"])
+    assert (tmp_path / "backups" / "new.sql.gz").read_bytes() == before
+    assert "already there" in said
+
+
+def test_a_disk_without_room_is_noticed_before_anything_is_written(dumping):
+    rc, left, said = dumping("cat WHOLE", needed=10**15)
+    assert (rc, left) == (73, [])
+    assert "are needed" in said
+
+
+def test_the_database_s_user_and_password_are_the_container_s_own(dumping):
+    rc, _, _ = dumping('[ "$PGDATABASE $*" = "rodan -w -U rodan" ] && [ "$PGPASSWORD" = hush ] && cat WHOLE')
+    assert rc == 0
+
+
+# ── the steps, for real ──
+
+
+class Here:
+    """This machine as a node, run as whoever runs the tests."""
+
+    def ask(self, commands: Sequence[Command]) -> list[Output]:
+        return [self.one(command) for command in commands]
+
+    def one(self, command: Command) -> Output:
+        done = subprocess.run(command.words, capture_output=True, check=False)
+        return Output(done.returncode, done.stdout, done.stderr, command=str(command))
+
+
+def made(directory: Path, count: int) -> tuple[File, ...]:
+    """Real dumps, twice a day, with their identities."""
+    return tuple(written(directory / one.name, one) for one in twice_a_day(count))
+
+
+def written(path: Path, like: File) -> File:
+    path.write_bytes(gzip.compress(DUMP))
+    os.utime(path, (like.mtime, like.mtime))
+    now = path.stat()
+    return File(path.name, now.st_size, now.st_mtime, now.st_ino, blocks=4096)
+
+
+def there(directory: Path, files: Sequence[File]) -> Fleet:
+    world = fleet(files)
+    seen = replace(world.facts["data", "backups"], directory=str(directory))
+    return replace(world, facts={**world.facts, ("data", "backups"): seen})
+
+
+def applied(plan: Plan) -> None:
+    for step in plan.steps:
+        step.still_true(Here(), Place("run", 1))
+        step.do(Here(), Place("run", 1))
+
+
+def test_thinning_for_real_leaves_what_keep_keeps_and_everything_foreign(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    files = made(directory, 60)
+    (directory / "-rf").write_bytes(b"foreign")
+    (directory / "backup_notes.txt").write_bytes(b"foreign")
+    plan = answer("backups.are_thinned", there(directory, files))
+    applied(plan)
+    gone = {one.name for one in deletion(plan).files}
+    assert {one.name for one in directory.iterdir()} == {one.name for one in files} - gone | {"-rf", "backup_notes.txt"}
+
+
+def test_case_46_a_file_that_was_replaced_after_the_plan_is_skipped(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    plan = answer("backups.are_thinned", there(directory, made(directory, 60)))
+    replaced = directory / deletion(plan).files[0].name
+    replaced.unlink()
+    replaced.write_bytes(b"somebody else's")
+    applied(plan)
+    assert replaced.read_bytes() == b"somebody else's"
+
+
+def test_nothing_is_deleted_when_one_that_must_stay_is_no_longer_whole(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    files = made(directory, 60)
+    plan = answer("backups.are_thinned", there(directory, files))
+    oldest = directory / files[-1].name
+    before = oldest.stat()
+    oldest.write_bytes(oldest.read_bytes()[:-9] + b"x" * 9)
+    os.utime(oldest, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(StepFailed, match="not all of them are whole dumps any more"):
+        applied(plan)
+    assert len(list(directory.iterdir())) == 60
+
+
+def test_case_47_a_run_that_was_killed_halfway_is_finished_by_the_next(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    files = made(directory, 60)
+    step = deletion(answer("backups.are_thinned", there(directory, files)))
+    for one in step.files[:10]:
+        (directory / one.name).unlink()
+    left = tuple(one for one in files if (directory / one.name).exists())
+    again = answer("backups.are_thinned", there(directory, left))
+    assert deletion(again).files == step.files[10:]
+    applied(again)
+    assert {one.name for one in directory.iterdir()} == {one.name for one in files} - {one.name for one in step.files}
+
+
+def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    files = made(directory, 60)
+    step = deletion(answer("backups.are_thinned", there(directory, files)))
+    (directory / files[0].name).unlink()
+    with pytest.raises(Stale):
+        step.still_true(Here(), Place("run", 1))
+
+
+# ── what stays because of which something goes ──
+
+
+def yearful(directory: Path) -> tuple[File, ...]:
+    """Real dumps, one a day, for more than a year."""
+    return tuple(
+        written(directory / one.name, one) for one in (file(NOW - timedelta(days=back)) for back in range(400))
+    )
+
+
+def stands_for(month: str, plan: Plan) -> str:
+    """The file that stays for a month, when others of it go."""
+    return next(one.name for one in deletion(plan).survivors if f"monthly {month}" in one.note)
+
+
+@pytest.mark.parametrize("how", ["gone", "rot", "cut"])
+def test_case_46_the_one_that_stands_for_its_month_is_looked_at_again_before_its_neighbours_go(tmp_path, how):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    plan = answer("backups.are_thinned", there(directory, yearful(directory)))
+    victim = directory / stands_for("2025-11", plan)
+    before = victim.stat()
+    if how == "gone":
+        victim.unlink()
+    else:
+        content = bytearray(victim.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        victim.write_bytes(bytes(content) if how == "rot" else bytes(content)[:-8] + b"12345678")
+        os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises((Stale, StepFailed)):
+        applied(plan)
+    assert len(list(directory.iterdir())) == 400 - (how == "gone")
+
+
+def test_case_49_thinning_needs_no_byte_on_a_disk_that_is_full_to_the_last(tmp_path):
+    directory = tmp_path / "full"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", directory]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        files = made(directory, 60)
+        with suppress(OSError), (directory / "core").open("wb", buffering=0) as filling:
+            while filling.write(b"x" * 4096):
+                pass
+        with pytest.raises(OSError, match="No space left"):
+            (directory / "one-byte").write_bytes(b"x")
+        plan = answer("backups.are_thinned", there(directory, files))
+        applied(plan)
+        left = {one.name for one in directory.iterdir()} - {"core", "one-byte"}
+        assert left == {one.name for one in files} - {one.name for one in deletion(plan).files}
+        (directory / "next").write_bytes(b"x" * 4096)
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def test_case_40_a_hard_linked_dump_is_a_survivor_and_never_a_victim(tmp_path):
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    files = made(directory, 60)
+    linked = []
+    for one in files[::3]:
+        (tmp_path / one.name).hardlink_to(directory / one.name)
+        linked.append(replace(one, links=2))
+    world = there(directory, [*linked, *(one for one in files if one not in files[::3])])
+    plan = answer("backups.are_thinned", world)
+    assert not {one.name for one in deletion(plan).files} & {one.name for one in linked}
+    assert any(one.links == 2 for one in deletion(plan).survivors)
+    applied(plan)
+    assert all((directory / one.name).exists() for one in linked)

@@ -1,0 +1,128 @@
+"""The dump that `remediate` makes, really run by several shells: no two share a name, and a dead one's part is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.topics.backups.catalog import unfinished
+from remediate.backups.list_backups import part_lines
+from remediate.remedies.backups.create_dump import CREATE, parts_of
+from tests.example_fleets.backups import NOW, catalogued, file, fleet, judged, name, policy, twice_a_day
+
+NAME = "backup_2026_11_29T12_00_00.sql.gz"
+PARTS = parts_of("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+WHOLE = "-- PostgreSQL database dump\n{}\n-- PostgreSQL database dump complete"
+SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture(params=SHELLS)
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
+    """Begin a dump of `text` that takes some seconds."""
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "bin").mkdir()
+    dump = tmp_path / "bin" / "pg_dump"
+    dump.write_text('#!/bin/sh\nprintf "%s\\n" "$TEXT"; sleep "$SECONDS_OF_IT"\n')
+    dump.chmod(0o755)
+
+    def run(text: str, seconds: float = 0.0, name: str = NAME) -> subprocess.Popen[bytes]:
+        environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "TEXT": WHOLE.format(text)}
+        words = ("-c", CREATE, "sh", str(tmp_path / "backups"), name, "u", "d", "sql.gz", "1", PARTS)
+        return subprocess.Popen(
+            [*SHELLS[request.param], *words],
+            env=environment | {"SECONDS_OF_IT": str(seconds)},
+            stderr=subprocess.PIPE,
+        )
+
+    return run
+
+
+def content(path: Path) -> str:
+    return subprocess.run(["gzip", "-dc", str(path)], capture_output=True, check=True).stdout.decode()
+
+
+def test_of_two_dumps_in_one_second_one_is_refused_and_the_other_is_whole(start: Start, tmp_path: Path) -> None:
+    runs = [start(f"dump {number}", 0.4) for number in range(4)]
+    said = [run.communicate(timeout=20)[1] for run in runs]
+    ends = [run.returncode for run in runs]
+    assert sorted(ends) == [0, 75, 75, 75], said
+    backups = tmp_path / "backups"
+    assert os.listdir(backups) == [NAME]
+    assert f"dump {ends.index(0)}\n" in content(backups / NAME)
+    assert (backups / NAME).stat().st_nlink == 1
+
+
+def test_a_name_that_somebody_else_took_meanwhile_is_left_alone(start: Start, tmp_path: Path) -> None:
+    run = start("mine", 0.5)
+    time.sleep(0.2)
+    (tmp_path / "backups" / NAME).write_text("theirs")
+    _, said = run.communicate(timeout=20)
+    assert (run.returncode, said) == (68, f"{NAME} is already there\n".encode())
+    assert (tmp_path / "backups" / NAME).read_text() == "theirs"
+    assert os.listdir(tmp_path / "backups") == [NAME]
+
+
+def test_where_there_are_no_hard_links_a_dump_gets_its_name_and_takes_none(start: Start, tmp_path: Path) -> None:
+    ln = tmp_path / "bin" / "ln"
+    ln.write_text("#!/bin/sh\nexit 1\n")
+    ln.chmod(0o755)
+    run = start("mine")
+    assert (run.wait(timeout=20), os.listdir(tmp_path / "backups")) == (0, [NAME])
+    assert "mine" in content(tmp_path / "backups" / NAME)
+    run = start("mine", 0.5, other := NAME.replace("00.sql", "01.sql"))
+    time.sleep(0.2)
+    (tmp_path / "backups" / other).write_text("theirs")
+    assert (run.wait(timeout=20), (tmp_path / "backups" / other).read_text()) == (68, "theirs")
+
+
+def aged(path: Path, seconds: float) -> Path:
+    path.write_bytes(b"x")
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+    return path
+
+
+def test_the_part_of_a_dump_whose_node_died_is_taken_away_and_nothing_else(start: Start, tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    dead = aged(backups / "backup_2026_11_29T00_00_39.sql.gz.part", 7200)
+    kept = [
+        aged(backups / "backup_2026_11_29T11_59_39.sql.gz.part", 300),
+        aged(backups / "backup_2026_11_29T00_00_39.sql.gz", 7200),
+        aged(backups / "other.sql.gz.part", 7200),
+        aged(backups / "backup_2026_11_29T00_00_39.sql.gz.part.old", 7200),
+    ]
+    linked = backups / "backup_2026_11_28T00_00_39.sql.gz.part"
+    linked.symlink_to(aged(tmp_path / "elsewhere", 7200))
+    with aged(backups / "backup_2026_11_29T00_00_40.sql.gz.part", 7200).open("ab") as being_written:
+        assert start("mine").wait(timeout=20) == 0
+        assert Path(being_written.name).exists()
+    assert not dead.exists()
+    assert [path for path in (*kept, linked) if not path.exists()] == []
+    assert (tmp_path / "elsewhere").exists()
+
+
+def test_a_dump_that_is_killed_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    run = start("mine", 0.6)
+    time.sleep(0.2)
+    run.terminate()
+    assert run.wait(timeout=20) == 71
+    assert os.listdir(tmp_path / "backups") == []
+
+
+def test_until_then_what_is_left_is_told_by_the_audit_and_in_the_list() -> None:
+    hours = replace(file(NOW), name=name(NOW) + ".part", mtime=NOW.timestamp() - 7200, size=5 * 2**20)
+    young = replace(hours, name=name(NOW - timedelta(minutes=1)) + ".part", mtime=NOW.timestamp() - 60)
+    stranger = replace(hours, name="other.part")
+    world = fleet([*twice_a_day(9), hours, young, stranger])
+    [warning] = judged("backups.are_complete", world).warnings
+    assert (warning.about, warning.severity) == (hours.name, "warning")
+    assert "5 MiB" in warning.saw
+    [line] = part_lines(unfinished(catalogued([hours, young, stranger]), policy(), NOW))
+    assert line.text.startswith(f"{hours.name}  5 MiB  a dump that never came to its end")

@@ -1,0 +1,497 @@
+"""Copying a backup from node to node: streamed for real between two folders here, cut and hindered in every way."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.writing import Stream, WritingLink
+from remediate.apply import End
+from remediate.plan import Plan
+from remediate.steps import (
+    ABSENT,
+    AlreadyBack,
+    CopyFile,
+    Identified,
+    Lost,
+    RemoveCopy,
+    Stale,
+    StepFailed,
+    copy_scripts,
+    dump,
+    load,
+)
+from remediate.steps import Place as Where
+from remediate.steps.copy_file import CHUNK
+from tests.helpers.local_nodes import FaultyStream, Stage, sha
+from tests.programs.transport.test_shell_functions import each_shell
+
+NAME = "backup_2026_01_02T00_00_00.sql.gz"
+CONTENT = random.Random(7).randbytes(3 * CHUNK + 12345)
+WRITTEN = 1_767_312_000
+
+
+@dataclass
+class Link:
+    """The local link; `wrap` may stand between us and each stream, `asked` keeps what was started."""
+
+    wrap: Callable[[Stream], Stream] = lambda stream: stream
+    inner: LocalLink = field(default_factory=LocalLink)
+
+    def ask(self, commands: Sequence[Command]) -> list[Output]:
+        return self.inner.ask(commands)
+
+    def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
+        return self.wrap(self.inner.open(words, sudo))
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class World:
+    """A source with one backup, a second place, and the links to both."""
+
+    here: Path
+    there: Path
+    step: CopyFile
+    source: Link = field(default_factory=Link)
+    sink: Link = field(default_factory=Link)
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> Where:
+        reach: Callable[[str], WritingLink] = {"data": self.source}.__getitem__
+        return Where("run", 1, reach=reach, say=self.said.append)
+
+    def run(self) -> str:
+        self.step.still_true(self.sink, self.place)
+        return self.step.do(self.sink, self.place).after
+
+    @property
+    def left(self) -> list[str]:
+        return sorted(os.listdir(self.there)) if self.there.exists() else []
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    tmp_path = tmp_path.resolve()
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / NAME).write_bytes(CONTENT)
+    os.utime(here / NAME, (WRITTEN, WRITTEN))
+    return World(here, there, step_of(here, there))
+
+
+def step_of(here: Path, there: Path) -> CopyFile:
+    seen = (here / NAME).stat()
+    file = Identified(NAME, seen.st_ino, seen.st_size, int(seen.st_mtime))
+    return CopyFile("manager", str(there), "data", str(here), file, sha((here / NAME).read_bytes()))
+
+
+def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(world):
+    assert world.run() == sha(CONTENT)
+    copy = world.there / NAME
+    assert copy.read_bytes() == CONTENT
+    assert (copy.stat().st_mtime, copy.stat().st_mode & 0o777, copy.stat().st_nlink) == (WRITTEN, 0o600, 1)
+    assert world.left == [NAME]
+
+
+@pytest.mark.parametrize("length", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
+def test_every_length_arrives_whole(world, length):
+    (world.here / NAME).write_bytes(CONTENT[:length])
+    world.step = step_of(world.here, world.there)
+    assert world.run() == sha(CONTENT[:length])
+    assert (world.there / NAME).read_bytes() == CONTENT[:length]
+
+
+def test_a_missing_directory_is_made_for_root_only_and_the_plan_says_so(world):
+    deep = world.there / "a" / "b"
+    world.step = replace(world.step, target=str(deep), makes=True)
+    assert f"{deep} is made, for root only" in world.step.show()
+    world.run()
+    assert (deep / NAME).exists()
+    assert deep.stat().st_mode & 0o777 == 0o700
+
+
+def test_two_directories_of_one_node_will_do(world):
+    world.step = replace(world.step, node="data")
+    world.sink = world.source
+    assert world.run() == sha(CONTENT)
+
+
+def test_it_needs_both_nodes():
+    step = CopyFile("manager", "/t", "data", "/s", Identified(NAME, 1, 2, 3), "")
+    assert Plan((step,)).nodes == {"manager", "data"}
+
+
+def test_both_kinds_survive_the_journal(world):
+    for step in (world.step, world.step.inverse(world.sink, world.place)):
+        assert load(dump(step)) == step
+
+
+# ── what stands in the way ──
+
+
+def refused(world: World, match: str, kind: type[Exception] = StepFailed) -> Exception:
+    before = {path.name: path.read_bytes() for path in world.there.iterdir()} if world.there.is_dir() else {}
+    with pytest.raises(kind, match=match) as why:
+        world.run()
+    assert not getattr(why.value, "changed", False)
+    if world.there.is_dir():
+        assert {path.name: path.read_bytes() for path in world.there.iterdir()} == before
+    return why.value
+
+
+def test_a_name_that_is_taken_is_never_written_over(world):
+    (world.there / NAME).write_bytes(b"somebody else's")
+    refused(world, "is there already")
+
+
+@pytest.mark.parametrize("odd", ["directory", "link", "dangling", "fifo"])
+def test_a_name_that_something_odd_has_is_left_alone(world, odd):
+    path = world.there / NAME
+    make = {
+        "directory": path.mkdir,
+        "link": lambda: path.symlink_to(world.here / NAME),
+        "dangling": lambda: path.symlink_to("/nowhere"),
+        "fifo": lambda: os.mkfifo(path),
+    }
+    make[odd]()
+    with pytest.raises(StepFailed, match="is there already"):
+        world.run()
+    assert world.left == [NAME]
+
+
+def test_a_second_place_behind_a_link_is_refused(world, tmp_path):
+    (tmp_path / "link").symlink_to(world.there)
+    for target in (tmp_path / "link", tmp_path / "link" / "below"):
+        world.step = replace(world.step, target=str(target.absolute()))
+        refused(world, "through a link")
+
+
+def test_too_little_room_is_noticed_before_anything_is_sent(world):
+    world.step = replace(world.step, reserve=2**60)
+    refused(world, "does not fit")
+
+
+def test_a_source_that_is_no_longer_what_was_seen_is_stale(world):
+    (world.here / NAME).write_bytes(CONTENT + b"more")
+    refused(world, "no longer the file that was seen", Stale)
+    (world.here / NAME).unlink()
+    refused(world, "is gone", Stale)
+
+
+def test_a_source_whose_content_is_another_under_the_same_time_is_not_copied(world):
+    (world.here / NAME).write_bytes(b"X" + CONTENT[1:])
+    os.utime(world.here / NAME, (WRITTEN, WRITTEN))
+    refused(world, "another digest")
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_copied(world):
+    class Changing(Through):
+        def read(self, size: int = 65536) -> bytes:
+            with (world.here / NAME).open("ab") as grown:
+                grown.write(b"!")
+            return self.inner.read(size)
+
+    world.source.wrap = Changing
+    refused(world, "no longer the file that was seen")
+
+
+class Through:
+    """A stream that passes everything on."""
+
+    def __init__(self, inner: Stream) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def __enter__(self) -> Through:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self.inner.close()
+
+
+def cut_after(count: int) -> Callable[[Stream], Stream]:
+    return lambda stream: FaultyStream(stream, count)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.999])
+def test_case_29_a_cut_cable_at_any_byte_leaves_nothing_under_the_name(world, share):
+    world.sink.wrap = cut_after(int(len(CONTENT) * share))
+    with pytest.raises(Lost):
+        world.run()
+    settled(world, lambda: world.left == [])
+    assert NAME not in world.left
+
+
+def test_a_source_that_is_cut_leaves_nothing(world):
+    class Short(Through):
+        count = 0
+
+        def read(self, size: int = 65536) -> bytes:
+            self.count += 1
+            if self.count > 2:
+                raise Unobservable("the connection was lost")
+            return self.inner.read(size)
+
+    world.source.wrap = Short
+    refused(world, "the connection was lost")
+    assert world.left == []
+
+
+def test_case_68_ctrl_c_in_the_middle_leaves_nothing(world):
+    class Interrupted(Through):
+        def read(self, size: int = 65536) -> bytes:
+            raise KeyboardInterrupt
+
+    world.source.wrap = Interrupted
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    settled(world, lambda: world.left == [])
+
+
+def settled(world: World, test: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not test() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert test(), world.left
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(world):
+    (world.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
+    (world.there / ".fleetkeeper.backup_2020_01_01T00_00_00.sql.gz.part").write_bytes(b"half")
+    (world.there / "foreign.part").write_bytes(b"not ours")
+    world.run()
+    assert world.left == [NAME, "foreign.part"]
+
+
+def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
+    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as lingering:
+        settled(world, lambda: bool(world.left))
+        assert lingering.stdin is not None
+        lingering.stdin.write(b"oth")
+        lingering.stdin.flush()
+        world.run()
+        lingering.stdin.close()
+    assert lingering.returncode == copy_scripts.SHORT
+    assert world.left == [NAME]
+    assert (world.there / NAME).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
+def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
+    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as taking:
+        settled(world, lambda: bool(world.left))
+        taking.send_signal(which)
+        assert taking.stdin is not None
+        taking.stdin.close()
+    assert taking.returncode in {71, copy_scripts.SHORT}  # whichever it notices first: nothing is left of it
+    assert world.left == []
+
+
+def test_long_copies_say_how_far_they_are(world, monkeypatch):
+    monkeypatch.setattr("remediate.steps.copy_file.EVERY", 0.0)
+    world.run()
+    assert any(line.startswith(f"  {NAME}: ") and line.endswith(" %") for line in world.said)
+
+
+@contextmanager
+def putting_links(name: Path, to: Path) -> Iterator[None]:
+    """Somebody who may write in that directory puts a link in the place of a name, again and again."""
+    over = threading.Event()
+
+    def put() -> None:
+        spare = name.with_name("spare")
+        while not over.is_set():
+            spare.symlink_to(to)
+            spare.replace(name)
+            name.unlink(missing_ok=True)
+
+    thread = threading.Thread(target=put, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(5)
+
+
+@each_shell
+@pytest.mark.parametrize("which", [f".fleetkeeper.{NAME}.part", NAME])
+def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tmp_path, shell, which):
+    (tmp_path / "node/cron.daily").mkdir(parents=True)
+    victim = tmp_path / "node/victim"
+    victim.write_text("precious")
+    words = (*shell, "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    for to in (victim, victim.parent / "cron.daily", victim.parent / "made"):
+        with putting_links(world.there / which, to):
+            for _ in range(2):
+                subprocess.run(words, input=b"other", check=False, capture_output=True, timeout=60)
+                with suppress(OSError):
+                    (world.there / NAME).unlink()
+    assert victim.read_text() == "precious"
+    assert sorted(path.name for path in victim.parent.rglob("*")) == ["cron.daily", "victim"]
+
+
+@each_shell
+def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
+    (tmp_path / "node").mkdir()
+    (world.there / "link").symlink_to(tmp_path / "node")
+    for target in ("link/x", "link/x/y", "x/../link/z"):
+        words = (*shell, "-c", copy_scripts.TAKE, "sh", f"{world.there}/{target}", NAME, "5", sha(b"other"), "@0", "1")
+        assert subprocess.run(words, input=b"other", check=False, capture_output=True).returncode == 77
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp_path):
+    path = programs(tmp_path / "bin", without="ln")
+    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    done = subprocess.run(words, input=b"other", env={"PATH": path}, check=False)
+    assert (done.returncode, world.left) == (0, [NAME])
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="no BusyBox here")
+def test_busybox_sends_and_takes_as_well(world, tmp_path):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in (
+        "sh",
+        "cat",
+        "tee",
+        "sha256sum",
+        "stat",
+        "cut",
+        "df",
+        "mkdir",
+        "rm",
+        "wc",
+        "touch",
+        "sync",
+        "ln",
+        "mv",
+    ):
+        (folder / name).symlink_to(shutil.which("busybox"))
+    step, env = world.step, {"PATH": str(folder)}
+    sent = subprocess.run(
+        (folder / "sh", "-c", copy_scripts.SEND, "sh", step.directory, NAME, step.file.identity),
+        env=env, capture_output=True, check=True,
+    )  # fmt: skip
+    assert sent.stdout == CONTENT + step.sha256.encode() + b"\n"
+    taken = subprocess.run(
+        (folder / "sh", "-c", copy_scripts.TAKE, "sh", step.target, NAME, str(len(CONTENT)), step.sha256, "@5", "1"),
+        env=env, input=CONTENT, check=False,
+    )  # fmt: skip
+    assert (taken.returncode, world.left) == (0, [NAME])
+
+
+def programs(folder: Path, without: str) -> str:
+    """A PATH with everything that the script needs, except one program."""
+    folder.mkdir()
+    for name in ("sh", "cat", "sha256sum", "stat", "cut", "df", "mkdir", "rm", "wc", "touch", "sync", "mv", "ln"):
+        if name != without:
+            (folder / name).symlink_to(str(shutil.which(name)))
+    return str(folder)
+
+
+# ── the way back ──
+
+
+def back(world: World) -> RemoveCopy:
+    return world.step.inverse(world.sink, world.place)
+
+
+def test_the_way_back_removes_the_copy_and_nothing_else(world):
+    world.run()
+    undo = back(world)
+    undo.still_true(world.sink, world.place)
+    assert undo.do(world.sink, world.place).after == ABSENT
+    assert world.left == []
+    with pytest.raises(AlreadyBack):
+        undo.still_true(world.sink, world.place)
+
+
+def test_the_way_back_removes_a_directory_that_was_made_if_nothing_else_is_in_it(world):
+    world.step = replace(world.step, target=str(world.there / "new"), makes=True)
+    world.run()
+    back(world).do(world.sink, world.place)
+    assert world.left == []
+
+
+def test_a_copy_that_somebody_has_changed_since_stays(world):
+    world.run()
+    (world.there / NAME).write_bytes(b"changed")
+    with pytest.raises(Stale):
+        back(world).still_true(world.sink, world.place)
+    with pytest.raises(StepFailed):
+        back(world).do(world.sink, world.place)
+    assert world.left == [NAME]
+
+
+def test_the_way_back_of_a_killed_copy_removes_its_part(world):
+    (world.there / f".fleetkeeper.{NAME}.part").write_bytes(b"half")
+    undo = back(world)
+    undo.still_true(world.sink, world.place)
+    undo.do(world.sink, world.place)
+    assert world.left == []
+
+
+# ── in a plan, under both locks ──
+
+
+def staged(tmp_path: Path) -> Stage:
+    """A stage whose node b has lost its paper, while a folder of node a has what it should say."""
+    folder = tmp_path.resolve()
+    stage = Stage(folder, remedy=lambda finding, fleet: bring(folder))
+    stage.paper("a").write_text("new a\n")
+    stage.paper("b").unlink()
+    (folder / "a" / "kept").mkdir()
+    (folder / "a" / "kept" / "paper").write_text("new b\n")
+    return stage
+
+
+def bring(folder: Path) -> Plan:
+    seen = (folder / "a" / "kept" / "paper").stat()
+    file = Identified("paper", seen.st_ino, seen.st_size, int(seen.st_mtime))
+    return Plan((CopyFile("b", str(folder / "b"), "a", str(folder / "a" / "kept"), file, sha(b"new b\n")),))
+
+
+def test_a_plan_copies_from_node_to_node_and_its_rule_says_that_it_is_fixed(tmp_path):
+    stage = staged(tmp_path)
+    [ended] = stage.fix()
+    assert (ended.end, stage.texts()["b"]) == (End.FIXED, "new b\n")
+    [step] = stage.journal.steps(next(iter(stage.journal)).id)
+    assert (step.node, step.state, step.after) == ("b", "done", sha(b"new b\n"))
+    assert step.way_back["kind"] == "remove_copy"
+
+
+def test_a_copy_that_does_not_help_is_taken_back(tmp_path):
+    stage = staged(tmp_path)
+    (stage.folder / "a" / "kept" / "paper").write_text("something else\n")
+    stage.remedy = lambda finding, fleet: replaced(stage.folder, b"something else\n")
+    [ended] = stage.fix()
+    assert (ended.end, ended.rolled_back, stage.paper("b").exists()) == (End.STILL_FAILING, True, False)
+
+
+def replaced(folder: Path, content: bytes) -> Plan:
+    [step] = bring(folder).steps
+    return Plan((replace(step, sha256=sha(content)),))

@@ -1,0 +1,127 @@
+"""The engine over a real SSH connection whose cable is cut: silently while it holds a lock, or at any byte of a fix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.writing import Stream, WritingLink, writing
+from remediate.apply import End
+from remediate.lock import Busy, Held, take
+from tests.helpers.local_nodes import Stage
+from tests.helpers.sshd import Sshd, sshd
+from tests.helpers.tcp_proxy import Cable, cable
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
+        yield running
+
+
+def links_over(server: Sshd, laid: Cable | None) -> Links:
+    """Links to the server, through the cable when there is one."""
+    node = server.node("a", sudo=False)
+    if laid:
+        keys = server.known_hosts.read_text().replace(f":{server.port} ", f":{laid.port} ")
+        with server.known_hosts.open("a") as known:
+            known.write(keys)
+        node = node.model_copy(update={"port": laid.port})
+    inventory = Inventory.model_construct(name="test", path="", nodes={"a": node}, waivers=())
+    return Links(inventory, ssh_config=str(server.config))
+
+
+def link(links: Links) -> WritingLink:
+    return writing(links.to(links.inventory.nodes["a"]))
+
+
+def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_gets_in(
+    server: Sshd, tmp_path: Path
+) -> None:
+    path, patience = str(tmp_path / "lock"), 3
+    with (
+        cable((server.address, server.port)) as laid,
+        links_over(server, laid) as far,
+        links_over(server, None) as near,
+    ):
+        stream = take(link(far), "a", path, "the one with the cut cable", patience)
+        held = Held("a", stream, beat=0.2, answer=0.5)
+        laid.cut()
+        cut_at = time.monotonic()
+        refused = 0
+        while (second := tried(link(near), path, patience)) is None:
+            refused += 1
+            assert time.monotonic() - cut_at < patience + 2
+            time.sleep(0.2)
+        assert refused > 3
+        assert time.monotonic() - cut_at > patience - 1
+        assert not held.alive()
+        held.over.set()
+        second.close_write()
+        assert second.wait(5.0) == 0
+
+
+def tried(near: WritingLink, path: str, patience: int) -> Stream | None:
+    try:
+        return take(near, "a", path, "the second", patience)
+    except Busy as busy:
+        assert "the one with the cut cable" in busy.who  # noqa: PT017  # it is one of many tries
+        return None
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, says={"a": "old a\n"})
+
+
+def whole_fix(stage: Stage, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
+    """One fix over the cable, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
+    proposal = stage.propose()
+    with cable((server.address, server.port)) as laid, links_over(server, laid) as links:
+        far = link(links)
+        laid.sent, laid.reset_after = 0, reset_after
+        stage.links["a"].inner = Reconnecting(links, far)  # type: ignore[assignment]
+        ends = [ended.end for ended in stage.fix(proposal)]
+        return ends, laid.sent
+
+
+class Reconnecting:
+    """The pool's link of a node: another one once it is dead."""
+
+    def __init__(self, links: Links, first: WritingLink) -> None:
+        self.links, self.first = links, first
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(link(self.links), name)
+
+
+def test_over_a_whole_cable_it_is_fixed(stage: Stage, server: Sshd) -> None:
+    ends, sent = whole_fix(stage, server, None)
+    assert ends == [End.FIXED]
+    assert sent > 3000
+
+
+@pytest.mark.parametrize("part", range(12))
+def test_case_29_reset_at_any_point_of_a_fix_the_file_is_old_or_new_and_the_end_says_which(
+    stage: Stage, server: Sshd, part: int
+) -> None:
+    [end], _ = whole_fix(stage, server, 40 + part * 900)
+    text = stage.texts()["a"]
+    assert text in {"old a\n", "new a\n"}
+    if end is End.FIXED:
+        assert text == "new a\n"
+    stage.links["a"].inner = type(stage.links["a"])().inner
+    wait_for_lock(stage)
+    assert [ended.end for ended in stage.fix()] in ([End.FIXED], [])
+    assert stage.texts()["a"] == "new a\n"
+
+
+def wait_for_lock(stage: Stage) -> None:
+    deadline = time.monotonic() + 5
+    while list(stage.folder.glob("lock.*")) and time.monotonic() < deadline:
+        time.sleep(0.05)

@@ -1,0 +1,71 @@
+"""The journal: written before, found after a crash, and readable by nobody who should not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from remediate.commands.run_log import tell_interrupted
+from remediate.journal import Journal
+from tests.pure.remediate.test_journal import begun, step
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.sqlite")
+
+
+def test_a_run_that_did_not_end_and_whose_process_is_gone_is_told_once(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
+    assert [found.id for found in journal.interrupted()] == [run]
+    journal.noticed(run)
+    assert journal.interrupted() == []
+
+
+def gone() -> int:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def test_a_run_whose_killed_process_nobody_has_waited_for_is_interrupted(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        journal.db.execute("UPDATE runs SET pid = ?", (child.pid,))
+        assert [found.id for found in journal.interrupted()] == [run]
+
+
+def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run, inverse="{}"))
+    journal.end(run, 0)
+    undo = journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1", undoes=run)
+    journal.state(run, 1, "undoing")
+    journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (gone(), undo))
+    told: list[str] = []
+    assert [left.id for left in tell_interrupted(journal, told.append)] == [run]
+    assert f"undoing run {run}" in told[0]
+    assert "was being undone" in told[1]
+    assert f"`remediate undo {run}`" in told[2]
+    journal.noticed(run)
+    assert tell_interrupted(journal, told.append) == []
+
+
+def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.ended(run, 1, "not done")
+    journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
+    told: list[str] = []
+    assert tell_interrupted(journal, told.append) == []
+    assert "left nothing behind" in told[-1]
+    assert journal.interrupted() == []

@@ -1,0 +1,49 @@
+"""The database behind the backups: told apart from any other, and what is written down about it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from fleetkeeper.topics.backups.database import Records
+from fleetkeeper.topics.backups.database.observation import (
+    ASK,
+    SHELL_RECORDS,
+    parse_records,
+)
+from fleetkeeper.transport.commands import Output, Unobservable
+
+
+def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
+    psql = tmp_path / "psql"
+    psql.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nsql=$(cat)\necho "$sql" >>{tmp_path}/asked\n{ANSWERS}')
+    psql.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
+    words = ("sh", "-c", ASK, "sh", "", "", "auth_user", "public.x")
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "system 7\ndirectory /d\nrows 120 auth_user\nrows -1 public.x\n"
+    asked = (tmp_path / "asked").read_text()
+    assert "-X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v table=auth_user" in asked
+    assert "hush" not in asked
+    assert "FROM auth_user" not in asked
+    lacking = subprocess.run(words, capture_output=True, text=True, check=True, env=environment | {"KNOWN": "0"})
+    assert lacking.stdout == "system 7\ndirectory /d\nrows -1 auth_user\nrows -1 public.x\n"
+
+
+ANSWERS = """
+case "$sql" in
+  *pg_database*) echo "${KNOWN:-1}" ;;
+  *system_identifier*) printf 'system 7\\ndirectory /d\\n' ;;
+  *to_regclass*) case "$*" in *auth_user*) echo t ;; *) echo f ;; esac ;;
+  *) echo 120 ;;
+esac
+"""
+
+
+def test_no_record_is_an_empty_one_and_a_broken_one_is_unknown(tmp_path):
+    words = ("sh", "-c", SHELL_RECORDS, "sh", str(tmp_path / "none.json"))
+    assert parse_records(Output(subprocess.run(words, check=False).returncode)) == Records()
+    with pytest.raises(Unobservable, match="makes no sense"):
+        parse_records(Output(0, b'{"accepted": 3}'))

@@ -1,0 +1,81 @@
+"""Containers: what the engine and /proc say becomes facts, and users are judged by process."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.topics.containers import observation, process_scan
+from fleetkeeper.transport.commands import Output, Unobservable
+
+
+def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
+    """The account script against a process of our own, whose root is this machine's."""
+    import os
+
+    words = ("sh", "-c", observation.ACCOUNTS, "sh", str(os.getpid()), "999999999")
+    ran = subprocess.run(words, capture_output=True, check=True)
+    found = process_scan.accounts(Output(0, ran.stdout))
+    assert found[os.getpid()] == {"root": 0, **found[os.getpid()]}  # type: ignore[dict-item]
+    assert isinstance(found[999999999], Unobservable)
+
+
+def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tmp_path):
+    """The script in a tree of its own: a plain file, none, a link out of the container, and one of 300 kB."""
+    contents = {1: "root:x:0:0:\n=2:x:5:5:\npostgres:x:999:9:", 4: "web:x:7:7:\n", 5: "x:x:1:1:\n" * 30_000}
+    for pid in range(1, 6):
+        (tmp_path / f"{pid}/root/etc").mkdir(parents=True)
+        if pid in contents:
+            (tmp_path / f"{pid}/root/etc/passwd").write_text(contents[pid])
+    (tmp_path / "3/root/etc/passwd").symlink_to("/etc/passwd")
+    script = observation.ACCOUNTS.replace("/proc/", f"{tmp_path}/").replace(
+        "path[3]", f"path[{len(tmp_path.parts) + 1}]"
+    )
+    ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
+    found = process_scan.accounts(Output(0, ran.stdout))
+    assert found[1] == {"root": 0, "=2": 5, "postgres": 999}
+    assert (found[2], found[4]) == ({}, {"web": 7})
+    assert isinstance(found[3], Unobservable)
+    assert 5 not in found
+    assert "ended" in str(found[6])
+
+
+@pytest.mark.parametrize(("rootless", "status", "asked"), [(0, 69, ""), (1, 0, "unix://"), (2, 68, "")])
+def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are_too_many(
+    tmp_path, rootless, status, asked
+):
+    """The start of the scripts in a tree of its own, with a client that says where it would ask."""
+    import socket
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\necho $DOCKER_HOST\n")
+    (tmp_path / "bin/docker").chmod(0o755)
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/comm").write_text("containerd-shim\n" if rootless else "init\n")
+    for user in range(rootless):
+        (tmp_path / f"run/user/{user}").mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as there:
+            there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
+    script = observation.DOCKER.replace("/run/", f"{tmp_path}/run/").replace("/proc/", f"{tmp_path}/proc/")
+    path = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    ran = subprocess.run(("sh", "-c", script + "docker"), capture_output=True, text=True, check=False, env=path)
+    assert ran.returncode == status
+    assert ran.stdout.strip().startswith(asked)
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end: str) -> None:
+    """The engine's client prints one variable a line, whatever is in it; all else stays as it is."""
+    values = ["PASSWORD=hunter2", "EMPTY=", 'QUOTED=a"b=\\c', "TWO=x\nhunter2", "NAME", "odd name=hunter2", "É=hunter2"]
+    said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
+    (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
+    script = observation.NAMES_ONLY + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
+    for shell in (("dash",), ("bash",), ("busybox", "sh")):
+        if shutil.which(shell[0]):
+            done = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=False)
+            cut = json.loads(done.stdout.removesuffix("\n").removesuffix(end))
+            assert done.returncode == 3
+            assert cut[0]["Config"].pop("Env") == [value.partition("=")[0] + "=" * ("=" in value) for value in values]
+            assert cut[0]["Config"] == {"Cmd": ["--x=1"], "Labels": {"a": "b=c"}}

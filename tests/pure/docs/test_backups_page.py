@@ -1,0 +1,379 @@
+"""docs/backups.md, sentence by sentence: what it says about what stays is what happens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics import volumes
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.retention import Retention, retention
+from fleetkeeper.transport.commands import Unobservable
+from remediate.backups.list_backups import rows, table
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies import REMEDIES
+from remediate.steps import DeleteFiles, Run
+from tests.example_fleets.backups import (
+    MIB,
+    NOW,
+    TEXT,
+    catalogued,
+    file,
+    fleet,
+    judged,
+    policy,
+    proof,
+    proofs,
+    twice_a_day,
+    usage,
+)
+from tests.pure.topics.backups.test_plausible_size import DAILY, accepted, sized, small, thinning, with_size
+
+PAGE = Path(__file__).parents[3] / "docs" / "backups.md"
+SMALL = TEXT.replace("60 GiB", "30 MiB")
+Check = Callable[[], None]
+CHECKS: dict[str, Check] = {}
+
+
+def says(sentence: str) -> Callable[[Check], Check]:
+    """This sentence of the page is tested by what follows."""
+
+    def keep(check: Check) -> Check:
+        CHECKS[sentence] = check
+        return check
+
+    return keep
+
+
+def sentences() -> list[str]:
+    """The sentences of the part about what stays."""
+    text = PAGE.read_text()
+    part = text[text.index("## Which stay, and why") : text.index("## A second place")]
+    prose = " ".join(line for line in part.splitlines() if not line.startswith(("#", "    ")))
+    return [one.strip() for one in re.split(r"(?<=[.:]) +(?=[A-Z`])", re.sub(r" +", " ", prose)) if one.strip()]
+
+
+def test_every_sentence_about_what_stays_has_its_test():
+    assert sorted(sentences()) == sorted(CHECKS)
+
+
+def kept(found: Retention) -> dict[str, tuple[str, ...]]:
+    return {one.backup.name: one.reasons for one in found.kept}
+
+
+def of(files: tuple[File, ...], **changes: object) -> Retention:
+    return retention(catalogued(files, **changes), policy(**changes), NOW)
+
+
+def plan_for(world, rule: str = "backups.are_thinned") -> Plan | ForAPerson:
+    return REMEDIES[rule](judged(rule, world).findings[0], world)
+
+
+@says(
+    "`keep` follows restic's rules: the newest of each hour, day, ISO week, month and year, in the time zone of the "
+    "names."
+)
+def _buckets() -> None:
+    files = twice_a_day(900)
+    for period, label in (
+        ("hourly", "2026-06-15 08"),
+        ("daily", "2026-06-15"),
+        ("weekly", "2026-W25"),
+        ("monthly", "2026-06"),
+        ("yearly", "2026"),
+    ):
+        newest = replace(file(NOW - timedelta(hours=4, minutes=30)), size=MIB)
+        later = tuple(one for one in files if one.mtime < newest.mtime)
+        reasons = kept(of((newest, *later), keep={period: 1}, at_least=1))
+        assert reasons[newest.name][0] == f"{period} {label}"
+
+
+@says("Only dumps that are proven complete and of a plausible size count.")
+def _counting() -> None:
+    files = twice_a_day(10)
+    verified = (proof(files[0], "broken", "cut short"), *proofs(files[2:]))
+    found = retention(catalog(files, verified, policy(), NOW), policy(), NOW)
+    assert "newest verified" in kept(found)[files[2].name]
+    assert "newest verified" in kept(of((replace(files[0], size=410), *files[1:])))[files[1].name]
+
+
+@says("Whatever the rules say, the newest `at_least` and the oldest of them stay.")
+def _at_least() -> None:
+    files = twice_a_day(60)
+    for keep in ({"last": 1}, {"daily": 7}, {"monthly": 12}, {"yearly": 1}, {"within": "1 h"}):
+        assert {*(one.name for one in files[:5]), files[-1].name} <= kept(of(files, keep=keep, at_least=5)).keys()
+
+
+@says("So does a file that is unknown, growing, dated in the future, hard-linked, or younger by name than by content.")
+def _odd() -> None:
+    old = [file(NOW - timedelta(days=40 + back)) for back in range(5)]
+    growing = replace(old[1], mtime=NOW.timestamp() - 1)
+    younger = replace(old[3], mtime=old[3].mtime - 10**6)
+    odd = (old[0], growing, file(NOW + timedelta(days=9)), replace(old[2], links=2), younger)
+    files = (*odd, *twice_a_day(200))
+    verified = proofs(one for one in files if one not in (old[0], growing))
+    found = kept(retention(catalog(files, verified, policy(keep={"last": 1}), NOW), policy(keep={"last": 1}), NOW))
+    assert [found[one.name][0].split(":")[0] for one in odd] == [
+        "not known to be complete",
+        "in progress",
+        "dated in the future",
+        "it has 2 hard links",
+        "its name is younger than its content",
+    ]
+
+
+@says("A hard-linked dump counts like any other; of several names of one file in the directory only the newest does.")
+def _links() -> None:
+    files = tuple(replace(one, links=2) for one in twice_a_day(4))
+    assert judged("backups.are_fresh", fleet(files)).outcome is Outcome.HOLDS
+    twin = replace(file(NOW - timedelta(hours=1)), links=2, inode=files[0].inode, mtime=files[0].mtime)
+    assert [one.name for one in catalogued((twin, *files)).complete][:2] == [files[0].name, files[1].name]
+
+
+@says("Other names are never touched.")
+def _strangers() -> None:
+    strangers = tuple(File(odd, 1, NOW.timestamp() - 10**7, 1) for odd in ("x.sql.gz", "backup_2020.sql.gz", "-rf"))
+    gone = {one.backup.name for one in of((*strangers, *twice_a_day(100))).excess}
+    assert gone
+    assert not gone & {one.name for one in strangers}
+
+
+@says("`remediate backups list` shows the reasons for each file.")
+def _listed() -> None:
+    files = twice_a_day(60)
+    found = list(rows(catalogued(files), policy(), NOW, {}))
+    assert all(row.reasons and all(row.reasons) for row in found)
+    assert all(row.reasons[0] in line.text for row, line in zip(found, table(found), strict=True))
+
+
+@says(
+    "A whole dump is implausible when it is `shrink` percent smaller than the biggest of the last 30 plausible ones "
+    "before it."
+)
+def _implausible() -> None:
+    assert small(catalogued(sized(100, 100, 100, 50, 49))) == ["49 B"]
+    assert small(catalogued(sized(100, 100, 100, 50, 20), shrink=80)) == []
+    assert small(catalogued(sized(100, *[70] * 30, 40))) == []
+    assert small(catalogued(sized(100, *[70] * 29, 40))) == ["40 B"]
+
+
+@says("It stays, and takes no place of a real one.")
+def _stays() -> None:
+    files = twice_a_day(60)
+    wrong = tuple(file(NOW - timedelta(hours=6, days=back), 410) for back in range(20))
+    found = of((*files, *wrong))
+    assert all(kept(found)[one.name][0].startswith("implausibly small") for one in wrong)
+    assert found.excess == of(files).excess
+
+
+@says("However long a database stays empty, its dumps never turn plausible by themselves.")
+def _never() -> None:
+    assert len(small(catalogued(sized(*[MIB] * 5, *[2000] * 300)))) == 300
+
+
+@says(
+    "While the newest whole dump is implausible, no whole dump is removed: not by `keep`, not for a budget, not to "
+    "make room for the next."
+)
+def _held() -> None:
+    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = (replace(files[0], size=410), *files[1:])
+    world = fleet(files, text=SMALL, volume=usage(files, free=0))
+    assert isinstance(plan_for(world), ForAPerson)
+    assert isinstance(plan_for(world, "volumes.are_within_budget"), ForAPerson)
+    from remediate.remedies.backups.create_dump import room_first, room_needed
+
+    assert isinstance(room_first(world, policy(), room_needed(world, policy())), ForAPerson)
+
+
+@says("`volumes.will_last` then says on which day budget or disk are full without thinning.")
+def _day() -> None:
+    files = (file(NOW - timedelta(minutes=29), 2000), *twice_a_day(60)[1:])
+    [found] = judged("volumes.will_last", fleet(files, text=TEXT.replace("60 GiB", "100 MiB"))).findings
+    assert "without thinning rodan_pg_backup runs out of its budget about 2026-07-0" in found.saw
+
+
+CLEANED = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
+
+
+@says(
+    "After a clean-up that was meant, `remediate backups accept --because TEXT` takes the size of the newest whole "
+    "dump."
+)
+def _accepted() -> None:
+    assert judged("backups.have_plausible_size", fleet(CLEANED)).outcome is Outcome.FINDING
+    assert judged("backups.have_plausible_size", with_size(CLEANED, accepted(CLEANED[0]))).outcome is Outcome.HOLDS
+
+
+@says("Later ones are compared with it and with what came since.")
+def _later() -> None:
+    known = catalog(CLEANED, proofs(CLEANED), policy(), NOW, accepted(CLEANED[30]))
+    assert not known.backups[0].small
+    emptied = (file(NOW, 4 * MIB), *CLEANED)
+    assert catalog(emptied, proofs(emptied), policy(), NOW, accepted(CLEANED[30])).backups[0].small
+    grown = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
+    assert catalog(grown, proofs(grown), policy(), NOW, accepted(grown[8])).backups[0].small
+
+
+@says(
+    "Those before it count as they did, and the last one of the old size stays, "
+    "of each old size after several clean-ups."
+)
+def _before() -> None:
+    rules = policy(keep={"daily": 3})
+    known = catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
+    assert len(known.complete) == 100
+    assert CLEANED[60].name in retention(known, rules, NOW).protected
+    twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
+    known = catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
+    assert {twice[60].name, twice[80].name} <= retention(known, rules, NOW).protected
+
+
+@says("A single giant is a yardstick until ten dumps in a row weigh what was usual before it.")
+def _giant() -> None:
+    assert len(small(catalogued(sized(*[100] * 9, 1000, *[100] * 9)))) == 9
+    assert small(catalogued(sized(*[100] * 9, 1000, *[100] * 10))) == []
+
+
+@says("Then those count again, the giant stays, and a warning names it until a size is accepted.")
+def _released() -> None:
+    files = sized(*[MIB] * 60, 10 * MIB, *[MIB] * 60)
+    world = fleet(files, text=DAILY)
+    [warning] = judged("backups.have_plausible_size", world).warnings
+    assert warning.about == files[60].name
+    assert files[60].name not in {one.name for one in thinning(world).steps[1].files}
+    assert not judged("backups.have_plausible_size", with_size(files, accepted(files[0]), DAILY)).warnings
+
+
+@says("While a giant is the newest, no whole dump is removed: it may be a dump of something else.")
+def _newest_giant() -> None:
+    assert isinstance(thinning(fleet(sized(*[MIB] * 60, 10 * MIB), text=DAILY)), ForAPerson)
+
+
+@says("The next of about its size ends that.")
+def _confirmed() -> None:
+    assert isinstance(thinning(fleet(sized(*[MIB] * 60, 10 * MIB, 9 * MIB), text=DAILY)), Plan)
+
+
+@says(
+    "Each new backup lets another go, so `backups.are_thinned` complains only about what might have gone `slack` ago "
+    "(a week)."
+)
+def _slack() -> None:
+    left = {one.backup.name for one in of(twice_a_day(200)).kept}
+    files = tuple(one for one in twice_a_day(200) if one.name in left)
+    newer = tuple(file(NOW - timedelta(minutes=29) + n * timedelta(hours=12)) for n in range(1, 13))
+    later = fleet((*newer, *files), now=NOW + timedelta(days=6))
+    today = policy(), NOW + timedelta(days=6)
+    assert retention(catalog((*newer, *files), proofs((*newer, *files)), *today), *today).excess
+    assert judged("backups.are_thinned", later).outcome is Outcome.HOLDS
+
+
+@says("To thin every night, say so once:")
+def _command() -> None:
+    """tests/pure/docs/test_pages.py runs every command that a page shows as far as its options."""
+
+
+@says("Of what is broken, the last file of a period never goes, as far back as `keep` reaches.")
+def _last() -> None:
+    files = twice_a_day(60)
+    verified = tuple(
+        proof(one, "broken" if place in (10, 11) else "complete", "cut") for place, one in enumerate(files)
+    )
+    near, far = policy(keep={"daily": 14}), policy(keep={"daily": 3})
+    gone = {one.backup.name for one in retention(catalog(files, verified, near, NOW), near, NOW).excess}
+    assert files[10].name not in gone
+    assert files[11].name in gone
+    gone = {one.backup.name for one in retention(catalog(files, verified, far, NOW), far, NOW).excess}
+    assert {files[10].name, files[11].name} <= gone
+
+
+@says(
+    "Where more than `keep.broken_at_most` look broken (10 % of the backups, at least one), nothing goes until a "
+    "person has looked."
+)
+def _many() -> None:
+    for count, broken, goes in ((60, 6, True), (60, 7, False), (5, 1, True), (5, 2, False)):
+        files = twice_a_day(count)
+        found = [proof(one, "broken" if 1 <= place <= broken else "complete", "cut") for place, one in enumerate(files)]
+        old = tuple(replace(one, mtime=one.mtime - 1) for one in files)
+        verified = [replace(one, mtime=one.mtime - 1) for one in found]
+        now = NOW + timedelta(days=2)
+        rules = policy(keep={"last": 4})
+        excess = retention(catalog(old, tuple(verified), rules, now), rules, now).excess
+        assert bool(excess) is goes
+
+
+@says("While the record of drills and sizes cannot be read, nothing goes either.")
+def _record() -> None:
+    world = fleet(twice_a_day(100))
+    unseen = database.Facts((), Unobservable("permission denied"))
+    dark = replace(world, facts={**world.facts, ("data", "databases"): unseen})
+    assert judged("backups.are_thinned", dark).outcome is Outcome.UNKNOWN
+    with pytest.raises(Unobservable):
+        REMEDIES["backups.are_thinned"](judged("backups.are_thinned", world).findings[0], dark)
+
+
+@says(
+    "Right before anything is deleted, those are streamed once more that it may go for: the newest `at_least`, the "
+    "oldest, the one that stands for each hour, day, week, month and year of which something goes, and where a counter "
+    "does not reach back to what goes, all that use it up."
+)
+def _streamed() -> None:
+    files = twice_a_day(100)
+    [run, deletion] = plan_for(fleet(files)).steps
+    assert isinstance(run, Run)
+    streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
+    assert {files[0].name, files[1].name, files[2].name, files[-1].name} <= streamed
+    assert {one.name for one in files[:4]} <= streamed  # `last: 4` does not reach back
+    for gone in deletion.files:
+        month = gone.name[: len("backup_2026_05")]
+        assert any(one.startswith(month) for one in streamed)
+
+
+@says("All that stays by `keep` must still be there, and each file must still be the one that was seen.")
+def _survivors() -> None:
+    files = twice_a_day(100)
+    [_, deletion] = plan_for(fleet(files)).steps
+    assert isinstance(deletion, DeleteFiles)
+    assert {one.name for one in deletion.survivors} == {one.backup.name for one in of(files).kept}
+    assert {(one.name, one.inode, one.size) for one in deletion.files} < {
+        (one.name, one.inode, one.size) for one in files
+    }
+
+
+@says("It needs no room on the disk, and there is no way back.")
+def _no_way_back() -> None:
+    """That it needs none is tried by case 49 in test_backups_remedies.py, on a disk that is full."""
+    plan = plan_for(fleet(twice_a_day(100)))
+    assert plan.undo == "there is no way back"
+    assert plan.steps[1].directories() == ()
+
+
+@says(
+    "Over its budget, a volume is thinned by `keep` and no further (`below_keep: true` goes on to `at_least`), and "
+    "not at all when something else fills it."
+)
+def _budget() -> None:
+    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    plan = plan_for(fleet(files, text=SMALL, volume=usage(files)), "volumes.are_within_budget")
+    assert len(plan.steps[1].files) == len(of(files).excess)
+    below = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
+    plan = plan_for(fleet(files, text=below, volume=usage(files)), "volumes.are_within_budget")
+    assert len(files) - len(plan.steps[1].files) == 4
+    heavy = usage(files, used=40 * 2**30, biggest=(volumes.Entry("core", 39 * 2**30),))
+    said = plan_for(fleet(files, text=TEXT.replace("60 GiB", "30 GiB"), volume=heavy), "volumes.are_within_budget")
+    assert isinstance(said, ForAPerson)
+
+
+@pytest.mark.parametrize("sentence", sorted(CHECKS))
+def test_the_page_is_true(sentence: str):
+    CHECKS[sentence]()

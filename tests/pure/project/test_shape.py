@@ -1,0 +1,127 @@
+"""The shape of the project: which way imports point, and that every rule has its check, remedy and page."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.topics.registry import RULES, TOPICS
+
+ROOT = Path(__file__).parents[3]
+WRITING = "fleetkeeper.transport.writing"
+FORBIDDEN = {
+    "fleetkeeper": ("remediate", "checks", "lab", "tests"),
+    "checks": ("remediate", "lab", "tests"),
+    "remediate": ("checks", "lab", "tests"),
+    "lab": ("fleetkeeper", "remediate", "checks", "tests"),
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path, *, at_run_time: bool = False) -> Iterator[str]:
+    """The modules that a file imports; `at_run_time` leaves out what only a type checker sees."""
+    tree = ast.parse(path.read_text())
+    unseen = {id(node) for block in ast.walk(tree) if at_run_time and for_types(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_point_from_checks_and_remediate_to_fleet_only(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(package)
+        for name in imports(path)
+        if name.partition(".")[0] in FORBIDDEN[package]
+    ]
+    assert wrong == []
+
+
+def test_only_apply_imports_the_writing_link() -> None:
+    users = [
+        str(path.relative_to(ROOT))
+        for package in ("fleetkeeper", "checks", "remediate")
+        for path in modules(package)
+        if WRITING in imports(path, at_run_time=True) and not path.is_relative_to(ROOT / "fleetkeeper" / "transport")
+    ]
+    assert users == ["remediate/apply.py"]
+
+
+def checks() -> set[str]:
+    """The rule ids that checks/ has a test for."""
+    return {
+        f"{path.stem.removeprefix('test_')}.{node.name.removeprefix('test_')}"
+        for path in modules("checks")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_every_rule_has_one_check_and_every_check_a_rule() -> None:
+    assert checks() == set(RULES)
+
+
+def test_every_remedy_answers_a_rule_and_a_rule_without_one_says_why_a_person_must_act() -> None:
+    from remediate.remedies import REMEDIES
+
+    assert set(REMEDIES) <= set(RULES)
+    silent = [name for name, rule in RULES.items() if name not in REMEDIES and not rule.person]
+    both = [name for name, rule in RULES.items() if name in REMEDIES and rule.person]
+    assert (silent, both) == ([], [])
+
+
+def test_a_topic_has_one_name_wherever_it_appears() -> None:
+    for name, topic in TOPICS.items():
+        assert topic.name == name
+        assert name in {observer.name for observer in topic.observers}
+        assert all(rule.topic == name for rule in topic.rules)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+def test_every_rule_states_its_promise_in_one_sentence_and_explains_itself(rule) -> None:
+    assert rule.promise.endswith(".")
+    assert len(rule.promise) <= 140
+    assert len(rule.explanation) >= 40
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for package in ("fleetkeeper", "remediate", "checks", "lab"):
+        for path in modules(package):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                    yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", lines
+
+
+def test_functions_stay_small() -> None:
+    sizes = dict(functions())
+    ordered = sorted(sizes.values())
+    assert [name for name, lines in sizes.items() if lines > 60] == []
+    assert ordered[len(ordered) // 2] <= 10
+    assert ordered[len(ordered) * 9 // 10] <= 30
+
+
+def test_modules_stay_readable_in_one_sitting() -> None:
+    long = [
+        str(path.relative_to(ROOT))
+        for package in ("fleetkeeper", "remediate", "checks", "lab")
+        for path in modules(package)
+        if path.read_text().count("\n") > 350
+    ]
+    assert long == []

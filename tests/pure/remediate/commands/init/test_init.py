@@ -1,0 +1,425 @@
+"""The first look: what is read off hosts, and that what is written is an inventory, whatever the hosts say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetkeeper.commands.init.backup_jobs import jobs, scripts
+from fleetkeeper.commands.init.command import write
+from fleetkeeper.commands.init.filename_patterns import of_name, pattern_of, schedule_of, zone_of
+from fleetkeeper.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
+from fleetkeeper.commands.init.inventory_text import text
+from fleetkeeper.commands.init.proposals import KEEP, budget
+from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Site, Stranger
+from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.main import cli
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import load
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.cron.snapshot import File as Table
+from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.containers.facts import Container, Process
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.transport.commands import Output, Unobservable
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+LABEL = "com.docker.swarm.service.name"
+
+
+# Names and times
+
+
+PATTERNS = (
+    "backup_%Y_%m_%dT%H_%M_%S.sql.gz",
+    "db-%Y%m%d-%H%M%S.dump",
+    "%Y-%m-%d_%H.%M.sql",
+    "shop.%Y%m%d%H%M.sql.gz",
+    "pg12_%Y-%m-%dT%H:%M:%S_full.sql.gz",
+)
+
+
+@given(st.sampled_from(PATTERNS), st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1)))
+def test_a_pattern_is_read_off_any_name_that_it_makes(pattern: str, when: datetime) -> None:
+    assert of_name(when.strftime(pattern)) == pattern
+
+
+@given(st.text(max_size=40))
+def test_what_tells_no_time_has_no_pattern_or_one_that_gives_it_back(name: str) -> None:
+    pattern = of_name(name)
+    assert not pattern or datetime.strptime(name, pattern).strftime(pattern) == name
+
+
+def test_the_pattern_of_most_names_counts() -> None:
+    names = [
+        "a_2026_11_22T00_00_01.sql.gz",
+        "b_2026_11_20T00_00_01.sql.gz",
+        "b_2026_11_21T00_00_01.sql.gz",
+        "x",
+        "y.sql",
+    ]
+    assert pattern_of(names) == "b_%Y_%m_%dT%H_%M_%S.sql.gz"
+    assert pattern_of(["x", "y.sql", "z_2026_13_22T00_00_01.sql.gz"]) == ""
+
+
+def dumps(zone: str, hours: Sequence[int] = (0, 12), days: int = 12) -> list[File]:
+    """Dumps made at these hours of that zone, in July and in January, each taking a minute."""
+    found = []
+    for day in range(days):
+        for hour in hours:
+            local = datetime(2026, 7 if day % 2 else 1, 1 + day, hour, 0, 1, tzinfo=ZoneInfo(zone))
+            name = local.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+            found.append(File(name, 1000, local.timestamp() + 60, day))
+    return found
+
+
+@pytest.mark.parametrize("zone", ["America/Toronto", "UTC", "Europe/Berlin", "Asia/Kolkata"])
+def test_the_time_zone_is_the_one_that_agrees_with_the_files(zone: str) -> None:
+    zones = ["Europe/Berlin", "America/Toronto", "Asia/Kolkata", "UTC"]
+    assert zone_of(dumps(zone), "backup_%Y_%m_%dT%H_%M_%S.sql.gz", zones) == zone
+
+
+def test_a_time_zone_that_agrees_with_no_file_is_not_said() -> None:
+    old = [replace(one, mtime=one.mtime + 30 * 86400) for one in dumps("UTC")]
+    assert zone_of(old, "backup_%Y_%m_%dT%H_%M_%S.sql.gz", ["UTC"]) == ""
+
+
+def test_a_schedule_is_read_off_the_newest_dumps() -> None:
+    start = datetime(2026, 11, 1, 0, 0)
+    nightly = [start + timedelta(days=day, hours=3, minutes=30) for day in range(20)]
+    assert schedule_of(nightly) == "30 3 * * *"
+    assert schedule_of([*nightly, start + timedelta(days=19, hours=16, minutes=7)]) == "30 3 * * *"
+    assert schedule_of(nightly[:2]) == ""
+
+
+# Services
+
+
+def container(service: str = "rodan_web", users: Sequence[int] = (33,), **more: object) -> Container:
+    """A container of a swarm service: its first process and that one's children."""
+    processes = tuple(Process(10 + n, uid, uid, "nginx", 1 if n == 0 else 10) for n, uid in enumerate(users))
+    given = {"labels": {LABEL: service}, "accounts": {"root": 0, "www-data": 33, "django": 1000}, "pid": 10, **more}
+    return Container(f"{service}-id", f"{service}.1", processes=processes, **given)  # type: ignore[arg-type]
+
+
+def seen(*containers: Container, swarm: Services | None = None) -> Fleet:
+    inventory = provisional([Node(name="a", connection="local")], Path("/x/mine.yml"))
+    facts = {("a", "containers"): Containers("present", containers), ("a", "services"): swarm or Services("inactive")}
+    return Fleet(inventory, NOW, facts)  # type: ignore[arg-type]
+
+
+def test_a_service_has_the_users_of_its_processes_today() -> None:
+    [one] = services_of(seen(container(users=(33, 33))))
+    assert (one.key, one.name, one.users, one.master) == ("rodan_web", "rodan_web", ("www-data",), "")
+
+
+def test_a_master_as_root_is_told_from_its_workers() -> None:
+    [one] = services_of(seen(container(users=(0, 33, 33))))
+    assert (one.users, one.master, one.web) == (("www-data",), "root", True)
+
+
+def test_root_is_never_proposed_as_a_user() -> None:
+    [one] = services_of(seen(container(users=(0, 0))))
+    assert (one.users, one.master) == ((), "")
+    assert "runs as root" in one.note
+
+
+def test_a_worker_as_root_beside_others_is_said() -> None:
+    lonely = Process(20, 0, 0, "cron", 1)
+    mixed = container(users=(33,))
+    [one] = services_of(seen(replace(mixed, processes=(*mixed.processes, lonely))))  # type: ignore[misc]
+    assert "beside the master" in one.note
+
+
+def test_users_that_could_not_be_seen_are_said_and_not_guessed() -> None:
+    [one] = services_of(seen(replace(container(), processes=Unobservable("no right to"))))
+    assert one.users == ()
+    assert "no right to" in one.note
+
+
+def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_there() -> None:
+    told = (SwarmService("1", "rodan_web", stack="rodan"), SwarmService("2", "rodan_gpu", stack="rodan"),
+            SwarmService("3", "rodan_off", stack="rodan", replicas=0))  # fmt: skip
+    found = services_of(seen(container(), swarm=Services("manager", services=told)))
+    assert [one.key for one in found] == ["gpu", "web"]
+    assert "runs nowhere" in found[0].note
+
+
+def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
+    two = tuple(Found(key, key, database=True) for key in ("db", "pg"))
+    written = text(Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path)
+    assert "no dumps of db, pg" in load(tmp_path / "x.yml", written).backups.none  # type: ignore[union-attr]
+
+
+def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None:
+    here = node_of("local", Login())
+    assert (here.connection, here.address) == ("local", "")
+    twice = [here, node_of("ops@db", Login()), node_of("root@db", Login()), node_of("db:2222", Login()), here]
+    assert [one.address for one in each_once(twice)] == ["", "db", "db"]
+    assert "connection: local" in text(Findings("x", (Machine(here),)), "2026-11-22", Path("/"))
+
+
+def test_compose_services_of_two_projects_stay_apart() -> None:
+    two = [
+        replace(
+            container(),
+            name=f"{project}-web-1",
+            labels={"com.docker.compose.project": project, "com.docker.compose.service": "web"},
+        )
+        for project in ("shop", "blog")
+    ]
+    assert [(one.key, one.name) for one in services_of(seen(*two))] == [
+        ("blog_web", "blog/web"),
+        ("shop_web", "shop/web"),
+    ]
+
+
+def test_a_visit_is_no_service() -> None:
+    labels = {
+        "com.docker.compose.project": "shop",
+        "com.docker.compose.service": "web",
+        "com.docker.compose.oneoff": "True",
+    }
+    assert services_of(seen(replace(container(), labels=labels))) == ()
+
+
+# Backups
+
+
+def crontab(content: str) -> Printed:
+    return Printed(files=[Table("/var/spool/cron/crontabs/root", "user", 0, 0, 0o600, 1, 0.0, content.encode())])
+
+
+def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten() -> None:
+    lines = (
+        "MAILTO=ops\n0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup\n"
+        "17 4 * * 1 docker system df\n5 5 * * * docker exec web clean\n# 1 1 * * * docker exec db backup\n"
+    )
+    [one] = jobs("a", crontab(lines))
+    assert (one.times, one.command, one.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
+
+
+@pytest.mark.parametrize("times", ["@reboot", "@hourly", "@daily"])
+def test_a_line_without_five_fields_is_found_and_its_times_are_fields_or_not_told(times: str) -> None:
+    [one] = jobs("a", crontab(f"{times} docker exec db backup\n"))
+    assert one.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
+
+
+DAILY = Table("/etc/crontab", "system", 0, 0, 0o644, 1, 0.0, b"25 6 * * * root cd / && run-parts /etc/cron.daily\n")
+NIGHTLY = "#!/bin/bash\nset -e\nif docker info; then\n docker exec db sh -c 'pg_dump rodan'|gzip>/x-$(date +%F)\nfi\n"
+
+
+def test_a_script_in_cron_daily_is_found_with_the_time_at_which_run_parts_starts_it() -> None:
+    script = Table("/etc/cron.daily/dump", "directory", 0, 0, 0o755, 1, 0.0, NIGHTLY.encode())
+    [one] = jobs("a", Printed(files=[DAILY, script]))
+    assert (one.times, one.command, one.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
+    [late] = jobs("a", Printed(lines={"anacron": [""]}, files=[DAILY, script]))
+    assert late.times == ""
+
+
+TIMER = ["Id=nightly-backup.timer", "ActiveState=active", "Unit=nightly-backup.service"]
+CALENDAR = "TimersCalendar={ OnCalendar=*-*-* 03:15:00 ; next_elapse=Sun 2026-11-22 03:15:00 UTC }"
+SERVICE = "ExecStart={ path=/usr/bin/docker ; argv[]=/usr/bin/docker exec db backup ; ignore_errors=no ; pid=0 }"
+
+
+def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
+    service = ["Id=nightly-backup.service", SERVICE]
+    [one] = jobs("a", Printed(lines={"timer": [*TIMER, CALENDAR], "service": service}))
+    assert (one.times, one.command, one.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
+    stopped = [line.replace("=active", "=inactive") for line in TIMER]
+    assert list(jobs("a", Printed(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
+
+
+def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
+    printed = crontab("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
+    assert scripts(printed) == ["/opt/pg-backup.sh"]
+    assert list(jobs("a", printed)) == []
+    [one] = jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
+    assert (one.times, one.command) == ("5 5 * * *", "pg_dump rodan")
+
+
+@given(st.text(max_size=200))
+def test_a_script_may_hold_anything(text: str) -> None:
+    assert isinstance(list(jobs("a", crontab("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list)
+
+
+def test_a_second_place_is_proposed_on_a_node_that_does_not_see_the_backups() -> None:
+    named = [Machine(Node(name=name, address="192.0.2.7")) for name in ("web", "data", "spare")]
+    shared = Backups("db", "v", "data", "/b", schedule="0 0 * * *", nodes=("web", "data"))
+    assert "# elsewhere: {node: spare, " in text(Findings("x", tuple(named), backups=shared), "2026-11-22", Path("/"))
+    assert "{node: web, " in text(Findings("x", tuple(named[:2]), backups=shared), "2026-11-22", Path("/"))
+    assert "{node: ANOTHER_NODE, " in text(Findings("x", tuple(named[1:2]), backups=shared), "2026-11-22", Path("/"))
+
+
+def test_a_budget_has_room_for_all_that_keep_keeps_and_fits_on_the_disk() -> None:
+    dumps_of = Backups("db", "v", "a", "/b", schedule="0 0,12 * * *", newest=1_300_000_000, used=10**10, free=10**12)
+    assert budget(dumps_of) >= sum(KEEP.values()) * dumps_of.newest
+    tight = replace(dumps_of, used=30 * 2**30, free=10 * 2**30)
+    assert budget(tight) <= 40 * 2**30
+
+
+# What is written
+
+DATABASE = Found("postgres", "rodan_postgres", ("postgres",), nodes=("data",), database=True)
+WHOLE = Findings(
+    "mine",
+    (
+        Machine(Node(name="data", address="192.0.2.7", user="ops", port=2222, sudo=True), "data", "manager"),
+        Machine(Node(name="far", address="192.0.2.8", jump="data"), trouble="no connection within 10 s"),
+    ),
+    (
+        DATABASE,
+        Found("web", "rodan_web", ("a", "b"), "root", ("data",), web=True),
+        Found("old", "old", note="it runs as root"),
+    ),
+    Backups(
+        "postgres", "rodan_pg_backup", "data", "/backups", pattern="b_%Y_%m_%dT%H_%M.dump", timezone="America/Toronto",
+        schedule="0 3 * * *", command="backup --now", where="data: /etc/cron.d/x:1", nodes=("data", "far"), number=3,
+        used=10**9, newest=10**8, free=10**12,
+    ),
+    (Site("rodan.example.org", "web", "R3", "2027-01-01"),),
+    (Stranger("gpu", "192.0.2.9"),),
+    ("far: containers: no connection",),
+)  # fmt: skip
+
+
+def test_what_is_written_is_an_inventory_of_what_was_found(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    inventory = load(path, text(WHOLE, "2026-11-22", tmp_path))
+    assert inventory.nodes["far"].jump == "data"
+    assert inventory.nodes["data"].roles == ("manager", "web", "database", "storage")
+    assert inventory.services["web"].user == ("a", "b")  # type: ignore[index]
+    assert inventory.backups.command == "backup --now"  # type: ignore[union-attr]
+    assert inventory.certificates[0].name == "rodan.example.org"  # type: ignore[index]
+
+
+def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path: Path) -> None:
+    written = text(WHOLE, "2026-11-22", tmp_path)
+    for words in (
+        "far: no connection within 10 s",
+        "far: containers: no connection",
+        "# gpu: 192.0.2.9",
+        "# it runs as root",
+    ):
+        assert words in written
+
+
+def test_sections_of_which_nothing_was_found_say_so(tmp_path: Path) -> None:
+    bare = Findings("mine", WHOLE.machines)
+    inventory = load(tmp_path / "mine.yml", text(bare, "2026-11-22", tmp_path))
+    assert "no database" in inventory.backups.none  # type: ignore[union-attr]
+    kept = Findings("mine", WHOLE.machines, (DATABASE,))
+    assert "no dumps of postgres" in load(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path)).backups.none  # type: ignore[union-attr]
+
+
+NASTY = st.text(max_size=60)
+
+
+@given(NASTY, NASTY, NASTY, NASTY)
+def test_case_2_and_73_no_word_of_a_server_gets_out_of_its_place(a: str, b: str, c: str, d: str) -> None:
+    nasty = replace(
+        WHOLE,
+        services=(replace(DATABASE, note=a),),
+        backups=replace(WHOLE.backups, command=f"x{b}", where=c),  # type: ignore[type-var]
+        sites=(Site("rodan.example.org", "postgres", d, c),),
+        strangers=(Stranger(a, b),),
+        unseen=(c, d),
+    )
+    try:
+        inventory = load(Path("/x/mine.yml"), text(nasty, "2026-11-22", Path("/x")))
+    except UsageError as odd:
+        assert "secret" in str(odd) or "control" in str(odd) or "character" in str(odd), str(odd)  # noqa: PT017
+    else:
+        assert set(inventory.nodes) == {"data", "far"}
+        assert set(inventory.services) == {"postgres"}  # type: ignore[arg-type]
+
+
+def test_case_71_what_looks_like_a_secret_in_the_words_of_a_server_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    secret = "password: hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
+    write(Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(Site("rodan.example.org", "web", secret, "x"),)))
+    assert "hunter2" not in (tmp_path / "mine.yml").read_text()
+    assert load(tmp_path / "mine.yml").certificates[0].service == "web"  # type: ignore[index]
+
+
+# Hosts
+
+
+def test_a_host_is_written_as_for_ssh() -> None:
+    node = node_of("ops@rodan.example.org:2222", Login(Path("/k/id"), "ops@gate"))
+    assert (node.name, node.address, node.user, node.port) == ("rodan", "rodan.example.org", "ops", 2222)
+    assert (node.identity, node.jump) == ("/k/id", "ops@gate")
+
+
+@pytest.mark.parametrize(
+    "written", ["-oProxyCommand=touch /tmp/p", "a b", "$(x)", "ops@", "", "a;b", "ops@-x", "h:99999"]
+)
+def test_case_1_what_is_no_host_is_refused(written: str) -> None:
+    with pytest.raises(UsageError):
+        node_of(written, Login())
+
+
+def test_names_of_nodes_are_each_there_once() -> None:
+    assert spelled("a.example", ["a", "a-2"]) == "a-3"
+    assert spelled("2001:db8::1") == "2001-db8--1"
+
+
+def answer(*lines: str) -> Output:
+    return Output(0, "".join(f"{line}\n" for line in lines).encode())
+
+
+def test_rights_are_seen_and_missing_ones_named() -> None:
+    node = node_of("ops@192.0.2.7", Login())
+    assert probed(node, answer("uid 1000", "host db", "sudo", "end"), ()).node.sudo
+    looks = probed(node, answer("uid 1000", "host db", "looks", "engine", "end"), ())
+    assert (looks.node.sudo, looks.missing) == ("audit", ())
+    root = probed(node, answer("uid 0", "host db", "sudo", "end"), ())
+    assert (root.node.sudo, root.missing) == (False, ())
+    poor = probed(node, answer("uid 1000", "host db", "engine", "end"), ())
+    assert (poor.node.name, poor.missing[0]) == ("db", NO_ROOT)
+    assert len(poor.missing) == 2
+
+
+def test_a_probe_that_was_cut_short_says_nothing() -> None:
+    with pytest.raises(Unobservable, match="cut short"):
+        probed(node_of("ops@192.0.2.7", Login()), answer("uid 1000", "sudo"), ())
+
+
+def test_when_no_host_answers_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
+    assert ran.exit_code == 4, ran.output
+    assert not (tmp_path / "mine.yml").exists()
+
+
+def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yml").write_text("mine")
+    ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
+    assert isinstance(ran.exception, UsageError)
+    assert (tmp_path / "mine.yml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["web: {x: 1}", 'a\nbackups: {command: "$(>canary)"}', "a#b", "x\u202e", "'", "- a", "&a"]
+)
+def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
+    from fleetkeeper.commands.init.services import keys_of
+
+    [key] = keys_of([name], {})
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)

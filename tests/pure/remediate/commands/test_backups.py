@@ -1,0 +1,156 @@
+"""`remediate backups`: what it lists, what verifying says, and what is written down."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.topics.containers import Facts as Containers
+from fleetkeeper.topics.containers.facts import Container, Mount
+from remediate.backups.accept import data_volume, described, instead
+from remediate.backups.context import Desk, one_of
+from remediate.backups.list_backups import rows, summed, table
+from remediate.backups.verify import summary
+from remediate.plan import Plan
+from remediate.proposal import GATE
+from remediate.render.console import Screen
+from tests.example_fleets.backups import (
+    GOOD,
+    NOW,
+    catalogued,
+    file,
+    fleet,
+    inventory,
+    judged,
+    policy,
+    proof,
+    proofs,
+    twice_a_day,
+)
+from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, world
+
+
+def listed(*files, verified=None, drills=None):
+    return list(rows(catalogued(files, verified), policy(), NOW, drills or {}))
+
+
+def test_each_backup_is_listed_with_its_age_its_state_and_its_reasons():
+    first, *_ = listed(*GOOD)
+    assert (first.backup.name, first.stays, first.said) == (GOOD[0].name, True, "complete")
+    assert first.reasons[:2] == ("last", "daily 2026-06-15")
+
+
+def test_one_that_may_go_says_why():
+    gone = [row for row in listed(*twice_a_day(60)) if not row.stays]
+    assert {row.reasons for row in gone} == {("no rule of keep needs it",)}
+
+
+def test_a_broken_one_and_one_in_progress_are_told_apart():
+    growing = replace(file(NOW - timedelta(minutes=2)), mtime=NOW.timestamp() - 5)
+    verified = (proof(growing, "broken", "cut short"), proof(GOOD[0], "broken", "cut short"), *proofs(GOOD[1:]))
+    assert [row.said for row in listed(growing, *GOOD, verified=verified)][:2] == ["in progress", "broken: cut short"]
+
+
+def test_a_row_as_json_has_its_drill():
+    drill = Drill(GOOD[0].name, datetime(2026, 6, 1, tzinfo=UTC), 3.0, 60.0)
+    first, second, *_ = listed(*GOOD, drills={GOOD[0].name: drill})
+    assert first.document()["drilled"] == "2026-06-01T00:00:00+00:00"
+    assert second.document()["drilled"] is None
+    json.dumps(first.document())
+    [line, *_] = table([first])
+    assert line.text.endswith("came back in a drill on 2026-06-01")
+
+
+def test_a_drill_that_failed_is_told():
+    drill = Drill(GOOD[0].name, datetime(2026, 6, 1, tzinfo=UTC), 3.0, 60.0, error="it does not restore")
+    first, *_ = listed(*GOOD, drills={GOOD[0].name: drill})
+    assert (first.document()["drilled"], first.document()["drill_error"]) == (None, "it does not restore")
+    assert first.tried == "did not come back on 2026-06-01: it does not restore"
+
+
+def test_one_from_the_future_has_no_age():
+    [row, *_] = listed(file(NOW + timedelta(hours=30)), *GOOD)
+    [line] = table([row])
+    assert "in 1 d" in line.text
+
+
+def test_the_list_is_summed_up():
+    assert [line.text for line in summed(listed(*GOOD), policy())] == [
+        "4 backups in rodan_pg_backup on data, 4 MiB; all of them stay"
+    ]
+    assert "; 40 may go, 40 MiB" in next(iter(summed(listed(*twice_a_day(60)), policy()))).text
+    assert list(summed([], policy())) == []
+
+
+def test_the_table_has_one_line_for_each_and_says_when_there_is_none():
+    assert [line.text for line in table([])] == ["there is no backup"]
+    lines = [line.text for line in table(listed(*GOOD))]
+    assert len(lines) == 4
+    assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz     29 min      1 MiB  complete; stays: last")
+
+
+def test_verifying_says_what_is_not_complete_and_how_many_there_are():
+    lines = summary([proof(GOOD[0]), proof(GOOD[1], "broken", "cut short"), proof(GOOD[2], "unknown", "no awk")])
+    assert [line.text for line in lines] == [
+        f"broken: {GOOD[1].name}: cut short",
+        f"unknown: {GOOD[2].name}: no awk",
+        "1 complete, 1 broken, 1 unknown",
+    ]
+
+
+def test_a_name_that_is_not_there_is_an_error_that_names_the_newest():
+    with pytest.raises(UsageError, match="no backup x") as raised:
+        one_of(catalog(GOOD, proofs(GOOD), policy(), NOW), "x")
+    assert GOOD[0].name in raised.value.hint
+
+
+def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
+    container = Container(
+        RIGHT.container,
+        "rodan_postgres.1",
+        mounts=(
+            Mount("volume", "/v/lib", "/var/lib", "lib"),
+            Mount("volume", "/v/data", "/var/lib/postgresql/data", "rodan_pg_data"),
+            Mount("volume", "/v/b", "/backups", "rodan_pg_backup"),
+        ),
+    )
+    world = fleet()
+    world = replace(world, facts={**world.facts, ("vgpu", "containers"): Containers("present", (container,))})
+    assert data_volume(world, "vgpu", RIGHT) == "rodan_pg_data"
+    assert data_volume(world, "vgpu", replace(RIGHT, directory="/data")) == ""
+
+
+def test_who_accepts_sees_which_tables_are_not_there_and_which_database_it_replaces():
+    lacking = replace(RIGHT, rows={"auth_user": 120, "gone": -1})
+    lines = [line.text for line in described(world(lacking), ACCEPTED)]
+    assert lines[0].startswith(f"cluster {RIGHT.system}, made on 20")
+    assert lines[2:] == ["  auth_user: 120 rows", "  gone: is not there"]
+    assert instead(None, ACCEPTED) == instead(ACCEPTED, ACCEPTED) == []
+    [line] = instead(replace(ACCEPTED, system="5"), ACCEPTED)
+    assert line.text.startswith("  instead of cluster 5 on vgpu, accepted on 2026-05-01 by ops@example.org")
+
+
+class Judging:
+    """A session whose gate says this."""
+
+    def __init__(self, *gate):
+        self.verdicts = list(gate)
+
+    def gate(self, _):
+        return self.verdicts
+
+
+def test_case_76_no_backup_is_made_of_a_database_that_lost_its_data(capsys):
+    lost = judged(GATE, world(replace(RIGHT, rows={"auth_user": 0}), text=FLOORS))
+    fine = judged(GATE, world(RIGHT, text=FLOORS))
+    plan = Plan(steps=())
+    for gate, held_back in ((lost, True), (fine, False)):
+        desk = Desk(inventory(), policy(), Judging(gate), Screen(), None)
+        assert (desk.answer("backups.are_fresh", fleet(), plan) is None) is held_back
+    assert "held back: postgres may have lost its data: table auth_user has 0 rows" in capsys.readouterr().err

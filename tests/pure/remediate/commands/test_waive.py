@@ -1,0 +1,166 @@
+"""Waivers for what stands: narrow, with an owner and an end, and every byte of the inventory stays."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetkeeper.commands.main import cli
+from fleetkeeper.commands.waiver_lines import FILL_IN, Waiving, Wanted, glob, inserted, wanted
+from fleetkeeper.errors import UsageError
+from fleetkeeper.inventory.load import load
+from fleetkeeper.judging.rules import Finding
+from tests.programs.test_pytest_plugin import INVENTORY, TOPIC
+
+HEAD = """\
+# Our inventory.   Two spaces stay.
+nodes:
+  here: {connection: local}   # this machine
+services: {none: a test}
+backups: {none: a test}
+certificates: {none: a test}
+"""
+OLD = "{rule: nodes.*, subject: here, until: 2027-01-31, owner: ada, because: later}"
+LISTS = {
+    "none": "",
+    "no newline at the end": "roles: {scanner: x}",
+    "block": f"waivers:\n  - {OLD}\n",
+    "block, not indented": f"waivers:\n- {OLD}\n",
+    "block, a key a line": "waivers:\n  - rule: nodes.*\n    subject: here\n    until: 2027-01-31\n"
+    "    owner: ada  # hers\n    because: >\n      it is\n      late\n",
+    "block, and more behind": f"waivers:\n  - {OLD}\n\n# The clock.\nclock: {{within: 5 s}}\n",
+    "block, a comment behind": f"waivers:\n  - {OLD}   # until then\n  # nothing more\n",
+    "flow": f"waivers: [{OLD}]\n",
+    "flow, a comma behind": f"waivers: [{OLD},]\nclock: {{within: 5 s}}\n",
+    "flow, with comments": f"waivers: [  # for now\n  {OLD},  # hers\n]\n",
+    "empty": "waivers: []\n",
+    "the end of the document marked": f"waivers:\n  - {OLD}\n...\n",
+    "none, and the end of the document marked": "clock: {within: 5 s}\n...\n",
+}
+ONE = Wanted("nodes.can_be_looked_at", "here", "here", "its clock is 7 s ahead of ours")
+
+
+def waiving(path: Path) -> Waiving:
+    return Waiving(load(path), date(2999, 12, 31), "ops@example.org", lambda line: None)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_waiver_is_added_and_everything_else_stays(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(HEAD + LISTS[kind])
+    before = load(path)
+    waiving(path).write([ONE])
+    after = load(path)
+    assert after.waivers[: len(before.waivers)] == before.waivers
+    [new] = after.waivers[len(before.waivers) :]
+    assert (new.rule, new.subject, new.node, new.owner) == (ONE.rule, "here", "here", "ops@example.org")
+    assert new.because.startswith(FILL_IN)
+    assert only_added(HEAD + LISTS[kind], path.read_text())
+
+
+def only_added(before: str, after: str) -> bool:
+    """Whether all of the old text is there, in its order, with something put in at one place."""
+    more = len(after) - len(before)
+    return more > 0 and any(after[:at] + after[at + more :] == before for at in range(len(before) + 1))
+
+
+def test_windows_ends_of_lines_and_the_byte_order_mark_stay(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_bytes(b"\xef\xbb\xbf" + HEAD.replace("\n", "\r\n").encode())
+    waiving(path).write([ONE])
+    content = path.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf# Our inventory.")
+    assert content.count(b"\n") == content.count(b"\r\n")
+    assert len(load(path).waivers) == 1
+
+
+def test_showing_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(HEAD)
+    waiving(path).write([ONE], only_show=True)
+    assert path.read_text() == HEAD
+
+
+def test_case_9_what_was_seen_and_looks_like_a_secret_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text(HEAD)
+    secret = "password=hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
+    waiving(path).write([Wanted(ONE.rule, "here", "here", secret)])
+    assert "hunter2" not in path.read_text()
+    assert load(path).waivers[0].because == FILL_IN
+
+
+def test_a_list_that_is_none_is_refused_and_left_alone() -> None:
+    with pytest.raises(UsageError, match="no list"):
+        inserted(HEAD + "waivers: {}\n", [[("rule", "x")]])
+
+
+def test_a_waiver_means_the_thing_and_not_its_neighbours() -> None:
+    [one] = wanted([Finding("root", "www", rule="containers.x", subject="web", about="db[1]*", node="data")])
+    assert (one.rule, one.subject, one.node) == ("containers.x", "db[[]1][*]", "data")
+
+
+def test_a_task_of_the_swarm_may_be_another_one_tomorrow() -> None:
+    assert glob("rodan_web.2.abcdefghijklmnopqrstuvwxy") == "rodan_web.2.*"
+
+
+def test_the_same_thing_is_waived_once() -> None:
+    finding = Finding("a", "b", rule="r.x", subject="s", node="n")
+    assert len(wanted([finding, finding])) == 1
+
+
+NASTY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@given(NASTY, NASTY)
+def test_case_73_whatever_was_seen_the_file_still_loads(tmp_path_factory, subject: str, saw: str) -> None:
+    path = tmp_path_factory.mktemp("waive") / "mine.yml"
+    path.write_text(HEAD)
+    finding = Finding(saw, "b", rule=ONE.rule, subject=subject or "x", node="here")
+    waiving(path).write(wanted([finding]))
+    [waiver] = load(path).waivers
+    assert waiver.covers(finding) or not finding.subject.isprintable()
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path / "state"))
+    (tmp_path / "promises.py").write_text(TOPIC)
+    (tmp_path / "mine.yml").write_text(INVENTORY)
+    return tmp_path / "mine.yml"
+
+
+WORDS = ("waive", "--hosts=./mine.yml", "--until=2999-12-31", "--owner=ops@example.org")
+
+
+def test_all_that_stands_is_waived_and_then_nothing_stands(mine: Path) -> None:
+    first = CliRunner().invoke(cli, [*WORDS, "--all"])
+    assert first.exit_code == 4, first.output  # `there` is no server: what it hides is not waived
+    rules = {waiver.rule for waiver in load(mine).waivers[2:]}
+    assert rules == {"promises.is_wrong", "promises.has_expired"}
+    assert "nothing stands" in CliRunner().invoke(cli, [*WORDS, "--all"]).output
+
+
+def test_rules_can_be_named(mine: Path) -> None:
+    ran = CliRunner().invoke(cli, [*WORDS, "promises.is_wrong"])
+    assert ran.exit_code == 0, ran.output
+    assert {waiver.rule for waiver in load(mine).waivers[2:]} == {"promises.is_wrong"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [WORDS, (*WORDS, "--all", "promises"), ("waive", "--all", "--until=2026-02-31", "--owner=a", "--hosts=./mine.yml"),
+     ("waive", "--all", "--until=2020-01-01", "--owner=a", "--hosts=./mine.yml"),
+     ("waive", "--all", "--until=2999-01-01", "--owner= ", "--hosts=./mine.yml"), (*WORDS, "no.rule")],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(mine: Path, words: tuple[str, ...]) -> None:
+    before = mine.read_bytes()
+    ran = CliRunner().invoke(cli, list(words))
+    assert isinstance(ran.exception, UsageError)
+    assert mine.read_bytes() == before

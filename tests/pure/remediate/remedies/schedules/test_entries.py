@@ -1,0 +1,348 @@
+"""What is done about schedules: the right line in the right crontab, nothing else touched, nothing guessed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.readers import marked_blocks
+from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.schedules.observe import not_shown
+from fleetkeeper.transport.commands import Output, Unobservable
+from remediate.plan import ForAPerson, Plan
+from remediate.remedies.schedules.entries import schedule_backup, start_cron
+from remediate.render.plan_text import steps_text
+from remediate.steps import EditCrontab, Run
+from tests.example_fleets.schedules import (
+    GOOD,
+    NGINX,
+    POSTGRES,
+    ROOT,
+    RULE,
+    RUNBOOK,
+    TEXT,
+    File,
+    Machine,
+    entry,
+    fleet,
+    judged,
+)
+
+PLANS = Path(__file__).parents[4] / "plans"
+MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
+
+
+def proposed(seen) -> list[Plan | ForAPerson]:
+    """The answers to all findings, each different one once."""
+    verdict = judged(seen)
+    answers = [schedule_backup(found, seen) for found in (*verdict.findings, *verdict.warnings)]
+    return list({repr(one): one for one in answers}.values())
+
+
+def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
+    """The world after a plan: what each edit makes of the crontab that it expects."""
+    for step in plan.steps:
+        if isinstance(step, EditCrontab):
+            machine = machines[step.node]
+            seen = machine.seen().crontab
+            assert not isinstance(seen, Unobservable)
+            assert step.expect == seen.digest
+            old = machine.files.get(ROOT, File(b"")).bytes
+            new = File(marked_blocks.edit(old, step.block, step.lines, step.without))
+            machines[step.node] = replace(machine, files={**machine.files, ROOT: new})
+    return machines
+
+
+def repaired(vgpu: Machine, data: Machine | None = None, **changes):
+    """Plan for a broken world and judge the world that the plan makes."""
+    data = data or Machine({})
+    [plan] = proposed(fleet(vgpu, data=data, **changes))
+    assert isinstance(plan, Plan)
+    after = applied(plan, {"vgpu": vgpu, "data": data})
+    return plan, after, judged(fleet(after["vgpu"], data=after["data"], **changes))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        MAILTO.rstrip(),
+        f"# {RUNBOOK}",
+        RUNBOOK.replace("exec", "exec -it"),
+        RUNBOOK.replace("0 0,12", "5 0,12"),
+        RUNBOOK.replace("name=postgres", "name=rodan_postgres.1.gone"),
+        RUNBOOK.replace("* docker", "* root docker"),
+        f"{RUNBOOK}\n{RUNBOOK}",
+        RUNBOOK.replace("0,12", "0") + f"\n{RUNBOOK}",
+    ],
+)
+def test_what_is_broken_in_roots_crontab_holds_after_the_remedy(line: str):
+    plan, _, verdict = repaired(Machine(entry(line)))
+    assert verdict.outcome is Outcome.HOLDS
+    assert plan.disturbs == ("nothing",)
+
+
+def test_an_empty_crontab_gets_the_entry():
+    plan, after, verdict = repaired(Machine({}))
+    assert verdict.outcome is Outcome.HOLDS
+    [step] = plan.steps
+    assert isinstance(step, EditCrontab)
+    assert step.expect == "absent"
+    assert after["vgpu"].files[ROOT].bytes.startswith(b"# BEGIN fleetkeeper " + RULE.encode())
+
+
+def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
+    plan, after, verdict = repaired(Machine({}), Machine(entry(f"{MAILTO}{RUNBOOK}")))
+    assert verdict.outcome is Outcome.HOLDS
+    assert [(step.kind, step.node) for step in plan.steps] == [
+        ("edit_crontab", "vgpu"),
+        ("run", "vgpu"),
+        ("edit_crontab", "data"),
+    ]
+    assert after["data"].files[ROOT].bytes == File(f"# m h dom mon dow command\n{MAILTO}").bytes
+    assert not plan.steps[1].changes
+
+
+def test_the_plan_of_a_move_reads_as_it_should():
+    [plan] = proposed(fleet(Machine({}), data=Machine(entry(f"{MAILTO}{RUNBOOK}"))))
+    assert isinstance(plan, Plan)
+    told = "\n".join([steps_text(plan), plan.undo, plan.success, *plan.notes, ""])
+    assert told == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
+
+
+def test_case_24_our_own_entry_moves_too():
+    _, there, _ = repaired(Machine({}))
+    ours = Machine({ROOT: there["vgpu"].files[ROOT]})
+    _, after, verdict = repaired(Machine({}), ours)
+    assert verdict.outcome is Outcome.HOLDS
+    assert after["data"].files[ROOT].bytes == b""
+
+
+def test_an_entry_that_works_is_left_alone_when_another_is_taken_out():
+    plan, after, verdict = repaired(Machine(GOOD), Machine(GOOD))
+    assert verdict.outcome is Outcome.HOLDS
+    assert [step.node for step in plan.steps] == ["data"]
+    assert after["vgpu"].files == GOOD
+
+
+def test_case_48_the_same_fix_twice_has_nothing_left_to_do():
+    _, after, verdict = repaired(Machine(entry(RUNBOOK.replace("exec", "exec -it"))))
+    assert (verdict.findings, verdict.warnings) == ((), ())
+    assert proposed(fleet(after["vgpu"])) == []
+
+
+def test_an_ambiguous_name_becomes_a_label():
+    other = containers.Container(id="ab" * 32, name="other_postgres", labels={})
+    plan, _, verdict = repaired(Machine(GOOD), here=(POSTGRES, other))
+    assert verdict.outcome is Outcome.HOLDS
+    assert "--filter label=com.docker.swarm.service.name=rodan_postgres" in plan.steps[0].show()
+
+
+def test_case_25_two_containers_of_the_service_are_for_a_person():
+    [answer] = proposed(fleet(there=(replace(POSTGRES, id="cd" * 32),)))
+    assert isinstance(answer, ForAPerson)
+
+
+PG = "docker exec $(docker ps -q -f name=postgres) backup"
+WEB = replace(NGINX, id="77" * 32, name="web", labels={})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"{PG} && docker cp web:/data /srv/second-place",
+        f"{PG}; : > /var/log/big.log",
+        f"{PG} >> /var/log/backup.log",
+        f"docker exec web flush-queue && {PG}",
+        f"{PG}; docker exec web renew-licences",
+        f"{PG} && docker system prune -f",
+        f"{PG} && docker exec web tar c /data > /srv/data.tar",
+        f"{PG} | tee /srv/log",
+        f"{PG} && touch /srv/done",
+        f"{PG} || echo failed | mail ops",
+        f"[ $(rm -f /srv/x) ] || {PG}",
+        f"echo `touch /srv/done`; {PG}",
+        f"echo ${{X:-$(touch /srv/done)}}; {PG}",
+        "docker exec $(docker ps -q -f name=postgres) sh -c 'backup; touch /srv/done'",
+        "docker exec $(docker ps -q -f name=postgres) sh -c 'backup > /srv/log'",
+        f"date -s 2026-01-01; {PG}",
+        f"hostname other; {PG}",
+        f"docker compose up -d ps; {PG}",
+        f"docker run --rm job exec; {PG}",
+        f"f() {{ touch /srv/x; }}; f; {PG}",
+        f"exec > /srv/log; {PG}",
+        f"{PG} 2> /srv/errors",
+        f"{PG}; echo ${{X:-'}}'}}; touch /srv/done #'",
+        f"{PG}; ionice -c 3 -p 1",
+        f"{PG}; logger -n log.example.org -f /var/log/big.log",
+        f"{PG} | logger --server=log.example.org",
+    ],
+)
+@pytest.mark.parametrize("where", ["at home", "elsewhere"])
+def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: str, where: str):
+    line = entry(f"0 0,12 * * * {command}" if where == "elsewhere" else f"5 3 * * * {command}")
+    seen = (
+        fleet(data=Machine(line), there=(WEB,)) if where == "elsewhere" else fleet(Machine(line), here=(POSTGRES, WEB))
+    )
+    answers = proposed(seen)
+    assert [getattr(step, "without", ()) for one in answers if isinstance(one, Plan) for step in one.steps] == []
+    assert answers
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        PG,
+        f"{PG} > /dev/null 2>&1",
+        f"{PG} >/dev/null 2>&1 || true",
+        f"cd / && nice -n 19 {PG}",
+        f"flock -n /run/backup.lock timeout 3600 {PG}",
+        f"sleep 60; {PG}",
+        f"[ -f /etc/backup.on ] && {PG}",
+        f"[ $(hostname) = vgpu ] && [ $(date +\\%u) = 7 ] && {PG}",
+        f"{PG} && logger -t x well || logger -t x failed",
+        f"{PG} 2>&1 | logger -t backup",
+        "set -- $(docker ps -q -f name=postgres); docker exec $1 backup",
+        f"if true; then {PG}; fi # ticket 12",
+    ],
+)
+def test_a_line_that_makes_the_backup_and_nothing_else_is_taken_out(command: str):
+    seen = fleet(data=Machine(entry(f"0 0,12 * * * {command}")))
+    [plan] = [one for one in proposed(seen) if isinstance(one, Plan)]
+    [step] = plan.steps
+    assert step.without == (f"0 0,12 * * * {command}",)  # type: ignore[union-attr]
+
+
+def test_a_crontab_with_windows_line_ends_is_refused_for_that_reason_alone():
+    held = f"# m h dom mon dow command\r\n{RUNBOOK}\r\n".encode()
+    assert "carriage returns" in not_shown(held, held.replace(b"\r", b""))
+    assert "comment lines" in not_shown(held, held.split(b"\n", 1)[1])
+    assert not_shown(held, held) == ""
+    assert not_shown(held, b"other\n") == "`crontab -l` does not show what its file holds"
+    machine = Machine({ROOT: File(held)})
+    own = Output(0, held.replace(b"\r", b""), command="crontab -l")
+    seen = fleet(machine)
+    [refused] = proposed(replace(seen, facts={**seen.facts, ("vgpu", "schedules"): machine.seen(own=own)}))
+    assert isinstance(refused, ForAPerson)
+    assert "carriage returns" in refused.why
+    assert "comment" not in refused.why
+    assert "Unix line ends" in refused.what_to_do
+
+
+def test_case_22_a_crontab_that_could_not_be_read_is_never_written():
+    seen = fleet(Machine({}))
+    facts = replace(seen.facts["vgpu", "schedules"], crontab=Unobservable("denied"))
+    blind = replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts})
+    [found] = judged(blind).findings
+    with pytest.raises(Unobservable):
+        schedule_backup(found, blind)
+
+
+@pytest.mark.parametrize("text", ["1 1 * * * true", "99 * * * * true\n", "# BEGIN fleetkeeper " + RULE + "\n"])
+def test_a_crontab_that_cron_ignores_is_for_a_person(text: str):
+    [answer] = proposed(fleet(Machine({ROOT: File(text)})))
+    assert isinstance(answer, ForAPerson)
+    assert "cannot be edited to any good" in answer.why
+
+
+def test_comments_that_crontab_does_not_show_are_not_lost():
+    machine = Machine({ROOT: File("# one\n# two\n1 1 * * * true\n")})
+    shown = Output(0, b"1 1 * * * true\n", command="crontab -l")
+    seen = fleet(machine)
+    facts = machine.seen(own=shown)
+    [found] = judged(seen).findings
+    answer = schedule_backup(found, replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts}))
+    assert isinstance(answer, ForAPerson)
+    assert "would be lost" in answer.why
+
+
+def test_an_entry_outside_roots_crontab_that_works_at_other_times_is_for_a_person():
+    text = RUNBOOK.replace("0 0,12", "9 9").replace("* docker", "* root docker") + "\n"
+    [answer] = proposed(fleet(Machine({"/etc/cron.d/backup": File(text, 0o644)})))
+    assert isinstance(answer, ForAPerson)
+
+
+def test_an_entry_that_does_more_than_the_backup_is_for_a_person():
+    line = RUNBOOK + " && curl -u me:secret https://example.org/done"
+    data = Machine(entry(line))
+    [answer] = proposed(fleet(data=data))
+    assert isinstance(answer, ForAPerson)
+    assert "secret" not in repr(answer)
+
+
+def test_a_broken_file_in_cron_d_does_not_keep_the_right_entry_away():
+    machine = Machine({"/etc/cron.d/x.y": File(RUNBOOK.replace("* docker", "* root docker") + "\n", 0o644)})
+    _, _, verdict = repaired(machine)
+    assert verdict.outcome is Outcome.HOLDS
+    assert len(verdict.warnings) == 1
+
+
+def test_an_account_without_root_is_for_a_person():
+    machine = Machine({}, account="ops")
+    [answer] = proposed(fleet(machine))
+    assert isinstance(answer, ForAPerson)
+    assert "sudo: true" in answer.why
+
+
+def line_of(here: containers.Container = POSTGRES, text: str = TEXT) -> str:
+    [plan] = proposed(fleet(Machine({}), here=(here,), text=text))
+    assert isinstance(plan, Plan)
+    [step] = plan.steps
+    assert isinstance(step, EditCrontab)
+    [line] = step.lines or ()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("labels", "filters"),
+    [
+        ({"com.docker.swarm.service.name": "rodan_postgres"}, "label=com.docker.swarm.service.name=rodan_postgres"),
+        (
+            {"com.docker.compose.service": "rodan_postgres", "com.docker.compose.project": "r"},
+            "--filter label=com.docker.compose.project=r --filter label=com.docker.compose.service=rodan_postgres",
+        ),
+        ({}, "--filter 'name=^/rodan_postgres$'"),
+    ],
+)
+def test_the_container_is_found_by_its_label_or_exact_name(labels, filters):
+    assert filters in line_of(replace(POSTGRES, name="rodan_postgres", labels=labels))
+
+
+def test_the_line_is_one_that_debians_cron_accepts():
+    line = line_of(text=TEXT.replace("command: backup", 'command: "backup --stamp %F"'))
+    table = parse(line.encode() + b"\n", system=False)
+    assert table.problems == []
+    command, percent = cut(table.jobs[0].command)
+    assert not percent
+    assert "--stamp %F" in command
+
+
+def started(machine: Machine):
+    seen = fleet(machine)
+    verdict = judged(seen, "schedules.cron_is_active", Subject("node", "vgpu"))
+    [found] = (*verdict.findings, *verdict.warnings)
+    return start_cron(found, seen)
+
+
+@pytest.mark.parametrize(
+    ("manager", "words"),
+    [("systemd", ("systemctl", "start", "cron")), ("service", ("service", "cron", "start"))],
+)
+def test_a_stopped_cron_is_started_by_whatever_starts_things_there(manager: str, words):
+    plan = started(Machine(GOOD, cron=False, more=("installed", f"manager {manager}", "unit cron enabled")))
+    assert isinstance(plan, Plan)
+    assert [step.words for step in plan.steps if isinstance(step, Run)] == [words]
+
+
+def test_a_cron_that_is_not_enabled_is_enabled():
+    plan = started(Machine(GOOD, more=("installed", "manager systemd", "unit crond disabled")))
+    assert isinstance(plan, Plan)
+    assert [step.words for step in plan.steps if isinstance(step, Run)] == [("systemctl", "enable", "crond")]
+
+
+def test_a_cron_that_is_not_there_is_for_a_person():
+    assert isinstance(started(Machine(GOOD, cron=False, more=("manager systemd",))), ForAPerson)

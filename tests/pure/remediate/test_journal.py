@@ -1,0 +1,179 @@
+"""The journal: written before, found after a crash, and readable by nobody who should not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from fleetkeeper.errors import UsageError
+from remediate.apply import End
+from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
+from remediate.steps import Place, Run, WriteFile, dump
+from remediate.undo import looks_only, undoable
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.sqlite")
+
+
+def begun(journal: Journal) -> str:
+    return journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1")
+
+
+def step(run: str, number: int = 1, inverse: str | None = None) -> StepRow:
+    return StepRow(run, number, 1, "a", "write /x", "{}", inverse, "", "", "", None, "", "", None)
+
+
+def plan(run: str, outcome: str = "", memory: str = "m") -> PlanRow:
+    return PlanRow(run, 1, "x.y", "web", "the steps", memory, outcome, "it did not help")
+
+
+def test_what_is_written_is_there_for_the_next_process(journal: Journal) -> None:
+    run = begun(journal)
+    journal.plan(plan(run))
+    journal.starting(step(run))
+    again = Journal(journal.path)
+    assert [row.state for row in again.steps(run)] == ["starting"]
+    assert [row.rule for row in again.plans(run)] == ["x.y"]
+    assert again.run(run).who == "ops@here"
+
+
+def test_a_run_whose_process_still_lives_is_not_called_interrupted(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
+    assert journal.interrupted() == []
+
+
+def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_back(journal: Journal) -> None:
+    before, after = begun(journal), begun(journal)
+    for run, outcome in ((before, ROLLED_BACK), (after, HELPED)):
+        journal.plan(plan(run, outcome))
+        journal.starting(step(run))
+        journal.end(run, 0)
+    journal.db.execute("UPDATE runs SET started = '2099-01-01T00:00:00+00:00' WHERE id = ?", (before,))
+    assert journal.run("last").id == after
+    assert [run.id for run in journal.runs()] == [after, before]
+    assert journal.rolled_back("production", "x.y", "web", "m") is None
+
+
+def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it(journal: Journal) -> None:
+    run = begun(journal)
+    journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET pid = ?, started = '2001-01-01T00:00:00+00:00'", (os.getppid(),))
+    assert [found.id for found in journal.interrupted()] == [run]
+
+
+def test_a_run_that_started_nothing_or_came_to_its_end_is_not_interrupted(journal: Journal) -> None:
+    begun(journal)
+    ended = begun(journal)
+    journal.starting(step(ended))
+    journal.end(ended, 3)
+    assert journal.interrupted() == []
+    assert journal.run("last").exit == 3
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id_and_an_unknown_one_is_a_usage_error(journal: Journal) -> None:
+    run = begun(journal)
+    assert journal.run(run[:18]).id == run
+    with pytest.raises(UsageError, match="there is no run"):
+        journal.run("1999")
+
+
+def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
+    run = begun(journal)
+    journal.plan(plan(run))
+    for outcome in ("fixed", "failed", "applied, still failing"):
+        journal.judged(run, 1, outcome, "why")
+        assert journal.rolled_back("production", "x.y", "web", "m") is None
+    journal.judged(run, 1, ROLLED_BACK, "it did not help")
+    found = journal.rolled_back("production", "x.y", "web", "m")
+    assert found is not None
+    assert found[1] == "it did not help"
+    for other in (("staging", "x.y", "web", "m"), ("production", "x.z", "web", "m"), ("production", "x.y", "web", "n")):
+        assert journal.rolled_back(*other) is None
+
+
+def test_what_has_helped_since_is_tried_again(journal: Journal) -> None:
+    for outcome in (ROLLED_BACK, End.FIXED.value):
+        run = begun(journal)
+        journal.plan(plan(run))
+        journal.judged(run, 1, outcome, "why")
+    assert journal.rolled_back("production", "x.y", "web", "m") is None
+
+
+def test_of_two_runs_of_one_second_the_later_one_is_the_last(journal: Journal) -> None:
+    runs = [begun(journal) for _ in range(5)]
+    for run in runs:
+        journal.starting(step(run))
+    journal.db.execute("UPDATE runs SET started = '2026-01-01T00:00:00+00:00'")
+    assert journal.run("last").id == runs[-1]
+    assert [run.id for run in journal.runs()] == runs[::-1]
+
+
+def test_two_runs_of_one_second_have_different_ids(journal: Journal) -> None:
+    assert begun(journal) != begun(journal)
+
+
+def test_a_journal_of_a_newer_program_is_refused_with_a_way_out(journal: Journal) -> None:
+    journal.db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    journal.close()
+    with pytest.raises(UsageError, match="newer program"):
+        Journal(journal.path)
+
+
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_text("these are not the bytes of a database, and there are many of them" * 9)
+    with pytest.raises(UsageError, match="cannot be used"):
+        Journal(tmp_path / "journal.sqlite")
+
+
+def test_it_is_synchronous_to_the_disk_and_write_ahead(journal: Journal) -> None:
+    [mode] = journal.db.execute("PRAGMA journal_mode").fetchone()
+    [synchronous] = journal.db.execute("PRAGMA synchronous").fetchone()
+    assert (mode, synchronous) == ("wal", 2)
+
+
+def test_two_processes_write_at_the_same_time(journal: Journal) -> None:
+    other = Journal(journal.path)
+    runs = {begun(one) for one in (journal, other, journal, other)}
+    assert {run.id for run in journal} == runs
+
+
+def test_an_older_journal_without_our_tables_gets_them(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "journal.sqlite").close()
+    assert Journal(tmp_path / "journal.sqlite").runs() == []
+
+
+def test_a_step_that_only_looked_leaves_nothing_to_undo() -> None:
+    import json
+
+    looked = Run("a", ("nginx", "-t"), changes=False)
+    ran = Run("a", ("nginx", "-s", "reload"))
+    rows = [
+        StepRow("r", n, 1, "a", "", json.dumps(dump(one)), None, "done", "", "", 0, "", "", None)
+        for n, one in enumerate((looked, ran))
+    ]
+    assert [looks_only(row) for row in rows] == [True, False]
+    assert [row.number for row in undoable(rows)] == [1]
+
+
+def test_the_way_back_of_a_written_file_holds_paths_and_digests_only() -> None:
+    write = WriteFile("a", "/etc/x", b"canary-4711", "absent")
+    back = dump(write.inverse(None, Place("r", 1)))  # type: ignore[arg-type]
+    assert "canary" not in str(back)
+    assert back["kept"] == "/var/lib/fleetkeeper/r/1/old"
+
+
+def test_the_journals_word_for_a_step_keeps_names_and_drops_lines() -> None:
+    from remediate.steps import EditCrontab, UpdateService, recorded
+
+    edit = recorded(EditCrontab("a", "ops", "x.y", ("canary one",), "absent", without=("canary two",)))
+    assert "canary" not in str(edit)
+    assert edit["lines"].startswith("1 lines, sha256:")
+    assert recorded(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
+    assert recorded(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"

@@ -1,0 +1,76 @@
+"""Rehearsing a renewal: which certificates, what certbot is asked, and when it counts as possible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fleetkeeper.errors import UsageError
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.topics.certificates.served_certificate import views
+from remediate.proposal import Planned
+from remediate.rehearse import RULE, Rehearsal, chosen, dry_run, only, rehearse
+from remediate.render.console import Screen
+from remediate.steps import RunInContainer
+from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
+
+
+def planned() -> Planned:
+    world = fleet()
+    [view] = views(world, world.inventory.certificates[0])
+    return Planned(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
+
+
+def test_certbot_is_asked_to_keep_nothing() -> None:
+    [step] = planned().plan.steps
+    assert isinstance(step, RunInContainer)
+    assert step.words[4:9] == ("/usr/bin/certbot", "renew", "--dry-run", "--cert-name", NAME)
+    assert planned().plan.disturbs == ("restart",)
+
+
+def test_all_certificates_are_meant_when_none_is_named_and_an_unknown_one_is_refused() -> None:
+    assert [one.name for one in chosen(inventory(), ())] == [NAME]
+    with pytest.raises(UsageError) as wrong:
+        chosen(inventory(), ("rodan.example.org",))
+    assert NAME in wrong.value.hint
+
+
+def test_a_certificate_that_is_named_twice_is_meant_once_and_an_empty_name_is_shown() -> None:
+    assert [one.name for one in chosen(inventory(), (NAME, NAME))] == [NAME]
+    with pytest.raises(UsageError, match='no certificate ""'):
+        chosen(inventory(), ("",))
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
+    """Case 10, for the rehearsal: pytest's own standard input is no terminal."""
+    with pytest.raises(UsageError, match="no terminal"):
+        rehearse((), "no-such-inventory", None, yes=False)
+    with pytest.raises(UsageError, match="--yes needs --hosts"):
+        rehearse((), None, None, yes=True)
+
+
+def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
+    said: list[str] = []
+    screen = Screen()
+    screen.say = said.append  # type: ignore[method-assign]
+    rehearsal = Rehearsal(inventory(), None, screen, None)  # type: ignore[arg-type]
+    plans = [planned()]
+    rehearsal.add(plans, Subject("certificate", "www.example.org"), plans[0].plan)
+    assert len(plans) == 1
+    assert said == [f"www.example.org: rehearsed with {NAME}, in the same certificate"]
+
+
+@pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])
+def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
+    world = fleet(replace(FACTS, inside=(inside,)))
+    [certificate] = world.inventory.certificates
+    with pytest.raises(LookupError, match="certbot keeps no certificate"):
+        list(only(views(world, certificate), certificate))
+
+
+def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
+    world = fleet(FACTS, None)
+    [certificate] = world.inventory.certificates
+    with pytest.raises(LookupError, match="no container of nginx runs"):
+        list(only(views(world, certificate), certificate))

@@ -1,0 +1,261 @@
+"""The database behind the backups: told apart from any other, and what is written down about it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import services
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
+from fleetkeeper.topics.backups.database.observation import (
+    backups_of,
+    parse_clusters,
+    parse_records,
+    record_path,
+    written,
+)
+from fleetkeeper.topics.backups.database.record import put_right
+from fleetkeeper.topics.services.facts import Volume
+from fleetkeeper.transport.commands import Output, Unobservable
+from remediate.proposal import GATE
+from tests.example_fleets.backups import TEXT, fleet, judged, policy
+
+RIGHT = Cluster("f" * 64, "7710948127737466900", "/var/lib/postgresql/data", {"auth_user": 120})
+ACCEPTED = Accepted(RIGHT.system, "vgpu", "rodan_pg_data", datetime(2026, 5, 1, tzinfo=UTC), "ops@example.org")
+FLOORS = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
+
+
+def world(
+    *on_vgpu: Cluster, records: Records | Unobservable | None = None, text: str = TEXT, data: object = ()
+) -> Fleet:
+    """The good world, with these servers on vgpu and this record on the volume's node."""
+    base = fleet(text=text)
+    here = database.Facts(data, records or Records())
+    there = database.Facts(on_vgpu)
+    volumes = services.Facts("worker", volumes=(Volume("rodan_pg_data"),))
+    return replace(
+        base,
+        facts={
+            **base.facts,
+            ("data", "databases"): here,
+            ("vgpu", "databases"): there,
+            ("vgpu", "services"): volumes,
+        },
+    )
+
+
+def test_the_accepted_database_holds():
+    assert judged(GATE, world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
+
+
+def test_before_anything_was_accepted_it_is_skipped_and_says_how_to_accept():
+    skipped = judged(GATE, world(RIGHT))
+    assert skipped.outcome is Outcome.NOT_APPLICABLE
+    assert "remediate backups accept" in skipped.not_applicable
+
+
+def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_data_is():
+    empty = replace(RIGHT, system="7710948999999999999")
+    [found] = judged(GATE, world(empty, records=Records(ACCEPTED))).findings
+    assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in found.saw
+    assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in found.hint
+
+
+@pytest.mark.parametrize(("rows", "saw"), [(3, "table auth_user has 3 rows"), (-1, "table auth_user is not there")])
+def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
+    emptied = replace(RIGHT, rows={"auth_user": rows})
+    [found] = judged(GATE, world(emptied, text=FLOORS)).findings
+    assert found.saw == saw
+
+
+def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
+    """The accepted cluster, running on data instead."""
+    world_ = world(records=Records(accepted), data=(RIGHT,))
+    seen = services.Facts("worker", volumes=volumes, remote_mounts=mounts)
+    return replace(world_, facts={**world_.facts, ("vgpu", "services"): seen})
+
+
+def test_case_76_the_same_cluster_on_another_node_s_disk_is_an_older_state():
+    [found] = judged(GATE, moved(Volume("rodan_pg_data"))).findings
+    assert "on data and from that node's own copy of rodan_pg_data" in found.saw
+    assert "probably still on vgpu" in found.hint
+    bound = replace(ACCEPTED, volume="/srv/pg")
+    assert judged(GATE, moved(accepted=bound)).findings
+
+
+def test_a_cluster_whose_volume_is_on_the_network_may_move():
+    assert judged(GATE, moved(Volume("rodan_pg_data", remote=True))).outcome is Outcome.HOLDS
+    bound = replace(ACCEPTED, volume="/mnt/nas/pg")
+    assert judged(GATE, moved(accepted=bound, mounts=("/mnt/nas",))).outcome is Outcome.HOLDS
+
+
+def test_a_table_that_nobody_counted_is_unknown():
+    assert judged(GATE, world(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
+
+
+def test_floors_are_enough_without_a_record():
+    assert judged(GATE, world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("clusters", [(), (RIGHT, replace(RIGHT, container="e" * 64))])
+def test_none_and_two_databases_are_unknown(clusters):
+    assert judged(GATE, world(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
+
+
+def test_a_node_that_could_not_be_asked_may_hold_another_one():
+    unseen = world(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
+    assert judged(GATE, unseen).outcome is Outcome.UNKNOWN
+
+
+def test_a_record_that_cannot_be_read_is_unknown():
+    assert judged(GATE, world(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
+
+
+# ── what containers say ──
+
+
+def test_the_container_s_answer_is_read():
+    said = b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\nrows -1 public.gone\n"
+    [cluster] = parse_clusters(Output(0, said))
+    assert cluster.rows == {"auth_user": 120, "public.gone": -1}
+
+
+def test_no_docker_is_no_database():
+    assert parse_clusters(Output(69)) == ()
+
+
+@pytest.mark.parametrize("rc", [70, 71, 72, 1, 125])
+def test_a_container_that_cannot_be_asked_is_unknown(rc):
+    with pytest.raises(Unobservable):
+        parse_clusters(Output(rc, b"cluster f00\n", b"psql: error: FATAL: the database system is starting up\n"))
+
+
+# ── what is written down ──
+
+
+def test_what_is_written_is_read_again():
+    drill = Drill("backup.sql.gz", datetime(2026, 5, 2, tzinfo=UTC), 12.5, 3600.0, {"auth_user": 120}, ("plpgsql",))
+    content = written(Records(ACCEPTED, (drill,)))
+    again = parse_records(Output(0, content))
+    assert again == Records(ACCEPTED, (drill,), hashlib.sha256(content).hexdigest())
+
+
+def test_a_record_that_must_not_be_read_is_unknown():
+    with pytest.raises(Unobservable):
+        parse_records(Output(1, b"", b"cat: /var/lib/fleetkeeper/x: Permission denied\n"))
+
+
+# ── what is written down is added to ──
+
+SIZE = AcceptedSize(
+    "b.sql.gz", 10, datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC), "ops", "cleaned"
+)
+DRILL = Drill("b.sql.gz", datetime(2026, 5, 2, tzinfo=UTC), 12.5, 3600.0)
+FIRST = b'{"accepted": null, "drills": [{"backup": "b.sql.gz", "at": "2026-05-02T00:00:00Z", "seconds": 1, "age": 2}]}'
+
+
+def drilled_at(day: int, **changes: object) -> Drill:
+    return replace(DRILL, at=datetime(2026, 6, day, tzinfo=UTC), **changes)
+
+
+def test_the_accepted_size_and_a_refused_drill_are_read_back():
+    records = Records(ACCEPTED, (replace(DRILL, refused="no room"),), size=SIZE)
+    again = parse_records(Output(0, written(records)))
+    assert replace(again, digest="") == records
+
+
+def test_a_record_of_the_first_version_is_understood():
+    assert parse_records(Output(0, FIRST)).drills == (replace(DRILL, seconds=1.0, age=2.0),)
+
+
+def test_a_record_about_other_backups_under_the_same_service_name_is_unknown_and_says_so():
+    mine, other = backups_of(policy()), backups_of(policy(volume={"name": "other", "node": "data"}))
+    assert record_path(policy()) == record_path(policy(volume={"name": "other", "node": "data"}))
+    assert parse_records(Output(0, written(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
+    assert parse_records(Output(0, FIRST), mine).drills
+    with pytest.raises(Unobservable, match=r"about other backups \(other ") as unknown:
+        parse_records(Output(0, written(Records(ACCEPTED), other)), mine)
+    assert "another key" in unknown.value.hint
+
+
+def test_a_drill_that_a_wrong_clock_dated_ahead_is_not_the_last_one_once_another_is_written_down():
+    ahead, failed = drilled_at(20), drilled_at(3, error="no")
+    now = failed.at + timedelta(minutes=1)
+    addition = Records(drills=(failed,))
+    records = merge(put_right(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
+    assert records.last_drill == failed
+    assert [one.error for one in records.drills] == ["", "", "no"]
+    assert put_right(records, addition, now) == records
+
+
+@pytest.mark.parametrize("more", [b"", b', "accepted": "in another way", "drills": 3'])
+def test_a_record_of_a_later_version_is_unknown_whatever_is_in_it(more):
+    with pytest.raises(Unobservable, match="of version 9, and this fleetkeeper knows 2") as unknown:
+        parse_records(Output(0, b'{"version": 9' + more + b"}"))
+    assert "newer fleetkeeper" in unknown.value.hint
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"[]", b"null", b'{"version": "x"}', b'{"drills": [{"backup": "b", "at": "2026-05-02T00:00:00"}]}', b"\xff"],
+)
+def test_a_record_that_makes_no_sense_is_unknown(odd):
+    with pytest.raises(Unobservable):
+        parse_records(Output(0, odd))
+
+
+def test_what_somebody_else_wrote_meanwhile_stays():
+    read = Records(ACCEPTED, (DRILL,), "digest")
+    meanwhile = Records(ACCEPTED, (DRILL, drilled_at(1)), "newer digest", SIZE)
+    addition = Records(drills=(drilled_at(2, error="no"),))
+    both = merge(meanwhile, addition)
+    assert both == Records(ACCEPTED, (DRILL, drilled_at(1), drilled_at(2, error="no")), "newer digest", SIZE)
+    assert contains(both, addition)
+    assert not contains(read, addition)
+    assert merge(both, addition) == both
+
+
+def test_of_two_acceptances_the_later_one_counts_whoever_writes_last():
+    later = replace(ACCEPTED, system="1", at=datetime(2026, 6, 1, tzinfo=UTC))
+    assert merge(Records(ACCEPTED), Records(later)).accepted == later
+    assert merge(Records(later), Records(ACCEPTED)).accepted == later
+    smaller = replace(SIZE, size=5, at=datetime(2026, 6, 1, tzinfo=UTC))
+    assert merge(Records(size=smaller), Records(size=SIZE)).size == smaller
+
+
+def test_many_drills_push_out_neither_the_last_success_nor_the_last_failure():
+    refused = tuple(drilled_at(day, refused="no room") for day in range(3, 28))
+    kept = merge(Records(drills=(DRILL, drilled_at(1), drilled_at(2, error="no"))), Records(drills=refused)).drills
+    assert kept[:2] == (drilled_at(1), drilled_at(2, error="no"))
+    assert len(kept) == 12
+
+
+DRILLS = st.lists(
+    st.builds(drilled_at, st.integers(1, 28), error=st.sampled_from(["", "no"]), refused=st.sampled_from(["", "full"])),
+    max_size=9,
+)
+
+
+@given(DRILLS, DRILLS)
+def test_nothing_proven_lately_is_lost_by_a_merge(before, added):
+    one, other = merge(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
+    both = merge(one, other)
+    assert merge(both, other) == both
+    assert list(both.drills) == sorted(both.drills, key=lambda drill: drill.at)
+    proved = [drill.at for drill in (*one.drills, *merge(Records(), other).drills) if not drill.refused]
+    assert (both.last_drill.at if both.last_drill else None) == max(proved, default=None) or not proved
+
+
+def test_a_database_that_may_not_say_who_it_is_is_unknown_and_told_what_to_grant():
+    """TROUBLE B5: a role without superuser rights."""
+    with pytest.raises(Unobservable, match="does not say who it is") as unknown:
+        parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\n"))
+    assert "GRANT pg_read_all_settings" in unknown.value.hint

@@ -1,0 +1,412 @@
+"""Which backups stay: restic's rules over proven dumps, and what no rule may take away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.periods import periods
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.retention import Retention, by_keep, needed_for, overdue, reasons_to_keep, retention
+from tests.example_fleets.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
+
+START = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+def thinned(files: tuple[File, ...], verified: tuple[Verified, ...] | None = None, **changes: Any) -> Retention:
+    return retention(catalogued(files, verified, **changes), policy(**changes), NOW)
+
+
+def kept(found: Retention) -> list[str]:
+    return [one.backup.named.astimezone(TORONTO).strftime("%m-%d %H") for one in found.kept]
+
+
+def daily(count: int) -> tuple[File, ...]:
+    return tuple(file(START - timedelta(days=back)) for back in range(count))
+
+
+def test_the_newest_few_stay():
+    assert kept(thinned(daily(10), keep={"last": 3}, at_least=1)) == ["06-15 08", "06-14 08", "06-13 08", "06-06 08"]
+
+
+def test_the_newest_of_each_day_stays():
+    found = thinned(twice_a_day(8), keep={"daily": 2}, at_least=1)
+    assert kept(found) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
+
+
+def test_empty_periods_are_not_counted():
+    files = (file(START), file(START - timedelta(days=40)), file(START - timedelta(days=300)))
+    assert len(thinned(files, keep={"weekly": 3}, at_least=1).kept) == 3
+
+
+def test_counters_are_independent_and_their_results_are_ored():
+    found = thinned(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest verified")
+    assert kept(found) == ["06-15 08", "06-14 08", "05-27 08"]
+
+
+def test_minus_one_is_without_end():
+    assert len(thinned(daily(30), keep={"daily": -1}, at_least=1).kept) == 30
+
+
+def test_the_oldest_stays_while_a_counter_is_not_used_up():
+    found = thinned(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
+    assert "oldest yearly 2026" in found.kept[-1].reasons
+
+
+def test_within_is_relative_to_the_newest_one():
+    old = tuple(file(START - timedelta(days=100 + back)) for back in range(5))
+    found = thinned(old, keep={"within": "2 d"}, at_least=1)
+    assert [one.reasons[0] for one in found.kept] == ["within 2 d", "within 2 d", "oldest verified"]
+
+
+def test_days_are_those_of_the_policy_s_time_zone():
+    before, after = datetime(2026, 6, 15, 3, 50, tzinfo=UTC), datetime(2026, 6, 15, 4, 10, tzinfo=UTC)
+    files = (file(after), file(before), file(before - timedelta(minutes=5)))
+    assert kept(thinned(files, keep={"daily": 2}, at_least=1))[:2] == ["06-15 00", "06-14 23"]
+
+
+def test_each_backup_that_may_go_has_a_reason_oldest_first():
+    gone = thinned(daily(10), keep={"last": 3}, at_least=1).excess
+    assert [one.backup.time for one in gone] == sorted(one.backup.time for one in gone)
+    assert {one.reason for one in gone} == {"no rule of keep needs it"}
+
+
+@pytest.mark.parametrize("keep", [{}, {"last": 0}, {"daily": 0, "weekly": 0}, {"last": -2}])
+def test_case_43_an_empty_policy_is_refused(keep):
+    with pytest.raises(ValidationError, match=r"would remove every backup|greater than or equal to -1"):
+        policy(keep=keep)
+
+
+def test_case_44_when_all_newest_are_corrupt_the_one_old_good_stays():
+    files = daily(30)
+    verified = (*(proof(one, "broken", "cut short") for one in files[:-1]), proof(files[-1]))
+    found = thinned(files, verified, keep={"last": 2}, at_least=3)
+    assert files[-1].name in {one.backup.name for one in found.kept}
+    assert found.excess == ()  # nothing newer made up for any broken one
+
+
+def test_a_broken_one_may_go_once_a_newer_one_is_whole():
+    files = daily(5)
+    verified = (*proofs(files[:2]), proof(files[2], "broken", "cut short"), *proofs(files[3:]))
+    [gone] = thinned(files, verified, keep={"last": 5}, at_least=1).excess
+    assert (gone.backup.name, gone.reason) == (files[2].name, "cut short")
+
+
+def test_case_50_a_broken_one_of_today_may_still_be_waiting_for_a_lock():
+    young = file(NOW - timedelta(hours=3))
+    files = (file(NOW - timedelta(hours=1)), young, *daily(3))
+    verified = (proof(files[0]), proof(young, "broken", "cut short"), *proofs(files[2:]))
+    assert thinned(files, verified, keep={"last": 9}).excess == ()
+
+
+def test_case_79_a_dump_that_is_not_known_to_be_complete_stays_and_fills_no_bucket():
+    files = daily(10)
+    found = thinned(files, proofs(files[5:]), keep={"last": 2}, at_least=1)
+    assert {one.name for one in files[:5]} <= {one.backup.name for one in found.kept}
+    assert {one.name for one in files[5:7]} <= {one.backup.name for one in found.kept}
+
+
+def test_case_36_what_lies_in_the_future_neither_counts_nor_anchors():
+    future = file(NOW + timedelta(days=400))
+    files = (future, *daily(5))
+    found = thinned(files, keep={"within": "36 h"}, at_least=1)
+    assert [one.reasons[0] for one in found.kept][:3] == ["dated in the future", "within 1 d 12 h", "within 1 d 12 h"]
+
+
+def test_case_40_a_hard_linked_file_is_left_alone():
+    files = (*daily(3), replace(file(START - timedelta(days=9)), links=2), *daily(12)[-1:])
+    found = thinned(files, keep={"last": 1}, at_least=1)
+    assert ("it has 2 hard links",) in {one.reasons for one in found.kept}
+
+
+def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
+    files = tuple(replace(one, links=2) for one in daily(10))
+    found = thinned(files, keep={"last": 2}, at_least=3)
+    assert found.excess == ()
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[files[0].name] == ("last", "newest verified")
+    assert reasons[files[2].name] == ("at least 3 verified stay",)
+    assert reasons[files[5].name] == ("it has 2 hard links",)
+    assert found.protected == {files[0].name, files[1].name, files[2].name, files[9].name}
+
+
+def test_two_names_of_one_file_count_once_it_rots_under_both():
+    first = replace(file(START), links=2, inode=7)
+    second = replace(file(START - timedelta(hours=2)), links=2, inode=7, mtime=first.mtime)
+    found = thinned((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[second.name][0] == f"it is the very file that is called {first.name}, too"
+    assert reasons[daily(9)[1].name] == ("last",)
+
+
+@pytest.mark.parametrize("keep", [{"daily": 7}, {"monthly": 12}, {"last": 1}, {"within": "1 h"}])
+def test_the_newest_at_least_stay_whatever_the_rules_say(keep):
+    files = twice_a_day(60)
+    found = thinned(files, keep=keep, at_least=3)
+    assert [one.backup.name for one in found.kept][:3] == [one.name for one in files[:3]]
+
+
+def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...], tuple[Verified, ...]]:
+    """Two files a day, some of them broken."""
+    files = twice_a_day(count)
+    states = ("broken" if place in broken else "complete" for place in range(count))
+    return files, tuple(proof(one, state, "cut short") for one, state in zip(files, states, strict=True))
+
+
+def test_the_last_file_of_a_period_stays_though_it_is_broken():
+    """A day of which both files are broken keeps the newer one; so does a week of which no other file is left."""
+    files, verified = mixed(broken=(10, 11))
+    found = thinned(files, verified, keep={"daily": 14}, at_least=1)
+    reasons = {one.backup.name: one.reasons for one in found.kept}
+    assert reasons[files[10].name] == ("the last file of its period (daily 2026-06-10)",)
+    assert files[11].name in {one.backup.name for one in found.excess}
+    beyond = thinned(files, verified, keep={"daily": 3}, at_least=1)
+    assert {files[10].name, files[11].name} <= {one.backup.name for one in beyond.excess}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "broken", "goes"),
+    [("10 %", 6, True), ("10 %", 7, False), (7, 7, True), (2, 3, False), (0, 1, False), ("1 %", 1, True)],
+)
+def test_more_broken_ones_than_a_few_are_for_a_person(allowed, broken, goes):
+    files, verified = mixed(broken=tuple(range(3, 3 + 2 * broken, 2)))
+    found = thinned(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
+    assert bool(found.excess) is goes
+    if not goes:
+        assert found.held is not None
+        assert found.held.why.startswith(f"{broken} of 60 files look broken, more than `keep.broken_at_most` (")
+        assert found.held.why.endswith("look at them first")
+
+
+@pytest.mark.parametrize("wrong", [-1, "10", "101 %", "-1 %", True, 1.5, "ten"])
+def test_a_portion_is_a_number_or_percent(wrong):
+    with pytest.raises(ValidationError, match="neither a number nor percent"):
+        policy(keep={"last": 1, "broken_at_most": wrong})
+
+
+HOURS = st.integers(min_value=-100, max_value=24 * 900)
+STATES = st.sampled_from(["complete", "complete", "broken", "unknown"])
+COUNTS = st.integers(min_value=-1, max_value=6)
+KEEPS = st.fixed_dictionaries(dict.fromkeys(("last", "hourly", "daily", "weekly", "monthly", "yearly"), COUNTS)).filter(
+    lambda keep: any(keep.values())
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[Verified, ...], Policy]:
+    """Files at any times, with any proofs, mtimes off by anything, links; and any policy."""
+    files: list[File] = []
+    verified: list[Verified] = []
+    for back, state in draw(st.dictionaries(HOURS, STATES, max_size=40)).items():
+        moment = NOW - timedelta(hours=back)
+        off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))
+        one = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
+        one = replace(one, size=draw(st.sampled_from([2**20, 2**20, 2**20, 900_000, 500, 2**24])))
+        files.append(one)
+        if state != "unknown":
+            verified.append(proof(one, state, "cut short" if state == "broken" else ""))
+    rules = policy(keep=draw(KEEPS), at_least=draw(st.integers(min_value=1, max_value=5)))
+    return tuple(files), tuple(verified), rules
+
+
+@given(worlds())
+def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
+    remaining = [one for one in known.complete if one.name not in gone]
+    assert len(remaining) >= min(rules.at_least, len(known.complete))
+    if known.complete:
+        assert remaining[0] == known.complete[0]
+        assert remaining[-1] == known.complete[-1]
+
+
+@given(worlds())
+def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    found = retention(known, rules, NOW)
+    gone = {one.backup.name for one in found.excess}
+    assert not found.protected & gone
+    assert not {one.name for one in known.complete[: rules.at_least]} & gone
+
+
+@given(worlds())
+def test_no_reason_is_ever_empty(world):
+    files, verified, rules = world
+    nameless = tuple(replace(one, why="") for one in verified)
+    for proven in (verified, nameless):
+        known = catalog(files, proven, rules, NOW)
+        found = retention(known, rules, NOW)
+        assert all(one.reasons and all(one.reasons) for one in found.kept)
+        assert all(one.reason for one in found.excess)
+        assert all(bool(one.doubt) is not one.counts for one in known.backups)
+
+
+@given(worlds())
+def test_what_does_not_count_changes_nothing_for_what_does(world):
+    """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    counting = {one.name for one in known.complete}
+    found = retention(known, rules, NOW)
+    assert found.protected <= counting
+    alone = replace(known, backups=known.complete)
+    kept = {one.backup.name for one in retention(alone, rules, NOW).kept}
+    assert kept == {one.backup.name for one in by_keep(known, rules, NOW).kept} & counting
+
+
+@given(worlds(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
+def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
+    for one in periods(known.complete, rules):
+        if one.name == period:
+            reached = [backup for backup in known.backups if one.reaches(backup)]
+            before = {one.bucket_of(backup) for backup in reached}
+            assert {one.bucket_of(backup) for backup in reached if backup.name not in gone} == before
+
+
+@given(worlds())
+def test_all_that_a_plan_rests_on_is_proven_again(world):
+    """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    found = retention(known, rules, NOW)
+    again = {one.name for one in needed_for(found.excess, known, rules)}
+    assert found.protected <= again
+    assert not again & {one.backup.name for one in found.excess}
+    whole = [one.backup for one in found.excess if one.backup.counts]
+    for period in periods(known.complete, rules):
+        for gone in (one for one in whole if period.reaches(one)):
+            bucket = [one for one in known.complete if period.bucket_of(one) == period.bucket_of(gone)]
+            assert bucket[0].name in again
+
+
+@pytest.mark.parametrize("keep", [{"last": 6}, {"daily": 7}, {"last": 4, "daily": 5, "weekly": 2}, {"hourly": 5}])
+def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep):
+    files = tuple(file(NOW - timedelta(days=back, hours=1)) for back in range(12))
+    rules = policy(keep=keep, at_least=1)
+    known = catalogued(files, keep=keep, at_least=1)
+    gone = retention(known, rules, NOW).excess
+    again = {one.name for one in needed_for(gone, known, rules)}
+    names = {one.backup.name for one in gone}
+    for rotten in (one for one in known.complete if one.name not in names):
+        others = [one for one in known.complete if one != rotten]
+        assert rotten.name in again or not names & reasons_to_keep(others, rules).keys()
+
+
+@given(worlds())
+def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
+    """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
+    files, verified, rules = world
+    known = catalog(files, verified, rules, NOW)
+    gone = retention(known, rules, NOW).excess
+    again = {one.name for one in needed_for(gone, known, rules)}
+    names = {one.backup.name for one in gone}
+    for rotten in (one for one in known.complete if one.name not in again | names):
+        others = [one for one in known.complete if one != rotten]
+        assert not names & reasons_to_keep(others, rules, known.accepted).keys()
+
+
+@given(worlds())
+def test_case_48_thinning_twice_is_thinning_once(world):
+    files, verified, rules = world
+    gone = {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess}
+    left = tuple(one for one in files if one.name not in gone)
+    assert retention(catalog(left, verified, rules, NOW), rules, NOW).excess == ()
+
+
+@given(worlds(), st.integers(min_value=0, max_value=30))
+def test_what_is_overdue_is_among_what_may_go_today(world, days):
+    files, verified, rules = world
+    rules = rules.model_copy(update={"slack": timedelta(days=days)})
+    known = catalog(files, verified, rules, NOW)
+    late = {one.backup.name for one in overdue(known, rules, NOW)}
+    assert late <= {one.backup.name for one in retention(known, rules, NOW).excess}
+
+
+@given(worlds(), st.randoms())
+def test_the_order_of_the_listing_does_not_matter(world, random):
+    files, verified, rules = world
+    shuffled = list(files)
+    random.shuffle(shuffled)
+    before = retention(catalog(files, verified, rules, NOW), rules, NOW)
+    assert retention(catalog(tuple(shuffled), verified, rules, NOW), rules, NOW) == before
+
+
+@given(worlds())
+def test_case_79_only_what_is_proven_may_go(world):
+    files, verified, rules = world
+    proven = {one.name for one in verified}
+    assert {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess} <= proven
+
+
+@given(worlds(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
+def test_nothing_outside_the_naming_pattern_is_touched(world, names):
+    files, verified, rules = world
+    strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, place + 1) for place, name in enumerate(names))
+    found = retention(catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
+    assert not {one.backup.name for one in found.excess} & {one.name for one in strangers}
+    assert len(found.kept) + len(found.excess) == len(files)
+
+
+# ── restic's own algorithm (internal/restic/snapshot_policy.go, ApplyPolicy), written down once more ──
+
+
+def restic(times: list[datetime], keep: dict[str, int], within: timedelta | None) -> set[datetime]:
+    """What `restic forget` keeps of snapshots at these local times."""
+    newest_first = sorted(times, key=datetime.timestamp, reverse=True)
+    stamps = {
+        "last": lambda time, number: (number,),
+        "hourly": lambda time, number: (time.year, time.month, time.day, time.hour),
+        "daily": lambda time, number: (time.year, time.month, time.day),
+        "weekly": lambda time, number: time.isocalendar()[:2],
+        "monthly": lambda time, number: (time.year, time.month),
+        "yearly": lambda time, number: (time.year,),
+    }
+    left, last = dict(keep), dict.fromkeys(keep, None)
+    kept = set()
+    for number, time in enumerate(newest_first):
+        if within is not None and time.timestamp() > newest_first[0].timestamp() - within.total_seconds():
+            kept.add(time)
+        for name in keep:
+            if left[name] == 0:
+                continue
+            stamp = stamps[name](time, number)
+            if stamp != last[name] or number == len(newest_first) - 1:
+                kept.add(time)
+                last[name] = stamp
+                left[name] -= left[name] > 0
+    return kept
+
+
+AUTUMN = datetime(2025, 11, 1, 12, tzinfo=UTC)
+"""The night after it, the clocks of Toronto go back; in March they went forward."""
+CLOSE = st.integers(min_value=-40, max_value=200).map(lambda number: AUTUMN + number * timedelta(minutes=13))
+FAR = st.integers(min_value=0, max_value=900 * 4).map(lambda number: NOW - number * timedelta(hours=6, minutes=7))
+
+
+@given(
+    st.lists(st.one_of(CLOSE, FAR), min_size=1, max_size=60, unique_by=lambda time: time.astimezone(TORONTO).ctime()),
+    KEEPS,
+    st.none() | st.integers(min_value=1, max_value=800),
+)
+def test_what_stays_is_what_restic_keeps_and_the_newest_and_the_oldest(times, keep, days):
+    within = timedelta(days=days) if days else None
+    local = {time.astimezone(TORONTO): file(time).name for time in times}
+    wanted = {local[time] for time in restic(list(local), keep, within)}
+    first, *_, last = [*sorted(times), max(times)]
+    found = thinned(tuple(map(file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1)
+    assert {one.backup.name for one in found.kept} == wanted | {file(first).name, file(last).name}

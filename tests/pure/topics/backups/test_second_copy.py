@@ -1,0 +1,197 @@
+"""A second place for backups: listed and digested for real, and held against the first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.topics.backups import second_copy
+from fleetkeeper.topics.backups.second_copy import Place
+from fleetkeeper.topics.backups.second_copy.observation import affordable, lately
+from fleetkeeper.transport.commands import Unobservable
+from remediate.remedies import REMEDIES
+from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, policy, twice_a_day
+
+RULE = "backups.exist_elsewhere"
+SECOND = TEXT.replace("  at_least: 3", "  at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies}")
+NAMES = tuple(one.name for one in GOOD)
+DIGESTS = {name: f"digest of {name}" for name in NAMES[:3]}
+HERE = Place(NAMES, DIGESTS, "/volume", {name: f"{name} here" for name in NAMES[:3]}, device=1)
+COPIES = replace(HERE, directory="/srv/copies", marks={name: f"{name} there" for name in NAMES[:3]}, free=2**40)
+EMPTY = Place(directory="/srv/copies", device=1, free=2**40)
+
+
+def world(there: Place | Unobservable, files=GOOD, here: Place | Unobservable = HERE, text: str = SECOND):
+    seen = fleet(files, text=text)
+    facts = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
+    return replace(seen, facts={**seen.facts, **facts})
+
+
+def copied(*places, **changes):
+    return judged(RULE, world(*places, **changes))
+
+
+def remedy(*places, **changes):
+    seen = world(*places, **changes)
+    [found, *_] = judged(RULE, seen).findings
+    return REMEDIES[RULE](found, seen)
+
+
+def test_a_true_copy_of_the_newest_holds():
+    assert copied(COPIES).outcome is Outcome.HOLDS
+
+
+def test_a_true_copy_of_the_one_before_is_young_enough():
+    before = replace(COPIES, names=NAMES[1:], digests={name: DIGESTS[name] for name in NAMES[1:3]})
+    assert copied(before).outcome is Outcome.HOLDS
+
+
+def test_no_copy_is_a_finding_at_the_second_place():
+    [found] = copied(EMPTY).findings
+    assert (found.saw, found.node) == ("no true copy of the newest", "vgpu")
+    assert found.want == "a true copy of one at most 1 d 12 h old in /srv/copies"
+
+
+def test_a_missing_directory_is_a_finding_of_its_own():
+    [found] = copied(Place()).findings
+    assert found.saw == "there is no such directory"
+
+
+def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
+    seen = replace(COPIES, marks=HERE.marks)
+    [found] = copied(seen).findings
+    assert "one storage, seen from two nodes" in found.saw
+    assert "on the disk of the backups themselves" in remedy(seen).why
+
+
+def test_another_directory_of_the_same_disk_is_no_second_place():
+    text = SECOND.replace("{node: vgpu,", "{node: data,")
+    seen = fleet(text=text)
+    facts = {("data", "copies"): second_copy.Facts(here=HERE, there=COPIES)}
+    same_disk = replace(seen, facts={**seen.facts, **facts})
+    [found] = judged(RULE, same_disk).findings
+    assert "on the same disk" in found.saw
+    assert "on the disk of the backups themselves" in REMEDIES[RULE](found, same_disk).why
+    other = {("data", "copies"): second_copy.Facts(here=HERE, there=replace(COPIES, device=2))}
+    assert judged(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
+
+
+def test_a_name_that_is_there_and_was_not_compared_is_unknown():
+    assert copied(replace(EMPTY, names=NAMES)).outcome is Outcome.UNKNOWN
+
+
+def test_an_old_copy_is_a_finding_that_says_how_old():
+    old = twice_a_day(3, NOW - timedelta(days=3))
+    names = tuple(one.name for one in old)
+    both = Place(names, dict.fromkeys(names, "same"), "/srv/copies")
+    [found] = copied(both, files=old, here=both).findings
+    assert found.saw == "the newest with a true copy is 3 d old"
+
+
+def test_another_content_under_the_same_name_is_no_copy():
+    [found] = copied(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).findings
+    assert found.saw == f"no true copy of the newest; another content under the name {NAMES[0]}"
+
+
+def test_quick_reads_no_copy_and_says_so():
+    seen = world(replace(EMPTY, names=NAMES))
+    quick = replace(seen, inventory=seen.inventory.model_copy(update={"quick": True}))
+    assert "left out by --quick" in judged(RULE, quick).not_applicable
+    found = replace(world(EMPTY), inventory=quick.inventory)
+    assert judged(RULE, found).findings
+
+
+def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
+    unverified = fleet(verified=(), text=SECOND)
+    for there, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
+        facts = {("data", "copies"): second_copy.Facts(here=HERE), ("vgpu", "copies"): second_copy.Facts(there=there)}
+        assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
+
+
+# ── the remedy ──
+
+
+def test_the_newest_is_copied_and_the_plan_needs_both_nodes():
+    plan = remedy(EMPTY)
+    [step] = plan.steps
+    assert (step.source, step.node, step.file.name, step.sha256) == ("data", "vgpu", NAMES[0], DIGESTS[NAMES[0]])
+    assert (step.directory, step.target, step.makes, step.reserve) == ("/volume", "/srv/copies", False, 2**30)
+    assert (plan.nodes, plan.disturbs) == ({"data", "vgpu"}, ("nothing",))
+
+
+def test_a_missing_directory_is_made_and_the_plan_says_so():
+    [step] = remedy(Place(free=2**40)).steps
+    assert step.makes
+    assert "is made, for root only" in step.show()
+
+
+def test_a_newest_whose_name_is_taken_is_left_and_the_one_before_is_copied():
+    [step] = remedy(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).steps
+    assert step.file.name == NAMES[1]
+
+
+def test_where_every_name_is_taken_a_person_must_look():
+    others = replace(EMPTY, names=NAMES, digests=dict.fromkeys(NAMES, "something else"))
+    assert f"another file under the name {NAMES[0]}" in remedy(others).why
+
+
+def test_too_little_room_is_said_with_numbers():
+    assert "1 GiB are free" in remedy(replace(EMPTY, free=2**30)).why
+
+
+def test_a_stale_newest_is_not_copied_since_that_would_not_help():
+    old = twice_a_day(3, NOW - timedelta(days=3))
+    assert "a copy would not help" in remedy(EMPTY, files=old).why
+
+
+def test_nothing_is_written_through_a_link():
+    person = remedy(replace(EMPTY, directory="/mnt/disk"))
+    assert ("through a link" in person.why, "/mnt/disk" in person.what_to_do) == (True, True)
+
+
+def test_without_a_second_place_the_inventory_must_name_one():
+    seen = world(EMPTY, text=TEXT)
+    [warning] = judged(RULE, seen).warnings
+    assert "names no second place" in REMEDIES[RULE](warning, seen).why
+
+
+# ── seen for real ──
+
+
+@pytest.mark.parametrize("unseen", ["here", "there"])
+def test_a_place_that_was_not_seen_is_unknown(unseen):
+    why = Unobservable("permission denied")
+    seen = copied(why) if unseen == "there" else copied(HERE, here=why)
+    assert seen.outcome is Outcome.UNKNOWN
+
+
+def test_an_inventory_without_a_second_place_is_warned_until_it_says_why():
+    [warning] = copied(HERE, text=TEXT).warnings
+    assert "no second place" in warning.saw
+    said = SECOND.replace("{node: vgpu, path: /srv/copies}", '{none: "the storage is mirrored"}')
+    assert copied(HERE, text=said).not_applicable == "the storage is mirrored"
+
+
+def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
+    files = twice_a_day(20)
+    recent = lately(files, policy(), timedelta(days=3))
+    assert recent == list(files[:7])
+    known, looks = set(), []
+    while waiting := [one for one in recent if one.name not in known]:
+        looks.append(affordable(waiting, files, budget=0))
+        known |= {one.name for one in looks[-1]}
+    assert [len(look) for look in looks] == [3, 1, 1, 1, 1]
+    assert affordable(recent, files, budget=2 * MIB) == list(files[:5])
+    assert lately(files[:2], policy(), timedelta(hours=1)) == list(files[:2])
+
+
+def test_a_copy_of_an_implausible_dump_alone_is_no_copy_of_a_backup_and_no_reason_to_copy_an_old_one():
+    old = twice_a_day(5, NOW - timedelta(days=3))
+    wrong = replace(GOOD[0], size=410)
+    both = Place((wrong.name,), {wrong.name: "same"}, "/srv/copies")
+    verdict = copied(both, files=(wrong, *old), here=replace(both, directory="/v"))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "but is implausibly small: 410 B" in str(verdict.unknown[0])

@@ -1,0 +1,471 @@
+"""Rules about certificates: a good world holds, each broken thing is one finding, the unseen is unknown."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.looking import recording
+from fleetkeeper.readers.pki import chain_problems
+from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
+from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.registry import TOPICS, observers_in
+from fleetkeeper.transport.commands import Unobservable
+from tests.example_fleets import certificates as made
+from tests.example_fleets.certificates import (
+    CONTAINER,
+    DAY,
+    FACTS,
+    GOOD,
+    INSIDE,
+    LEAF,
+    LINEAGE,
+    LIVE,
+    MIDDLE,
+    NAME,
+    NOW,
+    RENEWAL,
+    RULES,
+    SERVED,
+    SITE,
+    VOLUME,
+    Wish,
+    fleet,
+    judged,
+    make,
+    on_disk,
+)
+
+GONE = Unobservable("connection lost", node="web")
+
+
+def serving(*leafs: made.Made, **changes: object) -> Facts:
+    """The good facts with other certificates served, each on a port of its own from 443 on."""
+    served = [replace(SERVED, port=443 + n, chain=(leaf.pem, MIDDLE.pem)) for n, leaf in enumerate(leafs)]
+    return replace(FACTS, served=tuple(served), **changes)
+
+
+def inside(**changes: object) -> Facts:
+    return replace(FACTS, inside=(replace(INSIDE, **changes),))
+
+
+def saw(rule: str, facts: Facts, container: Container | None = CONTAINER, policy: str = "") -> list[str]:
+    return [one.saw for one in judged(rule, fleet(facts, container, policy=policy)).findings]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_good_world_holds(rule: str) -> None:
+    assert judged(rule, fleet(policy=", hsts: false")).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_case_83_what_could_not_be_seen_is_unknown(rule: str) -> None:
+    assert judged(rule, fleet(GONE)).outcome is Outcome.UNKNOWN
+    world = fleet()
+    blind = replace(world, facts={**world.facts, ("web", "containers"): GONE})
+    assert judged(rule, blind).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("rule", ["are_valid", "are_far_from_expiry", "are_served_as_on_disk", "use_sound_tls"])
+def test_case_83_a_handshake_that_could_not_be_told_is_unknown(rule: str) -> None:
+    unseen = replace(FACTS, served=(replace(SERVED, chain=GONE, old=GONE),))
+    assert judged(rule, fleet(unseen)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("rule", ["are_valid", "are_served_as_on_disk", "will_renew", "are_in_the_inventory"])
+def test_case_83_a_container_that_could_not_be_looked_into_is_unknown(rule: str) -> None:
+    assert judged(rule, fleet(replace(FACTS, inside=(GONE,)))).outcome is Outcome.UNKNOWN
+
+
+def test_a_port_that_could_not_be_told_hides_no_finding_about_another() -> None:
+    facts = serving(make(Wish(days=(-90, -1)), MIDDLE))
+    both = replace(facts, served=(replace(SERVED, port=8443, chain=GONE), *facts.served))
+    verdict = judged("are_valid", fleet(both))
+    assert verdict.outcome is Outcome.FINDING
+    assert verdict.unknown
+
+
+def test_an_inventory_without_certificates_says_why() -> None:
+    text = made.TEXT.replace(
+        "  - {name: rodan2.example.org, service: nginx, ca: CA%s}", "  none: TLS ends at the proxy"
+    )
+    world = replace(fleet(), inventory=made.load(made.Path("world.yml"), text))
+    verdict = judged("are_valid", world)
+    assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "TLS ends at the proxy")
+
+
+def test_facts_survive_being_recorded() -> None:
+    world = fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
+    observers = observers_in(TOPICS)
+    assert recording.load(recording.dump(world), world.inventory, observers).facts == world.facts
+
+
+# are_valid
+
+
+def test_case_52_an_expired_certificate_is_a_finding_that_names_port_and_day() -> None:
+    [found] = judged("are_valid", fleet(serving(make(Wish(days=(-90, -1)), MIDDLE)))).findings
+    assert found.saw == "on port 443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
+    assert (found.node, found.about) == ("web", f"{NAME}:443")
+
+
+def test_a_node_whose_clock_is_off_is_named_beside_a_date() -> None:
+    expired = serving(make(Wish(days=(-90, -1)), MIDDLE))
+    [found] = judged("are_valid", fleet(expired, ahead=-7200)).findings
+    assert "that of web is 2 h behind" in found.hint
+    [found] = judged("are_valid", fleet(expired)).findings
+    assert "behind" not in found.hint
+
+
+def test_each_port_is_judged_for_itself() -> None:
+    findings = judged("are_valid", fleet(serving(LEAF, make(Wish(names=["a.org"]), MIDDLE)))).findings
+    assert [one.about for one in findings] == [f"{NAME}:444"]
+
+
+def test_case_59_a_name_that_is_served_on_no_port_is_a_finding() -> None:
+    silent = replace(SERVED, chain=(), refused="closed")
+    [found] = saw("are_valid", replace(FACTS, served=(silent, replace(silent, port=5671, refused="not TLS"))))
+    assert found == "served on no port: asked 443 (nothing listens there), 5671 (it does not speak TLS)"
+
+
+def test_a_guessed_port_without_tls_is_no_finding_while_another_serves_the_name() -> None:
+    plain = replace(SERVED, port=9002, chain=(), refused="not TLS")
+    assert saw("are_valid", replace(FACTS, served=(SERVED, plain))) == []
+
+
+def test_a_port_that_the_policy_names_must_speak_tls() -> None:
+    plain = replace(SERVED, port=9002, chain=(), refused="alert", said="unrecognized name")
+    [found] = saw("are_valid", replace(FACTS, served=(SERVED, plain)), policy=", ports: [443, 9002]")
+    assert found == "port 9002 gives no certificate: it refused the handshake: unrecognized name"
+
+
+def test_a_service_that_runs_nowhere_serves_nothing() -> None:
+    [found] = saw("are_valid", FACTS, container=None)
+    assert "served nowhere" in found
+
+
+def test_case_52_a_private_key_of_another_certificate_is_a_finding() -> None:
+    wrong = inside(keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
+    [found] = saw("are_valid", wrong)
+    assert found == (
+        f"the private key in {LIVE}/privkey.pem does not belong to the certificate in {LIVE}/fullchain.pem"
+    )
+
+
+def test_case_52_a_private_key_that_is_gone_is_a_finding() -> None:
+    [found] = saw("are_valid", inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
+    assert found == f"the private key {LIVE}/privkey.pem of {LIVE}/fullchain.pem is not there"
+
+
+def test_a_key_that_only_nginx_can_read_is_proven_by_nginx_and_unknown_without_it() -> None:
+    """It loads both when it tests its configuration, and refuses a pair that does not belong together."""
+    unread = (Key(f"{LIVE}/privkey.pem", trouble="no openssl"),)
+    assert judged("are_valid", fleet(inside(keys=unread))).outcome is Outcome.HOLDS
+    for nginx in (None, Nginx(broken="unknown directive")):
+        [why] = judged("are_valid", fleet(inside(keys=unread, nginx=nginx))).unknown
+        assert why.why == f"whether {LIVE}/privkey.pem belongs to {LIVE}/fullchain.pem: no openssl"
+
+
+def test_case_52_a_mismatch_is_found_when_nginx_already_refuses_the_pair() -> None:
+    broken = inside(nginx=Nginx(broken="key values mismatch"), keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
+    assert len(saw("are_valid", broken)) == 1
+
+
+def test_an_issuer_that_the_policy_allows_is_taken() -> None:
+    pebble = made.authority("Pebble Intermediate CA 1", made.ROOT)
+    facts = replace(FACTS, served=(replace(SERVED, chain=(make(Wish(), pebble).pem, pebble.pem)),))
+    assert len(saw("are_valid", facts)) == 1
+    assert saw("are_valid", facts, policy=", allow_issuer: [Pebble *]") == []
+
+
+# are_far_from_expiry
+
+
+@pytest.mark.parametrize(("left", "found"), [(22, 1), (23, 0), (31, 0)])
+def test_a_quarter_of_ninety_days_must_be_left(left: int, found: int) -> None:
+    assert len(saw("are_far_from_expiry", serving(make(Wish(days=(left - 90, left)), MIDDLE)))) == found
+
+
+@given(hours=st.integers(1, 24 * 800))
+def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
+    """Certbot renews with a third left, and with a half for lifetimes below ten days."""
+    lifetime = timedelta(hours=hours)
+    leaf = make(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
+    due = lifetime / (3 if lifetime >= timedelta(days=10) else 2)
+    assert chain_problems.least(leaf, None) < due
+    assert chain_problems.least(leaf, timedelta(days=90)) <= due
+
+
+@pytest.mark.parametrize(("left", "found"), [(1.4, 1), (1.6, 0)])
+def test_case_57_six_days_are_judged_by_their_own_lifetime(left: float, found: int) -> None:
+    assert len(saw("are_far_from_expiry", serving(make(Wish(days=(left - 6, left)), MIDDLE)))) == found
+
+
+def test_the_policy_may_ask_for_more_or_less_than_a_quarter() -> None:
+    leaf = serving(make(Wish(days=(-65, 25)), MIDDLE))
+    assert saw("are_far_from_expiry", leaf) == []
+    assert len(saw("are_far_from_expiry", leaf, policy=", min_left: 26 d")) == 1
+    soon = serving(make(Wish(days=(-85, 5)), MIDDLE))
+    assert saw("are_far_from_expiry", soon, policy=", min_left: 3 d") == []
+
+
+# are_served_as_on_disk
+
+RENEWED = make(Wish(days=(-1, 89)), MIDDLE)
+
+
+def test_case_51_renewed_on_disk_and_the_old_one_served_is_a_finding() -> None:
+    [found] = saw("are_served_as_on_disk", replace(FACTS, inside=(on_disk(RENEWED),)))
+    assert found == (
+        "port 443 serves the certificate that ends 2026-08-24 12:00; "
+        f"{LIVE}/fullchain.pem holds one that ends 2026-09-12 12:00 (UTC)"
+    )
+
+
+def test_without_nginx_what_is_served_is_held_against_certbot_s_lineage() -> None:
+    assert saw("are_served_as_on_disk", inside(nginx=None)) == []
+    assert len(saw("are_served_as_on_disk", replace(FACTS, inside=(replace(on_disk(RENEWED), nginx=None),)))) == 1
+
+
+def test_a_file_that_the_inventory_names_is_held_against_what_is_served() -> None:
+    """A broker or a database has no nginx that tells which file it serves."""
+    policy = ", file: /etc/rabbitmq/cert.pem, acme: {none: brought by hand}"
+    broker = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", GOOD),))
+    assert judged("are_served_as_on_disk", fleet(broker, policy=policy)).outcome is Outcome.HOLDS
+    newer = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),))
+    [found] = saw("are_served_as_on_disk", newer, policy=policy)
+    assert "/etc/rabbitmq/cert.pem holds one that ends" in found
+    gone = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", trouble="is not there"),))
+    assert judged("are_served_as_on_disk", fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
+
+
+def test_without_nginx_and_certbot_it_cannot_be_told() -> None:
+    alone = inside(nginx=None, lineages=())
+    assert judged("are_served_as_on_disk", fleet(alone)).outcome is Outcome.UNKNOWN
+
+
+def test_a_copy_of_certbot_s_file_that_nobody_refreshes_is_a_finding() -> None:
+    copy = replace(SITE, certificates=("/etc/nginx/ssl/site.pem",))
+    facts = inside(
+        nginx=Nginx((copy,)),
+        files=(File("/etc/nginx/ssl/site.pem", GOOD),),
+        lineages=(replace(LINEAGE, chain=(RENEWED.pem, MIDDLE.pem)),),
+    )
+    [found] = saw("are_served_as_on_disk", facts)
+    assert "/etc/nginx/ssl/site.pem, an older certificate" in found
+
+
+def test_a_site_with_two_kinds_of_keys_may_serve_either() -> None:
+    rsa = make(Wish(key="rsa2048"), MIDDLE)
+    both = replace(SITE, certificates=("/ec.pem", "/rsa.pem"))
+    facts = inside(
+        nginx=Nginx((both,)), files=(File("/ec.pem", GOOD), File("/rsa.pem", (rsa.pem,))), lineages=(), keys=()
+    )
+    assert saw("are_served_as_on_disk", facts) == []
+
+
+def test_a_file_that_could_not_be_read_is_unknown() -> None:
+    assert judged("are_served_as_on_disk", fleet(inside(files=()))).outcome is Outcome.UNKNOWN
+    unread = inside(files=(File(f"{LIVE}/fullchain.pem", trouble="cannot be read"),), lineages=())
+    assert judged("are_served_as_on_disk", fleet(unread)).outcome is Outcome.UNKNOWN
+
+
+# will_renew
+
+LACKING: dict[str, tuple[Facts, str]] = {
+    "no certbot": (
+        replace(inside(certbot="", lineages=(LINEAGE,)), renewals=()),
+        "there is no certbot in rodan_nginx, and nothing else that renews there",
+    ),
+    "no lineage": (inside(lineages=()), f"certbot has no certificate for {NAME} (it has: none at all)"),
+    "no renewal configuration": (
+        inside(lineages=(Lineage(NAME, configured=False, chain=GOOD),)),
+        f"{LIVE}/fullchain.pem is there, and /etc/letsencrypt/renewal/{NAME}.conf is not",
+    ),
+    "renewal switched off": (
+        inside(lineages=(replace(LINEAGE, autorenew=False),)),
+        f"renewal of {NAME} is switched off (autorenew = False)",
+    ),
+    "lost account": (
+        inside(lineages=(replace(LINEAGE, account_found=False),)),
+        f"the ACME account 0f that renews {NAME} is gone from disk",
+    ),
+    "lost webroot": (
+        inside(lineages=(replace(LINEAGE, webroots=(("/var/www/x", False),)),)),
+        "the webroot /var/www/x is not there",
+    ),
+    "closed port 80": (
+        replace(FACTS, http={NAME: 0}),
+        f"port 80 does not answer for {NAME}/.well-known/acme-challenge/",
+    ),
+    "a proxy that is broken": (
+        replace(FACTS, http={NAME: 502}),
+        f"port 80 answers 502 for {NAME}/.well-known/acme-challenge/",
+    ),
+    "nothing scheduled": (replace(FACTS, renewals=()), "nothing runs `certbot renew` for rodan_nginx"),
+    "no reload": (
+        replace(FACTS, renewals=(replace(RENEWAL, reloads=False),)),
+        "/var/spool/cron/crontabs/root:3 renews, and nothing reloads rodan_nginx afterwards",
+    ),
+    "cron stopped": (
+        replace(FACTS, cron=False),
+        "cron does not run on web, and /var/spool/cron/crontabs/root:3 waits for it",
+    ),
+    "broken configuration": (
+        inside(nginx=Nginx(broken='unknown directive "sevrer" in /etc/nginx/nginx.conf:3')),
+        'nginx refuses its configuration: unknown directive "sevrer" in /etc/nginx/nginx.conf:3',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
+    facts, expected = LACKING[what]
+    found = saw("will_renew", facts)
+    assert expected in found
+    assert len(found) == (2 if what == "no certbot" else 1)
+
+
+@pytest.mark.parametrize(
+    ("roots", "found"),
+    [
+        (("/var/www/letsencrypt",), 0),
+        (("/srv/site", "/var/www/letsencrypt/"), 0),
+        (("/var/www/letsencrypt/.well-known/acme-challenge/",), 0),
+        (None, 0),
+        (("/srv/site", "/var/www"), 1),
+        ((), 1),
+    ],
+)
+def test_a_webroot_that_nginx_does_not_serve_is_a_finding(roots: tuple[str, ...] | None, found: int) -> None:
+    """Port 80 answers 404 there either way: no challenge is there to be asked for."""
+    facts = inside(nginx=Nginx((SITE,), roots=roots))
+    assert [one[:29] for one in saw("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
+    elsewhere = replace(CONTAINER, ports=tuple(port for port in CONTAINER.ports if port.host != 80))
+    assert saw("will_renew", facts, elsewhere) == []
+
+
+VAIN = {
+    "no cron runs in the container": Renewal(
+        "/etc/cron.d/certbot", inside=True, faults=("no cron runs in the container",)
+    ),
+    "it finds no container": replace(RENEWAL, containers=()),
+    "it enters another container": replace(RENEWAL, containers=("77" * 32,)),
+    "it finds several containers": replace(RENEWAL, containers=(made.ID, "77" * 32)),
+    "it runs on the node": Renewal("certbot.timer", reloads=True),
+}
+
+
+@pytest.mark.parametrize("why", VAIN)
+def test_a_schedule_that_does_not_reach_this_certificate_does_not_count(why: str) -> None:
+    [found] = saw("will_renew", replace(FACTS, renewals=(VAIN[why],)))
+    assert f"does not count: {why}" in found
+
+
+def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory() -> None:
+    bound = replace(CONTAINER, mounts=(Mount("bind", "/etc/letsencrypt", "/etc/letsencrypt"),))
+    facts = replace(inside(certbot=""), renewals=(Renewal("certbot.timer", reloads=True),))
+    assert saw("will_renew", facts, bound) == []
+
+
+def test_certbot_in_a_container_beside_it_with_the_same_volume_counts() -> None:
+    beside = Container("77" * 32, "certbot", mounts=(VOLUME,))
+    world = fleet(replace(inside(certbot=""), renewals=(replace(RENEWAL, containers=(beside.id,)),)))
+    there = world.facts["web", "containers"]
+    both = replace(there, containers=(CONTAINER, beside))
+    assert judged("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings == ()
+
+
+def test_a_hook_of_certbot_s_own_is_a_reload_too() -> None:
+    facts = replace(inside(lineages=(replace(LINEAGE, reloads=True),)), renewals=(replace(RENEWAL, reloads=False),))
+    assert saw("will_renew", facts) == []
+
+
+def test_a_schedule_that_cannot_be_read_is_unknown_while_no_other_works() -> None:
+    odd = Renewal("/etc/cron.d/x:1", unclear="cannot tell in which container it runs certbot")
+    assert judged("will_renew", fleet(replace(FACTS, renewals=(odd,)))).outcome is Outcome.UNKNOWN
+    assert judged("will_renew", fleet(replace(FACTS, renewals=(odd, RENEWAL)))).outcome is Outcome.HOLDS
+
+
+def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews() -> None:
+    unread = replace(FACTS, renewals=(), unseen=("/var/spool/cron/crontabs",))
+    assert judged("will_renew", fleet(unread)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("mounts", "found"),
+    [
+        ((), "not on a volume"),
+        ((replace(VOLUME, name="ab" * 32),), "on a volume without a name"),
+        ((Mount("tmpfs", "", "/etc/letsencrypt"),), "tmpfs"),
+        ((replace(VOLUME, destination="/etc/letsencrypt/live"),), "not on a volume"),
+    ],
+)
+def test_case_58_letsencrypt_that_is_not_on_a_named_volume_is_a_finding(mounts: tuple[Mount, ...], found: str) -> None:
+    [said] = saw("will_renew", FACTS, replace(CONTAINER, mounts=mounts))
+    assert said == f"/etc/letsencrypt in rodan_nginx is {found}"
+
+
+def test_case_58_a_volume_above_it_or_a_bind_mount_is_fine() -> None:
+    for mount in (replace(VOLUME, destination="/etc"), Mount("bind", "/srv/le", "/etc/letsencrypt")):
+        assert saw("will_renew", FACTS, replace(CONTAINER, mounts=(mount,))) == []
+
+
+def test_a_certificate_that_certbot_does_not_renew_says_so_in_the_inventory() -> None:
+    verdict = judged("will_renew", fleet(inside(lineages=()), policy=", acme: {none: bought every year}"))
+    assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "bought every year")
+
+
+def test_whether_challenges_are_answered_may_be_unknown() -> None:
+    verdict = judged("will_renew", fleet(replace(FACTS, http={NAME: GONE})))
+    assert verdict.outcome is Outcome.UNKNOWN
+
+
+# use_sound_tls
+
+
+def test_an_old_protocol_is_a_finding() -> None:
+    [found] = saw("use_sound_tls", replace(FACTS, served=(replace(SERVED, old=("TLS 1.0", "TLS 1.1")),)))
+    assert found == "port 443 still speaks TLS 1.0 and TLS 1.1"
+
+
+def test_old_protocols_that_could_not_be_tried_are_unknown() -> None:
+    unseen = replace(FACTS, served=(replace(SERVED, old=GONE),))
+    assert judged("use_sound_tls", fleet(unseen)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("hsts", "outcome"), [(31536000, Outcome.HOLDS), (0, Outcome.FINDING), (None, Outcome.FINDING)]
+)
+def test_hsts_is_looked_for_where_the_policy_asks_for_it(hsts: int | None, outcome: Outcome) -> None:
+    facts = replace(FACTS, served=(replace(SERVED, hsts=hsts),))
+    assert judged("use_sound_tls", fleet(facts, policy=", hsts: true")).outcome is outcome
+    assert judged("use_sound_tls", fleet(facts)).outcome is Outcome.HOLDS
+
+
+# are_in_the_inventory
+
+
+def test_a_certificate_on_disk_that_the_inventory_does_not_mention_is_listed() -> None:
+    other = make(Wish(subject="old.example.org", names=["old.example.org"]), MIDDLE)
+    facts = inside(lineages=(LINEAGE, Lineage("old.example.org", chain=(other.pem,))))
+    [listed] = judged("are_in_the_inventory", fleet(facts)).warnings
+    assert "old.example.org" in listed.saw
+    assert listed.severity == "warning"
+
+
+def test_a_site_that_the_inventory_does_not_mention_is_listed() -> None:
+    facts = inside(nginx=Nginx((SITE, Site(("old.example.org",), (443,)), Site(("_", "~^x"), (443,)))))
+    assert len(judged("are_in_the_inventory", fleet(facts)).warnings) == 1
+
+
+def test_a_site_with_a_wildcard_for_a_known_name_is_known() -> None:
+    facts = inside(nginx=Nginx((Site((".example.org",), (443,)), Site(("*.example.org",), (443,)))))
+    assert judged("are_in_the_inventory", fleet(facts)).warnings == ()
+
+
+def test_the_look_s_own_time_decides() -> None:
+    assert judged("are_valid", fleet(now=NOW + 71 * DAY)).outcome is Outcome.FINDING

@@ -1,0 +1,614 @@
+"""Where the backup is scheduled: the good world is clean, and each way to break it is found with its own reason."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import TypeAdapter
+
+from fleetkeeper.inventory import load as inventories
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import Outcome
+from fleetkeeper.readers.cron import snapshot
+from fleetkeeper.readers.cron.due_times import due
+from fleetkeeper.topics import containers, schedules
+from fleetkeeper.topics.schedules import Facts
+from fleetkeeper.transport.commands import Output, Unobservable
+from tests.example_fleets.backups import file as backup
+from tests.example_fleets.schedules import (
+    GOOD,
+    NGINX,
+    NOW,
+    POSTGRES,
+    ROOT,
+    RUNBOOK,
+    TEXT,
+    File,
+    Machine,
+    entry,
+    fleet,
+    judged,
+)
+
+REPEATED = datetime(2026, 11, 1, 0, 0, tzinfo=ZoneInfo("America/Toronto"))
+OTHER = containers.Container(id="ab" * 32, name="other_postgres", labels={})
+
+
+def broken(line: str, **changes) -> list[str]:
+    """What is said about root's crontab with this line in it."""
+    return [found.saw for found in judged(fleet(Machine(entry(line), **changes))).findings]
+
+
+def in_cron_d(name: str, content: str, **changes) -> Machine:
+    return Machine({f"/etc/cron.d/{name}": replace(File(content, mode=0o644), **changes)})
+
+
+def test_the_runbooks_own_line_on_the_right_node_holds():
+    assert judged(fleet()).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "docker exec $(docker ps -q --filter label=com.docker.swarm.service.name=rodan_postgres) backup",
+        "docker exec `docker ps -qf name=rodan_postgres` backup > /dev/null 2>&1",
+        "/usr/bin/docker container exec -i 612b4ae59567 backup",
+        "cd / && id=$(docker ps -q -f name=postgres) && docker exec $id backup | logger -t backup",
+        'for c in $(docker ps -q -f name=postgres); do docker exec "$c" backup; done',
+        "docker ps -q -f name=postgres | xargs -I{} docker exec {} backup",
+        "nice -n 19 ionice -c3 flock -n /run/b timeout 3600 docker exec $(docker ps -q -f name=postgres) backup",
+        "/bin/sh -c 'docker exec $(docker ps -q -f name=postgres | head -1) /usr/local/bin/backup'",
+        "sudo -n docker exec --user postgres $(docker ps -q -f name=postgres) sh -c backup",
+        "docker exec $(docker ps -q -f name=postgres) backup && date +\\%F >> /var/log/backup",
+        "docker exec $(docker ps --format '{{.Names}}' -f name=postgres -f status=running) backup # twice a day",
+    ],
+)
+def test_other_spellings_of_the_same_command_hold(command: str):
+    verdict = judged(fleet(Machine(entry(f"0 0,12 * * * {command}"))))
+    assert (verdict.outcome, [found.saw for found in verdict.findings]) == (Outcome.HOLDS, [])
+
+
+@pytest.mark.parametrize("times", ["0 */12 * * *", "00 12,0 * * *", "0 0-12/12 * * 0-7", "0 0,12 1-31 jan-dec *"])
+def test_times_are_compared_by_meaning(times: str):
+    assert judged(fleet(Machine(entry(RUNBOOK.replace("0 0,12 * * *", times))))).outcome is Outcome.HOLDS
+
+
+def test_two_lines_that_are_together_the_schedule_hold():
+    text = RUNBOOK.replace("0,12", "0") + "\n" + RUNBOOK.replace("0,12", "12")
+    assert judged(fleet(Machine(entry(text)))).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize("times", ["0 0 * * *", "0 0,12 * * 1-5", "5 0,12 * * *", "0 0,12 1 * 1"])
+def test_other_times_are_found(times: str):
+    [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
+    assert "due at" in saw
+
+
+@pytest.mark.parametrize("times", ["0 20-4 * * *", "0 0,12 * * mon-sun", "0 0,12 31 2 *"])
+def test_times_that_never_come_are_said_to(times: str):
+    [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
+    assert "never due" in saw
+
+
+def test_what_the_crontab_sets_is_known_to_its_commands():
+    line = "C=rodan_postgres\n0 0,12 * * * docker exec $(docker ps -q -f name=$C) backup"
+    assert judged(fleet(Machine(entry(line)))).outcome in (Outcome.HOLDS, Outcome.UNKNOWN)
+    line = f"C={POSTGRES.name}\n0 0,12 * * * docker exec $C backup"
+    assert judged(fleet(Machine(entry(line)))).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ssh data docker exec $(docker ps -q -f name=postgres) backup",
+        "cronitor exec key docker exec $(docker ps -q -f name=postgres) backup",
+        "echo backup | docker exec -i $(docker ps -q -f name=postgres) sh",
+        "case $(hostname) in v*) docker exec $(docker ps -q -f name=postgres) backup;; esac",
+    ],
+)
+def test_a_line_that_may_be_the_backup_is_unknown_and_never_doubled(line: str):
+    seen = fleet(Machine(entry(f"0 0,12 * * * {line}")))
+    verdict = judged(seen)
+    assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
+    assert f"{ROOT}:2" in str(verdict.unknown[0])
+
+
+def test_the_first_word_of_a_command_is_only_a_user_when_there_is_one():
+    [saw] = broken("0 0,12 * * * root docker exec $(docker ps -q -f name=postgres) backup")
+    assert "has a user field" in saw
+    assert broken("0 0,12 * * * cronwrap docker exec $(docker ps -q -f name=postgres) backup") == []
+
+
+def test_no_entry_at_all_is_found_and_says_what_mentions_backups():
+    [found] = judged(fleet(Machine(entry("0 3 * * * /opt/pg_backup.sh")))).findings
+    assert found.saw == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
+    assert f"{ROOT}:2" in found.hint
+    assert found.node == "vgpu"
+
+
+# Case 26: each with its own reason.
+
+
+def test_case_26_commented_out():
+    [saw] = broken(f"# {RUNBOOK}")
+    assert saw == f"the entry {ROOT}:2 is commented out"
+
+
+def test_case_26_a_comment_beside_an_entry_that_works_is_nothing():
+    verdict = judged(fleet(Machine(entry(f"# {RUNBOOK}\n{RUNBOOK}"))))
+    assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
+
+
+def test_case_26_duplicated():
+    [saw] = broken(f"{RUNBOOK}\n{RUNBOOK}")
+    assert saw == f"duplicated: {ROOT}:2 and {ROOT}:3 each run the backup"
+
+
+def test_case_26_duplicated_in_another_place():
+    machine = Machine({**GOOD, "/etc/cron.d/backup": File(RUNBOOK.replace("* docker", "* root docker") + "\n", 0o644)})
+    [found] = judged(fleet(machine)).findings
+    assert "duplicated" in found.saw
+
+
+def test_case_26_a_dot_in_the_file_name():
+    [found] = judged(fleet(in_cron_d("x.y", RUNBOOK.replace("* docker", "* root docker") + "\n"))).findings
+    assert "skip names with a dot" in found.saw
+
+
+def test_case_26_no_user_field():
+    [found] = judged(fleet(in_cron_d("backup", RUNBOOK + "\n"))).findings
+    assert "has no user field" in found.saw
+
+
+def test_case_26_no_final_newline():
+    [found] = judged(fleet(Machine({ROOT: File(RUNBOOK)}))).findings
+    assert "does not end with a newline" in found.saw
+
+
+def test_case_26_docker_exec_it():
+    [saw] = broken(RUNBOOK.replace("exec", "exec -it"))
+    assert "asks for a terminal with `docker exec -it`" in saw
+
+
+def test_case_26_docker_exec_t_alone_is_served_and_only_a_warning():
+    verdict = judged(fleet(Machine(entry(RUNBOOK.replace("exec", "exec -t")))))
+    assert verdict.outcome is Outcome.HOLDS
+    [warning] = verdict.warnings
+    assert "asks for a terminal with -t" in warning.saw
+
+
+def test_case_26_an_unescaped_percent_that_cuts_the_command():
+    [saw] = broken(RUNBOOK.replace(") backup", " --format '%') backup"))
+    assert "cut at an unescaped %" in saw
+
+
+def test_case_26_an_unescaped_percent_behind_the_command_is_a_warning():
+    verdict = judged(fleet(Machine(entry(RUNBOOK + " && date +%F"))))
+    assert [found.severity for found in verdict.warnings] == ["warning"]
+
+
+def test_case_26_docker_is_not_on_crons_path():
+    [saw] = broken(RUNBOOK, docker=("/usr/local/bin/docker",))
+    assert "does not find docker" in saw
+
+
+def test_case_26_a_path_in_the_crontab_is_honoured():
+    machine = Machine(entry(f"PATH=/usr/local/bin:/usr/bin\n{RUNBOOK}"), docker=("/usr/local/bin/docker",))
+    assert judged(fleet(machine)).outcome is Outcome.HOLDS
+
+
+def test_case_26_a_docker_outside_the_usual_places_is_asked_for():
+    machine = Machine(entry(RUNBOOK.replace("* docker", "* /opt/docker")), docker=("/opt/docker",))
+    printed = replace(machine, docker=())
+    assert "does not find docker" in judged(fleet(printed)).findings[0].saw
+    assert judged(fleet(machine)).outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"owner": 1000}, "somebody that cron does not trust"),
+        ({"mode": 0o640}, "others may write its file"),
+        ({"links": 2}, "several names"),
+    ],
+)
+def test_case_26_a_file_that_cron_does_not_trust(changes, said):
+    [found] = judged(fleet(Machine(entry(RUNBOOK, **changes)))).findings
+    assert said in found.saw
+
+
+@pytest.mark.parametrize("changes", [{"owner": 1000}, {"mode": 0o664}, {"links": 2}, {"link_owner": 1000}])
+def test_case_26_a_file_of_cron_d_that_cron_does_not_trust(changes):
+    machine = in_cron_d("backup", RUNBOOK.replace("* docker", "* root docker") + "\n", **changes)
+    assert judged(fleet(machine)).outcome is Outcome.FINDING
+
+
+def test_one_bad_line_makes_cron_ignore_the_whole_file():
+    [found] = judged(fleet(Machine(entry(f"{RUNBOOK}\n99 * * * * true")))).findings
+    assert "cannot read line 3" in found.saw
+
+
+def test_a_user_who_does_not_exist_makes_cron_ignore_the_whole_file():
+    text = RUNBOOK.replace("* docker", "* root docker") + "\n1 1 * * * nosuch true\n"
+    [found] = judged(fleet(in_cron_d("backup", text))).findings
+    assert "cannot read line 2" in found.saw
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (RUNBOOK.replace("* docker", "* root docker"), "has a user field"),
+        (RUNBOOK.replace("0 0,12", "0 24,12"), "has time fields that cron cannot read"),
+        (RUNBOOK + "\r", "carriage return"),
+        (RUNBOOK + " #" + "x" * 1000, "longer than cron takes"),
+        (RUNBOOK.replace("0 0,12 * * *", "@reboot"), "at boot only"),
+    ],
+)
+def test_more_ways_to_write_an_entry_that_does_nothing(line: str, said: str):
+    assert any(said in saw for saw in broken(line))
+
+
+def test_an_account_that_may_not_talk_to_docker_is_found():
+    machine = Machine({"/var/spool/cron/crontabs/ops": File(RUNBOOK + "\n", owner=1000)}, denied=("ops",))
+    [found] = judged(fleet(machine)).findings
+    assert "runs as ops, who may not talk to Docker" in found.saw
+
+
+def test_case_25_two_containers_that_match_are_ambiguous():
+    seen = fleet(here=(POSTGRES, OTHER))
+    [found] = judged(seen).findings
+    assert "ambiguous" in found.saw
+    assert "other_postgres" in found.saw
+
+
+def test_a_label_is_not_ambiguous_where_a_name_is():
+    line = RUNBOOK.replace("-f name=postgres", "-f label=com.docker.swarm.service.name=rodan_postgres")
+    assert judged(fleet(Machine(entry(line)), here=(POSTGRES, OTHER))).outcome is Outcome.HOLDS
+
+
+def test_an_entry_that_finds_no_container_is_found():
+    [saw] = broken(RUNBOOK.replace("name=postgres", "name=rodan-postgres"))
+    assert "finds no container" in saw
+
+
+def test_an_entry_with_the_id_of_a_container_that_is_gone_is_found():
+    [saw] = broken("0 0,12 * * * docker exec 0123456789ab backup")
+    assert "the one it names is gone" in saw
+
+
+def test_somebody_elses_entry_with_the_same_command_does_not_count():
+    line = RUNBOOK.replace("name=postgres", "name=rodan_nginx")
+    [found] = judged(fleet(Machine(entry(line)), here=(POSTGRES, NGINX))).findings
+    assert "nothing on vgpu runs" in found.saw
+
+
+def test_a_lookup_that_cannot_be_followed_is_unknown_and_never_green():
+    line = "0 0,12 * * * docker exec $(docker ps | grep postgres | awk '{print $1}') backup"
+    verdict = judged(fleet(Machine(entry(line))))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "grep" in verdict.unknown[0].why
+
+
+@pytest.mark.parametrize("setting", ["DOCKER_HOST=tcp://192.0.2.1:2375", "SHELL=/usr/bin/fish"])
+def test_an_entry_that_does_something_else_than_it_seems_is_unknown(setting: str):
+    assert judged(fleet(Machine(entry(f"{setting}\n{RUNBOOK}")))).outcome is Outcome.UNKNOWN
+
+
+def test_case_24_after_a_move_both_nodes_are_found():
+    verdict = judged(fleet(Machine({}), data=Machine(GOOD)))
+    assert sorted(found.node for found in verdict.findings) == ["data", "vgpu"]
+    assert "left over" in next(found.saw for found in verdict.findings if found.node == "data")
+
+
+def test_an_entry_on_another_node_that_would_hit_another_container_says_so():
+    [found] = judged(fleet(data=Machine(GOOD), there=(OTHER,))).findings
+    assert "would run `backup` in other_postgres" in found.saw
+
+
+def test_an_entry_for_another_service_on_another_node_is_left_alone():
+    other = Machine(entry(RUNBOOK.replace("name=postgres", "name=other_mysql")))
+    assert judged(fleet(data=other)).outcome is Outcome.HOLDS
+
+
+def test_a_service_that_runs_nowhere_is_found():
+    [found] = judged(fleet(here=())).findings
+    assert "runs nowhere" in found.saw
+
+
+def test_case_25_a_service_that_runs_twice_is_ambiguous():
+    [found] = judged(fleet(there=(replace(POSTGRES, id="cd" * 32),))).findings
+    assert found.saw.startswith("ambiguous")
+
+
+def test_a_node_whose_containers_were_not_seen_makes_it_unknown():
+    assert judged(fleet(here=Unobservable("docker denied"))).outcome is Outcome.UNKNOWN
+
+
+def test_an_unseen_crontab_makes_a_missing_entry_unknown():
+    verdict = judged(fleet(Machine({}, account="ops", unseen=("/var/spool/cron/crontabs",))))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "sudo: true" in verdict.unknown[0].hint
+
+
+def test_the_accounts_own_crontab_is_read_where_the_others_are_hidden():
+    machine = Machine({}, account="ops", unseen=("/var/spool/cron/crontabs",))
+    facts = machine.seen(own=Output(0, f"{RUNBOOK}\n".encode()))
+    assert [one.user for one in facts.entries] == ["ops"]
+
+
+def test_case_22_a_crontab_that_could_not_be_listed_is_not_an_empty_one():
+    denied = Output(1, err=b"crontab: must be privileged\n", command="crontab -l")
+    assert isinstance(Machine({}).seen(own=denied).crontab, Unobservable)
+    nothing = Machine({}).seen().crontab
+    assert not isinstance(nothing, Unobservable)
+    assert nothing.digest == "absent"
+
+
+def test_a_cut_answer_is_unknown():
+    with pytest.raises(Unobservable, match="cut short"):
+        snapshot.read("account root\n")
+
+
+def test_a_script_of_cron_daily_that_runs_it_is_judged_by_the_line_that_starts_it():
+    crontab = "25 6 * * * root cd / && run-parts --report /etc/cron.daily\n"
+    snapshot = f"#!/bin/sh\nset -e\n{RUNBOOK.removeprefix('0 0,12 * * * ')}\n"
+    files = {"/etc/crontab": File(crontab, 0o644), "/etc/cron.daily/backup": File(snapshot, 0o755)}
+    [found] = judged(fleet(Machine(files))).findings
+    assert "due at `25 6 * * *`" in found.saw
+    files["/etc/cron.daily/backup"] = File(snapshot, 0o644)
+    [found] = judged(fleet(Machine(files))).findings
+    assert "not executable" in found.saw
+
+
+def behind(text: str, times: str = "0 0,12 * * *") -> Machine:
+    """A crontab that runs a script, and the script."""
+    return Machine({**entry(f"{times} nice /opt/pg-backup.sh"), "/opt/pg-backup.sh": File(text, 0o755)})
+
+
+def test_a_script_that_an_entry_runs_is_looked_into():
+    text = "#!/bin/bash\nset -eu\nid=$(docker ps -q -f name=postgres)\ndocker exec $id backup\n"
+    assert judged(fleet(behind(text))).outcome is Outcome.HOLDS
+    [found] = judged(fleet(behind(text, times="1 1 * * *"))).findings
+    assert "due at `1 1 * * *`" in found.saw
+    assert "asks for a terminal" in judged(fleet(behind(text.replace("exec", "exec -it")))).findings[0].saw
+
+
+@pytest.mark.parametrize(
+    ("text", "hinted"), [("pg_dumpall > /x\n", True), ("rsync -a /home /mnt\n", False), ("", True)]
+)
+def test_a_script_that_could_be_a_backup_is_named_and_another_is_not(text: str, hinted: bool):
+    [found] = judged(fleet(behind(text))).findings
+    assert (f"{ROOT}:2" in found.hint) is hinted
+
+
+def test_a_crontab_time_zone_that_debians_cron_ignores_is_a_warning():
+    verdict = judged(fleet(Machine(entry(f"CRON_TZ=Asia/Tokyo\n{RUNBOOK}"))))
+    assert verdict.outcome is Outcome.HOLDS
+    assert "CRON_TZ" in verdict.warnings[0].saw
+
+
+TIMER = (
+    "timer Id=backup.timer",
+    "timer ActiveState=active",
+    "timer Unit=backup.service",
+    "timer TimersCalendar={ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=n/a }",
+    "service Id=backup.service",
+    "service User=",
+    "service ExecStart={ path=/bin/sh ; argv[]=/bin/sh -c docker exec $(docker ps -q -f name=postgres) backup "
+    "; ignore_errors=no ; start_time=[n/a] }",
+)
+
+
+def test_a_timer_of_systemd_counts_and_one_that_is_not_active_does_not():
+    assert judged(fleet(Machine({}, more=TIMER))).outcome is Outcome.HOLDS
+    inactive = tuple(line.replace("=active", "=inactive") for line in TIMER)
+    [found] = judged(fleet(Machine({}, more=inactive))).findings
+    assert found.saw == "the entry backup.timer is not active"
+
+
+def test_no_secret_of_a_crontab_is_kept():
+    canary = "hunter2canary"
+    lines = [
+        f"PGPASSWORD={canary}",
+        f"1 1 * * * curl -u me:{canary} https://example.org/backup",
+        f"0 0,12 * * * PGPASSWORD={canary} docker exec -e P={canary} $(docker ps -q -f name=postgres) backup",
+        f"0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup; curl -u me:{canary} https://example.org",
+    ]
+    facts = Machine(entry("\n".join(lines))).seen()
+    assert len(facts.entries) == 2
+    assert canary not in repr(facts)
+
+
+def test_the_facts_survive_being_recorded():
+    facts = Machine(entry(f"# {RUNBOOK}\n{RUNBOOK}")).seen()
+    adapter = TypeAdapter(Facts)
+    assert adapter.validate_json(adapter.dump_json(facts)) == facts
+
+
+def test_a_team_without_backups_is_told_so():
+    text = TEXT[: TEXT.index("backups:")] + 'backups: {none: "not here"}\ncertificates: {none: "not here"}\n'
+    inventory = inventories.load(Path("world.yml"), text)
+    with pytest.raises(StopIteration) as done:
+        next(schedules.observe(inventory.nodes["vgpu"], inventory))
+    assert done.value.value is None
+
+
+# Cron itself, and the evidence.
+
+
+def cron(machine: Machine, **changes):
+    return judged(fleet(machine, **changes), "schedules.cron_is_active", Subject("node", "vgpu"))
+
+
+def test_a_running_cron_holds():
+    assert cron(Machine(GOOD)).outcome is Outcome.HOLDS
+
+
+def test_case_27_a_cron_that_does_not_run_is_found():
+    [found] = cron(Machine(GOOD, cron=False)).findings
+    assert (found.saw, found.node) == ("cron does not run", "vgpu")
+
+
+def test_cron_is_wanted_where_the_backup_belongs_even_before_there_is_an_entry():
+    assert cron(Machine({}, cron=False)).outcome is Outcome.FINDING
+
+
+def test_cron_is_not_wanted_where_nothing_is_scheduled():
+    nothing = fleet(data=Machine({}, cron=False))
+    assert judged(nothing, "schedules.cron_is_active", Subject("node", "data")).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_cron_that_is_not_installed_says_so():
+    [found] = cron(Machine({}, cron=False, more=())).findings
+    assert found.saw == "cron is not installed"
+
+
+def test_a_cron_that_would_not_survive_a_restart_is_a_warning():
+    [warning] = cron(Machine(GOOD, more=("installed", "manager systemd", "unit cron disabled"))).warnings
+    assert "would not start after the next boot" in warning.saw
+
+
+def test_hidden_processes_are_unknown_and_not_a_stopped_cron():
+    assert cron(Machine(GOOD, cron=False, more=("installed", "hidden"))).outcome is Outcome.UNKNOWN
+
+
+def appeared(*times: str, machine: Machine | None = None, **changes):
+    """The verdict about evidence, with a backup made at each of these moments (UTC)."""
+    moments = [datetime.fromisoformat(time).replace(tzinfo=UTC) for time in times]
+    files = [backup(moment) for moment in moments]
+    return judged(fleet(machine, files=files, **changes), "schedules.backups_appeared")
+
+
+def test_a_backup_that_appeared_when_it_was_last_due_holds():
+    # Noon in Toronto is 16:00 UTC; at 16:30 the hour of grace is not over, so midnight counts.
+    assert appeared("2026-06-15T04:00:01").outcome is Outcome.HOLDS
+
+
+def test_case_27_no_backup_at_the_last_due_time_is_found():
+    [found] = appeared("2026-06-14T16:00:01", "2026-06-15T09:00:00").findings
+    assert found.saw == "no backup appeared when it was due: 2026-06-15 00:00 EDT"
+
+
+def test_an_entry_that_was_just_changed_has_not_been_due_yet():
+    changed = Machine(entry(RUNBOOK, changed=int(NOW.timestamp()) - 60))
+    assert appeared(machine=changed).outcome is Outcome.NOT_APPLICABLE
+
+
+def test_evidence_is_unknown_while_the_backups_were_not_seen():
+    unseen = fleet(files=Unobservable("no such volume"))
+    assert judged(unseen, "schedules.backups_appeared").outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("now", "made"),
+    [
+        # 8 March 2026: 02:00 does not exist; 1 November 2026: 01:00 comes twice.
+        ("2026-03-08T20:00", "2026-03-08T16:00:01"),
+        ("2026-03-08T14:00", "2026-03-08T05:00:01"),
+        ("2026-11-01T20:00", "2026-11-01T17:00:01"),
+        ("2026-11-01T15:00", "2026-11-01T04:00:01"),
+    ],
+)
+def test_case_28_clock_changes_give_one_expected_run_and_no_false_alarm(now: str, made: str):
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    machine = Machine(entry(RUNBOOK, changed=0), boot=0)
+    assert appeared(made, machine=machine, now=moment).outcome is Outcome.HOLDS
+    assert appeared(machine=machine, now=moment).outcome is Outcome.FINDING
+
+
+def test_case_28_a_run_in_the_missing_hour_is_expected_once_and_soon_after():
+    text = TEXT.replace("0 0,12 * * *", "30 2 * * *")
+    machine = Machine(entry(RUNBOOK.replace("0 0,12", "30 2"), changed=0), boot=0)
+    now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+    [found] = appeared(machine=machine, now=now, text=text).findings
+    assert "2026-03-08 03:00 EDT" in found.saw
+    assert appeared("2026-03-08T07:00:05", machine=machine, now=now, text=text).outcome is Outcome.HOLDS
+
+
+def test_case_28_a_run_in_the_repeated_hour_is_expected_once():
+    assert [f"{moment:%d %H:%M %Z}" for moment in islice(due("30 1 * * *", REPEATED), 2)] == [
+        "01 01:30 EDT",
+        "02 01:30 EST",
+    ]
+
+
+@pytest.mark.parametrize("node", ["manager", "data", "vgpu"])
+@pytest.mark.parametrize("kind", [schedules.Facts, containers.Facts])
+def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
+    seen = fleet()
+    facts = {**seen.facts, (node, kind.topic): Unobservable("cut off")}
+    assert judged(replace(seen, facts=facts)).outcome is Outcome.UNKNOWN
+
+
+def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00:00") -> Machine:
+    """A node whose timer runs this command."""
+    rows = (
+        "timer Id=pg.timer",
+        "timer ActiveState=active",
+        "timer Unit=pg.service",
+        f"timer TimersCalendar={{ OnCalendar={calendar} ; next_elapse=x }}",
+        "service Id=pg.service",
+        f"service ExecStart={{ path=/x ; argv[]={command} ; ignore_errors=no ; pid=0 }}",
+    )
+    texts = {path: File(text, 0o755) for path, text in files}
+    return Machine(texts, more=("installed", "manager systemd", "unit cron enabled", *rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("docker exec $(docker ps -q -f name=postgres) backup\n", Outcome.HOLDS),
+        ("docker exec $(docker ps -q -f name=nginx) reload\n", Outcome.FINDING),
+        ("exec python3 -c 'docker backup' && case a in\n", Outcome.UNKNOWN),
+    ],
+)
+def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(text: str, outcome: Outcome):
+    snapshot = ("/opt/backup.sh", text)
+    assert judged(fleet(timer("/opt/backup.sh", snapshot))).outcome is outcome
+    files = {
+        "/etc/cron.daily/dumps": File("#!/bin/sh\nexec /opt/backup.sh\n", 0o755),
+        "/etc/cron.d/0daily": File("0 0,12 * * * root run-parts /etc/cron.daily\n", 0o644),
+        "/opt/backup.sh": File(text, 0o755),
+    }
+    assert judged(fleet(Machine(files))).outcome is outcome
+
+
+def test_a_week_of_systemd_ends_on_sunday():
+    seen = fleet(timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00"))
+    assert judged(seen).outcome is Outcome.HOLDS
+
+
+def composed(project: str, number: int) -> containers.Container:
+    labels = {"com.docker.compose.service": "postgres", "com.docker.compose.project": project}
+    labels["com.docker.compose.project.working_dir"] = f"/srv/{project}"
+    return containers.Container(id=f"{number:x}" * 64, name=f"{project}-postgres-1", labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ("docker compose -p rodan exec -T postgres backup", Outcome.HOLDS),
+        ("docker compose -p wiki exec -T postgres backup", Outcome.FINDING),
+        ("cd /srv/rodan && docker compose exec -T postgres backup", Outcome.HOLDS),
+        ("cd /srv/wiki/ && docker compose exec -T postgres backup", Outcome.FINDING),
+        ("docker compose -f /srv/rodan/compose.yml exec -T postgres backup", Outcome.HOLDS),
+        ("docker exec $(docker compose -p rodan ps -q postgres) backup", Outcome.HOLDS),
+        ("docker compose exec -T postgres backup", Outcome.UNKNOWN),
+    ],
+)
+def test_of_two_projects_of_compose_the_one_that_is_meant_counts(command: str, outcome: Outcome):
+    text = TEXT.replace("name: rodan_postgres", "name: rodan/postgres")
+    both = (composed("rodan", 10), composed("wiki", 11))
+    assert judged(fleet(Machine(entry(f"0 0,12 * * * {command}")), here=both, text=text)).outcome is outcome
+
+
+def test_an_answer_of_nothing_but_headers_is_read_in_the_time_of_any_other():
+    started = time.monotonic()
+    assert len(snapshot.read("file x\n" * 300_000 + "end\n").lines["unseen"]) == 300_000
+    assert time.monotonic() - started < 20

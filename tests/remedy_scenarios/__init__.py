@@ -1,0 +1,46 @@
+"""For each remedy a small world that needs it: a tree of files with programs that act on it, looked at as it is.
+
+Rules and remedies are the real ones, and so are the plans, the engine, the journal and the lock. A world says only
+what a look at its tree sees, so that a plan can be made for whatever state a killed run has left.
+"""
+
+from __future__ import annotations
+
+from remediate.remedies import REMEDIES
+from tests.remedy_scenarios import cron, dumps, sites, users
+from tests.remedy_scenarios.base import Playing, World, playing
+
+WORLDS: tuple[type[World], ...] = (
+    cron.CronStopped,
+    cron.CronElsewhere,
+    dumps.Stale,
+    dumps.StaleAndFull,
+    dumps.OnePlaceOnly,
+    dumps.Backups,
+    dumps.OverBudget,
+    users.RootContainer,
+    users.CarelessService,
+    users.SettingsLent,
+    sites.Site,
+    sites.AccountLost,
+    sites.WrongName,
+    sites.NotReloaded,
+    sites.Unscheduled,
+    sites.NoHook,
+    sites.NotIssued,
+    sites.OnlyTheAccountLost,
+)
+"""Each remedy in each shape that its plans have."""
+
+LONGEST = {sites.AccountLost, sites.WrongName, users.CarelessService}
+LIKE_OTHERS = {*LONGEST, dumps.StaleAndFull, dumps.OverBudget}
+"""Worlds whose plans are made of the steps of other worlds' plans."""
+
+
+def remedies_without_a_world() -> set[str]:
+    """Names of remedies that no world needs: a new remedy shows up here until it has one."""
+    played = {REMEDIES[world.rule] for world in WORLDS}
+    return {remedy.__name__ for remedy in REMEDIES.values() if remedy not in played}
+
+
+__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "World", "playing", "remedies_without_a_world"]

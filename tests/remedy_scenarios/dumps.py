@@ -1,0 +1,106 @@
+"""Worlds of backups: too old, too many, too heavy, or in one place only. The dumps are real ones."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.backups import File, second_copy
+from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from tests.example_fleets import backups
+from tests.remedy_scenarios.base import World
+
+DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
+NOW = datetime.now(UTC)
+"""The names and times of files are compared with a clock that each test sets; the files themselves are made now."""
+VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
+POSTGRES = Container(
+    "f" * 64,
+    "rodan_postgres.1.x",
+    labels={SWARM_SERVICE: "rodan_postgres"},
+    mounts=(Mount("volume", VOLUME, "/backups", "rodan_pg_backup"),),
+)
+
+
+class Backups(World):
+    """Real files with the names of backups; `many` of them, the newest so long ago."""
+
+    rule, nodes, undone = "backups.are_thinned", ("data", "vgpu"), False
+    directory = VOLUME
+    many, age = 40, timedelta(hours=1)
+    text = backups.TEXT.replace("budget: 60 GiB", "budget: 60 GiB, free: 1 MiB")
+
+    def build(self) -> None:
+        content = gzip.compress(DUMP)
+        for one in backups.twice_a_day(self.many, NOW - self.age):
+            self.write("data", f"{self.directory}/{one.name}", content)
+            os.utime(self.at("data", f"{self.directory}/{one.name}"), (one.mtime, one.mtime))
+        self.write("vgpu", "dump", DUMP)
+        self.at("vgpu", "backups").symlink_to(self.at("data", self.directory))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What a listing sees, newest first."""
+        found = [(path.name, path.stat()) for path in self.at("data", self.directory).glob("backup_*.gz")]
+        made = [
+            File(name, one.st_size, one.st_mtime, inode=one.st_ino, blocks=one.st_blocks * 512, links=one.st_nlink)
+            for name, one in found
+        ]
+        return tuple(sorted(made, key=lambda file: file.name, reverse=True))
+
+    def fleet(self) -> Fleet:
+        seen = backups.fleet(self.files, text=self.text, now=NOW, volume=backups.usage(self.files, free=self.free))
+        here = {("vgpu", "containers"): (POSTGRES,), ("data", "containers"): ()}
+        found = {place: containers.Facts("present", there) for place, there in here.items()}
+        return replace(seen, facts={**seen.facts, **found})
+
+    @property
+    def free(self) -> int:
+        return 2**40
+
+
+class OverBudget(Backups):
+    rule = "volumes.are_within_budget"
+    text = backups.TEXT.replace("budget: 60 GiB", "budget: 120 KiB")
+
+
+class Stale(Backups):
+    rule, many, age = "backups.are_fresh", 4, timedelta(days=3)
+
+
+class StaleAndFull(Backups):
+    """There is room for another dump only once the backups have been thinned."""
+
+    rule, age = "backups.are_fresh", timedelta(days=3)
+
+    @property
+    def free(self) -> int:
+        return 2**30 if len(self.files) < self.many else 2**20
+
+
+class OnePlaceOnly(Backups):
+    rule, undone, many = "backups.exist_elsewhere", True, 4
+    copied = "/srv/copies"
+    text = backups.TEXT.replace("at_least: 3", "at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies, free: 1 MiB}")
+
+    def build(self) -> None:
+        super().build()
+        self.at("vgpu", self.copied).parent.mkdir()
+
+    def place(self, node: str, path: str) -> second_copy.Place:
+        files = {one.name: one for one in self.at(node, path).glob("backup_*.gz")}
+        digests = {name: sha256(one.read_bytes()).hexdigest() for name, one in files.items()}
+        marks = {name: f"{one.stat().st_ino} {node}" for name, one in files.items()}
+        there = path if self.at(node, path).exists() else ""
+        return second_copy.Place(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
+
+    def fleet(self) -> Fleet:
+        seen = super().fleet()
+        here, there = self.place("data", VOLUME), self.place("vgpu", self.copied)
+        found = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
+        return replace(seen, facts={**seen.facts, **found})
