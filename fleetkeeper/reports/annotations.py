@@ -2,7 +2,9 @@
 
 The words of a server may look like commands of the runner (`::error::`, `##[command]`): while ours are printed it is
 told to listen to none (`::stop-commands::`), and in the annotations themselves everything is escaped as the runner
-undoes it. Source: GitHub's documentation, "Workflow commands for GitHub Actions"; actions/toolkit, core/src/command.ts.
+undoes it. Source:
+https://docs.github.com/en/actions/using-workflows/workflow-commands-for-github-actions;
+actions/toolkit, core/src/command.ts.
 """
 
 from __future__ import annotations

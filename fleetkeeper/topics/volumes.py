@@ -151,7 +151,8 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
 
     A full disk ends the next backup halfway, and the database with it where both share a disk. Bytes are counted as
     they lie on the disk, once, from the node that the inventory names; so are files and directories (`inodes`). Its
-    file system must keep `free`, and enough inodes for a thousand files. Source: the runbook, cleaned twice a year.
+    file system must keep `free`, and enough inodes for a thousand files. Source:
+    docs/runbook.md, "Cleaning up old backups".
     """
     policy = policy_of(fleet)
     usage = fleet.of(policy.volume.node, Facts)

@@ -1,7 +1,8 @@
 """Which certificate nginx uses for which name and port, from what `nginx -T` prints.
 
-Only the directives about TLS are kept: a configuration may hold passwords. Source: the documentation of nginx, "Server
-names", "How nginx processes a request" and ngx_http_ssl_module (`ssl_certificate` is inherited from the level above).
+Only the directives about TLS are kept: a configuration may hold passwords. Source:
+https://nginx.org/en/docs/http/server_names.html, https://nginx.org/en/docs/http/request_processing.html and
+https://nginx.org/en/docs/http/ngx_http_ssl_module.html (`ssl_certificate` is inherited from the level above).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which container an entry means, and which containers that finds now: `docker ps -f` without asking Docker again.
 
-Source: daemon/list.go and api/types/filters of moby, and docker itself in the lab: names match as regular expressions
-or literally, ids by their beginning, values of one filter are alternatives (labels must all match), different filters
-must all match.
+Source: https://docs.docker.com/reference/cli/docker/container/ls/, daemon/list.go of moby, and docker in the lab:
+names match as regular expressions or literally, ids by their beginning, values of one filter are alternatives (labels
+must all match), different filters must all match.
 """
 
 from __future__ import annotations

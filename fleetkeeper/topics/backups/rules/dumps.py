@@ -69,7 +69,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     policy's time zone (or its mtime, if that is older), against the clock of the volume's node. Only a dump that was
     streamed and is proven whole counts; one from the future never does. While the only young ones are implausibly
     small, it is unknown: backups.have_plausible_size says what to do. Allowed is `max_age`, or else the longest gap of
-    the schedule and `grace`. Source: the runbook's schedule, twice a day.
+    the schedule and `grace`. Source: docs/runbook.md, "Backups on a schedule".
     """
     policy = policy_of(fleet)
     node = policy.volume.node

@@ -33,8 +33,8 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     """Every name that is served with TLS, and every certificate that certbot keeps, is in the inventory.
 
     What nobody wrote down nobody watches: its end comes as a surprise. nginx' sites and certbot's lineages in the
-    containers of the service are held against the names under `certificates`. Findings are warnings. Source: issue
-    "certificates on disk that the inventory does not mention are listed".
+    containers of the service are held against the names under `certificates`. Findings are warnings. The
+    runbook does not ask for this: it is an addition of this project.
     """
     policy: Policy = required(fleet.inventory.certificates)
     names = [name for one in policy for name in (one.name, *further(one.acme))]

@@ -31,7 +31,7 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
     challenges and nginx serves files from the webroot, what is scheduled (on the node or by a cron that runs in the
     container), a reload hooked to it, nginx' configuration, and whether /etc/letsencrypt is on a volume. `remediate
     certificates rehearse` tries it against the authority's staging server. Source:
-    the runbook, "Renewing SSL Certificate"; certbot's documentation.
+    docs/runbook.md, "Renewing certificates"; https://eff-certbot.readthedocs.io/en/stable/using.html.
     """
     policy = certificate_of(fleet, subject).acme
     if isinstance(policy, Without):

@@ -71,7 +71,7 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     Renewed on disk and never reloaded is the commonest way to an expired site. On every port, what the handshake gives
     is compared by fingerprint with the files that nginx' configuration names for it, and those with certbot's own; and
     what the name leads to from this machine, with what the service serves.
-    Source: the runbook ("restart nginx to update the changes").
+    Source: docs/runbook.md, "Renewing certificates".
     """
     yield from each_view(fleet, subject, served_as_on_disk)
     yield from external.differences(fleet, certificate_of(fleet, subject))

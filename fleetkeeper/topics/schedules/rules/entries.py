@@ -28,7 +28,8 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     The service moves between nodes and its crontab entry does not: after a move the entry finds no container, and cron
     tells nobody. Every place that cron and systemd read is looked at. An entry counts when its command resolves, now
     and on that node, to exactly the service's one container, when it is due exactly when the policy says, and when
-    nothing keeps it from firing. The runbook's own line counts. Source: the runbook, "Automatic Database Backup".
+    nothing keeps it from firing. The runbook's own line counts. Source: docs/runbook.md,
+    "Backups on a schedule".
     """
     policy = policy_of(fleet)
     homes = placements(fleet, policy.service)
@@ -208,7 +209,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     """Cron runs on every node that has something scheduled or where the backup belongs, and starts at boot.
 
     A right crontab does nothing while the daemon is stopped. Judged by the processes of the node itself, not by those
-    in its containers. Source: the runbook relies on cron on every instance.
+    in its containers. Source: docs/runbook.md, "Backups on a schedule".
     """
     policy = policy_of(fleet)
     node = subject.name

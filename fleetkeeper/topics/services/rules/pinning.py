@@ -23,8 +23,8 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     The swarm moves a task whenever its node is busy, drained or gone; on another node a local volume is new and empty,
     so a database starts from nothing and the backups stay behind. Pinned is a service whose placement constraints leave
     one member of the swarm. A mount counts as local data when it is written and neither its driver, its options nor a
-    mounted file system puts it on the network. Source: Docker's documentation of `docker service
-    create --constraint` and of volumes in services.
+    mounted file system puts it on the network. Source:
+    https://docs.docker.com/reference/cli/docker/service/create/ (`--constraint`, `--mount`).
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
