@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOSTS ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-unit test-all demo demo-down audit fix lock docs bench clean
+.PHONY: help venv test test-unit test-all lint format demo demo-down audit fix lock docs bench clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  \t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -27,6 +27,12 @@ test-unit: venv ## everything that needs no servers: tests/pure, tests/programs,
 
 test-all: venv ## what takes long as well
 	@$(BIN)/python -m pytest tests fleetkeeper remediate lab --doctest-modules -q -n 3 --all
+
+lint: venv ## linters and types alone
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: venv ## format the code, and mend what the linter can mend
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 demo: venv ## bring up a broken miniature production, audit it, repair it, audit it again
 	@$(BIN)/python -m lab demo
