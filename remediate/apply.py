@@ -24,7 +24,7 @@ from remediate.lock import Locks
 from remediate.plan import Plan
 from remediate.proposal import Planned
 from remediate.render.plan_text import step_heads
-from remediate.steps import AnyStep, DeleteFiles, Lost, Place, Stale, StepFailed, agreed_to, dump, recorded
+from remediate.steps import AnyStep, DeleteFiles, Lost, Stale, StepContext, StepFailed, agreed_to, dump, journal_form
 from remediate.undo import looks_only, take_back, undoable
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Applier:
     def writing_to(self, node: str) -> WritingLink:
         return writer(self.locks, self.link_to)(node)
 
-    def next_place(self) -> Place:
+    def next_place(self) -> StepContext:
         self.locks.tell = self.say
         return self.locks.guarding(replace(self.run.next_place(), reach=self.writing_to, say=self.say))
 
@@ -206,7 +206,7 @@ class Applier:
             Changes.begun = True
         return self.done(step, link, place)
 
-    def done(self, step: AnyStep, link: WritingLink, place: Place) -> str:
+    def done(self, step: AnyStep, link: WritingLink, place: StepContext) -> str:
         """Do one step that is written down, and write down how it ended."""
         try:
             done = step.do(link, place)
@@ -227,7 +227,7 @@ class Applier:
         self.ended(place, "done", done.rc, done.said)
         return done.said
 
-    def ended(self, place: Place, state: str, rc: int | None, said: str) -> None:
+    def ended(self, place: StepContext, state: str, rc: int | None, said: str) -> None:
         self.journal.ended(self.run.id, place.number, state, rc, said)
 
 
@@ -240,7 +240,7 @@ def not_understood(why: Exception) -> str:
     return f"an answer was not understood ({type(why).__name__})"
 
 
-def locks_of(run: str, link_to: Callable[[str], Link], place: Place) -> Locks:
+def locks_of(run: str, link_to: Callable[[str], Link], place: StepContext) -> Locks:
     """The locks of a run, none taken yet."""
     return Locks(lambda node: writing(link_to(node)), run, place.lock)
 
@@ -258,11 +258,11 @@ def writer(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], Writ
     return writing_to
 
 
-def starting(place: Place, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
+def starting(place: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
     """The journal's row of a step that is about to be done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     way_back = json.dumps(dump(inverse)) if inverse else None
-    forward = json.dumps(recorded(step))
+    forward = json.dumps(journal_form(step))
     return StepRow(
         *(place.run, place.number, plan, step.node, shown, forward, way_back),
         *("starting", "", "", None, "", "", None),

@@ -8,7 +8,7 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.link import Link
 from remediate.steps import StepFailed
-from remediate.steps.put_content import one
+from remediate.steps.put_content import ask_one
 
 ROOM = r"""
 for path; do
@@ -24,6 +24,6 @@ def room(link: Link, node: str, directories: Iterable[str]) -> None:
     """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
     paths = tuple(directories)
     if paths:
-        said = one(link, Command(("sh", "-c", ROOM, "sh", *paths), sudo=True)).text().strip()
+        said = ask_one(link, Command(("sh", "-c", ROOM, "sh", *paths), sudo=True)).text().strip()
         if said:
             raise StepFailed(f"{node}: {lines(said)[0]}", changed=False)

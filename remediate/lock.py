@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 from remediate.steps.lock_guard import taken_away
-from remediate.steps.step import LOCK, Lost, Place
+from remediate.steps.step import LOCK, Lost, StepContext
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.writing import Stream, WritingLink
@@ -201,7 +201,7 @@ class Locks:
         if not self.alive(node):
             raise Lost(taken_away(node))
 
-    def guarding(self, place: Place) -> Place:
+    def guarding(self, place: StepContext) -> StepContext:
         """The place of a step that asks for these locks again before each of its writes."""
         return replace(place, confirm=self.confirm, token=self.who)
 

@@ -14,7 +14,7 @@ from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan, Remedy
-from remediate.steps import agreed_to, digest
+from remediate.steps import agreed_to, content_digest
 
 GATE = "services.postgres_kept_its_data"
 GATED = frozenset({"schedules", "backups", "volumes", "containers"})
@@ -58,7 +58,7 @@ class Planned:
     def identity(self) -> str:
         """What a person agreed to, as a digest of data: the steps that change something, and what they disturb."""
         steps = [agreed_to(step) for step in self.plan.steps if step.changes]
-        return digest(json.dumps([steps, sorted(self.plan.disturbs)], sort_keys=True).encode())
+        return content_digest(json.dumps([steps, sorted(self.plan.disturbs)], sort_keys=True).encode())
 
     @property
     def memory(self) -> str:

@@ -26,7 +26,7 @@ from remediate.plan import Disturbs, ForAPerson, Plan
 from remediate.proposal import Planned, Proposal, size
 from remediate.render.console import Screen
 from remediate.render.outcome_text import end_lines
-from remediate.steps import Place
+from remediate.steps import StepContext
 
 OF_END = {
     End.FIXED: Exit.NOTHING_LEFT,
@@ -102,7 +102,7 @@ class Runner:
     path: str
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
-    place: Place = field(default_factory=lambda: Place("", 0))
+    place: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     def run(self, work: Callable[[Run], Exit], undoes: str = "") -> Exit:
         """Begin a run, do the work, end the run, and say what became of its plans.
@@ -180,7 +180,7 @@ class Run:
         """Whether `remediate undo` could take anything of it back."""
         return any(row.inverse for row in self.begun)
 
-    def next_place(self) -> Place:
+    def next_place(self) -> StepContext:
         """Where the next step of this run keeps things."""
         self.steps += 1
         return replace(self.runner.place, run=self.id, number=self.steps)

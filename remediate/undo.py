@@ -10,7 +10,7 @@ from fleetkeeper.exit_codes import Changes
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.steps import AlreadyBack, AnyStep, Kept, Lost, Place, Stale, StepFailed, load
+from remediate.steps import AlreadyBack, AnyStep, Kept, Lost, Stale, StepContext, StepFailed, load
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.writing import WritingLink
@@ -32,7 +32,7 @@ def take_back(
     journal: Journal,
     rows: Sequence[StepRow],
     writing_to: Callable[[str], WritingLink],
-    next_place: Callable[[], Place],
+    next_place: Callable[[], StepContext],
     begun: Callable[[StepRow], None] = lambda row: None,
 ) -> Back:
     """Undo steps, the last one first. One that is not as the journal says it was left is not touched.
@@ -52,7 +52,7 @@ def one_back(
     journal: Journal,
     row: StepRow,
     writing_to: Callable[[str], WritingLink],
-    place: Place,
+    place: StepContext,
     begun: Callable[[StepRow], None],
 ) -> tuple[str, bool]:
     """Undo one step, and look whether it is undone: what to say, and whether its change is gone now."""
@@ -79,7 +79,7 @@ def one_back(
     return f"undone on {row.node}: {what}", True
 
 
-def still_there(inverse: AnyStep, link: WritingLink, place: Place) -> str:
+def still_there(inverse: AnyStep, link: WritingLink, place: StepContext) -> str:
     """Why a step that was just undone may not be; empty when it is, or when its exit status is all there is to see."""
     try:
         inverse.still_true(link, place)

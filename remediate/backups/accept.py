@@ -26,7 +26,7 @@ from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
 from remediate.lock import whoami
 from remediate.plan import Plan
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Asked
 from remediate.steps import ABSENT, WriteFile
 
@@ -126,7 +126,7 @@ def size_lines(newest: Backup, policy: Policy) -> list[Line]:
     size = show_size(newest.file.size)
     instead = f", wanted was {newest.small.wanted}" if newest.small else ""
     return [
-        Line(f"newest dump {safe(newest.name)}, {size}{safe(instead)}", "title"),
+        Line(f"newest dump {safe_line(newest.name)}, {size}{safe_line(instead)}", "title"),
         Line(f"  from now on dumps are compared with {size}; older ones stay as good as they are", "loud"),
         *([Line(still, "bad")] if tiny else []),
     ]
@@ -182,7 +182,7 @@ def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
     node, cluster = the_only(fleet)
     rows = [
         Line(
-            f"  {safe(table)}: {count} rows" if count >= 0 else f"  {safe(table)}: is not there",
+            f"  {safe_line(table)}: {count} rows" if count >= 0 else f"  {safe_line(table)}: is not there",
             "" if count > 0 else "bad",
         )
         for table, count in cluster.rows.items()
@@ -190,7 +190,7 @@ def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
     volume = accepted.volume or "no volume at all: it ends with its container"
     return [
         Line(f"cluster {cluster.system}, made on {cluster.born:%Y-%m-%d %H:%M} UTC", "title"),
-        Line(f"  runs on {node}, its data in {safe(volume)}"),
+        Line(f"  runs on {node}, its data in {safe_line(volume)}"),
         *rows,
     ]
 
@@ -199,7 +199,7 @@ def instead(before: Accepted | None, now: Accepted) -> list[Line]:
     """Which database was accepted until now, when it is another one."""
     if before is None or before.system == now.system:
         return []
-    when = f"accepted on {before.at:%Y-%m-%d} by {safe(before.by)}"
+    when = f"accepted on {before.at:%Y-%m-%d} by {safe_line(before.by)}"
     return [
         Line(
             f"  instead of cluster {before.system} on {before.node}, {when}: from now on that one is the wrong one",

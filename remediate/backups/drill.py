@@ -34,7 +34,7 @@ from remediate.backups.drill_script import DRILL, HELD
 from remediate.lock import whoami
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import mounted, not_one
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Run
 
 RULE = "backups.come_back"
@@ -74,7 +74,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
     mount = mounted(found[0], desk.policy)
     if isinstance(mount, ForAPerson):
         return refused(desk, mount)
-    desk.screen.say(f"restoring {safe(backup.name)} into a throwaway server on {found[0].node}")
+    desk.screen.say(f"restoring {safe_line(backup.name)} into a throwaway server on {found[0].node}")
     link = desk.session.link_to(desk.inventory.nodes[found[0].node])
     age = (now - backup.time).total_seconds()
     try:
@@ -98,7 +98,9 @@ def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
     """That no whole dump is removed: an earlier drill failed, and this one was of an older dump."""
     if failed is None or done.error:
         return []
-    still = f"{safe(failed.backup)} has not come back, nor has one newer than it: no whole dump is removed until then"
+    still = (
+        f"{safe_line(failed.backup)} has not come back, nor has one newer than it: no whole dump is removed until then"
+    )
     return [Line(still, "bad")]
 
 
@@ -130,7 +132,9 @@ def noted(desk: Desk, addition: Records) -> Exit:
 
     code = patiently(desk, work)
     if drill.error and code in {Exit.LOCKED, Exit.USAGE}:
-        desk.screen.error(f"the drill of {safe(drill.backup)} failed, and that is not written down", hint=NOT_NOTED)
+        desk.screen.error(
+            f"the drill of {safe_line(drill.backup)} failed, and that is not written down", hint=NOT_NOTED
+        )
         return Exit.REMEDY_FAILED
     return code
 
@@ -314,17 +318,21 @@ def told(done: Drill) -> list[Line]:
     """The result for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
         meant = [Line(MEANT)] if any(BEFORE in one for one in done.lacking) else []
-        return [Line(f"{safe(done.backup)} did not come back: {safe(done.error)}", "bad"), *lines(done.lacking), *meant]
+        return [
+            Line(f"{safe_line(done.backup)} did not come back: {safe_line(done.error)}", "bad"),
+            *lines(done.lacking),
+            *meant,
+        ]
     rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
     took, lost = show_seconds(done.seconds), show_seconds(done.age)
     return [
-        Line(f"{safe(done.backup)} came back: {tables} tables, {rows} rows", "good"),
+        Line(f"{safe_line(done.backup)} came back: {tables} tables, {rows} rows", "good"),
         Line(f"  it took {took}; with it, what was entered in the last {lost} would be lost"),
     ]
 
 
 def lines(lacking: tuple[str, ...]) -> list[Line]:
-    return [Line(f"  {safe(one)}") for one in lacking]
+    return [Line(f"  {safe_line(one)}") for one in lacking]
 
 
 def show_seconds(seconds: float) -> str:

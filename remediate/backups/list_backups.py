@@ -21,7 +21,7 @@ from fleetkeeper.topics.backups.retention import Retention, retention
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.context import Desk
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 
 TOPICS = ("nodes", "backups", "databases")
 
@@ -121,19 +121,21 @@ def table(found: list[Row]) -> Iterator[Line]:
     """The rows as lines of text, in columns."""
     if not found:
         yield Line("there is no backup")
-    width = max((len(safe(row.backup.name)) for row in found), default=0)
+    width = max((len(safe_line(row.backup.name)) for row in found), default=0)
     for row in found:
         style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
         fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
         said = "; ".join(filter(None, (row.said, fate, row.tried)))
         size = show_size(row.backup.file.size)
-        yield Line(f"{safe(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe(said)}", style)
+        yield Line(
+            f"{safe_line(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe_line(said)}", style
+        )
 
 
 def part_lines(parts: Iterable[File]) -> Iterator[Line]:
     """What dumps left that never ended."""
     for part in parts:
-        yield Line(f"{safe(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
+        yield Line(f"{safe_line(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 
 
 def summed(found: list[Row], policy: Policy) -> Iterator[Line]:

@@ -38,10 +38,10 @@ from remediate.backups.restore_names import Names, names_of, not_changed, not_dr
 from remediate.lock import whoami
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.create_dump import mounted, not_one
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Asked
 from remediate.runner import Run as Applying
-from remediate.steps import Place, Run, Stale
+from remediate.steps import Run, Stale, StepContext
 
 RULE = "services.postgres_kept_its_data"
 QUIET, MOST = 3, 60
@@ -67,7 +67,9 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
         return Exit.FINDINGS_REMAIN
     live = prepared.swap.live
     if not typed and not sys.stdin.isatty():
-        desk.screen.error("nobody is there to be asked", hint=f"give the database's name: --yes-restore {safe(live)}")
+        desk.screen.error(
+            "nobody is there to be asked", hint=f"give the database's name: --yes-restore {safe_line(live)}"
+        )
         return Exit.USAGE
     if typed and typed != live:
         desk.screen.error(f"the database is called {live}, not {typed}", hint="nothing was changed")
@@ -249,14 +251,14 @@ class Restoring:
                 self.settle(self.before)
             now = names_of(self.desk, self.swap)
         except (Unobservable, Stale) as why:
-            yield Line(f"which databases there are now could not be asked: {safe(str(why))}", "bad")
+            yield Line(f"which databases there are now could not be asked: {safe_line(str(why))}", "bad")
             yield Line(f"  there may be {swap.filling}, {swap.new} or {swap.aside}; look before anything is dropped")
             return
         if self.before and not not_changed(now, self.before):
             yield from way_back(swap, self.run.id)
             return
         if self.before:
-            yield Line(f"Nothing was restored: {safe(not_changed(now, self.before))}", "bad")
+            yield Line(f"Nothing was restored: {safe_line(not_changed(now, self.before))}", "bad")
         for name in (now.filling, now.new):
             if name.there:
                 yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
@@ -270,7 +272,7 @@ class Restoring:
             try:
                 if not not_changed(names_of(self.desk, self.swap), before):
                     return
-                quiet = 0 if server.now(link, Place("", 0)).changes_names(link) else quiet + 1
+                quiet = 0 if server.now(link, StepContext("", 0)).changes_names(link) else quiet + 1
             except (Unobservable, Stale):
                 return
             if quiet == QUIET:

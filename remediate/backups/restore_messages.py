@@ -9,63 +9,63 @@ from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.database_contents import Held
 from remediate.backups.database_swap import Swap
 from remediate.backups.losses import losses
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 
 
 def left_over(server: Held) -> Iterator[Line]:
     """Databases of earlier restores take room until somebody drops them."""
     if server.besides:
-        yield Line(f"Of earlier restores there are still: {safe(', '.join(server.besides))}")
+        yield Line(f"Of earlier restores there are still: {safe_line(', '.join(server.besides))}")
 
 
 def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line]:
     """What has been written since the dump, and would be gone: told by numbers of rows and by sums over them."""
-    yield Line(f"{safe(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
+    yield Line(f"{safe_line(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
     if isinstance(live, Unobservable):
-        yield Line(f"  what would be lost is not known: {safe(live.why)}", "loud")
+        yield Line(f"  what would be lost is not known: {safe_line(live.why)}", "loud")
         return
     found = losses(live, restored)
     for table, more in found.rows.items():
         told = f"the whole table, {count(more, 'row')}," if table in found.whole else f"at least {count(more, 'row')}"
-        yield Line(f"  lost: {told} of {safe(table)}", "loud")
-    yield from (Line(f"  lost: the extension {safe(name)}", "loud") for name in found.extensions)
+        yield Line(f"  lost: {told} of {safe_line(table)}", "loud")
+    yield from (Line(f"  lost: the extension {safe_line(name)}", "loud") for name in found.extensions)
     if found.changed:
-        yield Line(f"  lost: changes within rows of {safe(', '.join(found.changed))}", "loud")
+        yield Line(f"  lost: changes within rows of {safe_line(', '.join(found.changed))}", "loud")
     if found.back:
-        yield Line(f"  come back: rows of {safe(', '.join(found.back))}")
+        yield Line(f"  come back: rows of {safe_line(', '.join(found.back))}")
     if found.none:
         yield Line("  Nothing that could be compared has changed since then.")
     if found.blind:
-        yield Line(f"  Not compared within rows: {safe(', '.join(found.blind))}")
+        yield Line(f"  Not compared within rows: {safe_line(', '.join(found.blind))}")
 
 
 def staying(swap: Swap, server: Held) -> Iterator[Line]:
     """What neither the dump nor the change of names brings along."""
     if server.slots:
-        names = safe(", ".join(server.slots))
-        yield Line(f"  stay with {safe(swap.aside)}: the replication slots {names}; make them anew", "loud")
+        names = safe_line(", ".join(server.slots))
+        yield Line(f"  stay with {safe_line(swap.aside)}: the replication slots {names}; make them anew", "loud")
     if server.subscriptions:
-        names = safe(", ".join(server.subscriptions))
-        yield Line(f"  stay with {safe(swap.aside)}, and go on in it: the subscriptions {names}", "loud")
+        names = safe_line(", ".join(server.subscriptions))
+        yield Line(f"  stay with {safe_line(swap.aside)}, and go on in it: the subscriptions {names}", "loud")
         yield Line(
             "    what the other server sends is then missing here: disable them there, make them anew here", "loud"
         )
 
 
 def way_back(swap: Swap, run: str) -> list[Line]:
-    done = Line(f"{safe(swap.live)} is now what {safe(swap.backup.name)} held.", "good")
+    done = Line(f"{safe_line(swap.live)} is now what {safe_line(swap.backup.name)} held.", "good")
     if not swap.there:
         return [done]
     return [
         done,
-        Line(f"  The old one is {safe(swap.aside)}. Way back: `remediate undo {run}`."),
+        Line(f"  The old one is {safe_line(swap.aside)}. Way back: `remediate undo {run}`."),
         Line(f"  By hand, once nobody is connected: {renamed(swap.live, swap.new)} {renamed(swap.aside, swap.live)}"),
         Line(f"  When nobody needs it any more: DROP DATABASE {quoted(swap.aside)};"),
     ]
 
 
 def renamed(name: str, to: str) -> str:
-    return safe(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)};")
+    return safe_line(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)};")
 
 
 def quoted(name: str) -> str:

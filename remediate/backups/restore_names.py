@@ -10,7 +10,7 @@ from remediate.apply import Proof
 from remediate.backups.context import Desk
 from remediate.backups.database_contents import Name
 from remediate.backups.database_swap import Swap
-from remediate.steps import Place, Stale
+from remediate.steps import Stale, StepContext
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Names:
 def names_of(desk: Desk, swap: Swap) -> Names:
     """Which database has which name now. Raises Unobservable, or Stale when the server runs on other data."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
-    server = swap.server.now(link, Place("", 0))
+    server = swap.server.now(link, StepContext("", 0))
     return Names(*server.names(link, swap.live, swap.new, swap.aside, swap.filling))
 
 

@@ -20,7 +20,7 @@ from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.backups.context import Desk, one_of
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 
 
 def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
@@ -58,7 +58,7 @@ def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Ver
     link = desk.session.link_to(desk.inventory.nodes[node])
     proofs: dict[str, Verified] = {}
     for number, backup in enumerate(backups, 1):
-        desk.screen.say(f"{number}/{len(backups)} {safe(backup.name)} ({show_size(backup.file.size)})")
+        desk.screen.say(f"{number}/{len(backups)} {safe_line(backup.name)} ({show_size(backup.file.size)})")
         proofs[backup.name] = one(link, facts.directory, backup, desk.policy, called(desk.inventory))
         remember(desk.inventory.state, place, list({**known, **proofs}.values()))
     return proofs
@@ -105,7 +105,7 @@ def summary(found: Sequence[Verified]) -> list[Line]:
     """What is not complete, by name; then how many there are of each state."""
     odd = [one for one in found if one.state != "complete"]
     styles = {"broken": "bad", "unknown": "loud"}
-    lines = [Line(f"{one.state}: {safe(one.name)}: {safe(one.why)}", styles[one.state]) for one in odd]
+    lines = [Line(f"{one.state}: {safe_line(one.name)}: {safe_line(one.why)}", styles[one.state]) for one in odd]
     counts = ", ".join(
         f"{sum(one.state == state for one in found)} {state}" for state in ("complete", "broken", "unknown")
     )

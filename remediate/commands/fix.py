@@ -29,11 +29,11 @@ from remediate.journal import Journal
 from remediate.plan import Disturbs
 from remediate.proposal import Bounds, Proposal, never_tried
 from remediate.render.console import Screen
-from remediate.render.plan_document import Applied, document
-from remediate.render.plan_text import Line, proposal_lines, summary
+from remediate.render.plan_document import Applied, plan_document
+from remediate.render.plan_text import Line, proposal_lines, proposal_summary
 from remediate.runner import Run, Runner, Terms, exits
 from remediate.session import PATIENCE, Session
-from remediate.steps import Place
+from remediate.steps import StepContext
 from remediate.sudo_mode import for_repairs
 
 
@@ -54,7 +54,7 @@ class Call:
     as_json: bool = False
     quiet: bool = False
     state: Path | None = None
-    place: Place = field(default_factory=lambda: Place("", 0))
+    place: StepContext = field(default_factory=lambda: StepContext("", 0))
     patience: float = PATIENCE
 
     @property
@@ -175,7 +175,7 @@ class Remediation:
         )
         code = runner.run(fixing.work)
         if fixing.left is not None:
-            rest = summary(fixing.left, self.inventory.name)
+            rest = proposal_summary(fixing.left, self.inventory.name)
             self.screen.lines([Line(f"after a last look at everything: {rest}", "head")])
         self.finish(proposal, fixing, code)
         return code
@@ -193,7 +193,7 @@ class Remediation:
         run = fixing.run if fixing else None
         if self.call.as_json:
             applied = Applied(run.id, run.ends, fixing.left) if fixing and run else None
-            self.screen.document(document(self.inventory.name, proposal, code, applied))
+            self.screen.document(plan_document(self.inventory.name, proposal, code, applied))
         elif run and not run.changed:
             self.screen.say("nothing was changed")
         elif run:

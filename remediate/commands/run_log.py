@@ -23,9 +23,9 @@ from remediate.journal import Journal, PlanRow, RunRow, StepRow
 from remediate.lock import Locks
 from remediate.render.console import Screen
 from remediate.render.outcome_text import log_lines, run_lines
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Run, Runner
-from remediate.steps import AlreadyBack, Kept, Place, Stale
+from remediate.steps import AlreadyBack, Kept, Stale, StepContext
 from remediate.sudo_mode import for_repairs
 from remediate.undo import inverse_of, take_back, undoable
 
@@ -67,19 +67,20 @@ def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunR
 def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     """Who had started it, each of its steps, and the way back."""
     undoing = f", which was undoing run {run.undoes}," if run.undoes else ""
-    yield f"run {run.id} of {safe(run.who)} on {safe(run.inventory)} ({run.started}){undoing} never came to its end."
+    whose = f"run {run.id} of {safe_line(run.who)} on {safe_line(run.inventory)} ({run.started})"
+    yield f"{whose}{undoing} never came to its end."
     if not steps:
         yield "  it has left nothing behind"
         return
     for step in steps:
-        yield f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe(step.shown)}"
+        yield f"  step {step.number} on {step.node} {STARTED.get(step.state, 'is done')}: {safe_line(step.shown)}"
     yield f"  way back: `remediate undo {changed}`; answer no there to leave it as it is, and it is not told again"
 
 
 def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     if steps:
         what = f"left {count(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
-        yield f"run {run.id} on {safe(run.inventory)} ({run.started}) never came to its end either: it {what}"
+        yield f"run {run.id} on {safe_line(run.inventory)} ({run.started}) never came to its end either: it {what}"
 
 
 STARTED = {
@@ -90,14 +91,14 @@ STARTED = {
 }
 
 
-def undo_run(name: str, given: Path | None, *, yes: bool = False, place: Place | None = None) -> Exit:
+def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepContext | None = None) -> Exit:
     """Show how a run is undone, ask, and undo it."""
     journal = open_journal(given)
     try:
         run = journal.run(name)
         inventory = for_repairs(load(Path(run.path)))
         with Links(inventory) as links:
-            return Undoing(journal, run, way(inventory, links), place=place or Place("", 0)).all(yes)
+            return Undoing(journal, run, way(inventory, links), place=place or StepContext("", 0)).all(yes)
     finally:
         journal.close()
 
@@ -121,7 +122,7 @@ class Undoing:
     run: RunRow
     link_to: Callable[[str], Link]
     screen: Screen = field(default_factory=Screen)
-    place: Place = field(default_factory=lambda: Place("", 0))
+    place: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     @property
     def rows(self) -> list[StepRow]:
@@ -131,8 +132,10 @@ class Undoing:
         """Show, ask, lock, undo. What is not as the journal left it is refused."""
         rows = self.rows
         states = [self.state_of(row) for row in reversed(rows)]
-        self.screen.lines(Line(f"  {safe(text)}") for text in states)
-        self.screen.lines(Line(f"  {safe(text)}", "loud") for row in reversed(rows) for text in self.losses_of(row))
+        self.screen.lines(Line(f"  {safe_line(text)}") for text in states)
+        self.screen.lines(
+            Line(f"  {safe_line(text)}", "loud") for row in reversed(rows) for text in self.losses_of(row)
+        )
         if not rows:
             self.screen.lines([Line(f"run {self.run.id} left nothing that could be undone")])
             self.journal.noticed(self.run.id)
@@ -185,7 +188,7 @@ class Undoing:
                 self.screen.error(str(why), hint=why.hint)
             place = partial(guarded_place, run, locks)
             back = take_back(self.journal, rows, writer(locks, self.link_to), place, run.begun.append)
-        self.screen.lines(Line(safe(text)) for text in back.said)
+        self.screen.lines(Line(safe_line(text)) for text in back.said)
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"
         self.journal.plan(PlanRow(run.id, 1, "undo", self.run.id, shown, memory="", outcome=end, why=""))
@@ -194,7 +197,7 @@ class Undoing:
         return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
 
 
-def guarded_place(run: Run, locks: Locks) -> Place:
+def guarded_place(run: Run, locks: Locks) -> StepContext:
     """Where the next step of a run keeps things; it goes on only while the locks are ours, and tells of silence."""
     locks.tell = run.runner.screen.say
     return locks.guarding(replace(run.next_place(), say=locks.tell))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from remediate.render.plan_text import Line, safe
+from remediate.render.plan_text import Line, safe_line
 
 if TYPE_CHECKING:
     from remediate.apply import Ended
@@ -30,16 +30,17 @@ def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
     width = max(len(ended.end.value) for ended in ends)
     for ended in ends:
         nodes = ", ".join(sorted(ended.planned.plan.nodes))
-        head = f"  {ended.end.value:<{width}}  {ended.planned.rule.id} ({safe(ended.planned.subject.name)}) on {nodes}"
+        about = f"{ended.planned.rule.id} ({safe_line(ended.planned.subject.name)})"
+        head = f"  {ended.end.value:<{width}}  {about} on {nodes}"
         yield Line(head, STYLES.get(ended.end.value, ""))
         if ended.why:
-            yield Line(f"  {'':<{width}}  {safe(ended.why)}")
+            yield Line(f"  {'':<{width}}  {safe_line(ended.why)}")
         if ended.words:
             yield Line(f"  {'':<{width}}  its last words (secrets struck out; kept nowhere else):")
         for word in ended.words:
-            yield Line(f"  {'':<{width}}  | {safe(word)}", "faint")
+            yield Line(f"  {'':<{width}}  | {safe_line(word)}", "faint")
         for said in ended.undone:
-            yield Line(f"  {'':<{width}}  {safe(said)}")
+            yield Line(f"  {'':<{width}}  {safe_line(said)}")
     yield Line()
 
 
@@ -48,18 +49,18 @@ def run_lines(runs: Iterable[RunRow]) -> Iterator[Line]:
     for run in runs:
         end = f"exit {run.exit}" if run.ended else "not ended"
         undoes = f", undoes {run.undoes}" if run.undoes else ""
-        yield Line(f"{run.id}  {run.started}  {safe(run.who)}  {safe(run.inventory)}  {end}{undoes}")
+        yield Line(f"{run.id}  {run.started}  {safe_line(run.who)}  {safe_line(run.inventory)}  {end}{undoes}")
 
 
 def log_lines(run: RunRow, plans: Iterable[PlanRow], steps: Sequence[StepRow]) -> Iterator[Line]:
     """One run in full: its plans, steps, statuses, digests, and what the second look saw."""
-    yield Line(f"run {run.id} on {safe(run.inventory)} by {safe(run.who)}, {safe(run.program)}", "title")
-    yield Line(f"  from {run.started} to {run.ended or 'nobody knows when'}" + ended(run))
+    yield Line(f"run {run.id} on {safe_line(run.inventory)} by {safe_line(run.who)}, {safe_line(run.program)}", "title")
+    yield Line(f"  from {run.started} to {run.ended or 'nobody knows when'}" + run_end_text(run))
     for plan in plans:
-        subject = f" ({safe(plan.subject)})" if plan.subject else ""
+        subject = f" ({safe_line(plan.subject)})" if plan.subject else ""
         yield Line(f"{plan.number}. {plan.rule}{subject}: {plan.outcome or 'not ended'}", "head")
         if plan.why:
-            yield Line(f"    {safe(plan.why)}")
+            yield Line(f"    {safe_line(plan.why)}")
         for step in steps:
             if step.plan == plan.number:
                 yield from step_lines(step)
@@ -68,23 +69,23 @@ def log_lines(run: RunRow, plans: Iterable[PlanRow], steps: Sequence[StepRow]) -
             yield from step_lines(step)
 
 
-def ended(run: RunRow) -> str:
+def run_end_text(run: RunRow) -> str:
     return f", exit {run.exit}" if run.exit is not None else ""
 
 
 def step_lines(step: StepRow) -> Iterator[Line]:
     rc = f", exit {step.rc}" if step.rc is not None else ""
-    yield Line(f"    step {step.number} on {step.node}: {safe(step.shown)}: {step.state}{rc}")
+    yield Line(f"    step {step.number} on {step.node}: {safe_line(step.shown)}: {step.state}{rc}")
     if step.before or step.after:
-        yield Line(f"      {short(step.before)} → {short(step.after)}", "faint")
+        yield Line(f"      {short_digest(step.before)} → {short_digest(step.after)}", "faint")
     if step.said:
-        yield Line(f"      {safe(step.said)}", "faint")
+        yield Line(f"      {safe_line(step.said)}", "faint")
 
 
-def short(digest: str) -> str:
+def short_digest(digest: str) -> str:
     """A digest for people; other words (a user's name) as they are.
 
-    >>> short("a" * 64), short("root")
+    >>> short_digest("a" * 64), short_digest("root")
     ('aaaaaaaaaaaa', 'root')
     """
-    return digest[:12] if len(digest) == 64 else safe(digest) or "nothing"
+    return digest[:12] if len(digest) == 64 else safe_line(digest) or "nothing"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.redact import masked
 from remediate.proposal import ByHand, Planned, Proposal, Unknown
-from remediate.steps import recorded
+from remediate.steps import journal_form
 
 if TYPE_CHECKING:
     from fleetkeeper.exit_codes import Exit
@@ -48,44 +48,44 @@ class Applied:
     left: Proposal | None = None
 
 
-def document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
+def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: Applied | None = None) -> Json:
     """Everything that was found, planned, done and left: see KEYS."""
     left = applied.left if applied else None
     whole = {
         "schema": VERSION,
         "inventory": inventory,
         "run": applied.run if applied else None,
-        "plans": [planned(one) for one in proposal.planned],
+        "plans": [planned_document(one) for one in proposal.planned],
         "for_a_person": [by_hand(one) for one in proposal.by_hand],
-        "unknown": [unknown(one) for one in proposal.unknown],
-        "waived": [{**found(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
+        "unknown": [unknown_document(one) for one in proposal.unknown],
+        "waived": [{**finding_document(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
         "notes": list(proposal.notes),
         "held_back": proposal.held_back or None,
-        "outcomes": [ended(end) for end in applied.ends] if applied else None,
-        "left": remaining(left) if left else None,
+        "outcomes": [end_document(end) for end in applied.ends] if applied else None,
+        "left": remaining_document(left) if left else None,
         "exit": int(exit_code),
     }
-    cleaned: Json = clean(whole)
+    cleaned: Json = mask_strings(whole)
     return cleaned
 
 
-def remaining(left: Proposal) -> Json:
+def remaining_document(left: Proposal) -> Json:
     """What is still wrong or dark, whoever has to mend it."""
     planned = [finding for one in left.planned for finding in one.findings]
     return {
-        "findings": [found(finding) for finding in (*planned, *(one.finding for one in left.by_hand))],
-        "unknown": [unknown(one) for one in left.unknown],
+        "findings": [finding_document(finding) for finding in (*planned, *(one.finding for one in left.by_hand))],
+        "unknown": [unknown_document(one) for one in left.unknown],
     }
 
 
-def planned(one: Planned) -> Json:
+def planned_document(one: Planned) -> Json:
     plan = one.plan
     return {
         "number": one.number,
         "rule": one.rule.id,
         "subject": one.subject.name,
-        "findings": [found(finding) for finding in one.findings],
-        "steps": [{**recorded(step), "shown": step.show()} for step in plan.steps],
+        "findings": [finding_document(finding) for finding in one.findings],
+        "steps": [{**journal_form(step), "shown": step.show()} for step in plan.steps],
         "requires": [{"node": require.node, "because": require.because} for require in plan.requires],
         "disturbs": list(plan.disturbs),
         "disturbance": plan.disturbance,
@@ -96,19 +96,19 @@ def planned(one: Planned) -> Json:
     }
 
 
-def found(finding: Finding) -> Json:
+def finding_document(finding: Finding) -> Json:
     return asdict(finding)
 
 
 def by_hand(one: ByHand) -> Json:
-    return {"finding": found(one.finding), "why": one.answer.why, "what_to_do": one.answer.what_to_do}
+    return {"finding": finding_document(one.finding), "why": one.answer.why, "what_to_do": one.answer.what_to_do}
 
 
-def unknown(one: Unknown) -> Json:
+def unknown_document(one: Unknown) -> Json:
     return {"rule": one.rule, "subject": one.subject, "why": str(one.why), "hint": one.why.hint}
 
 
-def ended(one: Ended) -> Json:
+def end_document(one: Ended) -> Json:
     return {
         "number": one.planned.number,
         "outcome": one.end.name.lower(),
@@ -118,12 +118,12 @@ def ended(one: Ended) -> Json:
     }
 
 
-def clean(value: Any) -> Any:
+def mask_strings(value: Any) -> Any:
     """Every string masked. JSON itself escapes control characters."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
-        return {name: clean(inner) for name, inner in value.items()}
+        return {name: mask_strings(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(inner) for inner in value]
+        return [mask_strings(inner) for inner in value]
     return value

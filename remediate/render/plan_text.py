@@ -30,12 +30,12 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def safe(text: str) -> str:
+def safe_line(text: str) -> str:
     """One line of text from anywhere, without secrets and without control characters."""
     return one_line(masked(text))
 
 
-def indented(text: str, by: str) -> Iterator[str]:
+def indent_lines(text: str, by: str) -> Iterator[str]:
     return (f"{by}{printable(masked(line))}" for line in text.split("\n"))
 
 
@@ -46,7 +46,7 @@ def steps_text(plan: Plan) -> str:
 
 def step_heads(plan: Plan) -> str:
     """The first line of each step: what the journal keeps, which never holds the content of a file."""
-    return "\n".join(f"on {step.node}: {safe(step.show().partition(chr(10))[0])}" for step in plan.steps)
+    return "\n".join(f"on {step.node}: {safe_line(step.show().partition(chr(10))[0])}" for step in plan.steps)
 
 
 def shown_steps(plan: Plan, before: str = "") -> Iterator[Line]:
@@ -69,7 +69,7 @@ def step_lines(plan: Plan) -> Iterator[Line]:
     for number, step in enumerate(plan.steps, 1):
         first, *rest = step.show().split("\n")
         head = f"{number}. " if several else ""
-        yield Line(f"    {head}on {step.node}: {safe(first)}", "step")
+        yield Line(f"    {head}on {step.node}: {safe_line(first)}", "step")
         for text in rest:
             yield Line(f"       {printable(masked(text))}", diff_style(text))
 
@@ -80,30 +80,32 @@ def diff_style(text: str) -> str:
 
 def plan_lines(one: Planned, total: int, before: str = "") -> Iterator[Line]:
     """One plan. `before` names the earlier one that has the same steps, if any."""
-    subject = f" ({safe(one.subject.name)})" if one.subject.name else ""
+    subject = f" ({safe_line(one.subject.name)})" if one.subject.name else ""
     yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
     yield from (Line(f"    {finding_text(finding)}") for finding in one.findings)
     yield from (
-        Line(f"  why it matters: {safe(why)}", "label") for why in dict.fromkeys(f.why for f in one.findings) if why
+        Line(f"  why it matters: {safe_line(why)}", "label")
+        for why in dict.fromkeys(f.why for f in one.findings)
+        if why
     )
     yield Line("  change:", "label")
     yield from shown_steps(one.plan, before)
     for require in one.plan.requires:
-        yield Line(f"  only while: {safe(require.because)} ({require.node})", "label")
+        yield Line(f"  only while: {safe_line(require.because)} ({require.node})", "label")
     loud = "loud" if needs_consent(one.plan) else "label"
-    yield Line(f"  disturbs: {safe(one.plan.disturbance)}{kinds(one.plan)}", loud)
-    yield Line(f"  way back: {safe(one.plan.undo)}", "label")
-    yield Line(f"  fixed when: {safe(one.plan.success)}", "label")
+    yield Line(f"  disturbs: {safe_line(one.plan.disturbance)}{consent_kinds(one.plan)}", loud)
+    yield Line(f"  way back: {safe_line(one.plan.undo)}", "label")
+    yield Line(f"  fixed when: {safe_line(one.plan.success)}", "label")
     for note in one.plan.notes:
-        yield Line(f"  note: {safe(note)}", "label")
+        yield Line(f"  note: {safe_line(note)}", "label")
 
 
 def needs_consent(plan: Plan) -> bool:
     return bool({"restart", "deletion", "ownership"} & set(plan.disturbs))
 
 
-def kinds(plan: Plan) -> str:
+def consent_kinds(plan: Plan) -> str:
     """The kinds of disturbance that need a word of their own, as --allow takes them."""
     words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
     asked = [words[kind] for kind in plan.disturbs if kind in words]
@@ -116,12 +118,12 @@ def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
     for one in sorted(by_hand, key=lambda one: one.finding.severity == "warning"):
         groups.setdefault((one.finding.severity == "warning", one.finding.rule, one.answer.why), []).append(one)
     for (warning, rule, why), group in groups.items():
-        yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe(why)}", "head")
+        yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe_line(why)}", "head")
         advice = ""
         for one in sorted(group, key=lambda one: one.answer.what_to_do):
             if one.answer.what_to_do != advice:
                 advice = one.answer.what_to_do
-                yield from (Line(text) for text in indented(f"to do: {advice}", "    "))
+                yield from (Line(text) for text in indent_lines(f"to do: {advice}", "    "))
             yield Line(f"      {finding_text(one.finding)}", "faint")
 
 
@@ -129,7 +131,7 @@ def finding_text(finding: Finding) -> str:
     """Where, what was seen, what was wanted."""
     names = (finding.node, finding.about or finding.subject)
     where = ", ".join(dict.fromkeys(name for name in names if name))
-    return f"{safe(where)}: {safe(finding.saw)}; wanted: {safe(finding.want)}"
+    return f"{safe_line(where)}: {safe_line(finding.saw)}; wanted: {safe_line(finding.want)}"
 
 
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
@@ -139,9 +141,9 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
         reasons.setdefault((str(one.why), one.why.hint), []).append(one.rule)
     for (why, hint), rules in reasons.items():
         rest = f" and {count(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
-        yield Line(f"    {safe(why)} ({rules[0]}{rest})")
+        yield Line(f"    {safe_line(why)} ({rules[0]}{rest})")
         if hint:
-            yield Line(f"      hint: {safe(hint)}", "faint")
+            yield Line(f"      hint: {safe_line(hint)}", "faint")
 
 
 def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
@@ -152,15 +154,15 @@ def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
         yield from plan_lines(one, len(proposal.planned), first.get(steps, ""))
         yield Line()
         first.setdefault(steps, f"{one.number}/{len(proposal.planned)}")
-    yield from section("For a person", hand_lines(proposal.by_hand))
-    yield from section("Could not be looked at", unknown_lines(proposal.unknown))
-    yield from section("Notes", (Line(f"  {safe(note)}") for note in proposal.notes))
+    yield from section_lines("For a person", hand_lines(proposal.by_hand))
+    yield from section_lines("Could not be looked at", unknown_lines(proposal.unknown))
+    yield from section_lines("Notes", (Line(f"  {safe_line(note)}") for note in proposal.notes))
     if proposal.held_back:
-        yield Line(f"Held back: {safe(proposal.held_back)}", "loud")
-    yield Line(summary(proposal, inventory), "head")
+        yield Line(f"Held back: {safe_line(proposal.held_back)}", "loud")
+    yield Line(proposal_summary(proposal, inventory), "head")
 
 
-def section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
+def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
     found = list(lines)
     if found:
         yield Line(f"{title}:", "title")
@@ -168,7 +170,7 @@ def section(title: str, lines: Iterable[Line]) -> Iterator[Line]:
         yield Line()
 
 
-def summary(proposal: Proposal, inventory: str) -> str:
+def proposal_summary(proposal: Proposal, inventory: str) -> str:
     """The last line: how much there is to do, and by whom."""
     parts = [
         count(len(proposal.planned), "plan") if proposal.planned else "",

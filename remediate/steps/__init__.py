@@ -13,7 +13,18 @@ from remediate.steps.change_owner import ChangeOwner, TakeBackOwner
 from remediate.steps.copy_file import CopyFile, RemoveCopy
 from remediate.steps.delete_files import DeleteFiles, Identified
 from remediate.steps.run_command import Require, Run, RunInContainer
-from remediate.steps.step import ABSENT, AlreadyBack, Done, Kept, Lost, Place, Stale, Step, StepFailed, digest
+from remediate.steps.step import (
+    ABSENT,
+    AlreadyBack,
+    Done,
+    Kept,
+    Lost,
+    Stale,
+    Step,
+    StepContext,
+    StepFailed,
+    content_digest,
+)
 from remediate.steps.swap_databases import DropDatabase, RestoreDatabase, SwapDatabases
 from remediate.steps.update_service import GiveSettingsBack, UpdateService
 from remediate.steps.write_file import EditCrontab, EditFile, PutBack, UnmarkCrontab, WriteFile
@@ -41,22 +52,24 @@ AnyStep = Annotated[
 
 
 @cache
-def adapter() -> TypeAdapter[AnyStep]:
+def step_adapter() -> TypeAdapter[AnyStep]:
     return TypeAdapter(AnyStep)
 
 
 def dump(step: AnyStep) -> dict[str, Any]:
     """A step as JSON. The content of a file is given by digest and length only, never as such."""
-    document: dict[str, Any] = adapter().dump_python(step, mode="json")
+    document: dict[str, Any] = step_adapter().dump_python(step, mode="json")
     return document
 
 
-def recorded(step: AnyStep) -> dict[str, Any]:
+def journal_form(step: AnyStep) -> dict[str, Any]:
     """A step as the journal and documents tell it: digests instead of content, no secret. It cannot be loaded again."""
     told = dump(step)
     for name, lines in told.items():
         if name in LINES and isinstance(lines, list):
-            told[name] = f"{len(lines)} lines, sha256:{digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
+            told[name] = (
+                f"{len(lines)} lines, sha256:{content_digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
+            )
     for name in WORDS & told.keys():
         told[name] = masked(shell_command(word.replace("\0", "\\0") for word in told[name]))
     return told
@@ -71,13 +84,13 @@ def agreed_to(step: AnyStep) -> dict[str, Any]:
     stamp = data.pop("stamp", "")
     if isinstance(step, WriteFile | EditFile | EditCrontab):
         del data["expect"]
-    return {name: without(value, stamp) for name, value in data.items()} if stamp else data
+    return {name: without_time_stamp(value, stamp) for name, value in data.items()} if stamp else data
 
 
-def without(value: Any, stamp: str) -> Any:
+def without_time_stamp(value: Any, stamp: str) -> Any:
     """Text, or a list of texts, with `…` in the place of a time stamp."""
     if isinstance(value, list):
-        return [without(word, stamp) for word in value]
+        return [without_time_stamp(word, stamp) for word in value]
     return value.replace(stamp, "…") if isinstance(value, str) else value
 
 
@@ -90,7 +103,7 @@ def load(document: object) -> AnyStep:
     """The step that `dump` saved. Raises ValueError; a WriteFile cannot come back, since its content is not kept."""
     if isinstance(document, dict) and document.get("kind") == "write_file":
         raise ValueError("the content of a file that was written is not kept in the journal")
-    return adapter().validate_python(document)
+    return step_adapter().validate_python(document)
 
 
 __all__ = [
@@ -108,7 +121,6 @@ __all__ = [
     "Identified",
     "Kept",
     "Lost",
-    "Place",
     "PutBack",
     "RemoveCopy",
     "Require",
@@ -117,6 +129,7 @@ __all__ = [
     "RunInContainer",
     "Stale",
     "Step",
+    "StepContext",
     "StepFailed",
     "SwapDatabases",
     "TakeBackOwner",
@@ -124,8 +137,8 @@ __all__ = [
     "UpdateService",
     "WriteFile",
     "agreed_to",
-    "digest",
+    "content_digest",
     "dump",
+    "journal_form",
     "load",
-    "recorded",
 ]

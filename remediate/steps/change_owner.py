@@ -10,8 +10,8 @@ from fleetkeeper.topics.containers.preflight_scripts import DENIED
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.untrusted import plain_path
 from remediate.steps.lock_guard import HELD, NOT_OURS, OURS, taken_away
-from remediate.steps.put_content import one
-from remediate.steps.step import AlreadyBack, Done, Lost, Place, Stale, StepFailed
+from remediate.steps.put_content import ask_one
+from remediate.steps.step import AlreadyBack, Done, Lost, Stale, StepContext, StepFailed
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -139,20 +139,20 @@ class ChangeOwner:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
-        answer = one(link, Command(("sh", "-c", ENTER, "looking for a volume", self.directory), sudo=True))
+    def still_true(self, link: Link, place: StepContext) -> None:
+        answer = ask_one(link, Command(("sh", "-c", ENTER, "looking for a volume", self.directory), sudo=True))
         if answer.rc == ODD_PLACE:
             raise Stale(f"{self.directory} is not there, or is reached through a link")
         answer.text()
 
-    def inverse(self, link: Link, place: Place) -> TakeBackOwner:
+    def inverse(self, link: Link, place: StepContext) -> TakeBackOwner:
         return TakeBackOwner(self.node, self.directory, self.uid, self.gid, place.directory)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         owner = (str(self.uid), str(self.gid))
         words = ("sh", "-c", GIVE, "giving files away", self.directory, *owner, place.directory, WITHIN, place.lock)
         place.confirm(self.node)
-        answer = ended(one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
+        answer = raise_if_incomplete(ask_one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
         if answer.rc in WHY:
             raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
         return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count(int(answer.text()), 'file')} given")
@@ -183,23 +183,23 @@ class TakeBackOwner:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """The kept owners decide, in `do`."""
 
-    def inverse(self, link: Link, place: Place) -> ChangeOwner:
+    def inverse(self, link: Link, place: StepContext) -> ChangeOwner:
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         owner = f"{self.uid}:{self.gid}"
         words = ("sh", "-c", TAKE_BACK, "giving files back", self.directory, owner, self.kept, WITHIN, place.lock)
         place.confirm(self.node)
-        answer = ended(one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
+        answer = raise_if_incomplete(ask_one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
         if answer.rc == NOTHING_KEPT:
             raise AlreadyBack("no file had been given away")
         return Done(rc=0, said=f"{count(int(answer.text()), 'file')} given back")
 
 
-def ended(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:
+def raise_if_incomplete(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:
     """Raises Lost when nobody knows how far it came, Stale when the directory is not what it was."""
     if answer.lost or answer.rc is None:
         raise Lost(f"the connection was lost while owners were being changed: {answer.lost}")

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.untrusted import plain_path
 from remediate.steps import copy_scripts as scripts
-from remediate.steps.delete_files import Identified, size
-from remediate.steps.put_content import one
-from remediate.steps.step import ABSENT, AlreadyBack, Done, Lost, Place, Stale, StepFailed
+from remediate.steps.delete_files import Identified, size_in_words
+from remediate.steps.put_content import ask_one
+from remediate.steps.step import ABSENT, AlreadyBack, Done, Lost, Stale, StepContext, StepFailed
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -70,7 +70,7 @@ class CopyFile:
         return 120 + self.file.size / PACE
 
     def show(self) -> str:
-        what = f"copy {self.file.name} ({size(self.file.size)}) from {self.source} into {self.target}"
+        what = f"copy {self.file.name} ({size_in_words(self.file.size)}) from {self.source} into {self.target}"
         made = [f"  {self.target} is made, for root only (mode 0700)"] if self.makes else []
         how = "  through this machine, as it goes; mode 0600; kept only if its SHA-256 is the source's"
         return "\n".join([what, *made, f"  from {self.source}:{self.directory}", how])
@@ -78,15 +78,15 @@ class CopyFile:
     def directories(self) -> tuple[str, ...]:
         return (self.target,)
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """The source is the file that was seen, and the target can take it. Raises Stale, StepFailed, Unobservable."""
         words = ("sh", "-c", scripts.SAME, "look-at-backup", self.directory, self.file.name, self.file.identity)
-        answer = one(place.reach(self.source), Command(words, sudo=True))
+        answer = ask_one(place.reach(self.source), Command(words, sudo=True))
         if answer.rc in scripts.STALE:
             raise Stale(f"{self.file.name} on {self.source} {scripts.STALE[answer.rc]}")
         answer.text()
         words = ("sh", "-c", scripts.READY, "look-at-copies", self.target, self.file.name, str(self.needed))
-        answer = one(link, Command(words, sudo=True))
+        answer = ask_one(link, Command(words, sudo=True))
         if answer.rc in scripts.WHY:
             raise self.refused(answer.rc)
         answer.text()
@@ -96,10 +96,10 @@ class CopyFile:
         """KiB that must be free."""
         return (self.file.size + self.reserve) // 1024 + 1
 
-    def inverse(self, link: Link, place: Place) -> RemoveCopy:
+    def inverse(self, link: Link, place: StepContext) -> RemoveCopy:
         return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         """Stream it. Whatever ends early leaves nothing under its name."""
         begun = time.monotonic()
         sending = ("sh", "-c", scripts.SEND, "sh", self.directory, self.file.name, self.file.identity)
@@ -113,22 +113,22 @@ class CopyFile:
         if rc != 0:
             raise self.refused(rc)
         seconds = max(time.monotonic() - begun, 0.001)
-        speed = f"{size(self.file.size)} in {seconds:.0f} s"
+        speed = f"{size_in_words(self.file.size)} in {seconds:.0f} s"
         return Done(ABSENT, self.sha256, 0, f"{self.file.name} copied, {speed}, its digest is the source's")
 
-    def poured(self, spring: Stream, sink: Stream, place: Place) -> int:
+    def poured(self, spring: Stream, sink: Stream, place: StepContext) -> int:
         """The target's exit status. Raises Lost when nobody knows it, StepFailed when the source failed."""
         watch = threading.Timer(self.limit, getattr(spring, "abort", spring.close))
         watch.daemon = True
         watch.start()
         trouble = ""
         try:
-            trouble = pour(spring, sink, self, Telling(place, self))
+            trouble = stream_to_sink(spring, sink, self, CopyProgress(place, self))
         except Unobservable as why:
             trouble = str(why)
         finally:
             watch.cancel()
-        rc = ended(sink, 60 + self.file.size / DISK_PACE)
+        rc = exit_status(sink, 60 + self.file.size / DISK_PACE)
         if rc is None:
             raise Lost(trouble or "the connection was lost while the copy was being checked")
         if trouble and rc == scripts.SHORT:
@@ -140,47 +140,49 @@ class CopyFile:
         return StepFailed(f"{self.target} on {self.node}: {self.file.name} {why}", changed=rc not in scripts.WHY, rc=rc)
 
 
-class Telling:
+class CopyProgress:
     """Says from time to time how far a copy is."""
 
-    def __init__(self, place: Place, step: CopyFile) -> None:
+    def __init__(self, place: StepContext, step: CopyFile) -> None:
         self.place, self.step, self.next = place, step, time.monotonic() + EVERY
 
     def about(self, done: int) -> None:
         if time.monotonic() >= self.next:
             self.next = time.monotonic() + EVERY
             whole = self.step.file.size
-            self.place.say(f"  {self.step.file.name}: {size(done)} of {size(whole)}, {100 * done // whole} %")
+            self.place.say(
+                f"  {self.step.file.name}: {size_in_words(done)} of {size_in_words(whole)}, {100 * done // whole} %"
+            )
 
 
-def pour(spring: Stream, sink: Stream, step: CopyFile, telling: Telling) -> str:
+def stream_to_sink(spring: Stream, sink: Stream, step: CopyFile, telling: CopyProgress) -> str:
     """Pass on what the source sends; its last bytes only once it has said that all is well. Returns what is wrong.
 
     To withhold them is how a copy is given up: the target sees that something is missing, and keeps nothing.
     """
     held, passed = b"", 0
-    for data in content(spring, step.file.size):
+    for data in content_of_length(spring, step.file.size):
         sink.write(held)
         passed += len(held)
         held = data
         telling.about(passed)
     said = b"".join(iter(lambda: spring.read(CHUNK), b""))
     if passed + len(held) < step.file.size or len(said) < DIGEST:
-        return f"the source {scripts.STALE.get(ended(spring, 5) or 0, 'ended early')}"
+        return f"the source {scripts.STALE.get(exit_status(spring, 5) or 0, 'ended early')}"
     if said.decode("ascii", "replace").strip() != step.sha256:
         return "the source has another digest than it had"
     sink.write(held)
     return ""
 
 
-def content(spring: Stream, length: int) -> Iterator[bytes]:
+def content_of_length(spring: Stream, length: int) -> Iterator[bytes]:
     """The first `length` bytes of a stream, in pieces."""
     while length and (data := spring.read(min(CHUNK, length))):
         length -= len(data)
         yield data
 
 
-def ended(stream: Stream, limit: float) -> int | None:
+def exit_status(stream: Stream, limit: float) -> int | None:
     """How a command ended; None when nobody knows."""
     with suppress(Unobservable, OSError, ValueError):  # a stream that was closed under us says so in its own words
         return stream.wait(limit)
@@ -212,21 +214,21 @@ class RemoveCopy:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         words = ("sh", "-c", scripts.STANDS, "look-at-copy", self.target, self.name)
-        now = one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
+        now = ask_one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
         if now == ABSENT:
             raise AlreadyBack(f"{self.name} is not in {self.target}")
         if now not in {self.sha256, "part"}:
             raise Stale(f"{self.target}/{self.name} is no longer the copy that was made")
 
-    def inverse(self, link: Link, place: Place) -> None:
+    def inverse(self, link: Link, place: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         words = ("sh", "-c", scripts.REMOVE, "remove-copy", self.target, self.name, self.sha256)
         unmake = "unmake" if self.unmake else ""
-        answer = one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))
+        answer = ask_one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))
         if answer.lost or answer.rc is None:
             raise Lost(f"the connection was lost while {self.name} was being removed: {answer.lost}")
         if answer.rc != 0:

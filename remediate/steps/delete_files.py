@@ -10,8 +10,8 @@ from fleetkeeper.reports.text import count
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.untrusted import plain_path
 from remediate.steps.lock_guard import HELD, NOT_OURS, taken_away
-from remediate.steps.put_content import one
-from remediate.steps.step import Done, Lost, Place, Stale, StepFailed
+from remediate.steps.put_content import ask_one
+from remediate.steps.step import Done, Lost, Stale, StepContext, StepFailed
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -114,32 +114,32 @@ class DeleteFiles:
 
     def show(self) -> str:
         total = sum(file.size for file in self.files)
-        head = f"delete {count(len(self.files), 'file')}, {size(total)}, in {self.directory} (no way back)"
-        gone = [f"  - {row(file)}" for file in self.files]
-        kept = [f"  stays: {row(file)}" for file in self.survivors]
+        head = f"delete {count(len(self.files), 'file')}, {size_in_words(total)}, in {self.directory} (no way back)"
+        gone = [f"  - {file_row(file)}" for file in self.files]
+        kept = [f"  stays: {file_row(file)}" for file in self.survivors]
         return "\n".join([head, *gone, *kept])
 
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """Every survivor is there, unchanged, and the directory is writable; room is not needed."""
         self.survive(link)
 
     def survive(self, link: Link) -> None:
-        for batch in batches(self.survivors) if self.survivors else iter([()]):
+        for batch in in_batches(self.survivors) if self.survivors else iter([()]):
             states = ask(link, (LIST,), self.directory, batch)
             for file, state in zip(batch, states, strict=True):
                 if state != "same":
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
 
-    def inverse(self, link: Link, place: Place) -> None:
+    def inverse(self, link: Link, place: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         """Delete in order; before each batch the lock is confirmed and the survivors are looked at again."""
         states: list[str] = []
-        for batch in batches(self.files):
+        for batch in in_batches(self.files):
             place.confirm(self.node)
             self.survive(link)
             states += self.delete(link, place, batch)
@@ -147,9 +147,9 @@ class DeleteFiles:
                 place.say(
                     f"{len(states)} of {count(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
                 )
-        return summed(self.files, states)
+        return deletion_result(self.files, states)
 
-    def delete(self, link: Link, place: Place, batch: tuple[Identified, ...]) -> list[str]:
+    def delete(self, link: Link, place: StepContext, batch: tuple[Identified, ...]) -> list[str]:
         """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
         try:
             return ask(link, (DELETE, place.lock, place.token), self.directory, batch)
@@ -161,15 +161,15 @@ class NotOurs(Exception):
     """The node says that the lock's file is not ours."""
 
 
-def summed(files: tuple[Identified, ...], states: list[str]) -> Done:
+def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
     """What became of the files. Raises StepFailed when one could not be deleted."""
     skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
     failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
     said = f"{count(states.count('deleted'), 'file')} deleted"
     if skipped:
-        said += f", {len(skipped)} skipped because they are no longer the files that were seen: {few(skipped)}"
+        said += f", {len(skipped)} skipped because they are no longer the files that were seen: {some_names(skipped)}"
     if failed:
-        raise StepFailed(f"{said}; could not delete {few(failed)}", changed="deleted" in states)
+        raise StepFailed(f"{said}; could not delete {some_names(failed)}", changed="deleted" in states)
     return Done(said=said, rc=0)
 
 
@@ -180,7 +180,7 @@ def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identi
     """
     text, *own = script
     words = [word for file in files for word in (file.name, file.identity)]
-    output = one(link, Command(("sh", "-c", text, "sh", *own, directory, *words), sudo=True, limit=120.0))
+    output = ask_one(link, Command(("sh", "-c", text, "sh", *own, directory, *words), sudo=True, limit=120.0))
     if own and (output.lost or output.rc is None):
         raise Lost(f"the connection was lost while deleting: {output.lost}")
     if own and output.rc == NOT_OURS:
@@ -195,28 +195,28 @@ def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identi
     return states
 
 
-def batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]]:
+def in_batches(files: tuple[Identified, ...]) -> Iterator[tuple[Identified, ...]]:
     return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
 
 
-def few(names: list[str]) -> str:
+def some_names(names: list[str]) -> str:
     """Some of many names.
 
-    >>> few(["a", "b", "c", "d"])
+    >>> some_names(["a", "b", "c", "d"])
     'a, b, c and 1 more'
     """
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
-def row(file: Identified) -> str:
-    return f"{file.name} ({size(file.size)})" + (f": {file.note}" if file.note else "")
+def file_row(file: Identified) -> str:
+    return f"{file.name} ({size_in_words(file.size)})" + (f": {file.note}" if file.note else "")
 
 
-def size(number: float) -> str:
+def size_in_words(number: float) -> str:
     """Bytes for people, in binary units.
 
-    >>> size(20), size(1_395_864_371)
+    >>> size_in_words(20), size_in_words(1_395_864_371)
     ('20 B', '1.3 GiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):

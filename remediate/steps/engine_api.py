@@ -132,11 +132,11 @@ class Engine:
         except APIError as why:
             if "out of sequence" in str(why):
                 raise Stale("the service has been changed by somebody else at this moment") from None
-            raise StepFailed(f"the engine refused the update: {reason(why)}", changed=False) from None
+            raise StepFailed(f"the engine refused the update: {reason_of(why)}", changed=False) from None
 
 
 @contextmanager
-def engine(link: WritingLink) -> Iterator[Engine]:
+def open_engine(link: WritingLink) -> Iterator[Engine]:
     """The node's engine, API version negotiated. Raises StepFailed while nothing can have been done, else Lost."""
     client: Any = APIClient(base_url=BASE, version="1.40")
     client.trust_env = False
@@ -144,14 +144,14 @@ def engine(link: WritingLink) -> Iterator[Engine]:
     try:
         client._version = client.version(api_version=False)["ApiVersion"]
     except (APIError, RequestException, Unobservable) as why:
-        raise StepFailed(f"the engine did not answer: {reason(why)}", changed=False) from None
+        raise StepFailed(f"the engine did not answer: {reason_of(why)}", changed=False) from None
     try:
         yield Engine(client)
     except (APIError, RequestException, Unobservable) as why:
-        raise Lost(f"the engine stopped answering: {reason(why)}") from None
+        raise Lost(f"the engine stopped answering: {reason_of(why)}") from None
     finally:
         client.close()
 
 
-def reason(why: Exception) -> str:
+def reason_of(why: Exception) -> str:
     return one_line(masked(str(getattr(why, "explanation", None) or why)))[:200]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from remediate.steps import file_scripts
-from remediate.steps.step import ABSENT, Lost, Place, Stale, StepFailed, digest
+from remediate.steps.step import ABSENT, Lost, Stale, StepContext, StepFailed, content_digest
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -18,7 +18,7 @@ ANSWER = 60.0
 
 
 @dataclass(frozen=True)
-class Put:
+class PutRequest:
     """One replacement: `what` and `target` say where, `expected` and `wanted` are digests (or ABSENT) before and after.
 
     `content` is sent; when it is None, the file `kept` on the node is put back or, with ABSENT wanted, nothing is.
@@ -33,7 +33,7 @@ class Put:
     mode: int | None = None
     owner: str = ""
 
-    def words(self, place: Place) -> tuple[str, ...]:
+    def words(self, place: StepContext) -> tuple[str, ...]:
         """The command that does it; the content, if any, follows on its standard input."""
         return (
             *("sh", "-c", file_scripts.PUT, "sh", self.what, self.target, self.size, self.wanted, self.expected),
@@ -47,15 +47,17 @@ class Put:
         return "none" if self.wanted == ABSENT else "kept"
 
 
-def put(link: WritingLink, place: Place, wish: Put) -> None:
+def put_content(link: WritingLink, place: StepContext, wish: PutRequest) -> None:
     """Do it. Raises Stale, StepFailed or Lost."""
     rc = send(link, wish.words(place), wish.content or b"")
     if rc == file_scripts.STALE:
-        raise Stale(f"{name(wish.what, wish.target)} has been changed since the plan was made")
+        raise Stale(f"{target_name(wish.what, wish.target)} has been changed since the plan was made")
     if rc != 0:
         why = file_scripts.WHY.get(rc, f"could not be written (exit {rc})")
         raise StepFailed(
-            f"{name(wish.what, wish.target)} {why}", changed=rc not in {file_scripts.NO_ROOM, file_scripts.SHORT}, rc=rc
+            f"{target_name(wish.what, wish.target)} {why}",
+            changed=rc not in {file_scripts.NO_ROOM, file_scripts.SHORT},
+            rc=rc,
         )
 
 
@@ -66,7 +68,7 @@ def send(link: WritingLink, words: tuple[str, ...], content: bytes) -> int:
     """
     with link.open(words, sudo=True) as stream:
         try:
-            rc = fed(stream, content)
+            rc = send_content(stream, content)
         except Unobservable as why:
             raise Lost(str(why)) from None
     if rc is None:
@@ -74,51 +76,51 @@ def send(link: WritingLink, words: tuple[str, ...], content: bytes) -> int:
     return rc
 
 
-def fed(stream: Stream, content: bytes) -> int | None:
+def send_content(stream: Stream, content: bytes) -> int | None:
     stream.write(content)
     stream.close_write()
     return stream.wait(ANSWER)
 
 
-def name(what: What, target: str) -> str:
+def target_name(what: What, target: str) -> str:
     return target if what == "file" else f"the crontab of {target}"
 
 
-def seen(link: Link, place: Place, what: What, target: str) -> str:
+def digest_on_node(link: Link, place: StepContext, what: What, target: str) -> str:
     """The digest of what is there now, or ABSENT. Raises Unobservable."""
     if what == "crontab":
-        content = read(link, place, what, target)
-        return ABSENT if content is None else digest(content)
-    return one(link, Command(("sh", "-c", file_scripts.SEEN, "sh", target), sudo=True)).text().strip()
+        content = read_content(link, place, what, target)
+        return ABSENT if content is None else content_digest(content)
+    return ask_one(link, Command(("sh", "-c", file_scripts.SEEN, "sh", target), sudo=True)).text().strip()
 
 
-def read(link: Link, place: Place, what: What, target: str) -> bytes | None:
+def read_content(link: Link, place: StepContext, what: What, target: str) -> bytes | None:
     """The content that is there now; None when there is none. Raises Unobservable for anything else."""
     if what == "crontab":
-        answer = one(link, Command((place.crontab, "-u", target, "-l"), sudo=True))
+        answer = ask_one(link, Command((place.crontab, "-u", target, "-l"), sudo=True))
         if answer.rc == 1 and b"no crontab for" in answer.err:
             return None
     else:
-        answer = one(link, Command(("cat", "--", target), sudo=True))
-        if answer.rc == 1 and seen(link, place, what, target) == ABSENT:
+        answer = ask_one(link, Command(("cat", "--", target), sudo=True))
+        if answer.rc == 1 and digest_on_node(link, place, what, target) == ABSENT:
             return None
     answer.text()
     return answer.out
 
 
-def one(link: Link, command: Command) -> Output:
+def ask_one(link: Link, command: Command) -> Output:
     [output] = link.ask([command])
     return output
 
 
-def expect(link: Link, place: Place, what: What, target: str, digest_: str) -> None:
+def raise_if_changed(link: Link, place: StepContext, what: What, target: str, digest_: str) -> None:
     """Raises Stale when something else is there than the plan saw."""
-    now = seen(link, place, what, target)
+    now = digest_on_node(link, place, what, target)
     if now != digest_:
-        raise Stale(f"{name(what, target)} {difference(now, digest_)}")
+        raise Stale(f"{target_name(what, target)} {show_difference(now, digest_)}")
 
 
-def difference(now: str, expected: str) -> str:
+def show_difference(now: str, expected: str) -> str:
     if now == ABSENT:
         return "is gone"
     if now in {"link", "odd"}:

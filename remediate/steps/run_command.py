@@ -9,8 +9,8 @@ from fleetkeeper.readers import lines
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Command, Output, missing_right
 from fleetkeeper.untrusted import one_line, shown_command
-from remediate.steps.put_content import one
-from remediate.steps.step import AlreadyBack, Done, Lost, Place, Stale, StepFailed
+from remediate.steps.put_content import ask_one
+from remediate.steps.step import AlreadyBack, Done, Lost, Stale, StepContext, StepFailed
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -40,7 +40,7 @@ class Require:
 
     def still_true(self, link: Link) -> None:
         """Raises Stale when the answer is another one, Unobservable when there is none."""
-        output = one(link, Command(self.words, self.sudo, self.limit))
+        output = ask_one(link, Command(self.words, self.sudo, self.limit))
         if output.lost or output.rc is None:
             output.text()
         answer = output.out.decode("utf-8", "replace").rstrip("\n")
@@ -77,17 +77,17 @@ class Run:
     kind: Literal["run"] = "run"
 
     def show(self) -> str:
-        return shown(self.says, self.words)
+        return show_command(self.says, self.words)
 
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
         if self.only_while:
-            still_stands(one(link, Command(self.only_while, self.sudo)))
+            still_stands(ask_one(link, Command(self.only_while, self.sudo)))
 
-    def inverse(self, link: Link, place: Place) -> Run | None:
+    def inverse(self, link: Link, place: StepContext) -> Run | None:
         if not self.undo:
             return None
         return Run(
@@ -98,8 +98,8 @@ class Run:
             limit=self.limit,
         )
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        return outcome(one(link, Command(self.words, self.sudo, self.limit)), self)
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        return outcome_of_exit(ask_one(link, Command(self.words, self.sudo, self.limit)), self)
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ class RunInContainer:
     kind: Literal["run_in_container"] = "run_in_container"
 
     def show(self) -> str:
-        return shown(self.says, self.words, f"in {self.service or self.container[:12]}")
+        return show_command(self.says, self.words, f"in {self.service or self.container[:12]}")
 
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
-        answer = one(link, Command((*RUNNING, self.container), sudo=True))
+    def still_true(self, link: Link, place: StepContext) -> None:
+        answer = ask_one(link, Command((*RUNNING, self.container), sudo=True))
         if answer.lost or answer.rc is None:
             answer.text()
         if answer.rc != 0 and missing_right(answer.err.decode("utf-8", "replace")):
@@ -141,9 +141,9 @@ class RunInContainer:
         if answer.rc != 0 or answer.out.strip() != b"true":
             raise Stale(f"the container of {self.service or self.container[:12]} is not the one that was seen")
         if self.only_while:
-            still_stands(one(link, self.command(self.only_while)))
+            still_stands(ask_one(link, self.command(self.only_while)))
 
-    def inverse(self, link: Link, place: Place) -> RunInContainer | None:
+    def inverse(self, link: Link, place: StepContext) -> RunInContainer | None:
         if not self.undo:
             return None
         return RunInContainer(
@@ -153,8 +153,8 @@ class RunInContainer:
             limit=self.limit,
         )
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        return outcome(one(link, self.command(self.words)), self)
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
         user = ("-u", self.user) if self.user else ()
@@ -174,7 +174,7 @@ def taking_back(says: str) -> str:
     return f"take back: {says}" if says else ""
 
 
-def outcome(answer: Output, step: Run | RunInContainer) -> Done:
+def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
     """What the exit status means. What was printed is dropped, unless the remedy said that it is harmless."""
     if answer.lost or answer.rc is None:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
@@ -191,7 +191,7 @@ def last_line(answer: Output) -> str:
     return one_line(masked(last[:LAST_LINE]))
 
 
-def shown(says: str, words: tuple[str, ...], where: str = "") -> str:
+def show_command(says: str, words: tuple[str, ...], where: str = "") -> str:
     """The sentence, then the command: the sentence is for people, the command for those who doubt it."""
     command = masked(shown_command(words))
     if len(command) > 400 or any("\n" in word for word in words):

@@ -14,10 +14,10 @@ Json = dict[str, Any]
 STACK = "com.docker.stack.namespace"
 
 
-def replicas(spec: Mapping[str, Any]) -> int:
+def replica_count(spec: Mapping[str, Any]) -> int:
     """How many tasks a service is told to have; for a global one, at least one.
 
-    >>> replicas({"Mode": {"Replicated": {"Replicas": 3}}}), replicas({"Mode": {"Global": {}}})
+    >>> replica_count({"Mode": {"Replicated": {"Replicas": 3}}}), replica_count({"Mode": {"Global": {}}})
     (3, 1)
     """
     return int(spec.get("Mode", {}).get("Replicated", {}).get("Replicas", 1))
@@ -38,17 +38,17 @@ def with_user(spec: Mapping[str, Any], user: str, *, lent: bool) -> Json:
     if lent and STACK in labels:
         labels[LENT] = user
     changed["Labels"] = labels
-    return carefully(changed)
+    return with_careful_updates(changed)
 
 
-def carefully(spec: Json) -> Json:
+def with_careful_updates(spec: Json) -> Json:
     """The spec with stop-first and pause in its update settings; its own are kept in a label.
 
     Two servers on one data directory destroy it: start-first is never used. Swarm's own way back is not either, since
     it would use the order of `rollback_config`; ours is the way back, and it is watched. A label that an earlier change
     has left is believed only while the settings are those that we made of it (`own_updates`).
 
-    >>> carefully({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
+    >>> with_careful_updates({"UpdateConfig": {"Order": "start-first", "Parallelism": 1}})["UpdateConfig"]
     {'Order': 'stop-first', 'Parallelism': 1, 'FailureAction': 'pause'}
     """
     own = own_updates(spec) or spec.get("UpdateConfig") or {}
@@ -77,10 +77,10 @@ def without_label(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in (spec.get("Labels") or {}).items() if key != OWN_UPDATES}
 
 
-def again(spec: Mapping[str, Any]) -> Json:
+def with_forced_update(spec: Mapping[str, Any]) -> Json:
     """The same spec, which the swarm is told to bring up once more.
 
-    >>> again({"TaskTemplate": {"ForceUpdate": 2}})["TaskTemplate"]
+    >>> with_forced_update({"TaskTemplate": {"ForceUpdate": 2}})["TaskTemplate"]
     {'ForceUpdate': 3}
     """
     task = spec["TaskTemplate"]

@@ -51,12 +51,12 @@ def out_of_reach(node: str) -> WritingLink:
     raise Unobservable("there is no way to it from here", node=node)
 
 
-def unguarded(node: str) -> None:
+def no_lock_to_confirm(node: str) -> None:
     """Where there is no lock to confirm: in a rehearsal on a copy, in a test of one step."""
 
 
 @dataclass(frozen=True)
-class Place:
+class StepContext:
     """Which step of which run this is, and where things are on the node.
 
     `root` is the root-only directory where old content is kept, `lock` the lock's file, `crontab` the program.
@@ -72,7 +72,7 @@ class Place:
     crontab: str = "crontab"
     reach: Callable[[str], WritingLink] = out_of_reach
     say: Callable[[str], None] = lambda text: None
-    confirm: Callable[[str], None] = unguarded
+    confirm: Callable[[str], None] = no_lock_to_confirm
     token: str = ""
 
     @property
@@ -118,23 +118,23 @@ class Step(Protocol):
         """Directories that must take new content: asked, before any change, whether they are writable and have room."""
         ...
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """Ask whether the step may run now. Raises Stale, or Unobservable."""
         ...
 
-    def inverse(self, link: Link, place: Place) -> Step | None:
+    def inverse(self, link: Link, place: StepContext) -> Step | None:
         """The step that undoes this one, written to the journal before `do`. None when there is no way back."""
         ...
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         """Make the change. Raises StepFailed, Lost or Stale."""
         ...
 
 
-def digest(content: bytes) -> str:
+def content_digest(content: bytes) -> str:
     """SHA-256 in hex: how steps and the journal speak of content without holding it.
 
-    >>> digest(b"")[:12]
+    >>> content_digest(b"")[:12]
     'e3b0c44298fc'
     """
     return hashlib.sha256(content).hexdigest()

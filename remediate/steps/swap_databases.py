@@ -10,9 +10,9 @@ from remediate.backups.content_scripts import BUSY, FIND, HOLDS, NAMES
 from remediate.backups.database_contents import Held, held, known_names, reason
 from remediate.backups.losses import entered
 from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
-from remediate.steps.put_content import one
-from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome
-from remediate.steps.step import AlreadyBack, Done, Kept, Place, Stale
+from remediate.steps.put_content import ask_one
+from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome_of_exit
+from remediate.steps.step import AlreadyBack, Done, Kept, Stale, StepContext
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -58,18 +58,18 @@ class Server:
             limit=self.limit,
         )
 
-    def strictly(self, link: Link, place: Place) -> None:
+    def strictly(self, link: Link, place: StepContext) -> None:
         """Raises Stale when the container is not the one that was seen."""
         self.change(NAMES).still_true(link, place)
 
-    def now(self, link: Link, place: Place) -> Server:
+    def now(self, link: Link, place: StepContext) -> Server:
         """The same server, in the container where it runs now. Raises Stale when it does not run on this node."""
         try:
             self.strictly(link, place)
         except Stale as gone:
             if not (self.called and self.system):
                 raise
-            answer = one(link, Command(("sh", "-c", FIND, "find-container", self.called), sudo=True))
+            answer = ask_one(link, Command(("sh", "-c", FIND, "find-container", self.called), sudo=True))
             found = answer.text().split()
             if len(found) != 1:
                 raise Stale(f"{gone}, and {len(found)} others run on {self.node}") from None
@@ -78,25 +78,25 @@ class Server:
 
     def do(self, link: Link, step: RunInContainer) -> Done:
         """Run one of the scripts. What it said is told without values of rows."""
-        answer = one(link, step.command(step.words))
+        answer = ask_one(link, step.command(step.words))
         if answer.rc == KEPT:
-            raise Kept(told(answer))
-        return outcome(replace(answer, err=told(answer).encode("utf-8", "surrogateescape")), step)
+            raise Kept(last_line_of(answer))
+        return outcome_of_exit(replace(answer, err=last_line_of(answer).encode("utf-8", "surrogateescape")), step)
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
         """What the server knows by these names, in their order. Raises Stale for another server, Unobservable."""
-        system, found = known_names(one(link, self.command(NAMES, self.live, *names, limit=120.0)), names)
+        system, found = known_names(ask_one(link, self.command(NAMES, self.live, *names, limit=120.0)), names)
         if self.system and system != self.system:
             raise Stale(f"{self.service} runs on other data now: system identifier {system or 'unknown'}")
         return found
 
     def changes_names(self, link: Link) -> bool:
         """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
-        return one(link, self.command(BUSY, self.live, limit=60.0)).text().strip() != "0"
+        return ask_one(link, self.command(BUSY, self.live, limit=60.0)).text().strip() != "0"
 
     def holds(self, link: Link, database: str) -> Held:
         """What one database holds. Raises Unobservable."""
-        answer = one(link, self.command(HOLDS, database))
+        answer = ask_one(link, self.command(HOLDS, database))
         answer.text()
         return held(answer)
 
@@ -130,15 +130,15 @@ class RestoreDatabase:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         self.server.strictly(link, place)
         if self.server.names(link, self.new)[0].there:
             raise Stale(f"there is a database {self.new} already")
 
-    def inverse(self, link: Link, place: Place) -> DropDatabase:
+    def inverse(self, link: Link, place: StepContext) -> DropDatabase:
         return DropDatabase(self.server, self.new)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         return self.server.do(link, self.server.change(RESTORE, self.new, self.path, self.form))
 
 
@@ -168,29 +168,29 @@ class DropDatabase:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         server = self.server.now(link, place)
         filling, whole = server.names(link, self.name.replace("_restored_", "_filling_"), self.name)
         if not filling.there and not whole.there:
             raise AlreadyBack(f"there is no database {self.name}")
         if whole.there and not whole.never_live:
-            raise Kept(kept(self.name, "it was live"))
+            raise Kept(kept_database_note(self.name, "it was live"))
 
-    def inverse(self, link: Link, place: Place) -> None:
+    def inverse(self, link: Link, place: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         server = self.server.now(link, place)
         return server.do(link, server.change(DROP, self.name))
 
 
-def told(answer: Output) -> str:
+def last_line_of(answer: Output) -> str:
     """The last line that a script said, without values of rows."""
     lines = answer.err.decode("utf-8", "replace").strip().split("\n")
     return reason(lines[-1])[:LAST_LINE]
 
 
-def kept(name: str, why: str) -> str:
+def kept_database_note(name: str, why: str) -> str:
     return f'{name} is kept: {why}; once nobody needs it: DROP DATABASE "{name}";'
 
 
@@ -241,7 +241,7 @@ class SwapDatabases:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """Raises AlreadyBack when the names are changed already, Stale when other databases have them."""
         server = self.at(link, place)
         live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
@@ -254,14 +254,14 @@ class SwapDatabases:
         if aside.there:
             raise Stale(f"there is a database {self.aside} already")
 
-    def at(self, link: Link, place: Place) -> Server:
+    def at(self, link: Link, place: StepContext) -> Server:
         """The server where it runs: on the way there only in the container that was seen. Raises Stale."""
         if self.back:
             return self.server.now(link, place)
         self.server.strictly(link, place)
         return self.server
 
-    def inverse(self, link: Link, place: Place) -> SwapDatabases | None:
+    def inverse(self, link: Link, place: StepContext) -> SwapDatabases | None:
         if not self.replaces:
             return None
         return SwapDatabases(
@@ -269,7 +269,7 @@ class SwapDatabases:
             back=not self.back,
         )
 
-    def losses(self, link: Link, place: Place) -> tuple[str, ...]:
+    def losses(self, link: Link, place: StepContext) -> tuple[str, ...]:
         """What a person should know before this is done: what was entered since, and where it stays.
 
         Nothing where it cannot be done, or has been done: then nothing is lost.
@@ -279,13 +279,13 @@ class SwapDatabases:
             self.still_true(link, place)
         except (Stale, Unobservable):
             return ()
-        stays = kept(self.aside, f"it is what is called {live} now, with all that is in it")
+        stays = kept_database_note(self.aside, f"it is what is called {live} now, with all that is in it")
         try:
             since = entered(self.at(link, place).holds(link, live), Held(dict(self.rows), content=dict(self.content)))
         except (Unobservable, Stale) as why:
             return (f"what was entered in {live} since could not be counted: {why}", stays)
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         server = self.at(link, place)
         return server.do(link, self.in_server(server))

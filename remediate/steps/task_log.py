@@ -16,7 +16,7 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.redact import WORDS, masked
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.steps.put_content import one
+from remediate.steps.put_content import ask_one
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -40,17 +40,17 @@ def last_words(link: Link, task: str, spec: Mapping[str, Any]) -> tuple[str, ...
     if not task or made.get("Secrets"):
         return ()
     try:
-        answer = one(link, Command((*LOGS, task), sudo=True, limit=LIMIT))
+        answer = ask_one(link, Command((*LOGS, task), sudo=True, limit=LIMIT))
         answer.text()
     except Unobservable:
         return ()
-    return struck((answer.out + b"\n" + answer.err).decode("utf-8", "replace"), secrets(made))
+    return strike_secrets((answer.out + b"\n" + answer.err).decode("utf-8", "replace"), secrets_of_service(made))
 
 
-def struck(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
+def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
     """The last lines of what was printed, without what is hidden and what looks like a secret.
 
-    >>> struck("can't reach db as hunter2\\n", ["hunter2"])
+    >>> strike_secrets("can't reach db as hunter2\\n", ["hunter2"])
     ("can't reach db as ***",)
     """
     for value in sorted(set(hidden), key=len, reverse=True):
@@ -72,7 +72,7 @@ def unless_random(found: re.Match[str]) -> str:
     return "***" if any(map(str.isdigit, word)) and any(map(str.isalpha, word)) else word
 
 
-def secrets(made: Mapping[str, Any]) -> set[str]:
+def secrets_of_service(made: Mapping[str, Any]) -> set[str]:
     """Every value that a service is given in its environment or as `name=value` argument, in all its spellings.
 
     Short ones, such as `1` or `80`, count only where their name says that they are secret.
@@ -80,10 +80,10 @@ def secrets(made: Mapping[str, Any]) -> set[str]:
     words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
     pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]
     wanted = [value for name, value in pairs if len(value) >= SHORT or SECRET_NAME.search(name)]
-    return {form for value in wanted for form in spellings(value) if form.strip()}
+    return {form for value in wanted for form in spellings_of(value) if form.strip()}
 
 
-def spellings(value: str) -> Iterator[str]:
+def spellings_of(value: str) -> Iterator[str]:
     """A value as a program may print it: quoted, encoded, line by line, or only the password of a URL."""
     yield from (value, quote(value, safe=""), unquote(value), json.dumps(value)[1:-1], repr(value)[1:-1])
     yield base64.b64encode(value.encode()).decode()

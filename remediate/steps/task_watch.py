@@ -53,7 +53,7 @@ class Watch:
             if settled is not None and now - settled >= self.settle:
                 return
             if settled is None and now - progress > self.limit:
-                raise StepFailed(f"not healthy within {self.limit:.0f} s: {states(new)}")
+                raise StepFailed(f"not healthy within {self.limit:.0f} s: {describe_task_states(new)}")
             self.pace.sleep(POLL)
 
     def left(self, found: Iterable[Json]) -> bool:
@@ -65,24 +65,27 @@ def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:
     """Raises StepFailed as soon as a new task has ended, or swarm itself gave up."""
     for task in new:
         if task["Status"]["State"] in ENDED:
-            raise StepFailed(f"a task with the new user {task['Status']['State']}: {said(task)}")
+            raise StepFailed(f"a task with the new user {task['Status']['State']}: {engine_message(task)}")
     update = service.get("UpdateStatus") or {}
     if update.get("State") in GIVEN_UP:
         raise StepFailed(f"swarm stopped the update: {one_line(update.get('Message', ''))[:200]}")
 
 
-def states(new: Iterable[Json]) -> str:
+def describe_task_states(new: Iterable[Json]) -> str:
     """The states of tasks, with what the engine says about them."""
-    return "; ".join(sorted({f"{task['Status']['State']}: {said(task)}" for task in new})) or "no new task appeared"
+    return (
+        "; ".join(sorted({f"{task['Status']['State']}: {engine_message(task)}" for task in new}))
+        or "no new task appeared"
+    )
 
 
-def said(task: Mapping[str, Any]) -> str:
+def engine_message(task: Mapping[str, Any]) -> str:
     """What the engine says about a task: its error, or its message. Never what the program itself printed."""
     status = task["Status"]
     return one_line(masked(str(status.get("Err") or status.get("Message") or "no reason given")))[:200]
 
 
-def worst(new: Iterable[Json]) -> str:
+def worst_task_id(new: Iterable[Json]) -> str:
     """The id of the task whose last words tell most: one that ended, else the youngest; empty when there is none."""
     ordered = sorted(new, key=lambda task: (task["Status"]["State"] in ENDED, str(task.get("CreatedAt", ""))))
     return str(ordered[-1]["ID"]) if ordered else ""

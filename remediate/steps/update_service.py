@@ -12,11 +12,18 @@ from fleetkeeper.topics.services.facts import LENT
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.untrusted import shown_command
-from remediate.steps.put_content import one
-from remediate.steps.service_spec import again, pause_between, replicas, user_of, with_own_updates, with_user
-from remediate.steps.step import AlreadyBack, Done, Lost, Place, Stale, StepFailed
+from remediate.steps.put_content import ask_one
+from remediate.steps.service_spec import (
+    pause_between,
+    replica_count,
+    user_of,
+    with_forced_update,
+    with_own_updates,
+    with_user,
+)
+from remediate.steps.step import AlreadyBack, Done, Lost, Stale, StepContext, StepFailed
 from remediate.steps.task_log import last_words
-from remediate.steps.task_watch import GIVEN_UP, Pace, Watch, worst
+from remediate.steps.task_watch import GIVEN_UP, Pace, Watch, worst_task_id
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -41,9 +48,9 @@ class Told:
     labels: Mapping[str, str]
 
 
-def told(link: Link, service: str) -> Told:
+def current_settings(link: Link, service: str) -> Told:
     """Ask with the docker client. Raises Unobservable."""
-    answer = one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
+    answer = ask_one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
     user, image, labels, *_ = (*answer.removesuffix("\n").split("\n"), "", "")
     try:
         found = json.loads(labels or "null") or {}
@@ -84,9 +91,9 @@ class UpdateService:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
+    def still_true(self, link: Link, place: StepContext) -> None:
         """A way back is only nothing to do once user, mark and update settings are all back."""
-        now = told(link, self.service)
+        now = current_settings(link, self.service)
         if self.back and now.user == self.user:
             if OWN_UPDATES not in now.labels and now.labels.get(LENT) != self.was:
                 raise AlreadyBack(f"{self.service} has its old user")
@@ -99,37 +106,37 @@ class UpdateService:
         if image != self.image:
             raise Stale(f"{self.service} has been given another image since")
 
-    def inverse(self, link: Link, place: Place) -> UpdateService:
+    def inverse(self, link: Link, place: StepContext) -> UpdateService:
         return replace(self, user=self.was, was=self.user, back=not self.back)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        from remediate.steps.engine_api import engine  # the SDK takes 0.2 s to import
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        from remediate.steps.engine_api import open_engine  # the SDK takes 0.2 s to import
 
         def confirm() -> None:
             place.confirm(self.node)
 
         try:
-            with engine(link) as swarm:
+            with open_engine(link) as swarm:
                 return self.update(swarm, link, confirm=confirm)
         except Lost as why:
             return self.resumed(link, place, why)
 
-    def resumed(self, link: WritingLink, place: Place, lost: Lost) -> Done:
+    def resumed(self, link: WritingLink, place: StepContext, lost: Lost) -> Done:
         """The engine went away in mid-update: once it is back, see to the end what the swarm was told.
 
         Raises the same Lost when it does not come back, when the lock is not ours any more, or when the swarm was never
         told.
         """
-        from remediate.steps.engine_api import engine
+        from remediate.steps.engine_api import open_engine
 
         patience = time.monotonic() + AWAY
         while time.monotonic() < patience:
             place.confirm(self.node)
             try:
-                with engine(link) as swarm:
+                with open_engine(link) as swarm:
                     if user_of(swarm.service(self.service)["Spec"]) != self.user:
                         raise lost
-                    finish(swarm, self.given, unmark=self.back, confirm=lambda: place.confirm(self.node))
+                    finish_update(swarm, self.given, unmark=self.back, confirm=lambda: place.confirm(self.node))
                     return Done(self.was, self.user)
             except (Lost, StepFailed) as why:
                 if why is lost or (isinstance(why, StepFailed) and why.changed):
@@ -149,10 +156,10 @@ class UpdateService:
         spec = service["Spec"]
         before = swarm.tasks(service["ID"])
         if self.back and user_of(spec) == self.user and coming_up(service, before):
-            finish(swarm, self.given, unmark=True, confirm=confirm, pace=pace)
+            finish_update(swarm, self.given, unmark=True, confirm=confirm, pace=pace)
             return Done(self.was, self.user)
         if self.back and user_of(spec) == self.user:
-            spec = again(spec)
+            spec = with_forced_update(spec)
         else:
             self.compare(user_of(spec), spec["TaskTemplate"]["ContainerSpec"]["Image"])
         known, wanted = frozenset(task["ID"] for task in before), self.wanted(spec, before)
@@ -162,7 +169,7 @@ class UpdateService:
         try:
             watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         except StepFailed as why:
-            task = worst(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known)
+            task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known)
             logs = shown_command(("docker", "service", "logs", "--tail", "20", self.service))
             where = f"`{logs}` on {self.node}"
             raise StepFailed(f"{why}; its log: {where}", words=last_words(link, task, spec)) from None
@@ -173,7 +180,7 @@ class UpdateService:
         """How many new tasks must come up. Raises Stale when none runs: what the change does could not be seen."""
         running = len([task for task in before if task["DesiredState"] == "running"])
         if self.back:
-            return max(running, replicas(spec))
+            return max(running, replica_count(spec))
         if not running:
             raise Stale(f"{self.service} has no running task: whether it works as {self.user!r} could not be seen")
         return running
@@ -203,28 +210,30 @@ class GiveSettingsBack:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: Place) -> None:
-        if OWN_UPDATES not in told(link, self.service).labels:
+    def still_true(self, link: Link, place: StepContext) -> None:
+        if OWN_UPDATES not in current_settings(link, self.service).labels:
             raise Stale(f"{self.service} has its own update settings")
 
-    def inverse(self, link: Link, place: Place) -> None:
+    def inverse(self, link: Link, place: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        from remediate.steps.engine_api import engine
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        from remediate.steps.engine_api import open_engine
 
-        with engine(link) as swarm:
-            finish(swarm, self, unmark=False, confirm=lambda: place.confirm(self.node))
+        with open_engine(link) as swarm:
+            finish_update(swarm, self, unmark=False, confirm=lambda: place.confirm(self.node))
         return Done(said=f"{self.service} has its own update settings again")
 
 
-def finish(swarm: Engine, step: GiveSettingsBack, *, unmark: bool, confirm: Confirm, pace: Pace | None = None) -> None:
+def finish_update(
+    swarm: Engine, step: GiveSettingsBack, *, unmark: bool, confirm: Confirm, pace: Pace | None = None
+) -> None:
     """Watch the tasks that a service has by its spec, then give its settings back. Raises StepFailed, Lost or Stale."""
     service = swarm.service(step.service)
     spec = service["Spec"]
     watch = Watch(
-        frozenset(task["ID"] for task in swarm.tasks(service["ID"]) if not meant(task, spec)),
-        replicas(spec),
+        frozenset(task["ID"] for task in swarm.tasks(service["ID"]) if not is_meant_to_run(task, spec)),
+        replica_count(spec),
         step.settle,
         step.limit + pause_between(spec),
         pace or Pace(),
@@ -254,7 +263,7 @@ def give_back(swarm: Engine, service: str, *, unmark: bool, confirm: Confirm) ->
     raise StepFailed("its own update settings could not be given back: somebody else changes it again and again")
 
 
-def meant(task: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+def is_meant_to_run(task: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
     """Whether a task is meant to run, as the user that the service's spec says now."""
     return task["DesiredState"] == "running" and ("Spec" not in task or user_of(task["Spec"]) == user_of(spec))
 
@@ -262,4 +271,6 @@ def meant(task: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
 def coming_up(service: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> bool:
     """Whether the swarm is at it, or done, with tasks as the spec says them: there is nothing to tell it again."""
     given_up = (service.get("UpdateStatus") or {}).get("State") in GIVEN_UP
-    return not given_up and (replicas(service["Spec"]) == 0 or any(meant(task, service["Spec"]) for task in tasks))
+    return not given_up and (
+        replica_count(service["Spec"]) == 0 or any(is_meant_to_run(task, service["Spec"]) for task in tasks)
+    )

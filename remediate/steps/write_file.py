@@ -12,14 +12,24 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.redact import masked
 from fleetkeeper.topics.traces import KEPT
 from fleetkeeper.untrusted import plain_path
-from remediate.steps.put_content import Put, What, expect, name, put, read, seen
-from remediate.steps.step import ABSENT, AlreadyBack, Done, Place, Stale, StepFailed, digest
+from remediate.steps.put_content import (
+    PutRequest,
+    What,
+    digest_on_node,
+    put_content,
+    raise_if_changed,
+    read_content,
+    target_name,
+)
+from remediate.steps.step import ABSENT, AlreadyBack, Done, Stale, StepContext, StepFailed, content_digest
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
     from fleetkeeper.transport.writing import WritingLink
 
-Content = Annotated[bytes, PlainSerializer(lambda content: f"sha256:{digest(content)}, {len(content)} bytes", str)]
+Content = Annotated[
+    bytes, PlainSerializer(lambda content: f"sha256:{content_digest(content)}, {len(content)} bytes", str)
+]
 CRONTABS = "/var/spool/cron"
 
 
@@ -45,21 +55,21 @@ class WriteFile:
     def show(self) -> str:
         verb = "create" if self.expect == ABSENT else "replace"
         head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
-        return "\n".join([head, *added(lines(self.content.decode("utf-8", "replace")))])
+        return "\n".join([head, *added_lines(lines(self.content.decode("utf-8", "replace")))])
 
     def directories(self) -> tuple[str, ...]:
-        return (parent(self.path), KEPT)
+        return (parent_directory(self.path), KEPT)
 
-    def still_true(self, link: Link, place: Place) -> None:
-        expect(link, place, "file", self.path, self.expect)
+    def still_true(self, link: Link, place: StepContext) -> None:
+        raise_if_changed(link, place, "file", self.path, self.expect)
 
-    def inverse(self, link: Link, place: Place) -> PutBack:
-        return PutBack(self.node, "file", self.path, place.kept, self.expect, digest(self.content))
+    def inverse(self, link: Link, place: StepContext) -> PutBack:
+        return PutBack(self.node, "file", self.path, place.kept, self.expect, content_digest(self.content))
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        wanted = digest(self.content)
-        wish = Put("file", self.path, self.expect, wanted, self.content, mode=self.mode, owner=self.owner)
-        put(link, place, wish)
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        wanted = content_digest(self.content)
+        wish = PutRequest("file", self.path, self.expect, wanted, self.content, mode=self.mode, owner=self.owner)
+        put_content(link, place, wish)
         return Done(self.expect, wanted)
 
 
@@ -93,21 +103,21 @@ class EditFile:
         return shown_edit(f"edit {self.path}", self)
 
     def directories(self) -> tuple[str, ...]:
-        return (parent(self.path), KEPT)
+        return (parent_directory(self.path), KEPT)
 
-    def still_true(self, link: Link, place: Place) -> None:
-        expect(link, place, "file", self.path, self.expect)
+    def still_true(self, link: Link, place: StepContext) -> None:
+        raise_if_changed(link, place, "file", self.path, self.expect)
 
-    def inverse(self, link: Link, place: Place) -> PutBack:
-        left = digest(edited(link, place, "file", self.path, self))
+    def inverse(self, link: Link, place: StepContext) -> PutBack:
+        left = content_digest(edited_content(link, place, "file", self.path, self))
         return PutBack(self.node, "file", self.path, place.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        content = edited(link, place, "file", self.path, self)
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        content = edited_content(link, place, "file", self.path, self)
         new = self.expect == ABSENT
-        wish = Put("file", self.path, self.expect, digest(content), content)
-        put(link, place, with_mode(wish, self.mode, self.owner) if new else wish)
-        return Done(self.expect, digest(content))
+        wish = PutRequest("file", self.path, self.expect, content_digest(content), content)
+        put_content(link, place, with_mode(wish, self.mode, self.owner) if new else wish)
+        return Done(self.expect, content_digest(content))
 
 
 @dataclass(frozen=True)
@@ -136,17 +146,17 @@ class EditCrontab:
     def directories(self) -> tuple[str, ...]:
         return (CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: Place) -> None:
-        expect(link, place, "crontab", self.user, self.expect)
+    def still_true(self, link: Link, place: StepContext) -> None:
+        raise_if_changed(link, place, "crontab", self.user, self.expect)
 
-    def inverse(self, link: Link, place: Place) -> PutBack:
-        left = digest(edited(link, place, "crontab", self.user, self))
+    def inverse(self, link: Link, place: StepContext) -> PutBack:
+        left = content_digest(edited_content(link, place, "crontab", self.user, self))
         return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        content = edited(link, place, "crontab", self.user, self)
-        put(link, place, Put("crontab", self.user, self.expect, digest(content), content))
-        return Done(self.expect, digest(content))
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        content = edited_content(link, place, "crontab", self.user, self)
+        put_content(link, place, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
+        return Done(self.expect, content_digest(content))
 
 
 @dataclass(frozen=True)
@@ -171,23 +181,23 @@ class UnmarkCrontab:
     def directories(self) -> tuple[str, ...]:
         return (CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: Place) -> None:
-        expect(link, place, "crontab", self.user, self.expect)
+    def still_true(self, link: Link, place: StepContext) -> None:
+        raise_if_changed(link, place, "crontab", self.user, self.expect)
 
-    def inverse(self, link: Link, place: Place) -> PutBack:
-        left = digest(self.unmarked(link, place))
+    def inverse(self, link: Link, place: StepContext) -> PutBack:
+        left = content_digest(self.unmarked(link, place))
         return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
+    def do(self, link: WritingLink, place: StepContext) -> Done:
         content = self.unmarked(link, place)
-        put(link, place, Put("crontab", self.user, self.expect, digest(content), content))
-        return Done(self.expect, digest(content))
+        put_content(link, place, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
+        return Done(self.expect, content_digest(content))
 
-    def unmarked(self, link: Link, place: Place) -> bytes:
+    def unmarked(self, link: Link, place: StepContext) -> bytes:
         """What the crontab will be. Raises Stale when it is not the one that the plan saw."""
-        now = read(link, place, "crontab", self.user)
-        if now is None or digest(now) != self.expect:
-            raise Stale(f"{name('crontab', self.user)} has been changed since the plan was made")
+        now = read_content(link, place, "crontab", self.user)
+        if now is None or content_digest(now) != self.expect:
+            raise Stale(f"{target_name('crontab', self.user)} has been changed since the plan was made")
         return marked_blocks.unmark(now)
 
 
@@ -213,56 +223,56 @@ class PutBack:
 
     def show(self) -> str:
         if self.was == ABSENT:
-            return f"remove {name(self.what, self.target)}, which was not there before"
-        return f"put {name(self.what, self.target)} back as it was (kept in {self.kept})"
+            return f"remove {target_name(self.what, self.target)}, which was not there before"
+        return f"put {target_name(self.what, self.target)} back as it was (kept in {self.kept})"
 
     def directories(self) -> tuple[str, ...]:
-        return (parent(self.target) if self.what == "file" else CRONTABS, KEPT)
+        return (parent_directory(self.target) if self.what == "file" else CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: Place) -> None:
-        now = seen(link, place, self.what, self.target)
+    def still_true(self, link: Link, place: StepContext) -> None:
+        now = digest_on_node(link, place, self.what, self.target)
         if now == self.was:
-            raise AlreadyBack(f"{name(self.what, self.target)} is as it was before")
+            raise AlreadyBack(f"{target_name(self.what, self.target)} is as it was before")
         if now != self.left:
-            raise Stale(f"{name(self.what, self.target)} has been changed since, by somebody else")
+            raise Stale(f"{target_name(self.what, self.target)} has been changed since, by somebody else")
 
-    def inverse(self, link: Link, place: Place) -> PutBack:
+    def inverse(self, link: Link, place: StepContext) -> PutBack:
         return PutBack(self.node, self.what, self.target, place.kept, was=self.left, left=self.was)
 
-    def do(self, link: WritingLink, place: Place) -> Done:
-        put(link, place, Put(self.what, self.target, self.left, self.was, kept=self.kept))
+    def do(self, link: WritingLink, place: StepContext) -> Done:
+        put_content(link, place, PutRequest(self.what, self.target, self.left, self.was, kept=self.kept))
         return Done(self.left, self.was)
 
 
-def edited(link: Link, place: Place, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
+def edited_content(link: Link, place: StepContext, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
     """What the file will be. Raises Stale when it is not the one that the plan saw."""
-    now = read(link, place, what, target)
-    if (ABSENT if now is None else digest(now)) != step.expect:
-        raise Stale(f"{name(what, target)} has been changed since the plan was made")
+    now = read_content(link, place, what, target)
+    if (ABSENT if now is None else content_digest(now)) != step.expect:
+        raise Stale(f"{target_name(what, target)} has been changed since the plan was made")
     try:
         return marked_blocks.edit(now or b"", step.block, step.lines, step.without)
     except marked_blocks.BlockError as why:
-        raise StepFailed(f"{name(what, target)}: {why}", changed=False) from None
+        raise StepFailed(f"{target_name(what, target)}: {why}", changed=False) from None
 
 
-def with_mode(wish: Put, mode: int, owner: str) -> Put:
-    return Put(wish.what, wish.target, wish.expected, wish.wanted, wish.content, mode=mode, owner=owner)
+def with_mode(wish: PutRequest, mode: int, owner: str) -> PutRequest:
+    return PutRequest(wish.what, wish.target, wish.expected, wish.wanted, wish.content, mode=mode, owner=owner)
 
 
 def shown_edit(head: str, step: EditFile | EditCrontab) -> str:
     """A diff without context lines: what goes, what comes."""
     gone = [f"  - {masked(line)}" for line in (*step.without, *step.was)]
-    return "\n".join([head, *gone, *added(step.lines or ())])
+    return "\n".join([head, *gone, *added_lines(step.lines or ())])
 
 
-def added(lines: tuple[str, ...] | list[str]) -> list[str]:
+def added_lines(lines: tuple[str, ...] | list[str]) -> list[str]:
     return [f"  + {masked(line)}" for line in lines]
 
 
-def parent(path: str) -> str:
+def parent_directory(path: str) -> str:
     """The directory of a file.
 
-    >>> parent("/etc/hosts"), parent("/hosts")
+    >>> parent_directory("/etc/hosts"), parent_directory("/hosts")
     ('/etc', '/')
     """
     return path.rpartition("/")[0] or "/"

@@ -24,9 +24,9 @@ from fleetkeeper.topics.registry import RULES
 from remediate.plan import Plan
 from remediate.proposal import Proposal, judge, propose
 from remediate.remedies import REMEDIES
-from remediate.render.plan_document import document
+from remediate.render.plan_document import plan_document
 from remediate.render.plan_text import proposal_lines
-from remediate.steps import EditCrontab, EditFile, Require, Run, RunInContainer, WriteFile, recorded
+from remediate.steps import EditCrontab, EditFile, Require, Run, RunInContainer, WriteFile, journal_form
 
 SHELL = (
     "$(>canary)",
@@ -166,7 +166,11 @@ class Told:
         """They are ASCII, and can be read again."""
         from fleetkeeper.untrusted import json_document
 
-        for content in (self.items, document("lab", self.proposal, Exit.NOTHING_LEFT), list(map(recorded, self.steps))):
+        for content in (
+            self.items,
+            plan_document("lab", self.proposal, Exit.NOTHING_LEFT),
+            list(map(journal_form, self.steps)),
+        ):
             text = json_document(content, str)
             assert text.isascii()
             json.loads(text)

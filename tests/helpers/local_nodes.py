@@ -26,7 +26,7 @@ from remediate.proposal import Proposal
 from remediate.render.console import Screen
 from remediate.runner import Run, Runner, Terms
 from remediate.session import Session
-from remediate.steps import ABSENT, Place, WriteFile
+from remediate.steps import ABSENT, StepContext, WriteFile
 
 CRONTAB = r"""#!/bin/sh
 # As Debian's: -u USER, then -l, -r or - for standard input; the table is replaced by a rename.
@@ -44,7 +44,7 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def place(tmp_path: Path, run: str = "run", number: int = 1) -> Place:
+def place(tmp_path: Path, run: str = "run", number: int = 1) -> StepContext:
     """Where a step keeps things, all below a temporary folder, with a crontab program of its own."""
     spool = tmp_path / "spool"
     spool.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ def place(tmp_path: Path, run: str = "run", number: int = 1) -> Place:
     if not program.exists():
         program.write_text(CRONTAB.format(spool=spool))
         program.chmod(0o755)
-    return Place(run, number, str(tmp_path / "kept"), str(tmp_path / "lock"), str(program))
+    return StepContext(run, number, str(tmp_path / "kept"), str(tmp_path / "lock"), str(program))
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ from remediate.journal import Journal
 from remediate.render.console import Screen
 from remediate.runner import Runner
 from remediate.session import Session
-from remediate.steps import Place
+from remediate.steps import StepContext
 from tests.example_fleets import backups
 from tests.helpers.local_nodes import place
 from tests.helpers.postgres import PrivateServer, ServerLink
@@ -137,7 +137,7 @@ class Database:
 class FolderDesk(Desk):
     """A desk whose locks and kept content are in the world's folder."""
 
-    place: Place = field(default_factory=lambda: Place("", 0))
+    place: StepContext = field(default_factory=lambda: StepContext("", 0))
 
     @property
     def runner(self) -> Runner:

@@ -23,7 +23,7 @@ from fleetkeeper.transport.local import LocalLink
 from remediate.commands.main import cli
 from remediate.plan import Plan
 from remediate.remedies.certificates.certbot import WRITE_HOOK
-from remediate.steps import Lost, Place, Run, Stale, StepFailed, UnmarkCrontab, digest
+from remediate.steps import Lost, Run, Stale, StepContext, StepFailed, UnmarkCrontab, content_digest
 from remediate.traces import REMOVE, RENAME, TOPIC, take_away
 from tests.helpers.local_nodes import place
 from tests.programs.transport.test_shell_functions import each_shell, flipping
@@ -80,7 +80,7 @@ def test_what_is_kept_and_what_is_marked_is_found(tmp_path: Path, crontab: Path)
     facts = looked(tmp_path)
     assert facts.kept is not None
     assert facts.kept >= 5000
-    assert facts.marked == (("root", digest(crontab.read_bytes())),)
+    assert facts.marked == (("root", content_digest(crontab.read_bytes())),)
 
 
 @pytest.fixture
@@ -188,14 +188,14 @@ def test_a_look_that_was_cut_short_says_nothing() -> None:
         parse("kept 12\n")
 
 
-def where(tmp_path: Path, number: int = 1) -> Place:
+def where(tmp_path: Path, number: int = 1) -> StepContext:
     """The place of a step that finds `crontab` on its PATH."""
     return replace(place(tmp_path, number=number), crontab="crontab")
 
 
 def unmark(tmp_path: Path, table: Path) -> UnmarkCrontab:
     """The step as the plan makes it from what was seen; done at once."""
-    step = UnmarkCrontab("here", table.name, digest(table.read_bytes()))
+    step = UnmarkCrontab("here", table.name, content_digest(table.read_bytes()))
     step.still_true(LocalLink(), where(tmp_path))
     step.do(LocalLink(), where(tmp_path))
     return step
@@ -215,14 +215,14 @@ def test_a_crontab_without_an_end_keeps_its_bytes(tmp_path: Path, crontab: Path)
 
 def test_the_crontab_is_kept_and_comes_back(tmp_path: Path, crontab: Path) -> None:
     before = crontab.read_bytes()
-    back = UnmarkCrontab("here", "root", digest(before)).inverse(LocalLink(), where(tmp_path))
+    back = UnmarkCrontab("here", "root", content_digest(before)).inverse(LocalLink(), where(tmp_path))
     unmark(tmp_path, crontab)
     back.do(LocalLink(), where(tmp_path, 2))
     assert crontab.read_bytes() == before
 
 
 def test_a_crontab_that_somebody_has_edited_since_is_not_touched(tmp_path: Path, crontab: Path) -> None:
-    seen = digest(crontab.read_bytes())
+    seen = content_digest(crontab.read_bytes())
     crontab.write_bytes(crontab.read_bytes() + b"1 1 * * * mine\n")
     with pytest.raises(Stale):
         UnmarkCrontab("here", "root", seen).do(LocalLink(), where(tmp_path))
@@ -243,7 +243,7 @@ def test_whatever_dies_on_the_way_the_crontab_is_never_shorter(
     dying = crontab.parents[1] / "bin" / program
     dying.write_text(f"#!/bin/sh\n{end}\n")
     dying.chmod(0o755)
-    step = UnmarkCrontab("here", "root", digest(before))
+    step = UnmarkCrontab("here", "root", content_digest(before))
     try:
         step.do(LocalLink(), where(tmp_path))
     except (StepFailed, Stale, Lost, Unobservable):
@@ -254,7 +254,7 @@ def test_whatever_dies_on_the_way_the_crontab_is_never_shorter(
 
 def test_case_22_a_crontab_that_cannot_be_read_is_not_written(tmp_path: Path, crontab: Path) -> None:
     with pytest.raises(Unobservable):
-        UnmarkCrontab("here", "nobody", digest(b"")).do(LocalLink(), where(tmp_path))
+        UnmarkCrontab("here", "nobody", content_digest(b"")).do(LocalLink(), where(tmp_path))
     assert not (crontab.parent / "nobody").exists()
 
 

@@ -15,7 +15,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from remediate import lock
 from remediate.lock import Busy, Held, Locks, Silence, take
-from remediate.steps import Lost, Place
+from remediate.steps import Lost, StepContext
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_a_link_that_fails_while_locking_is_reported_for_its_node_only(path: str
 def test_a_step_may_confirm_the_lock_and_knows_what_its_file_says(path: str) -> None:
     with locks(path, beat=60) as mine:
         mine.take(["a"])
-        here = mine.guarding(Place("run", 1))
+        here = mine.guarding(StepContext("run", 1))
         here.confirm("a")
         assert Path(path).read_text().rstrip("\n").endswith(f" {here.token}")
         mine.held["a"].stream.close()

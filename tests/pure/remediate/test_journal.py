@@ -11,7 +11,7 @@ import pytest
 from fleetkeeper.errors import UsageError
 from remediate.apply import End
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
-from remediate.steps import Place, Run, WriteFile, dump
+from remediate.steps import Run, StepContext, WriteFile, dump
 from remediate.undo import looks_only, undoable
 
 
@@ -164,16 +164,16 @@ def test_a_step_that_only_looked_leaves_nothing_to_undo() -> None:
 
 def test_the_way_back_of_a_written_file_holds_paths_and_digests_only() -> None:
     write = WriteFile("a", "/etc/x", b"canary-4711", "absent")
-    back = dump(write.inverse(None, Place("r", 1)))  # type: ignore[arg-type]
+    back = dump(write.inverse(None, StepContext("r", 1)))  # type: ignore[arg-type]
     assert "canary" not in str(back)
     assert back["kept"] == "/var/lib/fleetkeeper/r/1/old"
 
 
 def test_the_journals_word_for_a_step_keeps_names_and_drops_lines() -> None:
-    from remediate.steps import EditCrontab, UpdateService, recorded
+    from remediate.steps import EditCrontab, UpdateService, journal_form
 
-    edit = recorded(EditCrontab("a", "ops", "x.y", ("canary one",), "absent", without=("canary two",)))
+    edit = journal_form(EditCrontab("a", "ops", "x.y", ("canary one",), "absent", without=("canary two",)))
     assert "canary" not in str(edit)
     assert edit["lines"].startswith("1 lines, sha256:")
-    assert recorded(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
-    assert recorded(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"
+    assert journal_form(UpdateService("a", "web", "django", "root", "web:1"))["was"] == "root"
+    assert journal_form(Run("a", ("x", "--token", "canary")))["words"] == "x --token ***"

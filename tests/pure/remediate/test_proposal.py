@@ -26,7 +26,7 @@ from remediate.plan import ForAPerson, Plan
 from remediate.proposal import Bounds, Planned, Proposal, judge, propose, size
 from remediate.remedies import REMEDIES
 from remediate.render import plan_text
-from remediate.render.plan_document import KEYS, document
+from remediate.render.plan_document import KEYS, plan_document
 from remediate.render.plan_text import proposal_lines
 from remediate.session import proof
 from remediate.steps import (
@@ -347,7 +347,7 @@ def test_the_document_of_a_plan_is_json_without_content_or_secrets() -> None:
 
     from fleetkeeper.exit_codes import Exit
 
-    whole = document("production", everything(), Exit.FINDINGS_REMAIN)
+    whole = plan_document("production", everything(), Exit.FINDINGS_REMAIN)
     assert set(whole) == set(KEYS)
     text = json.dumps(whole)
     assert "PGPASSWORD=x" not in text

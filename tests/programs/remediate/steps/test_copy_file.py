@@ -34,7 +34,7 @@ from remediate.steps import (
     dump,
     load,
 )
-from remediate.steps import Place as Where
+from remediate.steps import StepContext as Where
 from remediate.steps.copy_file import CHUNK
 from tests.helpers.local_nodes import FaultyStream, Stage, sha
 from tests.programs.transport.test_shell_functions import each_shell

@@ -9,9 +9,9 @@ import pytest
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
-from remediate.steps import AlreadyBack, Lost, Place, Require, Run, RunInContainer, Stale, StepFailed, dump
+from remediate.steps import AlreadyBack, Lost, Require, Run, RunInContainer, Stale, StepContext, StepFailed, dump
 
-LINK, PLACE = LocalLink(), Place("run", 1)
+LINK, PLACE = LocalLink(), StepContext("run", 1)
 
 
 class Answering:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from fleetkeeper.topics.services.facts import LENT
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, own_updates, whole
 from fleetkeeper.transport.commands import Output, Unobservable
-from remediate.steps import AlreadyBack, Done, Lost, Place, Stale, StepFailed, UpdateService, dump, load
-from remediate.steps.engine_api import engine
-from remediate.steps.task_log import SHORT, secrets, struck
+from remediate.steps import AlreadyBack, Done, Lost, Stale, StepContext, StepFailed, UpdateService, dump, load
+from remediate.steps.engine_api import open_engine
+from remediate.steps.task_log import SHORT, secrets_of_service, strike_secrets
 from remediate.steps.task_watch import Pace
-from remediate.steps.update_service import GiveSettingsBack, finish
+from remediate.steps.update_service import GiveSettingsBack, finish_update
 from tests.programs.remediate.steps.test_run_command import Answering
 
 STEP = UpdateService("manager", "rodan_web", "django", "", "web:1", settle=3, limit=10)
@@ -150,7 +150,7 @@ def test_the_way_back_mends_a_service_that_has_no_running_task_left() -> None:
     service["Spec"]["TaskTemplate"]["ContainerSpec"]["User"] = "django"
     ended = task("new", "failed", "shutdown")
     swarm = Swarm([ended], [ended, task("mended", "running")], service=service)
-    back = STEP.inverse(Answering(Output(0)), Place("run", 1))
+    back = STEP.inverse(Answering(Output(0)), StepContext("run", 1))
     assert updated(swarm, back).after == ""
     assert "User" not in swarm.specs[0]["TaskTemplate"]["ContainerSpec"]
 
@@ -178,7 +178,7 @@ def test_a_service_gets_its_own_update_settings_back_when_its_change_is_taken_ba
         updated(failing)
     left = {**failing.now, "Spec": failing.specs[-1]}
     back = Swarm([GONE], [task("mended", "running")], service=left)
-    updated(back, STEP.inverse(Answering(Output(0)), Place("run", 1)))
+    updated(back, STEP.inverse(Answering(Output(0)), StepContext("run", 1)))
     assert back.specs[0]["UpdateConfig"]["Order"] == "stop-first"
     assert back.specs[-1] == stacked(UpdateConfig=UPDATES)["Spec"]
 
@@ -195,7 +195,7 @@ def test_a_change_that_the_stack_file_may_not_have_is_marked_until_it_is_taken_b
     updated(swarm)
     assert swarm.now["Spec"]["Labels"]["fleetkeeper.user"] == "django"
     back = Swarm([OLD], [task("new", "running")], service=swarm.now)
-    updated(back, STEP.inverse(Answering(Output(0)), Place("run", 1)))
+    updated(back, STEP.inverse(Answering(Output(0)), StepContext("run", 1)))
     assert back.specs == [stacked()["Spec"]]
 
 
@@ -262,8 +262,8 @@ def test_case_71_what_is_quoted_holds_no_value_of_the_environment_however_it_is_
 )
 def test_case_71_no_value_of_the_environment_is_ever_quoted_whole(value: str, before: str, after: str) -> None:
     assume(len(value) >= SHORT and value not in before + after)
-    hidden = secrets({"Env": [f"ANY={value}"]})
-    assert not any(value in line for line in struck(f"{before}{value}{after}", hidden))
+    hidden = secrets_of_service({"Env": [f"ANY={value}"]})
+    assert not any(value in line for line in strike_secrets(f"{before}{value}{after}", hidden))
 
 
 def test_case_71_short_values_are_struck_out_where_their_name_says_that_they_are_secret() -> None:
@@ -294,7 +294,7 @@ def test_a_log_that_cannot_be_read_is_pointed_to_only() -> None:
 
 
 def test_the_way_back_is_the_same_update_the_other_way_round_and_keeps_no_secret() -> None:
-    back = STEP.inverse(Answering(Output(0)), Place("run", 1))
+    back = STEP.inverse(Answering(Output(0)), StepContext("run", 1))
     assert (back.user, back.was, back.image) == ("", "django", "web:1")
     assert load(dump(back)) == back
 
@@ -304,9 +304,9 @@ def test_its_precondition_is_asked_with_the_docker_client(printed: str, stale: b
     link = Answering(Output(0, printed.encode()))
     if stale:
         with pytest.raises(Stale):
-            STEP.still_true(link, Place("run", 1))
+            STEP.still_true(link, StepContext("run", 1))
     else:
-        STEP.still_true(link, Place("run", 1))
+        STEP.still_true(link, StepContext("run", 1))
 
 
 class Recorded:
@@ -344,7 +344,7 @@ def reply(body: str, status: str = "200 OK") -> bytes:
 
 def test_the_engine_is_spoken_to_over_our_own_stream_in_its_own_version() -> None:
     link = Dialled([reply('{"ApiVersion": "1.41"}'), reply('{"ID": "s1"}')])
-    with engine(link) as swarm:
+    with open_engine(link) as swarm:
         assert swarm.service("web") == {"ID": "s1"}
     assert b"GET /v1.41/services/web" in link.stream.sent
 
@@ -352,7 +352,7 @@ def test_the_engine_is_spoken_to_over_our_own_stream_in_its_own_version() -> Non
 def test_a_version_index_that_is_out_of_date_is_stale() -> None:
     refusal = reply('{"message": "rpc error: update out of sequence"}', "500 Internal Server Error")
     with (
-        engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm,
+        open_engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm,
         pytest.raises(Stale, match="at this moment"),
     ):
         swarm.update(SERVICE, {})
@@ -360,35 +360,35 @@ def test_a_version_index_that_is_out_of_date_is_stale() -> None:
 
 def test_an_update_that_the_engine_refuses_changed_nothing() -> None:
     refusal = reply('{"message": "invalid user"}', "400 Bad Request")
-    with engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm:
+    with open_engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm:
         with pytest.raises(StepFailed, match="invalid user") as failed:
             swarm.update(SERVICE, {})
         assert not failed.value.changed
 
 
 def test_an_engine_that_hangs_up_before_anything_was_sent_changed_nothing() -> None:
-    with pytest.raises(StepFailed, match="did not answer") as failed, engine(Dialled([])):
+    with pytest.raises(StepFailed, match="did not answer") as failed, open_engine(Dialled([])):
         pass
     assert not failed.value.changed
 
 
 def test_case_69_an_engine_that_hangs_up_later_leaves_it_unknown() -> None:
-    with pytest.raises(Lost), engine(Dialled([reply('{"ApiVersion": "1.41"}')])) as swarm:
+    with pytest.raises(Lost), open_engine(Dialled([reply('{"ApiVersion": "1.41"}')])) as swarm:
         swarm.service("web")
 
 
 @pytest.mark.parametrize("image", ["web:1", "web:2"])
 def test_the_way_back_of_an_update_that_never_happened_is_nothing_to_do(image: str) -> None:
     link = Answering(Output(0, f"{STEP.was}\n{image}\n".encode()))
-    back = STEP.inverse(link, Place("run", 1))
+    back = STEP.inverse(link, StepContext("run", 1))
     with pytest.raises(AlreadyBack, match="has its old user"):
-        back.still_true(link, Place("run", 2))
+        back.still_true(link, StepContext("run", 2))
 
 
 # What a killed run has left
 
 
-BACK = STEP.inverse(Answering(Output(0)), Place("run", 1))
+BACK = STEP.inverse(Answering(Output(0)), StepContext("run", 1))
 CONFIGS = st.none() | st.fixed_dictionaries(
     {"Parallelism": st.integers(0, 3)},
     optional={
@@ -432,7 +432,7 @@ class Mortal(Swarm):
         if OWN_UPDATES in self.now["Spec"]["Labels"]:
             clock = Clock()
             given = GiveSettingsBack("manager", "rodan_web", 3, 10)
-            finish(self, given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
+            finish_update(self, given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
 
 
 @given(
@@ -470,16 +470,16 @@ def said_of(user: str, labels: dict[str, str] | None) -> Answering:
 
 @pytest.mark.parametrize("labels", [{OWN_UPDATES: "{}"}, {LENT: "django"}, {OWN_UPDATES: "{}", LENT: "django"}])
 def test_an_undo_is_only_over_once_user_and_labels_are_back(labels: dict[str, str]) -> None:
-    BACK.still_true(said_of("", labels), Place("run", 2))
+    BACK.still_true(said_of("", labels), StepContext("run", 2))
     with pytest.raises(AlreadyBack):
-        BACK.still_true(said_of("", {"a": "b", LENT: "somebody"}), Place("run", 2))
+        BACK.still_true(said_of("", {"a": "b", LENT: "somebody"}), StepContext("run", 2))
     with pytest.raises(AlreadyBack):
-        BACK.still_true(said_of("", None), Place("run", 2))
+        BACK.still_true(said_of("", None), StepContext("run", 2))
 
 
 def test_labels_that_are_not_understood_are_not_taken_for_none() -> None:
     with pytest.raises(Unobservable, match="not understood"):
-        BACK.still_true(Answering(Output(0, b"\nweb:1\n{\n")), Place("run", 2))
+        BACK.still_true(Answering(Output(0, b"\nweb:1\n{\n")), StepContext("run", 2))
 
 
 def test_an_undo_that_was_killed_in_its_watch_is_watched_to_its_end_and_gives_the_settings_back() -> None:
@@ -512,7 +512,7 @@ def test_settings_are_not_given_back_while_the_swarm_has_stopped_the_update() ->
     swarm.specs.append({})
     swarm.update_state = "paused"
     with pytest.raises(StepFailed, match="swarm stopped the update") as failed:
-        finish(swarm, STEP.given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
+        finish_update(swarm, STEP.given, unmark=False, confirm=lambda: None, pace=Pace(clock, clock.sleep))
     assert not failed.value.changed
     assert swarm.specs == [{}]
 

@@ -18,7 +18,7 @@ from fleetkeeper.topics.backups import File
 from fleetkeeper.transport.commands import Command, Output
 from remediate.plan import Plan
 from remediate.remedies.backups.create_dump import CREATE
-from remediate.steps import Place, Stale, StepFailed
+from remediate.steps import Stale, StepContext, StepFailed
 from tests.example_fleets.backups import NOW, file, fleet, twice_a_day
 from tests.pure.remediate.remedies.backups.test_backup_remedies import answer, deletion
 
@@ -124,8 +124,8 @@ def there(directory: Path, files: Sequence[File]) -> Fleet:
 
 def applied(plan: Plan) -> None:
     for step in plan.steps:
-        step.still_true(Here(), Place("run", 1))
-        step.do(Here(), Place("run", 1))
+        step.still_true(Here(), StepContext("run", 1))
+        step.do(Here(), StepContext("run", 1))
 
 
 def test_thinning_for_real_leaves_what_keep_keeps_and_everything_foreign(tmp_path):
@@ -186,7 +186,7 @@ def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
     step = deletion(answer("backups.are_thinned", there(directory, files)))
     (directory / files[0].name).unlink()
     with pytest.raises(Stale):
-        step.still_true(Here(), Place("run", 1))
+        step.still_true(Here(), StepContext("run", 1))
 
 
 # ── what stays because of which something goes ──

@@ -9,7 +9,7 @@ import pytest
 
 from remediate.remedies.certificates.certbot import ACCOUNT, BUSY, CERTBOT, RELOAD, TEST, WRITE_HOOK
 from remediate.steps import RunInContainer, StepFailed
-from remediate.steps.run_command import outcome
+from remediate.steps.run_command import outcome_of_exit
 from tests.example_fleets.certificates import (
     ID,
 )
@@ -28,7 +28,7 @@ def script(text: str, *words: str, tools: dict[str, str] | None = None, place: P
     step = RunInContainer("web", ID, ("sh", "-c", text, "fleetkeeper", *words), tells=True)
     answered = ran(step, env=env)
     try:
-        return 0, outcome(answered, step).said
+        return 0, outcome_of_exit(answered, step).said
     except StepFailed as why:
         return why.rc or 0, why.why
 
