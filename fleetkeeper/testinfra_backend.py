@@ -72,13 +72,14 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
     """One node of an inventory in use, as testinfra sees it."""
 
     NAME = "fleet"
+    encoding = "utf-8"
+    """Asking the node for it would take a python3 there, and another round trip."""
 
     def __init__(self, hostspec: str, timeout: float | str = LIMIT, *args: Any, **kwargs: Any) -> None:
         self.using, node = using(hostspec)
         self.node = self.using.inventory.nodes[node]
         self.limit = float(timeout)
         super().__init__(hostspec, *args, **kwargs)
-        self._encoding = "utf-8"  # asking the node for it would take a python3 there, and another round trip
 
     @classmethod
     def get_hosts(cls, host: str, **kwargs: Any) -> list[str]:

@@ -26,6 +26,26 @@ from fleetkeeper.untrusted import one_line
 BAD = ("finding", "unknown")
 
 
+class PytestSections:
+    """Keeps the reports of checks out of pytest's own sections (FAILURES, ERRORS): our summary tells each once."""
+
+    def __init__(self) -> None:
+        self.hidden: dict[str, list[Any]] = {}
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+        """Hide them before pytest writes its sections."""
+        for outcome, reports in terminalreporter.stats.items():
+            others = [report for report in reports if not hasattr(report, "fleetkeeper")]
+            if len(others) < len(reports):
+                self.hidden[outcome], terminalreporter.stats[outcome] = reports, others
+        return (yield)
+
+    def restore(self, reporter: pytest.TerminalReporter) -> None:
+        """Show them again after its sections: its last line counts them."""
+        reporter.stats.update(self.hidden)
+
+
 class Reports:
     """Lives in the controlling process only: under xdist the workers' reports arrive here."""
 
@@ -40,6 +60,8 @@ class Reports:
         self.changes: list[history.Changes] = []
         self.notes: list[str] = []
         self.pulses: dict[str, Pulse] = {}
+        self.sections = PytestSections()
+        config.pluginmanager.register(self.sections)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
@@ -61,11 +83,10 @@ class Reports:
         return {name: Pulse(beat, began=self.began) for name, beat in wanted.items() if beat}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the verdict, and keep it out of pytest's own sections: the summary tells it once, sorted."""
+        """Keep the verdict."""
         judged = getattr(report, "fleetkeeper", None)
         if judged is not None:
             self.items.append(judged)
-            report._pdbshown = True  # type: ignore[attr-defined]  # pytest's own mark for "was shown already"
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.finished = datetime.now(UTC)
@@ -143,6 +164,7 @@ class Reports:
         return results.document(run, self.audit.fleets.values(), self.items, exit_status, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self.sections.restore(terminalreporter)
         deaf, listening = github.silence() if self.annotated else ("", "")
         if self.annotated:
             terminalreporter.ensure_newline()

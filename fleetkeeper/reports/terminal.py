@@ -15,7 +15,7 @@ from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line, printable
 
 if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
+    import pytest
 
 Lines = Iterator[str]
 WORDS = ("want", "why", "hint")
@@ -57,7 +57,9 @@ def hint_of(unknown: Item) -> str:
     return f"\n  hint  {one_line(unknown['hint'])}" if unknown["hint"] else ""
 
 
-def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, changes: Sequence[Changes] = ()) -> None:
+def summary(
+    reporter: pytest.TerminalReporter, items: Sequence[Item], inventory: str, changes: Sequence[Changes] = ()
+) -> None:
     """Write the summary, and keep pytest's own list of failures from saying it all again."""
     if not items:
         return
@@ -70,7 +72,7 @@ def summary(reporter: TerminalReporter, items: Sequence[Item], inventory: str, c
         reporter.write_line("what is waived fails all the same: --runxfail was given")
 
 
-def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
+def sections(reporter: pytest.TerminalReporter, items: Sequence[Item]) -> None:
     wrong = Outcome.FINDING.name.lower()
     failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
     warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
@@ -81,7 +83,7 @@ def sections(reporter: TerminalReporter, items: Sequence[Item]) -> None:
     write(reporter, "not asked for here", reason_lines(items))
 
 
-def write(reporter: TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
+def write(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
     """Write one section, when it has lines. Its titles (not indented) carry the colour."""
     written = list(lines)
     if written:
@@ -198,7 +200,7 @@ def next_command(items: Sequence[Item], inventory: str) -> str:
     return f"every promise that applies holds{waived} on {inventory}" + (", with warnings" if warned else "")
 
 
-def quieten(reporter: TerminalReporter) -> None:
+def quieten(reporter: pytest.TerminalReporter) -> None:
     """Leave pytest's short summary to tests that are not ours, unless -r asked for it."""
     bad = [report for kind in ("failed", "error") for report in reporter.stats.get(kind, ())]
     if reporter.config.option.reportchars == "fE" and all(hasattr(report, "fleetkeeper") for report in bad):

@@ -10,11 +10,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from docker import APIClient
-from docker.errors import APIError
+from docker.errors import APIError, create_api_error_from_http_exception
 from docker.transport.basehttpadapter import BaseHTTPAdapter
-from requests.exceptions import RequestException
+from requests.exceptions import HTTPError, RequestException
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
@@ -68,7 +69,9 @@ class StreamSocket:
 class Connection(HTTPConnection):
     """One HTTP connection on a stream of its own."""
 
-    link: WritingLink
+    def __init__(self, host: str, link: WritingLink, **options: Any) -> None:
+        super().__init__(host, **options)
+        self.link = link
 
     def connect(self) -> None:
         self.sock = StreamSocket(self.link.open(DIAL, sudo=True))
@@ -81,21 +84,14 @@ class Connection(HTTPConnection):
 class Pool(HTTPConnectionPool):
     """Connections over one link."""
 
-    def __init__(self, link: WritingLink) -> None:
-        super().__init__("engine.invalid", maxsize=1)
-        self.link = link
-
-    def _new_conn(self) -> Connection:
-        connection = Connection(self.host)
-        connection.link = self.link
-        return connection
+    ConnectionCls = Connection
 
 
 class Adapter(BaseHTTPAdapter):
     """What the SDK sends, over our link."""
 
     def __init__(self, link: WritingLink) -> None:
-        self.pool = Pool(link)
+        self.pool = Pool("engine.invalid", maxsize=1, link=link)
         super().__init__()
 
     def get_connection(self, url: object, proxies: object = None) -> Pool:
@@ -116,41 +112,58 @@ class Engine:
         self.client = client
 
     def service(self, name: str) -> Json:
-        found: Json = self.client.inspect_service(name)
-        return found
+        inspected: Json = self.client.inspect_service(name)
+        return inspected
 
     def tasks(self, service: str) -> list[Json]:
-        found: list[Json] = self.client.tasks(filters={"service": service})
-        return found
+        tasks: list[Json] = self.client.tasks(filters={"service": service})
+        return tasks
 
     def update(self, service: Json, spec: Json) -> None:
         """Update the service, if its version index is still the one that was read. Raises Stale or StepFailed."""
-        url = self.client._url("/services/{0}/update", service["ID"])
-        answer = self.client._post_json(url, data=spec, params={"version": service["Version"]["Index"]})
+        url = f"{BASE}/v{self.client.api_version}/services/{quote(service['ID'], safe='')}/update"
+        answer = self.client.post(url, json=spec, params={"version": service["Version"]["Index"]})
         try:
-            self.client._raise_for_status(answer)
-        except APIError as why:
-            if "out of sequence" in str(why):
+            answer.raise_for_status()
+        except HTTPError as refusal:
+            error = api_error(refusal)
+            if "out of sequence" in str(error):
                 raise Stale("the service has been changed by somebody else at this moment") from None
-            raise StepFailed(f"the engine refused the update: {reason_of(why)}", changed=False) from None
+            raise StepFailed(f"the engine refused the update: {reason_of(error)}", changed=False) from None
+
+
+def api_error(refusal: HTTPError) -> Exception:
+    """A refused request as the SDK's error, which has the engine's own message."""
+    try:
+        create_api_error_from_http_exception(refusal)
+    except APIError as error:
+        return error
+    return refusal
+
+
+def make_client(adapter: Adapter, version: str) -> Any:
+    """The SDK's client, speaking a version of the API over our link."""
+    client: Any = APIClient(base_url=BASE, version=version)
+    client.trust_env = False
+    client.mount(BASE, adapter)
+    return client
 
 
 @contextmanager
 def open_engine(link: WritingLink) -> Iterator[Engine]:
     """The node's engine, API version negotiated. Raises StepFailed while nothing can have been done, else Lost."""
-    client: Any = APIClient(base_url=BASE, version="1.40")
-    client.trust_env = False
-    client.mount(BASE, Adapter(link))
+    adapter = Adapter(link)
     try:
-        client._version = client.version(api_version=False)["ApiVersion"]
-    except (APIError, RequestException, Unobservable) as why:
-        raise StepFailed(f"the engine did not answer: {reason_of(why)}", changed=False) from None
-    try:
-        yield Engine(client)
-    except (APIError, RequestException, Unobservable) as why:
-        raise Lost(f"the engine stopped answering: {reason_of(why)}") from None
+        try:
+            version = make_client(adapter, "1.40").version(api_version=False)["ApiVersion"]
+        except (APIError, RequestException, Unobservable) as why:
+            raise StepFailed(f"the engine did not answer: {reason_of(why)}", changed=False) from None
+        try:
+            yield Engine(make_client(adapter, version))
+        except (APIError, RequestException, Unobservable) as why:
+            raise Lost(f"the engine stopped answering: {reason_of(why)}") from None
     finally:
-        client.close()
+        adapter.close()
 
 
 def reason_of(why: Exception) -> str:

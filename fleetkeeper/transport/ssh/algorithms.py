@@ -25,7 +25,6 @@ SECURITY_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.c
 
 OURS = {
     "kexalgorithms": (
-        "curve25519-sha256",
         "curve25519-sha256@libssh.org",
         "mlkem768x25519-sha256",
         "ecdh-sha2-nistp256",
@@ -119,10 +118,15 @@ def chosen(keyword: str, said: str | None, written: bool) -> tuple[str, ...]:
     if said is None:
         return ours
     speak = (*ours, *WEAKER.get(keyword, ()))
-    found = [name for name in said.split(",") if name in speak]
+    found = list(dict.fromkeys(name for name in map(known_as, said.split(",")) if name in speak))
     if not found:
         raise Unobservable(
             f"{NAMES[keyword]} of the SSH configuration leaves nothing that our own SSH speaks ({said})",
             hint=f"set `connection: ssh` for this node, or allow one of {', '.join(ours[:3])}",
         )
     return tuple(found if written else sorted(found, key=speak.index))
+
+
+def known_as(name: str) -> str:
+    """The name under which paramiko has an algorithm: curve25519-sha256 has two for one and the same (RFC 8731, 3)."""
+    return {"curve25519-sha256": "curve25519-sha256@libssh.org"}.get(name, name)

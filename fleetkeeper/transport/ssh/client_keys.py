@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
@@ -29,13 +30,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 from paramiko import ECDSAKey, Ed25519Key, RSAKey
-from paramiko.agent import AgentKey, AgentSSH
+from paramiko.agent import ALGORITHM_FLAG_MAP, AgentKey
+from paramiko.message import Message
 from paramiko.pkey import PKey
 from paramiko.ssh_exception import SSHException
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.sockets import unix_socket
-from fleetkeeper.transport.ssh.host_certificates import read_certificate
+from fleetkeeper.transport.sockets import said, unix_socket
+from fleetkeeper.transport.ssh.host_certificates import packed, read_certificate
 from fleetkeeper.transport.ssh.known_hosts import fingerprint
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 """paramiko logs what it also raises, and what a server says, to standard error."""
 
+REQUEST_IDENTITIES, IDENTITIES_ANSWER, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
+MOST_ANSWER = 256 << 10
+"""Bytes of an agent's answer, as OpenSSH's own clients have it."""
 KINDS: dict[str, type[PKey]] = {name: kind for kind in (Ed25519Key, ECDSAKey, RSAKey) for name in kind.identifiers()}
 
 
@@ -55,30 +60,92 @@ class Offer:
     name: str
 
     @property
+    def refusal(self) -> str:
+        """Why its agent did not sign with it; "" when it did, or for a key in a file."""
+        return self.key.refusal if isinstance(self.key, KeyOfAgent) else ""
+
+    @property
     def kind(self) -> str:
         """Its type, or that of the certificate that goes with it."""
         certificate = self.key.public_blob
         return certificate.key_type if certificate else self.key.get_name()
 
 
-class AgentAt(AgentSSH):
-    """The agent behind a socket; one question at a time, whichever thread asks."""
+class Agent:
+    """The agent behind a socket (draft-ietf-sshm-ssh-agent); one question at a time, whichever thread asks.
+
+    paramiko's own finds only the agent that SSH_AUTH_SOCK names.
+    """
 
     def __init__(self, path: str) -> None:
-        super().__init__()
-        self.turn = threading.RLock()
-        self._connect(unix_socket(path))  # type: ignore[attr-defined]
+        self.guard = threading.Lock()
+        self.socket = unix_socket(path)
+        self.stream = self.socket.makefile("rb")
 
-    def _send_message(self, msg: Any) -> Any:
-        with self.turn:
-            return super()._send_message(msg)  # type: ignore[misc]
+    def ask(self, question: bytes, expected: int) -> Message:
+        """The answer after its type. Raises SSHException when it is of another type than expected."""
+        with self.guard:
+            self.socket.sendall(struct.pack(">I", len(question)) + question)
+            (size,) = struct.unpack(">I", self.read(4))
+            if not 0 < size <= MOST_ANSWER:
+                raise SSHException("its answer has no valid length")
+            answer = self.read(size)
+        if answer[0] != expected:
+            raise SSHException("it refused")
+        return Message(answer[1:])
+
+    def read(self, size: int) -> bytes:
+        data = self.stream.read(size)
+        if len(data) < size:
+            raise EOFError("it hung up")
+        return data
+
+    def list_keys(self) -> tuple[KeyOfAgent, ...]:
+        answer = self.ask(bytes([REQUEST_IDENTITIES]), IDENTITIES_ANSWER)
+        return tuple(
+            KeyOfAgent(self, answer.get_binary(), answer.get_binary().decode("utf-8", "replace"))
+            for _ in range(answer.get_int())
+        )
+
+    def sign(self, blob: bytes, data: bytes, flags: int) -> bytes:
+        question = Message()
+        question.add_byte(bytes([SIGN_REQUEST]))
+        question.add_string(blob)
+        question.add_string(data)
+        question.add_int(flags)
+        return self.ask(question.asbytes(), SIGN_RESPONSE).get_binary()
+
+    def close(self) -> None:
+        self.stream.close()
+        self.socket.close()
+
+
+class KeyOfAgent(AgentKey):
+    """A key that signs through our own connection to its agent. `refusal` is why the agent last did not."""
+
+    refusal = ""
+
+    def __init__(self, agent: Agent, blob: bytes, comment: str) -> None:
+        super().__init__(cast(Any, agent), blob, comment)
+        self.signer = agent
+
+    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
+        """The signature; where the agent gives none, one that no server takes.
+
+        An exception would end paramiko's connection, and the keys that are left could not be offered.
+        """
+        try:
+            return self.signer.sign(self.asbytes(), data, ALGORITHM_FLAG_MAP.get(algorithm or "", 0))
+        except (OSError, SSHException, EOFError) as error:
+            self.refusal = f"its agent did not sign: {said(error)}"
+            return packed((algorithm or self.get_name()).encode(), bytes(64))
 
 
 @dataclass
 class Keyring:
     """The keys of this run: agents are asked once, files are read once."""
 
-    agents: dict[str, tuple[AgentKey, ...] | str] = field(default_factory=dict)
+    agents: dict[str, tuple[KeyOfAgent, ...] | str] = field(default_factory=dict)
     accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -117,7 +184,7 @@ class Keyring:
                 troubles.append(str(why))
         return offers, troubles
 
-    def held_by(self, socket: str) -> tuple[tuple[AgentKey, ...], list[str]]:
+    def held_by(self, socket: str) -> tuple[tuple[KeyOfAgent, ...], list[str]]:
         """The keys that the agent behind a socket holds, or what is wrong with it."""
         if not socket:
             return (), []
@@ -131,22 +198,22 @@ class Keyring:
         with self.guard:
             for held in self.agents.values():
                 for key in held if isinstance(held, tuple) else ():
-                    key.agent._close()  # type: ignore[attr-defined]
+                    key.signer.close()
             self.agents.clear()
 
 
-def ask_agent(socket: str) -> tuple[AgentKey, ...] | str:
+def ask_agent(socket: str) -> tuple[KeyOfAgent, ...] | str:
     try:
-        return tuple(AgentAt(socket).get_keys())
+        return Agent(socket).list_keys()
     except (OSError, SSHException, EOFError) as error:
         return f"the agent at {socket} does not answer ({error})"
 
 
-def from_agent(key: AgentKey, certificates: Iterable[str]) -> Iterator[Offer]:
+def from_agent(key: KeyOfAgent, certificates: Iterable[str]) -> Iterator[Offer]:
     """A key of the agent: with the certificates for it that lie in files, then alone."""
     name = f"{key.name} {fingerprint(key.blob)} of the agent"
     for path in certificates:
-        if certified := with_certificate(AgentKey(key.agent, key.blob, key.comment), path):
+        if certified := with_certificate(KeyOfAgent(key.signer, key.blob, key.comment), path):
             yield Offer(certified, f"{name} with {path}")
     yield Offer(key, name)
 

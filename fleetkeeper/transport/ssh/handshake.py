@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from paramiko import Transport
-from paramiko.kex_curve25519 import KexCurve25519
-from paramiko.packet import Packetizer
 from paramiko.ssh_exception import (
     AuthenticationException,
     BadAuthenticationType,
@@ -22,7 +21,6 @@ from paramiko.ssh_exception import (
 
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.sockets import ProxyCommand, TcpSocket, left, said
-from fleetkeeper.transport.ssh import userauth
 from fleetkeeper.transport.ssh.algorithms import Algorithms
 from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
 from fleetkeeper.transport.ssh.known_hosts import Entry, about, preferred_kinds
@@ -39,6 +37,8 @@ IDLE = 5.0
 
 MOST_BANNER = 1 << 16
 """Bytes that a server may say before SSH begins (RFC 4253, 4.2, has no bound)."""
+IDENTIFICATION = re.compile(rb"^SSH-[^\n]*\n", re.MULTILINE)
+"""The line with which SSH begins."""
 THROTTLED = b"Exceeded MaxStartups"
 """What sshd may say when it hangs up on some of those who connect at once."""
 OTHERS = (
@@ -54,26 +54,50 @@ class Throttled(Exception):
     """The server hung up before it said anything: it may do so when too many connect at once."""
 
 
-class Beginning(Packetizer):
-    """paramiko's reader of packets, which would collect what comes before them for as long as it comes."""
+class NodeSocket:
+    """A socket towards a node (TCP, a proxy command, a channel of a jump host) that keeps what the node says first.
 
-    heard = b""
+    paramiko would collect what comes before SSH begins for as long as it comes.
+    """
 
-    def _read_timeout(self, timeout: float) -> bytes:
-        data = bytes(super()._read_timeout(timeout))  # type: ignore[misc]
-        self.heard += data
-        if len(self.heard) > MOST_BANNER:
-            raise SSHException("it talks without end")
+    def __init__(self, connected: Any) -> None:
+        self.connected = connected
+        self.greeting = b""
+        self.greeted = False
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = self.connected.recv(size)
+        if not self.greeted:
+            self.greeting += data
+            self.greeted = bool(IDENTIFICATION.search(self.greeting))
+            if len(self.greeting) > MOST_BANNER:
+                raise SSHException("it talks without end")
         return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connected, name)
+
+    def close(self) -> None:
+        """Close it, and wake up the thread that reads from it. A channel may have lost its jump host by then."""
+        with suppress(EOFError, OSError, SSHException):
+            self.connected.shutdown(socket.SHUT_RDWR)
+        with suppress(EOFError, OSError, SSHException):
+            self.connected.close()
+
+    @property
+    def address(self) -> str:
+        """Where the socket leads; "" where something else leads there."""
+        with suppress(OSError):
+            return str(self.connected.getpeername()[0]) if isinstance(self.connected, TcpSocket) else ""
+        return ""
 
 
 class Connection(Transport):
     """paramiko's transport with the algorithms that it is told, and host key types known for this host first."""
 
-    _kex_info: ClassVar = {**Transport._kex_info, "curve25519-sha256": KexCurve25519}  # type: ignore[attr-defined]
-
     def __init__(self, connected: Any, here: Sequence[Entry], algorithms: Algorithms) -> None:
-        super().__init__(connected, strict_kex=True, packetizer_class=Beginning)
+        self.socket = NodeSocket(connected)
+        super().__init__(cast(Any, self.socket), strict_kex=True)
         self.daemon = True
         self.algorithms = algorithms
         self.kinds = preferred_kinds(here, algorithms.host_keys)
@@ -85,36 +109,20 @@ class Connection(Transport):
     preferred_keys = property(lambda self: self.kinds)
 
     @property
-    def heard(self) -> bytes:
-        """What the server said before the first packet."""
-        return cast(Beginning, self.packetizer).heard
-
-    @property
     def key(self) -> bytes:
         """The wire format of what the server showed, certificate and all."""
         shown = self.get_remote_server_key()
         certificate = getattr(shown, "public_blob", None)
         return cast(bytes, certificate.key_blob if certificate else shown.asbytes())
 
-    @property
-    def address(self) -> str:
-        """Where the socket leads; "" where something else leads there."""
-        with suppress(OSError, AttributeError):
-            return str(self.sock.getpeername()[0]) if isinstance(self.sock, TcpSocket) else ""
-        return ""
-
-    def _parse_debug(self, m: object) -> None:
-        """Ignore what a server says for debugging (RFC 4253, 11.3): nobody reads it, and paramiko cleans every byte."""
-
     def settle(self) -> None:
         """From now on the connection may be idle: look after it every few seconds, not ten times a second."""
         self.set_keepalive(ALIVE)
-        self.sock.settimeout(IDLE)
+        self.socket.settimeout(IDLE)
 
     def close(self) -> None:
-        """Close it at once, also under a thread that reads from it (which the shutdown wakes up)."""
-        with suppress(OSError, EOFError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+        """Close it at once, also under a thread that reads from it."""
+        self.socket.close()
         super().close()
 
 
@@ -135,11 +143,11 @@ def connect(
         connection = keep(started(dial(deadline), server))
         try:
             shake_hands(connection, deadline)
-            check_host_key(server, connection.key, connection.address)
+            check_host_key(server, connection.key, connection.socket.address)
             authenticate(connection, server, keys, deadline)
             connection.settle()
         except Throttled:
-            refuse_broken_proxy(connection.sock)
+            refuse_broken_proxy(connection.socket.connected)
             connection.close()
             time.sleep(min(left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
             if time.monotonic() >= deadline:
@@ -182,7 +190,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
     except IncompatiblePeer as error:
         raise Unobservable(f"no common algorithm with its sshd: {error}", hint=OTHERS) from None
     except (SSHException, EOFError, OSError) as error:
-        if isinstance(error, EOFError) or connection.heard.strip() in (b"", THROTTLED):
+        if isinstance(error, EOFError) or connection.socket.greeting.strip() in (b"", THROTTLED):
             raise Throttled from None
         raise Unobservable(broken_off(connection, said(error))) from None
     if not connection.initial_kex_done:
@@ -191,7 +199,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
 
 def broken_off(connection: Connection, why: str) -> str:
     """Why there was no handshake, by what the server said before it."""
-    first = connection.heard.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
+    first = connection.socket.greeting.decode("ascii", "replace").strip().partition("\n")[0].strip()[:60]
     if connection.remote_version or first.startswith("SSH-"):
         return f"no SSH handshake: {why}"
     return f"something other than SSH answers there: it says {first!r}" if first else "it accepts and then says nothing"
@@ -224,12 +232,14 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
 def offered(connection: Connection, user: str, offer: Offer) -> str | None:
     """None when the key was taken, else what else the server said."""
     try:
-        more = userauth.offer(connection, user, offer.key)
+        more = connection.auth_publickey(user, offer.key)
     except BadAuthenticationType as error:
         return f"it only takes {', '.join(error.allowed_types)}"
     except PartialAuthentication as error:
         return f"it wants {', '.join(error.allowed_types)} besides a key"
     except (AuthenticationException, SSHException, EOFError, OSError) as error:
         known = "Authentication failed" in str(error)
-        return "" if known and connection.is_active() else f"{offer.name}: {said(error)}"
+        if known and connection.is_active():
+            return f"{offer.name}: {offer.refusal}" if offer.refusal else ""
+        return f"{offer.name}: {said(error)}"
     return f"it wants {', '.join(more)} besides a key" if more else None

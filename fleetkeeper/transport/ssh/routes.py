@@ -6,12 +6,10 @@ import resource
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from paramiko import Channel
 from paramiko.ssh_exception import SSHException
 
 from fleetkeeper.transport.commands import Unobservable
@@ -35,23 +33,6 @@ T = TypeVar("T")
 FORBIDDEN = (
     "its sshd forbids it: see AllowTcpForwarding and PermitOpen there, or `restrict` before the key (port-forwarding)"
 )
-
-
-class Tunnel:
-    """A channel through a jump host, as a socket that can be closed after that host has gone.
-
-    paramiko closes it in a thread of its own, where nobody could catch what the channel raises then.
-    """
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.channel, name)
-
-    def close(self) -> None:
-        with suppress(EOFError, OSError, SSHException):
-            self.channel.close()
 
 
 class Routes:
@@ -105,7 +86,7 @@ class Routes:
             raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
         try:
             target, origin = (way.host, way.port), ("127.0.0.1", 0)
-            return Tunnel(upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline)))
+            return upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline))
         except (SSHException, EOFError, OSError) as error:
             reason = getattr(error, "text", "") or said(error)
             told = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"

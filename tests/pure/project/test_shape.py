@@ -125,3 +125,37 @@ def test_modules_stay_readable_in_one_sitting() -> None:
         if path.read_text().count("\n") > 350
     ]
     assert long == []
+
+
+def private_names(path: Path) -> Iterator[str]:
+    """Names with one leading underscore that a file reads, overrides or imports, with the line of each."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Attribute):
+            names = [node.attr]
+        elif isinstance(node, ast.ClassDef):
+            assigned = [
+                target for each in node.body for target in getattr(each, "targets", [getattr(each, "target", None)])
+            ]
+            names = [target.id for target in assigned if isinstance(target, ast.Name)]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.ImportFrom):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [part for alias in node.names for part in alias.name.split(".")]
+        yield from (
+            f"{path.relative_to(ROOT)}:{node.lineno} {name}"
+            for name in names
+            if name.startswith("_") and len(name) > 1 and not name.startswith("__") and name not in DOCUMENTED
+        )
+
+
+DOCUMENTED = {"_asdict", "_fields", "_make", "_replace"}
+"""Public in spite of the underscore: methods of named tuples, which must not meet the names of their fields."""
+
+
+@pytest.mark.parametrize("package", ["fleetkeeper", "checks", "remediate"])
+def test_no_private_name_of_a_library_is_used(package: str) -> None:
+    """We have no private names of our own, so any is somebody else's, who may change it in any release."""
+    assert [name for path in modules(package) for name in private_names(path)] == []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +20,7 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.transport import sockets
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
+from fleetkeeper.transport.ssh.host_certificates import packed
 from fleetkeeper.transport.ssh.host_keys import shown_keys
 from tests.helpers.ssh_links import agent, inventory, links_to, refusal, silent
 from tests.helpers.sshd import Sshd, gone, keygen, pids_of, public, sshd
@@ -196,6 +202,45 @@ def test_a_key_with_a_passphrase_is_used_through_the_agent(server, tmp_path, mon
     node = server.node(identity=str(locked))
     with agent(tmp_path, keygen(tmp_path / "stranger"), locked, passphrase="secret") as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        with links_to(server, node) as links:
+            assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
+
+
+class RefusingAgent(socketserver.BaseRequestHandler):
+    """An agent whose user says no: it holds a key and does not sign with it."""
+
+    def handle(self) -> None:
+        stream = self.request.makefile("rb")
+        while size := stream.read(4):
+            kind = stream.read(int.from_bytes(size, "big"))[0]
+            listed = b"\x0c" + (1).to_bytes(4, "big") + packed(self.server.blob, b"refused")
+            answer = listed if kind == 11 else b"\x05"
+            self.request.sendall(packed(answer))
+
+
+@contextmanager
+def refusing_agent(path: Path, key: Path) -> Iterator[str]:
+    with socketserver.ThreadingUnixStreamServer(str(path), RefusingAgent) as server:
+        server.daemon_threads = True
+        server.blob = base64.b64decode(public(key).split()[1])  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield str(path)
+        server.shutdown()
+
+
+def test_a_key_whose_agent_does_not_sign_leaves_the_connection_to_the_next(tmp_path, monkeypatch):
+    other = keygen(tmp_path / "other")
+    with (
+        sshd(tmp_path / "sshd") as server,
+        refusing_agent(tmp_path / "agent", server.identity) as path,
+    ):
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        config = server.config.read_text()
+        server.config.write_text(f"{config}IdentityFile {other}\n")
+        node = server.node(identity=None)
+        with links_to(server, node) as links:
+            assert ": its agent did not sign: it refused" in refusal(links).hint
+        (server.folder / "authorized_keys").write_text(f"{public(server.identity)}\n{public(other)}\n")
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
