@@ -110,7 +110,7 @@ class Runner:
         Raises UsageError when the run cannot be begun: then nothing was changed.
         """
         try:
-            run = Run(self, self.begin(undoes))
+            run = Run(self, self.begin(undoes), undoes)
         except Unwritable as why:
             raise UsageError(f"{why}; nothing was changed", hint=ROOM) from None
         try:
@@ -146,6 +146,8 @@ class Runner:
         """What a person can do about a run that ended early."""
         if not run.changed:
             return "nothing was changed"
+        if run.undoes:
+            return f"`remediate log {run.undoes}` says what is undone, `remediate undo {run.undoes}` goes on with it"
         back = f", `remediate undo {run.id}` is the way back" if run.undoable else ""
         return f"`remediate log {run.id}` says what was done{back}"
 
@@ -164,6 +166,8 @@ class Run:
 
     runner: Runner
     id: str
+    undoes: str = ""
+    """The id of the run that this one undoes, if it does."""
     terms: Terms = field(default_factory=Terms)
     ends: list[Ended] = field(default_factory=list)
     steps: int = 0

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -542,6 +542,8 @@ def test_nothing_else_is_done_when_the_undo_that_was_to_come_first_was_interrupt
     assert "nothing else was done" in capsys.readouterr().err
 
 
+EVERY = [room for room in range(32, 200, 4) if room not in {48, 64}]
+"""KiB that are left, each a moment further: a page of the journal, or of its log."""
 FILL = "dd if=/dev/zero of={disk}/fill bs=4096 2>/dev/null"
 
 
@@ -575,3 +577,58 @@ def test_output_that_nobody_reads_any_more_is_no_reason_to_say_that_nothing_was_
         raise BrokenPipeError
 
     assert exit_code_of(work) == Exit.REMEDY_FAILED
+
+
+def repair(world: World) -> int:
+    """The exit code of `remediate --fix`."""
+    return world.run(**FIX)
+
+
+def repair_in_vain(world: World) -> int:
+    """The exit code of the same with a remedy that does not help, and is rolled back."""
+    remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
+    return world.run(**FIX)
+
+
+def undo_last(world: World) -> int:
+    """The exit code of `remediate undo last`."""
+    return exit_code_of(lambda: undo_run("last", world.folder / "state", yes=True, place=place(world.folder)))
+
+
+def leave_room(disk: Path, kibibytes: int) -> None:
+    """Fill a disk until so much of it is left."""
+    size = os.statvfs(disk)
+    (disk / "fill").write_bytes(bytes(size.f_bavail * size.f_bsize - kibibytes * 1024))
+
+
+@pytest.mark.parametrize("room", [0, 48, 64, *(pytest.param(n, marks=pytest.mark.long) for n in EVERY)])
+@pytest.mark.parametrize("command", [repair, repair_in_vain, undo_last])
+def test_however_far_a_command_comes_on_a_disk_that_fills_a_change_is_told_and_can_be_taken_back(
+    world: World, small_disk: Path, capsys: pytest.CaptureFixture[str], command: Callable[[World], int], room: int
+) -> None:
+    world.run(**(FIX if command is undo_last else {}))
+    before = world.paper.read_text()
+    with closing(world.journal) as journal:
+        runs = journal.runs(1)
+    capsys.readouterr()
+    leave_room(small_disk, room)
+    code = command(world)
+    err = capsys.readouterr().err
+    assert "bug" not in err
+    (small_disk / "fill").unlink()
+    paper, audit_code = world.paper.read_text(), world.run()
+    unfinished_run_shown = "never came to its end" in capsys.readouterr().err
+    if code == Exit.USAGE:
+        assert paper == before
+        assert "nothing was changed" in err
+        assert command is undo_last or not unfinished_run_shown
+    elif code == Exit.REMEDY_FAILED:
+        assert "something was changed" in err
+        assert unfinished_run_shown or (command is undo_last and paper == "old\n")
+        assert command is not undo_last or f"`remediate undo {runs[0].id}` goes on with it" in err
+    else:
+        assert not unfinished_run_shown
+    assert audit_code != Exit.USAGE
+    if code != Exit.USAGE:
+        undo_run("last", world.folder / "state", yes=True, place=place(world.folder))
+    assert world.paper.read_text() == ("old\n" if code != Exit.USAGE else before)
