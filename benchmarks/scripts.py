@@ -53,7 +53,15 @@ RULES = tuple(
 )
 TOPIC = Topic("five", observers=(Observer(Facts, observe),), rules=RULES)
 '''
-CHECK = "def test_answers_{number}(verdict):\n    verdict.expect()\n\n\n"
+CHECK = """from fleetkeeper.promises import promise
+
+
+@promise("five.answers_{number}")
+def test_answers_{number}(verdict):
+    assert verdict.holds
+
+
+"""
 ONLY_FIVE = '''"""Leaves our own topics out of the look, so that it asks what the other tools ask. Loaded with -p."""
 
 

@@ -1,31 +1,39 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
-from fleetkeeper.pytest_plugin import Judged
+from fleetkeeper.promises import Judged, promise
+from fleetkeeper.topics.backups.rules import drills, dumps, second_copy
 
 
+@promise(dumps.are_fresh)
 def test_are_fresh(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(dumps.are_complete)
 def test_are_complete(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(dumps.have_plausible_size)
 def test_have_plausible_size(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(dumps.tell_their_time)
 def test_tell_their_time(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(second_copy.exist_elsewhere)
 def test_exist_elsewhere(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(drills.come_back)
 def test_come_back(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(dumps.are_thinned)
 def test_are_thinned(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds

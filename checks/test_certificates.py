@@ -1,27 +1,34 @@
 """The names that are served with TLS: accepted by clients, far from their end, and renewed by themselves."""
 
-from fleetkeeper.pytest_plugin import Judged
+from fleetkeeper.promises import Judged, promise
+from fleetkeeper.topics.certificates.rules import declared, protocols, renewal, serving, validity
 
 
+@promise(validity.are_valid)
 def test_are_valid(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(serving.are_far_from_expiry)
 def test_are_far_from_expiry(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(serving.are_served_as_on_disk)
 def test_are_served_as_on_disk(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(renewal.will_renew)
 def test_will_renew(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(protocols.use_sound_tls)
 def test_use_sound_tls(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(declared.are_in_the_inventory)
 def test_are_in_the_inventory(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds

@@ -1,7 +1,9 @@
 """The machines: can they be asked, with the rights we are meant to have, and is their clock right."""
 
-from fleetkeeper.pytest_plugin import Judged
+from fleetkeeper.promises import Judged, promise
+from fleetkeeper.topics import nodes
 
 
+@promise(nodes.can_be_looked_at)
 def test_can_be_looked_at(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds

@@ -1,11 +1,14 @@
 """Volumes: within their budgets, with room left on their disks, and for long enough."""
 
-from fleetkeeper.pytest_plugin import Judged
+from fleetkeeper.promises import Judged, promise
+from fleetkeeper.topics import volumes
 
 
+@promise(volumes.are_within_budget)
 def test_are_within_budget(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds
 
 
+@promise(volumes.will_last)
 def test_will_last(verdict: Judged) -> None:
-    verdict.expect()
+    assert verdict.holds

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from traceback import extract_tb
 
 from pydantic_core import PydanticCustomError
 
 MANY = 12
+PACKAGE = Path(__file__).parent
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+BUG = "this is a bug"
 
 
 class UsageError(Exception):
@@ -57,3 +63,24 @@ def quoted(value: str, limit: int = 60) -> str:
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value[: limit + 1])
     return f'"{shown[:limit]}…"' if len(value) > limit else f'"{shown}"'
+
+
+def line_of(file: str, line: int | None) -> str:
+    """A line of code as people look for it: relative to where the package is, or to the folder one is in."""
+    for base in (PACKAGE.parent, Path.cwd()):
+        if Path(file).is_relative_to(base):
+            return f"{Path(file).relative_to(base)}:{line}"
+    return f"{file}:{line}"
+
+
+def bug_in(error: BaseException) -> tuple[str, str]:
+    """What a bug of ours, or of a team's own topic, did and where, and a hint that says whose it is."""
+    frames = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
+    own = [frame for frame in frames if is_ours(frame[0]) or not frame[0].startswith((*LIBRARIES, "<"))]
+    file, line = (own or frames or [("", 0)])[-1]
+    whose = "of ours: please report it" if is_ours(file) else "of that file"
+    return f"{type(error).__name__}: {error}, at {line_of(file, line)}", f"{BUG} {whose}"
+
+
+def is_ours(file: str) -> bool:
+    return Path(file).is_relative_to(PACKAGE)

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleetkeeper.promises import Checks, Judged, host_of
+
 if TYPE_CHECKING:
     from fleetkeeper.judging.audit import Audit
-    from fleetkeeper.judging.rules import Subject
+    from fleetkeeper.judging.rules import Rule, Subject
     from fleetkeeper.judging.verdicts import Verdict
 
 AUDIT = pytest.StashKey["Audit | None"]()
+CHECKS = pytest.StashKey["Checks | None"]()
+FACTS = pytest.StashKey[str]()
 ITEM = pytest.StashKey[dict[str, Any]]()
 PLAIN_TESTINFRA = "://"
+TESTINFRA_HOST = "_testinfra_host"
+"""The fixture behind testinfra's `host`, which it makes a parameter of every test that takes `host`."""
 PROMISES = Path(__file__).parents[1] / "checks"
 """What is judged where neither the command line nor a setting says which tests: with those of the folder one is in."""
 
@@ -42,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--results", type=Path, metavar="FILE", help="where to write results.json (default: the state directory)"
     )
+    group.addoption(
+        "--facts", metavar="NODE[/TOPIC]", help="look, print the facts of a node or of a topic there, and judge nothing"
+    )
+    group.addoption(
+        "--show-facts", action="store_true", help="show what each rule read (-vv: of each promise that does not hold)"
+    )
     group.addoption("--record", type=Path, metavar="FILE", help="save the look, to be judged again offline")
     group.addoption("--replay", type=Path, metavar="FILE", help="judge a saved look instead of looking")
     group.addoption(
@@ -55,7 +67,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Turn `--hosts=INVENTORY` into an audit, and into hosts that testinfra reaches over our connections."""
-    config.stash[AUDIT] = None
+    config.stash[AUDIT], config.stash[CHECKS] = None, None
+    config.addinivalue_line("markers", "promise(rule): the rule that a check judges (fleetkeeper.promises.promise)")
     hosts = getattr(config.option, "audited", None) or config.option.hosts
     if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
         return
@@ -71,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[AUDIT] = audit = prepare(config, hosts)
         except UsageError as why:
             raise pytest.UsageError(str(why)) from None
+        config.stash[CHECKS] = Checks(known_rules(audit))
         if config.args_source is config.ArgsSource.INVOCATION_DIR:
             config.args.append(str(PROMISES))
         if hasattr(config, "workerinput"):
@@ -78,6 +92,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from fleetkeeper.reports.report_plugin import Reports
 
         config.pluginmanager.register(Reports(config, audit), "fleetkeeper-reports")
+
+
+def known_rules(audit: Audit) -> dict[str, Rule]:
+    """Every rule of the inventories of a run, by id."""
+    from fleetkeeper.topics.registry import rules_of
+
+    return {name: rule for inventory in audit.inventories.values() for name, rule in rules_of(inventory).items()}
 
 
 def misread(args: Sequence[str]) -> Iterator[str]:
@@ -123,6 +144,8 @@ def as_hosts(audit: Audit) -> list[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Spare pytest's last rounds of garbage collection what an audit leaves: they are for what a team's tests leave."""
+    if session.config.option.facts and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK
     if session.config.stash.get(AUDIT, None) and not any(map(uses_hosts, session.items)):
         from fleetkeeper.imports import keep
 
@@ -145,34 +168,79 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["fleetkeeper"] = audit.ship()
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One item for every subject of the rule; they come from the inventory alone, so collecting works offline."""
-    if "verdict" not in metafunc.fixturenames:
-        return
-    audit = metafunc.config.stash[AUDIT]
-    if audit is None:
-        return
-    rule = rule_of(metafunc)
+def pytest_collection(session: pytest.Session) -> bool | None:
+    """With --facts: look, print, and collect nothing."""
+    name, audit = session.config.option.facts, session.config.stash[AUDIT]
+    if not name:
+        return None
+    from fleetkeeper.errors import UsageError
+    from fleetkeeper.reports import facts_text
+
+    try:
+        if audit is None:
+            raise UsageError("--facts of which servers?", hint="say --hosts=NAME")
+        facts_text.known_node(audit.one(), name)
+        see(session.config, audit)
+        text = facts_text.facts_named(audit.fleets[audit.one().name], name)
+    except UsageError as why:
+        raise pytest.UsageError(str(why)) from None
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"\n{text}")
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+    """One item for every subject of the rule; they come from the inventory alone, so collecting works offline.
+
+    A test that takes `host` beside `verdict` gets the host of the subject's node: testinfra must not multiply it.
+    """
+    audit, checks = metafunc.config.stash[AUDIT], metafunc.config.stash[CHECKS]
+    names = metafunc.fixturenames
+    if "verdict" not in names or audit is None or checks is None:
+        return (yield)
+    if "host" in names:
+        metafunc.fixturenames = [name for name in names if name != TESTINFRA_HOST]
+    yield
+    metafunc.fixturenames = names
+    rule = checks.rule_of(metafunc.definition)
     several = len(audit.inventories) > 1
-    subjects = list(audit.subjects(rule))
+    subjects = list(audit.subjects(rule)) if rule else []
     ids = [f"{inventory}:{short(subject)}" if several else short(subject) for inventory, subject in subjects]
     items = [(inventory, rule, subject) for inventory, subject in subjects]
-    metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+    if "host" not in names:
+        metafunc.parametrize("verdict", items, ids=ids, indirect=True)
+        return None
+    nodes = [node_of(inventory, subject, several=several) for inventory, subject in subjects]
+    hosts = [host_of(node) if node else None for node in nodes]
+    metafunc.parametrize(("verdict", "host"), list(zip(items, hosts, strict=True)), ids=ids, indirect=["verdict"])
+    return None
+
+
+def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
+    """The subject's node, as testinfra's backend calls it; empty for a subject that is no node."""
+    if subject.kind != "node":
+        return ""
+    return f"{inventory}:{subject.name}" if several else subject.name
 
 
 def short(subject: Subject) -> str:
     return subject.kind if subject.kind == "nothing" else subject.name
 
 
-def rule_of(metafunc: pytest.Metafunc) -> str:
-    """The rule that a check is the face of: `checks/test_backups.py::test_are_fresh` is `backups.are_fresh`."""
-    topic = metafunc.module.__name__.rpartition(".")[2].removeprefix("test_")
-    return f"{topic}.{metafunc.function.__name__.removeprefix('test_')}"
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to look green when nothing is audited."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    """Refuse checks that judge nothing, or one thing twice, and refuse to look green when nothing is audited."""
+    if (checks := config.stash[CHECKS]) and not session.testsfailed:
+        whole = config.args_source is not config.ArgsSource.ARGS and not config.option.ignore
+        faults = [*checks.faults, *checks.twofold(), *(checks.missing() if whole else ())]
+        if faults:
+            session.items.clear()  # nothing is looked at on the way out
+            raise pytest.UsageError("\n".join(faults))
+    yield
     if config.stash[AUDIT] is None and any(map(is_check, items)):
         from fleetkeeper.inventory.load import available
 
@@ -227,30 +295,6 @@ class Unknown(Exception):
     """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
 
 
-class Judged:
-    """What the fixture `verdict` hands to a check."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-
-    def expect(self) -> None:
-        """Pass when the promise holds; fail with what was seen; xfail when all of it is waived."""
-        from fleetkeeper.reports import terminal
-
-        __tracebackhide__ = True
-        if self.verdict.findings:
-            pytest.fail(terminal.message(self.verdict), pytrace=False)
-        if self.verdict.waived:
-            tolerate(terminal.accepted(self.verdict))
-
-
-def tolerate(reason: str) -> None:
-    """xfail; with --runxfail, which makes `pytest.xfail` do nothing, fail: never pass."""
-    __tracebackhide__ = True
-    pytest.xfail(reason)
-    pytest.fail(reason, pytrace=False)
-
-
 @pytest.fixture
 def verdict(request: pytest.FixtureRequest) -> Judged:
     """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
@@ -260,11 +304,24 @@ def verdict(request: pytest.FixtureRequest) -> Judged:
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
     request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
+    option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
+    if option.show_facts or (option.verbose > 1 and broken):
+        request.node.stash[FACTS] = facts_read(request.config, inventory, judged)
     if judged.outcome.name == "UNKNOWN":
         raise Unknown(terminal.message(judged))
     if judged.outcome.name == "NOT_APPLICABLE":
         pytest.skip(one_line(judged.not_applicable))
-    return Judged(judged)
+    several = len(request.config.stash[AUDIT].inventories) > 1  # type: ignore[union-attr]
+    return Judged(judged, node_of(inventory, subject, several=several))
+
+
+def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
+    """The facts that a rule read for a verdict, under its title."""
+    from fleetkeeper.reports import facts_text
+
+    fleet = config.stash[AUDIT].fleets.get(inventory)  # type: ignore[union-attr]
+    read = facts_text.facts_read(judged.rule, fleet, judged.subject) if fleet else ""
+    return f"{judged.rule.id} [{judged.subject}] read\n{read or 'nothing'}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -275,6 +332,8 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
         report.longrepr = str(call.excinfo.value)
+    if FACTS in item.stash and report.when == "setup":
+        report.fleetkeeper_facts = item.stash[FACTS]  # type: ignore[attr-defined]
     if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):
         report.fleetkeeper = item.stash[ITEM]  # type: ignore[attr-defined]
     return report

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, line_of, nearest
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -83,6 +83,12 @@ class Rule:
     def promise(self) -> str:
         """The rule in one sentence."""
         return (inspect.getdoc(self.judge) or "").partition("\n")[0]
+
+    @property
+    def line(self) -> str:
+        """Where it is judged: file and line."""
+        code = getattr(inspect.unwrap(self.judge), "__code__", None)
+        return line_of(code.co_filename, code.co_firstlineno) if code else ""
 
     @property
     def explanation(self) -> str:

@@ -9,7 +9,7 @@ from enum import Enum
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.commands import Unobservable, stumbled
 
 
 class Outcome(Enum):
@@ -96,7 +96,7 @@ def hear(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     except NotApplicable as why:
         heard.not_applicable = str(why)
     except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on
-        heard.unknown.append(Unobservable(f"{rule.id} stumbled over what was seen ({type(odd).__name__}: {odd})"))
+        heard.unknown.append(stumbled(f"{rule.id} stumbled over what was seen", odd))
     return heard
 
 

@@ -12,7 +12,7 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
 from fleetkeeper.looking.observer import Look, Observers
 from fleetkeeper.looking.threads import aside, in_turn
-from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.commands import Command, Output, Unobservable, stumbled
 from fleetkeeper.transport.link import MOST_OUTPUT, Link
 
 Seen = dict[str, Facts | Unobservable]
@@ -49,7 +49,7 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
         try:
             fact = observer.from_here(inventory) if observer.from_here else None
         except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
-            fact = Unobservable(f"{name}: could not look from here ({type(odd).__name__}: {odd})")
+            fact = stumbled(f"{name}: could not look from here", odd)
         if fact is not None:
             seen[name] = fact
     return seen
@@ -63,7 +63,7 @@ def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], o
     except Unobservable as why:
         facts = dict.fromkeys(looks, why)
     except Exception as odd:  # noqa: BLE001 - one odd node must not end the look at all the others
-        facts = dict.fromkeys(looks, Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
+        facts = dict.fromkeys(looks, stumbled("it could not be asked", odd))
     return {name: with_node(fact, node.name) for name, fact in facts.items() if fact is not None}
 
 
@@ -109,4 +109,4 @@ def step(
     except Unobservable as why:
         facts[name] = why
     except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen
-        facts[name] = Unobservable(f"{name}: could not make sense of the answer ({type(odd).__name__}: {odd})")
+        facts[name] = stumbled(f"{name}: could not make sense of the answer", odd)

@@ -15,6 +15,7 @@ import pytest
 
 from fleetkeeper import state
 from fleetkeeper.judging.audit import Audit
+from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.waivers import notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
@@ -56,6 +57,7 @@ class Reports:
         self.began = time.monotonic()
         self.finished = self.started
         self.items: list[results.Item] = []
+        self.facts: list[str] = []
         self.written: Path | None = None
         self.changes: list[history.Changes] = []
         self.notes: list[str] = []
@@ -66,7 +68,10 @@ class Reports:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Tell the watchers that a whole audit begins: one of a few promises must not pass for the night's."""
         parameters = [item.callspec.params for item in session.items if hasattr(item, "callspec")]
-        if self.whole({given["verdict"][1] for given in parameters if "verdict" in given}):
+        verdicts = [given["verdict"] for given in parameters if "verdict" in given]
+        if self.whole(
+            {given[1] for given in verdicts if isinstance(given, tuple)}
+        ):  # pytest's own mark for "no subject"
             self.pulses = self.made()
             for pulse in self.pulses.values():
                 pulse.start()
@@ -83,7 +88,9 @@ class Reports:
         return {name: Pulse(beat, began=self.began) for name, beat in wanted.items() if beat}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the verdict."""
+        """Keep the verdict, and the facts that its rule read."""
+        if facts := getattr(report, "fleetkeeper_facts", ""):
+            self.facts.append(facts)
         judged = getattr(report, "fleetkeeper", None)
         if judged is not None:
             self.items.append(judged)
@@ -169,12 +176,19 @@ class Reports:
         if self.annotated:
             terminalreporter.ensure_newline()
             terminalreporter.write_line(deaf)
-        terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes)
+        terminal.write(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
+        terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
         for line in self.ends():
             terminalreporter.write_line(one_line(line))
         if self.annotated:
             for line in (listening, *github.lines(self.items)):
                 terminalreporter.write_line(line)
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The rules of every inventory of this run, by id."""
+        audited = self.audit.inventories.values()
+        return {name: rule for inventory in audited for name, rule in registry.rules_of(inventory).items()}
 
     @cached_property
     def annotated(self) -> bool:

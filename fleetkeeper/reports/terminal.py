@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from fleetkeeper.errors import BUG
+from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, Known
 from fleetkeeper.reports.results import Item, found
@@ -25,7 +27,8 @@ def message(verdict: Verdict) -> str:
     """What a failed or unknown check says: also what JUnit and `-rA` show."""
     lines = list(finding_lines([found(finding, None) for finding in verdict.findings]))
     lines += [f"could not be seen: {one_line(str(why))}" + hint_of(asdict(why)) for why in verdict.unknown]
-    return "\n".join([verdict.rule.promise, *lines])
+    judged = [f"  judge {verdict.rule.line}"] if verdict.findings else []
+    return "\n".join([verdict.rule.promise, *lines, *judged])
 
 
 def accepted(verdict: Verdict) -> str:
@@ -58,12 +61,19 @@ def hint_of(unknown: Item) -> str:
 
 
 def summary(
-    reporter: pytest.TerminalReporter, items: Sequence[Item], inventory: str, changes: Sequence[Changes] = ()
+    reporter: pytest.TerminalReporter,
+    items: Sequence[Item],
+    inventory: str,
+    changes: Sequence[Changes] = (),
+    rules: Mapping[str, Rule] | None = None,
 ) -> None:
-    """Write the summary, and keep pytest's own list of failures from saying it all again."""
+    """Write the summary, and keep pytest's own list of failures from saying it all again.
+
+    `rules` are those that were judged, by id: where each finding was judged is said.
+    """
     if not items:
         return
-    sections(reporter, items)
+    sections(reporter, items, rules or {})
     write(reporter, "since the audit before", [line for change in changes for line in changed_lines(change)])
     quieten(reporter)
     reporter.write_line("")
@@ -72,13 +82,13 @@ def summary(
         reporter.write_line("what is waived fails all the same: --runxfail was given")
 
 
-def sections(reporter: pytest.TerminalReporter, items: Sequence[Item]) -> None:
+def sections(reporter: pytest.TerminalReporter, items: Sequence[Item], rules: Mapping[str, Rule]) -> None:
     wrong = Outcome.FINDING.name.lower()
     failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
     warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
-    write(reporter, "findings", told(failed), red=True)
+    write(reporter, "findings", told(failed, rules), red=True)
     write(reporter, "could not be looked at", unknown_lines(items), red=True)
-    write(reporter, "warnings", told(warned), yellow=True)
+    write(reporter, "warnings", told(warned, rules), yellow=True)
     write(reporter, "waived", waived_lines(items), yellow=True)
     write(reporter, "not asked for here", reason_lines(items))
 
@@ -96,12 +106,14 @@ def title(item: Item) -> str:
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
-def told(judged: Iterable[tuple[Item, list[Item]]]) -> Lines:
-    """A title and its findings, for each item that has any."""
+def told(judged: Iterable[tuple[Item, list[Item]]], rules: Mapping[str, Rule]) -> Lines:
+    """A title, its findings, and where they were judged, for each item that has any."""
     for item, findings in judged:
         if findings:
             yield title(item)
             yield from finding_lines(findings)
+            if rule := rules.get(item["rule"]):
+                yield f"  judge {rule.line}"
 
 
 def open_findings(item: Item, severity: str = "") -> list[Item]:
@@ -194,6 +206,9 @@ def next_command(items: Sequence[Item], inventory: str) -> str:
     if "finding" in outcomes:
         return f"next: remediate {named}   (shows what it would do; changes nothing)"
     if "unknown" in outcomes:
+        hints = [why["hint"] for item in items for why in item.get("unknown", ())]
+        if hints and all(hint.startswith(BUG) for hint in hints):
+            return f"next: report the bug (see the hints); nothing is wrong with {inventory}"
         return f"next: give the missing access (see the hints), then pytest {named}"
     warned = any(open_findings(item) for item in items)
     waived = ", or is waived," if "waived" in outcomes else ""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from fleetkeeper.errors import bug_in
 from fleetkeeper.readers.lines import last_line
 
 OK = frozenset({0})
@@ -90,6 +91,12 @@ class Output:
         said = self.err.decode("utf-8", "replace")
         last = last_line(said) or "nothing on standard error"
         return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(said))
+
+
+def stumbled(what: str, error: Exception) -> Unobservable:
+    """Unknown because of a bug: nothing is wrong with the node, and no right is missing."""
+    seen, hint = bug_in(error)
+    return Unobservable(f"{what} ({seen})", hint=hint)
 
 
 def missing_right(said: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.ssh_links import silent
 from tests.helpers.sshd import Sshd, gone, pids_of, sshd
+from tests.programs.test_pytest_plugin import checks_of
 
 TOPIC = '''
 """A promise about something that takes long to look at."""
@@ -62,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 def folder(server: Sshd, tmp_path: Path) -> Iterator[Path]:
     """An inventory of three nodes, each over another connection, and of one that never answers."""
     (tmp_path / "slow.py").write_text(TOPIC)
-    (tmp_path / "test_slow.py").write_text("def test_holds(verdict):\n    verdict.expect()\n")
+    (tmp_path / "test_slow.py").write_text(checks_of(["holds"], "slow"))
     (tmp_path / "known_hosts").write_text(server.known_hosts.read_text())
     with silent() as port:
         (tmp_path / "mine.yml").write_text(

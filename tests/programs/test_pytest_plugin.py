@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,13 +106,19 @@ waivers:
 """
 
 
+def checks_of(names: Iterable[str], topic: str = "promises") -> str:
+    """A check for each rule of a topic, which is named by its id."""
+    checks = (f'@promise("{topic}.{name}")\ndef test_{name}(verdict):\n    assert verdict.holds\n' for name in names)
+    return "\n\n".join(["from fleetkeeper.promises import promise", *checks])
+
+
 @pytest.fixture
 def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """Run pytest on the promises above, in a process of its own."""
     monkeypatch.setenv("FLEETKEEPER_STATE", str(pytester.path / "state"))
     pytester.makefile(".py", promises=TOPIC)
     pytester.makefile(".yml", mine=INVENTORY)
-    checks = "".join(f"def test_{name}(verdict):\n    verdict.expect()\n\n" for name in NAMES)
+    checks = checks_of(NAMES)
     pytester.makepyfile(test_promises=checks)
 
     def run(*arguments: str, hosts: str = "./mine.yml") -> pytest.RunResult:

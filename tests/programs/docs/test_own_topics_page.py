@@ -28,7 +28,7 @@ HOUR = 3600
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """The files of the page, with the sign in a folder of the test."""
-    for name, text in re.findall(r"```(?:yaml|python)\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
+    for name, text in re.findall(r"```(?:yaml|python|ini)\n# (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.replace("/srv/webapps", str(tmp_path)))

@@ -11,7 +11,7 @@ import pytest
 
 from fleetkeeper.reports.results_schema import ADAPTER, schema
 from tests.programs.reports.test_heartbeat import Watcher
-from tests.programs.test_pytest_plugin import INVENTORY, NAMES, TOPIC
+from tests.programs.test_pytest_plugin import INVENTORY, NAMES, TOPIC, checks_of
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     pytester.makefile(".py", promises=TOPIC)
     pytester.makefile(".yml", mine=INVENTORY)
-    checks = "".join(f"def test_{name}(verdict):\n    verdict.expect()\n\n" for name in NAMES)
+    checks = checks_of(NAMES)
     pytester.makepyfile(test_promises=checks)
 
     def run(*arguments: str) -> pytest.RunResult:

@@ -105,7 +105,7 @@ def test_a_node_that_makes_us_stumble_is_unobservable_and_the_others_go_on() -> 
     inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
     fleet = look(inventory, odd, {"a": topic([ONE])}, datetime.now(UTC))  # type: ignore[dict-item]
     assert fleet.facts[("good", "a")] == ["one"]
-    assert "could not be asked (OSError: No space left on device)" in str(fleet.facts[("odd", "a")])
+    assert "could not be asked (OSError: No space left on device, at " in str(fleet.facts[("odd", "a")])
 
 
 def test_what_a_topic_does_not_look_for_on_a_node_is_left_out() -> None:

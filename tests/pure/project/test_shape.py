@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_only_apply_imports_the_writing_link() -> None:
 
 
 def checks() -> set[str]:
-    """The rule ids that checks/ has a test for."""
+    """The names of the tests in checks/, as the rules that they are called after."""
     return {
         f"{path.stem.removeprefix('test_')}.{node.name.removeprefix('test_')}"
         for path in modules("checks")
@@ -159,3 +160,12 @@ DOCUMENTED = {"_asdict", "_fields", "_make", "_replace"}
 def test_no_private_name_of_a_library_is_used(package: str) -> None:
     """We have no private names of our own, so any is somebody else's, who may change it in any release."""
     assert [name for path in modules(package) for name in private_names(path)] == []
+
+
+def test_every_check_is_called_like_the_rule_that_it_names() -> None:
+    for path in modules("checks"):
+        module = import_module(f"checks.{path.stem}")
+        for name, check in vars(module).items():
+            if name.startswith("test_"):
+                [marker] = check.pytestmark
+                assert f"test_{marker.args[0].__name__}" == name

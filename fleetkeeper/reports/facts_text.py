@@ -1,0 +1,90 @@
+"""Facts as text for people: what was seen of a node, topic by topic, with every secret struck out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.verdicts import verdict
+from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.looking.recording import entry
+from fleetkeeper.redact import masked
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import printable
+
+Key = tuple[str, str]
+
+
+class ReadFacts(Mapping[Key, Facts | Unobservable]):
+    """The facts of a look, which remembers those that were read."""
+
+    def __init__(self, facts: Mapping[Key, Facts | Unobservable]) -> None:
+        self.facts = facts
+        self.read: dict[Key, None] = {}
+
+    def __getitem__(self, key: Key) -> Facts | Unobservable:
+        self.read[key] = None
+        return self.facts[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.facts)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+
+def facts_read(rule: Rule, fleet: Fleet, subject: Subject) -> str:
+    """The facts that a rule reads to judge a subject."""
+    facts = ReadFacts(fleet.facts)
+    verdict(rule, replace(fleet, facts=facts), subject)
+    return facts_text(fleet, [key for key in facts.read if key in fleet.facts])
+
+
+def facts_named(fleet: Fleet, name: str) -> str:
+    """The facts of NODE, or of NODE/TOPIC. Raises UsageError for a name of neither."""
+    node = known_node(fleet.inventory, name)
+    topic = name.partition("/")[2]
+    topics = [known for place, known in fleet.facts if place == node]
+    if topic and topic not in topics:
+        raise UsageError(f"nothing was looked at under {name!r}", hint=nearest(topic, topics, "topics"))
+    return facts_text(fleet, [(node, known) for known in topics if topic in ("", known)])
+
+
+def known_node(inventory: Inventory, name: str) -> str:
+    """The node of NODE[/TOPIC]. Raises UsageError when the inventory has no such node."""
+    node = name.partition("/")[0]
+    if node not in inventory.nodes:
+        raise UsageError(f"{inventory.name} has no node {node!r}", hint=nearest(node, inventory.nodes, "nodes"))
+    return node
+
+
+def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
+    """Some facts of a look: a title for each node and topic, and its fields as JSON."""
+    return "\n".join(line for node, topic in keys for line in described(node, topic, fleet.facts[node, topic]))
+
+
+def described(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
+    fields = entry(node, topic, fact)
+    seen = "unobservable" if "unobservable" in fields else "facts"
+    yield printable(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))
+    yield printable(json.dumps(without_secrets(fields[seen]), indent=2, ensure_ascii=False))
+
+
+def without_secrets(value: Any, key: str = "") -> Any:
+    """The same data with what looks like a secret replaced, by its own text or by the name of its key.
+
+    >>> without_secrets({"env": ["PGPASSWORD=hunter2"], "token": "abc def", "size": 3})
+    {'env': ['PGPASSWORD=***'], 'token': '***', 'size': 3}
+    """
+    if isinstance(value, dict):
+        return {masked(name): without_secrets(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner, key) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return "***" if masked(f"{key}=x") != f"{key}=x" else masked(value)
