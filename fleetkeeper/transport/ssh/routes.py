@@ -19,8 +19,7 @@ from fleetkeeper.transport.ssh.client_keys import Keyring
 from fleetkeeper.transport.ssh.handshake import Connection, connect
 from fleetkeeper.transport.ssh.host_key_check import Server
 from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, route
-from fleetkeeper.transport.ssh.known_hosts import Entry, Target, beside, read_files
-from fleetkeeper.transport.ssh.known_index import Index
+from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, Target, beside, read_files
 from fleetkeeper.transport.ssh.paramiko_link import ParamikoLink
 from fleetkeeper.transport.ssh.ssh_config import resolve
 from fleetkeeper.transport.ssh.ssh_target import Way
@@ -45,7 +44,7 @@ class Routes:
         self.limit = limit
         self.keys = Keyring()
         self.places: dict[Hop, Place[Connection]] = {}
-        self.known: dict[tuple[str, ...], Index] = {}
+        self.known: dict[tuple[str, ...], KnownHosts] = {}
         self.guard = threading.Lock()
         make_room(len(inventory.nodes))
 
@@ -97,7 +96,7 @@ class Routes:
         files = (*way.known_hosts, *beside(self.inventory))
         with self.guard:
             if files not in self.known:
-                self.known[files] = Index(read_files(files))
+                self.known[files] = KnownHosts(read_files(files))
         if way.check_ip:  # lines about its address count too, which is not known yet
             return tuple(self.known[files].entries)
         target = Target(way.host, way.port, 0.0, way.alias)

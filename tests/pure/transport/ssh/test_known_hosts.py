@@ -8,8 +8,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.transport.ssh.known_hosts import Entry, matches
-from fleetkeeper.transport.ssh.known_index import Index
+from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, matches
 
 NAMES = ("a", "b", "a.example", "[a]:2222", "192.0.2.1", "b.a")
 
@@ -33,10 +32,10 @@ HOSTS = st.one_of(
 def test_the_index_finds_what_a_scan_of_all_lines_finds(lines: list[str], names: set[str]) -> None:
     entries = [Entry(hosts, "ssh-ed25519", str(place).encode()) for place, hosts in enumerate(lines)]
     scanned = tuple(entry for entry in entries if any(matches(entry.hosts, name) for name in names))
-    assert Index(entries).about(names) == scanned
+    assert KnownHosts(entries).about(names) == scanned
 
 
 def test_a_hashed_name_is_found() -> None:
     entry = Entry(hashed("[a]:2222"), "ssh-ed25519", b"")
-    assert Index([entry]).about(["a", "[a]:2222"]) == (entry,)
-    assert Index([entry]).about(["a"]) == ()
+    assert KnownHosts([entry]).about(["a", "[a]:2222"]) == (entry,)
+    assert KnownHosts([entry]).about(["a"]) == ()
