@@ -10,23 +10,23 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.inventory.load import load
-from fleetkeeper.judging.audit import letting_go, silent, subjects_of
-from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.audit import letting_go, silent
+from fleetkeeper.judging.verdicts import Outcome, judge
 from fleetkeeper.looking.look import look
-from fleetkeeper.topics.registry import observers_in, rules_in
+from fleetkeeper.topics.registry import load_inventory, observers_in, rules_in
 from fleetkeeper.transport.pool import Links
 
 
 def main(path: Path) -> float:
     """Seconds. Raises SystemExit when not every promise holds."""
-    inventory = load(path)
+    inventory = load_inventory(path)
     with Links(inventory) as links:
         assert links.routes  # its import is not part of a look
         begun = time.monotonic()
-        fleet = look(inventory, links.to, observers_in(inventory.modules), datetime.now(UTC), letting_go(links, silent))
-        rules = rules_in(inventory.modules).values()
-        verdicts = [verdict(rule, fleet, subject) for rule in rules for subject in subjects_of(rule, inventory)]
+        fleet = look(
+            inventory, links.to, observers_in(inventory.custom_topics), datetime.now(UTC), letting_go(links, silent)
+        )
+        verdicts = judge(rules_in(inventory.custom_topics).values(), fleet)
         took = time.monotonic() - begun
     broken = [judged for judged in verdicts if judged.outcome is not Outcome.HOLDS]
     if broken:

@@ -17,7 +17,8 @@ from fleetkeeper.transport.commands import Command
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.observer import Look, Observer
-from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.protocol import Topic
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from docs import command_pages, rules
 from fleetkeeper.inventory import model_reference
 from fleetkeeper.reports import results_schema
+from fleetkeeper.topics.registry import TOPICS
 
 PAGES: dict[str, Callable[[], str]] = {
-    "inventory.md": model_reference.page,
-    "inventory.schema.json": model_reference.schema_text,
+    "inventory.md": partial(model_reference.page, TOPICS.values()),
+    "inventory.schema.json": partial(model_reference.schema_text, TOPICS.values()),
     "fleetkeeper.md": command_pages.fleetkeeper_page,
     "remediate.md": command_pages.remediate_page,
     "rules.md": rules.page,

@@ -1,4 +1,4 @@
-"""What a person who called us wrongly is told: what is wrong, and what to try."""
+"""What a person who called us wrongly is told, and the exception for what nobody asked for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ MANY = 12
 PACKAGE = Path(__file__).parent
 LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 BUG = "this is a bug"
+
+
+class NotApplicable(Exception):
+    """The policy does not ask for this here, and the message says so."""
 
 
 class UsageError(Exception):

@@ -14,7 +14,7 @@ import pytest
 from fleetkeeper.promises import Checks, Judged, host_of
 
 if TYPE_CHECKING:
-    from fleetkeeper.judging.audit import Audit
+    from fleetkeeper.audit import Audit
     from fleetkeeper.judging.rules import Rule, Subject
     from fleetkeeper.judging.verdicts import Verdict
 
@@ -114,7 +114,7 @@ def misread(args: Sequence[str]) -> Iterator[str]:
 
 def prepare(config: pytest.Config, hosts: str) -> Audit:
     """The audit for this run. Raises UsageError."""
-    from fleetkeeper.judging.audit import open_audit
+    from fleetkeeper.audit import open_audit
 
     option = config.option
     strict = bool(config.getini("strict"))

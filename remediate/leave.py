@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fleetkeeper import state
+from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.judging.audit import Audit, open_audit
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.transport.pool import Links
@@ -47,7 +47,7 @@ def depart(call: Call) -> Exit:
     screen = Screen(quiet=call.quiet, json=call.as_json)
     inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
     inventory = for_repairs(inventory) if call.fix else inventory
-    inventory = inventory.model_copy(update={"modules": {**inventory.modules, "leave": traces.TOPIC}})
+    inventory = inventory.model_copy(update={"custom_topics": {**inventory.custom_topics, "leave": traces.TOPIC}})
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         with Links(inventory) as links:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.judging.finding import Finding
     from fleetkeeper.looking.facts import Fleet
     from remediate.steps import AnyStep, Require
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fleetkeeper.inventory.schema import Waiver
-from fleetkeeper.judging.audit import NOTHING, subjects_of
-from fleetkeeper.judging.rules import Finding, Rule, Subject
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan, Remedy
@@ -98,16 +98,6 @@ class Proposal:
     held_back: str = ""
     notes: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-
-
-def judge(fleet: Fleet, rules: Iterable[Rule], limit: Collection[str] = ()) -> list[Verdict]:
-    """The verdict of every rule about every subject that there is. `limit` keeps only these nodes."""
-    return [
-        verdict(rule, fleet, subject, nodes=limit)
-        for rule in rules
-        for subject in subjects_of(rule, fleet.inventory)
-        if subject.kind != NOTHING and (subject.kind != "node" or not limit or subject.name in limit)
-    ]
 
 
 def propose(

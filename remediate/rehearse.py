@@ -15,14 +15,13 @@ from pathlib import Path
 import click
 
 from fleetkeeper import state
-from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.audit import open_audit
+from fleetkeeper.errors import NotApplicable, UsageError, nearest, quoted
 from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Without
-from fleetkeeper.judging.audit import open_audit
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.certificates.policy import Certificate
+from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
@@ -153,9 +152,11 @@ def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes
 
 
 def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
-    if isinstance(inventory.certificates, Without):
-        raise UsageError(f"{inventory.name} has no certificates: {inventory.certificates.none}")
-    known = {certificate.name: certificate for certificate in inventory.certificates}
+    try:
+        certificates = inventory.section(Policy).certificates
+    except NotApplicable as why:
+        raise UsageError(f"{inventory.name} has no certificates: {why}") from None
+    known = {certificate.name: certificate for certificate in certificates}
     for name in names:
         if name not in known:
             raise UsageError(f"no certificate {quoted(name)}", hint=nearest(name, known, "certificates"))

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.rules import Finding, Rule
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.verdicts import Verdict, judge, verdict
 from fleetkeeper.judging.waivers import notes
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import look
@@ -21,7 +22,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.apply import Changed, Needless, Proof, narrowed
 from remediate.plan import Remedy
-from remediate.proposal import GATE, Bounds, Planned, Proposal, judge, propose
+from remediate.proposal import GATE, Bounds, Planned, Proposal, propose
 from remediate.remedies import REMEDIES
 
 PATIENCE = 3.0
@@ -73,12 +74,12 @@ class Session:
         return look(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
 
     def verdicts(self, fleet: Fleet) -> list[Verdict]:
-        return judge(fleet, self.asked, self.bounds.limit)
+        return judge(self.asked, fleet, self.bounds.limit)
 
     def gate(self, fleet: Fleet) -> list[Verdict]:
         """Whether the database still has its data, whatever --only and --limit say."""
         rule = self.rules.get(GATE)
-        return judge(fleet, [rule] if rule else [])
+        return judge([rule] if rule else [], fleet)
 
     def propose(self, fleet: Fleet) -> Proposal:
         verdicts = self.verdicts(fleet)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic

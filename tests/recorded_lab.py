@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.judging.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "fixtures" / "verdicts"

@@ -12,7 +12,7 @@ import click
 
 from fleetkeeper.commands.options import HOSTS, complete_rules
 from fleetkeeper.errors import UsageError, nearest
-from fleetkeeper.inventory.load import find, load
+from fleetkeeper.inventory.load import find
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics import registry
 
@@ -31,7 +31,7 @@ def explain(rule: str, hosts: str | None) -> None:
 
 def explain_rule(name: str, hosts: str | None = None) -> str:
     """All that is known about a rule. With an inventory, its own rules are known too. Raises UsageError."""
-    inventory = load(find(hosts)) if hosts else None
+    inventory = registry.load_inventory(find(hosts)) if hosts else None
     topics = registry.topics_of(inventory) if inventory else registry.TOPICS
     rules = registry.rules_in(topics)
     if name not in rules:

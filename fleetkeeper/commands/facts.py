@@ -15,7 +15,7 @@ from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
 @STATE
 def facts(name: str, hosts: str | None, state: Path | None) -> None:
     """Look, and show the facts of a node, or of one topic there. Nothing is judged, secrets are struck out."""
-    from fleetkeeper.judging.audit import open_audit
+    from fleetkeeper.audit import open_audit
     from fleetkeeper.reports.facts_text import facts_named, known_node
     from fleetkeeper.reports.progress import Progress
 

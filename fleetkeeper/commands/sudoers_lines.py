@@ -15,10 +15,12 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.inventory.schema import required
 from fleetkeeper.readers.cron import snapshot as schedule_scripts
 from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
@@ -214,8 +216,9 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
 def with_dumps(inventories: Sequence[Inventory]) -> Iterator[tuple[Policy, str]]:
     """The policies of inventories that have backups, each with what Docker calls the database's service."""
     for inventory in inventories:
-        if not isinstance(inventory.backups, Without) and not isinstance(inventory.services, Without):
-            yield inventory.backups, inventory.services[inventory.backups.service].name
+        with suppress(NotApplicable):
+            policy = inventory.section(Policy)
+            yield policy, required(inventory.services)[policy.service].name
 
 
 def digest_of(text: str) -> str:

@@ -31,7 +31,8 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
     shown with the one that is known, and is only replaced when you type the node's name.
     """
     from fleetkeeper.commands.host_key_trust import Trusting
-    from fleetkeeper.inventory.load import find, load
+    from fleetkeeper.inventory.load import find
+    from fleetkeeper.topics.registry import load_inventory
 
     if given["yes"] and not given["fingerprints"]:
         raise UsageError("--yes without --fingerprint would trust whoever answers", hint="name the key: SHA256:…")
@@ -39,7 +40,7 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
         inventory = strangers(nodes)
         nodes = tuple(inventory.nodes)
     else:
-        inventory = load(find(named_or_last(given["hosts"], given["state"])))
+        inventory = load_inventory(find(named_or_last(given["hosts"], given["state"])))
     trusting = Trusting(inventory, click.echo, person(), given["fingerprints"])
     sys.exit(Exit.NOTHING_LEFT if trusting.all(nodes) else Exit.FINDINGS_REMAIN)
 

@@ -26,8 +26,8 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
 
     Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
     """
+    from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, standing, wanted
-    from fleetkeeper.judging.audit import open_audit
     from fleetkeeper.judging.rules import matching_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.reports.text import count

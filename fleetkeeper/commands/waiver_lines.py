@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.load import Inventory, load
-from fleetkeeper.judging.audit import Audit
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.local_files import put
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.reports.text import count
-from fleetkeeper.topics.registry import rules_of
+from fleetkeeper.topics.registry import load_inventory, rules_of
 from fleetkeeper.untrusted import one_line, yaml_text
 
 if TYPE_CHECKING:
-    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.judging.finding import Finding
     from fleetkeeper.judging.verdicts import Verdict
 
 FILL_IN = "FILL IN why this is accepted"
@@ -172,7 +172,7 @@ class Waiving:
             pairs = [list(waiver.pairs(self.until, self.owner, bare=bare)) for waiver in waivers]
             after = bom + inserted(text, pairs).encode("utf-8")
             try:
-                loaded = load(path, after)
+                loaded = load_inventory(path, after)
             except UsageError as why:
                 trouble = str(why)
                 continue
@@ -189,8 +189,8 @@ def same(before: Inventory, after: Inventory, more: int) -> bool:
     """Whether nothing but the number of waivers has changed."""
     kept = after.waivers[: len(before.waivers)] == before.waivers
     grown = len(after.waivers) == len(before.waivers) + more
-    rest = before.model_copy(update={"waivers": after.waivers, "modules": after.modules, "own": after.own})
-    return kept and grown and content(rest) == content(after)
+    rest = before.model_copy(update={"waivers": after.waivers})
+    return kept and grown and content(rest) == content(after) and before.sections == after.sections
 
 
 def content(inventory: Inventory) -> dict[str, Any]:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.fields import Name, PathName, Words
+from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.problems import InventoryError, Problem, show, translated, without
-from fleetkeeper.inventory.schema import Nodes, Section, Services, Strict, Waiver
+from fleetkeeper.inventory.schema import Clock, Nodes, Section, Services, Strict, Waiver, Without, required
 from fleetkeeper.inventory.search import available, find
 from fleetkeeper.inventory.secret_scan import HINT, leaks, whispered
 from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read
-from fleetkeeper.reports.heartbeat import Beat
-from fleetkeeper.topics import registry
-from fleetkeeper.topics.backups.policy import Policy as Backups
-from fleetkeeper.topics.certificates.policy import Policy as Certificates
-from fleetkeeper.topics.custom_topics import bring_in
-from fleetkeeper.topics.nodes import Clock
-from fleetkeeper.topics.protocol import Topic
 
-__all__ = ["Inventory", "InventoryError", "available", "find", "json_schema", "load"]
+__all__ = ["Inventory", "InventoryError", "available", "find", "load"]
 
 ROLES = {
     "manager": "a manager of the swarm",
@@ -35,31 +29,45 @@ ROLES = {
     "database": "holds the database",
     "gpu": "has a graphics card that jobs need",
 }
-FILLED_IN = ("name", "path", "own", "modules", "quick", "state")
-OPTIONAL = '`{none: "why"}`'
+FILLED_IN = ("name", "path", "custom_topics", "sections", "quick", "state")
+NOT_ASKED = Without(none="not asked for")
+P = TypeVar("P")
+
+
+class TopicSection(Protocol):
+    """What the loader needs to know of a topic: see `fleetkeeper.topics.protocol.Topic`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def policy(self) -> Any: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def rule_ids(self) -> tuple[str, ...]: ...
 
 
 class Inventory(Strict):
     """One inventory file. `name` is the file's stem, `path` where it was read from.
 
-    `modules` are the team's own topics by name, `own` their sections, parsed (their `Policy`, or Without).
-    `quick` (the audit's --quick) asks topics to leave out what takes long, and to say so. `state` is the directory of
-    --state, where they may remember what they proved; empty: the usual one.
+    `custom_topics` are the team's own topics by name. `sections` are the sections of all topics by the type of their
+    policy: see `section`. `quick` (the audit's --quick) asks topics to leave out what takes long, and to say so.
+    `state` is the directory of --state, where they may remember what they proved; empty: the usual one.
     """
 
     name: SkipJsonSchema[str] = ""
     path: SkipJsonSchema[str] = ""
-    modules: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict, exclude=True)
-    own: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict, exclude=True)
+    custom_topics: SkipJsonSchema[dict[str, Any]] = Field(default_factory=dict, exclude=True)
+    sections: SkipJsonSchema[dict[Any, Any]] = Field(default_factory=dict, exclude=True)
     quick: SkipJsonSchema[bool] = Field(default=False, exclude=True)
     state: SkipJsonSchema[str] = Field(default="", exclude=True)
 
     nodes: Nodes = Field(description="The machines, by the names that people call them.")
     services: Section[Services] = Field(description="What runs in containers, by the names used below; or `none: why`.")
-    backups: Section[Backups] = Field(description="Who dumps the database, when and where to; or `none: why`.")
-    certificates: Section[Certificates] = Field(
-        description="The names that are served with TLS, and where; or `none: why`."
-    )
     waivers: tuple[Waiver, ...] = Field(default=(), description="Findings that are accepted for a while.")
     clock: Clock = Field(default=Clock(), description="How far the clocks of nodes may be off.")
     heartbeat: Beat | None = Field(
@@ -80,23 +88,53 @@ class Inventory(Strict):
         default=(), description="Python files of a team's own topics; their code is run by the audit."
     )
 
+    def section(self, policy: type[P]) -> P:
+        """The section of a topic, found by the type of its policy.
 
-def load(path: Path, text: str | bytes | None = None) -> Inventory:
+        Raises NotApplicable with the inventory's own reason where it says `none: why`, and where nobody has written
+        the section yet.
+        """
+        section: P | Without = self.sections.get(policy, NOT_ASKED)
+        return required(section)
+
+
+def load(
+    path: Path,
+    topics: Mapping[str, TopicSection],
+    import_topic: Callable[[Path], TopicSection],
+    text: str | bytes | None = None,
+) -> Inventory:
     """Read and check an inventory; `text`, when given, stands for the content of the file.
 
-    Raises InventoryError with everything that is wrong, at its line.
+    `topics` are ours, by name; `import_topic` reads the file of a team's own. `load_inventory` of the registry knows
+    both. Raises InventoryError with everything that is wrong, at its line.
     """
     content = text.encode() if isinstance(text, str) else content_of(path) if text is None else text
     try:
         document = read(content)
     except YamlError as odd:
         raise InventoryError([Problem(shortest(path), odd.line, "", odd.what, odd.hint)]) from None
-    loading = Loading(path, document)
+    loading = Loading(path, document, topics, import_topic)
     loading.listen(content.decode("utf-8-sig"))
     inventory = loading.inventory()
     if loading.problems or inventory is None:
         raise InventoryError(without(loading.secrets, problem) for problem in loading.problems)
     return inventory
+
+
+def file_model(topics: Iterable[TopicSection]) -> type[Inventory]:
+    """The model of a file: the keys of every inventory, and one for the section of each topic."""
+    fields: dict[str, Any] = {topic.key: section_field(topic) for topic in topics if topic.key}
+    return create_model("Inventory", __base__=Inventory, **fields)
+
+
+def section_field(topic: TopicSection) -> tuple[Any, Any]:
+    """The type of a topic's section, and what a reader of the file should know about it."""
+    section: Any = Section
+    about = topic.about or f'the section of {topic.name}.py, or `{topic.key}: {{none: "why"}}`'
+    if topic.required:
+        return section[topic.policy], Field(description=about)
+    return section[topic.policy] | None, Field(default=None, description=about)
 
 
 def content_of(path: Path) -> bytes:
@@ -111,14 +149,22 @@ def content_of(path: Path) -> bytes:
 class Loading:
     """One reading of one file, collecting what is wrong with it."""
 
-    def __init__(self, path: Path, document: Document) -> None:
+    def __init__(
+        self,
+        path: Path,
+        document: Document,
+        topics: Mapping[str, TopicSection],
+        import_topic: Callable[[Path], TopicSection],
+    ) -> None:
         self.path = path
+        self.topics = dict(topics)
+        self.import_topic = import_topic
         self.file = shortest(path)
         self.document = document
         self.data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         self.problems: list[Problem] = []
         self.secrets: list[str] = []
-        self.modules: dict[str, Topic] = {}
+        self.custom_topics: dict[str, TopicSection] = {}
 
     def problem(self, place: tuple[str | int, ...], what: str, hint: str = "") -> None:
         self.problems.append(Problem(self.file, self.document.line(place), show(place), what, hint))
@@ -129,16 +175,26 @@ class Loading:
             self.problem((), "there is no inventory in it", "it begins with `nodes:`, see docs/inventory.md")
             return None
         self.look_over()
-        self.bring_in_topics()
-        context = self.context()
-        sections = {name: value for name, value in self.data.items() if name in self.modules}
-        rest = {name: value for name, value in self.data.items() if name not in (*sections, *FILLED_IN)}
-        inventory: Inventory | None = self.validated(Inventory, rest, context)
-        own = {name: self.own_section(topic, context) for name, topic in self.modules.items()}
-        if inventory is None:
+        self.import_topics()
+        model = file_model(self.topics.values())
+        rest = {name: value for name, value in self.data.items() if name not in FILLED_IN}
+        written = self.validated(model, rest)
+        if written is None:
             return None
-        told = {"name": self.path.stem, "path": str(self.path.absolute()), "modules": self.modules, "own": own}
-        return inventory.model_copy(update=told)
+        fields = {name: getattr(written, name) for name in Inventory.model_fields}
+        filled_in = {
+            "name": self.path.stem,
+            "path": str(self.path.absolute()),
+            "custom_topics": self.custom_topics,
+            "sections": {topic.policy: self.section_of(topic, written) for topic in self.topics.values() if topic.key},
+        }
+        return Inventory.model_construct(**{**fields, **filled_in})
+
+    def section_of(self, topic: TopicSection, written: Inventory) -> Any:
+        """The section as it was written; for one that nobody has written yet, why nothing is judged by it."""
+        undecided = f"not asked for: `{topic.key}` is undecided; `fleetkeeper init --update {self.file}` proposes it"
+        section = getattr(written, topic.key)
+        return Without(none=undecided) if section is None else section
 
     def look_over(self) -> None:
         """What no model can see: keys that stand twice, keys that we fill in, secrets, jumps in a circle."""
@@ -164,52 +220,39 @@ class Loading:
                 what = "this comment holds what looks like a secret (not shown here)"
                 self.problems.append(Problem(self.file, line, "", what, HINT))
 
-    def bring_in_topics(self) -> None:
+    def import_topics(self) -> None:
         """Import the team's own topics, each under a name of its own."""
-        taken = {*Inventory.model_fields, *registry.TOPICS}
+        taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())}
         listed = self.data.get("topics")
         for place, written in enumerate(listed if isinstance(listed, list) else []):
             try:
-                topic = bring_in(self.path.parent.joinpath(Path(str(written)).expanduser()).absolute())
+                topic = self.import_topic(self.path.parent.joinpath(Path(str(written)).expanduser()).absolute())
             except UsageError as odd:
                 self.problem(("topics", place), odd.message, odd.hint)
                 continue
-            if topic.name in taken:
-                self.problem(("topics", place), f"{quoted(topic.name)} is taken", "give the file another name")
+            if taken & {topic.name, topic.key}:
+                name = topic.name if topic.name in taken else topic.key
+                self.problem(("topics", place), f"{quoted(name)} is taken", "give the file another name")
                 continue
-            taken.add(topic.name)
-            self.modules[topic.name] = topic
+            taken |= {topic.name, topic.key} - {""}
+            self.topics[topic.name] = self.custom_topics[topic.name] = topic
 
     def context(self) -> dict[str, Any]:
         """The names that references are held against."""
-        own = [rule.id for topic in self.modules.values() for rule in topic.rules]
         return {
             "base": self.path.parent.absolute(),
             "nodes": frozenset(section(self.data, "nodes")),
             "services": frozenset(section(self.data, "services")) - {"none"},
             "roles": frozenset((*ROLES, *section(self.data, "roles"))),
-            "rules": frozenset((*registry.RULES, *own)),
+            "rules": frozenset(rule for topic in self.topics.values() for rule in topic.rule_ids),
         }
 
-    def own_section(self, topic: Topic, context: dict[str, Any]) -> Any:
-        """The section of a team's own topic: its policy, Without, or None where there is none."""
-        name = topic.name
-        if name in self.data:
-            if topic.policy is None:
-                self.problem((name,), "this topic has no section", f"{name}.py has no policy")
-                return None
-            model: Any = Section
-            return self.validated(model[topic.policy], self.data[name], context, (name,))
-        if topic.policy is not None and topic.required:
-            self.problem((name,), "missing", f"write the section that {name}.py asks for, or `{name}: {OPTIONAL}`")
-        return None
-
-    def validated(self, model: Any, data: Any, context: dict[str, Any], above: tuple[str, ...] = ()) -> Any:
+    def validated(self, model: Any, data: Any) -> Any:
         """The model of some data, or None. By way of JSON, where a list is a tuple and nothing else is coerced."""
         try:
-            return TypeAdapter(model).validate_json(json.dumps(data), strict=True, context=context)
+            return TypeAdapter(model).validate_json(json.dumps(data), strict=True, context=self.context())
         except ValidationError as odd:
-            self.problems.extend(translated(odd, model, self.document, self.file, above))
+            self.problems.extend(translated(odd, model, self.document, self.file))
             return None
 
 
@@ -246,8 +289,3 @@ def circles(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
         if jumps[way[-1]] == start and not told & set(way):
             told |= set(way)
             yield [*way, start]
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of an inventory, for editors that complete and check YAML by one."""
-    return Inventory.model_json_schema()

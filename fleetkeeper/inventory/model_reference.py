@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.load import TopicSection, file_model
 from fleetkeeper.inventory.units import (
     DURATION_GRAMMAR,
     SIZE_GRAMMAR,
@@ -56,9 +56,11 @@ class Generator(GenerateJsonSchema):
         return exact_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of an inventory (draft 2020-12)."""
-    return dict(with_sizes(Inventory.model_json_schema(schema_generator=Generator)))
+def schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
+    """The JSON schema of an inventory (draft 2020-12), with the sections of these topics; required ones come first."""
+    whole = dict(with_sizes(file_model(topics).model_json_schema(schema_generator=Generator)))
+    first = {name: whole["properties"][name] for name in whole["required"]}
+    return whole | {"properties": first | whole["properties"]}
 
 
 def with_sizes(part: Any) -> Any:
@@ -73,14 +75,14 @@ def with_sizes(part: Any) -> Any:
     return inner
 
 
-def schema_text() -> str:
+def schema_text(topics: Iterable[TopicSection]) -> str:
     """The content of docs/inventory.schema.json."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema(topics), indent=2, ensure_ascii=False) + "\n"
 
 
-def page() -> str:
+def page(topics: Iterable[TopicSection]) -> str:
     """The content of docs/inventory.md: a table for each section, and for each part inside it."""
-    whole = schema()
+    whole = schema(topics)
     parts = [HEAD, "## Sections\n", table(whole, whole)]
     for name, section in whole["properties"].items():
         for path, part in objects(name, section, whole):

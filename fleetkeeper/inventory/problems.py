@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleetkeeper.errors import UsageError, nearest, quoted
@@ -60,12 +60,10 @@ def word(key: str) -> str:
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
 
 
-def translated(
-    error: ValidationError, model: type[Any], document: Document, file: str, above: Path = ()
-) -> Iterator[Problem]:
-    """Each of pydantic's errors as a problem. `model` was validated against the data below the path `above`."""
+def translated(error: ValidationError, model: type[Any], document: Document, file: str) -> Iterator[Problem]:
+    """Each of pydantic's errors as a problem."""
     for detail in error.errors(include_url=False):
-        path = written(document.data, (*above, *detail["loc"]))
+        path = written(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
         what, hint = said(detail, model)
         yield Problem(file, document.line(path), show(shown), what, hint)
@@ -170,7 +168,9 @@ def alternatives(kind: Any) -> Iterator[Any]:
     """The classes and containers that an annotation allows."""
     origin = getattr(kind, "__origin__", None)
     arguments = get_args(kind)
-    if isinstance(kind, type) or origin in (dict, tuple, list):
+    if isinstance(kind, type) and issubclass(kind, RootModel):
+        yield from alternatives(kind.model_fields["root"].annotation)
+    elif isinstance(kind, type) or origin in (dict, tuple, list):
         yield kind
     elif hasattr(kind, "__metadata__"):
         yield from alternatives(origin)

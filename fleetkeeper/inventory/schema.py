@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from fleetkeeper.errors import quoted, refused
+from fleetkeeper.errors import NotApplicable, quoted, refused
 from fleetkeeper.inventory.fields import (
     Address,
     Connection,
@@ -26,10 +26,6 @@ from fleetkeeper.inventory.fields import (
     Words,
 )
 from fleetkeeper.inventory.units import Duration
-from fleetkeeper.judging.rules import NotApplicable
-
-if TYPE_CHECKING:
-    from fleetkeeper.judging.rules import Finding
 
 S = TypeVar("S")
 
@@ -130,6 +126,12 @@ def keyed(services: dict[str, Service]) -> dict[str, Service]:
 Services = Annotated[dict[Name, Service], AfterValidator(keyed)]
 
 
+class Clock(Strict):
+    """How far a node's clock may be from ours."""
+
+    within: Duration = Field(default=timedelta(seconds=5), description="How far off it may be, ahead or behind.")
+
+
 class Waiver(Strict):
     """A finding that is accepted for a while. `rule`, `subject` and `node` are shell globs."""
 
@@ -147,15 +149,6 @@ class Waiver(Strict):
         if info.data.get("rule", "?").strip("*.") == "" and info.data.get("subject") == node == "*":
             raise refused("this accepts every finding there is", "name a rule, a subject or a node")
         return node
-
-    def covers(self, finding: Finding) -> bool:
-        """Whether this waiver is about that finding, in force or not."""
-        names = (finding.subject, finding.about)
-        return (
-            fnmatchcase(finding.rule, self.rule)
-            and any(fnmatchcase(name, self.subject) for name in names)
-            and fnmatchcase(finding.node, self.node)
-        )
 
 
 def required(section: S | Without) -> S:

@@ -6,20 +6,15 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.errors import UsageError, line_of, nearest
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.looking.facts import Fleet
-
-Severity = Literal["error", "warning"]
-
-
-class NotApplicable(Exception):
-    """The policy does not ask for this here, and the message says so."""
 
 
 @dataclass(frozen=True, order=True)
@@ -31,25 +26,6 @@ class Subject:
 
     def __str__(self) -> str:
         return self.name
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was seen, what was wanted, and why it matters.
-
-    `node` is where it was seen. `about` names the thing when it is narrower than the rule's subject
-    (a container nobody declared, one file). `rule` and `subject` are filled in by the verdict.
-    """
-
-    saw: str
-    want: str
-    why: str = ""
-    node: str = ""
-    about: str = ""
-    severity: Severity = "error"
-    hint: str = ""
-    rule: str = ""
-    subject: str = ""
 
 
 Judge = Callable[["Fleet", Subject], Iterable[Finding | Unobservable]]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from fnmatch import fnmatchcase
 
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Waiver
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable, stumbled
 
@@ -46,6 +50,38 @@ class Verdict:
         return Outcome.WAIVED if self.waived else Outcome.HOLDS
 
 
+NOTHING = "nothing"
+"""The kind of a subject that stands where there is nothing to judge; its name says why."""
+
+
+def subjects_of(rule: Rule, inventory: Inventory, limit: Collection[str] = ()) -> Sequence[Subject]:
+    """What a rule judges in an inventory; of nodes, only those of `limit` (empty: all).
+
+    Where the inventory has nothing for the rule, one subject that says why: never silence.
+    """
+    try:
+        subjects = tuple(rule.each(inventory))
+    except NotApplicable as why:
+        return (Subject(NOTHING, str(why)),)
+    if not subjects:
+        return (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
+    return [subject for subject in subjects if subject.kind != "node" or not limit or subject.name in limit]
+
+
+def nothing_judged(rule: Rule, subject: Subject) -> Verdict:
+    """The verdict about a subject that says why there is nothing to judge."""
+    return Verdict(rule, subject, not_applicable=subject.name)
+
+
+def judge(rules: Iterable[Rule], fleet: Fleet, limit: Collection[str] = (), *, strict: bool = False) -> list[Verdict]:
+    """The verdict of each rule about each of its subjects; `limit` and `strict` as for `verdict`."""
+    return [
+        verdict(rule, fleet, subject, strict=strict, nodes=limit)
+        for rule in rules
+        for subject in subjects_of(rule, fleet.inventory, limit)
+    ]
+
+
 @dataclass
 class Heard:
     """What a judge said, before waivers."""
@@ -59,6 +95,8 @@ def verdict(
     rule: Rule, fleet: Fleet, subject: Subject, *, strict: bool = False, nodes: Collection[str] = ()
 ) -> Verdict:
     """Judge one subject. `strict` makes warnings count; `nodes` keeps only findings on those nodes (empty: all)."""
+    if subject.kind == NOTHING:
+        return nothing_judged(rule, subject)
     heard = hear(rule, fleet, subject)
     findings = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
     here = [f for f in findings if counts(f.node, nodes)]
@@ -105,13 +143,22 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []
     for finding in findings:
-        accepted = [w for w in fleet.inventory.waivers if w.covers(finding)]
+        accepted = [w for w in fleet.inventory.waivers if covers(w, finding)]
         in_force = [w for w in accepted if fleet.looked_at.date() <= w.until]
         if in_force:
             waived.append((finding, in_force[0]))
         else:
             open_.append(expired(finding, accepted[0]) if accepted else finding)
     return open_, waived
+
+
+def covers(waiver: Waiver, finding: Finding) -> bool:
+    """Whether a waiver is about a finding, in force or not."""
+    return (
+        fnmatchcase(finding.rule, waiver.rule)
+        and any(fnmatchcase(name, waiver.subject) for name in (finding.subject, finding.about))
+        and fnmatchcase(finding.node, waiver.node)
+    )
 
 
 def expired(finding: Finding, waiver: Waiver) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from fleetkeeper.inventory.schema import Waiver
-from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.judging.verdicts import Verdict, covers
 
 SOON = timedelta(days=14)
 
@@ -25,7 +25,7 @@ def notes(waivers: Iterable[Waiver], verdicts: Sequence[Verdict], today: date, *
 def note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:
     """What to say about one waiver; nothing when all is well with it."""
     used = any(accepting is waiver for verdict in verdicts for _, accepting in verdict.waived)
-    over = any(waiver.covers(finding) for one in verdicts for finding in (*one.findings, *one.warnings))
+    over = any(covers(waiver, finding) for one in verdicts for finding in (*one.findings, *one.warnings))
     if waiver.until < today and over:
         return f"{name(waiver)} ran out on {waiver.until}: what it accepted counts again ({waiver.owner})"
     if used and waiver.until - today <= SOON:

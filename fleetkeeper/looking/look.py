@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
@@ -48,6 +49,8 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
         fact: Facts | Unobservable | None
         try:
             fact = observer.from_here(inventory) if observer.from_here else None
+        except NotApplicable:
+            continue
         except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
             fact = stumbled(f"{name}: could not look from here", odd)
         if fact is not None:
@@ -106,6 +109,8 @@ def step(
         asking[name] = next(generator) if answers is None else generator.send(answers)
     except StopIteration as done:
         facts[name] = done.value
+    except NotApplicable:
+        facts[name] = None
     except Unobservable as why:
         facts[name] = why
     except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen

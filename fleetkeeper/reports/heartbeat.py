@@ -16,56 +16,16 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import core_schema
+from fleetkeeper.inventory.heartbeat import Heartbeat, Kind
 
-from fleetkeeper.errors import refused
-from fleetkeeper.inventory.schema import Strict
-
-Kind = Literal["healthchecks", "sentry", "uptime-kuma"]
 State = Literal["start", "success", "failure"]
-VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 PATIENCE = 5.0
 """Seconds that all pings of one run together may delay it."""
 REFUSAL = re.compile(rb"^OK \((not found|rate limited)\)|\"ok\": ?false")
 """What healthchecks.io and Uptime Kuma say, with status 200 too, when a ping counted for nothing."""
-HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL itself never stands in an inventory"
-
-
-def is_variable(written: str) -> str:
-    """The name of a variable. What is none may well be the URL itself, and is not shown."""
-    if not re.fullmatch(VARIABLE, written, re.ASCII):
-        raise refused("this is not the name of a variable (what it is, is not shown here)", HINT)
-    return written
-
-
-class Heartbeat(Strict):
-    """Who is told that the audit ran, and how it ended: by the name of the variable that holds the URL."""
-
-    variable: Annotated[str, AfterValidator(is_variable)] = Field(
-        description="Environment variable that holds the URL to ping. The URL itself is a secret."
-    )
-    kind: Kind | None = Field(
-        default=None, description="What listens there; default: as the URL looks, else as healthchecks.io."
-    )
-
-
-def shorthand(written: object) -> object:
-    """`heartbeat: NAME` stands for `heartbeat: {variable: NAME}`."""
-    return {"variable": written} if isinstance(written, str) else written
-
-
-class Short:
-    """Shows in the exported JSON schema that the name alone will do."""
-
-    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "pattern": f"^{VARIABLE}$"}, handler(schema)]}
-
-
-Beat = Annotated[Heartbeat, BeforeValidator(shorthand), Short()]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fleetkeeper import state
-from fleetkeeper.judging.audit import Audit
+from fleetkeeper.audit import Audit
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.waivers import notes
 from fleetkeeper.reports import annotations as github

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetkeeper.inventory.schema import Waiver
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable

@@ -16,7 +16,7 @@ from fleetkeeper.topics.protocol import Topic
 PREFIX = "fleetkeeper_own_topics"
 
 
-def bring_in(path: Path) -> Topic:
+def import_topic(path: Path) -> Topic:
     """The topic in a file, which is imported once per version of it.
 
     Raises UsageError when there is none, when it does not import, or when it is not shaped like a topic.

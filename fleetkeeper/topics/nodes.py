@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from fleetkeeper.inventory.schema import Node, Strict
-from fleetkeeper.inventory.units import Duration
-from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.inventory.schema import Clock, Node
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.readers.numbers import whole_number
@@ -28,12 +25,6 @@ HOSTNAME = Command(("uname", "-n"))
 WHO = Command(("id", "-u"))
 WHO_AS_ROOT = Command(("id", "-u"), sudo=True)
 TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /etc/localtime", "time zone"))
-
-
-class Clock(Strict):
-    """How far a node's clock may be from ours."""
-
-    within: Duration = Field(default=timedelta(seconds=5), description="How far off it may be, ahead or behind.")
 
 
 @dataclass(frozen=True)

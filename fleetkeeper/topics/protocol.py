@@ -48,3 +48,7 @@ class Topic:
     def key(self) -> str:
         """The key of its section in the inventory; empty when it has none."""
         return (self.section or self.name) if self.policy is not None else ""
+
+    @property
+    def rule_ids(self) -> tuple[str, ...]:
+        return tuple(rule.id for rule in self.rules)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from fleetkeeper.imports import later
+from fleetkeeper.inventory import load as inventory_files
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.custom_topics import import_topic
 from fleetkeeper.topics.protocol import Topic
-
-if TYPE_CHECKING:
-    from fleetkeeper.inventory.load import Inventory
 
 with later("cryptography.x509"):  # for the day on which there are certificates to judge
     from fleetkeeper.topics import backups, certificates, containers, nodes, schedules, services, volumes
@@ -27,9 +27,14 @@ TOPICS: dict[str, Topic] = {
 }
 
 
+def load_inventory(path: Path, text: str | bytes | None = None) -> Inventory:
+    """Read and check an inventory with our topics and its own; see `fleetkeeper.inventory.load.load`."""
+    return inventory_files.load(path, TOPICS, import_topic, text)
+
+
 def topics_of(inventory: Inventory) -> dict[str, Topic]:
     """Our topics and the inventory's own, by name."""
-    return {**TOPICS, **inventory.modules}
+    return {**TOPICS, **inventory.custom_topics}
 
 
 def rules_of(inventory: Inventory) -> dict[str, Rule]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
-from fleetkeeper.judging.rules import Finding, Rule, Subject, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.readers.numbers import whole_number
@@ -22,7 +22,7 @@ from fleetkeeper.topics.backups.forecast import Forecast, Room, forecast
 from fleetkeeper.topics.backups.parse import SHELL_ROOT
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
-from fleetkeeper.topics.backups.rules.dumps import hold, policy_of
+from fleetkeeper.topics.backups.rules.dumps import hold
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
@@ -86,8 +86,8 @@ class Facts:
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """Look at the volume of the backups, from the node that counts it."""
-    policy = inventory.backups
-    if isinstance(policy, Without) or policy.volume.node != node.name:
+    policy = inventory.section(Policy)
+    if policy.volume.node != node.name:
         return None
     [answer] = yield [usage_of(policy)]
     return parse(answer)
@@ -140,10 +140,8 @@ def number(words: list[str], place: int) -> int:
 
 
 def each_volume(inventory: Inventory) -> Iterable[Subject]:
-    """The volume of the backups; where the inventory leaves backups out, the fleet, to say so."""
-    if isinstance(inventory.backups, Without):
-        return the_fleet(inventory)
-    return (Subject("volume", inventory.backups.volume.name),)
+    """The volume of the backups. Raises NotApplicable where there are no backups, and says why."""
+    return (Subject("volume", inventory.section(Policy).volume.name),)
 
 
 def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -154,7 +152,7 @@ def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unob
     file system must keep `free`, and enough inodes for a thousand files. Source:
     docs/runbook.md, "Cleaning up old backups".
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     usage = fleet.of(policy.volume.node, Facts)
     for saw, want in excesses(usage, policy):
         yield Finding(
@@ -196,7 +194,7 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     implausibly small, a drill that failed, many that look broken), it is judged as if nothing were ever removed; the
     day is told as a warning where it is within a year.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     node = policy.volume.node
     now = true_clock(fleet, node)
     usage = fleet.of(node, Facts)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleetkeeper import state
-from fleetkeeper.errors import UsageError
+from fleetkeeper.audit import open_audit
+from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Without
-from fleetkeeper.judging.audit import open_audit
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Backup, Catalog, known_size, seen_files
@@ -91,12 +90,14 @@ def opened(
     screen = Screen(quiet=quiet, json=as_json)
     inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
     inventory = inventory if looks else for_repairs(inventory)
-    if isinstance(inventory.backups, Without):
-        raise UsageError(f"{inventory.name} has no backups: {inventory.backups.none}")
+    try:
+        policy = inventory.section(Policy)
+    except NotApplicable as why:
+        raise UsageError(f"{inventory.name} has no backups: {why}") from None
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:
         with Links(inventory) as links:
-            yield Desk(inventory, inventory.backups, Session(inventory, links.to), screen, journal)
+            yield Desk(inventory, policy, Session(inventory, links.to), screen, journal)
     finally:
         journal.close()
 

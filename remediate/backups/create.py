@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.completeness import parse_verified, verify
 from fleetkeeper.topics.backups.facts import File

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.schema import required
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
@@ -84,7 +83,7 @@ def show(desk: Desk) -> Exit:
 
 def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
     """The rows, with what the record of the database holds up: of all, or of the whole ones."""
-    policy = required(fleet.inventory.backups)
+    policy = fleet.inventory.section(Policy)
     try:
         hold = failed_drill(fleet, policy)
     except Unobservable as why:
@@ -99,7 +98,7 @@ def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
 def drills(fleet: Fleet) -> dict[str, Drill]:
     """The last drill of each backup that proved something; nothing where the record could not be read."""
     try:
-        records = fleet.of(fleet.inventory.backups.volume.node, Databases).records  # type: ignore[union-attr]
+        records = fleet.of(fleet.inventory.section(Policy).volume.node, Databases).records
     except Unobservable:
         return {}
     known = () if records is None or isinstance(records, Unobservable) else records.drills

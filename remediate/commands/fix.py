@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from fleetkeeper import state
+from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.audit import Audit, open_audit
 from fleetkeeper.judging.rules import matching_rules
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress

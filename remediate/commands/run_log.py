@@ -13,8 +13,9 @@ import click
 from fleetkeeper import state
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.reports.text import count
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
@@ -96,7 +97,7 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepCon
     journal = open_journal(given)
     try:
         run = journal.run(name)
-        inventory = for_repairs(load(Path(run.path)))
+        inventory = for_repairs(load_inventory(Path(run.path)))
         with Links(inventory) as links:
             return Undoing(journal, run, way(inventory, links), place=place or StepContext("", 0)).all(yes)
     finally:

@@ -12,7 +12,7 @@ from remediate.steps import journal_form
 
 if TYPE_CHECKING:
     from fleetkeeper.exit_codes import Exit
-    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.judging.finding import Finding
     from remediate.apply import Ended
 
 VERSION = 1

@@ -15,7 +15,7 @@ from fleetkeeper.untrusted import one_line, printable
 from remediate.plan import Plan
 
 if TYPE_CHECKING:
-    from fleetkeeper.judging.rules import Finding
+    from fleetkeeper.judging.finding import Finding
     from remediate.proposal import ByHand, Planned, Proposal, Unknown
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fleetkeeper.inventory import load as inventories
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.topics import nodes, volumes
 from fleetkeeper.topics.backups import Facts as Seen
 from fleetkeeper.topics.backups import File, Policy, Verified
 from fleetkeeper.topics.backups.catalog import Catalog, catalog
-from fleetkeeper.topics.registry import RULES
+from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Unobservable
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
@@ -42,9 +42,9 @@ certificates: {none: "not here"}
 """
 
 
-def inventory(text: str = TEXT) -> inventories.Inventory:
+def inventory(text: str = TEXT) -> Inventory:
     """The inventory of the good world, or a changed one."""
-    return inventories.load(Path("world.yml"), text)
+    return load_inventory(Path("world.yml"), text)
 
 
 def policy(**changes: Any) -> Policy:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import HERE, Fleet
@@ -38,6 +38,7 @@ from fleetkeeper.topics.certificates.facts import (
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -157,7 +158,7 @@ certificates:
 
 def inventory(policy: str = "") -> Inventory:
     """The inventory of the good world; `policy` are further keys of its certificate, such as `, hsts: true`."""
-    return load(Path("world.yml"), (TEXT % policy).replace("CA", authorities()))
+    return load_inventory(Path("world.yml"), (TEXT % policy).replace("CA", authorities()))
 
 
 SERVED = Served(NAME, ID, 443, inside=443, protocol="TLSv1.3", chain=GOOD)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.inventory import load as inventories
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.readers.marked_blocks import split
 from fleetkeeper.topics import backups, containers, nodes, schedules
-from fleetkeeper.topics.registry import RULES
+from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
@@ -120,7 +119,7 @@ class Machine:
 
     def seen(self, text: str = TEXT, own: Output | None = None) -> schedules.Facts:
         """Drive the topic's generator against this machine."""
-        inventory = inventories.load(Path("world.yml"), text)
+        inventory = load_inventory(Path("world.yml"), text)
         looking = schedules.observe(inventory.nodes["vgpu"], inventory)
         next(looking)
         try:
@@ -166,7 +165,7 @@ def fleet(
             else containers.Facts(docker="present", containers=tuple(containing))
         )
     facts["data", "backups"] = backups.Facts("/backups", files if isinstance(files, Unobservable) else tuple(files))
-    return Fleet(inventories.load(Path("world.yml"), text), now, facts)
+    return Fleet(load_inventory(Path("world.yml"), text), now, facts)
 
 
 def judged(seen: Fleet, rule: str = RULE, subject: Subject = Subject("service", "postgres")) -> Verdict:  # noqa: B008

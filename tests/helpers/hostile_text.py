@@ -319,16 +319,16 @@ certificates: {none: not here}
 def user_worlds() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
-    from fleetkeeper.inventory import load as inventories
     from fleetkeeper.topics import containers, services
     from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied
+    from fleetkeeper.topics.registry import load_inventory
     from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
     from tests.pure.remediate.remedies.containers import test_service_user as u
 
     labels = {COMPOSE_PROJECT: "rodan", COMPOSE_SERVICE: "rodan_web", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
     compose = replace(u.WEB, name="rodan-web-1", labels=labels)
     denied = replace(u.CLEAR, denied=(Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",)),))
-    inventory = inventories.load(Path("users.yml"), USERS)
+    inventory = load_inventory(Path("users.yml"), USERS)
 
     def world(container: Any, told: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
         facts = {

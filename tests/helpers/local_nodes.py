@@ -12,7 +12,8 @@ from typing import ClassVar, Self
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Strict, Without
-from fleetkeeper.judging.rules import Finding, Rule, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Look, Observer
 from fleetkeeper.topics.protocol import Topic
@@ -169,7 +170,7 @@ class Facts:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    paths = tuple(path for path in inventory.own["papers"].wanted if f"/{node.name}/" in path)
+    paths = tuple(path for path in inventory.section(Policy).wanted if f"/{node.name}/" in path)
     answers = yield [Command(("cat", "--", path)) for path in paths]
     return Facts(
         {
@@ -184,7 +185,7 @@ def gone(answer: Output) -> None:
 
 
 def each_paper(inventory: Inventory) -> list[Subject]:
-    return [Subject("paper", path) for path in inventory.own["papers"].wanted]
+    return [Subject("paper", path) for path in inventory.section(Policy).wanted]
 
 
 def node_of(path: str) -> str:
@@ -197,14 +198,14 @@ def say_what_is_wanted(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     Only for tests: a paper is a file in a folder that is called like its node.
     """
     says = fleet.of(node_of(subject.name), Facts).says[subject.name]
-    wanted = fleet.inventory.own["papers"].wanted[subject.name]
+    wanted = fleet.inventory.section(Policy).wanted[subject.name]
     if says != wanted:
         yield Finding(saw=repr(says), want=repr(wanted), node=node_of(subject.name), about=subject.name)
 
 
 def rewrite(finding: Finding, fleet: Fleet) -> Plan:
     """Write the paper anew."""
-    return Plan(steps=(writing(finding, fleet, fleet.inventory.own["papers"].wanted[finding.about]),))
+    return Plan(steps=(writing(finding, fleet, fleet.inventory.section(Policy).wanted[finding.about]),))
 
 
 def writing(finding: Finding, fleet: Fleet, text: str) -> WriteFile:
@@ -261,9 +262,7 @@ class Stage:
             name="stage",
             nodes=nodes,
             services=none,
-            backups=none,
-            certificates=none,
-            own={"papers": Policy(wanted=wanted)},
+            sections={Policy: Policy(wanted=wanted)},
         )
         (self.folder / "state").mkdir(exist_ok=True)
         self.journal = Journal(self.folder / "state" / "journal.sqlite")

@@ -125,8 +125,7 @@ class Database:
 
     @property
     def policy(self) -> Policy:
-        assert isinstance(self.inventory.backups, Policy)
-        return self.inventory.backups
+        return self.inventory.section(Policy)
 
     @property
     def session(self) -> Looking:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fleetkeeper.inventory.load import load
 from fleetkeeper.looking.look import drive
 from fleetkeeper.topics import containers
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.pool import Links
 from tests.lab.conftest import ROOT, Lab
@@ -54,7 +54,7 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
     lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)
     try:
         lab.engine.ask("exec", node, "sh", "-c", START, "sh", str(CROWD), limit=500)
-        inventory = load(ROOT / "inventories/lab.yml")
+        inventory = load_inventory(ROOT / "inventories/lab.yml")
         with Links(inventory) as links:
             link = Counting(links.to(inventory.nodes["data"]))
             looked = {"containers": containers.observe(inventory.nodes["data"], inventory)}

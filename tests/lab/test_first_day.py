@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fleetkeeper.inventory.load import load
+from fleetkeeper.topics.registry import load_inventory
 from lab.names import DATA, IDENTITY, NODES, SITE, Node
 from tests.lab.conftest import BIN, ROOT, Lab, Ran, outcomes
 
@@ -76,7 +76,7 @@ def host(node: Node, user: str = "ops") -> str:
 def test_two_commands_lead_from_bare_hosts_to_an_audit_that_is_green_but_for_what_is_open(newcomer: Newcomer) -> None:
     made = newcomer.init("mine", *(host(node) for node in NODES))
     assert made.status == 0, made.said
-    inventory = load(newcomer.folder / "mine.yml")
+    inventory = load_inventory(newcomer.folder / "mine.yml")
     assert set(inventory.nodes) == {"manager", "data", "vgpu"}
     results = newcomer.audit("mine")
     assert outcomes(results, "unknown") == set(), results["said"]
@@ -116,7 +116,7 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
 def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) -> None:
     made = newcomer.init("all", host(NODES[0]), more=("--follow",))
     assert made.status == 0, made.said
-    assert {"manager", "data", "vgpu"} == set(load(newcomer.folder / "all.yml").nodes)
+    assert {"manager", "data", "vgpu"} == set(load_inventory(newcomer.folder / "all.yml").nodes)
     alone = newcomer.init("one", host(NODES[0]))
     assert "--follow" in alone.out
     assert "# data: " in (newcomer.folder / "one.yml").read_text()
@@ -125,7 +125,7 @@ def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) ->
 @pytest.mark.long
 def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
-    found, ours = load(newcomer.folder / "mine.yml"), load(ROOT / "inventories" / "lab.yml")
+    found, ours = load_inventory(newcomer.folder / "mine.yml"), load_inventory(ROOT / "inventories" / "lab.yml")
     backups, wanted = found.backups, ours.backups
     for key in ("service", "schedule", "command", "timezone", "pattern"):
         assert getattr(backups, key) == getattr(wanted, key), key
@@ -167,7 +167,7 @@ def test_the_same_account_with_the_pages_sudoers_line_sees_everything(account: N
     account.lab.on("data", "sh", "-euc", block("sudoers"))
     made = account.init("full", host(DATA, NEW))
     assert made.status == 0, made.said
-    assert load(account.folder / "full.yml").nodes["data"].sudo
+    assert load_inventory(account.folder / "full.yml").nodes["data"].sudo
     results = account.audit("full")
     assert outcomes(results, "holds") >= {"containers.run_as_their_own_user", "nodes.can_be_looked_at"}, results["said"]
 
@@ -182,7 +182,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     account.lab.on("data", "sh", "-euc", script)
     made = account.init("look", host(DATA, NEW))
     assert made.status == 0, made.said
-    assert load(account.folder / "look.yml").nodes["data"].sudo == "audit"
+    assert load_inventory(account.folder / "look.yml").nodes["data"].sudo == "audit"
     everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
     mine = re.sub(r"(data: \{.*)user: ops, sudo: true", rf"\1user: {NEW}, sudo: audit", everything)
     (account.folder / "all.yml").write_text(mine)

@@ -9,12 +9,11 @@ from itertools import chain
 
 import pytest
 
-from fleetkeeper.inventory.load import load
 from fleetkeeper.looking.look import look
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.snapshot import File
 from fleetkeeper.topics import containers
-from fleetkeeper.topics.registry import observers_in
+from fleetkeeper.topics.registry import load_inventory, observers_in
 from fleetkeeper.topics.schedules.docker_exec import executions
 from fleetkeeper.topics.schedules.exec_targets import resolve
 from fleetkeeper.topics.schedules.parse import file_faults, table_faults
@@ -108,7 +107,7 @@ NOT_CLOSED = "-f name=["
 
 
 def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
-    inventory = load(ROOT / "inventories" / "lab.yml")
+    inventory = load_inventory(ROOT / "inventories" / "lab.yml")
     with Links(inventory) as links:
         seen = look(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
     there = seen.of("vgpu", containers.Facts).containers

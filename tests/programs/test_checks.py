@@ -12,7 +12,8 @@ TOPIC = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleetkeeper.judging.rules import Finding, Rule, each_node, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, each_node, the_fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command

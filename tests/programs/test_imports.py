@@ -151,10 +151,10 @@ def test_our_own_ssh_brings_no_task_runner_and_paramiko_still_finds_it() -> None
     config = 'Match exec "test 1 = 1"\n    User somebody\n'
     told = run(f"""
 import json, sys
-from fleetkeeper.inventory.load import load
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.pool import Links
 from pathlib import Path
-Links(load(Path("inventories/local.yml"))).routes
+Links(load_inventory(Path("inventories/local.yml"))).routes
 before = sorted({{"invoke", "asyncio", "unittest.mock"}} & set(sys.modules))
 import paramiko
 user = paramiko.SSHConfig.from_text({config!r}).lookup("x")["user"]

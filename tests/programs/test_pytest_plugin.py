@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fleetkeeper.transport.commands import Command, Unobservable
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, each_node
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, each_node
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 

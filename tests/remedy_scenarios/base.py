@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
 from remediate.apply import Ended

@@ -84,16 +84,16 @@ def write(path: Path, found: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
     from fleetkeeper.commands.init.inventory_text import text
     from fleetkeeper.commands.init.summary import summary
-    from fleetkeeper.inventory.load import load
     from fleetkeeper.local_files import put
+    from fleetkeeper.topics.registry import load_inventory
 
     today, base = date.today().isoformat(), path.absolute().parent
     written = text(found, today, base)
     try:
-        load(path, written)
+        load_inventory(path, written)
     except UsageError:  # words of a server, in a comment, that look like a secret
         written = text(without_words(found), today, base)
-        load(path, written)
+        load_inventory(path, written)
     put(path, written.encode("utf-8"))
     for line in summary(found, path):
         click.echo(line)

@@ -96,8 +96,6 @@ def provisional(nodes: Iterable[Node], path: Path) -> Inventory:
         path=str(path.absolute()),
         nodes={node.name: node for node in nodes},
         services=NOT_YET,
-        backups=NOT_YET,
-        certificates=NOT_YET,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.inventory.schema import Without
 from fleetkeeper.topics.backups.completeness import parse_verified, verify, weight
 from fleetkeeper.topics.backups.dump_times import stamp
 from fleetkeeper.topics.backups.facts import Facts, File, Verified
@@ -30,8 +30,8 @@ TRIES = 4
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """Look from the node that the inventory names, and from no other: a shared volume is counted once."""
-    policy = inventory.backups
-    if isinstance(policy, Without) or policy.volume.node != node.name:
+    policy = inventory.section(Policy)
+    if policy.volume.node != node.name:
         return None
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
@@ -47,14 +47,14 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def place_of(inventory: Inventory, directory: str) -> str:
     """What proofs about a directory are remembered by."""
-    return f"{Path(inventory.path).absolute()} {required(inventory.backups).volume.node} {directory}"
+    return f"{Path(inventory.path).absolute()} {inventory.section(Policy).volume.node} {directory}"
 
 
 def called(inventory: Inventory) -> str:
     """What Docker calls the database's service."""
     if isinstance(inventory.services, Without):
         return ""
-    return inventory.services[required(inventory.backups).service].name
+    return inventory.services[inventory.section(Policy).service].name
 
 
 def stream(

@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from fleetkeeper.inventory.schema import Without
 from fleetkeeper.looking.threads import together
 from fleetkeeper.topics.certificates.facts import Facts, Refused, Served
-from fleetkeeper.topics.certificates.policy import Certificate, Outside
+from fleetkeeper.topics.certificates.policy import Certificate, Outside, Policy
 from fleetkeeper.topics.certificates.tls_handshakes import ENDED, PLAIN
 from fleetkeeper.topics.certificates.tls_probes import HTTPS
 from fleetkeeper.transport.commands import Unobservable
@@ -59,11 +58,9 @@ class Resolved:
     why: str = ""
 
 
-def from_here(inventory: Inventory) -> Facts | None:
-    """What the machine that audits sees of every name; None where the inventory has no certificates."""
-    if isinstance(inventory.certificates, Without):
-        return None
-    wanted = [path for certificate in inventory.certificates for path in ways(certificate)]
+def from_here(inventory: Inventory) -> Facts:
+    """What the machine that audits sees of every name. Raises NotApplicable where there are no certificates."""
+    wanted = [path for certificate in inventory.section(Policy).certificates for path in ways(certificate)]
     hosts = list(dict.fromkeys(way.host for way in wanted))
     found = dict(zip(hosts, together(resolve, hosts, LIMIT, no_resolver), strict=True))
     nowhere = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.topics.certificates.facts import Lineage
 from fleetkeeper.topics.certificates.served_certificate import Said, View
 from fleetkeeper.topics.certificates.tls_probes import HTTP

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Node, Service, Without
+from fleetkeeper.inventory.schema import Node, Service, required
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.topics.certificates import renewal_schedule, scripts, tls_handshakes
 from fleetkeeper.topics.certificates.container_files import parse
@@ -31,17 +31,15 @@ Asked = dict[Command, Output]
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """None where the inventory has no certificates; empty facts on a node where none of their services runs."""
-    if isinstance(inventory.certificates, Without) or isinstance(inventory.services, Without):
-        return None
+    """Empty facts on a node where none of their services runs. Raises NotApplicable where there are no certificates."""
+    wanted, services = inventory.section(Policy).certificates, required(inventory.services)
     inspected, everything, own = yield [INSPECT, ALL, OWN]
     if inspected.rc == ABSENT:
         return Facts()
     there = containers(engine_says(inspected).partition("\n")[2])
-    serving = serving_here(there, inventory.certificates, inventory.services)
+    serving = serving_here(there, wanted, services)
     if not serving:
         return Facts()
-    wanted = inventory.certificates
     at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
     http = challenges(at, there)
     inside = {one.id: scripts.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
@@ -55,14 +53,14 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 
 def serving_here(
-    there: Iterable[Container], certificates: Policy, services: Mapping[str, Service]
+    there: Iterable[Container], certificates: Iterable[Certificate], services: Mapping[str, Service]
 ) -> list[tuple[Container, str]]:
     """The running containers of services that certificates name, each with the service's key."""
     keys = dict.fromkeys(certificate.service for certificate in certificates)
     return [(one, key) for one in there if one.running for key in keys if one.belongs_to(services[key].name)]
 
 
-def of_service(certificates: Policy, service: str) -> list[Certificate]:
+def of_service(certificates: Iterable[Certificate], service: str) -> list[Certificate]:
     return [certificate for certificate in certificates if certificate.service == service]
 
 

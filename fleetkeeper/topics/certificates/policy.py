@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, WithJsonSchema
 
 from fleetkeeper.errors import quoted, refused
 from fleetkeeper.inventory.fields import Name, NodePath, PathName, ServiceName, Words, spelled
@@ -124,5 +124,15 @@ def distinct(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
 
 
 # Not `min_length`: that would also complain of too few entries whenever one of them is wrong.
-Policy = Annotated[tuple[Certificate, ...], Field(json_schema_extra={"minItems": 1}), AfterValidator(distinct)]
-"""Every name that is served with TLS, each with what is wanted of it."""
+Certificates = Annotated[tuple[Certificate, ...], Field(json_schema_extra={"minItems": 1}), AfterValidator(distinct)]
+
+
+class Policy(RootModel[Certificates]):
+    """Every name that is served with TLS, each with what is wanted of it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, hide_input_in_errors=True)
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The names, in the inventory's order."""
+        return self.root

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from fleetkeeper.inventory.schema import Without, required
-from fleetkeeper.judging.rules import Finding, Subject, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.pki.chain_problems import load
 from fleetkeeper.readers.pki.names import is_for
@@ -68,16 +68,14 @@ class View:
 
 
 def each_certificate(inventory: Inventory) -> Iterable[Subject]:
-    """One subject for each name; where the inventory leaves certificates out, the fleet, to say so."""
-    if isinstance(inventory.certificates, Without):
-        return the_fleet(inventory)
-    return (Subject("certificate", certificate.name) for certificate in inventory.certificates)
+    """One subject for each name. Raises NotApplicable where there are no certificates, and says why."""
+    return (Subject("certificate", certificate.name) for certificate in inventory.section(Policy).certificates)
 
 
 def certificate_of(fleet: Fleet, subject: Subject) -> Certificate:
     """The inventory's entry. Raises NotApplicable with its own reason where there is none."""
-    policy: Policy = required(fleet.inventory.certificates)
-    return next(one for one in policy if one.name == subject.name)
+    certificates = fleet.inventory.section(Policy).certificates
+    return next(certificate for certificate in certificates if certificate.name == subject.name)
 
 
 def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> Said:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
-from fleetkeeper.inventory.schema import Node, Without
+from fleetkeeper.inventory.schema import Node
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.snapshot import File, Printed
 from fleetkeeper.readers.marked_blocks import BlockError, block
 from fleetkeeper.readers.numbers import decimal_number, epoch_seconds, whole_number
+from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Crontab, Daemon, Entry, Facts, Fault
 from fleetkeeper.topics.schedules.parse import Candidate, Found, body, find, follow
 from fleetkeeper.topics.schedules.run_parts import in_directories
@@ -34,10 +35,8 @@ HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cr
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """Every place that cron and systemd read, on one node; None where the inventory has no backups."""
-    policy = inventory.backups
-    if isinstance(policy, Without):
-        return None
+    """Every place that cron and systemd read, on one node. Raises NotApplicable where there are no backups."""
+    policy = inventory.section(Policy)
     everything, own = yield [ALL, OWN]
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.rules.dumps import policy_of
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.transport.commands import Unobservable
@@ -95,7 +94,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: nothing; the database is read once. Where a dump has no room, what thinning would take is deleted first
     (`--allow delete`). Way back: remove the new file by hand.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     found = placements(fleet, policy.service)
     if len(found) != 1:
         return not_one(policy, found)

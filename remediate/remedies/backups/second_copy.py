@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
-from fleetkeeper.topics.backups.rules.dumps import policy_of
 from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import identified
@@ -24,7 +23,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: nothing; one file is read and written at low priority. Way back: the copy is removed, if it is still what
     was written.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     second = policy.elsewhere
     if second is None or isinstance(second, Without):
         return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Backup, catalog_of
 from fleetkeeper.topics.backups.completeness import prove
@@ -16,7 +16,7 @@ from fleetkeeper.topics.backups.periods import remaining_in
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Gone, needed_for, reasons_to_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
-from fleetkeeper.topics.backups.rules.dumps import hold, policy_of, retained
+from fleetkeeper.topics.backups.rules.dumps import hold, retained
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import DeleteFiles, Identified, Run
 
@@ -32,7 +32,7 @@ def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     gone = removable(fleet, policy)
     if not gone:
         return held_back(fleet, policy) or ForAPerson("nothing is left that keep does not ask for", "look again")

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from fleetkeeper.inventory.schema import Without
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.readers.pki.certificate_problem import Kind
 from fleetkeeper.readers.pki.names import alternatives, covers
 from fleetkeeper.topics.certificates.facts import Lineage, Served
-from fleetkeeper.topics.certificates.policy import Acme
+from fleetkeeper.topics.certificates.policy import Acme, Policy
 from fleetkeeper.topics.certificates.served_certificate import (
     View,
     configured,
@@ -125,8 +125,7 @@ def wanted(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
     """
     acme = view.certificate.acme
     names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
-    everybody = view.fleet.inventory.certificates
-    known = [] if isinstance(everybody, Without) else [one.name for one in everybody]
+    known = [certificate.name for certificate in view.fleet.inventory.section(Policy).certificates]
     sites = view.inside.nginx.sites if view.inside.nginx else ()
     known += [name for site in sites for name in site.names]
     old = alternatives(leaf_of(lineage.chain)) if lineage.chain else ()

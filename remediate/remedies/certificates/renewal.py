@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.certificates import issuing
 from fleetkeeper.topics.certificates.facts import Lineage

@@ -5,7 +5,7 @@ A swarm task is never restarted for a certificate: a reload that does not help i
 
 from __future__ import annotations
 
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.topics.certificates.facts import Lineage, Served

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleetkeeper.inventory.schema import Service
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import lacking, uids

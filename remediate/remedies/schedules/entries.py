@@ -10,8 +10,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fleetkeeper.inventory.schema import required
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import same
 from fleetkeeper.topics.backups.policy import Policy
@@ -71,7 +70,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     An entry that works is left as it is. Disturbs: nothing; the backup runs when it is next due. Way back: the crontabs
     as they were, byte by byte. Raises Unobservable while a crontab that would be edited was not seen.
     """
-    policy: Policy = required(fleet.inventory.backups)
+    policy = fleet.inventory.section(Policy)
     homes = placements(fleet, policy.service)
     if len(homes) != 1:
         return ForAPerson("where the entry belongs cannot be told", finding.hint)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.periods import last_of_period
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Gone, Retention
-from fleetkeeper.topics.backups.rules.dumps import policy_of, retained
+from fleetkeeper.topics.backups.rules.dumps import retained
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import held_back, removable, thinning, weight
 
@@ -24,7 +24,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     When the backups alone are within the budget, something else fills the volume: then none is removed for it.
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     usage = fleet.of(policy.volume.node, volumes.Facts)
     taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
     if policy.volume.budget is not None and taken <= policy.volume.budget:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
 from fleetkeeper.looking.look import look
-from fleetkeeper.topics.registry import TOPICS, observers_in
+from fleetkeeper.topics.registry import TOPICS, load_inventory, observers_in
 from fleetkeeper.transport.local import LocalLink
 from remediate.plan import Plan
 
@@ -43,8 +43,8 @@ def switch_on(team: Path, hours: float) -> None:
 
 
 def judged(team: Path) -> tuple[Inventory, Verdict]:
-    inventory = load(team / "team.yml")
-    topic = inventory.modules["maintenance"]
+    inventory = load_inventory(team / "team.yml")
+    topic = inventory.custom_topics["maintenance"]
     observers = observers_in({"nodes": TOPICS["nodes"], "maintenance": topic})
     fleet = look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))
     return inventory, verdict(topic.rules[0], fleet, Subject("node", "web"))
@@ -62,7 +62,7 @@ def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
 def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
     switch_on(team, hours=5)
     inventory, found = judged(team)
-    topic = inventory.modules["maintenance"]
+    topic = inventory.custom_topics["maintenance"]
     fleet = look(inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC))
     plan = topic.remedies[found.rule.id](found.findings[0], fleet)
     assert isinstance(plan, Plan)
@@ -70,7 +70,7 @@ def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
 
 
 def test_its_own_doctests_hold(team: Path) -> None:
-    load(team / "team.yml")
+    load_inventory(team / "team.yml")
     failed, tried = doctest.testmod(sys.modules["fleetkeeper_own_topics.maintenance"])
     assert (failed, tried) == (0, 1)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.inventory.load import load
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.marked_blocks import edit
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.traces import TRACES, Facts, parse, traces
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
@@ -290,7 +290,7 @@ def test_the_directory_stays_while_anything_else_is_left_or_was_not_seen(tmp_pat
 
 
 def fleet(tmp_path: Path, facts: Facts | Unobservable) -> Fleet:
-    inventory = load(tmp_path / "mine.yml", INVENTORY)
+    inventory = load_inventory(tmp_path / "mine.yml", INVENTORY)
     return Fleet(inventory, datetime.now(UTC), {("here", "leave"): facts})
 
 

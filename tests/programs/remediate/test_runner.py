@@ -13,7 +13,8 @@ import pytest
 import remediate
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Changes, Exit, honest
-from fleetkeeper.judging.rules import Finding, Rule, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, End, Needless, Proof, narrowed
@@ -26,7 +27,7 @@ from remediate.runner import EVERYTHING, Asked, Run, Runner
 from remediate.session import proof
 from remediate.steps import ABSENT, DeleteFiles, EditCrontab, Identified, RunInContainer, WriteFile, agreed_to
 from remediate.steps import Run as RunStep
-from tests.helpers.local_nodes import RULE, FaultyLink, Stage, StagedSession, place, rewrite, sha, writing
+from tests.helpers.local_nodes import RULE, FaultyLink, Policy, Stage, StagedSession, place, rewrite, sha, writing
 
 OLD, NEW = {"a": "old a\n", "b": "old b\n"}, {"a": "new a\n", "b": "new b\n"}
 
@@ -411,7 +412,7 @@ def dead(words: tuple[str, ...]) -> None:
 def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(stage: Stage) -> None:
     session, paper = stage.session, str(stage.paper("a"))
     [first, second] = session.propose(session.look()).planned
-    stage.inventory.own["papers"].wanted[paper] = "newer a\n"
+    stage.inventory.section(Policy).wanted[paper] = "newer a\n"
     with pytest.raises(Changed, match="something else"):
         session.propose_again(first)
     assert session.propose_again(second)

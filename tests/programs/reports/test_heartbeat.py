@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from fleetkeeper.inventory.load import InventoryError, load
+from fleetkeeper.inventory.load import InventoryError
 from fleetkeeper.reports.heartbeat import Heartbeat, Ping, Pulse, kind_of, request
+from fleetkeeper.topics.registry import load_inventory
 
 SECRET = "1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d"
 PATHS = {
@@ -189,15 +190,15 @@ def test_a_variable_that_is_not_set_is_said_and_nothing_is_sent() -> None:
 
 def test_the_name_alone_will_do_in_an_inventory(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
-    short = load(path, f"{INVENTORY}heartbeat: RODAN_HEARTBEAT\n")
-    long = load(path, f"{INVENTORY}heartbeat: {{variable: RODAN_HEARTBEAT, kind: sentry}}\n")
+    short = load_inventory(path, f"{INVENTORY}heartbeat: RODAN_HEARTBEAT\n")
+    long = load_inventory(path, f"{INVENTORY}heartbeat: {{variable: RODAN_HEARTBEAT, kind: sentry}}\n")
     assert short.heartbeat == Heartbeat(variable="RODAN_HEARTBEAT")
     assert long.heartbeat == Heartbeat(variable="RODAN_HEARTBEAT", kind="sentry")
 
 
 def test_case_9_a_url_in_the_inventory_is_refused_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(InventoryError) as refused:
-        load(tmp_path / "a.yml", f"{INVENTORY}heartbeat: https://hc-ping.com/{SECRET}\n")
+        load_inventory(tmp_path / "a.yml", f"{INVENTORY}heartbeat: https://hc-ping.com/{SECRET}\n")
     assert "a.yml:6: heartbeat" in str(refused.value)
     assert SECRET not in str(refused.value)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper import topics
 from fleetkeeper.commands.sudoers_lines import END, helper, installer, named_like
-from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify
 from fleetkeeper.topics.backups.database import observation as databases
@@ -31,6 +31,7 @@ from fleetkeeper.topics.certificates import scripts
 from fleetkeeper.topics.containers import observation as containers
 from fleetkeeper.topics.containers import preflight_scripts
 from fleetkeeper.topics.nodes import WHO_AS_ROOT
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.observe import ALL, OWN, ask
 from fleetkeeper.topics.services.observation import SWARM
 from fleetkeeper.topics.traces import TRACES, traces
@@ -71,12 +72,11 @@ def inventory(tmp_path: Path) -> Inventory:
         (root / name / LIES).symlink_to(DUMP)
         (root / name / "db_password").write_text("Tr0ub4dor&3")
     (root / "secret.sql.gz").write_text("Tr0ub4dor&3")
-    return load(root / "mine.yml", INVENTORY.format(root))
+    return load_inventory(root / "mine.yml", INVENTORY.format(root))
 
 
 def policy(inventory: Inventory) -> Policy:
-    assert isinstance(inventory.backups, Policy)
-    return inventory.backups
+    return inventory.section(Policy)
 
 
 JUDGING = helper().partition(END)[0]

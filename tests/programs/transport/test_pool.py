@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from fleetkeeper.audit import letting_go
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.audit import letting_go
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
 from tests.helpers.ssh_links import links_to

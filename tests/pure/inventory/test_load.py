@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.inventory.load import InventoryError, available, find, json_schema, load
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.load import InventoryError, available, find
+from fleetkeeper.inventory.model_reference import schema
 from fleetkeeper.inventory.problems import Problem
-from fleetkeeper.inventory.schema import Service, Waiver, Without, required
+from fleetkeeper.inventory.schema import Service, Waiver
 from fleetkeeper.inventory.strict_yaml import read
-from fleetkeeper.judging.rules import Finding, NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.verdicts import covers
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.registry import TOPICS, load_inventory
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "inventories").glob("*.yml"))
@@ -47,7 +51,7 @@ waivers:
 
 def problems(text: str, path: Path = Path("production.yml")) -> list[Problem]:
     with pytest.raises(InventoryError) as wrong:
-        load(path, text)
+        load_inventory(path, text)
     return list(wrong.value.problems)
 
 
@@ -60,11 +64,11 @@ def broken(old: str, new: str) -> Problem:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_inventory_loads(path: Path) -> None:
-    assert load(path).name == path.stem
+    assert load_inventory(path).name == path.stem
 
 
 def test_the_design_s_own_example_loads() -> None:
-    inventory = load(Path("production.yml"), GOOD)
+    inventory = load_inventory(Path("production.yml"), GOOD)
     assert list(inventory.nodes) == ["manager", "data", "vgpu"]
     assert inventory.nodes["data"].name == "data"
     assert inventory.nodes["data"].jump == "manager"
@@ -72,15 +76,14 @@ def test_the_design_s_own_example_loads() -> None:
     assert inventory.services["rodan"] == Service(key="rodan", name="rodan_rodan-main", user=("django", "rodan"))
     assert inventory.services["postgres"].user == ("postgres",)
     assert inventory.waivers[0].until == date(2027, 1, 31)
-    assert isinstance(inventory.backups, Policy)
-    assert inventory.backups.volume.budget == 60 * 2**30
+    assert inventory.section(Policy).volume.budget == 60 * 2**30
 
 
 def test_loading_production_takes_less_than_a_tenth_of_a_second() -> None:
     path = ROOT / "inventories" / "production.yml"
-    load(path)
+    load_inventory(path)
     began = time.perf_counter()
-    load(path)
+    load_inventory(path)
     assert time.perf_counter() - began < 0.1
 
 
@@ -99,7 +102,7 @@ def test_an_address_that_could_mean_something_else_is_refused_case_1(address: st
 
 @pytest.mark.parametrize("address", ["web", "2001:db8::1", "::1", "fe80::1%eth0", "rodan2.example.org", "a_b-c"])
 def test_names_and_both_kinds_of_ip_addresses_are_accepted(address: str) -> None:
-    inventory = load(Path("x.yml"), GOOD.replace("192.0.2.12", f'"{address}"'))
+    inventory = load_inventory(Path("x.yml"), GOOD.replace("192.0.2.12", f'"{address}"'))
     assert inventory.nodes["data"].address == address
 
 
@@ -146,7 +149,7 @@ def test_control_characters_are_never_shown_as_they_are_case_73() -> None:
 def test_a_connection_is_ours_or_one_of_testinfra_s_that_verifies_keys(connection: str, accepted: bool) -> None:
     text = GOOD.replace("address: 192.0.2.12", f'connection: "{connection}"')
     if accepted:
-        assert load(Path("x.yml"), text).nodes["data"].connection == connection
+        assert load_inventory(Path("x.yml"), text).nodes["data"].connection == connection
     else:
         assert [problem.path for problem in problems(text)] == ["nodes.data.connection"]
 
@@ -225,7 +228,7 @@ SECRETS = [
 @pytest.mark.parametrize(("old", "new", "value"), SECRETS, ids=range(len(SECRETS)))
 def test_a_secret_is_refused_and_never_shown_case_9(old: str, new: str, value: str) -> None:
     with pytest.raises(InventoryError) as wrong:
-        load(Path("x.yml"), GOOD.replace(old, new, 1))
+        load_inventory(Path("x.yml"), GOOD.replace(old, new, 1))
     assert value not in str(wrong.value)
     assert value not in repr(wrong.value)
 
@@ -286,10 +289,9 @@ def test_a_section_that_is_left_out_without_a_word_is_an_error(section: str) -> 
 
 def test_a_section_that_says_why_it_is_left_out_is_not_applicable() -> None:
     text = GOOD[: GOOD.index("backups:")] + "backups: {none: no database here}\ncertificates: {none: campus proxy}\n"
-    inventory = load(Path("x.yml"), text)
-    assert inventory.backups == Without(none="no database here")
+    inventory = load_inventory(Path("x.yml"), text)
     with pytest.raises(NotApplicable, match="no database here"):
-        required(inventory.backups)
+        inventory.section(Policy)
 
 
 @pytest.mark.parametrize("why", ['""', '"  "', "~", "true"])
@@ -306,7 +308,7 @@ def test_jumps_in_a_circle_are_refused() -> None:
 
 def test_a_jump_host_that_is_no_node_names_its_account() -> None:
     text = GOOD.replace("jump: manager, roles: [storage]", "jump: ops@bastion.example.org")
-    assert load(Path("x.yml"), text).nodes["data"].jump == "ops@bastion.example.org"
+    assert load_inventory(Path("x.yml"), text).nodes["data"].jump == "ops@bastion.example.org"
     assert broken("jump: manager, roles: [storage]", 'jump: "ops@-oProxyCommand=x"').path == "nodes.data.jump"
 
 
@@ -334,24 +336,24 @@ def test_a_waiver_of_everything_is_refused() -> None:
 def test_a_waiver_covers_by_glob() -> None:
     waiver = Waiver(rule="containers.*", subject="re*", until=date(2027, 1, 31), owner="me", because="x")
     finding = Finding("saw", "want", rule="containers.run_as_their_own_user", subject="redis", node="vgpu")
-    assert waiver.covers(finding)
-    assert not Waiver(rule="backups.*", until=date(2027, 1, 31), owner="me", because="x").covers(finding)
+    assert covers(waiver, finding)
+    assert not covers(Waiver(rule="backups.*", until=date(2027, 1, 31), owner="me", because="x"), finding)
 
 
 def test_own_roles_are_words_of_the_inventory() -> None:
     text = GOOD.replace("roles: [gpu]", "roles: [scanner]") + "roles: {scanner: feeds the page scanner}\n"
-    assert load(Path("x.yml"), text).nodes["vgpu"].roles == ("scanner",)
+    assert load_inventory(Path("x.yml"), text).nodes["vgpu"].roles == ("scanner",)
 
 
 def test_paths_are_seen_from_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ops")
     text = GOOD.replace("jump: manager, roles: [gpu]", "identity: ~/.ssh/id_lab") + "known_hosts: ../keys\n"
-    inventory = load(tmp_path / "inventories" / "x.yml", text)
+    inventory = load_inventory(tmp_path / "inventories" / "x.yml", text)
     assert inventory.nodes["vgpu"].identity == "/home/ops/.ssh/id_lab"
     assert inventory.known_hosts == str(tmp_path / "inventories/../keys")
 
 
-@pytest.mark.parametrize("key", ["name", "path", "modules", "own"])
+@pytest.mark.parametrize("key", ["name", "path", "custom_topics", "sections"])
 def test_what_the_loader_fills_in_is_no_key_of_the_file(key: str) -> None:
     [problem] = problems(GOOD + f"{key}: {{}}\n")
     assert (problem.path, problem.what) == (key, "unknown key")
@@ -363,14 +365,14 @@ def test_a_node_has_no_other_name_than_its_key() -> None:
 
 def test_numbers_are_quoted_to_be_text() -> None:
     assert "quotes" in broken("user: postgres", "user: 999").hint
-    services = load(Path("x.yml"), GOOD.replace("user: postgres", 'user: "999"')).services
+    services = load_inventory(Path("x.yml"), GOOD.replace("user: postgres", 'user: "999"')).services
     assert isinstance(services, dict)
     assert services["postgres"].user == ("999",)
 
 
 def test_a_file_that_is_not_there_is_an_inventory_error(tmp_path: Path) -> None:
     with pytest.raises(InventoryError, match="No such file"):
-        load(tmp_path / "nowhere.yml")
+        load_inventory(tmp_path / "nowhere.yml")
 
 
 @given(
@@ -381,15 +383,15 @@ def test_a_file_that_is_not_there_is_an_inventory_error(tmp_path: Path) -> None:
 def test_any_damage_is_an_inventory_or_an_inventory_error(start: int, length: int, filling: str) -> None:
     damaged = GOOD[:start] + filling + GOOD[start + length :]
     try:
-        assert load(Path("x.yml"), damaged).nodes
+        assert load_inventory(Path("x.yml"), damaged).nodes
     except InventoryError as wrong:
         assert all(problem.line >= 1 and problem.what for problem in wrong.problems)  # noqa: PT017
 
 
 def test_the_schema_for_editors_knows_the_sections_and_no_internals() -> None:
-    sections = json_schema()["properties"]
+    sections = schema(TOPICS.values())["properties"]
     assert {"nodes", "services", "backups", "certificates", "waivers"} <= set(sections)
-    assert not {"name", "path", "own", "modules"} & set(sections)
+    assert not {"name", "path", "custom_topics", "sections"} & set(sections)
 
 
 def test_find_and_available_are_part_of_the_interface() -> None:
@@ -423,7 +425,7 @@ def test_anything_in_any_place_is_an_inventory_or_told_at_that_line(
             above = above[part]
         above[place[-1]] = value
     try:
-        load(Path("x.yml"), json.dumps(data, indent=1))
+        load_inventory(Path("x.yml"), json.dumps(data, indent=1))
     except InventoryError as wrong:
         assert all(problem.what and "asked" not in problem.path for problem in wrong.problems)  # noqa: PT017
 

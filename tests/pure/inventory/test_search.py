@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.load import load
 from fleetkeeper.inventory.search import PACKAGE, VARIABLE, available, find
+from fleetkeeper.topics.registry import load_inventory
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,7 +64,7 @@ def test_a_folder_or_a_hidden_file_is_no_inventory(folder: Path) -> None:
 
 
 def test_local_is_there_wherever_one_stands(folder: Path) -> None:
-    assert load(find("local")).nodes["this"].connection == "local"
+    assert load_inventory(find("local")).nodes["this"].connection == "local"
 
 
 def test_the_copy_in_the_package_is_the_one_of_the_clone() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.judging.audit import Audit, open_audit
+from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable

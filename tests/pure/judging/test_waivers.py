@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from fleetkeeper.inventory.schema import Waiver
-from fleetkeeper.judging.rules import Finding, Rule, Subject, each_node
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.judging.waivers import notes
 from fleetkeeper.transport.commands import Unobservable

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.commands.explain import explain_rule
-from fleetkeeper.errors import UsageError
+from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver, Without
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node, matching_rules, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node, matching_rules, the_fleet
 from fleetkeeper.judging.verdicts import Verdict, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.redact import masked
@@ -47,7 +48,7 @@ NONE = Without(none="a test")
 
 def fleet(*waivers: Waiver) -> Fleet:
     nodes = {name: Node(name=name, connection="local") for name in ("data", "vgpu")}
-    inventory = Inventory(name="t", nodes=nodes, services=NONE, backups=NONE, certificates=NONE, waivers=waivers)
+    inventory = Inventory(name="t", nodes=nodes, services=NONE, waivers=waivers)
     return Fleet(inventory, datetime(2026, 11, 22, tzinfo=UTC), {})
 
 
@@ -69,7 +70,7 @@ def plan_for(*words: str, **more: object) -> Plan:
 
 def proposed(rules: list[Rule], remedies: dict, gate: list[Rule] = (), bounds: Bounds = Bounds()) -> Proposal:  # noqa: B008
     seen = fleet()
-    return propose(seen, judge(seen, rules, bounds.limit), remedies, judge(seen, gate), bounds)
+    return propose(seen, judge(rules, seen, bounds.limit), remedies, judge(gate, seen), bounds)
 
 
 def test_each_finding_gets_its_remedys_plan() -> None:

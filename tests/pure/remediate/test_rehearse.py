@@ -8,6 +8,7 @@ import pytest
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.rules import Subject
+from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import views
 from remediate.proposal import Planned
 from remediate.rehearse import RULE, Rehearsal, chosen, dry_run, only, rehearse
@@ -18,7 +19,7 @@ from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJEC
 
 def planned() -> Planned:
     world = fleet()
-    [view] = views(world, world.inventory.certificates[0])
+    [view] = views(world, world.inventory.section(Policy).certificates[0])
     return Planned(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
 
 
@@ -64,13 +65,13 @@ def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
 @pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])
 def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
     world = fleet(replace(FACTS, inside=(inside,)))
-    [certificate] = world.inventory.certificates
+    [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="certbot keeps no certificate"):
         list(only(views(world, certificate), certificate))
 
 
 def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
     world = fleet(FACTS, None)
-    [certificate] = world.inventory.certificates
+    [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
         list(only(views(world, certificate), certificate))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.inventory.load import load
+from fleetkeeper.topics.registry import load_inventory
 from remediate.commands.main import cli
 from remediate.sudo_mode import for_repairs
 
@@ -25,7 +25,7 @@ certificates: {none: a test}
 def test_whoever_repairs_asks_for_all_of_sudo_where_an_audit_asks_for_its_questions(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(INVENTORY)
-    inventory = load(path)
+    inventory = load_inventory(path)
     assert [node.sudo for node in inventory.nodes.values()] == ["audit", True, False]
     assert [node.sudo for node in for_repairs(inventory).nodes.values()] == [True, True, False]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.inventory.load import Inventory, InventoryError, load
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.inventory.load import Inventory, InventoryError
 from fleetkeeper.inventory.problems import Problem
-from fleetkeeper.inventory.schema import Without
+from fleetkeeper.topics.registry import load_inventory
 
 NTP = '''
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def bring(folder: Path, text: str) -> Inventory:
-    return load(folder / "team.yml", text)
+    return load_inventory(folder / "team.yml", text)
 
 
 def problem(folder: Path, text: str) -> Problem:
@@ -79,14 +80,14 @@ def problem(folder: Path, text: str) -> Problem:
 
 def test_a_topic_beside_the_inventory_has_a_section_and_rules(folder: Path) -> None:
     inventory = bring(folder, INVENTORY + SECTION)
-    assert inventory.own["ntp"].server == "time.example.org"
-    assert [rule.id for rule in inventory.modules["ntp"].rules] == ["ntp.is_in_step"]
+    assert inventory.section(inventory.custom_topics["ntp"].policy).server == "time.example.org"
+    assert [rule.id for rule in inventory.custom_topics["ntp"].rules] == ["ntp.is_in_step"]
 
 
 def test_its_section_may_say_why_it_is_left_out(folder: Path) -> None:
-    assert bring(folder, INVENTORY + "ntp: {none: the hypervisor does it}\n").own["ntp"] == Without(
-        none="the hypervisor does it"
-    )
+    inventory = bring(folder, INVENTORY + "ntp: {none: the hypervisor does it}\n")
+    with pytest.raises(NotApplicable, match="the hypervisor does it"):
+        inventory.section(inventory.custom_topics["ntp"].policy)
 
 
 def test_its_section_is_held_against_its_own_policy_at_its_line(folder: Path) -> None:
@@ -104,7 +105,9 @@ def test_its_section_cannot_be_forgotten(folder: Path) -> None:
 
 def test_its_section_may_be_left_out_when_it_says_so(folder: Path) -> None:
     (folder / "our" / "ntp.py").write_text(NTP.replace("    required=True,\n", ""))
-    assert bring(folder, INVENTORY).own["ntp"] is None
+    inventory = bring(folder, INVENTORY)
+    with pytest.raises(NotApplicable, match=r"`ntp` is undecided; `fleetkeeper init --update .*team\.yml` proposes it"):
+        inventory.section(inventory.custom_topics["ntp"].policy)
 
 
 def test_its_rules_can_be_waived(folder: Path) -> None:
@@ -113,10 +116,10 @@ def test_its_rules_can_be_waived(folder: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(folder: Path) -> None:
-    first = bring(folder, INVENTORY + SECTION).modules["ntp"]
-    assert bring(folder, INVENTORY + SECTION).modules["ntp"] is first
+    first = bring(folder, INVENTORY + SECTION).custom_topics["ntp"]
+    assert bring(folder, INVENTORY + SECTION).custom_topics["ntp"] is first
     (folder / "our" / "ntp.py").write_text(NTP.replace("is_in_step", "keeps_time") + "# changed\n")
-    assert bring(folder, INVENTORY + SECTION).modules["ntp"].rules[0].name == "keeps_time"
+    assert bring(folder, INVENTORY + SECTION).custom_topics["ntp"].rules[0].name == "keeps_time"
 
 
 @pytest.mark.parametrize(

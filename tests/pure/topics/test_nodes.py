@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import Node
+from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet
@@ -24,7 +24,7 @@ GOOD = nodes.Facts(
 
 def inventory(**clock: timedelta) -> Inventory:
     node = Node(name="vgpu", address="192.0.2.13", sudo=True)
-    return Inventory.model_construct(name="lab", nodes={"vgpu": node}, waivers=(), clock=nodes.Clock(**clock))
+    return Inventory.model_construct(name="lab", nodes={"vgpu": node}, waivers=(), clock=Clock(**clock))
 
 
 def judged(facts: nodes.Facts | Unobservable, of: Inventory | None = None):

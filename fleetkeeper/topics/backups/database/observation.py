@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from fleetkeeper.inventory.schema import Node, Without
+from fleetkeeper.inventory.schema import Node, required
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
@@ -95,10 +95,8 @@ NONE_YET = 3
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """One round trip; on a node without Docker there is nothing to find."""
-    policy = inventory.backups
-    if isinstance(policy, Without) or isinstance(inventory.services, Without):
-        return None
-    asked = [clusters_of(policy, inventory.services[policy.service].name)]
+    policy = inventory.section(Policy)
+    asked = [clusters_of(policy, required(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name
     answers = yield [*asked, *([records_of(policy)] if here else [])]
     records = or_why(partial(parse_records, of=backups_of(policy)), answers[1]) if here else None

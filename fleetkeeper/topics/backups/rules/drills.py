@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from fleetkeeper.inventory.schema import required
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import show_duration
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.dump_times import EARLY, moment, stamp, written_at
@@ -25,7 +26,7 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     nothing. A drill restores into a server without network, stops at the first error, and compares tables and rows with
     the live database and with the drill before.
     """
-    policy: Policy = required(fleet.inventory.backups)
+    policy = fleet.inventory.section(Policy)
     node = policy.volume.node
     records = records_of(fleet, policy)
     failed = last_failure(records, policy)

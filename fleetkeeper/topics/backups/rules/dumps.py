@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Without, required
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import show_duration, show_size
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import nodes
 from fleetkeeper.topics.backups import database, second_copy
@@ -50,16 +51,8 @@ SEE = "see what they are: they were read, and nobody can tell (`remediate backup
 
 
 def each_database(inventory: Inventory) -> Iterable[Subject]:
-    """The service whose database is dumped; where the inventory leaves backups out, the fleet, to say so."""
-    if isinstance(inventory.backups, Without):
-        return the_fleet(inventory)
-    return (Subject("service", inventory.backups.service),)
-
-
-def policy_of(fleet: Fleet) -> Policy:
-    """The policy. Raises NotApplicable with the inventory's own reason where there is none."""
-    policy: Policy = required(fleet.inventory.backups)
-    return policy
+    """The service whose database is dumped. Raises NotApplicable where there are no backups, and says why."""
+    return (Subject("service", inventory.section(Policy).service),)
 
 
 def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -71,7 +64,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     small, it is unknown: backups.have_plausible_size says what to do. Allowed is `max_age`, or else the longest gap of
     the schedule and `grace`. Source: docs/runbook.md, "Backups on a schedule".
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     node = policy.volume.node
     now = true_clock(fleet, node)
     backups = catalog_of(fleet, policy)
@@ -100,7 +93,9 @@ def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobse
     if fleet.inventory.quick:
         raise NotApplicable(f"left out by --quick: {why}")
     unread = any(one.why in {NOT_YET, CHANGED} for one in unknown)
-    return Unobservable(why, hint=VERIFY if unread else SEE if unknown else "", node=policy_of(fleet).volume.node)
+    return Unobservable(
+        why, hint=VERIFY if unread else SEE if unknown else "", node=fleet.inventory.section(Policy).volume.node
+    )
 
 
 def not_known(backup: Backup) -> str:
@@ -126,7 +121,7 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     open at the end, and nothing around them that pg_dump does not write. Broken is only what is proven; what is not
     understood is unknown. The newest is streamed at every look, the others once.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     node = policy.volume.node
     found = seen_files(fleet, policy)
     backups = found.backups
@@ -181,7 +176,7 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
     removed. A single giant among smaller ones is a yardstick until ten dumps in a row weigh what was usual before it;
     while it is the newest, no whole dump is removed either.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     backups = catalog_of(fleet, policy)
     if not backups.whole:
         raise not_proven(fleet, "there is no complete backup to weigh", backups.backups)
@@ -215,7 +210,7 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     Freshness and thinning stand on these times. The older of the two counts; what is dated in the future never counts,
     and is never removed. A copy made without `cp -p` disagrees, and so does a node whose clock was wrong.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     backups = seen_files(fleet, policy).backups
     yield from told_time(
         [backup for backup in backups if backup.future], "dated in the future", policy, "see whether a clock was wrong"
@@ -248,7 +243,7 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     lets another go: only what might have gone `slack` ago is too much. What holds thinning up (a newest dump that is
     implausible, many that look broken, a drill that failed) is said.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     node = policy.volume.node
     now = true_clock(fleet, node)
     backups = catalog_of(fleet, policy)
@@ -269,7 +264,7 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
 
 def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Unobservable]:
     """Files that were never verified may be more than `keep` asks for: then nothing can be said."""
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     unknown = [
         backup
         for backup in backups.backups

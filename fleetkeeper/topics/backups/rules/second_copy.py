@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import required
 from fleetkeeper.inventory.units import show_duration
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, catalog_of, true_clock
@@ -28,7 +30,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     is another directory of the same disk. An inventory without a second place is told so as a warning, until it says
     why: `elsewhere: {none: why}`.
     """
-    policy: Policy = required(fleet.inventory.backups)
+    policy = fleet.inventory.section(Policy)
     if policy.elsewhere is None:
         yield alone(policy)
         return

@@ -89,8 +89,8 @@ Seeing = Generator[Sequence[Command], list[Output], Place | Unobservable]
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """Look only where there is a second place, from the two nodes that have them."""
-    policy = inventory.backups
-    if isinstance(policy, Without) or policy.elsewhere is None or isinstance(policy.elsewhere, Without):
+    policy = inventory.section(Policy)
+    if policy.elsewhere is None or isinstance(policy.elsewhere, Without):
         return None
     here = there = None
     if policy.volume.node == node.name:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Without, required
-from fleetkeeper.judging.rules import Finding, Subject, the_fleet
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.pki.names import alternatives, covers
 from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage, Site
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 
 def each_serving_service(inventory: Inventory) -> Iterable[Subject]:
-    """The services that certificates name; where the inventory leaves certificates out, the fleet, to say so."""
-    if isinstance(inventory.certificates, Without):
-        return the_fleet(inventory)
-    return (
-        Subject("service", key) for key in dict.fromkeys(certificate.service for certificate in inventory.certificates)
-    )
+    """The services that certificates name. Raises NotApplicable where there are no certificates, and says why."""
+    keys = dict.fromkeys(certificate.service for certificate in inventory.section(Policy).certificates)
+    return (Subject("service", key) for key in keys)
 
 
 def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -36,9 +33,9 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     containers of the service are held against the names under `certificates`. Findings are warnings. The
     runbook does not ask for this: it is an addition of this project.
     """
-    policy: Policy = required(fleet.inventory.certificates)
-    names = [name for one in policy for name in (one.name, *further(one.acme))]
-    lineages = {one.lineage for one in policy if one.lineage}
+    certificates = fleet.inventory.section(Policy).certificates
+    names = [name for one in certificates for name in (one.name, *further(one.acme))]
+    lineages = {one.lineage for one in certificates if one.lineage}
     service_of(fleet, subject.name)
     for node in fleet.inventory.nodes:
         try:

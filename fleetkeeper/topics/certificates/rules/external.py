@@ -12,7 +12,7 @@ from cryptography import x509
 
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import HERE, Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.certificates.facts import Served
 from fleetkeeper.topics.certificates.served_certificate import Said, View, each_view

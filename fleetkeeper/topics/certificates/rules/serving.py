@@ -8,7 +8,8 @@ from datetime import timedelta
 from cryptography import x509
 
 from fleetkeeper.inventory.units import show_duration
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.topics.certificates.facts import File, Lineage, Served

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from fleetkeeper.inventory.units import show_duration
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case, Problem

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import required
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, uid_of

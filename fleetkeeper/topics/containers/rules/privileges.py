@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from fleetkeeper.judging.rules import Finding, NotApplicable, Severity, Subject
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding, Severity
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Facts, Mount, Placement

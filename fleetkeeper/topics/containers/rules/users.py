@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Service
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, described, lacking, uids

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from fleetkeeper.judging.rules import Finding, NotApplicable, Rule, Subject, each_node
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, same
 from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.rules.dumps import each_database, policy_of
+from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, placements
@@ -31,7 +33,7 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     nothing keeps it from firing. The runbook's own line counts. Source: docs/runbook.md,
     "Backups on a schedule".
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     homes = placements(fleet, policy.service)
     if len(homes) != 1:
         yield homeless(policy, homes)
@@ -211,7 +213,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     A right crontab does nothing while the daemon is stopped. Judged by the processes of the node itself, not by those
     in its containers. Source: docs/runbook.md, "Backups on a schedule".
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     node = subject.name
     facts = fleet.of(node, Facts)
     cron = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import last_due
 from fleetkeeper.topics import backups
 from fleetkeeper.topics.backups import dump_times
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.rules.dumps import policy_of
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.topics.schedules.entry_matching import Read, read, wanted_times, zone_of
 from fleetkeeper.topics.schedules.facts import Facts
@@ -28,7 +29,7 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     five minutes before that and the grace after it. Not judged before the first due time after the entry was last
     changed or cron was started. Source: docs/runbook.md, "Where backups are kept".
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     home = only(placements(fleet, policy.service))
     entries, _ = read(fleet, home.node, home, policy)
     working = [entry for entry in entries if entry.does(home)]

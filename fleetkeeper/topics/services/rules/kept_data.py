@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups.database import Accepted, Cluster
 from fleetkeeper.topics.backups.database import Facts as Databases
-from fleetkeeper.topics.backups.rules.dumps import policy_of
+from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.services.facts import Facts
 from fleetkeeper.topics.services.observation import below
 from fleetkeeper.transport.commands import Unobservable
@@ -25,7 +27,7 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     least rows of named tables. While this fails, no schedule, backup, thinning or user remedy runs: dumps of an
     empty database would push out the real ones.
     """
-    policy = policy_of(fleet)
+    policy = fleet.inventory.section(Policy)
     records = seen(fleet.of(policy.volume.node, Databases).records, policy.volume.node)
     accepted = records.accepted if records else None
     if accepted is None and not policy.floors:
@@ -64,9 +66,8 @@ def the_only(fleet: Fleet) -> tuple[str, Cluster]:
     ]
     if len(found) != 1:
         where = ", ".join(node for node, _ in found) or "nowhere"
-        raise Unobservable(
-            f"{policy_of(fleet).service} should run once, and runs {where}: nobody can say which is right"
-        )
+        service = fleet.inventory.section(Policy).service
+        raise Unobservable(f"{service} should run once, and runs {where}: nobody can say which is right")
     return found[0]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.judging.rules import Finding, NotApplicable, Subject
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService

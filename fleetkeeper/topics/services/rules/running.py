@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from fleetkeeper.inventory.schema import Service
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, Container

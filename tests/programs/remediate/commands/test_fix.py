@@ -486,14 +486,13 @@ def test_quiet_shows_no_progress(world: World, capsys: pytest.CaptureFixture[str
 def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: World) -> None:
     from datetime import UTC, datetime
 
-    from fleetkeeper.inventory.load import load
     from fleetkeeper.looking import recording
     from fleetkeeper.looking.look import look
-    from fleetkeeper.topics.registry import observers_in
+    from fleetkeeper.topics.registry import load_inventory, observers_in
     from fleetkeeper.transport.local import LocalLink
 
-    inventory = load(world.folder / "world.yml")
-    observers = observers_in(inventory.modules)
+    inventory = load_inventory(world.folder / "world.yml")
+    observers = observers_in(inventory.custom_topics)
     saved = world.folder / "look.json"
     saved.write_text(recording.dump(look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))))
     world.paper.write_text("new\n")

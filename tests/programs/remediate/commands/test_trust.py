@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from fleetkeeper.commands.host_key_trust import Trusting, changed
 from fleetkeeper.commands.main import cli
-from fleetkeeper.inventory.load import Inventory, load
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.ssh.known_hosts import parse
 from tests.helpers.sshd import Sshd, keygen, public, sshd
@@ -38,7 +39,7 @@ class World:
 
     @property
     def inventory(self) -> Inventory:
-        return load(self.folder / "mine.yml")
+        return load_inventory(self.folder / "mine.yml")
 
     def trust(self, *answers: str, fingerprints: tuple[str, ...] = ()) -> bool:
         """Trust the node, answering at the terminal so; without answers there is none."""

@@ -60,7 +60,7 @@ class Place:
         """What a rule says so many days after the certificates were made, and its first finding."""
         text = (made.TEXT % "").replace("CA", str(self.folder / f"{root}.pem"))
         now = datetime.now(UTC) + timedelta(days=days)
-        world = replace(fleet(facts, now=now), inventory=made.load(self.folder / "world.yml", text))
+        world = replace(fleet(facts, now=now), inventory=made.load_inventory(self.folder / "world.yml", text))
         found = judged(rule, world)
         return found.outcome, found.findings[0].saw if found.findings else ""
 

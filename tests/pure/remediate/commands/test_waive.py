@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from fleetkeeper.commands.main import cli
 from fleetkeeper.commands.waiver_lines import FILL_IN, Waiving, Wanted, glob, inserted, wanted
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.load import load
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.verdicts import covers
+from fleetkeeper.topics.registry import load_inventory
 from tests.programs.test_pytest_plugin import INVENTORY, TOPIC
 
 HEAD = """\
@@ -46,16 +47,16 @@ ONE = Wanted("nodes.can_be_looked_at", "here", "here", "its clock is 7 s ahead o
 
 
 def waiving(path: Path) -> Waiving:
-    return Waiving(load(path), date(2999, 12, 31), "ops@example.org", lambda line: None)
+    return Waiving(load_inventory(path), date(2999, 12, 31), "ops@example.org", lambda line: None)
 
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_a_waiver_is_added_and_everything_else_stays(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "mine.yml"
     path.write_text(HEAD + LISTS[kind])
-    before = load(path)
+    before = load_inventory(path)
     waiving(path).write([ONE])
-    after = load(path)
+    after = load_inventory(path)
     assert after.waivers[: len(before.waivers)] == before.waivers
     [new] = after.waivers[len(before.waivers) :]
     assert (new.rule, new.subject, new.node, new.owner) == (ONE.rule, "here", "here", "ops@example.org")
@@ -76,7 +77,7 @@ def test_windows_ends_of_lines_and_the_byte_order_mark_stay(tmp_path: Path) -> N
     content = path.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf# Our inventory.")
     assert content.count(b"\n") == content.count(b"\r\n")
-    assert len(load(path).waivers) == 1
+    assert len(load_inventory(path).waivers) == 1
 
 
 def test_showing_writes_nothing(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_case_9_what_was_seen_and_looks_like_a_secret_is_left_out(tmp_path: Path
     secret = "password=hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
     waiving(path).write([Wanted(ONE.rule, "here", "here", secret)])
     assert "hunter2" not in path.read_text()
-    assert load(path).waivers[0].because == FILL_IN
+    assert load_inventory(path).waivers[0].because == FILL_IN
 
 
 def test_a_list_that_is_none_is_refused_and_left_alone() -> None:
@@ -123,8 +124,8 @@ def test_case_73_whatever_was_seen_the_file_still_loads(tmp_path_factory, subjec
     path.write_text(HEAD)
     finding = Finding(saw, "b", rule=ONE.rule, subject=subject or "x", node="here")
     waiving(path).write(wanted([finding]))
-    [waiver] = load(path).waivers
-    assert waiver.covers(finding) or not finding.subject.isprintable()
+    [waiver] = load_inventory(path).waivers
+    assert covers(waiver, finding) or not finding.subject.isprintable()
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ WORDS = ("waive", "--hosts=./mine.yml", "--until=2999-12-31", "--owner=ops@examp
 def test_all_that_stands_is_waived_and_then_nothing_stands(mine: Path) -> None:
     first = CliRunner().invoke(cli, [*WORDS, "--all"])
     assert first.exit_code == 4, first.output  # `there` is no server: what it hides is not waived
-    rules = {waiver.rule for waiver in load(mine).waivers[2:]}
+    rules = {waiver.rule for waiver in load_inventory(mine).waivers[2:]}
     assert rules == {"promises.is_wrong", "promises.has_expired"}
     assert "nothing stands" in CliRunner().invoke(cli, [*WORDS, "--all"]).output
 
@@ -150,7 +151,7 @@ def test_all_that_stands_is_waived_and_then_nothing_stands(mine: Path) -> None:
 def test_rules_can_be_named(mine: Path) -> None:
     ran = CliRunner().invoke(cli, [*WORDS, "promises.is_wrong"])
     assert ran.exit_code == 0, ran.output
-    assert {waiver.rule for waiver in load(mine).waivers[2:]} == {"promises.is_wrong"}
+    assert {waiver.rule for waiver in load_inventory(mine).waivers[2:]} == {"promises.is_wrong"}
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_an_inventory_without_certificates_says_why() -> None:
     text = made.TEXT.replace(
         "  - {name: rodan2.example.org, service: nginx, ca: CA%s}", "  none: TLS ends at the proxy"
     )
-    world = replace(fleet(), inventory=made.load(made.Path("world.yml"), text))
+    world = replace(fleet(), inventory=made.load_inventory(made.Path("world.yml"), text))
     verdict = judged("are_valid", world)
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "TLS ends at the proxy")
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service, Without
-from fleetkeeper.judging.rules import NotApplicable
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import Container, Facts, placement
 from fleetkeeper.transport.commands import Unobservable

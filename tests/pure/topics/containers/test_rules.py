@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service, Without
-from fleetkeeper.judging.rules import Finding, Subject
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter
 
-from fleetkeeper.inventory import load as inventories
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.due_times import due
 from fleetkeeper.topics import containers, schedules
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules import Facts
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.backups import file as backup
@@ -433,7 +433,7 @@ def test_the_facts_survive_being_recorded():
 
 def test_a_team_without_backups_is_told_so():
     text = TEXT[: TEXT.index("backups:")] + 'backups: {none: "not here"}\ncertificates: {none: "not here"}\n'
-    inventory = inventories.load(Path("world.yml"), text)
+    inventory = load_inventory(Path("world.yml"), text)
     with pytest.raises(StopIteration) as done:
         next(schedules.observe(inventory.nodes["vgpu"], inventory))
     assert done.value.value is None

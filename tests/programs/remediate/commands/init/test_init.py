@@ -14,9 +14,9 @@ from fleetkeeper.commands.init.inventory_text import text
 from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.init.survey import Looking, NotTrusted
-from fleetkeeper.inventory.load import load
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.containers.facts import Mount, Placement
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService, Task
 from fleetkeeper.transport.commands import Command, Output
@@ -39,7 +39,7 @@ def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp
     machine = Machine(Node(name="a", address="192.0.2.7"))
     written = text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
     assert written.count("a could not be looked at") == 3
-    load(tmp_path / "x.yml", written)
+    load_inventory(tmp_path / "x.yml", written)
     assert "could not" not in text(Findings("x", (machine,)), "2026-11-22", tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_a_real_host_becomes_an_inventory_that_reaches_it(server: Sshd, tmp_path
     found = look_at(server, tmp_path, trusted=True)
     [machine] = found.machines
     assert machine.hostname == os.uname().nodename
-    inventory = load(tmp_path / "mine.yml", text(found, "2026-11-22", tmp_path))
+    inventory = load_inventory(tmp_path / "mine.yml", text(found, "2026-11-22", tmp_path))
     [node] = inventory.nodes.values()
     assert (node.port, node.user) == (server.port, server.user)
     assert (tmp_path / "known_hosts").exists()

@@ -23,15 +23,18 @@ from fleetkeeper.commands.init.proposals import KEEP, budget
 from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Site, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.main import cli
-from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.load import load
+from fleetkeeper.errors import NotApplicable, UsageError
+from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.cron.snapshot import File as Table
 from fleetkeeper.readers.cron.snapshot import Printed
 from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -53,6 +56,13 @@ PATTERNS = (
 
 
 @given(st.sampled_from(PATTERNS), st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1)))
+def reason_for_none(inventory: Inventory) -> str:
+    """What the inventory says about why it has no backups."""
+    with pytest.raises(NotApplicable) as why:
+        inventory.section(Policy)
+    return str(why.value)
+
+
 def test_a_pattern_is_read_off_any_name_that_it_makes(pattern: str, when: datetime) -> None:
     assert of_name(when.strftime(pattern)) == pattern
 
@@ -161,7 +171,7 @@ def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_the
 def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
     two = tuple(Found(key, key, database=True) for key in ("db", "pg"))
     written = text(Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path)
-    assert "no dumps of db, pg" in load(tmp_path / "x.yml", written).backups.none  # type: ignore[union-attr]
+    assert "no dumps of db, pg" in reason_for_none(load_inventory(tmp_path / "x.yml", written))
 
 
 def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None:
@@ -298,12 +308,12 @@ WHOLE = Findings(
 
 def test_what_is_written_is_an_inventory_of_what_was_found(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
-    inventory = load(path, text(WHOLE, "2026-11-22", tmp_path))
+    inventory = load_inventory(path, text(WHOLE, "2026-11-22", tmp_path))
     assert inventory.nodes["far"].jump == "data"
     assert inventory.nodes["data"].roles == ("manager", "web", "database", "storage")
     assert inventory.services["web"].user == ("a", "b")  # type: ignore[index]
-    assert inventory.backups.command == "backup --now"  # type: ignore[union-attr]
-    assert inventory.certificates[0].name == "rodan.example.org"  # type: ignore[index]
+    assert inventory.section(Policy).command == "backup --now"
+    assert inventory.section(Certificates).certificates[0].name == "rodan.example.org"
 
 
 def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path: Path) -> None:
@@ -319,10 +329,12 @@ def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path
 
 def test_sections_of_which_nothing_was_found_say_so(tmp_path: Path) -> None:
     bare = Findings("mine", WHOLE.machines)
-    inventory = load(tmp_path / "mine.yml", text(bare, "2026-11-22", tmp_path))
-    assert "no database" in inventory.backups.none  # type: ignore[union-attr]
+    inventory = load_inventory(tmp_path / "mine.yml", text(bare, "2026-11-22", tmp_path))
+    assert "no database" in reason_for_none(inventory)
     kept = Findings("mine", WHOLE.machines, (DATABASE,))
-    assert "no dumps of postgres" in load(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path)).backups.none  # type: ignore[union-attr]
+    assert (
+        "no dumps of postgres" in load_inventory(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path)).backups.none
+    )  # type: ignore[union-attr]
 
 
 NASTY = st.text(max_size=60)
@@ -339,7 +351,7 @@ def test_case_2_and_73_no_word_of_a_server_gets_out_of_its_place(a: str, b: str,
         unseen=(c, d),
     )
     try:
-        inventory = load(Path("/x/mine.yml"), text(nasty, "2026-11-22", Path("/x")))
+        inventory = load_inventory(Path("/x/mine.yml"), text(nasty, "2026-11-22", Path("/x")))
     except UsageError as odd:
         assert "secret" in str(odd) or "control" in str(odd) or "character" in str(odd), str(odd)  # noqa: PT017
     else:
@@ -354,7 +366,7 @@ def test_case_71_what_looks_like_a_secret_in_the_words_of_a_server_is_not_writte
     secret = "password: hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
     write(Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(Site("rodan.example.org", "web", secret, "x"),)))
     assert "hunter2" not in (tmp_path / "mine.yml").read_text()
-    assert load(tmp_path / "mine.yml").certificates[0].service == "web"  # type: ignore[index]
+    assert load_inventory(tmp_path / "mine.yml").section(Certificates).certificates[0].service == "web"
 
 
 # Hosts

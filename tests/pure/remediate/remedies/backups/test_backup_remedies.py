@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers, volumes

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.judging.rules import Finding
+from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.facts import File, Verified
@@ -53,7 +53,7 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
             assert isinstance(plan, ForAPerson)
             assert plan.why
             assert plan.what_to_do
-    steps = room_first(world, world.inventory.backups, 2)
+    steps = room_first(world, world.inventory.section(Policy), 2)
     if not isinstance(steps, ForAPerson) and steps:
         [run, step] = steps
         yield run, step
@@ -63,13 +63,13 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
 @given(world=worlds(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
 def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
     there = seen(world, below_keep=below_keep, broken=broken)
-    known = catalog_of(there, there.inventory.backups)
+    known = catalog_of(there, there.inventory.section(Policy))
     for run, step in deletions(there):
         gone = {one.name for one in step.files}
         assert gone
         assert all(one.note for one in (*step.files, *step.survivors))
         check_states(known, gone)
-        check_limits(known, there.inventory.backups, gone)
+        check_limits(known, there.inventory.section(Policy), gone)
         streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
         survivors = {one.name for one in step.survivors}
         assert streamed <= survivors

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fleetkeeper.errors import UsageError, nearest
-from fleetkeeper.inventory.load import Inventory, find, load
-from fleetkeeper.judging.rules import NotApplicable, Rule, Subject
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.inventory.load import Inventory, find
+from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.verdicts import NOTHING, Verdict, judge, nothing_judged, subjects_of, verdict
 from fleetkeeper.looking import recording
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import Progress, look
-from fleetkeeper.topics.registry import observers_in, rules_of, topics_of
+from fleetkeeper.topics.registry import load_inventory, observers_in, rules_of, topics_of
 from fleetkeeper.transport.pool import Links
-
-NOTHING = "nothing"
 
 
 def silent(node: str, reached: bool) -> None:
@@ -59,26 +57,24 @@ class Audit:
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """Judge one promise about one subject, looking first where nobody has looked yet."""
+        known = rules_of(self.inventories[inventory])[rule]
         if subject.kind == NOTHING:
-            return Verdict(rules_of(self.inventories[inventory])[rule], subject, not_applicable=subject.name)
+            return nothing_judged(known, subject)
         self.look()
-        found = rules_of(self.inventories[inventory])[rule]
-        return verdict(found, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+        return verdict(known, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
-    def verdicts(self, inventory: str) -> Iterator[Verdict]:
+    def verdicts(self, inventory: str) -> list[Verdict]:
         """Every promise of one inventory, judged."""
-        for rule in rules_of(self.inventories[inventory]):
-            for name, subject in self.subjects(rule):
-                if name == inventory:
-                    yield self.verdict(inventory, rule, subject)
+        self.look()
+        rules = rules_of(self.inventories[inventory]).values()
+        return judge(rules, self.fleets[inventory], self.limit, strict=self.strict)
 
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
         for name, inventory in self.inventories.items():
-            found = rules_of(inventory).get(rule)
-            for subject in subjects_of(found, inventory) if found else ():
-                if subject.kind != "node" or not self.limit or subject.name in self.limit:
-                    yield name, subject
+            known = rules_of(inventory).get(rule)
+            for subject in subjects_of(known, inventory, self.limit) if known else ():
+                yield name, subject
 
     def record(self, path: Path) -> None:
         """Save the look as JSON. Raises UsageError when there is more than one inventory."""
@@ -122,15 +118,6 @@ def letting_go(links: Links, progress: Progress) -> Progress:
     return seen
 
 
-def subjects_of(rule: Rule, inventory: Inventory) -> Sequence[Subject]:
-    """What a rule is about in an inventory. Where that is nothing, one subject that says why: never silence."""
-    try:
-        subjects = tuple(rule.each(inventory))
-    except NotApplicable as why:
-        return (Subject(NOTHING, str(why)),)
-    return subjects or (Subject(NOTHING, f"{inventory.name} names nothing that this is about"),)
-
-
 def open_audit(
     hosts: str, limit: Collection[str] = (), *, strict: bool = False, quick: bool = False, state: Path | None = None
 ) -> Audit:
@@ -142,7 +129,7 @@ def open_audit(
     if not all(names):
         raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
     told = {"quick": quick, "state": str(state or "")}
-    loaded = [load(find(name)).model_copy(update=told) for name in names]
+    loaded = [load_inventory(find(name)).model_copy(update=told) for name in names]
     inventories = {inventory.name: inventory for inventory in loaded}
     if len(inventories) < len(loaded):
         raise UsageError(f"--hosts={hosts} names an inventory twice")
