@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -51,7 +52,7 @@ class TopicSection(Protocol):
     def rule_ids(self) -> tuple[str, ...]: ...
 
 
-class Inventory(Strict):
+class Inventory(Strict, defer_build=True):
     """One inventory file. `name` is the file's stem, `path` where it was read from.
 
     `custom_topics` are the team's own topics by name. `sections` are the sections of all topics by the type of their
@@ -122,7 +123,8 @@ def load(
     return inventory
 
 
-def file_model(topics: Iterable[TopicSection]) -> type[Inventory]:
+@cache
+def file_model(topics: tuple[TopicSection, ...]) -> type[Inventory]:
     """The model of a file: the keys of every inventory, and one for the section of each topic."""
     fields: dict[str, Any] = {topic.key: section_field(topic) for topic in topics if topic.key}
     return create_model("Inventory", __base__=Inventory, **fields)
@@ -176,7 +178,7 @@ class Loading:
             return None
         self.look_over()
         self.import_topics()
-        model = file_model(self.topics.values())
+        model = file_model(tuple(self.topics.values()))
         rest = {name: value for name, value in self.data.items() if name not in FILLED_IN}
         written = self.validated(model, rest)
         if written is None:
@@ -222,7 +224,7 @@ class Loading:
 
     def import_topics(self) -> None:
         """Import the team's own topics, each under a name of its own."""
-        taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())}
+        taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())} - {""}
         listed = self.data.get("topics")
         for place, written in enumerate(listed if isinstance(listed, list) else []):
             try:

@@ -58,7 +58,7 @@ class Generator(GenerateJsonSchema):
 
 def schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
     """The JSON schema of an inventory (draft 2020-12), with the sections of these topics; required ones come first."""
-    whole = dict(with_sizes(file_model(topics).model_json_schema(schema_generator=Generator)))
+    whole = dict(with_sizes(file_model(tuple(topics)).model_json_schema(schema_generator=Generator)))
     first = {name: whole["properties"][name] for name in whole["required"]}
     return whole | {"properties": first | whole["properties"]}
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.verdicts import Verdict, subjects_of, verdict
 from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.topics import nodes, volumes
 from fleetkeeper.topics.backups import Facts as Seen
@@ -141,5 +141,5 @@ def usage(files: Sequence[File], **changes: Any) -> volumes.Facts:
 
 def judged(rule: str, world: Fleet) -> Verdict:
     """What a rule says about its one subject in this world."""
-    [subject] = RULES[rule].each(world.inventory)
+    [subject] = subjects_of(RULES[rule], world.inventory)
     return verdict(RULES[rule], world, subject)

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.verdicts import Verdict, subjects_of, verdict
 from fleetkeeper.looking.facts import HERE, Fleet
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.topics import certificates as topic
@@ -230,7 +230,7 @@ def fleet(
 
 def judged(rule: str, world: Fleet) -> Verdict:
     """What a rule says about the name (or the one service) in this world."""
-    [subject] = RULES[rule].each(world.inventory)
+    [subject] = subjects_of(RULES[rule], world.inventory)
     return verdict(RULES[rule], world, subject)
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.judging.verdicts import Verdict
+from fleetkeeper.judging.verdicts import Verdict, judge
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports import annotations, history, results, terminal
 from fleetkeeper.topics.registry import RULES
 from remediate.plan import Plan
-from remediate.proposal import Proposal, judge, propose
+from remediate.proposal import Proposal, propose
 from remediate.remedies import REMEDIES
 from remediate.render.plan_document import plan_document
 from remediate.render.plan_text import proposal_lines
@@ -142,7 +142,7 @@ class Told:
 
     def __init__(self, fleet: Fleet, topic: str = "") -> None:
         rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
-        self.verdicts: list[Verdict] = judge(fleet, rules)
+        self.verdicts: list[Verdict] = judge(rules, fleet)
         self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
         self.items = [{"check": "x", **results.item(one, "lab")} for one in self.verdicts]
         self.lines = list(self.terminal_lines())

@@ -18,13 +18,13 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver, Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node, matching_rules, the_fleet
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.verdicts import Verdict, judge, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from remediate.consent import allowed, asked, covers, lacking
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import Bounds, Planned, Proposal, judge, propose, size
+from remediate.proposal import Bounds, Planned, Proposal, propose, size
 from remediate.remedies import REMEDIES
 from remediate.render import plan_text
 from remediate.render.plan_document import KEYS, plan_document
@@ -116,7 +116,7 @@ def test_what_could_not_be_seen_is_unknown_and_never_planned() -> None:
 def test_a_waived_finding_is_not_planned_and_an_expired_waiver_protects_nothing() -> None:
     def result(until: date) -> Proposal:
         seen = fleet(Waiver(rule="a.*", until=until, owner="me", because="so"))
-        return propose(seen, judge(seen, [rule("a", "b", FOUND)]), {"a.b": lambda finding, fleet: plan_for()})
+        return propose(seen, judge([rule("a", "b", FOUND)], seen), {"a.b": lambda finding, fleet: plan_for()})
 
     assert (result(date(2026, 11, 22)).planned, len(result(date(2026, 11, 22)).waived)) == ((), 1)
     assert len(result(date(2026, 11, 21)).planned) == 1
@@ -175,7 +175,7 @@ def test_a_remedy_that_needs_a_node_outside_limit_is_refused_whole() -> None:
 
 
 def test_limit_judges_only_its_nodes() -> None:
-    asked_about = [one.subject.name for one in judge(fleet(), [rule("a", "b", each=each_node)], {"data"})]
+    asked_about = [one.subject.name for one in judge([rule("a", "b", each=each_node)], fleet(), {"data"})]
     assert asked_about == ["data"]
 
 
