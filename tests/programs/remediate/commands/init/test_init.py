@@ -7,40 +7,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from fleetkeeper.commands.init.dumps import Around, backups_of
 from fleetkeeper.commands.init.hosts import Login, node_of
 from fleetkeeper.commands.init.inventory_text import text
-from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
-from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled
 from fleetkeeper.commands.init.survey import Looking, NotTrusted
+from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.containers.facts import Mount, Placement
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.facts import SwarmService, Task
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.local import LocalLink
 from tests.helpers.sshd import Sshd, sshd
 from tests.programs.remediate.commands.test_trust import NOWHERE, shown
 from tests.pure.remediate.commands.init.test_init import container, dumps, seen
-
-
-def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs_nowhere() -> None:
-    told = (SwarmService("1", "rodan_gpu", stack="rodan"),)
-    tasks = (Task("rodan_gpu", "data", "shutdown", "failed"), Task("rodan_gpu", "vgpu", "running", "running"))
-    [one] = services_of(seen(swarm=Services("manager", services=told, tasks=tasks)))
-    assert (one.key, one.note) == ("gpu", "it runs on vgpu, which was not looked at")
-    alone = Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), (one,), strangers=(Stranger("vgpu", "::1"),))
-    assert 'backups: {none: "vgpu could not be looked at: ' in text(alone, "2026-11-22", Path("/"))
-
-
-def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
-    machine = Machine(Node(name="a", address="192.0.2.7"))
-    written = text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
-    assert written.count("a could not be looked at") == 3
-    load_inventory(tmp_path / "x.yml", written)
-    assert "could not" not in text(Findings("x", (machine,)), "2026-11-22", tmp_path)
 
 
 @pytest.fixture
@@ -141,3 +123,10 @@ def test_a_host_that_does_not_answer_is_written_down_as_unseen(server: Sshd, tmp
     server.stop()
     [machine] = look_at(server, tmp_path, trusted=True).machines
     assert "refused" in machine.trouble
+
+
+def test_when_no_host_answers_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
+    assert ran.exit_code == 4, ran.output
+    assert not (tmp_path / "mine.yml").exists()

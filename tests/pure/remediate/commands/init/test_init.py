@@ -36,7 +36,7 @@ from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
-from fleetkeeper.topics.services.facts import SwarmService
+from fleetkeeper.topics.services.facts import SwarmService, Task
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -412,13 +412,6 @@ def test_a_probe_that_was_cut_short_says_nothing() -> None:
         probed(node_of("ops@192.0.2.7", Login()), answer("uid 1000", "sudo"), ())
 
 
-def test_when_no_host_answers_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
-    assert ran.exit_code == 4, ran.output
-    assert not (tmp_path / "mine.yml").exists()
-
-
 def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yml").write_text("mine")
@@ -435,3 +428,20 @@ def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
 
     [key] = keys_of([name], {})
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)
+
+
+def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs_nowhere() -> None:
+    told = (SwarmService("1", "rodan_gpu", stack="rodan"),)
+    tasks = (Task("rodan_gpu", "data", "shutdown", "failed"), Task("rodan_gpu", "vgpu", "running", "running"))
+    [one] = services_of(seen(swarm=Services("manager", services=told, tasks=tasks)))
+    assert (one.key, one.note) == ("gpu", "it runs on vgpu, which was not looked at")
+    alone = Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), (one,), strangers=(Stranger("vgpu", "::1"),))
+    assert 'backups: {none: "vgpu could not be looked at: ' in text(alone, "2026-11-22", Path("/"))
+
+
+def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
+    machine = Machine(Node(name="a", address="192.0.2.7"))
+    written = text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
+    assert written.count("a could not be looked at") == 3
+    load_inventory(tmp_path / "x.yml", written)
+    assert "could not" not in text(Findings("x", (machine,)), "2026-11-22", tmp_path)
