@@ -25,8 +25,13 @@ ITEM = pytest.StashKey[dict[str, Any]]()
 PLAIN_TESTINFRA = "://"
 TESTINFRA_HOST = "_testinfra_host"
 """The fixture behind testinfra's `host`, which it makes a parameter of every test that takes `host`."""
-PROMISES = Path(__file__).parents[1] / "checks"
-"""What is judged where neither the command line nor a setting says which tests: with those of the folder one is in."""
+INSIDE = Path(__file__).with_name("checks")
+PROMISES = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "checks"
+"""Our checks: inside the package where it was installed from a wheel, beside it in a clone.
+
+They are judged where neither the command line nor a setting says which tests,
+with those of the folder one is in.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -43,13 +43,13 @@ def python(place: Path, *words: str, path: Path | None = None) -> subprocess.Com
 
 def test_the_wheel_audits_with_an_inventory_of_ones_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(MINE)
-    ran = python(tmp_path, "-m", "pytest", "-q", "--pyargs", "checks", "--hosts=./mine.yml", path=installed)
+    ran = python(tmp_path, "-m", "pytest", "-q", "--hosts=./mine.yml", path=installed)
     assert "nodes.can_be_looked_at" in (tmp_path / "state/audits/mine/results.json").read_text(), ran.stdout
     assert "none yet" in ran.stdout
 
 
 def test_the_wheel_without_hosts_audits_nothing_and_says_so(installed: Path, tmp_path: Path) -> None:
-    ran = python(tmp_path, "-m", "pytest", "--pyargs", "checks", path=installed)
+    ran = python(tmp_path, "-m", "pytest", "--pyargs", "fleetkeeper.checks", path=installed)
     assert ran.returncode == pytest.ExitCode.USAGE_ERROR
     assert "--hosts" in ran.stderr
 
@@ -61,7 +61,9 @@ def test_a_plain_testinfra_test_runs_over_our_connections(installed: Path, tmp_p
     assert "test_own[here] PASSED" in ran.stdout
 
 
-def test_the_wheel_holds_no_lab_and_no_tests(installed: Path) -> None:
-    assert {path.name for path in installed.iterdir() if path.is_dir()} >= {"fleetkeeper", "remediate", "checks"}
-    assert not (installed / "lab").exists()
-    assert not (installed / "tests").exists()
+def test_the_wheel_installs_two_packages_and_two_commands_and_the_checks_inside(installed: Path) -> None:
+    folders = {path.name for path in installed.iterdir() if path.is_dir() and path.suffix != ".dist-info"}
+    assert folders - {"bin", "__pycache__"} == {"fleetkeeper", "remediate"}
+    assert {path.name for path in (installed / "bin").iterdir()} == {"fleetkeeper", "remediate"}
+    inside = {path.name for path in (installed / "fleetkeeper" / "checks").glob("*.py")}
+    assert inside == {path.name for path in (ROOT / "checks").glob("*.py")}
