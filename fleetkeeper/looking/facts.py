@@ -19,6 +19,13 @@ class Facts(Protocol):
     topic: ClassVar[str]
 
 
+class Clock:
+    """The part of a node's facts that every age needs: how many seconds its clock is ahead of ours, at best guess."""
+
+    topic: ClassVar[str] = "nodes"
+    ahead: float
+
+
 HERE = ""
 """The machine that audits, in the place of a node's name: what a topic sees from there."""
 F = TypeVar("F", bound=Facts)
@@ -43,10 +50,7 @@ class Fleet:
 
     def now(self, node: str) -> datetime:
         """The node's own clock at the time of the look (controller's clock plus the node's measured skew)."""
-        from fleetkeeper.topics import nodes
-
-        ahead = self.of(node, nodes.Facts).ahead
-        return self.looked_at + timedelta(seconds=ahead)
+        return self.looked_at + timedelta(seconds=self.of(node, Clock).ahead)
 
 
 def seen(value: T | Unobservable, node: str = "") -> T:

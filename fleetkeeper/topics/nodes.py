@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.looking.facts import Clock as NodeClock
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.readers.numbers import whole_number
@@ -28,7 +29,7 @@ TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /e
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(NodeClock):
     """One node.
 
     `ahead` is how many seconds its clock is ahead of ours, at best guess; the truth lies within ± `uncertainty` seconds
