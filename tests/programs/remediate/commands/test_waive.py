@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.load import load_inventory
+from fleetkeeper.topics.registry import load_inventory
 from tests.programs.test_pytest_plugin import INVENTORY, TOPIC
 
 
