@@ -143,6 +143,15 @@ def run(text: str) -> tuple[str, str]:
     return text[:end], text[end:]
 
 
+def is_understood(times: str) -> bool:
+    """Whether it can be told when an entry with these times is due.
+
+    >>> is_understood("0 0 * * *"), is_understood(NEVER), is_understood(""), is_understood("0 0 * * * $(id)")
+    (True, True, False, False)
+    """
+    return times in (NEVER, REBOOT) or comes(times)
+
+
 def due(times: str, after: datetime) -> Iterator[datetime]:
     """Due times after `after`, in its time zone. What is repeated by a clock change is due once."""
     if times not in (NEVER, REBOOT):

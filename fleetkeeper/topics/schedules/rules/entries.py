@@ -8,7 +8,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet, seen
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, same
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same
 from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.rules.dumps import each_database
@@ -17,7 +17,7 @@ from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.topics.schedules import fault_messages
 from fleetkeeper.topics.schedules.entry_matching import Read, doubts, read, wanted_times, zone_of
-from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Facts
+from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
 from fleetkeeper.transport.commands import Unobservable
 
@@ -150,7 +150,7 @@ def finding(one: Read, node: str, saw: str, hint: str, severity: str) -> Finding
 
 def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
     """Whether the entries that work are together due exactly when the policy says."""
-    unknown = [one.entry.where for one in working if one.entry.times == UNKNOWN_TIMES]
+    unknown = [one.entry.where for one in working if not is_understood(one.entry.times)]
     if unknown:
         yield Unobservable(f"cannot tell when {', '.join(unknown)} is due", "write its times as cron does", home.node)
         return

@@ -546,6 +546,16 @@ def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
     assert judged(replace(seen, facts=facts)).outcome is Outcome.UNKNOWN
 
 
+@pytest.mark.parametrize("times", ["", "0 0,12 * * * $(id)", "0 0,12 * *", "soon"])
+def test_an_entry_whose_times_are_not_understood_is_unknown(times):
+    world = fleet(Machine(GOOD))
+    seen = world.facts["vgpu", "schedules"]
+    facts = replace(seen, entries=tuple(replace(entry, times=times) for entry in seen.entries))
+    verdict = judged(replace(world, facts={**world.facts, ("vgpu", "schedules"): facts}))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "cannot tell when" in str(verdict.unknown[0])
+
+
 def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00:00") -> Machine:
     """A node whose timer runs this command."""
     rows = (
