@@ -1,0 +1,155 @@
+"""A full disk under journal and state: however far a command came, it says what was changed, and never exits with 2."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import faults, swarm
+from lab.names import BACKUPS, NODES
+from tests.lab.aftermath import left, spec_of, wait_for_locks
+from tests.lab.conftest import Lab, Ran
+from tests.lab.test_backups import RECORD
+
+pytestmark = pytest.mark.long
+PAGE = 4096
+ROOM = (64, 84)
+"""KiB that are left: with more of them a command comes further before its journal cannot be written."""
+USAGE, REMEDY_FAILED, LOCKED = 2, 3, 5
+FIX = ("--fix", "--yes", "--allow", "restart,delete,ownership")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that changes something, and what has to be broken for it to have something to do."""
+
+    words: tuple[str, ...]
+    fault: str = ""
+    first: tuple[str, ...] = ()
+    """A command that has to be done before, with room enough."""
+
+
+CASES = {
+    "fix a crontab": Case(("remediate", "--hosts=lab", "--only=schedules", *FIX), "cron-missing"),
+    "fix a service": Case(("remediate", "--hosts=lab", "--only=containers", *FIX), "root-container"),
+    "fix a certificate": Case(("remediate", "--hosts=lab", "--only=certificates", *FIX), "certificate-expiring"),
+    "undo": Case(
+        ("remediate", "undo", "last", "--yes"), "cron-missing",
+        first=("remediate", "--hosts=lab", "--only=schedules", *FIX),
+    ),
+    "create": Case(("remediate", "backups", "create", "--hosts=lab")),
+    "drill": Case(("remediate", "backups", "drill", "--hosts=lab")),
+    "accept": Case(("remediate", "backups", "accept", "--hosts=lab", "--yes")),
+    "restore": Case(("remediate", "backups", "restore", "--hosts=lab", "--yes-restore=rodan", "NEWEST")),
+    "rehearse": Case(("remediate", "certificates", "rehearse", "--hosts=lab", "--yes")),
+    "leave": Case(
+        ("remediate", "leave", "data", "--hosts=lab", *FIX),
+        first=("remediate", "backups", "accept", "--hosts=lab", "--yes"),
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def small_disk(lab: Lab, room: int) -> Iterator[Path]:
+    """The state of the lab's commands on a disk of its own, which has so many KiB left; what is there stays."""
+    state, kept = lab.place / "state", lab.place / "kept"
+    shutil.copytree(state, kept, dirs_exist_ok=True)
+    pages = sum(-(-file.stat().st_size // PAGE) for file in kept.rglob("*") if file.is_file())
+    size = pages * PAGE + room * 1024
+    subprocess.run(("mount", "-t", "tmpfs", "-o", f"size={max(size, PAGE)}", "none", str(state)), check=True)
+    try:
+        shutil.copytree(kept, state, dirs_exist_ok=True)
+        yield state
+        shutil.copytree(state, kept, dirs_exist_ok=True)
+    finally:
+        subprocess.run(("umount", str(state)), check=True)
+    shutil.copytree(kept, state, dirs_exist_ok=True)
+
+
+def databases(lab: Lab) -> str:
+    _, container = swarm.home(lab.engine, "postgres")
+    asked = (
+        "psql",
+        "-X",
+        "-At",
+        "-U",
+        "rodan",
+        "-d",
+        "postgres",
+        "-c",
+        "SELECT oid, datname FROM pg_database ORDER BY 1",
+    )
+    return lab.on("vgpu", "docker", "exec", container, *asked)
+
+
+def changeable(lab: Lab) -> dict[str, str]:
+    """All that these commands could change."""
+    seen = {f"crontab {node.name}": lab.on(node.name, "sh", "-c", "crontab -l 2>/dev/null || :") for node in NODES}
+    seen["dumps"] = lab.on("data", "ls", "-A", BACKUPS)
+    seen["record"] = lab.on("data", "sh", "-c", f"cat {RECORD} 2>/dev/null || :")
+    seen["kept"] = lab.on("vgpu", "sh", "-c", "find /var/lib/fleetkeeper 2>/dev/null || :")
+    seen["certificates"] = lab.on(
+        "manager", "sh", "-c", "find /etc/letsencrypt -type f ! -name '*.log' -exec sha256sum {} + 2>/dev/null || :"
+    )
+    seen["service"] = json.dumps(spec_of(lab), sort_keys=True)
+    seen["databases"] = databases(lab)
+    return seen
+
+
+def mend_all(lab: Lab, before: set[str]) -> None:
+    """What a command has made is taken away."""
+    for name in reversed(faults.broken()):
+        faults.mend(lab.engine, name)
+    for name in set(lab.on("data", "ls", "-A", BACKUPS).split()) - before:
+        lab.on("data", "rm", f"{BACKUPS}/{name}")
+    lab.on("data", "rm", "-f", RECORD)
+    _, container = swarm.home(lab.engine, "postgres")
+    for name in [name for name in databases(lab).split() if "rodan_" in name]:
+        sql = f'DROP DATABASE "{name.partition("|")[2]}"'
+        lab.on("vgpu", "docker", "exec", container, "psql", "-U", "rodan", "-d", "postgres", "-c", sql)
+
+
+@pytest.mark.parametrize("room", ROOM)
+@pytest.mark.parametrize("name", CASES)
+def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., Lab], name: str, room: int) -> None:
+    case = CASES[name]
+    lab = broken(*([case.fault] if case.fault else []))
+    dumps = set(lab.on("data", "ls", "-A", BACKUPS).split())
+    aftermath = left(lab)
+    try:
+        lab.remediate()
+        if case.first:
+            assert lab.run(*case.first).status == 0
+        words = [word if word != "NEWEST" else max(dumps) for word in case.words]
+        before = changeable(lab)
+        with small_disk(lab, room):
+            ran = lab.run(*words)
+        wait_for_locks(lab)
+        changed = sorted(key for key, value in changeable(lab).items() if value != before[key])
+        assert_told(ran, changed)
+        if changed and ran.status == REMEDY_FAILED and name != "undo":  # one that is done leaves nothing to tell
+            next_look = lab.remediate("--only=schedules")
+            assert "never came to its end" in next_look.err, next_look.said
+    finally:
+        mend_all(lab, dumps)
+    swarm.wait_for_services(lab.engine)
+    assert left(lab) == aftermath
+
+
+def says_what_it_did(ran: Ran, changed: list[str]) -> None:
+    """Never silence, never 2 or 5 after a change, never "nothing was changed" when something was."""
+    assert ran.said.strip()
+    if changed:
+        assert ran.status not in {USAGE, LOCKED}, changed
+        assert "nothing was changed" not in ran.said, changed
+    if ran.status not in {0, 1}:
+        assert "error" in ran.err
+    if ran.status == USAGE:
+        assert "nothing was changed" in ran.said or "must be writable" in ran.said
