@@ -143,7 +143,7 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     assert left(lab) == aftermath
 
 
-def says_what_it_did(ran: Ran, changed: list[str]) -> None:
+def assert_told(ran: Ran, changed: list[str]) -> None:
     """Never silence, never 2 or 5 after a change, never "nothing was changed" when something was."""
     assert ran.said.strip()
     if changed:
