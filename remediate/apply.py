@@ -18,14 +18,14 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.writing import WritingLink, writing
 from fleetkeeper.untrusted import one_line
-from remediate.disk_space import room
+from remediate.disk_space import require_room
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.plan import Plan
 from remediate.proposal import Planned
 from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Stale, StepContext, StepFailed, agreed_to, dump, journal_form
-from remediate.undo import looks_only, take_back, undoable
+from remediate.undo import looks_only, take_back, undoable_steps
 
 if TYPE_CHECKING:
     from remediate.runner import Run
@@ -93,7 +93,7 @@ class Origin(Protocol):
         ...
 
 
-def narrowed(fresh: Plan, agreed: Plan) -> Plan | None:
+def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
     """The fresh plan, cut down to what was agreed to; None when it would do anything else.
 
     Steps that only look are the fresh plan's own. Of those that change something each must be the one that was agreed
@@ -184,7 +184,7 @@ class Applier:
         self.run.runner.screen.say(text)
 
     def writing_to(self, node: str) -> WritingLink:
-        return writer(self.locks, self.link_to)(node)
+        return guarded_writing_link(self.locks, self.link_to)(node)
 
     def next_place(self) -> StepContext:
         self.locks.tell = self.say
@@ -199,7 +199,7 @@ class Applier:
             inverse = step.inverse(link, place)
         except ODD as why:
             raise Unobservable(not_understood(why), node=step.node) from why
-        row = starting(place, plan, step, inverse)
+        row = starting_row(place, plan, step, inverse)
         self.journal.starting(row)
         if step.changes:
             self.run.begun.append(row)
@@ -245,7 +245,7 @@ def locks_of(run: str, link_to: Callable[[str], Link], place: StepContext) -> Lo
     return Locks(lambda node: writing(link_to(node)), run, place.lock)
 
 
-def writer(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
+def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
     """A node's link, for writing: only while its lock is ours. What is returned raises Unobservable."""
 
     def writing_to(node: str) -> WritingLink:
@@ -258,7 +258,7 @@ def writer(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], Writ
     return writing_to
 
 
-def starting(place: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
+def starting_row(place: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
     """The journal's row of a step that is about to be done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     way_back = json.dumps(dump(inverse)) if inverse else None
@@ -293,7 +293,7 @@ class Doing:
     @property
     def changed(self) -> bool:
         """Whether anything may have been changed by now."""
-        return bool(undoable(self.rows))
+        return bool(undoable_steps(self.rows))
 
     def told(self, why: StepFailed) -> str:
         """Why it failed, with the step where there are several: an exit status alone says little."""
@@ -313,22 +313,26 @@ class Doing:
         for node in sorted(plan.nodes):
             link = self.applier.writing_to(node)
             directories = [path for step in plan.steps if step.node == node for path in step.directories()]
-            room(link, node, dict.fromkeys(self.applier.run.runner.place.resolved(path) for path in directories))
+            require_room(
+                link, node, dict.fromkeys(self.applier.run.runner.place.resolved(path) for path in directories)
+            )
 
     def all_steps(self) -> None:
         for number, step in enumerate(self.planned.plan.steps, 1):
-            self.applier.say(progress(self.planned, number, step))
+            self.applier.say(progress_line(self.planned, number, step))
             self.said = self.applier.step(step, self.planned.number) or self.said
 
     def stopped(self, end: End, why: str, *, by_itself: bool = False) -> Ended:
         """Take back what was done. `by_itself`: the remedy itself is to blame, so it is remembered."""
         if not self.changed:
             return Ended(self.planned, end, f"{why}; nothing was changed")
-        back = take_back(self.applier.journal, undoable(self.rows), self.applier.writing_to, self.applier.next_place)
+        back = take_back(
+            self.applier.journal, undoable_steps(self.rows), self.applier.writing_to, self.applier.next_place
+        )
         return Ended(self.planned, end, why, back.said, rolled_back=by_itself and back.whole)
 
 
-def progress(planned: Planned, number: int, step: AnyStep) -> str:
+def progress_line(planned: Planned, number: int, step: AnyStep) -> str:
     """One line while a step is being done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     return f"{planned.number}. {planned.rule.id}, step {number}/{len(planned.plan.steps)} on {step.node}: {shown}"

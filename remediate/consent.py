@@ -17,12 +17,12 @@ QUESTIONS: dict[Disturbs, str] = {
 }
 
 
-def allowed(values: Iterable[str]) -> frozenset[Disturbs]:
+def parse_allowed(values: Iterable[str]) -> frozenset[Disturbs]:
     """The kinds that --allow names: words with commas, and several options.
 
     Raises UsageError for a word that is none.
 
-    >>> sorted(allowed(["restart,delete"]))
+    >>> sorted(parse_allowed(["restart,delete"]))
     ['deletion', 'restart']
     """
     words = [word.strip() for value in values for word in value.split(",")]
@@ -32,13 +32,13 @@ def allowed(values: Iterable[str]) -> frozenset[Disturbs]:
     return frozenset(WORDS[word] for word in words)
 
 
-def lacking(plan: Plan, given: Collection[Disturbs]) -> list[str]:
+def lacking_consent(plan: Plan, given: Collection[Disturbs]) -> list[str]:
     """The words of --allow that a plan still needs."""
-    missing = kinds(plan) - set(given)
+    missing = consent_kinds(plan) - set(given)
     return [word for word, kind in WORDS.items() if kind in missing]
 
 
-def asked(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callable[[str], bool]) -> frozenset[Disturbs]:
+def ask_consent(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callable[[str], bool]) -> frozenset[Disturbs]:
     """The kinds that a person at the terminal agrees to, each asked once, besides those given already.
 
     A plan that has been refused for one kind is not asked about for another.
@@ -46,19 +46,19 @@ def asked(plans: Iterable[Plan], given: Collection[Disturbs], ask: Callable[[str
     left = list(plans)
     agreed = set(given)
     for kind in [kind for kind in QUESTIONS if kind not in agreed]:
-        touched = [plan for plan in left if kind in kinds(plan)]
+        touched = [plan for plan in left if kind in consent_kinds(plan)]
         if touched and ask(QUESTIONS[kind].format(count=len(touched))):
             agreed.add(kind)
         else:
-            left = [plan for plan in left if kind not in kinds(plan)]
+            left = [plan for plan in left if kind not in consent_kinds(plan)]
     return frozenset(agreed)
 
 
-def covers(plan: Plan, agreed: Collection[Disturbs]) -> bool:
+def is_covered(plan: Plan, agreed: Collection[Disturbs]) -> bool:
     """Whether a plan may be applied."""
-    return kinds(plan) <= set(agreed)
+    return consent_kinds(plan) <= set(agreed)
 
 
-def kinds(plan: Plan) -> set[Disturbs]:
+def consent_kinds(plan: Plan) -> set[Disturbs]:
     """The kinds of consent that a plan needs; a reload counts as nothing."""
     return {"nothing" if kind in HARMLESS else kind for kind in plan.disturbs or ("nothing",)}

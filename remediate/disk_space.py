@@ -20,7 +20,7 @@ done
 """
 
 
-def room(link: Link, node: str, directories: Iterable[str]) -> None:
+def require_room(link: Link, node: str, directories: Iterable[str]) -> None:
     """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
     paths = tuple(directories)
     if paths:

@@ -132,12 +132,12 @@ class Journal:
     def begin(self, who: str, inventory: str, path: str, program: str, undoes: str = "") -> str:
         """Open a run and return its id, which no other controller will ever use."""
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        row = (run, now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
+        row = (run, utc_now(), who, inventory, path, program, socket.gethostname(), os.getpid(), undoes)
         self.write("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", row)
         return run
 
     def end(self, run: str, exit_status: int) -> None:
-        self.write("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (now(), exit_status, run))
+        self.write("UPDATE runs SET ended = ?, exit = ? WHERE id = ?", (utc_now(), exit_status, run))
 
     def plan(self, plan: PlanRow) -> None:
         """Write down a plan before its first step."""
@@ -150,7 +150,7 @@ class Journal:
 
     def starting(self, row: StepRow) -> None:
         """A step, with its way back, before anything is sent."""
-        values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", now())
+        values = (row.run, row.number, row.plan, row.node, row.shown, row.step, row.inverse, "starting", utc_now())
         self.write(
             "INSERT INTO steps (run, number, plan, node, shown, step, inverse, state, started)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,7 +160,7 @@ class Journal:
     def ended(self, run: str, step: int, state: str, rc: int | None = None, said: str = "") -> None:
         self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
-            (state, rc, said, now(), run, step),
+            (state, rc, said, utc_now(), run, step),
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
@@ -200,11 +200,11 @@ class Journal:
         Nobody has decided about them yet.
         """
         rows = self.all(f"{THAT_CHANGED} AND ended IS NULL AND noticed IS NULL ORDER BY rowid")
-        return [run for run in (RunRow(*row) for row in rows) if not lives(run)]
+        return [run for run in (RunRow(*row) for row in rows) if not is_alive(run)]
 
     def noticed(self, run: str) -> None:
         """A person has been told, and has decided: do not say it again, nor of attempts to undo it."""
-        self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (now(), run, run))
+        self.write("UPDATE runs SET noticed = ? WHERE id = ? OR undoes = ?", (utc_now(), run, run))
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
         """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
@@ -240,7 +240,7 @@ ROOM = "make room for the state directory, or make it writable; --state names an
 MOVE = "move the file away to begin a new journal; the old one is then only needed for `remediate undo`"
 
 
-def lives(run: RunRow) -> bool:
+def is_alive(run: RunRow) -> bool:
     """Whether the process of a run is still there. One of another machine is asked about rather than forgotten."""
     if run.host != socket.gethostname():
         return False
@@ -291,5 +291,5 @@ def born_after(pid: int, moment: datetime) -> bool:
     return boot + ticks / os.sysconf("SC_CLK_TCK") > moment.timestamp() + CLOCKS_DIFFER
 
 
-def now() -> str:
+def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

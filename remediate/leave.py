@@ -41,7 +41,7 @@ class Leaving(Remediation):
             self.screen.lines([Line(f"nothing of fleetkeeper is left on {', '.join(self.call.limit)}")])
 
 
-def depart(call: Call) -> Exit:
+def leave_nodes(call: Call) -> Exit:
     """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)

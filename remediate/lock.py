@@ -165,7 +165,7 @@ class Locks:
 
     def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
         self.link_to, self.path, self.beat = link_to, path, beat
-        self.who = holder(run)
+        self.who = holder_name(run)
         self.held: dict[str, Held] = {}
         self.tell: Callable[[str], None] = lambda text: None
         self.pace = Silence()
@@ -180,7 +180,7 @@ class Locks:
         failed: dict[str, Unobservable] = {}
         for node in sorted(set(nodes)):
             try:
-                stream = take(self.link_to(node), node, self.path, self.who)
+                stream = start_holder(self.link_to(node), node, self.path, self.who)
             except Unobservable as why:
                 failed[node] = why
             except Busy:
@@ -237,7 +237,7 @@ class Locks:
         self.release()
 
 
-def take(link: WritingLink, node: str, path: str, who: str, patience: int = PATIENCE) -> Stream:
+def start_holder(link: WritingLink, node: str, path: str, who: str, patience: int = PATIENCE) -> Stream:
     """Start the holder on the node. Raises Busy, or Unobservable when there can be no lock."""
     stream = link.open(("sh", "-c", HOLD, "sh", path, str(patience), who), sudo=True)
     try:
@@ -268,16 +268,16 @@ def read_line(stream: Stream) -> str:
     return said.decode("utf-8", "replace").strip()
 
 
-def holder(run: str) -> str:
+def holder_name(run: str) -> str:
     """Who we are, for whoever finds the lock taken."""
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{whoami()} (process {os.getpid()}, run {run}) since {since}"
+    return f"{account_and_machine()} (process {os.getpid()}, run {run}) since {since}"
 
 
-def whoami() -> str:
+def account_and_machine() -> str:
     """The account and the machine that changes are made from.
 
-    >>> bool(whoami())
+    >>> bool(account_and_machine())
     True
     """
     try:

@@ -40,10 +40,10 @@ class Plan:
     @property
     def nodes(self) -> frozenset[str]:
         """Every node that the plan touches or asks."""
-        return frozenset(name for step in (*self.steps, *self.requires) for name in (step.node, *also(step)))
+        return frozenset(name for step in (*self.steps, *self.requires) for name in (step.node, *other_nodes(step)))
 
 
-def also(step: AnyStep | Require) -> tuple[str, ...]:
+def other_nodes(step: AnyStep | Require) -> tuple[str, ...]:
     """The other nodes that a step needs, such as the one that a file is copied from."""
     found: tuple[str, ...] = getattr(step, "also", ())
     return found

@@ -109,12 +109,16 @@ def propose(
 ) -> Proposal:
     """What to do about each finding, in order. A waived finding is never remedied."""
     verdicts, gate = list(verdicts), list(gate)
-    answers = [answer for one in verdicts for answer in answered(one, fleet, remedies)]
-    plans = merged(answer for answer in answers if isinstance(answer, Planned))
+    answers = [answer for one in verdicts for answer in remedy_answers(one, fleet, remedies)]
+    plans = merge_plans(answer for answer in answers if isinstance(answer, Planned))
     sorted_out = [
-        withheld(plan, gate) or beyond(plan, bounds.limit) or repeated(plan, bounds.tried) or plan for plan in plans
+        withheld_plans(plan, gate)
+        or plans_beyond_limit(plan, bounds.limit)
+        or plans_tried_before(plan, bounds.tried)
+        or plan
+        for plan in plans
     ]
-    kept = ordered([one for one in sorted_out if isinstance(one, Planned)], list(remedies))
+    kept = order_plans([one for one in sorted_out if isinstance(one, Planned)], list(remedies))
     by_hand = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, ByHand)]
     refused = [one for answer in sorted_out if isinstance(answer, list) for one in answer]
     unknown = [Unknown(one.rule.id, one.subject.name, why) for one in verdicts for why in one.unknown]
@@ -124,11 +128,13 @@ def propose(
         by_hand=(*by_hand, *refused),
         unknown=(*unknown, *unplanned),
         waived=tuple(pair for one in verdicts for pair in one.waived),
-        held_back=closed(gate),
+        held_back=why_gate_is_closed(gate),
     )
 
 
-def answered(one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]) -> Iterator[Planned | list[ByHand | Unknown]]:
+def remedy_answers(
+    one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
+) -> Iterator[Planned | list[ByHand | Unknown]]:
     """The remedy's answer to each finding of a verdict."""
     for finding in (*one.findings, *one.warnings):
         remedy = remedies.get(one.rule.id)
@@ -150,7 +156,7 @@ def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
     return ForAPerson(why, finding.hint or f"bring about what is wanted: {finding.want}")
 
 
-def merged(plans: Iterable[Planned]) -> list[Planned]:
+def merge_plans(plans: Iterable[Planned]) -> list[Planned]:
     """One plan for several findings of a rule, where the remedy gives the same one for each."""
     found: dict[Any, Planned] = {}
     for plan in plans:
@@ -160,7 +166,7 @@ def merged(plans: Iterable[Planned]) -> list[Planned]:
     return list(found.values())
 
 
-def closed(gate: Iterable[Verdict]) -> str:
+def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
     """Why remedies that could harm the backups must not run; empty when the database still has its data."""
     for one in gate:
         if one.findings:
@@ -168,11 +174,11 @@ def closed(gate: Iterable[Verdict]) -> str:
     return ""
 
 
-def withheld(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
+def withheld_plans(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
     """No schedule, backup, thinning or user remedy runs on a database that lost its data, nor deletes on doubt."""
     if one.rule.topic not in GATED:
         return []
-    why = closed(gate)
+    why = why_gate_is_closed(gate)
     doubts = [unknown for judged in gate for unknown in judged.unknown]
     if not why and doubts and "deletion" in one.plan.disturbs:
         why = f"whether the database kept its data is not known: {doubts[0]}"
@@ -180,7 +186,7 @@ def withheld(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
     return [ByHand(finding, answer) for finding in one.findings] if why else []
 
 
-def beyond(one: Planned, limit: Collection[str]) -> list[ByHand]:
+def plans_beyond_limit(one: Planned, limit: Collection[str]) -> list[ByHand]:
     """A remedy that needs a node outside --limit is refused, not cut in half."""
     outside = sorted(one.plan.nodes - set(limit)) if limit else []
     names = ", ".join(outside)
@@ -188,14 +194,14 @@ def beyond(one: Planned, limit: Collection[str]) -> list[ByHand]:
     return [ByHand(finding, answer) for finding in one.findings] if outside else []
 
 
-def repeated(one: Planned, tried: TriedBefore) -> list[ByHand]:
+def plans_tried_before(one: Planned, tried: TriedBefore) -> list[ByHand]:
     """What was rolled back is not planned again while nothing has changed."""
     why = tried(one.rule.id, one.subject.name, one.memory)
     answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
     return [ByHand(finding, answer) for finding in one.findings] if why else []
 
 
-def ordered(plans: list[Planned], rules: list[str]) -> list[Planned]:
+def order_plans(plans: list[Planned], rules: list[str]) -> list[Planned]:
     """The registry's order, except that what a plan comes after goes first."""
     left = sorted(plans, key=lambda one: rules.index(one.rule.id))
     done: list[Planned] = []
@@ -207,6 +213,6 @@ def ordered(plans: list[Planned], rules: list[str]) -> list[Planned]:
     return done
 
 
-def size(plan: Plan) -> int:
+def change_count(plan: Plan) -> int:
     """How many changes a plan makes; each deleted file counts."""
     return sum(len(getattr(step, "files", ())) or 1 for step in plan.steps if step.changes)

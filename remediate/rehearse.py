@@ -67,7 +67,7 @@ class Rehearsal:
         codes: list[Exit] = []
         for certificate in wanted:
             try:
-                for view in only(views(fleet, certificate), certificate):
+                for view in certbot_views(views(fleet, certificate), certificate):
                     self.add(planned, Subject("certificate", certificate.name), dry_run(view))
             except Unobservable as why:
                 self.screen.error(str(why), hint=why.hint)
@@ -100,7 +100,7 @@ class Rehearsal:
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
         try:
-            found = {view.node: view for view in only(views(fleet, certificate), certificate)}
+            found = {view.node: view for view in certbot_views(views(fleet, certificate), certificate)}
         except LookupError as why:
             raise Changed(str(why.args[0])) from None
         for node in planned.plan.nodes & set(found):
@@ -108,7 +108,7 @@ class Rehearsal:
         raise Changed(f"no container of {certificate.service} runs on {', '.join(sorted(planned.plan.nodes))} any more")
 
 
-def only(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
+def certbot_views(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
     """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
     if not found:
         raise LookupError(f"no container of {certificate.service} runs")
@@ -132,7 +132,7 @@ def dry_run(view: View) -> Plan:
     )
 
 
-def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
+def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | None, *, yes: bool) -> Exit:
     """Rehearse the renewal of these certificates, of all when none is named. Raises UsageError."""
     if yes and hosts is None:
         raise UsageError("--yes needs --hosts: nobody is there to see which servers are meant")
@@ -142,7 +142,7 @@ def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes
         )
     screen = Screen()
     inventory = for_repairs(open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one())
-    wanted = chosen(inventory, names)
+    wanted = chosen_certificates(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:
         with Links(inventory) as links:
@@ -151,7 +151,7 @@ def rehearse(names: Sequence[str], hosts: str | None, given: Path | None, *, yes
         journal.close()
 
 
-def chosen(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
+def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Certificate]:
     try:
         certificates = inventory.section(Policy).certificates
     except NotApplicable as why:

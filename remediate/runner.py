@@ -18,12 +18,12 @@ from fleetkeeper.reports.text import count
 from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrowed
-from remediate.consent import covers, lacking
+from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrow_to_agreed
+from remediate.consent import is_covered, lacking_consent
 from remediate.journal import ROOM, Journal, StepRow
-from remediate.lock import Busy, Locks, whoami
+from remediate.lock import Busy, Locks, account_and_machine
 from remediate.plan import Disturbs, ForAPerson, Plan
-from remediate.proposal import Planned, Proposal, size
+from remediate.proposal import Planned, Proposal, change_count
 from remediate.render.console import Screen
 from remediate.render.outcome_text import end_lines
 from remediate.steps import StepContext
@@ -81,7 +81,7 @@ class Asked:
         made = self.make()
         if isinstance(made, ForAPerson):
             raise Changed(f"{made.why}; {made.what_to_do}")
-        plan = narrowed(made, planned.plan) if self.shown else made
+        plan = narrow_to_agreed(made, planned.plan) if self.shown else made
         if plan is None:
             raise Changed("what would have to be done now is something else: look at it first")
         return replace(planned, plan=plan)
@@ -121,7 +121,9 @@ class Runner:
         return code
 
     def begin(self, undoes: str) -> str:
-        return self.journal.begin(whoami(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes)
+        return self.journal.begin(
+            account_and_machine(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes
+        )
 
     def ended(self, run: Run, work: Callable[[Run], Exit]) -> Exit:
         """Do the work, and write down how it ended. Raises Unwritable."""
@@ -202,7 +204,7 @@ class Run:
         """
         first = len(self.ends)
         plans = [replace(one, number=number) for number, one in enumerate(plans, first + 1)]
-        wanted = [plan for plan in plans if covers(plan.plan, terms.agreed)]
+        wanted = [plan for plan in plans if is_covered(plan.plan, terms.agreed)]
         if refused := too_many(wanted, terms):
             self.ends += [Ended(one, End.SKIPPED, refused) for one in plans]
             return self.ends[first:]
@@ -261,7 +263,7 @@ class Applying:
 
 def too_many(wanted: Sequence[Planned], terms: Terms) -> str:
     """Why nothing at all is done: the plan is larger than --max-changes."""
-    changes = sum(size(one.plan) for one in wanted)
+    changes = sum(change_count(one.plan) for one in wanted)
     if terms.max_changes is None or changes <= terms.max_changes:
         return ""
     return f"the plan makes {count(changes, 'change')}, more than --max-changes {terms.max_changes}"
@@ -269,8 +271,8 @@ def too_many(wanted: Sequence[Planned], terms: Terms) -> str:
 
 def not_now(planned: Planned, terms: Terms, ends: Sequence[Ended]) -> str:
     """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
-    if not covers(planned.plan, terms.agreed):
-        missing = ",".join(lacking(planned.plan, terms.agreed))
+    if not is_covered(planned.plan, terms.agreed):
+        missing = ",".join(lacking_consent(planned.plan, terms.agreed))
         needed = f"--allow {missing}" if missing else "--yes"
         return "you did not agree to it" if terms.answered else f"it needs {needed}"
     failed = sum(ended.end in BAD for ended in ends)
@@ -281,14 +283,14 @@ def not_now(planned: Planned, terms: Terms, ends: Sequence[Ended]) -> str:
     return f"{bad[0]} comes first, and is not right yet" if bad else ""
 
 
-def exits(left: Proposal, ends: Sequence[Ended] = ()) -> list[Exit]:
+def exit_reasons(left: Proposal, ends: Sequence[Ended] = ()) -> list[Exit]:
     """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
     found = [Exit.NOT_ALL_SEEN for _ in left.unknown]
     found += [Exit.FINDINGS_REMAIN for one in left.by_hand if one.finding.severity == "error"]
-    found += [Exit.FINDINGS_REMAIN for one in left.planned if counts(one)]
-    return found + [OF_END[ended.end] for ended in ends if counts(ended.planned) or ended.end in BAD]
+    found += [Exit.FINDINGS_REMAIN for one in left.planned if answers_errors(one)]
+    return found + [OF_END[ended.end] for ended in ends if answers_errors(ended.planned) or ended.end in BAD]
 
 
-def counts(planned: Planned) -> bool:
+def answers_errors(planned: Planned) -> bool:
     """Whether the plan answers more than warnings."""
     return any(finding.severity == "error" for finding in planned.findings)

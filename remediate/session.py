@@ -20,7 +20,7 @@ from fleetkeeper.topics.registry import observers_in, rules_in, topics_of
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from remediate.apply import Changed, Needless, Proof, narrowed
+from remediate.apply import Changed, Needless, Proof, narrow_to_agreed
 from remediate.plan import Remedy
 from remediate.proposal import GATE, Bounds, Planned, Proposal, propose
 from remediate.remedies import REMEDIES
@@ -83,7 +83,7 @@ class Session:
 
     def propose(self, fleet: Fleet) -> Proposal:
         verdicts = self.verdicts(fleet)
-        self.proposed = frozenset(known for one in verdicts for known in keys(one))
+        self.proposed = frozenset(known for one in verdicts for known in finding_keys(one))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
         waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
@@ -98,19 +98,19 @@ class Session:
         fleet = self.look()
         self.before = verdict(planned.rule, fleet, planned.subject)
         now = verdict(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
-        wanted = {key(finding) for finding in planned.findings}
-        if not wanted & keys(now):
-            for why in unseen(now, planned, planned.dark):
+        wanted = {finding_key(finding) for finding in planned.findings}
+        if not wanted & finding_keys(now):
+            for why in unseen_about(now, planned, planned.dark):
                 raise why
-            new = [finding for finding in (*now.findings, *now.warnings) if key(finding) not in self.proposed]
-            if places(planned.findings) & places(new):
+            new = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) not in self.proposed]
+            if finding_places(planned.findings) & finding_places(new):
                 raise Changed("what is wrong there by now is something else: look at it first")
             raise Needless("the finding is gone")
         proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
-        again = [one for one in proposal.planned if wanted & {key(finding) for finding in one.findings}]
+        again = [one for one in proposal.planned if wanted & {finding_key(finding) for finding in one.findings}]
         if not again:
-            raise withdrawn(proposal, wanted)
-        plan = narrowed(again[0].plan, planned.plan)
+            raise why_withdrawn(proposal, wanted)
+        plan = narrow_to_agreed(again[0].plan, planned.plan)
         if plan is None:
             raise Changed("what would have to be done now is something else: look at it first")
         return replace(again[0], number=planned.number, plan=plan)
@@ -125,19 +125,19 @@ class Session:
 
     def judged_again(self, planned: Planned) -> tuple[Proof, str]:
         fleet = self.look(topics_read_by(planned.rule))
-        return proof(verdict(planned.rule, fleet, planned.subject), planned, self.before)
+        return proof_from_verdict(verdict(planned.rule, fleet, planned.subject), planned, self.before)
 
 
-def keys(now: Verdict) -> set[Key]:
-    return {key(finding) for finding in (*now.findings, *now.warnings)}
+def finding_keys(now: Verdict) -> set[Key]:
+    return {finding_key(finding) for finding in (*now.findings, *now.warnings)}
 
 
-def places(findings: Iterable[Finding]) -> set[tuple[str, str]]:
+def finding_places(findings: Iterable[Finding]) -> set[tuple[str, str]]:
     """What findings are about, whatever is wanted there."""
     return {(finding.node, finding.about) for finding in findings}
 
 
-def unseen(now: Verdict, planned: Planned, dark: Collection[str]) -> list[Unobservable]:
+def unseen_about(now: Verdict, planned: Planned, dark: Collection[str]) -> list[Unobservable]:
     """What could not be seen and may be about the plan's findings. `dark` are nodes that were dark all along.
 
     Such a node is no reason to doubt what the others show, unless the plan has to do with it: one dead node does not
@@ -152,36 +152,36 @@ def dark_nodes(now: Verdict) -> frozenset[str]:
     return frozenset(why.node for why in now.unknown)
 
 
-def withdrawn(proposal: Proposal, wanted: Collection[Key]) -> Changed | Unobservable:
+def why_withdrawn(proposal: Proposal, wanted: Collection[Key]) -> Changed | Unobservable:
     """Why there is a finding and no plan for it any more."""
     for by_hand in proposal.by_hand:
-        if key(by_hand.finding) in wanted:
+        if finding_key(by_hand.finding) in wanted:
             return Changed(by_hand.answer.why)
     for unknown in proposal.unknown:
         return unknown.why
     return Changed("there is no plan for it any more")
 
 
-def proof(now: Verdict, planned: Planned, before: Verdict | None = None) -> tuple[Proof, str]:
+def proof_from_verdict(now: Verdict, planned: Planned, before: Verdict | None = None) -> tuple[Proof, str]:
     """What a fresh verdict says about a plan: its findings must be gone, and the subject has no new one, on any node.
 
     Findings of the same rule that were there before, and that other plans answer, do not count against this one.
     """
-    wanted = {key(finding) for finding in planned.findings}
-    known, dark = (keys(before), dark_nodes(before)) if before else (wanted, planned.dark)
-    left = [finding for finding in (*now.findings, *now.warnings) if key(finding) in wanted]
-    new = [finding for finding in now.findings if key(finding) not in known]
+    wanted = {finding_key(finding) for finding in planned.findings}
+    known, dark = (finding_keys(before), dark_nodes(before)) if before else (wanted, planned.dark)
+    left = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) in wanted]
+    new = [finding for finding in now.findings if finding_key(finding) not in known]
     for finding in (*left, *new):
         where = f" on {finding.node}" if finding in new and finding.node else ""
         return Proof.FAILING, f"saw{where}: {finding.saw}; wanted: {finding.want}"
-    for why in unseen(now, planned, dark):
+    for why in unseen_about(now, planned, dark):
         return Proof.UNKNOWN, f"could not be looked at again: {why}"
     if now.not_applicable:
         return Proof.UNKNOWN, f"it is no longer judged: {now.not_applicable}"
     return Proof.FIXED, "; ".join(dict.fromkeys(f"not looked at: {why}" for why in now.unknown))
 
 
-def key(finding: Finding) -> Key:
+def finding_key(finding: Finding) -> Key:
     """What makes a finding the same one at the next look, although what was seen may read differently."""
     return finding.node, finding.about, finding.want, finding.severity
 

@@ -107,6 +107,6 @@ def inverse_of(row: StepRow) -> AnyStep | None:
     return load(row.way_back) if row.inverse else None
 
 
-def undoable(rows: Sequence[StepRow]) -> list[StepRow]:
+def undoable_steps(rows: Sequence[StepRow]) -> list[StepRow]:
     """Steps that may have left something behind."""
     return [row for row in rows if row.state in UNDOABLE and not looks_only(row)]

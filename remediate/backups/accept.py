@@ -24,7 +24,7 @@ from fleetkeeper.topics.services.rules.kept_data import the_only
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
-from remediate.lock import whoami
+from remediate.lock import account_and_machine
 from remediate.plan import Plan
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Asked
@@ -38,7 +38,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     """Show which database runs, and what its newest dump weighs, ask, and write it down on the volume's node."""
     fleet = desk.look(*TOPICS)
     try:
-        records, accepted = records_of(fleet, desk.policy), right_one(fleet, whoami())
+        records, accepted = records_of(fleet, desk.policy), right_one(fleet, account_and_machine())
         newest = odd_one(fleet, desk.policy, asked=bool(because.strip()))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
@@ -62,7 +62,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
 def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The same from a fresh look, under the lock. Raises Changed when another database runs by now, Unobservable."""
     shown = addition.accepted
-    now = right_one(fleet, whoami())
+    now = right_one(fleet, account_and_machine())
     if shown and (now.system, now.node, now.volume) != (shown.system, shown.node, shown.volume):
         raise Changed(f"cluster {now.system} on {now.node} runs by now, not the one that was shown")
     return plan_to_record(fleet, policy, addition)
@@ -145,7 +145,7 @@ def asked_reason(*, yes: bool) -> str:
 
 
 def size_of(newest: Backup, because: str) -> AcceptedSize:
-    return AcceptedSize(newest.name, newest.file.size, newest.time, datetime.now(UTC), whoami(), because)
+    return AcceptedSize(newest.name, newest.file.size, newest.time, datetime.now(UTC), account_and_machine(), because)
 
 
 def in_force(addition: Records, before: Records) -> Records:

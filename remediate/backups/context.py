@@ -21,7 +21,7 @@ from fleetkeeper.transport.pool import Links
 from remediate.commands.fix import Call, named
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import GATE, Planned, closed
+from remediate.proposal import GATE, Planned, why_gate_is_closed
 from remediate.render.console import Screen
 from remediate.render.plan_text import plan_lines
 from remediate.runner import Asked, Run, Runner
@@ -67,7 +67,7 @@ class Desk:
 
     def held_back(self, fleet: Fleet) -> str:
         """Why nothing may be done with the database; empty when it still has its data."""
-        return closed(self.session.gate(fleet))
+        return why_gate_is_closed(self.session.gate(fleet))
 
     def apply(self, planned: Planned, wish: Asked) -> Exit:
         """Apply one plan that a person asked for, in a run of its own."""

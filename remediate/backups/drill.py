@@ -31,9 +31,9 @@ from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import Held, ask, held, inside, reason
 from remediate.backups.database_record import write_down
 from remediate.backups.drill_script import DRILL, HELD
-from remediate.lock import whoami
+from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
-from remediate.remedies.backups.create_dump import mounted, not_one
+from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Run
 
@@ -71,7 +71,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
         return Exit.NOT_ALL_SEEN
     if len(found) != 1:
         return refused(desk, not_one(desk.policy, found))
-    mount = mounted(found[0], desk.policy)
+    mount = backup_mount(found[0], desk.policy)
     if isinstance(mount, ForAPerson):
         return refused(desk, mount)
     desk.screen.say(f"restoring {safe_line(backup.name)} into a throwaway server on {found[0].node}")
@@ -107,7 +107,7 @@ def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
 def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
     """Which database runs, to be written down with a drill that succeeded; where it cannot be told, that is said."""
     try:
-        return replace(right_one(fleet, f"{whoami()}, by a drill"), at=done.at)
+        return replace(right_one(fleet, f"{account_and_machine()}, by a drill"), at=done.at)
     except Unobservable as why:
         desk.screen.error(
             f"which database is the right one is not written down: {why}", hint="remediate backups accept"

@@ -35,9 +35,9 @@ from remediate.backups.database_record import write_down
 from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import left_over, lost, quoted, staying, way_back
 from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
-from remediate.lock import whoami
+from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.backups.create_dump import mounted, not_one
+from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Asked
 from remediate.runner import Run as Applying
@@ -130,7 +130,7 @@ def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
 def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
     found = placements(fleet, desk.policy.service)
-    mount = mounted(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
+    mount = backup_mount(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
     if isinstance(mount, ForAPerson):
         raise Refused(mount.why, mount.what_to_do)
     return found[0], mount
@@ -283,7 +283,7 @@ class Restoring:
         """A restore that a person agreed to says which database is the right one from now on."""
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
-            accepted = right_one(fleet, f"{whoami()}, by a restore")
+            accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
             known = records_of(fleet, self.desk.policy).accepted
         except Unobservable as why:
             self.desk.screen.error(

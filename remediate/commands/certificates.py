@@ -21,7 +21,7 @@ def certificates() -> None:
 @click.pass_context
 def rehearse(context: click.Context, names: tuple[str, ...], hosts: str | None, yes: bool, state: Path | None) -> None:
     """Try to renew, all certificates or those NAMES, without keeping what comes (certbot renew --dry-run)."""
-    from remediate.rehearse import rehearse as run
+    from remediate.rehearse import rehearse_renewals as run
 
     before = context.obj or {}
     hosts = before.get("hosts") if hosts is None else hosts

@@ -24,14 +24,14 @@ from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
 from remediate.apply import End
 from remediate.commands.run_log import tell_interrupted, undo_run
-from remediate.consent import allowed, asked
+from remediate.consent import ask_consent, parse_allowed
 from remediate.journal import Journal
 from remediate.plan import Disturbs
 from remediate.proposal import Bounds, Proposal, never_tried
 from remediate.render.console import Screen
 from remediate.render.plan_document import Applied, plan_document
 from remediate.render.plan_text import Line, proposal_lines, proposal_summary
-from remediate.runner import Run, Runner, Terms, exits
+from remediate.runner import Run, Runner, Terms, exit_reasons
 from remediate.session import PATIENCE, Session
 from remediate.steps import StepContext
 from remediate.sudo_mode import for_repairs
@@ -75,7 +75,7 @@ class Call:
                 "--fix must ask, and there is no terminal to ask at; nothing was changed",
                 hint="add --yes, and --allow restart,delete,ownership for what disturbs",
             )
-        allowed(self.allow)
+        parse_allowed(self.allow)
 
 
 WENT_WELL = frozenset({Exit.NOTHING_LEFT, Exit.FINDINGS_REMAIN})
@@ -133,7 +133,7 @@ class Remediation:
         self.screen.lines(proposal_lines(proposal, self.inventory.name))
         if self.call.fix and proposal.planned:
             return self.fix(session, proposal)
-        code = worst(exits(proposal))
+        code = worst(exit_reasons(proposal))
         self.finish(proposal, None, code)
         return code
 
@@ -183,10 +183,10 @@ class Remediation:
     def agreed(self, proposal: Proposal, *, asks: bool) -> frozenset[Disturbs]:
         """What --yes and --allow cover, and what a person at the terminal agrees to besides."""
         silently: frozenset[Disturbs] = frozenset({"nothing"}) if self.call.yes else frozenset()
-        given = allowed(self.call.allow) | silently
+        given = parse_allowed(self.call.allow) | silently
         if not asks:
             return given
-        return asked([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
+        return ask_consent([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
 
     def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
         """The JSON document, or where the journal is."""
@@ -220,4 +220,4 @@ class Fixing:
         ends = run.apply(self.proposal.planned, self.session, self.terms)
         if any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in ends):
             self.left = self.session.propose(self.session.look())
-        return worst(exits(self.left or self.proposal, ends))
+        return worst(exit_reasons(self.left or self.proposal, ends))

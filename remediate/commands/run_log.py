@@ -19,7 +19,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
-from remediate.apply import writer
+from remediate.apply import guarded_writing_link
 from remediate.journal import Journal, PlanRow, RunRow, StepRow
 from remediate.lock import Locks
 from remediate.render.console import Screen
@@ -28,7 +28,7 @@ from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Run, Runner
 from remediate.steps import AlreadyBack, Kept, Stale, StepContext
 from remediate.sudo_mode import for_repairs
-from remediate.undo import inverse_of, take_back, undoable
+from remediate.undo import inverse_of, take_back, undoable_steps
 
 
 def open_journal(given: Path | None) -> Journal:
@@ -54,7 +54,7 @@ def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunR
     found = {run.undoes or run.id: run for run in journal.interrupted()}
     left = []
     for changed, run in found.items():
-        steps = undoable(journal.steps(changed))
+        steps = undoable_steps(journal.steps(changed))
         if steps:
             left.append(journal.run(changed))
         last = changed == list(found)[-1]
@@ -127,7 +127,7 @@ class Undoing:
 
     @property
     def rows(self) -> list[StepRow]:
-        return undoable(self.journal.steps(self.run.id))
+        return undoable_steps(self.journal.steps(self.run.id))
 
     def all(self, yes: bool) -> Exit:
         """Show, ask, lock, undo. What is not as the journal left it is refused."""
@@ -188,7 +188,7 @@ class Undoing:
             for why in unlocked.values():
                 self.screen.error(str(why), hint=why.hint)
             place = partial(guarded_place, run, locks)
-            back = take_back(self.journal, rows, writer(locks, self.link_to), place, run.begun.append)
+            back = take_back(self.journal, rows, guarded_writing_link(locks, self.link_to), place, run.begun.append)
         self.screen.lines(Line(safe_line(text)) for text in back.said)
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"

@@ -15,7 +15,7 @@ from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.backups.thinning import held_back, removable, steps, weight
+from remediate.remedies.backups.thinning import bytes_on_disk, deletion_steps, held_back, removable_backups
 from remediate.steps import DeleteFiles, Run, RunInContainer
 
 CREATE = r"""
@@ -127,7 +127,7 @@ def not_one(policy: Policy, found: Sequence[Placement]) -> ForAPerson:
 
 def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
     """The directory of the backups as the container sees it."""
-    mount = mounted(place, policy)
+    mount = backup_mount(place, policy)
     if isinstance(mount, ForAPerson):
         return mount
     if not mount.rw:
@@ -135,7 +135,7 @@ def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
     return f"{mount.destination.rstrip('/')}/{policy.path}".rstrip("/")
 
 
-def mounted(place: Placement, policy: Policy) -> Mount | ForAPerson:
+def backup_mount(place: Placement, policy: Policy) -> Mount | ForAPerson:
     """Where the container has the volume of the backups: never its own layer, which ends with it."""
     for mount in place.container.mounts:
         if mount.name == policy.volume.name or (place.node, mount.source) == (policy.volume.node, policy.volume.path):
@@ -202,9 +202,9 @@ def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteF
         return ()  # df in the container decides: not to have seen the disk must not stop a backup
     if free >= needed:
         return ()
-    gone = removable(fleet, policy)
-    if gone and free + weight(gone) >= needed:
-        return steps(fleet, policy, gone)
+    gone = removable_backups(fleet, policy)
+    if gone and free + bytes_on_disk(gone) >= needed:
+        return deletion_steps(fleet, policy, gone)
     return held_back(fleet, policy) or ForAPerson(
         f"{show_size(free)} are free, a backup needs {show_size(needed)}, and thinning by keep gives too little",
         "make room on the disk of the volume, then run this again",

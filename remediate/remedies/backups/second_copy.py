@@ -13,7 +13,7 @@ from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.backups.thinning import identified
+from remediate.remedies.backups.thinning import identified_file
 from remediate.steps import CopyFile
 
 
@@ -35,7 +35,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         return chosen
     if 0 <= there.free < chosen.file.size + second.free:
         return too_full(second, there, chosen)
-    return copying(policy, second, chosen, here, there)
+    return copy_plan(policy, second, chosen, here, there)
 
 
 def no_second_place(
@@ -70,7 +70,7 @@ def too_full(second: Elsewhere, there: second_copy.Place, chosen: Backup) -> For
     return ForAPerson(f"{show_size(there.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
 
 
-def copying(
+def copy_plan(
     policy: Policy, second: Elsewhere, chosen: Backup, here: second_copy.Place, there: second_copy.Place
 ) -> Plan:
     node, weight = policy.volume.node, show_size(chosen.file.size)
@@ -79,7 +79,7 @@ def copying(
         target=second.path,
         source=node,
         directory=here.directory,
-        file=identified(chosen, ""),
+        file=identified_file(chosen, ""),
         sha256=here.digests[chosen.name],
         reserve=second.free,
         makes=not there.directory,

@@ -33,13 +33,13 @@ def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
     policy = fleet.inventory.section(Policy)
-    gone = removable(fleet, policy)
+    gone = removable_backups(fleet, policy)
     if not gone:
         return held_back(fleet, policy) or ForAPerson("nothing is left that keep does not ask for", "look again")
-    return thinning(fleet, policy, gone)
+    return thinning_plan(fleet, policy, gone)
 
 
-def removable(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
+def removable_backups(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
     """What may go, oldest first: what `keep` does not ask for; while that is held up, only what is broken of it.
 
     Raises Unobservable as `hold` does.
@@ -54,7 +54,7 @@ def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
     return ForAPerson(found.why, found.what_to_do) if found else None
 
 
-def thinning(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
+def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
     found = retained(fleet, policy)
     unknown = sum(one.backup.state == "unknown" for one in found.kept)
@@ -66,36 +66,36 @@ def thinning(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) ->
         *((f"held up: {held.why}",) if held else ()),
     )
     return Plan(
-        steps=steps(fleet, policy, gone),
+        steps=deletion_steps(fleet, policy, gone),
         disturbs=("deletion",),
-        disturbance=f"removes {len(gone)} backups for good, {show_size(weight(gone))}",
+        disturbance=f"removes {len(gone)} backups for good, {show_size(bytes_on_disk(gone))}",
         undo="there is no way back",
         notes=(f"{len(found.kept) + len(found.excess) - len(gone)} stay", *doubts, *notes),
     )
 
 
-def weight(gone: Sequence[Gone]) -> int:
+def bytes_on_disk(gone: Sequence[Gone]) -> int:
     """Bytes on the disk."""
     return sum(one.backup.file.blocks for one in gone)
 
 
-def steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
+def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
     """Stream again what they may go for, then delete, oldest first, while all that stays for it is what was seen."""
     catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
     again = needed_for(gone, catalog, policy)
     return (
-        proof(policy, directory, again, called(fleet.inventory)),
+        proof_step(policy, directory, again, called(fleet.inventory)),
         DeleteFiles(
             node=policy.volume.node,
             directory=directory,
-            files=tuple(identified(one.backup, one.reason) for one in gone),
-            survivors=survivors(fleet, policy, gone),
+            files=tuple(identified_file(one.backup, one.reason) for one in gone),
+            survivors=surviving_files(fleet, policy, gone),
         ),
     )
 
 
-def survivors(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
+def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
     """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
     catalog = catalog_of(fleet, policy)
     protected = retained(fleet, policy).protected
@@ -109,7 +109,7 @@ def survivors(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Ident
     }
     near = {one.name for one in remaining_in([one.backup for one in gone], catalog, policy)} - notes.keys()
     return tuple(
-        identified(backup, "protected" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST])))
+        identified_file(backup, "protected" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST])))
         for backup in catalog.backups
         if backup.name in notes or backup.name in near
     )
@@ -123,25 +123,25 @@ def is_span(reason: str) -> bool:
     return reason.startswith("within ")
 
 
-def proof(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
+def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
     """A step that succeeds only while all of these are whole."""
     again = prove(directory, [one.file for one in stay], policy.format, service)
     return Run(
         node=policy.volume.node,
         words=again.words,
-        says=f"stream the {len(stay)} that the others may go for once more: {some(stay)}",
+        says=f"stream the {len(stay)} that the others may go for once more: {name_a_few(stay)}",
         changes=False,
         tells=True,
         limit=again.limit,
     )
 
 
-def some(backups: Sequence[Backup]) -> str:
+def name_a_few(backups: Sequence[Backup]) -> str:
     """A few names, and how many more there are."""
     more = f" and {len(backups) - NAMED} more" if len(backups) > NAMED else ""
     return ", ".join(backup.name for backup in backups[:NAMED]) + more
 
 
-def identified(backup: Backup, note: str) -> Identified:
+def identified_file(backup: Backup, note: str) -> Identified:
     file = backup.file
     return Identified(file.name, file.inode, file.size, math.floor(file.mtime), note, file.links)

@@ -29,7 +29,7 @@ from fleetkeeper.topics.certificates.served_certificate import (
 from fleetkeeper.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
-from remediate.remedies.certificates.renewal import Answer, on_node, terms
+from remediate.remedies.certificates.renewal import Answer, account_options, on_node
 
 MENDED: frozenset[Kind] = frozenset(
     {
@@ -52,7 +52,7 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 """Addresses of authorities that nobody trusts: those of Let's Encrypt, Google and Buypass say so."""
 
 
-def reissue(view: View, served: Served, kinds: Iterable[Kind], finding: Finding) -> Answer:
+def reissue_plan(view: View, served: Served, kinds: Iterable[Kind], finding: Finding) -> Answer:
     """Replace what is served, when it is certbot's own file and another certificate would be better."""
     lineage = newest(lineages(view)) or served_from(view, served)
     if not MENDED & set(kinds):
@@ -97,13 +97,19 @@ def new_key(view: View, finding: Finding) -> Answer:
 def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
     """The plan: certbot once, then what every renewal ends with."""
     acme = view.certificate.acme
-    names, dropped = wanted(view, lineage)
+    names, dropped = new_and_dropped_names(view, lineage)
     if not view.inside.certbot or not lineage.configured:
         return ForAPerson("certbot is not there, or has lost the renewal configuration", finding.hint)
     if not isinstance(acme, Acme) or not acme.webroot:
         return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
     there = There(view)
-    words = (*certonly(view, lineage, names), "--webroot", "-w", acme.webroot, *terms(asked(acme, lineage)))
+    words = (
+        *certonly_command(view, lineage, names),
+        "--webroot",
+        "-w",
+        acme.webroot,
+        *account_options(acme_account(acme, lineage)),
+    )
     says = f"get another certificate for {', '.join(names)}"
     return Plan(
         steps=(there.certbot(*words, says=says), *there.reload(served, lineage.path)),
@@ -118,7 +124,7 @@ def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> 
     )
 
 
-def wanted(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
+def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
     """The names of the new certificate, and those of the old one that nobody asks for any more.
 
     What the inventory says, and of the old names those that the inventory or a site of nginx has.
@@ -134,7 +140,7 @@ def wanted(view: View, lineage: Lineage) -> tuple[list[str], list[str]]:
     return names, [one for one in old if one not in names]
 
 
-def certonly(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
+def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:
     domains = [word for name in names for word in ("--domain", name)]
     kind = ("--key-type", "rsa" if is_rsa(lineage) else "ecdsa")
     forced = ("--force-renewal", "--renew-with-new-domains")
@@ -146,7 +152,7 @@ def is_rsa(lineage: Lineage) -> bool:
     return bool(lineage.chain) and isinstance(leaf_of(lineage.chain).public_key(), rsa.RSAPublicKey)
 
 
-def asked(acme: Acme, lineage: Lineage) -> Acme:
+def acme_account(acme: Acme, lineage: Lineage) -> Acme:
     """Whom to ask: the inventory's server, else the one that the lineage came from, unless that is a staging server."""
     server = acme.server or (None if STAGING.search(lineage.server) else lineage.server or None)
     return acme.model_copy(update={"server": server})
@@ -159,7 +165,7 @@ def not_allowed(acme: object) -> str:
 
 
 def by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
-    command = on_node(view, "certbot", *certonly(view, lineage, names), "--webroot", "-w", "DIRECTORY")
+    command = on_node(view, "certbot", *certonly_command(view, lineage, names), "--webroot", "-w", "DIRECTORY")
     return (
         "write `acme: {agree_tos: true, webroot: DIRECTORY, email: …}` for it in the inventory and call `remediate` "
         f"again; or {command}, then `nginx -t && nginx -s reload` there"

@@ -41,9 +41,9 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
     answers: dict[str, Callable[[View, Finding], Answer]] = {
         renewal.WANT_LINEAGE: first_issue,
         issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
-        renewal.WANT_SCHEDULE: install,
-        renewal.WANT_RELOAD: hook,
-        renewal.WANT_VOLUME: keep,
+        renewal.WANT_SCHEDULE: crontab_plan,
+        renewal.WANT_RELOAD: reload_hook_plan,
+        renewal.WANT_VOLUME: volume_instructions,
     }
     answer = answers.get(finding.want)
     return answer(view, finding) if answer else ForAPerson("only a person can mend this", finding.hint)
@@ -100,7 +100,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
         steps=(
             there.certbot(
                 *words,
-                *terms(acme),
+                *account_options(acme),
                 "--deploy-hook",
                 "nginx -s reload",
                 says=f"get a certificate for {view.certificate.name}",
@@ -113,7 +113,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
     )
 
 
-def terms(acme: Acme) -> tuple[str, ...]:
+def account_options(acme: Acme) -> tuple[str, ...]:
     """Whom to ask, who asks, and that the terms are agreed to."""
     server = ("--server", acme.server) if acme.server else ()
     who = ("--email", acme.email, "--no-eff-email") if acme.email else ("--register-unsafely-without-email",)
@@ -124,7 +124,7 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
     """Use another account of the same server, or register one, and name it in the renewal configuration."""
     if lineage is None:
         return ForAPerson("certbot has no lineage for the name", finding.hint)
-    found = registering(view, lineage)
+    found = registration_step(view, lineage)
     if isinstance(found, ForAPerson):
         return found
     step, require = found
@@ -136,7 +136,7 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
     )
 
 
-def registering(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
+def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] | ForAPerson:
     """The step that registers an account where the inventory allows it, and what must hold before it."""
     acme = view.certificate.acme
     if not lineage.server.startswith("https://"):
@@ -149,7 +149,7 @@ def registering(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] 
     there = There(view)
     conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
     accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
-    agreed = terms(acme.model_copy(update={"server": lineage.server}))
+    agreed = account_options(acme.model_copy(update={"server": lineage.server}))
     register = (view.inside.certbot or "certbot", "register", "--non-interactive", *agreed)
     says = f"register a new ACME account with {lineage.server}, and name it in {conf}"
     words = ("docker", "exec", "-u", "0", view.container.id, "grep", "-cx", f"account = {lineage.account}", conf)
@@ -157,7 +157,7 @@ def registering(view: View, lineage: Lineage) -> tuple[RunInContainer, Require] 
     return there.inside(ACCOUNT, (conf, accounts, *register), says, limit=120.0), named
 
 
-def hook(view: View, finding: Finding) -> Answer:
+def reload_hook_plan(view: View, finding: Finding) -> Answer:
     """Reload nginx after each renewal, by a hook that lies with certbot's own files."""
     if not view.inside.certbot:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
@@ -167,7 +167,7 @@ def hook(view: View, finding: Finding) -> Answer:
     return Plan(steps=(step,), undo=f"{HOOK} is removed")
 
 
-def install(view: View, finding: Finding) -> Answer:
+def crontab_plan(view: View, finding: Finding) -> Answer:
     """Run certbot twice a day from the node's crontab, and reload nginx when it renewed something."""
     crontab = seen(view.facts.crontab, view.node)
     if not view.inside.certbot:
@@ -180,7 +180,7 @@ def install(view: View, finding: Finding) -> Answer:
             "mend it with `sudo crontab -e`, then look again",
         )
     try:
-        line = entry(view)
+        line = crontab_entry(view)
     except Untrusted as why:
         return ForAPerson(f"no line is written into the crontab of {view.node}: {why}", CANNOT_BE_INSTALLED)
     step = EditCrontab(view.node, "root", BLOCK, (line,), crontab.digest, was=crontab.block or ())
@@ -192,7 +192,7 @@ def install(view: View, finding: Finding) -> Answer:
     )
 
 
-def entry(view: View) -> str:
+def crontab_entry(view: View) -> str:
     """One line of crontab: twice a day, as certbot asks for, in the one container, with a reload after a renewal.
 
     The minute differs from node to node: authorities ask for that. What certbot prints goes to cron's mail. Raises
@@ -210,7 +210,7 @@ def entry(view: View) -> str:
     )
 
 
-def keep(view: View, finding: Finding) -> ForAPerson:
+def volume_instructions(view: View, finding: Finding) -> ForAPerson:
     """How to put /etc/letsencrypt on a volume without losing what is in it (DESIGN: nothing unsaved is recreated)."""
     name = service_of(view.fleet, view.certificate.service).name
     save = shown_command(("docker", "cp", f"{view.container.id[:12]}:/etc/letsencrypt", "./letsencrypt-saved"))

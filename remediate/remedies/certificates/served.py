@@ -14,8 +14,8 @@ from fleetkeeper.topics.certificates.rules.validity import WANT_KEY, case_of
 from fleetkeeper.topics.certificates.served_certificate import View, configured, leaf_of, lineages, newest, served_path
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
-from remediate.remedies.certificates.reissue import OTHERWISE, new_key, points_to, reissue
-from remediate.remedies.certificates.renewal import Answer, not_reloadable, registering, view_of
+from remediate.remedies.certificates.reissue import OTHERWISE, new_key, points_to, reissue_plan
+from remediate.remedies.certificates.renewal import Answer, not_reloadable, registration_step, view_of
 
 
 def renew(finding: Finding, fleet: Fleet) -> Answer:
@@ -32,13 +32,13 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
     served = port_of(view, finding)
     if served is None or not seen(served.chain):
         return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
-    return not_reloadable(view) or another(view, served, finding)
+    return not_reloadable(view) or replacement_plan(view, served, finding)
 
 
-def another(view: View, served: Served, finding: Finding) -> Answer:
+def replacement_plan(view: View, served: Served, finding: Finding) -> Answer:
     """Serve what lies on disk, where that is good; else renew what is due, or replace what renewing would not mend."""
     if (path := good_on_disk(view, served)) is not None:
-        return reloading(view, served, path)
+        return reload_plan(view, served, path)
     now, mine = view.fleet.looked_at, view.certificate
     kinds = {
         problem.kind
@@ -47,17 +47,17 @@ def another(view: View, served: Served, finding: Finding) -> Answer:
     leaf, lineage = leaf_of(seen(served.chain)), newest(lineages(view))
     due = "expired" in kinds or chain_problems.left(leaf, now) < chain_problems.least(leaf, mine.min_left)
     if due and lineage and not (kinds & OTHERWISE and isinstance(mine.acme, Acme)):
-        return renewal(view, served, lineage, finding)
-    return reissue(view, served, kinds, finding)
+        return renewal_plan(view, served, lineage, finding)
+    return reissue_plan(view, served, kinds, finding)
 
 
-def renewal(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
+def renewal_plan(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
     """The plan that renews, when certbot can."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if not lineage.configured:
         return ForAPerson(f"certbot has lost the renewal configuration of {lineage.name}", finding.hint)
-    account = registering(view, lineage) if not lineage.account_found else None
+    account = registration_step(view, lineage) if not lineage.account_found else None
     if isinstance(account, ForAPerson):
         return account
     path = served_path(view, served, lineage)
@@ -95,14 +95,14 @@ def reload(finding: Finding, fleet: Fleet) -> Answer:
     served = port_of(view, finding)
     path = good_on_disk(view, served) if served else None
     if served and path:
-        return reloading(view, served, path)
+        return reload_plan(view, served, path)
     lineage = newest(lineages(view))
     if served and lineage and served_path(view, served, lineage) != lineage.path:
         return ForAPerson("nginx is told to serve another file", points_to(view, served, lineage))
     return ForAPerson("what lies on disk is no better than what is served", finding.hint)
 
 
-def reloading(view: View, served: Served, path: str) -> Plan:
+def reload_plan(view: View, served: Served, path: str) -> Plan:
     there = There(view)
     return Plan(
         steps=there.reload(served, path),

@@ -37,7 +37,7 @@ def by_hand(service: Service, user: str, places: list[Placement], reasons: Itera
         f"it belongs to the Compose project {container.label(COMPOSE_PROJECT)}, whose file is kept by people"
         + (f"; before that: {first}" if first else ""),
         f"on {', '.join(dict.fromkeys(place.node for place in places))}, in {written_in(container)}: "
-        f"services.{name}.user: {user}; then `{command(container)}`",
+        f"services.{name}.user: {user}; then `{recreate_command(container)}`",
     )
 
 
@@ -52,19 +52,19 @@ def for_a_person(why: str, what_to_do: str) -> ForAPerson:
 
 def written_in(container: Container) -> str:
     """The compose file, or files, as Compose itself has noted them on the container."""
-    return " or ".join(map(str, paths(container))) or "the compose file"
+    return " or ".join(map(str, compose_paths(container))) or "the compose file"
 
 
-def paths(container: Container) -> Iterator[PurePosixPath]:
+def compose_paths(container: Container) -> Iterator[PurePosixPath]:
     directory = PurePosixPath(container.label(DIRECTORY) or ".")
     return (directory / name for name in container.label(FILES).split(",") if name)
 
 
-def command(container: Container) -> str:
+def recreate_command(container: Container) -> str:
     """The command that makes the container anew, where it was made.
 
     >>> labels = {COMPOSE_SERVICE: "web", COMPOSE_PROJECT: "rodan", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}
-    >>> command(Container("4f", "rodan-web-1", labels=labels))
+    >>> recreate_command(Container("4f", "rodan-web-1", labels=labels))
     'cd /srv/rodan && docker compose -f prod.yml up -d --no-deps web'
 
     Compose before version 2 is a program of its own, `docker-compose`.

@@ -17,7 +17,7 @@ Reason = tuple[str, str]
 """What stands in the way, and what a person can change about it."""
 
 
-def ready(place: Placement) -> Preflight:
+def preflight_of(place: Placement) -> Preflight:
     """What was found out beforehand. Raises Unobservable, naming the node, when it was not looked at."""
     preflight = place.container.preflight
     if preflight is None:
@@ -25,14 +25,14 @@ def ready(place: Placement) -> Preflight:
     return seen(preflight, place.node)
 
 
-def gifts(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
+def ownership_steps(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
     """The steps that give the files of its own volumes to its user."""
-    preflight = ready(place)
-    given = [one for one in seen(preflight.denied) if not hindrance(fleet, place, one)]
+    preflight = preflight_of(place)
+    given = [one for one in seen(preflight.denied) if not ownership_obstacle(fleet, place, one)]
     return [ChangeOwner(place.node, one.source, preflight.uid, preflight.gid) for one in given]
 
 
-def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
+def ownership_obstacle(fleet: Fleet, place: Placement, denied: Denied) -> str:
     """Why the files of a mount are not simply its own; empty when they are."""
     mount = next((one for one in place.container.mounts if one.destination == denied.destination), None)
     if mount is None:
@@ -54,16 +54,15 @@ def hindrance(fleet: Fleet, place: Placement, denied: Denied) -> str:
 
 def own_files(fleet: Fleet, place: Placement) -> Iterator[Reason]:
     """Files that it could not use, and that are not its own alone."""
-    preflight = ready(place)
+    preflight = preflight_of(place)
     for denied in seen(preflight.denied):
-        if why := hindrance(fleet, place, denied):
-            yield (
-                f"{files(denied, preflight)}, and {why}",
-                f"give them to {preflight.uid}:{preflight.gid} if that is right for all: {chown(denied, preflight)}",
-            )
+        if why := ownership_obstacle(fleet, place, denied):
+            owner = f"{preflight.uid}:{preflight.gid}"
+            advice = f"give them to {owner} if that is right for all: {chown_command(denied, preflight)}"
+            yield f"{denied_files(denied, preflight)}, and {why}", advice
 
 
-def files(denied: Denied, preflight: Preflight) -> str:
+def denied_files(denied: Denied, preflight: Preflight) -> str:
     number = f"more than {denied.count}" if denied.more else str(denied.count)
     who = f"{preflight.user} (uid {preflight.uid})"
     return (
@@ -71,13 +70,13 @@ def files(denied: Denied, preflight: Preflight) -> str:
     )
 
 
-def chown(denied: Denied, preflight: Preflight) -> str:
+def chown_command(denied: Denied, preflight: Preflight) -> str:
     after_options = ("--",) if denied.source.startswith("-") else ()
     command = shown_command(("chown", "-R", f"{preflight.uid}:{preflight.gid}", *after_options, denied.source))
     return f"`{command}` on its node, while the service is stopped"
 
 
 def all_files(place: Placement) -> Iterator[Reason]:
-    preflight = ready(place)
+    preflight = preflight_of(place)
     for denied in seen(preflight.denied):
-        yield files(denied, preflight), chown(denied, preflight)
+        yield denied_files(denied, preflight), chown_command(denied, preflight)

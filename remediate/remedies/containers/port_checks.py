@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from fleetkeeper.looking.facts import seen
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.services.facts import Published, SwarmService
-from remediate.remedies.containers.file_owners import ready
+from remediate.remedies.containers.file_owners import preflight_of
 from remediate.steps import Require, Run
 
 # $1 the service, then its ports in hexadecimal, as /proc/net/tcp has them. One that moved away is not judged here.
@@ -69,24 +69,26 @@ TRIES = 10
 WHY_BEFORE = "or nobody could see afterwards that it does so again"
 
 
-def listening(place: Placement, name: str) -> list[Run]:
+def port_check_steps(place: Placement, name: str) -> list[Run]:
     """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
-    ports = seen(ready(place).listens)
+    ports = seen(preflight_of(place).listens)
     if not ports:
         return []
     words = ("sh", "-c", LISTENS, "looking for its ports", name, *(f"{port:04X}" for port in ports))
-    return [Run(place.node, words, says=f"see that {name} serves {numbers(ports)} again", changes=False, tells=True)]
+    return [
+        Run(place.node, words, says=f"see that {name} serves {port_numbers(ports)} again", changes=False, tells=True)
+    ]
 
 
 def open_before(place: Placement, told: SwarmService) -> list[Require]:
     """The published ports answer now: else nobody could say afterwards whether they do again."""
     return [
         Require(
-            *(place.node, asking(told, mode, ports, 1)),
-            because=f"port {numbers(ports)} of {place.node} answers ({WHY_BEFORE})",
+            *(place.node, port_check_command(told, mode, ports, 1)),
+            because=f"port {port_numbers(ports)} of {place.node} answers ({WHY_BEFORE})",
             limit=at_most(ports, 1),
         )
-        for mode, ports in outside(place, told)
+        for mode, ports in published_ports_in_use(place, told)
     ]
 
 
@@ -94,13 +96,13 @@ def open_again(place: Placement, told: SwarmService) -> list[Run]:
     """The published ports answer from outside."""
     return [
         Run(
-            *(place.node, asking(told, mode, ports, TRIES)),
-            says=f"see that port {numbers(ports)} of {place.node} reaches {told.name} again",
+            *(place.node, port_check_command(told, mode, ports, TRIES)),
+            says=f"see that port {port_numbers(ports)} of {place.node} reaches {told.name} again",
             changes=False,
             tells=True,
             limit=at_most(ports, TRIES),
         )
-        for mode, ports in outside(place, told)
+        for mode, ports in published_ports_in_use(place, told)
     ]
 
 
@@ -109,23 +111,23 @@ def at_most(ports: tuple[int, ...], tries: int) -> float:
     return 20.0 + tries * (2 + 5 * len(ports))
 
 
-def outside(place: Placement, told: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
+def published_ports_in_use(place: Placement, told: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The published TCP ports behind which something listens today, by mode."""
-    served = seen(ready(place).listens)
+    served = seen(preflight_of(place).listens)
     for mode in ("host", "ingress"):
-        ports = tuple(one.port for one in told.published if leads(one, mode) and one.target in served)
+        ports = tuple(one.port for one in told.published if leads_to_listener(one, mode) and one.target in served)
         if ports:
             yield mode, ports
 
 
-def leads(one: Published, mode: str) -> bool:
+def leads_to_listener(one: Published, mode: str) -> bool:
     return one.mode == mode and one.protocol == "tcp"
 
 
-def asking(told: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
+def port_check_command(told: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
     numbers = (str(port) for port in ports)
     return ("sh", "-c", ANSWERS, "trying its published ports", told.name, mode, str(tries), *numbers)
 
 
-def numbers(ports: Iterable[int]) -> str:
+def port_numbers(ports: Iterable[int]) -> str:
     return ", ".join(str(port) for port in ports)

@@ -22,8 +22,8 @@ from fleetkeeper.topics.services.rules.pinning import judged as unpinned
 from fleetkeeper.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.containers.compose_instructions import by_hand, for_a_person
-from remediate.remedies.containers.file_owners import Reason, all_files, gifts, own_files, ready
-from remediate.remedies.containers.port_checks import listening, open_again, open_before
+from remediate.remedies.containers.file_owners import Reason, all_files, own_files, ownership_steps, preflight_of
+from remediate.remedies.containers.port_checks import open_again, open_before, port_check_steps
 from remediate.remedies.services.swarm_spec import told_by
 from remediate.remedies.services.update_settings import SETTLE, SETTLE_WITHOUT_HEALTHCHECK
 from remediate.steps import Require, UpdateService
@@ -52,7 +52,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     service = placement.service_of(fleet, finding.subject)
     alive = [instance for instance in placement.instances(fleet, finding.subject) if instance.container.pid]
     places = [place for place in alive if wrong_processes(place.container, service)[0]]
-    if len(kinds := {kind(place.container) for place in alive}) > 1:
+    if len(kinds := {deployment_kind(place.container) for place in alive}) > 1:
         return for_a_person(
             f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
             "say which one in the inventory: a Compose service as `project/service`",
@@ -61,13 +61,13 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     user = known_user(service, places)
     if told is None:
         return by_hand(service, user or service.user[0], places, seen_reasons(places))
-    reasons = list(obstacles(fleet, service, told, places, finding))
+    reasons = list(obstacles_to_plan(fleet, service, told, places, finding))
     if reasons:
         return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
-    return change(fleet, manager, told, update_of(service, manager, told, user, places), places)
+    return user_change_plan(fleet, manager, told, update_of(service, manager, told, user, places), places)
 
 
-def kind(container: Container) -> str:
+def deployment_kind(container: Container) -> str:
     """Which service a container belongs to, so that no other of the same name is meant."""
     if project := container.label(COMPOSE_PROJECT):
         return f"{project}/{container.label(COMPOSE_SERVICE)} of Compose"
@@ -82,11 +82,13 @@ def known_user(service: Service, places: Iterable[Placement]) -> str:
     return ""
 
 
-def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService, places: list[Placement]) -> Plan:
+def user_change_plan(
+    fleet: Fleet, manager: str, told: SwarmService, update: UpdateService, places: list[Placement]
+) -> Plan:
     """The plan. Files are given away twice: what root makes between the first time and its end is given then."""
-    given = list(dict.fromkeys(step for place in places for step in gifts(fleet, place)))
-    looks = [look for place in places for look in (*listening(place, told.name), *open_again(place, told))]
-    watched = "healthy" if checked(told, places) else "without ending"
+    given = list(dict.fromkeys(step for place in places for step in ownership_steps(fleet, place)))
+    looks = [look for place in places for look in (*port_check_steps(place, told.name), *open_again(place, told))]
+    watched = "healthy" if has_health_check(told, places) else "without ending"
     changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
     back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
     unchanged = f"nobody has changed {told.name} since the look"
@@ -107,12 +109,12 @@ def change(fleet: Fleet, manager: str, told: SwarmService, update: UpdateService
 
 def notes_of(told: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
     if told.stack:
-        yield patch(told, user)
-    if not checked(told, places):
+        yield stack_file_patch(told, user)
+    if not has_health_check(told, places):
         yield "it has no health check: whether it works is only seen by its processes and its ports"
 
 
-def patch(told: SwarmService, user: str) -> str:
+def stack_file_patch(told: SwarmService, user: str) -> str:
     """What keeps the stack file the same as what runs."""
     line = line_of(told.name, told.stack, user)
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
@@ -120,7 +122,7 @@ def patch(told: SwarmService, user: str) -> str:
 
 def update_of(service: Service, manager: str, told: SwarmService, user: str, places: list[Placement]) -> UpdateService:
     """The change itself, watched as long as the inventory says."""
-    usual = SETTLE if checked(told, places) else SETTLE_WITHOUT_HEALTHCHECK
+    usual = SETTLE if has_health_check(told, places) else SETTLE_WITHOUT_HEALTHCHECK
     patient = max((place.container.patience for place in places), default=0.0)
     return UpdateService(
         *(manager, told.name, user, told.user, told.image),
@@ -129,12 +131,12 @@ def update_of(service: Service, manager: str, told: SwarmService, user: str, pla
     )
 
 
-def checked(told: SwarmService, places: Iterable[Placement]) -> bool:
+def has_health_check(told: SwarmService, places: Iterable[Placement]) -> bool:
     """Whether it has a health check: the stack file's own, or that of its image."""
     return told.has_healthcheck or any(place.container.has_healthcheck for place in places)
 
 
-def obstacles(
+def obstacles_to_plan(
     fleet: Fleet, service: Service, told: SwarmService, places: list[Placement], finding: Finding
 ) -> Iterator[Reason]:
     """Everything that stands in the way of a plan. Raises Unobservable for what was not seen."""
@@ -150,8 +152,8 @@ def obstacles(
     for place in places:
         if place.container.preflight is not None or known_user(service, [place]):
             yield from own_files(fleet, place)
-            yield from seen_obstacles(ready(place))
-            yield from handed_obstacles(told, ready(place))
+            yield from seen_obstacles(preflight_of(place))
+            yield from handed_obstacles(told, preflight_of(place))
 
 
 def policy_obstacles(service: Service, told: SwarmService, places: list[Placement]) -> Iterator[Reason]:
@@ -177,7 +179,7 @@ def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reaso
     """Files and places that the swarm makes anew for each task, with owners that the stack file says."""
     who = f"{preflight.user} (uid {preflight.uid})"
     for file in told.handed:
-        if not readable(file, preflight):
+        if not is_readable(file, preflight):
             yield (
                 f"its {file.kind} {file.name} belongs to {file.uid}:{file.gid} with mode {file.mode:o}, "
                 f"and {who} could not read it",
@@ -191,7 +193,7 @@ def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reaso
             )
 
 
-def readable(file: Handed, preflight: Preflight) -> bool:
+def is_readable(file: Handed, preflight: Preflight) -> bool:
     """Whether a user may read a file that the swarm hands out (path_resolution(7))."""
     if file.uid == preflight.uid:
         return bool(file.mode & 0o400)
@@ -222,4 +224,4 @@ def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
     """What a person has to mend first, as far as it was looked at."""
     for place in places:
         if place.container.preflight is not None:
-            yield from (*all_files(place), *seen_obstacles(ready(place)))
+            yield from (*all_files(place), *seen_obstacles(preflight_of(place)))

@@ -79,39 +79,39 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         here = at_home(fleet, home, policy)
     except Untrusted as why:
         return ForAPerson(f"no line is written into the crontab of {home.node}: {why}", CANNOT_BE_INSTALLED)
-    there = [elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
+    there = [removal_elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
     refused = not_here(here, finding) or next(filter(None, (not_there(one, finding) for one in there)), None)
     if refused:
         return refused
-    changes = [one for one in (here, *there) if one.needed and not locked(one)]
+    changes = [one for one in (here, *there) if one.needed and not why_not_edited(one)]
     if not changes:
         return ForAPerson("root's crontab holds what is wanted already", finding.hint)
-    return plan(here, changes, policy)
+    return schedule_plan(here, changes, policy)
 
 
-def plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
+def schedule_plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
     """All edits as one plan, so that the old entry only goes when the new one stands."""
     return Plan(
-        steps=tuple(step for change in changes for step in steps(change, last=change is changes[-1])),
+        steps=tuple(step for change in changes for step in crontab_steps(change, last=change is changes[-1])),
         disturbance="nothing: the backup itself runs when it is next due",
         undo="the crontabs are put back as they were",
         success=f"an entry on {here.node} that runs `{policy.command}` in the right container, and none elsewhere",
         notes=(
-            *suspicions(here),
+            *suspected_entries(here),
             f"whether a run succeeded is logged with `logger -t fleetkeeper` on {here.node}; what it prints is dropped,"
             " since backup scripts print passwords",
         ),
     )
 
 
-def suspicions(here: Change) -> Iterator[str]:
+def suspected_entries(here: Change) -> Iterator[str]:
     """What may be the same backup in a form that nobody could read."""
     if here.line is not None and here.facts.suspects:
         places = ", ".join(suspect.where for suspect in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
 
 
-def steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
+def crontab_steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
     account = change.facts.account
     yield EditCrontab(
         node=change.node,
@@ -140,7 +140,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
     meant = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
-    kept = right(fleet, meant, home, policy)
+    kept = entries_that_stay(fleet, meant, home, policy)
     spare = [one.entry for one in meant if one not in kept and not one.entry.ours]
     line = None
     if not kept:
@@ -150,7 +150,7 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
     return sorted_out(home.node, facts, line, spare)
 
 
-def right(fleet: Fleet, meant: Sequence[Read], home: Placement, policy: Policy) -> list[Read]:
+def entries_that_stay(fleet: Fleet, meant: Sequence[Read], home: Placement, policy: Policy) -> list[Read]:
     """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
     working = [one for one in meant if one.does(home)]
     times = wanted_times(policy)
@@ -165,7 +165,7 @@ def facts_block(facts: Facts) -> tuple[str, ...]:
     return crontab.block or () if isinstance(crontab, Crontab) else ()
 
 
-def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
+def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
     """Any other node: no entry for the service stays there."""
     facts = fleet.of(node, Facts)
     entries, _ = read(fleet, node, home, policy)
@@ -186,19 +186,19 @@ def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]
     )
 
 
-def locked(change: Change) -> ForAPerson | None:
+def why_not_edited(change: Change) -> ForAPerson | None:
     """Why this node's crontab is not edited by us."""
     if change.facts.account != "root":
         return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
     if change.crontab.trouble:
         return ForAPerson(
             f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
-            mending(change.crontab.trouble),
+            mending_instructions(change.crontab.trouble),
         )
     return None
 
 
-def mending(trouble: str) -> str:
+def mending_instructions(trouble: str) -> str:
     """What a person does about a crontab that cannot be edited."""
     if "carriage return" in trouble:
         return "save it with Unix line ends (`sudo crontab -e`), then look again"
@@ -212,7 +212,7 @@ def not_here(change: Change, finding: Finding) -> ForAPerson | None:
         left_over = finding.severity == "warning" and finding.about == entry.where
         if left_over or not harmful(entry):
             return by_hand(entry, change.node)
-    return locked(change) if change.needed else None
+    return why_not_edited(change) if change.needed else None
 
 
 def not_there(change: Change, finding: Finding) -> ForAPerson | None:
@@ -220,7 +220,7 @@ def not_there(change: Change, finding: Finding) -> ForAPerson | None:
     if finding.node != change.node:
         return None
     entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)
-    return by_hand(entry, change.node) if entry else locked(change)
+    return by_hand(entry, change.node) if entry else why_not_edited(change)
 
 
 def by_hand(entry: Entry, node: str) -> ForAPerson:

@@ -35,7 +35,7 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"an update of {told.name} is {told.update_state}: with its own settings it would go on",
             "`remediate undo` the run that changed it (`remediate log`), or end that update (`docker service update`)",
         )
-    settle = (service.settle or usual(told)).total_seconds()
+    settle = (service.settle or usual_duration(told)).total_seconds()
     return Plan(
         steps=(GiveSettingsBack(manager, told.name, settle),),
         undo="there is none: these are the service's own settings",
@@ -43,5 +43,5 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     )
 
 
-def usual(told: SwarmService) -> timedelta:
+def usual_duration(told: SwarmService) -> timedelta:
     return SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK

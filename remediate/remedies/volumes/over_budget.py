@@ -14,7 +14,7 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Gone, Retention
 from fleetkeeper.topics.backups.rules.dumps import retained
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.backups.thinning import held_back, removable, thinning, weight
+from remediate.remedies.backups.thinning import bytes_on_disk, held_back, removable_backups, thinning_plan
 
 
 def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -28,19 +28,26 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     usage = fleet.of(policy.volume.node, volumes.Facts)
     taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
     if policy.volume.budget is not None and taken <= policy.volume.budget:
-        return ForAPerson(f"the backups take {show_size(taken)}, within the budget", strangers(usage, policy))
+        return ForAPerson(
+            f"the backups take {show_size(taken)}, within the budget", describe_other_files(usage, policy)
+        )
     over = too_much(usage, policy)
     held = held_back(fleet, policy)
     gone = (
-        removable(fleet, policy) if held else chosen(retained(fleet, policy), catalog_of(fleet, policy), policy, over)
+        removable_backups(fleet, policy)
+        if held
+        else backups_to_remove(retained(fleet, policy), catalog_of(fleet, policy), policy, over)
     )
-    missing = over - weight(gone)
+    missing = over - bytes_on_disk(gone)
     if not gone:
         return held or ForAPerson(
-            f"every backup is one that keep asks for, and {show_size(over)} are too much", strangers(usage, policy)
+            f"every backup is one that keep asks for, and {show_size(over)} are too much",
+            describe_other_files(usage, policy),
         )
-    notes = (f"{show_size(missing)} will still be too much: {strangers(usage, policy)}",) if missing > 0 else ()
-    return thinning(fleet, policy, gone, *notes)
+    notes = (
+        (f"{show_size(missing)} will still be too much: {describe_other_files(usage, policy)}",) if missing > 0 else ()
+    )
+    return thinning_plan(fleet, policy, gone, *notes)
 
 
 def too_much(usage: volumes.Facts, policy: Policy) -> int:
@@ -49,7 +56,7 @@ def too_much(usage: volumes.Facts, policy: Policy) -> int:
     return max(over, policy.volume.free - usage.free, 0)
 
 
-def chosen(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[Gone]:
+def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[Gone]:
     """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
 
     What is broken still goes only while its period keeps another file.
@@ -58,7 +65,7 @@ def chosen(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Seq
     if policy.below_keep:
         oldest_first = (kept.backup for kept in reversed(found.kept))
         for backup in oldest_first:
-            if weight(gone) >= over:
+            if bytes_on_disk(gone) >= over:
                 break
             if backup.counts and not (backup.linked or backup.giant) and backup.name not in found.protected:
                 gone.append(Gone(backup, "kept by keep, but over the budget"))
@@ -66,7 +73,7 @@ def chosen(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Seq
     return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
 
 
-def strangers(usage: volumes.Facts, policy: Policy) -> str:
+def describe_other_files(usage: volumes.Facts, policy: Policy) -> str:
     """What a person can do, with what else is in the volume."""
     others = volumes.strangers(usage, policy)
     return f"{others}; " * bool(others) + "make room there, keep fewer backups, or raise the budget"

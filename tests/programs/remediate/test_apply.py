@@ -13,7 +13,7 @@ from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
-from remediate.runner import Terms, exits
+from remediate.runner import Terms, exit_reasons
 from remediate.steps import EditFile, Require, Run, WriteFile
 from tests.helpers.local_nodes import Cut, FaultyLink, Stage, place, rewrite, sha, tree, writing
 
@@ -55,7 +55,7 @@ def test_case_70_a_fix_that_does_not_fix_is_said_and_taken_back_at_once(stage: S
     assert "saw: 'neither" in first.why
     assert "undone on a" in first.undone[0]
     assert stage.texts() == OLD
-    assert {code.value for code in exits(stage.propose(), [first])} == {1}
+    assert {code.value for code in exit_reasons(stage.propose(), [first])} == {1}
 
 
 def test_what_was_rolled_back_is_not_planned_again_while_nothing_has_changed(stage: Stage) -> None:
@@ -128,7 +128,7 @@ def test_case_66_a_node_that_fails_does_not_stop_the_others(stage: Stage) -> Non
     [first, second] = stage.fix()
     assert (first.end, second.end) == (End.FAILED, End.FIXED)
     assert stage.texts() == {"a": "old a\n", "b": "new b\n"}
-    assert 3 in {code.value for code in exits(stage.propose(), [first, second])}
+    assert 3 in {code.value for code in exit_reasons(stage.propose(), [first, second])}
 
 
 def test_max_fail_stops_after_so_many_failures(stage: Stage) -> None:
@@ -250,12 +250,12 @@ def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, bro
 
 
 def test_the_room_script_sees_a_folder_that_cannot_be_written_and_one_that_is_to_be_made(tmp_path: Path) -> None:
-    from remediate.disk_space import room
+    from remediate.disk_space import require_room
     from remediate.steps import StepFailed
 
-    room(FaultyLink(), "a", [str(tmp_path), str(tmp_path / "not" / "yet")])
+    require_room(FaultyLink(), "a", [str(tmp_path), str(tmp_path / "not" / "yet")])
     with pytest.raises(StepFailed, match=r"/proc: (cannot be written|the disk is full)"):
-        room(FaultyLink(), "a", ["/proc/nothing"])
+        require_room(FaultyLink(), "a", ["/proc/nothing"])
 
 
 def test_case_69_a_connection_lost_after_sending_is_looked_at_again(stage: Stage) -> None:

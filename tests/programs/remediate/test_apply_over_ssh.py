@@ -12,7 +12,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.writing import Stream, WritingLink, writing
 from remediate.apply import End
-from remediate.lock import Busy, Held, take
+from remediate.lock import Busy, Held, start_holder
 from tests.helpers.local_nodes import Stage
 from tests.helpers.sshd import Sshd, sshd
 from tests.helpers.tcp_proxy import Cable, cable
@@ -49,7 +49,7 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
         links_over(server, laid) as far,
         links_over(server, None) as near,
     ):
-        stream = take(link(far), "a", path, "the one with the cut cable", patience)
+        stream = start_holder(link(far), "a", path, "the one with the cut cable", patience)
         held = Held("a", stream, beat=0.2, answer=0.5)
         laid.cut()
         cut_at = time.monotonic()
@@ -68,7 +68,7 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
 
 def tried(near: WritingLink, path: str, patience: int) -> Stream | None:
     try:
-        return take(near, "a", path, "the second", patience)
+        return start_holder(near, "a", path, "the second", patience)
     except Busy as busy:
         assert "the one with the cut cable" in busy.who  # noqa: PT017  # it is one of many tries
         return None

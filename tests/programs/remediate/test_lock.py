@@ -14,7 +14,7 @@ import pytest
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from remediate import lock
-from remediate.lock import Busy, Held, Locks, Silence, take
+from remediate.lock import Busy, Held, Locks, Silence, start_holder
 from remediate.steps import Lost, StepContext
 
 
@@ -59,7 +59,7 @@ def test_the_heartbeat_is_answered_and_keeps_it(path: str) -> None:
 
 
 def test_case_81_without_a_heartbeat_it_frees_itself_within_its_patience_and_not_before(path: str) -> None:
-    stream = take(LocalLink(), "a", path, "somebody silent", patience=1)
+    stream = start_holder(LocalLink(), "a", path, "somebody silent", patience=1)
     with pytest.raises(Busy):
         locks(path).take(["a"])
     wait_until(lambda: not os.path.exists(path), 4.0)
@@ -73,7 +73,7 @@ def test_the_promise_of_a_minute_is_kept_and_we_stop_believing_before_the_node_l
 
 
 def test_the_node_ends_the_holder_itself_when_it_goes_silent(path: str) -> None:
-    stream = take(LocalLink(), "a", path, "somebody silent", patience=1)
+    stream = start_holder(LocalLink(), "a", path, "somebody silent", patience=1)
     holder = int(Path(path).read_text().split()[0])
     wait_until(lambda: not alive(holder), 4.0)
     stream.close()
@@ -87,7 +87,7 @@ def alive(pid: int) -> bool:
 
 
 def test_case_67_a_dead_holders_lock_is_taken_over_at_once(path: str) -> None:
-    stream = take(LocalLink(), "a", path, "somebody who is killed")
+    stream = start_holder(LocalLink(), "a", path, "somebody who is killed")
     holder = int(Path(path).read_text().split()[0])
     os.kill(holder, signal.SIGKILL)
     wait_until(lambda: not alive(holder))
@@ -126,7 +126,7 @@ def test_whoever_died_while_taking_a_dead_lock_over_does_not_jam_it(path: str) -
 
 
 def test_a_cut_connection_frees_it(path: str) -> None:
-    stream = take(LocalLink(), "a", path, "somebody")
+    stream = start_holder(LocalLink(), "a", path, "somebody")
     stream.close()
     wait_until(lambda: not os.path.exists(path))
 
@@ -184,7 +184,7 @@ class Elsewhere(LocalLink):
 
 
 def test_a_lock_that_is_not_confirmed_now_is_not_believed_in(path: str) -> None:
-    stream = take(LocalLink(), "a", path, "somebody")
+    stream = start_holder(LocalLink(), "a", path, "somebody")
     held = Held("a", stream, beat=60, answer=0.3)
     assert held.alive()
     os.kill(int(Path(path).read_text().split()[0]), signal.SIGSTOP)

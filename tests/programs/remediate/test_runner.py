@@ -17,14 +17,14 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Changed, End, Needless, Proof, narrowed
+from remediate.apply import Changed, End, Needless, Proof, narrow_to_agreed
 from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import Planned
 from remediate.render.console import Screen
 from remediate.runner import EVERYTHING, Asked, Run, Runner
-from remediate.session import proof
+from remediate.session import proof_from_verdict
 from remediate.steps import ABSENT, DeleteFiles, EditCrontab, Identified, RunInContainer, WriteFile, agreed_to
 from remediate.steps import Run as RunStep
 from tests.helpers.local_nodes import RULE, FaultyLink, Policy, Stage, StagedSession, place, rewrite, sha, writing
@@ -277,26 +277,26 @@ def deleting(*files: Identified, keep: tuple[Identified, ...] = ()) -> Plan:
 def test_only_files_that_both_plans_name_are_deleted_with_the_fresh_plans_survivors() -> None:
     a, b, c, d = FILES
     other = replace(b, inode=99)
-    fresh = narrowed(deleting(a, b, c, keep=(d,)), deleting(a, other, d))
+    fresh = narrow_to_agreed(deleting(a, b, c, keep=(d,)), deleting(a, other, d))
     assert fresh is not None
     assert fresh.steps[1] == DeleteFiles("a", "/srv/dumps", (a,), (d,))
 
 
 def test_a_deletion_of_nothing_that_was_agreed_to_is_something_else() -> None:
     a, b, *_ = FILES
-    assert narrowed(deleting(a), deleting(b)) is None
-    assert narrowed(deleting(a), Plan((DeleteFiles("a", "/srv/other", (a,)),), disturbs=("deletion",))) is None
+    assert narrow_to_agreed(deleting(a), deleting(b)) is None
+    assert narrow_to_agreed(deleting(a), Plan((DeleteFiles("a", "/srv/other", (a,)),), disturbs=("deletion",))) is None
 
 
 def test_steps_that_only_look_are_the_fresh_plans_own_and_need_no_consent() -> None:
     fresh = Plan((replace(READ, words=("false",)), *deleting(FILES[0]).steps[1:]), disturbs=("deletion",))
-    assert narrowed(fresh, deleting(FILES[0])) == fresh
+    assert narrow_to_agreed(fresh, deleting(FILES[0])) == fresh
 
 
 def test_a_change_more_or_one_less_is_something_else() -> None:
     write = WriteFile("a", "/srv/x", b"x", ABSENT)
-    assert narrowed(Plan((write, write)), Plan((write,))) is None
-    assert narrowed(Plan((write,)), Plan((write, write))) is None
+    assert narrow_to_agreed(Plan((write, write)), Plan((write,))) is None
+    assert narrow_to_agreed(Plan((write,)), Plan((write, write))) is None
 
 
 def test_the_same_edit_of_a_file_that_has_changed_meanwhile_is_what_was_agreed_to() -> None:
@@ -379,20 +379,20 @@ def seen(*findings: Finding, dark: str = "") -> Verdict:
 
 def test_a_finding_that_came_up_on_another_node_is_not_fixed() -> None:
     """A service that moved to another node and runs as root there."""
-    assert proof(seen(OTHER), PLANNED, seen(MINE))[0] is Proof.FAILING
-    assert proof(seen(OTHER), PLANNED, seen(MINE, OTHER))[0] is Proof.FIXED
+    assert proof_from_verdict(seen(OTHER), PLANNED, seen(MINE))[0] is Proof.FAILING
+    assert proof_from_verdict(seen(OTHER), PLANNED, seen(MINE, OTHER))[0] is Proof.FIXED
 
 
 def test_another_fault_of_the_same_thing_is_not_fixed() -> None:
-    found, why = proof(seen(replace(MINE, want="a chain")), PLANNED, seen(MINE))
+    found, why = proof_from_verdict(seen(replace(MINE, want="a chain")), PLANNED, seen(MINE))
     assert (found, "wanted: a chain" in why) == (Proof.FAILING, True)
 
 
 def test_a_node_that_went_dark_is_doubted_and_one_that_was_dark_all_along_is_said() -> None:
-    assert proof(seen(dark="b"), PLANNED, seen(MINE))[0] is Proof.UNKNOWN
-    found, why = proof(seen(dark="b"), PLANNED, seen(MINE, dark="b"))
+    assert proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE))[0] is Proof.UNKNOWN
+    found, why = proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE, dark="b"))
     assert (found, "no route to host" in why) == (Proof.FIXED, True)
-    assert proof(seen(dark="a"), PLANNED, seen(MINE, dark="a"))[0] is Proof.UNKNOWN
+    assert proof_from_verdict(seen(dark="a"), PLANNED, seen(MINE, dark="a"))[0] is Proof.UNKNOWN
 
 
 def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from fleetkeeper.errors import UsageError
 from remediate.apply import End
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.steps import Run, StepContext, WriteFile, dump
-from remediate.undo import looks_only, undoable
+from remediate.undo import looks_only, undoable_steps
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_step_that_only_looked_leaves_nothing_to_undo() -> None:
         for n, one in enumerate((looked, ran))
     ]
     assert [looks_only(row) for row in rows] == [True, False]
-    assert [row.number for row in undoable(rows)] == [1]
+    assert [row.number for row in undoable_steps(rows)] == [1]
 
 
 def test_the_way_back_of_a_written_file_holds_paths_and_digests_only() -> None:

@@ -22,14 +22,14 @@ from fleetkeeper.judging.verdicts import Verdict, judge, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
-from remediate.consent import allowed, asked, covers, lacking
+from remediate.consent import ask_consent, is_covered, lacking_consent, parse_allowed
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import Bounds, Planned, Proposal, propose, size
+from remediate.proposal import Bounds, Planned, Proposal, change_count, propose
 from remediate.remedies import REMEDIES
 from remediate.render import plan_text
 from remediate.render.plan_document import KEYS, plan_document
 from remediate.render.plan_text import proposal_lines
-from remediate.session import proof
+from remediate.session import proof_from_verdict
 from remediate.steps import (
     ABSENT,
     DeleteFiles,
@@ -200,7 +200,7 @@ def test_the_identity_of_a_plan_is_what_was_shown_not_the_digests_it_expects() -
 def test_size_counts_every_file_and_no_step_that_only_looks() -> None:
     files = tuple(Identified(f"f{number}", 1, 1, 1) for number in range(5))
     steps = (DeleteFiles("data", "/x", files), Run("data", ("true",)), Run("data", ("true",), changes=False))
-    assert size(Plan(steps=steps)) == 6
+    assert change_count(Plan(steps=steps)) == 6
 
 
 def judged(*said: Finding | Unobservable) -> Verdict:
@@ -209,10 +209,10 @@ def judged(*said: Finding | Unobservable) -> Verdict:
 
 def test_proof_needs_the_finding_gone_and_everything_seen() -> None:
     planned = Planned(1, rule("a", "b"), Subject("fleet", "t"), (FOUND,), Plan(()))
-    assert proof(judged(), planned)[0].value == "fixed"
-    assert proof(judged(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
-    assert proof(judged(Unobservable("no route")), planned)[0].value == "unknown"
-    assert proof(judged(replace(FOUND, node="vgpu")), planned)[0].value == "failing"
+    assert proof_from_verdict(judged(), planned)[0].value == "fixed"
+    assert proof_from_verdict(judged(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
+    assert proof_from_verdict(judged(Unobservable("no route")), planned)[0].value == "unknown"
+    assert proof_from_verdict(judged(replace(FOUND, node="vgpu")), planned)[0].value == "failing"
 
 
 def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
@@ -222,23 +222,23 @@ def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
 
     one = verdict(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
     planned = Planned(1, one.rule, one.subject, (FOUND,), Plan(()))
-    assert proof(one, planned)[0].value == "unknown"
+    assert proof_from_verdict(one, planned)[0].value == "unknown"
 
 
 def test_consent_is_by_kind() -> None:
     restart = plan_for(disturbs=("restart", "deletion"))
-    assert lacking(restart, allowed(["restart"])) == ["delete"]
-    assert covers(restart, allowed(["restart,delete"]))
-    assert covers(plan_for(disturbs=("reload",)), {"nothing"})
-    assert not covers(plan_for(), allowed(["restart"]))
+    assert lacking_consent(restart, parse_allowed(["restart"])) == ["delete"]
+    assert is_covered(restart, parse_allowed(["restart,delete"]))
+    assert is_covered(plan_for(disturbs=("reload",)), {"nothing"})
+    assert not is_covered(plan_for(), parse_allowed(["restart"]))
     with pytest.raises(UsageError, match="no such kind"):
-        allowed(["everything"])
+        parse_allowed(["everything"])
 
 
 def test_each_kind_is_asked_for_once_and_only_when_it_is_needed() -> None:
     questions: list[str] = []
     plan_text = [plan_for(disturbs=("deletion",)), plan_for(disturbs=("deletion",)), plan_for()]
-    agreed = asked(plan_text, frozenset(), lambda text: not questions.append(text) and "Delete" in text)
+    agreed = ask_consent(plan_text, frozenset(), lambda text: not questions.append(text) and "Delete" in text)
     assert questions == ["Make the changes that disturb nothing (1)?", "Delete files, for good (2)?"]
     assert agreed == {"deletion"}
 
@@ -246,7 +246,7 @@ def test_each_kind_is_asked_for_once_and_only_when_it_is_needed() -> None:
 def test_a_plan_that_was_refused_for_one_kind_is_not_asked_about_for_another() -> None:
     questions: list[str] = []
     both = plan_for(disturbs=("deletion", "ownership"))
-    assert asked([both], frozenset(), lambda text: bool(questions.append(text))) == frozenset()
+    assert ask_consent([both], frozenset(), lambda text: bool(questions.append(text))) == frozenset()
     assert questions == ["Delete files, for good (1)?"]
 
 

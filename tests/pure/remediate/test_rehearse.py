@@ -11,7 +11,7 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import views
 from remediate.proposal import Planned
-from remediate.rehearse import RULE, Rehearsal, chosen, dry_run, only, rehearse
+from remediate.rehearse import RULE, Rehearsal, certbot_views, chosen_certificates, dry_run, rehearse_renewals
 from remediate.render.console import Screen
 from remediate.steps import RunInContainer
 from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
@@ -31,24 +31,24 @@ def test_certbot_is_asked_to_keep_nothing() -> None:
 
 
 def test_all_certificates_are_meant_when_none_is_named_and_an_unknown_one_is_refused() -> None:
-    assert [one.name for one in chosen(inventory(), ())] == [NAME]
+    assert [one.name for one in chosen_certificates(inventory(), ())] == [NAME]
     with pytest.raises(UsageError) as wrong:
-        chosen(inventory(), ("rodan.example.org",))
+        chosen_certificates(inventory(), ("rodan.example.org",))
     assert NAME in wrong.value.hint
 
 
 def test_a_certificate_that_is_named_twice_is_meant_once_and_an_empty_name_is_shown() -> None:
-    assert [one.name for one in chosen(inventory(), (NAME, NAME))] == [NAME]
+    assert [one.name for one in chosen_certificates(inventory(), (NAME, NAME))] == [NAME]
     with pytest.raises(UsageError, match='no certificate ""'):
-        chosen(inventory(), ("",))
+        chosen_certificates(inventory(), ("",))
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
     """Case 10, for the rehearsal: pytest's own standard input is no terminal."""
     with pytest.raises(UsageError, match="no terminal"):
-        rehearse((), "no-such-inventory", None, yes=False)
+        rehearse_renewals((), "no-such-inventory", None, yes=False)
     with pytest.raises(UsageError, match="--yes needs --hosts"):
-        rehearse((), None, None, yes=True)
+        rehearse_renewals((), None, None, yes=True)
 
 
 def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
@@ -67,11 +67,11 @@ def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
     world = fleet(replace(FACTS, inside=(inside,)))
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="certbot keeps no certificate"):
-        list(only(views(world, certificate), certificate))
+        list(certbot_views(views(world, certificate), certificate))
 
 
 def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
     world = fleet(FACTS, None)
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
-        list(only(views(world, certificate), certificate))
+        list(certbot_views(views(world, certificate), certificate))
