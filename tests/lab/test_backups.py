@@ -93,6 +93,7 @@ def test_a_dump_that_looks_whole_and_does_not_restore_is_found_by_a_drill(kept: 
     assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
 
 
+@pytest.mark.long
 def test_after_a_drill_that_failed_no_whole_dump_is_removed_until_one_comes_back(
     kept: Lab, broken: Callable[..., Lab]
 ) -> None:
