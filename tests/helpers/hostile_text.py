@@ -154,7 +154,7 @@ class Told:
             yield from terminal.message(one).split("\n")
             yield terminal.accepted(one)
         shown = [(item, terminal.open_findings(item)) for item in self.items]
-        yield from terminal.told(shown)
+        yield from terminal.told(shown, RULES)
         yield from terminal.unknown_lines(self.items)
         yield from terminal.reason_lines(self.items)
         changes = history.compare("lab", self.items, history.Memory("2026-11-28T00:00:00+00:00"), "2026-11-29")
