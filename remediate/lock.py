@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
 from remediate.steps.lock_guard import taken_away
 from remediate.steps.step import LOCK, Lost, StepContext
@@ -26,50 +27,14 @@ from remediate.steps.step import LOCK, Lost, StepContext
 if TYPE_CHECKING:
     from fleetkeeper.transport.writing import Stream, WritingLink
 
+HOLD_LOCK = "remediate/scripts/hold_lock.sh"
+
 PATIENCE = 45
 """Seconds without a heartbeat after which the holder on the node ends. Less than the minute that we promise."""
 BEAT = 10.0
 ANSWER = 10.0
 """Seconds for a heartbeat's answer, before each change: without one we no longer believe that the lock is ours."""
 BUSY, NO_LOCK = 75, 73
-
-# $1 the lock's file, $2 patience in seconds, $3 who holds it. One line of standard input is one heartbeat.
-# A holder that is dead and not waited for (proc_pid_stat(5): state Z or X) has no birth any more. One at a time takes a
-# dead lock over; whoever dies at that leaves `.breaking` behind, which may go a minute later.
-HOLD = r"""
-set -u; umask 022; lock=$1 patience=$2 who=$3 dog=
-nobody='? ? somebody who is just letting go'
-born() { sed -n 's/.*) \([^ZX]\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
-me="$$ $(born $$) $who"
-take() {
-  printf '%s\n' "$me" >"$lock.$$" && ln "$lock.$$" "$lock" 2>/dev/null; took=$?
-  rm -f "$lock.$$"; return $took
-}
-held() { IFS= read -r line <"$lock" 2>/dev/null || line=$nobody; rest=${line#* }; }
-busy() { held; printf 'held %s\n' "${rest#* }"; exit 75; }
-alive() { pid=${line%% *}; birth=${rest%% *}; kill -0 "$pid" 2>/dev/null && [ "$(born "$pid")" = "$birth" ]; }
-free() { held; [ "$line" = "$me" ] && rm -f "$lock"; }
-stuck() { find "$lock.breaking" -prune -type d -mmin +1 -exec rmdir {} \; 2>/dev/null; }
-( : >"$lock.$$" ) 2>/dev/null || exit 73
-if ! take; then
-  held; [ "$line" != "$nobody" ] || sleep 1
-  held; alive && busy
-  mkdir "$lock.breaking" 2>/dev/null || { stuck; busy; }
-  dead=$line; held; [ "$line" = "$dead" ] && rm -f "$lock"
-  rmdir "$lock.breaking"; take || busy
-fi
-watch() {
-  old=$dog
-  ( nap=; trap 'kill $nap; exit 0' TERM; sleep "$patience" & nap=$!; wait $nap; trap '' TERM
-    held; [ "$line" = "$me" ] && alive && kill -9 "$$"; free ) </dev/null >/dev/null 2>&1 &
-  dog=$!
-  [ -z "$old" ] || kill "$old" 2>/dev/null
-}
-trap '' HUP
-watch; echo taken
-while IFS= read -r beat; do watch; echo "$beat" || break; done
-free; kill "$dog" 2>/dev/null
-"""
 
 
 class Busy(Exception):
@@ -239,7 +204,7 @@ class Locks:
 
 def start_holder(link: WritingLink, node: str, path: str, who: str, patience: int = PATIENCE) -> Stream:
     """Start the holder on the node. Raises Busy, or Unobservable when there can be no lock."""
-    stream = link.open(("sh", "-c", HOLD, "sh", path, str(patience), who), sudo=True)
+    stream = link.open(("sh", "-c", load_script(HOLD_LOCK), "sh", path, str(patience), who), sudo=True)
     try:
         said = read_line(stream)
         if said == "taken":

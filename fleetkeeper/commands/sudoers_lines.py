@@ -21,22 +21,35 @@ from dataclasses import dataclass
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import required
-from fleetkeeper.readers.cron import snapshot as schedule_scripts
 from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify
 from fleetkeeper.topics.backups.database import observation as databases
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy import observation as copies
-from fleetkeeper.topics.certificates import scripts as certificates
+from fleetkeeper.topics.certificates import node_commands as certificates
 from fleetkeeper.topics.containers import observation as containers
-from fleetkeeper.topics.containers import preflight_scripts as preflight
-from fleetkeeper.topics.containers.observation import DOCKER
-from fleetkeeper.topics.schedules.observe import ALL, OWN
+from fleetkeeper.topics.schedules.observe import OWN, list_schedules
 from fleetkeeper.topics.services import observation as services
 from fleetkeeper.topics.volumes import usage_of
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
-from fleetkeeper.transport.shell_protocol import KILL_AFTER, LIMIT, STARTED
+from fleetkeeper.transport.script_files import load_script
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, STARTED
+
+ASK_ABOUT_WORDS = "fleetkeeper/readers/cron/scripts/ask_about_words.sh"
+READ_ACCOUNTS = "fleetkeeper/topics/containers/scripts/read_accounts.sh"
+READ_START_SCRIPTS = "fleetkeeper/topics/containers/scripts/read_start_scripts.sh"
+CHECK_ACCESS = "fleetkeeper/topics/containers/scripts/check_access.sh"
+LIST_CHANGED_FILES = "fleetkeeper/topics/containers/scripts/list_changed_files.sh"
+LOOK_INSIDE = "fleetkeeper/topics/certificates/scripts/look_inside.sh"
+HANDSHAKE = "fleetkeeper/topics/certificates/scripts/handshake.sh"
+OLD_HANDSHAKE = "fleetkeeper/topics/certificates/scripts/old_handshake.sh"
+REQUEST_HEADERS = "fleetkeeper/topics/certificates/scripts/request_headers.sh"
+HELPER_KINDS = "fleetkeeper/commands/scripts/helper_kinds.sh"
+ROOT_OF_VOLUME = "fleetkeeper/topics/backups/scripts/root_of_volume.sh"
+HELPER_FITS = "fleetkeeper/commands/scripts/helper_fits.sh"
+FIND_DOCKER = "fleetkeeper/topics/containers/scripts/find_docker.sh"
+RUN_WITH_LIMIT = "fleetkeeper/transport/scripts/run_with_limit.sh"
 
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
@@ -57,57 +70,6 @@ class Kind:
 
 
 Question = tuple[Text | Kind, ...]
-
-KINDS = r"""
-is_text() { :; }
-is_number() { case $1 in '' | *[!0-9]*) return 1 ;; esac; }
-is_id() { case $1 in '' | *[!0-9a-f]*) return 1 ;; esac; }
-is_word() { case $1 in -* | *[!A-Za-z0-9_./@+-]*) return 1 ;; esac; }
-is_path() { case $1 in /*) ;; *) return 1 ;; esac; }
-is_user() { case $1 in -* | =* | /*) return 1 ;; esac; }
-is_where() { case $1 in '' | -* | *[!][A-Za-z0-9.:_-]*) return 1 ;; esac; }
-is_tls() { case $1 in -servername | -noservername | -starttls) ;; *) is_where "$1" ;; esac; }
-is_served() { is_path "$1" || is_where "$1"; }
-is_here() { case $1 in 127.0.0.1:*) is_number "${1#127.0.0.1:}" ;; *) return 1 ;; esac; }
-is_asked() { case $1 in =/* | /*) ;; *) is_user "$1" ;; esac; }
-# A process of a container of the node's own engine: whoever makes namespaces of their own decides what is at / there.
-is_process() {
-  is_number "$1" || return 1
-  case $1 in 0* | 1) return 1 ;; esac
-  grep -qsE '[0-9a-f]{64}' "/proc/$1/cgroup" && ! grep -qsE 'user\\?\.slice|/user/' "/proc/$1/cgroup"
-}
-# The same, or one that has ended by now: its number may be anybody's the next moment, so it is not what is asked about.
-is_processes() {
-  case $1 in '' | 0* | 1 | *[!0-9]*) return 1 ;; esac
-  if [ -d "/proc/$1" ]; then is_process "$1"; else gone="$gone $1 "; fi
-}
-gone=
-# What containers have mounted, in the words of the node's own engine: an account could run one that names any place.
-is_access() {
-  case $1 in ro | rw) return ;; /*) ;; *) return 1 ;; esac
-  case $1 in *'
-'*) return 1 ;; esac
-  [ -n "$mounted" ] || mounted=$(mounts)
-  printf '%s\n' "$mounted" | grep -qxF -- "$1"
-}
-mounted=
-mounts() (
-  [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || exit
-  DOCKER_HOST=
-  for_docker
-  ids=$(docker ps -q --no-trunc) && [ -n "$ids" ] || exit
-  docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
-)
-docker() { env -i PATH="$PATH" HOME=/root DOCKER_HOST="$DOCKER_HOST" docker "$@"; }
-# Where dumps are, by its real path; $1 volume, $2 path, $3 directory below it.
-place_of() (
-  at=$(root_of "$1" "$2") && cd -P -- "$at" && top=$(pwd -P) && cd -P -- "./$3" && at=$(pwd -P) || exit 1
-  case $at/ in /dev/* | /proc/* | /sys/*) exit 1 ;; "${top%/}"/*) printf '%s\n' "$at" ;; *) exit 1 ;; esac
-)
-# The next words are files in it.
-stands_in() { [ "$1" = "$2" ] && cd -P -- "$2" && [ "$(pwd -P)" = "$2" ]; }
-"""
-"""What words may look like. Nothing may begin with a dash where a program could take it for an option."""
 
 
 def script(text: str, *rest: Kind) -> Question:
@@ -131,20 +93,20 @@ def questions() -> Iterator[Question]:
     process, word = Kind("process"), Kind("word")
     yield fixed(("id", "-u"))
     yield fixed(OWN.words)
-    yield fixed(ALL.words)
-    yield fixed(containers.INSPECT.words)
-    yield fixed(containers.SCAN.words)
-    yield fixed(services.SWARM.words)
-    yield script(schedule_scripts.ASK, Kind("asked", many=True))
-    yield script(containers.ACCOUNTS, Kind("processes", many=True))
-    yield script(preflight.START, process, Kind("word", many=True))
-    yield script(preflight.ACCESS, process, word, Kind("access", many=True))
-    yield script(preflight.DIFF, process, Kind("id"))
+    yield fixed(list_schedules().words)
+    yield fixed(containers.inspect_containers().words)
+    yield fixed(containers.scan_processes().words)
+    yield fixed(services.inspect_swarm().words)
+    yield script(load_script(ASK_ABOUT_WORDS), Kind("asked", many=True))
+    yield script(load_script(READ_ACCOUNTS), Kind("processes", many=True))
+    yield script(load_script(READ_START_SCRIPTS), process, Kind("word", many=True))
+    yield script(load_script(CHECK_ACCESS), process, word, Kind("access", many=True))
+    yield script(load_script(LIST_CHANGED_FILES), process, Kind("id"))
     yield fixed(traces.traces().words)
-    yield inside(certificates.INSIDE, Kind("served", many=True))
-    yield inside(certificates.HANDSHAKE, here, tls)
-    yield inside(certificates.OLD, here, tls)
-    yield inside(certificates.HEADERS, here, Kind("where"), tls)
+    yield inside(load_script(LOOK_INSIDE), Kind("served", many=True))
+    yield inside(load_script(HANDSHAKE), here, tls)
+    yield inside(load_script(OLD_HANDSHAKE), here, tls)
+    yield inside(load_script(REQUEST_HEADERS), here, Kind("where"), tls)
 
 
 def about_dumps(policy: Policy, service: str, number: int) -> Iterator[Question]:
@@ -208,7 +170,14 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
         data.append(kinds_of(policy, number))
     calls = [f"fits '{' '.join(form(one, texts) for one in question)}' \"$@\"" for question in asked]
     known = [f"{name}={shlex.quote(text)}" for text, name in texts.items()]
-    body = [KINDS.strip(), FOR_DOCKER, parse.SHELL_ROOT.strip(), *data, FITS.strip(), *known]
+    body = [
+        load_script(HELPER_KINDS).strip(),
+        FOR_DOCKER,
+        load_script(ROOT_OF_VOLUME).strip(),
+        *data,
+        load_script(HELPER_FITS).strip(),
+        *known,
+    ]
     rest = "\n".join([*body, BEGIN.strip(), " ||\n".join([*calls, REFUSE]), END])
     return f"{HEAD}# edition {EDITION}, {digest_of(rest)}\n{rest}"
 
@@ -240,27 +209,15 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 cd / || exit 1
 """
-FITS = """
-fits() { # forms words
-  forms=$1; shift
-  for form in $forms; do
-    case $form in
-    *'*') for word; do "is_${form%?}" "$word" || return 1; done; return 0 ;;
-    =*) [ $# -gt 0 ] && eval "[ \\"\\$1\\" = \\"\\$${form#=}\\" ]" || return 1; shift ;;
-    *) [ $# -gt 0 ] && "is_$form" "$1" || return 1; shift ;;
-    esac
-  done
-  [ $# = 0 ]
-}
-"""
 BEGIN = """
 set -f
 limit=$1
 is_number "$limit" && [ ${#limit} -le 6 ] && shift || exit 64
 """
-FOR_DOCKER = f"for_docker() {{\n{DOCKER}}}"
+FOR_DOCKER = "for_docker() {\n" + load_script(FIND_DOCKER) + "}"
 REFUSE = f"{{ echo '{REFUSED} (edition {EDITION})' >&2; exit 77; }}"
-END = f"""
+END = (
+    f"""
 for word do
   shift
   case $gone in *" $word "*) word=0 ;; esac
@@ -270,8 +227,11 @@ cd / && exec </dev/null
 echo {STARTED.decode().strip()} >&2
 clean() {{ exec env -i PATH="$PATH" LC_ALL=C HOME=/root ASKER="${{SUDO_UID:-0}}" "$@"; }}
 if timeout --version >/dev/null 2>&1; then clean timeout -k {KILL_AFTER} "$limit" "$@"; fi
-clean /bin/sh -c {shlex.quote(LIMIT)} sh "$limit" "$@"
+clean /bin/sh -c """
+    + shlex.quote(load_script(RUN_WITH_LIMIT))
+    + """ sh "$limit" "$@"
 """
+)
 
 
 def line(account: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from fleetkeeper.topics.containers.observation import DOCKER
 from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -21,58 +21,7 @@ KEPT = "/var/lib/fleetkeeper"
 """The directory on a node where old content and records are kept, for root only."""
 SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
 
-# $1 the directory, further words: directories with a crontab for each user. certbot's own directory is the node's, or
-# what some container has mounted.
-TRACES = (
-    r"""
-export LC_ALL=C
-kept=$1; shift
-mounts() (
-"""
-    + DOCKER
-    + r"""
-ids=$(docker ps -aq) || exit 71
-[ -z "$ids" ] || docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
-)
-mounted=$(mounts); rc=$?
-case $rc in 0 | 69) ;; *) echo "unseen what containers have mounted" ;; esac
-printf '%s\n' /etc/letsencrypt "$mounted" | sort -u | while IFS= read -r root; do
-  hook=$root/renewal-hooks/deploy/fleetkeeper-reload
-  if [ -n "$root" ] && [ -f "$hook" ]; then echo "hook $hook"; fi
-done
-services() (
-"""
-    + DOCKER
-    + r"""
-manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
-[ "$manager" = true ] || exit 0
-ids=$(docker service ls -q --filter label=fleetkeeper.user) || exit 71
-[ -z "$ids" ] || docker service inspect --format '{{.Spec.Name}}' $ids
-)
-services=$(services); rc=$?
-case $rc in 0 | 69) ;; *) echo "unseen the services of the swarm" ;; esac
-for service in $services; do echo "service $service"; done
-if [ -e "$kept" ] || [ -h "$kept" ]; then
-  echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
-fi
-digest() { # SHA-256 of what crontab prints for a user; nothing if it fails
-  said=$({ { crontab -u "$1" -l 2>/dev/null; echo "ended $?" >&3; } | sha256sum >&3; } 3>&1)
-  case $said in *'ended 0'*) printf '%s\n' "$said" | sed -n 's/ .*-$//p' ;; esac
-}
-for spool; do
-  [ -d "$spool" ] || continue
-  if ! [ -r "$spool" ] || ! [ -x "$spool" ]; then echo "unseen $spool"; continue; fi
-  for table in "$spool"/*; do
-    [ -f "$table" ] || continue
-    if ! [ -r "$table" ]; then echo "unseen $table"; continue; fi
-    grep -qE '^# (BEGIN|END) fleetkeeper ' "$table" || continue
-    digest=$(digest "${table##*/}")
-    if [ ${#digest} -eq 64 ]; then echo "marks $digest ${table##*/}"; else echo "unseen $table"; fi
-  done
-done
-echo end
-"""
-)
+FIND_TRACES = "fleetkeeper/topics/scripts/find_traces.sh"
 
 
 @dataclass(frozen=True)
@@ -96,7 +45,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
     """The command that looks for what is left."""
-    return Command(("sh", "-c", TRACES, "looking for traces", kept, *spools), sudo=True)
+    return Command(("sh", "-c", load_script(FIND_TRACES), "looking for traces", kept, *spools), sudo=True)
 
 
 def parse(printed: str) -> Facts:

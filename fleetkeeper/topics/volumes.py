@@ -19,37 +19,20 @@ from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import catalog_of, true_clock
 from fleetkeeper.topics.backups.dump_times import stamp
 from fleetkeeper.topics.backups.forecast import Forecast, Room, forecast
-from fleetkeeper.topics.backups.parse import SHELL_ROOT
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.topics.backups.rules.dumps import hold
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
     from fleetkeeper.looking.observer import Look
 
-SHELL_USAGE = (
-    SHELL_ROOT
-    + r"""
-root=$(root_of "$1" "$2") || exit
-cd -P -- "$root" || exit 5
-echo "at $(pwd -P)"
-df -kP . | awk 'END { print "disk", $2, $4 }'
-df -iP . 2>/dev/null | awk 'END { print "inodes", $2, $4 }'
-find . -xdev -print0 | tr -dc '\0' | wc -c | awk '{ print "entries", $1 }'
-du -xak . | awk '
-  NR > 1 { print "1 " last }
-  { last = $0 }
-  END { print "2 " last }
-' | sort -k1,1rn -k2,2rn | head -n 40
-"""
-)
-"""Arguments: name of the volume, its path (or empty). KiB as they lie on the disk; hard links are counted once.
+MEASURE_VOLUME = "fleetkeeper/topics/scripts/measure_volume.sh"
 
-The last line of du is the sum, and begins with a 2 here: a file's name may hold a line that looks like it."""
 
 KIB = 1024
 KIBS = re.compile("[0-9]{1,18}", re.ASCII)
@@ -96,7 +79,9 @@ def observe(node: Node, inventory: Inventory) -> Look:
 def usage_of(policy: Policy) -> Command:
     """The command that measures a policy's volume and its disk."""
     volume = policy.volume
-    return Command(("sh", "-c", SHELL_USAGE, "sh", volume.name, volume.path or ""), sudo=True, limit=120)
+    return Command(
+        ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120
+    )
 
 
 def parse(output: Output) -> Facts:

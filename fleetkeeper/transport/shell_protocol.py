@@ -16,6 +16,7 @@ from math import ceil
 
 from fleetkeeper.transport.audit_helper import HELPER
 from fleetkeeper.transport.commands import Command, Sudo, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 TOKEN_BYTES = 16
 KILL_AFTER = 5
@@ -46,23 +47,6 @@ which repeats the command that it refuses, from printing the proof itself."""
 SHELL = "exec /bin/sh"
 """What a login shell is asked for: sh, bash, csh and fish read such words alike."""
 
-LIMIT = f"""\
-n=$1; shift
-if command -v setsid >/dev/null 2>&1; then setsid "$@" & g=-; else "$@" & g=; fi
-c=$!
-end() {{ kill -"$1" "$g$c" 2>/dev/null; }}
-( trap 'kill "$s"; exit 0' TERM
-  sleep "$n" & s=$!; wait "$s"
-  trap 'kill "$s"; exit 9' TERM
-  end TERM; sleep {KILL_AFTER} & s=$!; wait "$s"; end KILL; exit 9 ) >/dev/null 2>&1 &
-d=$!
-trap 'trap "" TERM; end TERM; kill "$d"; (sleep 1; end KILL) >/dev/null 2>&1 & exit 143' TERM
-wait "$c"; r=$?
-kill "$d" 2>/dev/null; wait "$d" 2>/dev/null
-[ $? = 9 ] && r=124
-exit "$r"
-"""
-"""`timeout` for a node that has none, or has BusyBox's, which ends the command but not the command's children."""
 
 ANSWER = """\
 f() {
@@ -106,31 +90,9 @@ f
 """
 """Run a command and frame its answer. Whoever listens ends what says too much."""
 
-CUT = """\
-exec 8>&1 9>&2
-w() {
-c=$({ { { "$@" </dev/null 7>&- 8>&- 9>&-; echo $? >&7; } 2>&1 >&6 6>&- | head -c "$b" >&9; } 6>&1 |
-head -c "$b" >&8; } 7>&1)
-f
-}
-"""
-"""The same where whoever listens cannot end a command: both of its outputs are cut, after $b bytes."""
 
 PLAIN = "does its login shell (or a ForceCommand) use a terminal, trace, or join its two outputs?"
 
-HEARTBEAT = """\
-exec 3<&0 </dev/null
-K='while read -r k v; do [ "$k $v" != "PPid: $2" ] || kill -TERM "$1"; done <"/proc/$1/status"'
-as_root() { [ -n "$a" ] || sudo -n /bin/sh -c "$K" sh $! $$ 2>/dev/null; }
-stop() { trap '' TERM; [ "$!" = "$d" ] || kill -TERM $! 2>/dev/null || as_root; [ -z "$p" ] || wait $!; exit 143; }
-trap stop TERM
-(while read -r x; do :; done <&3; kill -TERM $$ $p) >/dev/null 2>&1 &
-w=$! d=$!
-"""
-"""Standard input stays open as a heartbeat: when the connection goes away, so does what it started. ($d: what has
-ended; its number may be somebody else's by now, so root asks first whose child it is. $a: an account that may only
-look cannot end what root does for it; each of these questions ends at its own limit. $p: the `timeout` above a shell
-that is bounded; it ends the whole process group, and kills what has not gone after a while.)"""
 
 ABOVE = """\
 p=
@@ -180,14 +142,18 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
         "{",
         "set +eux",  # a login shell may hand its options on: a trace would hold the tokens
         f"a={sudo if sudo == 'audit' else ''}",
-        *((ABOVE.rstrip(), HEARTBEAT.rstrip()) if heartbeat else ("p= w=",)),
+        *(
+            (ABOVE.rstrip(), load_script("fleetkeeper/transport/scripts/heartbeat.sh").rstrip())
+            if heartbeat
+            else ("p= w=",)
+        ),
         ENVIRONMENT.rstrip(),
         f"m={token} i=0 u={'$(id -u)' if root else ''}",
         f"S={shlex.quote(UNDER_SUDO)}",
-        f"F={shlex.quote(LIMIT)}",
+        "F=" + shlex.quote(load_script("fleetkeeper/transport/scripts/run_with_limit.sh")),
         ANSWER.rstrip(),
         TRY,
-        (WAITED if heartbeat else CUT).rstrip(),
+        (WAITED if heartbeat else load_script("fleetkeeper/transport/scripts/run_cut_short.sh")).rstrip(),
         RUN.rstrip(),
         'echo "$m begin"; echo "$m begin" >&2',
         *(line(command, sudo) if heartbeat else cut_line(command, sudo) for command in commands),

@@ -25,17 +25,20 @@ from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
+from fleetkeeper.transport.script_files import load_script
 from remediate.backups.accept import records_of, right_one
-from remediate.backups.content_scripts import LIVE
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import Held, ask, held, inside, reason
 from remediate.backups.database_record import write_down
-from remediate.backups.drill_script import DRILL, HELD
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Run
+
+DESCRIBE_LIVE_DATABASE = "remediate/backups/scripts/describe_live_database.sh"
+DRILL = "remediate/backups/scripts/drill.sh"
+HOLD_INPUT_OPEN = "remediate/backups/scripts/hold_input_open.sh"
 
 RULE = "backups.come_back"
 TOPICS = ("nodes", "containers", "backups", "databases", "services")
@@ -201,7 +204,8 @@ class Trial:
 
     def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
         """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
-        live = held(ask(link, inside(self.place, LIVE, *account(self.policy), limit=SLOW_COUNT)))
+        script = load_script(DESCRIBE_LIVE_DATABASE)
+        live = held(ask(link, inside(self.place, script, *account(self.policy), limit=SLOW_COUNT)))
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
         [answer] = link.ask([self.throwaway(live)])
@@ -232,13 +236,14 @@ class Trial:
             *("docker", "run", "--interactive", "--rm", "--pull", "never", "--name", f"fleetkeeper-drill-{service}"),
             *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
             *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
-            *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", DRILL, "sh"),
+            *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", load_script(DRILL), "sh"),
             *(dump, self.policy.format, str(limit), str(mebibytes(size, self.policy.format))),
             *(live.tell(key) for key in ("user", "database", "encoding", "preload")),
             *(f"role={name}" for name in live.roles),
             *(f"tablespace={name}" for name in live.tablespaces),
         )
-        return Command(("sh", "-c", HELD, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
+        script = load_script(HOLD_INPUT_OPEN)
+        return Command(("sh", "-c", script, "sh", str(limit + 60), *words), sudo=True, limit=limit + 60)
 
 
 class NotTried(Unobservable):

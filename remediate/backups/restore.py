@@ -26,9 +26,9 @@ from fleetkeeper.topics.backups.observe import called
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.placement import Placement, placements
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.script_files import load_script
 from remediate.apply import Changed, Proof
 from remediate.backups.accept import records_of, right_one
-from remediate.backups.content_scripts import WHO
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import Held, ask, held, inside
 from remediate.backups.database_record import write_down
@@ -42,6 +42,8 @@ from remediate.render.plan_text import Line, safe_line
 from remediate.runner import Asked
 from remediate.runner import Run as Applying
 from remediate.steps import Run, Stale, StepContext
+
+DESCRIBE_SERVER = "remediate/backups/scripts/describe_server.sh"
 
 RULE = "services.postgres_kept_its_data"
 QUIET, MOST = 3, 60
@@ -139,7 +141,12 @@ def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
 def server_of(desk: Desk, place: Placement) -> Held:
     """What the server says of itself. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[place.node])
-    return held(ask(link, inside(place, WHO, desk.policy.user or "", desk.policy.database or "", limit=60)))
+    return held(
+        ask(
+            link,
+            inside(place, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60),
+        )
+    )
 
 
 @dataclass

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path
 from remediate.steps import copy_scripts as scripts
 from remediate.steps.delete_files import Identified, size_in_words
@@ -23,6 +24,13 @@ from remediate.steps.step import ABSENT, AlreadyBack, Done, Lost, Stale, StepCon
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
     from fleetkeeper.transport.writing import Stream, WritingLink
+
+CHECK_FILE = "remediate/steps/scripts/check_file.sh"
+READY_FOR_COPY = "remediate/steps/scripts/ready_for_copy.sh"
+SEND_COPY = "remediate/steps/scripts/send_copy.sh"
+TAKE_COPY = "remediate/steps/scripts/take_copy.sh"
+COPY_STATE = "remediate/steps/scripts/copy_state.sh"
+REMOVE_COPY = "remediate/steps/scripts/remove_copy.sh"
 
 CHUNK = 1 << 18
 PACE = 2 * 10**6
@@ -80,12 +88,28 @@ class CopyFile:
 
     def still_true(self, link: Link, place: StepContext) -> None:
         """The source is the file that was seen, and the target can take it. Raises Stale, StepFailed, Unobservable."""
-        words = ("sh", "-c", scripts.SAME, "look-at-backup", self.directory, self.file.name, self.file.identity)
+        words = (
+            "sh",
+            "-c",
+            load_script(CHECK_FILE),
+            "look-at-backup",
+            self.directory,
+            self.file.name,
+            self.file.identity,
+        )
         answer = ask_one(place.reach(self.source), Command(words, sudo=True))
         if answer.rc in scripts.STALE:
             raise Stale(f"{self.file.name} on {self.source} {scripts.STALE[answer.rc]}")
         answer.text()
-        words = ("sh", "-c", scripts.READY, "look-at-copies", self.target, self.file.name, str(self.needed))
+        words = (
+            "sh",
+            "-c",
+            load_script(READY_FOR_COPY),
+            "look-at-copies",
+            self.target,
+            self.file.name,
+            str(self.needed),
+        )
         answer = ask_one(link, Command(words, sudo=True))
         if answer.rc in scripts.WHY:
             raise self.refused(answer.rc)
@@ -102,8 +126,17 @@ class CopyFile:
     def do(self, link: WritingLink, place: StepContext) -> Done:
         """Stream it. Whatever ends early leaves nothing under its name."""
         begun = time.monotonic()
-        sending = ("sh", "-c", scripts.SEND, "sh", self.directory, self.file.name, self.file.identity)
-        taking = ("sh", "-c", scripts.TAKE, "sh", self.target, self.file.name, str(self.file.size), self.sha256)
+        sending = ("sh", "-c", load_script(SEND_COPY), "sh", self.directory, self.file.name, self.file.identity)
+        taking = (
+            "sh",
+            "-c",
+            load_script(TAKE_COPY),
+            "sh",
+            self.target,
+            self.file.name,
+            str(self.file.size),
+            self.sha256,
+        )
         where = (f"@{self.file.mtime}", str(self.needed))
         with (
             link.open((*taking, *where), sudo=True) as sink,
@@ -215,7 +248,7 @@ class RemoveCopy:
         return ()
 
     def still_true(self, link: Link, place: StepContext) -> None:
-        words = ("sh", "-c", scripts.STANDS, "look-at-copy", self.target, self.name)
+        words = ("sh", "-c", load_script(COPY_STATE), "look-at-copy", self.target, self.name)
         now = ask_one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
         if now == ABSENT:
             raise AlreadyBack(f"{self.name} is not in {self.target}")
@@ -226,7 +259,7 @@ class RemoveCopy:
         return None
 
     def do(self, link: WritingLink, place: StepContext) -> Done:
-        words = ("sh", "-c", scripts.REMOVE, "remove-copy", self.target, self.name, self.sha256)
+        words = ("sh", "-c", load_script(REMOVE_COPY), "remove-copy", self.target, self.name, self.sha256)
         unmake = "unmake" if self.unmake else ""
         answer = ask_one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))
         if answer.lost or answer.rc is None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.reports.text import count
 from fleetkeeper.transport.commands import Command
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path
-from remediate.steps.lock_guard import HELD, NOT_OURS, taken_away
+from remediate.steps.lock_guard import NOT_OURS, taken_away
 from remediate.steps.put_content import ask_one
 from remediate.steps.step import Done, Lost, Stale, StepContext, StepFailed
 
@@ -17,42 +18,11 @@ if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
     from fleetkeeper.transport.writing import WritingLink
 
+COMPARE_FILES = "remediate/steps/scripts/compare_files.sh"
+DELETE_FILES = "remediate/steps/scripts/delete_files.sh"
+
 AT_ONCE = 200
 ODD_PLACE = 77
-
-# $1 the directory, then per file: name, and its identity as `stat` prints it. `file` is a plain name without slash.
-LIST = r"""
-cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
-[ -w . ] || exit 73
-shift
-while [ $# -ge 2 ]; do
-  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
-  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
-  if [ "$now" = "$2" ]; then echo same; elif [ "$now" = gone ]; then echo gone; else echo changed; fi
-  shift 2
-done
-"""
-
-# $1 the lock's file, $2 what it says while it is ours ("" without a lock), $3 the directory, then files as above.
-DELETE = (
-    HELD
-    + r"""
-lock=$1 who=$2; shift 2
-cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || exit 77
-shift
-held || exit 79
-while [ $# -ge 2 ]; do
-  ours || exit 79
-  if [ -h "./$1" ] || [ ! -f "./$1" ]; then now=other; [ -e "./$1" ] || [ -h "./$1" ] || now=gone
-  else now=$(stat -c '%i:%s:%Y:%h' "./$1") || now=gone; fi
-  if [ "$now" = gone ]; then echo gone
-  elif [ "$now" != "$2" ]; then echo changed
-  elif ours && rm -f "./$1"; then echo deleted
-  else echo failed; fi
-  shift 2
-done
-"""
-)
 
 
 @dataclass(frozen=True)
@@ -128,7 +98,7 @@ class DeleteFiles:
 
     def survive(self, link: Link) -> None:
         for batch in in_batches(self.survivors) if self.survivors else iter([()]):
-            states = ask(link, (LIST,), self.directory, batch)
+            states = ask(link, (load_script(COMPARE_FILES),), self.directory, batch)
             for file, state in zip(batch, states, strict=True):
                 if state != "same":
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
@@ -152,7 +122,7 @@ class DeleteFiles:
     def delete(self, link: Link, place: StepContext, batch: tuple[Identified, ...]) -> list[str]:
         """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
         try:
-            return ask(link, (DELETE, place.lock, place.token), self.directory, batch)
+            return ask(link, (load_script(DELETE_FILES), place.lock, place.token), self.directory, batch)
         except NotOurs:
             raise Lost(f"{taken_away(self.node)}; the rest is not deleted") from None
 

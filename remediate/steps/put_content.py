@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from remediate.steps import file_scripts
 from remediate.steps.step import ABSENT, Lost, Stale, StepContext, StepFailed, content_digest
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
     from fleetkeeper.transport.writing import Stream, WritingLink
+
+PUT_CONTENT = "remediate/steps/scripts/put_content.sh"
+FILE_STATE = "remediate/steps/scripts/file_state.sh"
 
 What = Literal["file", "crontab"]
 ANSWER = 60.0
@@ -36,7 +40,17 @@ class PutRequest:
     def words(self, place: StepContext) -> tuple[str, ...]:
         """The command that does it; the content, if any, follows on its standard input."""
         return (
-            *("sh", "-c", file_scripts.PUT, "sh", self.what, self.target, self.size, self.wanted, self.expected),
+            *(
+                "sh",
+                "-c",
+                load_script(PUT_CONTENT),
+                "sh",
+                self.what,
+                self.target,
+                self.size,
+                self.wanted,
+                self.expected,
+            ),
             *(place.directory, "" if self.mode is None else f"{self.mode:04o}", self.owner, self.kept, place.crontab),
         )
 
@@ -91,7 +105,7 @@ def digest_on_node(link: Link, place: StepContext, what: What, target: str) -> s
     if what == "crontab":
         content = read_content(link, place, what, target)
         return ABSENT if content is None else content_digest(content)
-    return ask_one(link, Command(("sh", "-c", file_scripts.SEEN, "sh", target), sudo=True)).text().strip()
+    return ask_one(link, Command(("sh", "-c", load_script(FILE_STATE), "sh", target), sudo=True)).text().strip()
 
 
 def read_content(link: Link, place: StepContext, what: What, target: str) -> bytes | None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from remediate.backups.content_scripts import BUSY, FIND, HOLDS, NAMES
+from fleetkeeper.transport.script_files import load_script
 from remediate.backups.database_contents import Held, held, known_names, reason
 from remediate.backups.losses import entered
-from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from remediate.steps.put_content import ask_one
 from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome_of_exit
 from remediate.steps.step import AlreadyBack, Done, Kept, Stale, StepContext
@@ -18,6 +17,14 @@ if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
     from fleetkeeper.transport.writing import WritingLink
     from remediate.backups.database_contents import Name
+
+LIST_DATABASES = "remediate/backups/scripts/list_databases.sh"
+FIND_CONTAINERS = "remediate/backups/scripts/find_containers.sh"
+COUNT_SWAPS = "remediate/backups/scripts/count_swaps.sh"
+DESCRIBE_CONTENTS = "remediate/backups/scripts/describe_contents.sh"
+RESTORE_DATABASE = "remediate/backups/scripts/restore_database.sh"
+DROP_DATABASE = "remediate/backups/scripts/drop_database.sh"
+SWAP_DATABASES = "remediate/backups/scripts/swap_databases.sh"
 
 UNCHANGED = (65, 73, 74)
 """Exit statuses of the scripts that changed nothing."""
@@ -60,7 +67,7 @@ class Server:
 
     def strictly(self, link: Link, place: StepContext) -> None:
         """Raises Stale when the container is not the one that was seen."""
-        self.change(NAMES).still_true(link, place)
+        self.change(load_script(LIST_DATABASES)).still_true(link, place)
 
     def now(self, link: Link, place: StepContext) -> Server:
         """The same server, in the container where it runs now. Raises Stale when it does not run on this node."""
@@ -69,7 +76,9 @@ class Server:
         except Stale as gone:
             if not (self.called and self.system):
                 raise
-            answer = ask_one(link, Command(("sh", "-c", FIND, "find-container", self.called), sudo=True))
+            answer = ask_one(
+                link, Command(("sh", "-c", load_script(FIND_CONTAINERS), "find-container", self.called), sudo=True)
+            )
             found = answer.text().split()
             if len(found) != 1:
                 raise Stale(f"{gone}, and {len(found)} others run on {self.node}") from None
@@ -85,18 +94,20 @@ class Server:
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
         """What the server knows by these names, in their order. Raises Stale for another server, Unobservable."""
-        system, found = known_names(ask_one(link, self.command(NAMES, self.live, *names, limit=120.0)), names)
+        system, found = known_names(
+            ask_one(link, self.command(load_script(LIST_DATABASES), self.live, *names, limit=120.0)), names
+        )
         if self.system and system != self.system:
             raise Stale(f"{self.service} runs on other data now: system identifier {system or 'unknown'}")
         return found
 
     def changes_names(self, link: Link) -> bool:
         """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
-        return ask_one(link, self.command(BUSY, self.live, limit=60.0)).text().strip() != "0"
+        return ask_one(link, self.command(load_script(COUNT_SWAPS), self.live, limit=60.0)).text().strip() != "0"
 
     def holds(self, link: Link, database: str) -> Held:
         """What one database holds. Raises Unobservable."""
-        answer = ask_one(link, self.command(HOLDS, database))
+        answer = ask_one(link, self.command(load_script(DESCRIBE_CONTENTS), database))
         answer.text()
         return held(answer)
 
@@ -121,7 +132,7 @@ class RestoreDatabase:
 
     @property
     def words(self) -> tuple[str, ...]:
-        return self.server.change(RESTORE, self.new, self.path, self.form).words
+        return self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
 
     def show(self) -> str:
         dump = self.path.rpartition("/")[2]
@@ -139,7 +150,7 @@ class RestoreDatabase:
         return DropDatabase(self.server, self.new)
 
     def do(self, link: WritingLink, place: StepContext) -> Done:
-        return self.server.do(link, self.server.change(RESTORE, self.new, self.path, self.form))
+        return self.server.do(link, self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form))
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,7 @@ class DropDatabase:
 
     @property
     def words(self) -> tuple[str, ...]:
-        return self.server.change(DROP, self.name).words
+        return self.server.change(load_script(DROP_DATABASE), self.name).words
 
     def show(self) -> str:
         return f"drop {self.name}, if it was never live and holds what was restored (in {self.server.service})"
@@ -181,7 +192,7 @@ class DropDatabase:
 
     def do(self, link: WritingLink, place: StepContext) -> Done:
         server = self.server.now(link, place)
-        return server.do(link, server.change(DROP, self.name))
+        return server.do(link, server.change(load_script(DROP_DATABASE), self.name))
 
 
 def last_line_of(answer: Output) -> str:
@@ -231,7 +242,7 @@ class SwapDatabases:
 
     def in_server(self, server: Server) -> RunInContainer:
         expected = self.live_oid if self.replaces else "-"
-        return server.change(SWAP, self.takes, self.aside, self.takes_oid, expected)
+        return server.change(load_script(SWAP_DATABASES), self.takes, self.aside, self.takes_oid, expected)
 
     def show(self) -> str:
         live, back = self.server.live, "back " if self.back else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,11 +19,26 @@ from fleetkeeper.topics.backups import File, Policy, Verified
 from fleetkeeper.topics.backups.catalog import Catalog, catalog
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
 TORONTO = ZoneInfo("America/Toronto")
 HALF_DAY = timedelta(hours=12)
 MIB = 2**20
+
+
+def judging_awk(zero: str = "000", more: str = "") -> str:
+    """The awk program that judges a dump's text, as the script puts it together, with `more` of its rules.
+
+    `zero` is the octal number of the byte that a zero byte is to this awk.
+    """
+    script = load_script("fleetkeeper/topics/backups/scripts/read_dumps.sh")
+    [zeros] = re.findall(rf"^ *judge=\$judge'(/\\{zero}/ .*\n)'$", script, re.MULTILINE)
+    sections, lines = (
+        load_script(f"fleetkeeper/topics/backups/scripts/dump_{part}.awk") for part in ("sections", "lines")
+    )
+    return sections + more + zeros + lines
+
 
 TEXT = """
 nodes:

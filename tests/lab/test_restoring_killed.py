@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from fleetkeeper.transport.script_files import load_script
 from lab import swarm
 from lab.shell import until
-from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from tests.lab.conftest import Lab
 
 NEW, ASIDE = "rodan_restored_20260102_030405", "rodan_before_20260102_030405"
@@ -83,17 +83,25 @@ def check(lab: Lab) -> None:
 def test_case_42_killed_at_each_question_the_live_name_can_be_connected_to(server: Lab, when: str) -> None:
     inside(server, "sh", "-c", "pg_dump -U rodan -f /tmp/killed.sql rodan")
     points = 1
-    while killed(server, points, when, RESTORE, NEW, "/tmp/killed.sql", "sql"):
+    while killed(
+        server,
+        points,
+        when,
+        load_script("remediate/backups/scripts/restore_database.sh"),
+        NEW,
+        "/tmp/killed.sql",
+        "sql",
+    ):
         check(server)
         assert NEW not in names(server) or when == "after"
-        assert ran(server, DROP, NEW) == 0
+        assert ran(server, load_script("remediate/backups/scripts/drop_database.sh"), NEW) == 0
         points += 1
     assert points > 6
     points = 1
-    while killed(server, points, when, SWAP, NEW, ASIDE):
+    while killed(server, points, when, load_script("remediate/backups/scripts/swap_databases.sh"), NEW, ASIDE):
         check(server)
         if ASIDE in names(server):
-            assert ran(server, SWAP, ASIDE, NEW) == 0
+            assert ran(server, load_script("remediate/backups/scripts/swap_databases.sh"), ASIDE, NEW) == 0
         points += 1
     assert points > 2
     check(server)

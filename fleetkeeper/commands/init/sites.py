@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.commands.init.dumps import Ask, hinted
 from fleetkeeper.commands.init.results import Found, Site
-from fleetkeeper.topics.certificates import scripts, tls_handshakes
+from fleetkeeper.topics.certificates import node_commands, tls_handshakes
 from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import Inside
 from fleetkeeper.topics.certificates.policy import HostName
@@ -59,7 +59,7 @@ def sites_of(found: Sequence[Serving], ask: Ask, unseen: list[str]) -> list[Site
 def names_of(one: Serving, ask: Ask, unseen: list[str]) -> list[str]:
     """The names for which a container has a certificate; without any word of its own, those of what it serves."""
     try:
-        [answer] = ask(one.place.node, [scripts.look_inside(one.place.container.id)])
+        [answer] = ask(one.place.node, [node_commands.look_inside(one.place.container.id)])
         inside = parse(answer.text(), one.place.container.id, one.service.key)
     except Unobservable as why:
         unseen.append(f"{one.place.node}: {one.place.container.name} could not be looked into: {why.why}{hinted(why)}")
@@ -103,7 +103,7 @@ def shaken(one: Serving, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
     if not one.port:
         return ()
     try:
-        [answer] = ask(one.place.node, [scripts.handshake(f"127.0.0.1:{one.port}", options)])
+        [answer] = ask(one.place.node, [node_commands.handshake(f"127.0.0.1:{one.port}", options)])
         return tls_handshakes.handshake(answer)[0]
     except Unobservable:
         return ()

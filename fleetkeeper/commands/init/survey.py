@@ -23,8 +23,8 @@ from fleetkeeper.topics import registry
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.nodes import Facts as Nodes
-from fleetkeeper.topics.schedules.observe import ALL
 from fleetkeeper.topics.schedules.observe import ask as questions
+from fleetkeeper.topics.schedules.observe import list_schedules
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.rules.running import managers, swarm_facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -181,7 +181,7 @@ def schedules_of(
     node: str, ask: Callable[[str, Sequence[Command]], list[Output]]
 ) -> tuple[schedules.Printed, dict[str, str]]:
     """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
-    [answer] = ask(node, [ALL])
+    [answer] = ask(node, [list_schedules()])
     printed = schedules.read(answer.text())
     wanted = scripts(printed)
     if not wanted:

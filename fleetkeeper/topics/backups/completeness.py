@@ -12,11 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleetkeeper.topics.backups.dump_stream import SHELL_PROVE, SHELL_VERIFY
 from fleetkeeper.topics.backups.facts import File, State, Verified
 from fleetkeeper.topics.backups.parse import parse_entries, seen_whole
 from fleetkeeper.topics.backups.policy import Format
 from fleetkeeper.transport.commands import Command, Output
+from fleetkeeper.transport.script_files import load_script
+
+VERIFY_DUMPS = "fleetkeeper/topics/backups/scripts/verify_dumps.sh"
+PROVE_DUMPS = "fleetkeeper/topics/backups/scripts/prove_dumps.sh"
 
 PACE = 10 * 10**6
 """Bytes of a file that the slowest disk in use still reads in a second: the time limit grows with the sizes."""
@@ -51,12 +54,12 @@ def verify(directory: str, files: Sequence[File], form: Format, service: str = "
 
     `service` is what Docker calls the database's service: archives need the pg_restore in its container.
     """
-    return Command(words(SHELL_VERIFY, directory, files, (form, service)), sudo=True, limit=limit(files))
+    return Command(words(load_script(VERIFY_DUMPS), directory, files, (form, service)), sudo=True, limit=limit(files))
 
 
 def prove(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
     """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
-    return Command(words(SHELL_PROVE, directory, files, (form, service)), sudo=True, limit=limit(files))
+    return Command(words(load_script(PROVE_DUMPS), directory, files, (form, service)), sudo=True, limit=limit(files))
 
 
 def words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:

@@ -8,68 +8,9 @@ from collections.abc import Iterator
 from fleetkeeper.topics.backups.facts import File, Kind
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
-SHELL_ROOT = r"""
-export LC_ALL=C
-where='{{if .Options}}{{if .Options.device}}device{{end}}{{end}} {{.Mountpoint}}'
-root_of() {
-  if [ -n "$2" ]; then printf '%s\n' "$2"; return; fi
-  found=$(docker volume inspect --format "$where" -- "$1") || return
-  case $found in
-    device*)
-      grep -qF " ${found#* } " /proc/mounts || { echo "the volume $1 is not mounted on this node" >&2; return 6; }
-      ;;
-  esac
-  printf '%s\n' "${found#* }"
-}
-"""
-"""`root_of NAME PATH` prints where a volume is. One that is mounted only while in use, and is not now, is unseen."""
-
-SHELL_LIST = r"""
-export LC_ALL=C
-enter() {
-  cd -P -- "$1" 2>/dev/null && return
-  if [ -e "$1" ]; then echo "$1 may not be entered" >&2; else echo "there is no directory $1 to be seen" >&2; fi
-  exit 5
-}
-gnu='%y %s %T@ %i %D %n %U %b %C@/%f\0'
-busybox='%f %s %Y %i 0 %h %u %b %Z/%n//'
-list() {
-  [ $# -gt 0 ] || return 0
-  if find . -maxdepth 0 -printf '' 2>/dev/null; then
-    find "$@" -maxdepth 0 -printf "$gnu"
-  else
-    stat -c "$busybox" "$@"
-  fi
-}
-list_all() {
-  if find . -maxdepth 0 -printf '' 2>/dev/null; then
-    find . -mindepth 1 -maxdepth 1 -printf "$gnu"
-  else
-    find . -mindepth 1 -maxdepth 1 -exec stat -c "$busybox" {} +
-  fi
-}
-"""
-"""Where find has no -printf (BusyBox), records end in `//`: as little as NUL can two slashes stand in a name."""
-
-SHELL_OBSERVE = (
-    SHELL_ROOT
-    + SHELL_LIST
-    + r"""
-root=$(root_of "$1" "$2") || exit
-enter "$root"
-root=$(pwd -P)
-enter "./$3"
-case $(pwd -P)/ in
-  "${root%/}"/*) ;;
-  *) echo "the directory of the backups is a link out of the volume" >&2; exit 6 ;;
-esac
-pwd -P
-printf '\0'
-list_all
-"""
-)
-"""Arguments: name of the volume, its path (or empty), the directory below it (or empty)."""
+LIST_BACKUPS = "fleetkeeper/topics/backups/scripts/list_backups.sh"
 
 KINDS: dict[str, Kind] = {"f": "file", "d": "directory", "l": "link"}
 MODES: dict[int, Kind] = {0x8000: "file", 0x4000: "directory", 0xA000: "link"}
@@ -82,7 +23,9 @@ MOST = (1 << 64) - 1
 def look_into(policy: Policy) -> Command:
     """The command that lists the directory of a policy's backups."""
     volume = policy.volume
-    return Command(("sh", "-c", SHELL_OBSERVE, "list-backups", volume.name, volume.path or "", policy.path), sudo=True)
+    return Command(
+        ("sh", "-c", load_script(LIST_BACKUPS), "list-backups", volume.name, volume.path or "", policy.path), sudo=True
+    )
 
 
 def parse_listing(output: Output) -> tuple[str, tuple[File, ...]]:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node, Service, required
 from fleetkeeper.readers.cron import snapshot as schedules
-from fleetkeeper.topics.certificates import renewal_schedule, scripts, tls_handshakes
+from fleetkeeper.topics.certificates import node_commands, renewal_schedule, tls_handshakes
 from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import Facts, Inside
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, or_why, places, probes, served
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.observation import ABSENT, INSPECT, engine_says
+from fleetkeeper.topics.containers.observation import ABSENT, engine_says, inspect_containers
 from fleetkeeper.topics.containers.parse import containers
-from fleetkeeper.topics.schedules.observe import ALL, OWN
+from fleetkeeper.topics.schedules.observe import OWN, list_schedules
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Asked = dict[Command, Output]
 def observe(node: Node, inventory: Inventory) -> Look:
     """Empty facts on a node where none of their services runs. Raises NotApplicable where there are no certificates."""
     wanted, services = inventory.section(Policy).certificates, required(inventory.services)
-    inspected, everything, own = yield [INSPECT, ALL, OWN]
+    inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
     there = containers(engine_says(inspected).partition("\n")[2])
@@ -42,7 +42,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return Facts()
     at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
     http = challenges(at, there)
-    inside = {one.id: scripts.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
+    inside = {one.id: node_commands.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
     asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
     return replace(
         scheduled_here(everything, own, there),
@@ -73,7 +73,7 @@ def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequenc
     """One round trip for everything; a second one, through containers, only where the node has no openssl."""
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     asked = dict(zip(commands, (yield commands), strict=True))
-    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == scripts.NO_OPENSSL]
+    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == node_commands.NO_OPENSSL]
     if again:
         again = list(dict.fromkeys(again))
         asked.update(zip(again, (yield again), strict=True))

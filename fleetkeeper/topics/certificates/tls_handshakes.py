@@ -6,7 +6,7 @@ import re
 
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.topics.certificates.facts import Refused
-from fleetkeeper.topics.certificates.scripts import NO_OPENSSL
+from fleetkeeper.topics.certificates.node_commands import NO_OPENSSL
 from fleetkeeper.transport.commands import Output, Unobservable
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fleetkeeper.topics.certificates import scripts, tls_handshakes
+from fleetkeeper.topics.certificates import node_commands, tls_handshakes
 from fleetkeeper.topics.certificates.facts import Served
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.containers.facts import Container, Port
@@ -43,10 +43,10 @@ class Probe:
 
     def command(self, where: str) -> Command:
         if self.kind == "headers":
-            return scripts.headers(where, self.place.certificate.name, self.place.options)
+            return node_commands.headers(where, self.place.certificate.name, self.place.options)
         if self.kind == "now":
-            return scripts.handshake(where, self.place.options)
-        return scripts.old_handshake(where, self.place.options)
+            return node_commands.handshake(where, self.place.options)
+        return node_commands.old_handshake(where, self.place.options)
 
     @property
     def on_node(self) -> Command:
@@ -56,7 +56,7 @@ class Probe:
     @property
     def in_container(self) -> Command:
         """The way for a node without openssl."""
-        return scripts.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
+        return node_commands.in_container(self.place.container, self.command(f"127.0.0.1:{self.place.inside}"))
 
 
 def options(certificate: Certificate) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ def challenges(there: Sequence[Place], containers: Iterable[Container]) -> dict[
     for place in there:
         address = ports[place.container].host_ip
         name = place.certificate.name
-        found[name] = scripts.challenge(name, EVERYWHERE.get(address, address), HTTP)
+        found[name] = node_commands.challenge(name, EVERYWHERE.get(address, address), HTTP)
     return found
 
 

@@ -16,10 +16,14 @@ from fleetkeeper.readers.json_documents import Json, json_document, parts, text_
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight
-from fleetkeeper.topics.containers.preflight_scripts import ACCESS, DIFF, START
 from fleetkeeper.topics.containers.rules.users import wrong_processes
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
+
+READ_START_SCRIPTS = "fleetkeeper/topics/containers/scripts/read_start_scripts.sh"
+CHECK_ACCESS = "fleetkeeper/topics/containers/scripts/check_access.sh"
+LIST_CHANGED_FILES = "fleetkeeper/topics/containers/scripts/list_changed_files.sh"
 
 HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
 COUNTED = 1000
@@ -75,9 +79,15 @@ def commands(container: Container, user: str, words: Iterable[str]) -> list[Comm
     pid = str(container.pid)
     mounts = [part for mount in kept(container) for part in ("rw" if mount.rw else "ro", mount.source)]
     return [
-        Command(("sh", "-c", START, "reading start scripts", pid, *words), sudo=True),
-        Command(("sh", "-c", ACCESS, "looking for files it could not use", pid, user, *mounts), sudo=True, limit=LIMIT),
-        Command(("sh", "-c", DIFF, "docker diff", pid, container.id), sudo=True, limit=LIMIT),
+        Command(("sh", "-c", load_script(READ_START_SCRIPTS), "reading start scripts", pid, *words), sudo=True),
+        Command(
+            ("sh", "-c", load_script(CHECK_ACCESS), "looking for files it could not use", pid, user, *mounts),
+            sudo=True,
+            limit=LIMIT,
+        ),
+        Command(
+            ("sh", "-c", load_script(LIST_CHANGED_FILES), "docker diff", pid, container.id), sudo=True, limit=LIMIT
+        ),
     ]
 
 

@@ -20,13 +20,16 @@ from fleetkeeper.topics.schedules.parse import Candidate, Found, body, find, fol
 from fleetkeeper.topics.schedules.run_parts import in_directories
 from fleetkeeper.topics.schedules.timers import find_timers
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.looking.observer import Look
 
+LIST_SCHEDULES = "fleetkeeper/readers/cron/scripts/list_schedules.sh"
+ASK_ABOUT_WORDS = "fleetkeeper/readers/cron/scripts/ask_about_words.sh"
+
 T = TypeVar("T")
-ALL = Command(("sh", "-c", snapshot.SCRIPT), sudo=True)
 OWN = Command(("crontab", "-l"), sudo=True)
 BLOCK = "schedules.backup_runs_where_postgres_runs"
 NO_SUDO = "the account may not read it: set `sudo: true` for this node, or give it the right"
@@ -34,10 +37,15 @@ TICKS = 100.0
 HIDDEN = Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen", NO_SUDO)
 
 
+def list_schedules() -> Command:
+    """The command that prints every schedule that cron and systemd read."""
+    return Command(("sh", "-c", load_script(LIST_SCHEDULES)), sudo=True)
+
+
 def observe(node: Node, inventory: Inventory) -> Look:
     """Every place that cron and systemd read, on one node. Raises NotApplicable where there are no backups."""
     policy = inventory.section(Policy)
-    everything, own = yield [ALL, OWN]
+    everything, own = yield [list_schedules(), OWN]
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
@@ -58,7 +66,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def ask(questions: Sequence[str]) -> Command:
     """The second script; its questions are arguments and never part of it."""
-    return Command(("sh", "-c", snapshot.ASK, "sh", *dict.fromkeys(questions)), sudo=True)
+    return Command(("sh", "-c", load_script(ASK_ABOUT_WORDS), "sh", *dict.fromkeys(questions)), sudo=True)
 
 
 def own_file(own: Output, printed: Printed) -> list[File]:

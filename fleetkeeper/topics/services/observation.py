@@ -23,7 +23,7 @@ from fleetkeeper.readers.json_documents import (
 )
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import number_in
-from fleetkeeper.topics.containers.observation import ABSENT, DOCKER, NAMES_ONLY, engine_says
+from fleetkeeper.topics.containers.observation import ABSENT, engine_says
 from fleetkeeper.topics.containers.parse import has_healthcheck
 from fleetkeeper.topics.services.facts import (
     LENT,
@@ -38,11 +38,13 @@ from fleetkeeper.topics.services.facts import (
 )
 from fleetkeeper.topics.services.update_settings import lent_updates
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.shell_functions import CAPPED_DOCKER
+from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.looking.observer import Look
+
+INSPECT_SWARM = "fleetkeeper/topics/services/scripts/inspect_swarm.sh"
 
 NETWORK = (
     "nfs",
@@ -59,37 +61,17 @@ NETWORK = (
 )
 HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
 
-SWARM = Command(
-    (
-        "sh",
-        "-c",
-        DOCKER
-        + CAPPED_DOCKER
-        + NAMES_ONLY
-        + """
-swarm=$(docker info --format '{{json .Swarm}}') || exit 71
-printf '%s\\n' "$swarm"
-all() {
-  kind=$1; shift
-  if [ $# -gt 0 ]; then inspected docker "$kind" inspect "$@"; else echo '[]'; fi
-}
-volumes=$(docker volume ls -q) || exit 71
-all volume $volumes
-case $swarm in *'"ControlAvailable":true'*) ;; *) exit 0 ;; esac
-members=$(docker node ls -q) && services=$(docker service ls -q) || exit 71
-all node $members && all service $services || exit 71
-[ -z "$services" ] || exec docker service ps --no-trunc --format '{{json .}}' $services
-""",
-        "docker service inspect",
-    ),
-    sudo=True,
-)
 MOUNTS = Command(("cat", "/proc/self/mounts"))
+
+
+def inspect_swarm() -> Command:
+    """The command that prints the swarm's state, the node's volumes, and on a manager members, services and tasks."""
+    return Command(("sh", "-c", load_script(INSPECT_SWARM), "docker service inspect"), sudo=True)
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """One round trip: the swarm's state, this node's volumes, and on a manager the members, services and tasks."""
-    answer, mounts = yield [SWARM, MOUNTS]
+    answer, mounts = yield [inspect_swarm(), MOUNTS]
     if answer.rc == ABSENT:
         return Facts("absent")
     return parse(engine_says(answer), remote_mounts(mounts))

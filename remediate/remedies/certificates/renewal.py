@@ -14,9 +14,10 @@ from fleetkeeper.topics.certificates.renewal_schedule import BLOCK
 from fleetkeeper.topics.certificates.rules import renewal
 from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
 from fleetkeeper.topics.containers.placement import service_of
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import Untrusted, installed_word, shown_command
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certificates.certbot import ACCOUNT, HOOK, MARK, WRITE_HOOK, There
+from remediate.remedies.certificates.certbot import HOOK, MARK, There
 from remediate.remedies.schedules.crontab_lines import (
     CANNOT_BE_INSTALLED,
     LOGGER,
@@ -26,6 +27,9 @@ from remediate.remedies.schedules.crontab_lines import (
     set_to_containers,
 )
 from remediate.steps import EditCrontab, Require, RunInContainer
+
+REGISTER_ACCOUNT = "remediate/remedies/certificates/scripts/register_account.sh"
+WRITE_HOOK = "remediate/remedies/certificates/scripts/write_hook.sh"
 
 Answer = Plan | ForAPerson
 
@@ -154,7 +158,7 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
     says = f"register a new ACME account with {lineage.server}, and name it in {conf}"
     words = ("docker", "exec", "-u", "0", view.container.id, "grep", "-cx", f"account = {lineage.account}", conf)
     named = Require(view.node, words, because=f"the account {lineage.account[:12]} is named in {conf}", answer="1")
-    return there.inside(ACCOUNT, (conf, accounts, *register), says, limit=120.0), named
+    return there.inside(load_script(REGISTER_ACCOUNT), (conf, accounts, *register), says, limit=120.0), named
 
 
 def reload_hook_plan(view: View, finding: Finding) -> Answer:
@@ -163,7 +167,7 @@ def reload_hook_plan(view: View, finding: Finding) -> Answer:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
     says = f"write {HOOK}, which runs `nginx -s reload`"
     still = ("grep", "-qxF", MARK, HOOK)
-    step = There(view).inside(WRITE_HOOK, (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still)
+    step = There(view).inside(load_script(WRITE_HOOK), (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still)
     return Plan(steps=(step,), undo=f"{HOOK} is removed")
 
 

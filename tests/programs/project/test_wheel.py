@@ -41,6 +41,13 @@ def python(place: Path, *words: str, path: Path | None = None) -> subprocess.Com
     return done
 
 
+def test_the_wheel_holds_every_script(installed: Path) -> None:
+    folders = [ROOT / package for package in ("fleetkeeper", "remediate")]
+    scripts = [path.relative_to(ROOT) for folder in folders for path in folder.rglob("scripts/*")]
+    assert [path for path in scripts if not (installed / path).is_file()] == []
+    assert len(scripts) > 50
+
+
 def test_the_wheel_audits_with_an_inventory_of_ones_own(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(MINE)
     ran = python(tmp_path, "-m", "pytest", "-q", "--hosts=./mine.yml", path=installed)

@@ -17,14 +17,14 @@ from fleetkeeper.judging.verdicts import Outcome, verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.marked_blocks import edit
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.traces import TRACES, Facts, parse, traces
+from fleetkeeper.topics.traces import Facts, parse, traces
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.script_files import load_script
 from remediate.commands.main import cli
 from remediate.plan import Plan
-from remediate.remedies.certificates.certbot import WRITE_HOOK
 from remediate.steps import Lost, Run, Stale, StepContext, StepFailed, UnmarkCrontab, content_digest
-from remediate.traces import REMOVE, RENAME, TOPIC, take_away
+from remediate.traces import TOPIC, take_away
 from tests.helpers.local_nodes import place
 from tests.programs.transport.test_shell_functions import each_shell, flipping
 
@@ -88,13 +88,13 @@ def hook(tmp_path: Path, crontab: Path) -> Path:
     """The hook that a repair writes, on a volume that a container has mounted."""
     path = tmp_path / "le tsencrypt/renewal-hooks/deploy/fleetkeeper-reload"
     path.parent.mkdir(parents=True)
-    assert sh(WRITE_HOOK, str(path)) == 0
+    assert sh(load_script("remediate/remedies/certificates/scripts/write_hook.sh"), str(path)) == 0
     return path
 
 
 def test_a_hook_on_a_volume_is_found_and_goes_on_under_another_name(tmp_path: Path, hook: Path) -> None:
     assert looked(tmp_path).hooks == (str(hook),)
-    assert sh(RENAME, str(hook)) == 0
+    assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) == 0
     assert looked(tmp_path).hooks == ()
     ordinary = hook.with_name("reload-nginx")
     assert ordinary.read_text() == "#!/bin/sh\nexec nginx -s reload\n"
@@ -104,12 +104,12 @@ def test_a_hook_on_a_volume_is_found_and_goes_on_under_another_name(tmp_path: Pa
 def test_a_hook_is_not_renamed_over_another_nor_through_a_link(hook: Path) -> None:
     other = hook.with_name("reload-nginx")
     other.write_text("mine")
-    assert sh(RENAME, str(hook)) == 72
+    assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) == 72
     assert other.read_text() == "mine"
     other.unlink()
     hook.rename(other)
     hook.symlink_to(other)
-    assert sh(RENAME, str(hook)) == 72
+    assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) == 72
 
 
 @pytest.mark.parametrize("program", ["sed", "cat", "sha256sum", "chmod", "chown", "rm"])
@@ -118,7 +118,7 @@ def test_whatever_dies_on_the_way_a_hook_is_whole_under_one_of_the_names(hook: P
     dying = Path(os.environ["PATH"].partition(":")[0]) / program
     dying.write_text("#!/bin/sh\nkill -9 $$\n")
     dying.chmod(0o755)
-    assert sh(RENAME, str(hook)) != 0
+    assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) != 0
     assert hook.read_text() == before
     other = hook.with_name("reload-nginx")
     assert not other.exists() or program == "rm"
@@ -130,7 +130,7 @@ def test_a_hook_behind_a_link_is_left_alone(hook: Path, part: str) -> None:
     inner = hook.parents[2] / part
     moved = inner.rename(hook.parents[3] / "elsewhere")
     inner.symlink_to(moved)
-    assert sh(RENAME, str(hook)) == 72
+    assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) == 72
     assert [path.name for path in moved.rglob("*") if path.is_file()] == ["fleetkeeper-reload"]
 
 
@@ -141,7 +141,11 @@ def renamed_while_it_is_swapped(shell: tuple[str, ...], hook: Path, tries: int) 
     (deploy.parent / "trap").symlink_to(node)
     with flipping(deploy, deploy.parent / "trap"):
         for _ in range(tries):
-            subprocess.run([*shell, "-c", RENAME, "sh", str(hook)], check=False, capture_output=True)
+            subprocess.run(
+                [*shell, "-c", load_script("remediate/scripts/rename_hook.sh"), "sh", str(hook)],
+                check=False,
+                capture_output=True,
+            )
     for folder in (deploy, deploy.parent / "trap"):
         if not folder.is_symlink() and (folder / "reload-nginx").exists():
             (folder / "reload-nginx").rename(folder / "fleetkeeper-reload")
@@ -269,23 +273,39 @@ def test_case_40_a_directory_that_is_a_link_is_not_followed(tmp_path: Path) -> N
     real.mkdir()
     (real / "precious").write_text("x")
     (tmp_path / "kept").symlink_to(real)
-    assert sh(REMOVE, str(tmp_path / "kept"), "echo end") == 72
+    assert sh(load_script("remediate/scripts/remove_kept.sh"), str(tmp_path / "kept"), "echo end") == 72
     assert (real / "precious").exists()
 
 
 def test_the_directory_goes_with_all_that_is_in_it_when_nothing_else_is_left(tmp_path: Path, crontab: Path) -> None:
     (tmp_path / "kept" / "a").mkdir(parents=True)
     crontab.write_bytes(BEFORE)
-    assert sh(REMOVE, str(tmp_path / "kept"), TRACES, str(crontab.parent)) == 0
+    assert (
+        sh(
+            load_script("remediate/scripts/remove_kept.sh"),
+            str(tmp_path / "kept"),
+            load_script("fleetkeeper/topics/scripts/find_traces.sh"),
+            str(crontab.parent),
+        )
+        == 0
+    )
     assert not (tmp_path / "kept").exists()
 
 
 def test_the_directory_stays_while_anything_else_is_left_or_was_not_seen(tmp_path: Path, crontab: Path) -> None:
     """What was kept is the only way back: it goes last, and only when all the rest is proven."""
     (tmp_path / "kept" / "a").mkdir(parents=True)
-    assert sh(REMOVE, str(tmp_path / "kept"), TRACES, str(crontab.parent)) == 72
+    assert (
+        sh(
+            load_script("remediate/scripts/remove_kept.sh"),
+            str(tmp_path / "kept"),
+            load_script("fleetkeeper/topics/scripts/find_traces.sh"),
+            str(crontab.parent),
+        )
+        == 72
+    )
     for look in ("exit 71", "echo kept 4", "echo unseen /x; echo end", "kill -9 $$"):
-        assert sh(REMOVE, str(tmp_path / "kept"), look) in (71, 72), look
+        assert sh(load_script("remediate/scripts/remove_kept.sh"), str(tmp_path / "kept"), look) in (71, 72), look
     assert (tmp_path / "kept" / "a").exists()
 
 

@@ -23,23 +23,22 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify
 from fleetkeeper.topics.backups.database import observation as databases
-from fleetkeeper.topics.backups.dump_stream import SHELL_VERIFY
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.second_copy import observation as copies
-from fleetkeeper.topics.certificates import scripts
+from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.containers import observation as containers
-from fleetkeeper.topics.containers import preflight_scripts
 from fleetkeeper.topics.nodes import WHO_AS_ROOT
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.schedules.observe import ALL, OWN, ask
-from fleetkeeper.topics.services.observation import SWARM
-from fleetkeeper.topics.traces import TRACES, traces
-from fleetkeeper.topics.volumes import SHELL_USAGE, usage_of
+from fleetkeeper.topics.schedules.observe import OWN, ask, list_schedules
+from fleetkeeper.topics.services.observation import inspect_swarm
+from fleetkeeper.topics.traces import traces
+from fleetkeeper.topics.volumes import usage_of
 from fleetkeeper.transport.answer_frames import proven
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.shell_protocol import Script, render, render_stream
 from tests.programs.transport.test_shell_functions import SHELLS, each_shell, flipping
 
@@ -101,7 +100,10 @@ def run(script: str, *arguments: str) -> bool:
     return passes("sh", "-c", script, "sh", *arguments)
 
 
-CONSTANT = [WHO_AS_ROOT, OWN, ALL, SWARM, containers.INSPECT, containers.SCAN]
+CONSTANT = [
+    *(WHO_AS_ROOT, OWN, list_schedules(), inspect_swarm()),
+    *(containers.inspect_containers(), containers.scan_processes()),
+]
 
 
 @pytest.mark.parametrize("command", CONSTANT, ids=str)
@@ -136,7 +138,7 @@ def contained(tmp_path: Path) -> Iterator[str]:
 
 def test_questions_with_arguments_pass():
     assert passes(*ask(["root", "/usr/bin/docker", "=/bin/sh"]).words)
-    assert run(containers.ACCOUNTS)
+    assert run(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"))
     assert passes(*traces().words)
 
 
@@ -163,8 +165,13 @@ def others(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     mine = policy(inventory)
     top = str(mine.volume.path)
     daily = f"{top}/daily"
-    ask_verify = ("sh", "-c", SHELL_VERIFY, "verify-backups")
-    ask_digest = ("sh", "-c", copies.SHELL_DIGEST, "digest-backups")
+    ask_verify = ("sh", "-c", load_script("fleetkeeper/topics/backups/scripts/verify_dumps.sh"), "verify-backups")
+    ask_digest = (
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/backups/second_copy/scripts/digest_files.sh"),
+        "digest-backups",
+    )
     for name in (
         "./db_password",
         f"./{LIES}",
@@ -196,17 +203,52 @@ def others(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     yield (*ask_verify, daily, "sql", "rodan_postgres", f"./{DUMP}")
     yield (*ask_verify, daily, "sql.gz", "other", f"./{DUMP}")
     for where in ("/etc", top, "/root", ""):
-        yield ("sh", "-c", parse.SHELL_OBSERVE, "list-backups", "rodan_pg_backup", where, "")
-        yield ("sh", "-c", SHELL_USAGE, "sh", "rodan_pg_backup", f"{where}/")
-        yield ("sh", "-c", copies.SHELL_COPIES, "list-copies", where)
-    yield ("sh", "-c", parse.SHELL_OBSERVE, "list-backups", "other_volume", "", "")
+        yield (
+            "sh",
+            "-c",
+            load_script("fleetkeeper/topics/backups/scripts/list_backups.sh"),
+            "list-backups",
+            "rodan_pg_backup",
+            where,
+            "",
+        )
+        yield (
+            "sh",
+            "-c",
+            load_script("fleetkeeper/topics/scripts/measure_volume.sh"),
+            "sh",
+            "rodan_pg_backup",
+            f"{where}/",
+        )
+        yield (
+            "sh",
+            "-c",
+            load_script("fleetkeeper/topics/backups/second_copy/scripts/list_copies.sh"),
+            "list-copies",
+            where,
+        )
+    yield (
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/backups/scripts/list_backups.sh"),
+        "list-backups",
+        "other_volume",
+        "",
+        "",
+    )
     yield ("sh", "-c", databases.SHELL_RECORDS, "read-record", "/etc/shadow")
     yield ("sh", "-c", databases.SHELL_RECORDS, "read-record", "/var/lib/fleetkeeper/other.json")
-    clusters = ("sh", "-c", databases.SHELL_CLUSTERS, "ask-database", databases.ASK)
+    clusters = (
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/backups/database/scripts/ask_containers.sh"),
+        "ask-database",
+        load_script("fleetkeeper/topics/backups/database/scripts/ask_database.sh"),
+    )
     yield (*clusters, "other", "", "", "auth_user")
     yield (*clusters, "rodan_postgres", "", "", "password")
     yield (*clusters, "rodan_postgres", "", "host=192.0.2.1 user=x", "auth_user")
-    yield ("sh", "-c", TRACES, "looking for traces", "/root")
+    yield ("sh", "-c", load_script("fleetkeeper/topics/scripts/find_traces.sh"), "looking for traces", "/root")
 
 
 def test_nothing_else_that_could_be_about_dumps_passes(inventory):
@@ -240,7 +282,14 @@ def test_the_file_that_was_opened_is_digested_whatever_takes_its_name(inventory)
     daily = Path(str(policy(inventory).volume.path)) / "daily"
     (daily / "secret").symlink_to("../secret.sql.gz")
     secret = sha256(b"Tr0ub4dor&3").hexdigest()
-    words = ["sh", "-c", copies.SHELL_DIGEST, "sh", str(daily), *[f"./{DUMP}"] * 30]
+    words = [
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/backups/second_copy/scripts/digest_files.sh"),
+        "sh",
+        str(daily),
+        *[f"./{DUMP}"] * 30,
+    ]
     with flipping(daily / DUMP, daily / "secret"):
         said = [subprocess.run(words, capture_output=True, text=True, check=False).stdout for _ in range(5)]
     assert secret not in "".join(said)
@@ -252,7 +301,16 @@ def test_the_file_that_was_opened_is_judged_whatever_takes_its_name(shell, inven
     daily = Path(str(policy(inventory).volume.path)) / "daily"
     (daily / "archive").symlink_to("../archive.tar")
     (daily.parent / "archive.tar").write_bytes(b"\x28\xb5\x2f\xfd" * 200)
-    words = [*shell, "-c", SHELL_VERIFY, "verify-backups", str(daily), "sql.gz", "postgres", *[f"./{DUMP}"] * 8]
+    words = [
+        *shell,
+        "-c",
+        load_script("fleetkeeper/topics/backups/scripts/verify_dumps.sh"),
+        "verify-backups",
+        str(daily),
+        "sql.gz",
+        "postgres",
+        *[f"./{DUMP}"] * 8,
+    ]
     with flipping(daily / DUMP, daily / "archive"):
         said = [subprocess.run(words, capture_output=True, text=True, check=False).stdout for _ in range(3)]
     assert "zstd" not in "".join(said)
@@ -284,28 +342,43 @@ def test_questions_about_containers_are_about_processes_of_containers(contained,
             subprocess.run(["nsenter", "-t", contained, "-m", *call], capture_output=True, check=False).returncode == 0
         )
 
-    assert allowed(containers.ACCOUNTS, contained)
-    assert allowed(preflight_scripts.START, contained, "python3", "/start.sh")
-    assert allowed(preflight_scripts.DIFF, contained, ID)
+    assert allowed(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"), contained)
+    assert allowed(
+        load_script("fleetkeeper/topics/containers/scripts/read_start_scripts.sh"), contained, "python3", "/start.sh"
+    )
+    assert allowed(load_script("fleetkeeper/topics/containers/scripts/list_changed_files.sh"), contained, ID)
     mounted = (contained, "www-data", "rw", "/srv/a b")
-    assert not allowed(preflight_scripts.ACCESS, *mounted), "an engine of somebody's own may say anything"
+    assert not allowed(load_script("fleetkeeper/topics/containers/scripts/check_access.sh"), *mounted), (
+        "an engine of somebody's own may say anything"
+    )
     with socket.socket(socket.AF_UNIX) as own:
         own.bind(f"{tmp_path}/own.sock")
-    assert allowed(preflight_scripts.ACCESS, *mounted)
-    assert allowed(containers.ACCOUNTS, contained, "4194305"), "one that has ended by now"
-    assert not allowed(preflight_scripts.START, "4194305", "/start.sh"), "it may be anybody's the next moment"
+    assert allowed(load_script("fleetkeeper/topics/containers/scripts/check_access.sh"), *mounted)
+    assert allowed(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"), contained, "4194305"), (
+        "one that has ended by now"
+    )
+    assert not allowed(
+        load_script("fleetkeeper/topics/containers/scripts/read_start_scripts.sh"), "4194305", "/start.sh"
+    ), "it may be anybody's the next moment"
     for odd in ("1", str(os.getpid()), "", "self", f"{contained}/../1", "0", f"0{contained}"):
-        assert not allowed(containers.ACCOUNTS, contained, odd), odd
-        assert not allowed(preflight_scripts.START, odd, "/start.sh"), odd
+        assert not allowed(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"), contained, odd), odd
+        assert not allowed(
+            load_script("fleetkeeper/topics/containers/scripts/read_start_scripts.sh"), odd, "/start.sh"
+        ), odd
     for place in ("/root", "-delete", "/srv", "/srv/a b/", "/srv/a b\n/root"):
-        assert not allowed(preflight_scripts.ACCESS, contained, "www-data", "rw", place), place
-    assert not allowed(preflight_scripts.ACCESS, contained, "a\nb", "rw", "/srv/a b")
-    assert not allowed(preflight_scripts.DIFF, contained, "--help")
+        assert not allowed(
+            load_script("fleetkeeper/topics/containers/scripts/check_access.sh"), contained, "www-data", "rw", place
+        ), place
+    assert not allowed(
+        load_script("fleetkeeper/topics/containers/scripts/check_access.sh"), contained, "a\nb", "rw", "/srv/a b"
+    )
+    assert not allowed(load_script("fleetkeeper/topics/containers/scripts/list_changed_files.sh"), contained, "--help")
 
 
 def test_the_number_of_a_process_that_has_ended_is_not_asked_about_whoever_gets_it_next():
+    accounts = load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh")
     for shell in SHELLS:
-        asked = [*shell, "-c", helper(), "sh", "9", "sh", "-c", containers.ACCOUNTS, "4194305", "4194305", "4194306"]
+        asked = [*shell, "-c", helper(), "sh", "9", "sh", "-c", accounts, "4194305", "4194305", "4194306"]
         assert subprocess.run(asked, capture_output=True, check=True).stdout == b"=0\n!ended\n" * 2
 
 
@@ -315,19 +388,34 @@ def test_the_number_of_a_process_that_has_ended_is_not_asked_about_whoever_gets_
 def test_a_process_that_whoever_asks_put_into_a_group_is_none_of_a_container(group, tmp_path):
     judge = JUDGING.replace("/proc/$1/cgroup", f"{tmp_path}/cgroup")
     (tmp_path / "cgroup").write_text(group.format(ID) + "\n")
-    call = ["sh", "-c", judge, "sh", "9", "sh", "-c", containers.ACCOUNTS, "sh", str(os.getpid())]
+    call = [
+        "sh",
+        "-c",
+        judge,
+        "sh",
+        "9",
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"),
+        "sh",
+        str(os.getpid()),
+    ]
     assert subprocess.run(call, capture_output=True, check=False).returncode == 77
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        scripts.look_inside(ID),
-        scripts.look_inside(ID, ["a.example", "2001:db8::7", "/etc/rabbitmq/server cert.pem"]),
-        scripts.in_container(ID, scripts.handshake("127.0.0.1:443", ("-servername", "a.example"))),
-        scripts.in_container(ID, scripts.handshake("127.0.0.1:5432", ("-noservername", "-starttls", "postgres"))),
-        scripts.in_container(ID, scripts.old_handshake("127.0.0.1:443", ("-noservername",))),
-        scripts.in_container(ID, scripts.headers("127.0.0.1:443", "a.example", ("-servername", "a.example"))),
+        node_commands.look_inside(ID),
+        node_commands.look_inside(ID, ["a.example", "2001:db8::7", "/etc/rabbitmq/server cert.pem"]),
+        node_commands.in_container(ID, node_commands.handshake("127.0.0.1:443", ("-servername", "a.example"))),
+        node_commands.in_container(
+            ID, node_commands.handshake("127.0.0.1:5432", ("-noservername", "-starttls", "postgres"))
+        ),
+        node_commands.in_container(ID, node_commands.old_handshake("127.0.0.1:443", ("-noservername",))),
+        node_commands.in_container(
+            ID, node_commands.headers("127.0.0.1:443", "a.example", ("-servername", "a.example"))
+        ),
     ],
     ids=str,
 )
@@ -335,7 +423,7 @@ def test_questions_about_certificates_pass_in_a_container(question):
     assert passes(*question.words)
     assert not passes(*question.words, "-keylogfile")
     assert not passes(*(word if word != ID else "--privileged" for word in question.words))
-    assert not passes(*(word if word != scripts.MARK else "x" for word in question.words))
+    assert not passes(*(word if word != node_commands.MARK else "x" for word in question.words))
     assert not passes(*(word.replace("127.0.0.1:", "192.0.2.1:") for word in question.words)) or "127" not in str(
         question.words
     )
@@ -449,8 +537,8 @@ def test_a_limit_is_a_number_of_seconds(limit):
 @pytest.mark.parametrize(
     "words",
     [
-        (), ("id",), ("sh",), ("sh", "-c", "id"), ("sh", "-c", containers.INSPECT.words[2] + "\n"),
-        ("crontab", "-r"), ("docker", "ps"), ("/bin/sh", *containers.INSPECT.words[1:]),
+        (), ("id",), ("sh",), ("sh", "-c", "id"), ("sh", "-c", containers.inspect_containers().words[2] + "\n"),
+        ("crontab", "-r"), ("docker", "ps"), ("/bin/sh", *containers.inspect_containers().words[1:]),
     ],
 )  # fmt: skip
 def test_nothing_else_passes(words):
@@ -482,7 +570,7 @@ def test_whoever_adds_a_question_for_root_adds_it_to_the_helper():
     assert asking_as_root() == {
         "backups/completeness": 2,
         "backups/parse": 1,
-        "certificates/scripts": 1,
+        "certificates/node_commands": 1,
         "containers/observation": 3,
         "containers/preflight": 3,
         "second_copy/observation": 2,
@@ -506,7 +594,7 @@ def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):
 @each_shell
 def test_the_helper_judges_alike_in_other_shells(shell: tuple[str, ...], inventory: Inventory) -> None:
     assert passes("id", "-u", of=inventory, shell=shell)
-    words = scripts.in_container(ID, scripts.handshake("127.0.0.1:443", ("-servername", "a.example"))).words
+    words = node_commands.in_container(ID, node_commands.handshake("127.0.0.1:443", ("-servername", "a.example"))).words
     assert passes(*words, of=inventory, shell=shell)
     assert [words for words in others(inventory) if passes(*words, of=inventory, shell=shell)] == []
     assert not passes("sh", "-c", "id", of=inventory, shell=shell)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.containers.observation import INSPECT
-from fleetkeeper.topics.containers.preflight_scripts import DIFF
-from fleetkeeper.topics.services.observation import SWARM
-from fleetkeeper.transport.shell_functions import CAPPED_DOCKER, ENTER_BELOW, IS_OPENED
+from fleetkeeper.topics.containers.observation import inspect_containers
+from fleetkeeper.topics.services.observation import inspect_swarm
+from fleetkeeper.transport.script_files import load_script
 
 SHELLS = [shell for shell in (("dash",), ("bash", "--posix"), ("busybox", "sh")) if shutil.which(shell[0])]
 each_shell = pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -56,8 +55,11 @@ def ran(shell: tuple[str, ...], script: str, *words: str) -> subprocess.Complete
     return subprocess.run([*shell, "-c", script, "sh", *words], capture_output=True, text=True, check=False)
 
 
-ENTER = ENTER_BELOW + 'enter_below "$1" "$2" || exit; pwd -P\n'
-OPEN = IS_OPENED + '{ is_opened 3 "$1" && cat <&3; } 2>/dev/null 3<"./$1"\n'
+ENTER = load_script("fleetkeeper/transport/scripts/enter_below.sh") + 'enter_below "$1" "$2" || exit; pwd -P\n'
+OPEN = (
+    load_script("fleetkeeper/transport/scripts/is_opened.sh")
+    + '{ is_opened 3 "$1" && cat <&3; } 2>/dev/null 3<"./$1"\n'
+)
 
 
 @each_shell
@@ -90,7 +92,7 @@ def enters_while_it_is_swapped(shell: tuple[str, ...], volume: Path, tries: int)
     # The shell itself tries again and again: a new process for each try would seldom meet the moment.
     loop = 'n=0; while [ $n -lt "$2" ]; do n=$((n + 1)); enter_below "$1" outer/inner && cat ./file; done'
     with flipping(volume / "outer", volume / "trap"):
-        done = ran(shell, ENTER_BELOW + loop, str(volume), str(tries))
+        done = ran(shell, load_script("fleetkeeper/transport/scripts/enter_below.sh") + loop, str(volume), str(tries))
     return set(done.stdout.replace("ours", "").replace("SECRET", "!"))
 
 
@@ -118,7 +120,10 @@ def test_a_plain_file_is_opened_and_a_link_a_directory_and_a_fifo_are_not(shell,
 
 def reads_while_it_is_swapped(shell: tuple[str, ...], folder: Path, tries: int) -> str:
     (folder / "trap").symlink_to(folder.parents[2] / "node/inner/file")
-    script = IS_OPENED + 'n=0; while [ $n -lt "$1" ]; do n=$((n + 1)); { is_opened 3 file && cat <&3; } 3<./file; done'
+    script = (
+        load_script("fleetkeeper/transport/scripts/is_opened.sh")
+        + 'n=0; while [ $n -lt "$1" ]; do n=$((n + 1)); { is_opened 3 file && cat <&3; } 3<./file; done'
+    )
     with flipping(folder / "file", folder / "trap"):
         return ran(shell, script, str(tries)).stdout
 
@@ -138,7 +143,15 @@ def test_whoever_swaps_a_file_thousands_of_times_shows_nothing_of_the_node(shell
 
 
 @each_shell
-@pytest.mark.parametrize("script", [INSPECT.words[2], SWARM.words[2], DIFF], ids=["inspect", "swarm", "diff"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        inspect_containers().words[2],
+        inspect_swarm().words[2],
+        load_script("fleetkeeper/topics/containers/scripts/list_changed_files.sh"),
+    ],
+    ids=["inspect", "swarm", "diff"],
+)
 def test_a_client_of_docker_that_never_ends_is_not_held_in_the_node_s_memory(shell, script, tmp_path):
     client = tmp_path / "docker"
     client.write_text("#!/bin/sh\nyes\n")
@@ -154,7 +167,10 @@ def test_what_docker_says_and_its_exit_status_come_through(shell, tmp_path):
     client = tmp_path / "docker"
     client.write_text('#!/bin/sh\ncat\nprintf "%s\\n" "$@"\necho no >&2\nexit 4\n')
     client.chmod(0o755)
-    script = f'{CAPPED_DOCKER}\necho in | {{ said=$(docker "a b" c); echo "$? $said"; }}'
+    script = (
+        load_script("fleetkeeper/transport/scripts/capped_docker.sh")
+        + 'echo in | { said=$(docker "a b" c); echo "$? $said"; }'
+    )
     words = [*shell, "-c", script]
     done = subprocess.run(words, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"4 in\na b\nc\n", b"no\n")

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from fleetkeeper.transport.answer_frames import Frames, Unframer, proven
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.shell_protocol import KILL_AFTER, LIMIT, SPARE, Script, render, shell_for, words_of
+from fleetkeeper.transport.script_files import load_script
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, SPARE, Script, render, shell_for, words_of
 from tests.helpers.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2
@@ -208,7 +209,17 @@ def test_case_84_a_machine_with_nothing_but_busybox_gives_right_answers(tmp_path
 
 def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
     """The fallback itself, since the script's PATH always has the system's own `timeout` too."""
-    return Command(("sh", "-c", f'PATH={path}; n=$0; set -- {limit} "$@"; {LIMIT}', "x", *sleep), limit=20)
+    return Command(
+        (
+            "sh",
+            "-c",
+            f'PATH={path}; n=$0; set -- {limit} "$@"; '
+            + load_script("fleetkeeper/transport/scripts/run_with_limit.sh"),
+            "x",
+            *sleep,
+        ),
+        limit=20,
+    )
 
 
 def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_started():
@@ -225,7 +236,7 @@ def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_sta
 
 def test_the_fallback_of_timeout_ends_what_ignores_sigterm():
     before = time.monotonic()
-    sooner = LIMIT.replace(f"sleep {KILL_AFTER}", "sleep 1")
+    sooner = load_script("fleetkeeper/transport/scripts/run_with_limit.sh").replace(f"sleep {KILL_AFTER}", "sleep 1")
     stubborn = ("sh", "-c", sooner, "sh", "1", "sh", "-c", "trap '' TERM; sleep 79.5; sleep 79.5")
     assert subprocess.run(stubborn, timeout=20, check=False).returncode == 124
     assert 2 <= time.monotonic() - before < 5

@@ -38,9 +38,11 @@ def after_dash_c(tree: ast.AST) -> Iterator[ast.expr]:
 
 
 def is_constant(node: ast.expr) -> bool:
-    """A text of the module itself, by its name in capitals, or an argument that is handed on."""
+    """A script file, a text of the module itself, by its name in capitals, or an argument that is handed on."""
     if isinstance(node, ast.JoinedStr):
         return all(is_constant(part.value) for part in node.values if isinstance(part, ast.FormattedValue))
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_script":
+        return is_constant(node.args[0])
     name = getattr(node, "id", getattr(node, "attr", ""))
     return isinstance(node, ast.Constant) or name.isupper() or name in {"script", "text"}
 

@@ -15,77 +15,21 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.observation import ABSENT, DOCKER
+from fleetkeeper.topics.containers.observation import ABSENT
 from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.looking.observer import Look
 
+ASK_CONTAINERS = "fleetkeeper/topics/backups/database/scripts/ask_containers.sh"
+ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_database.sh"
+
 T = TypeVar("T")
 UNSIGNED = (1 << 64) - 1
 
-ASK = r"""
-user=${1:-${POSTGRES_USER:-postgres}} database=${2:-${POSTGRES_DB:-${1:-${POSTGRES_USER:-postgres}}}}
-shift 2
-if [ -z "${PGPASSWORD:-}" ] && [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
-  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
-fi
-export PGPASSWORD="${PGPASSWORD:-${POSTGRES_PASSWORD:-}}"
-[ -n "$PGPASSWORD" ] || unset PGPASSWORD
-export PGCONNECT_TIMEOUT=10 PGOPTIONS='-c statement_timeout=25s -c lock_timeout=5s'
-query() { psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
-known="SELECT count(*) FROM pg_database WHERE datname = :'name';"
-for PGDATABASE in postgres template1 "$database"; do
-  export PGDATABASE
-  there=$(echo "$known" | query -v name="$database" 2>/dev/null) && break
-done
-query <<'SQL' || exit 1
-SELECT 'system ' || system_identifier FROM pg_control_system();
-SELECT 'directory ' || setting FROM pg_settings WHERE name = 'data_directory';
-SQL
-[ "$there" = 0 ] || PGDATABASE=$database
-for table; do
-  if [ "$PGDATABASE" != "$database" ]; then printf 'rows -1 %s\n' "$table"; continue; fi
-  there=$(echo "SELECT to_regclass(:'table') IS NOT NULL;" | query -v table="$table") || exit 1
-  rows=-1
-  if [ "$there" = t ]; then
-    case $table in
-      *.*) rows=$(echo 'SELECT count(*) FROM :"s".:"t";' | query -v s="${table%%.*}" -v t="${table#*.}") || exit 1 ;;
-      *) rows=$(echo 'SELECT count(*) FROM :"t";' | query -v t="$table") || exit 1 ;;
-    esac
-  fi
-  printf 'rows %s %s\n' "$rows" "$table"
-done
-"""
-"""Runs in the container. Arguments: user and database (empty: the container's own), then tables.
-
-A cluster that lacks the database can be told all the same: it came up empty. Limits are the server's own: a
-psql that waits for a lock goes on waiting when `docker exec` was ended.
-"""
-
-SHELL_CLUSTERS = (
-    DOCKER
-    + r"""
-inner=$1 service=$2
-shift 2
-list() { docker ps --quiet --no-trunc --filter status=running "$@"; }
-ids=$(
-  list --filter "label=com.docker.swarm.service.name=$service" &&
-  case $service in
-    */*) list --filter "label=com.docker.compose.project=${service%%/*}" \
-      --filter "label=com.docker.compose.service=${service#*/}" ;;
-    *) list --filter "label=com.docker.compose.service=$service" && list --filter "name=^/$service\$" ;;
-  esac
-) || exit 71
-for id in $(printf '%s\n' "$ids" | sort -u); do
-  echo "cluster $id"
-  docker exec "$id" sh -c "$inner" sh "$@" || exit 72
-done
-"""
-)
-"""Arguments: the script for the container, the service's name, then the arguments for the container."""
 
 GRANT = "`GRANT pg_read_all_settings, pg_read_all_data TO` the user of backups (`backups.user`)"
 RECORDS = "/var/lib/fleetkeeper"
@@ -113,7 +57,7 @@ def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
 def clusters_of(policy: Policy, service: str) -> Command:
     """The command that asks every container of the service who its database is."""
     tables = tuple(policy.floors)
-    asked = ("sh", "-c", SHELL_CLUSTERS, "ask-database", ASK, service)
+    asked = ("sh", "-c", load_script(ASK_CONTAINERS), "ask-database", load_script(ASK_DATABASE), service)
     words = (*asked, policy.user or "", policy.database or "", *tables)
     return Command(words, sudo=True)
 

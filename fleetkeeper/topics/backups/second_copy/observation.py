@@ -13,65 +13,22 @@ from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.dump_times import stamp
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import newest_first, place_of
-from fleetkeeper.topics.backups.parse import SHELL_LIST, look_into, parse_entries, parse_listing, seen_whole
+from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing, seen_whole
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_digests, remember_digests
 from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, MOST, Facts, Place
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.shell_functions import IS_OPENED
+from fleetkeeper.transport.script_files import load_script
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
     from fleetkeeper.inventory.schema import Node
     from fleetkeeper.looking.observer import Look
 
+LIST_COPIES = "fleetkeeper/topics/backups/second_copy/scripts/list_copies.sh"
+DIGEST_FILES = "fleetkeeper/topics/backups/second_copy/scripts/digest_files.sh"
+
 PACE = 20 * 10**6
-
-SHELL_COPIES = (
-    SHELL_LIST
-    + r"""
-path=$1
-mounts() {
-  [ -r /etc/fstab ] || return 0
-  while read -r what where rest; do
-    case $what in '' | '#'*) continue ;; esac
-    case $where in /?*) ;; *) continue ;; esac
-    case $path/ in "${where%/}"/*) ;; *) continue ;; esac
-    grep -qF " $where " /proc/mounts || { echo "$where (a mount in /etc/fstab) is not mounted" >&2; return 6; }
-  done </etc/fstab
-}
-mounts || exit
-above=$path
-while [ -n "$above" ] && [ ! -e "$above" ] && [ ! -h "$above" ]; do above=${above%/*}; done
-above=${above:-/}
-enter "$above"
-free=$(df -Pk . | { read -r head; read -r system all used free rest; echo "$free"; })
-printf '%s %s ' "${free:-?}" "$(stat -c %d .)"
-if [ "$above" != "$path" ]; then printf '\0'; exit; fi
-printf '%s\0' "$(pwd -P)"
-list_all
-"""
-)
-"""Argument: the second place. Prints what is free for it (KiB), its device, where it really is, NUL, and its entries.
-
-Nothing stands where a directory would be, if none is there: it may be made. A disk of /etc/fstab that is not mounted,
-or a directory that this account may not enter, is not seen at all.
-"""
-
-SHELL_DIGEST = (
-    IS_OPENED
-    + r"""
-renice -n 19 -p $$ >/dev/null 2>&1
-ionice -c 3 -p $$ >/dev/null 2>&1
-cd -P -- "$1" || exit 5
-shift
-for file; do
-  { is_opened 3 "${file#./}" && found=$(sha256sum <&3); } 3<"$file" || exit 6
-  printf '%s %s\n' "${found%% *}" "$file"
-done
-"""
-)
-"""Arguments: directory, then files as ./NAME."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +59,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
 
 def look_into_copies(path: str) -> Command:
     """The command that lists the second place, which need not be there."""
-    return Command(("sh", "-c", SHELL_COPIES, "list-copies", path), sudo=True)
+    return Command(("sh", "-c", load_script(LIST_COPIES), "list-copies", path), sudo=True)
 
 
 def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
@@ -177,7 +134,7 @@ def mark(file: File) -> str:
 
 def digest(directory: str, files: Sequence[File]) -> Command:
     """The command that reads these files to their end."""
-    words = ("sh", "-c", SHELL_DIGEST, "digest-backups", directory, *(f"./{file.name}" for file in files))
+    words = ("sh", "-c", load_script(DIGEST_FILES), "digest-backups", directory, *(f"./{file.name}" for file in files))
     return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)
 
 

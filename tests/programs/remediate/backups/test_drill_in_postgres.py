@@ -11,9 +11,9 @@ import pytest
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.topics.backups.database import Drill, Records
 from fleetkeeper.transport.commands import Output
+from fleetkeeper.transport.script_files import load_script
 from remediate.apply import locks_of
 from remediate.backups import drill
-from remediate.backups.drill_script import FILL
 from remediate.lock import Busy
 from tests.example_fleets.backups import NOW
 from tests.helpers.local_nodes import place
@@ -27,7 +27,7 @@ dump=$1 form=$2 user=postgres
 say() { printf 'drill: %s\\n' "$*" >&2; }
 on() { PGDATABASE=$1; export PGDATABASE; shift; psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
 """
-    + FILL
+    + load_script("remediate/backups/scripts/fill_database.sh")
     + """
 fill tried
 rm -r "$own"

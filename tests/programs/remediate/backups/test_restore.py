@@ -13,10 +13,10 @@ from fleetkeeper.topics.backups.catalog import catalog
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from remediate.backups.database_contents import Held, held
 from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import lost, staying, way_back
-from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from remediate.commands.backups import backups
 from remediate.steps import Run, dump, load
 from tests.example_fleets.backups import GOOD, NOW, policy, proofs
@@ -34,7 +34,7 @@ def test_it_is_restored_beside_the_live_database_first_and_the_way_back_is_to_dr
     assert step.inverse(None, None).words == (
         "sh",
         "-c",
-        DROP,
+        load_script("remediate/backups/scripts/drop_database.sh"),
         "sh",
         "rodan",
         "rodan",
@@ -160,14 +160,18 @@ case $PGDATABASE-$sql in rodan_new-SELECT\\ 1*) echo 'psql:<stdin>:1: ERROR:  no
 
 
 def test_case_42_a_dump_that_does_not_restore_is_dropped_and_the_live_name_never_appears_in_a_change(asking):
-    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=FAILING)
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=FAILING
+    )
     assert rc == 66
     assert 'DROP DATABASE IF EXISTS :"new";' in asked
     assert "RENAME" not in asked
 
 
 def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database_only(asking):
-    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER)
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=ANSWER
+    )
     assert rc == 0
     filled = [line for line in asked.splitlines() if line.startswith("[rodan_new ")]
     assert len(filled) == 4, "filled, analysed, counted, added up"
@@ -180,7 +184,9 @@ def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database
 def test_a_setting_that_cannot_be_carried_over_is_said_and_prevents_nothing(asking):
     unknown = f"""{ANSWER}
 case $sql in *REVOKE*) echo 'ERROR:  unrecognized configuration parameter "old"' >&2;; esac"""
-    rc, _ = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=unknown)
+    rc, _ = asking(
+        load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=unknown
+    )
     assert rc == 0
     assert 'not carried over from the live database: ERROR:  unrecognized configuration parameter "old"' in asking.said
 
@@ -188,26 +194,45 @@ case $sql in *REVOKE*) echo 'ERROR:  unrecognized configuration parameter "old"'
 @pytest.mark.parametrize("line", ["\\connect rodan", "\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
 def test_a_dump_that_goes_to_a_database_of_its_own_choice_is_never_given_to_psql(asking, line):
     dump = f"DROP DATABASE rodan;\n{line}\nSELECT 1;\n".encode()
-    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump)
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump
+    )
     assert (rc, asked) == (65, "")
 
 
 def test_a_dump_of_roles_is_never_given_to_psql(asking):
     dump = b"--\n-- PostgreSQL database cluster dump\n--\n\nALTER ROLE rodan WITH PASSWORD 'old';\n"
-    assert asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump) == (65, "")
+    assert asking(
+        load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump
+    ) == (65, "")
 
 
 def test_rows_that_look_like_going_elsewhere_are_rows(asking):
     dump = b"COPY t FROM stdin;\n\\\\connect rodan\n\\.\nSELECT 1;\n"
-    assert asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump)[0] == 0
+    assert (
+        asking(
+            load_script("remediate/backups/scripts/restore_database.sh"),
+            "rodan_new",
+            "DUMP",
+            "sql",
+            psql=ANSWER,
+            dump=dump,
+        )[0]
+        == 0
+    )
 
 
 def test_a_dump_that_cannot_be_read_changes_nothing(asking):
-    assert asking(RESTORE, "rodan_new", "DUMP.gone", "sql") == (74, "")
+    assert asking(load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP.gone", "sql") == (
+        74,
+        "",
+    )
 
 
 def test_case_42_both_renames_are_in_one_transaction(asking):
-    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=ANSWER)
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/swap_databases.sh"), "rodan_new", "rodan_old", psql=ANSWER
+    )
     assert rc == 0
     change = asked[asked.index("BEGIN;") : asked.index("COMMIT;")]
     assert change.count("RENAME TO") == 2
@@ -219,12 +244,14 @@ def test_case_42_both_renames_are_in_one_transaction(asking):
 
 def test_a_change_of_names_that_sessions_prevent_is_tried_five_times_and_then_fails(asking):
     preventing = f"{ANSWER}\ncase $sql in BEGIN*) exit 3;; esac"
-    rc, asked = asking(SWAP, "rodan_new", "rodan_old", psql=preventing)
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/swap_databases.sh"), "rodan_new", "rodan_old", psql=preventing
+    )
     assert (rc, asked.count("BEGIN;")) == (66, 5)
 
 
 def test_case_42_the_live_database_is_never_dropped(asking):
-    assert asking(DROP, "rodan") == (65, "")
+    assert asking(load_script("remediate/backups/scripts/drop_database.sh"), "rodan") == (65, "")
 
 
 def test_every_command_says_what_it_does():
@@ -234,6 +261,12 @@ def test_every_command_says_what_it_does():
 
 
 def test_a_disk_without_room_for_a_second_database_is_noticed_before_anything_is_made(asking):
-    rc, asked = asking(RESTORE, "rodan_new", "DUMP", "sql", psql=ANSWER.replace("echo 1;;", "echo 999999999999999;;"))
+    rc, asked = asking(
+        load_script("remediate/backups/scripts/restore_database.sh"),
+        "rodan_new",
+        "DUMP",
+        "sql",
+        psql=ANSWER.replace("echo 1;;", "echo 999999999999999;;"),
+    )
     assert rc == 73
     assert "CREATE DATABASE" not in asked

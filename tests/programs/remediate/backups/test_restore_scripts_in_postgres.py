@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from remediate.backups.content_scripts import HOLDS, NAMES, WHO
+from fleetkeeper.transport.script_files import load_script
 from remediate.backups.database_contents import Held, held, known_names
-from remediate.backups.restore_scripts import DROP, RESTORE, SWAP
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
@@ -36,11 +35,18 @@ def server(own: PrivateServer) -> Iterator[PrivateServer]:
 
 def restored(server: PrivateServer, dump: Path | None = None) -> None:
     dump = dump or server.dump(LIVE)
-    assert server.run(RESTORE, "postgres", LIVE, NEW, str(dump), "sql") == 0, server.said
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/restore_database.sh"), "postgres", LIVE, NEW, str(dump), "sql"
+        )
+        == 0
+    ), server.said
 
 
 def swapped(server: PrivateServer) -> None:
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE) == 0, server.said
+    assert server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE) == 0, (
+        server.said
+    )
 
 
 def comment(server: PrivateServer, name: str) -> str:
@@ -50,7 +56,7 @@ def comment(server: PrivateServer, name: str) -> str:
 def test_what_was_never_live_is_dropped(server: PrivateServer) -> None:
     restored(server)
     assert f"{NEW} was never live; 100 rows; sha256 " in comment(server, NEW)
-    assert server.run(DROP, "postgres", LIVE, NEW) == 0
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0
     assert set(server.databases()) == {LIVE}
 
 
@@ -58,8 +64,8 @@ def test_two_undos_of_a_restore_keep_what_was_entered_since(server: PrivateServe
     restored(server)
     swapped(server)
     server.sql("CREATE TABLE a_week_of_orders AS SELECT generate_series(1, 5000) id", LIVE)
-    assert server.run(SWAP, "postgres", LIVE, ASIDE, NEW) == 0
-    assert server.run(DROP, "postgres", LIVE, NEW) == 67
+    assert server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, ASIDE, NEW) == 0
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
     assert "is kept: nothing says that it was never live" in server.said
     assert server.sql("SELECT count(*) FROM a_week_of_orders", NEW) == "5000"
 
@@ -77,7 +83,7 @@ def test_the_comment_of_the_live_database_comes_with_its_name_and_the_mark_goes(
 def test_what_somebody_has_written_in_is_kept_though_it_was_never_live(server: PrivateServer, change: str) -> None:
     restored(server)
     server.sql(change, NEW)
-    assert server.run(DROP, "postgres", LIVE, NEW) == 67
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
     assert "since it was restored" in server.said
     assert NEW in server.databases()
 
@@ -86,7 +92,7 @@ def test_what_somebody_has_written_in_is_kept_though_it_was_never_live(server: P
 def test_a_database_of_that_name_that_no_restore_made_is_kept(server: PrivateServer, name: str) -> None:
     server.sql(f"CREATE DATABASE {name}")
     server.sql("CREATE TABLE mine (x int)", name)
-    assert server.run(DROP, "postgres", LIVE, NEW) == 67
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
     assert name in server.databases()
 
 
@@ -95,7 +101,7 @@ def test_a_live_database_that_somebody_has_given_the_name_by_hand_is_kept(server
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {ASIDE}; ALTER DATABASE {NEW} RENAME TO {LIVE};")
     server.sql("INSERT INTO a VALUES (101)", LIVE)
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {NEW}; ALTER DATABASE {ASIDE} RENAME TO {LIVE};")
-    assert server.run(DROP, "postgres", LIVE, NEW) == 67
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
     assert NEW in server.databases()
 
 
@@ -103,9 +109,21 @@ def test_a_database_that_went_aside_is_never_taken_for_a_restored_one(server: Pr
     restored(server)
     server.sql(f"ALTER DATABASE {LIVE} RENAME TO {ASIDE}; ALTER DATABASE {NEW} RENAME TO {LIVE};")
     other = "live_restored_20260303_000000"
-    assert server.run(RESTORE, "postgres", LIVE, other, str(server.dump(LIVE)), "sql") == 0
-    assert server.run(SWAP, "postgres", LIVE, other, NEW) == 0  # the one of the mark has its old name again
-    assert server.run(DROP, "postgres", LIVE, NEW) == 67
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/restore_database.sh"),
+            "postgres",
+            LIVE,
+            other,
+            str(server.dump(LIVE)),
+            "sql",
+        )
+        == 0
+    )
+    assert (
+        server.run(load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, other, NEW) == 0
+    )  # the one of the mark has its old name again
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
 
 
 def test_what_is_left_of_a_killed_fill_goes_with_its_mark_or_while_it_is_empty(server: PrivateServer) -> None:
@@ -115,7 +133,9 @@ def test_what_is_left_of_a_killed_fill_goes_with_its_mark_or_while_it_is_empty(s
         if half:
             server.sql(half)
             server.sql("CREATE TABLE half (x int)", filling)
-        assert server.run(DROP, "postgres", LIVE, NEW) == 0, server.said
+        assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0, (
+            server.said
+        )
         assert set(server.databases()) == {LIVE}
 
 
@@ -123,21 +143,66 @@ def test_only_the_databases_that_were_seen_change_their_names(server: PrivateSer
     restored(server)
     known = server.databases()
     before = dict(known)
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE, known[LIVE], known[NEW]) == 65
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE, known[NEW], "1") == 65
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE, known[NEW], "-") == 65
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/swap_databases.sh"),
+            "postgres",
+            LIVE,
+            NEW,
+            ASIDE,
+            known[LIVE],
+            known[NEW],
+        )
+        == 65
+    )
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE, known[NEW], "1"
+        )
+        == 65
+    )
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE, known[NEW], "-"
+        )
+        == 65
+    )
     assert server.databases() == before
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE, known[NEW], known[LIVE]) == 0
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/swap_databases.sh"),
+            "postgres",
+            LIVE,
+            NEW,
+            ASIDE,
+            known[NEW],
+            known[LIVE],
+        )
+        == 0
+    )
     assert server.databases() == {LIVE: before[NEW], ASIDE: before[LIVE]}
-    assert server.run(SWAP, "postgres", LIVE, NEW, ASIDE, known[NEW], known[LIVE]) == 0, "already so"
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/swap_databases.sh"),
+            "postgres",
+            LIVE,
+            NEW,
+            ASIDE,
+            known[NEW],
+            known[LIVE],
+        )
+        == 0
+    ), "already so"
 
 
 def test_a_dump_with_a_subscription_can_be_dropped_again(server: PrivateServer) -> None:
     server.sql("CREATE SUBSCRIPTION feed CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)", LIVE)
     try:
-        assert held_of(server, WHO).subscriptions == ("feed",)
+        assert held_of(server, load_script("remediate/backups/scripts/describe_server.sh")).subscriptions == ("feed",)
         restored(server)
-        assert server.run(DROP, "postgres", LIVE, NEW) == 0, server.said
+        assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 0, (
+            server.said
+        )
     finally:
         server.sql("ALTER SUBSCRIPTION feed SET (slot_name = NONE)", LIVE)
         server.sql("DROP SUBSCRIPTION feed", LIVE)
@@ -156,7 +221,7 @@ def held_of(server: PrivateServer, script: str, *words: str) -> Held:
 
 def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateServer) -> None:
     server.sql('CREATE TABLE "x\nrows public.a|9" (id int); CREATE TABLE "b\\n" (id int)', LIVE)
-    found = held_of(server, HOLDS)
+    found = held_of(server, load_script("remediate/backups/scripts/describe_contents.sh"))
     assert found.rows["public.a"] == 100
     assert len(found.rows) == 4
 
@@ -169,7 +234,22 @@ def test_the_server_tells_the_oids_and_marks_of_names(server: PrivateServer) -> 
     link = ServerLink(server=server)
     names = (LIVE, NEW, ASIDE)
     [answer] = link.ask(
-        [Command(("docker", "exec", link.container, "sh", "-c", NAMES, "sh", "postgres", LIVE, *names))]
+        [
+            Command(
+                (
+                    "docker",
+                    "exec",
+                    link.container,
+                    "sh",
+                    "-c",
+                    load_script("remediate/backups/scripts/list_databases.sh"),
+                    "sh",
+                    "postgres",
+                    LIVE,
+                    *names,
+                )
+            )
+        ]
     )
     system, (live, new, aside) = known_names(answer, names)
     assert system.isdigit()
@@ -204,5 +284,10 @@ def test_a_dump_with_commands_of_its_own_choice_is_refused(server: PrivateServer
     server.sql(QUOTED, LIVE)
     dump = server.dump(LIVE)
     dump.write_text(f"{dump.read_text()}\n{line}\n")
-    assert server.run(RESTORE, "postgres", LIVE, NEW, str(dump), "sql") == 65
+    assert (
+        server.run(
+            load_script("remediate/backups/scripts/restore_database.sh"), "postgres", LIVE, NEW, str(dump), "sql"
+        )
+        == 65
+    )
     assert set(server.databases()) == {LIVE}

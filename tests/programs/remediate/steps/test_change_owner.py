@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.script_files import load_script
 from remediate.lock import Locks
 from remediate.steps import AlreadyBack, ChangeOwner, Lost, Stale, StepFailed, TakeBackOwner, dump, load
-from remediate.steps.change_owner import GIVE, TAKE_BACK, WITHIN
 from tests.helpers.local_nodes import place
 from tests.programs.transport.test_shell_functions import flipping
 
@@ -156,11 +156,34 @@ def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: 
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).symlink_to(str(shutil.which("busybox")))
     kept = tmp_path / "kept"
-    script = GIVE.replace("PATH=/usr/local/sbin", f"PATH={tmp_path}/bin:/usr/local/sbin")
-    words = ("busybox", "sh", "-c", script, "sh", str(volume), str(UID), str(GID), str(kept), WITHIN)
+    script = load_script("remediate/steps/scripts/give_files.sh").replace(
+        "PATH=/usr/local/sbin", f"PATH={tmp_path}/bin:/usr/local/sbin"
+    )
+    words = (
+        "busybox",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        str(volume),
+        str(UID),
+        str(GID),
+        str(kept),
+        load_script("remediate/steps/scripts/within.sh"),
+    )
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "6\n"
     assert owners(volume)["scores/new\nline"] == (UID, GID)
-    back = ("busybox", "sh", "-c", TAKE_BACK, "sh", str(volume), f"{UID}:{GID}", str(kept), WITHIN)
+    back = (
+        "busybox",
+        "sh",
+        "-c",
+        load_script("remediate/steps/scripts/take_back_files.sh"),
+        "sh",
+        str(volume),
+        f"{UID}:{GID}",
+        str(kept),
+        load_script("remediate/steps/scripts/within.sh"),
+    )
     assert subprocess.run(back, capture_output=True, text=True, check=True).stdout.strip() == "6"
     assert owners(volume) == before
 
@@ -179,9 +202,11 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_changes_no_owner_outsi
 ) -> None:
     if tools == "BusyBox'" and not shutil.which("busybox"):
         pytest.skip("there is no BusyBox to try it with")
-    script = GIVE
+    script = load_script("remediate/steps/scripts/give_files.sh")
     if tools == "BusyBox'":
-        script = GIVE.replace("PATH=/usr/local/sbin", f"PATH={busybox(tmp_path)}:/usr/local/sbin")
+        script = load_script("remediate/steps/scripts/give_files.sh").replace(
+            "PATH=/usr/local/sbin", f"PATH={busybox(tmp_path)}:/usr/local/sbin"
+        )
     node = tmp_path / "node"
     node.mkdir()
     for name in ("plain", "with space", "secret"):
@@ -189,7 +214,17 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_changes_no_owner_outsi
         os.chown(node / name, 4711, 4711)
     (volume / "trap").symlink_to(node)
     kept = tmp_path / "kept"
-    words = ("sh", "-c", script, "sh", str(volume), str(UID), str(GID), str(kept), WITHIN)
+    words = (
+        "sh",
+        "-c",
+        script,
+        "sh",
+        str(volume),
+        str(UID),
+        str(GID),
+        str(kept),
+        load_script("remediate/steps/scripts/within.sh"),
+    )
     with flipping(volume / "scores", volume / "trap"):
         for _ in range(8):
             subprocess.run(words, capture_output=True, check=False)

@@ -18,6 +18,7 @@ import pytest
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.writing import Stream, WritingLink
 from remediate.apply import End
 from remediate.plan import Plan
@@ -284,7 +285,18 @@ def test_what_a_killed_run_left_is_removed_by_the_next(world):
 
 
 def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
-    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    words = (
+        "sh",
+        "-c",
+        load_script("remediate/steps/scripts/take_copy.sh"),
+        "sh",
+        str(world.there),
+        NAME,
+        "5",
+        sha(b"other"),
+        "@0",
+        "1",
+    )
     with subprocess.Popen(words, stdin=subprocess.PIPE) as lingering:
         settled(world, lambda: bool(world.left))
         assert lingering.stdin is not None
@@ -299,7 +311,18 @@ def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
 
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
 def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
-    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    words = (
+        "sh",
+        "-c",
+        load_script("remediate/steps/scripts/take_copy.sh"),
+        "sh",
+        str(world.there),
+        NAME,
+        "5",
+        sha(b"other"),
+        "@0",
+        "1",
+    )
     with subprocess.Popen(words, stdin=subprocess.PIPE) as taking:
         settled(world, lambda: bool(world.left))
         taking.send_signal(which)
@@ -342,7 +365,18 @@ def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tm
     (tmp_path / "node/cron.daily").mkdir(parents=True)
     victim = tmp_path / "node/victim"
     victim.write_text("precious")
-    words = (*shell, "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    words = (
+        *shell,
+        "-c",
+        load_script("remediate/steps/scripts/take_copy.sh"),
+        "sh",
+        str(world.there),
+        NAME,
+        "5",
+        sha(b"other"),
+        "@0",
+        "1",
+    )
     for to in (victim, victim.parent / "cron.daily", victim.parent / "made"):
         with putting_links(world.there / which, to):
             for _ in range(2):
@@ -358,14 +392,36 @@ def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
     (tmp_path / "node").mkdir()
     (world.there / "link").symlink_to(tmp_path / "node")
     for target in ("link/x", "link/x/y", "x/../link/z"):
-        words = (*shell, "-c", copy_scripts.TAKE, "sh", f"{world.there}/{target}", NAME, "5", sha(b"other"), "@0", "1")
+        words = (
+            *shell,
+            "-c",
+            load_script("remediate/steps/scripts/take_copy.sh"),
+            "sh",
+            f"{world.there}/{target}",
+            NAME,
+            "5",
+            sha(b"other"),
+            "@0",
+            "1",
+        )
         assert subprocess.run(words, input=b"other", check=False, capture_output=True).returncode == 77
     assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp_path):
     path = programs(tmp_path / "bin", without="ln")
-    words = ("sh", "-c", copy_scripts.TAKE, "sh", str(world.there), NAME, "5", sha(b"other"), "@0", "1")
+    words = (
+        "sh",
+        "-c",
+        load_script("remediate/steps/scripts/take_copy.sh"),
+        "sh",
+        str(world.there),
+        NAME,
+        "5",
+        sha(b"other"),
+        "@0",
+        "1",
+    )
     done = subprocess.run(words, input=b"other", env={"PATH": path}, check=False)
     assert (done.returncode, world.left) == (0, [NAME])
 
@@ -392,13 +448,14 @@ def test_busybox_sends_and_takes_as_well(world, tmp_path):
     ):
         (folder / name).symlink_to(shutil.which("busybox"))
     step, env = world.step, {"PATH": str(folder)}
+    send, take = (load_script(f"remediate/steps/scripts/{script}_copy.sh") for script in ("send", "take"))
     sent = subprocess.run(
-        (folder / "sh", "-c", copy_scripts.SEND, "sh", step.directory, NAME, step.file.identity),
+        (folder / "sh", "-c", send, "sh", step.directory, NAME, step.file.identity),
         env=env, capture_output=True, check=True,
     )  # fmt: skip
     assert sent.stdout == CONTENT + step.sha256.encode() + b"\n"
     taken = subprocess.run(
-        (folder / "sh", "-c", copy_scripts.TAKE, "sh", step.target, NAME, str(len(CONTENT)), step.sha256, "@5", "1"),
+        (folder / "sh", "-c", take, "sh", step.target, NAME, str(len(CONTENT)), step.sha256, "@5", "1"),
         env=env, input=CONTENT, check=False,
     )  # fmt: skip
     assert (taken.returncode, world.left) == (0, [NAME])

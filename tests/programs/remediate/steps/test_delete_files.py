@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.transport.local import LocalLink
+from fleetkeeper.transport.script_files import load_script
 from remediate.lock import Locks
 from remediate.steps import DeleteFiles, Identified, Lost, Stale
-from remediate.steps.delete_files import DELETE
 from tests.helpers.local_nodes import FaultyLink, place
 
 LINK = LocalLink()
@@ -248,6 +248,22 @@ def test_the_lock_is_compared_in_the_same_way_by_every_shell(
     ours = [str(tmp_path / "lock"), locks.who]
     program = [shell, "sh"] if shell == "busybox" else [shell]
     run = partial(subprocess.run, capture_output=True, text=True, check=False)
-    refused = run([*program, "-c", DELETE, "sh", ours[0], "somebody else", str(folder), *words])
+    refused = run(
+        [
+            *program,
+            "-c",
+            load_script("remediate/steps/scripts/delete_files.sh"),
+            "sh",
+            ours[0],
+            "somebody else",
+            str(folder),
+            *words,
+        ]
+    )
     assert (refused.returncode, refused.stdout) == (79, "")
-    assert run([*program, "-c", DELETE, "sh", *ours, str(folder), *words]).stdout.split() == ["deleted"] * 3
+    assert (
+        run(
+            [*program, "-c", load_script("remediate/steps/scripts/delete_files.sh"), "sh", *ours, str(folder), *words]
+        ).stdout.split()
+        == ["deleted"] * 3
+    )

@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
-from fleetkeeper.topics.backups.dump_scanner import AWK
 from fleetkeeper.topics.backups.facts import File, Verified
 from fleetkeeper.topics.backups.observe import fitting, newest_first, observe, stream
 from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing
 from fleetkeeper.topics.backups.proven_dumps import recall, remember
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.example_fleets.backups import TEXT as WORLD
-from tests.example_fleets.backups import fleet, inventory, judged, policy, proofs, twice_a_day
+from tests.example_fleets.backups import fleet, inventory, judged, judging_awk, policy, proofs, twice_a_day
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n\n"
@@ -241,7 +240,7 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 def by_awk(text: bytes) -> bool:
     mark = b"\x02mark"
     fed = text + b"\n" + mark + b" 0 - \n"
-    said = subprocess.run(("awk", "-v", "mark=\2mark", AWK), input=fed, capture_output=True, check=True)
+    said = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
     return judge(streamed("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
 
 

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
-from fleetkeeper.topics.backups.dump_scanner import AWK, AWK_HEAD, AWK_REST
 from fleetkeeper.topics.backups.observe import newest_first
-from tests.example_fleets.backups import policy
+from tests.example_fleets.backups import judging_awk, policy
 from tests.programs.topics.backups.test_completeness import (
     DUMP,
     END,
@@ -122,10 +121,12 @@ def test_no_beginning_of_a_dump_is_complete(text):
     assert "complete" not in by_awk(*beginnings)
 
 
-def by_awk(*texts: bytes, program: str = AWK, told: bytes = b"-") -> list[str]:
+def by_awk(*texts: bytes, more: str = "", told: bytes = b"-") -> list[str]:
     """The state of each text, by one run of awk."""
     fed = b"".join(text + b"\n\x02mark 0 " + told + b" \n" for text in texts)
-    said = subprocess.run(("awk", "-v", "mark=\2mark", program), input=fed, capture_output=True, check=True)
+    said = subprocess.run(
+        ("awk", "-v", "mark=\2mark", judging_awk(more=more)), input=fed, capture_output=True, check=True
+    )
     return [judge(streamed("- " + line))[0] for line in said.stdout.decode().split("\n")[:-1]]
 
 
@@ -205,9 +206,9 @@ def test_busybox_gzip_misses_garbage_and_then_it_is_not_known(tmp_path, small, c
 
 def test_a_length_of_more_than_four_bytes_is_counted_around():
     """A gzip tells its length modulo 2^32 (RFC 1952)."""
-    counted = AWK_HEAD + "/^--$/ { bytes = 4294967302 }\n" + AWK_REST
-    assert by_awk(DUMP, program=counted, told=b"5") == ["complete"]
-    assert by_awk(DUMP, program=counted, told=b"6") == ["unknown"]
+    counted = "/^--$/ { bytes = 4294967302 }\n"
+    assert by_awk(DUMP, more=counted, told=b"5") == ["complete"]
+    assert by_awk(DUMP, more=counted, told=b"6") == ["unknown"]
 
 
 def test_gnu_gzip_is_believed_about_several_members(tmp_path):

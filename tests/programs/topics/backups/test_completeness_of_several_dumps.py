@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
-from fleetkeeper.topics.backups.dump_scanner import AWK_HEAD, AWK_REST, AWK_ZEROS
 from fleetkeeper.topics.backups.facts import File, Verified
 from fleetkeeper.transport.commands import Output
+from tests.example_fleets.backups import judging_awk
 from tests.programs.topics.backups.test_completeness import DUMP, END, HEAD, NAME, ROWS, listed, packed, ran
 from tests.programs.topics.backups.test_completeness_of_misleading_dumps import COMMENT, FUNCTION, INSERTS, ODD
 
@@ -237,11 +237,10 @@ KNOWS_ZEROS = {"mawk", "gawk"}
 def by(awk: Sequence[str], texts: Sequence[bytes]) -> list[str]:
     """The state of each text, by one run of an awk, as the script on a node calls it."""
     fed = b"".join(text + b"\n\x02mark 0 - \n" for text in texts)
-    zeros = AWK_ZEROS
+    zero = "000"
     if awk[0] not in KNOWS_ZEROS:
-        fed, zeros = fed.translate(bytes([1, 2, *range(2, 256)])), AWK_ZEROS.replace("000", "001")
-    program = AWK_HEAD + zeros + AWK_REST
-    words = ("env", "LC_ALL=C", *awk, "-v", "mark=\2mark", program)
+        fed, zero = fed.translate(bytes([1, 2, *range(2, 256)])), "001"
+    words = ("env", "LC_ALL=C", *awk, "-v", "mark=\2mark", judging_awk(zero))
     said = subprocess.run(words, input=fed, capture_output=True, check=True)
     assert said.stderr == b""
     return [judge(streamed(f"- {line}"))[0] for line in said.stdout.decode().split("\n")[:-1]]

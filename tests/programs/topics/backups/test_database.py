@@ -8,12 +8,9 @@ import subprocess
 import pytest
 
 from fleetkeeper.topics.backups.database import Records
-from fleetkeeper.topics.backups.database.observation import (
-    ASK,
-    SHELL_RECORDS,
-    parse_records,
-)
+from fleetkeeper.topics.backups.database.observation import SHELL_RECORDS, parse_records
 from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 
 def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
@@ -21,7 +18,16 @@ def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
     psql.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nsql=$(cat)\necho "$sql" >>{tmp_path}/asked\n{ANSWERS}')
     psql.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
-    words = ("sh", "-c", ASK, "sh", "", "", "auth_user", "public.x")
+    words = (
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/backups/database/scripts/ask_database.sh"),
+        "sh",
+        "",
+        "",
+        "auth_user",
+        "public.x",
+    )
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "system 7\ndirectory /d\nrows 120 auth_user\nrows -1 public.x\n"
     asked = (tmp_path / "asked").read_text()

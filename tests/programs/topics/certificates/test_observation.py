@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from fleetkeeper.topics.certificates import (
     container_files,
     nginx,
-    scripts,
+    node_commands,
     tls_probes,
 )
 from fleetkeeper.topics.certificates.facts import Served
@@ -28,6 +28,7 @@ from fleetkeeper.topics.certificates.nginx import site_of
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import Place
 from fleetkeeper.transport.commands import Output
+from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME
 from tests.pure.topics.certificates.test_observation import CHALLENGES, cut, place, sites_or_reason
 
@@ -135,7 +136,14 @@ def running_nginx(folder: Path, dump: str) -> Iterator[dict[str, str]]:
 
 
 def look_inside(env: dict[str, str], *words: str, before: tuple[str, ...] = ()) -> str:
-    command = (*before, "sh", "-c", scripts.INSIDE, scripts.MARK, *words)
+    command = (
+        *before,
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/certificates/scripts/look_inside.sh"),
+        node_commands.MARK,
+        *words,
+    )
     return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
 
 
@@ -174,7 +182,13 @@ def test_of_a_certificate_that_does_not_end_nothing_behind_it_leaves_the_node(
     kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     private = LEAF.key.private_bytes(*kind).decode()
     (tmp_path / "both.pem").write_bytes((damage(GOOD[0]) + private).encode())
-    words = (*shell, "-c", scripts.INSIDE, scripts.MARK, f"{tmp_path}/both.pem")
+    words = (
+        *shell,
+        "-c",
+        load_script("fleetkeeper/topics/certificates/scripts/look_inside.sh"),
+        node_commands.MARK,
+        f"{tmp_path}/both.pem",
+    )
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert f"file {tmp_path}/both.pem" in said
     assert not any(line in said for line in private.split("\n")[1:-2])

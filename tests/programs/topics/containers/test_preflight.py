@@ -18,7 +18,11 @@ from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.topics.containers import Container, Isolation, Mount, Process, observation, preflight
 from fleetkeeper.topics.containers.facts import Preflight
 from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from tests.programs.transport.test_shell_functions import each_shell
+
+CHECK_ACCESS = load_script("fleetkeeper/topics/containers/scripts/check_access.sh")
+READ_START_SCRIPTS = load_script("fleetkeeper/topics/containers/scripts/read_start_scripts.sh")
 
 SWARM = "com.docker.swarm.service.name"
 ROOT = Process(7, 0, 0, "app", parent=1)
@@ -37,7 +41,7 @@ def ran(script: str, *arguments: str) -> Output:
 def access(tmp_path: Path, user: int, mode: str = "rw") -> tuple:
     """What the script says about a directory for a user of this machine, asked through our own process."""
     mount = Mount("bind", str(tmp_path), "/data", rw=mode == "rw")
-    printed = ran(preflight.ACCESS, str(os.getpid()), str(user), mode, str(tmp_path)).text()
+    printed = ran(CHECK_ACCESS, str(os.getpid()), str(user), mode, str(tmp_path)).text()
     return preflight.parse_access(printed, [mount])[2]
 
 
@@ -163,14 +167,14 @@ def test_case_2_a_hostile_passwd_cannot_speak_to_find(tmp_path, entry):
     """The script runs as root, and the container writes that file."""
     (tmp_path / "canary").touch()
     (tmp_path / "passwd").write_text(entry + "\n")
-    script = preflight.ACCESS.replace('"/proc/$pid/root" etc', f'"{tmp_path}" .')
+    script = CHECK_ACCESS.replace('"/proc/$pid/root" etc', f'"{tmp_path}" .')
     answer = ran(script, str(os.getpid()), "web", "rw", str(tmp_path))
     assert answer.rc == 74
     assert (tmp_path / "canary").exists()
 
 
 def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
-    answer = ran(preflight.ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
+    answer = ran(CHECK_ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
     with pytest.raises(Unobservable, match="is not there"):
         answer.text()
 
@@ -179,7 +183,7 @@ def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
 
 
 def started(*words: str) -> str:
-    return ran(preflight.START, str(os.getpid()), *words).text()
+    return ran(READ_START_SCRIPTS, str(os.getpid()), *words).text()
 
 
 def test_a_start_script_that_calls_runuser_is_seen(tmp_path):
@@ -201,7 +205,7 @@ def test_a_program_that_is_no_script_is_not_searched():
 
 def test_a_container_that_cannot_be_looked_into_is_unobservable():
     with pytest.raises(Unobservable):
-        ran(preflight.START, "999999999").text()
+        ran(READ_START_SCRIPTS, "999999999").text()
 
 
 def test_words_that_could_be_options_or_expressions_are_never_looked_up():
@@ -280,7 +284,7 @@ exec "$3" -c 'import os, sys, time; os.chroot(sys.argv[1]); print("ok", flush=Tr
 @each_shell
 @pytest.mark.parametrize("path", ["/real/start", "/opt/absolute/start", "/opt/deep/up/start", "/opt/deep/far/start"])
 def test_a_start_script_is_found_through_the_container_s_own_links(contained, shell, path):
-    words = [*shell, "-c", preflight.START, "sh", contained[0], path]
+    words = [*shell, "-c", READ_START_SCRIPTS, "sh", contained[0], path]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert preflight.helpers(done.stdout) == ("runuser",)
 
@@ -288,7 +292,7 @@ def test_a_start_script_is_found_through_the_container_s_own_links(contained, sh
 @each_shell
 @pytest.mark.parametrize("path", ["/out/start", "/outfile", "/etc/../../../out/start", "/nowhere", "/opt", "/"])
 def test_a_link_out_of_the_container_leads_nowhere(contained, shell, path):
-    words = [*shell, "-c", preflight.START, "sh", contained[0], path]
+    words = [*shell, "-c", READ_START_SCRIPTS, "sh", contained[0], path]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert preflight.helpers(done.stdout) == ()
@@ -299,7 +303,7 @@ def test_accounts_are_read_in_the_container_and_never_through_a_link(contained, 
     pid, node = contained
 
     def who() -> tuple[int, str]:
-        words = [*shell, "-c", preflight.ACCESS, "sh", pid, "web", "ro", str(node)]
+        words = [*shell, "-c", CHECK_ACCESS, "sh", pid, "web", "ro", str(node)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout.partition("\n")[0]
 
@@ -321,7 +325,9 @@ def test_of_a_passwd_only_lines_of_accounts_are_told(tmp_path):
         "host:5432:db:user:SECRET", "SECRET:x:SECRET:0::/:", "a:b:1", "",
     )  # fmt: skip
     (tmp_path / "etc/passwd").write_text("\n".join(lines))
-    script = observation.ACCOUNTS.replace("root=/proc/$pid/root", f"root={tmp_path}")
+    script = load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh").replace(
+        "root=/proc/$pid/root", f"root={tmp_path}"
+    )
     said = ran(script, "7").text()
     assert "SECRET" not in said
     assert said.splitlines()[1:] == [" root:0", " short:7"]

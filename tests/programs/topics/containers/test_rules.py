@@ -7,15 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.containers import observation, process_scan
+from fleetkeeper.topics.containers import process_scan
 from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 
 def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
     """The account script against a process of our own, whose root is this machine's."""
     import os
 
-    words = ("sh", "-c", observation.ACCOUNTS, "sh", str(os.getpid()), "999999999")
+    words = (
+        "sh",
+        "-c",
+        load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"),
+        "sh",
+        str(os.getpid()),
+        "999999999",
+    )
     ran = subprocess.run(words, capture_output=True, check=True)
     found = process_scan.accounts(Output(0, ran.stdout))
     assert found[os.getpid()] == {"root": 0, **found[os.getpid()]}  # type: ignore[dict-item]
@@ -30,8 +38,10 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
         if pid in contents:
             (tmp_path / f"{pid}/root/etc/passwd").write_text(contents[pid])
     (tmp_path / "3/root/etc/passwd").symlink_to("/etc/passwd")
-    script = observation.ACCOUNTS.replace("/proc/", f"{tmp_path}/").replace(
-        "path[3]", f"path[{len(tmp_path.parts) + 1}]"
+    script = (
+        load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh")
+        .replace("/proc/", f"{tmp_path}/")
+        .replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
     )
     ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
     found = process_scan.accounts(Output(0, ran.stdout))
@@ -58,7 +68,11 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
         (tmp_path / f"run/user/{user}").mkdir(parents=True)
         with socket.socket(socket.AF_UNIX) as there:
             there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
-    script = observation.DOCKER.replace("/run/", f"{tmp_path}/run/").replace("/proc/", f"{tmp_path}/proc/")
+    script = (
+        load_script("fleetkeeper/topics/containers/scripts/find_docker.sh")
+        .replace("/run/", f"{tmp_path}/run/")
+        .replace("/proc/", f"{tmp_path}/proc/")
+    )
     path = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
     ran = subprocess.run(("sh", "-c", script + "docker"), capture_output=True, text=True, check=False, env=path)
     assert ran.returncode == status
@@ -71,7 +85,10 @@ def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end:
     values = ["PASSWORD=hunter2", "EMPTY=", 'QUOTED=a"b=\\c', "TWO=x\nhunter2", "NAME", "odd name=hunter2", "É=hunter2"]
     said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
     (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
-    script = observation.NAMES_ONLY + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
+    script = (
+        load_script("fleetkeeper/topics/containers/scripts/inspect_without_values.sh")
+        + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
+    )
     for shell in (("dash",), ("bash",), ("busybox", "sh")):
         if shutil.which(shell[0]):
             done = subprocess.run([*shell, "-c", script], capture_output=True, text=True, check=False)

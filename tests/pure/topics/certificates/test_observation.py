@@ -16,9 +16,9 @@ from fleetkeeper.readers.cron.snapshot import read as printed_schedules
 from fleetkeeper.topics.certificates import (
     container_files,
     nginx,
+    node_commands,
     observation,
     renewal_schedule,
-    scripts,
     tls_handshakes,
     tls_probes,
 )
@@ -29,6 +29,7 @@ from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import Place, Probe
 from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Port
 from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME, inventory
 
 
@@ -47,10 +48,10 @@ def test_a_node_without_openssl_asks_through_the_container() -> None:
     at = place(443)
     asking = observation.ask([], tls_probes.probes(at))
     first = next(asking)
-    second = asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(first))
+    second = asking.send([Output(node_commands.NO_OPENSSL, command="TLS handshake")] * len(first))
     assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
     with pytest.raises(StopIteration) as done:
-        asking.send([Output(scripts.NO_OPENSSL, command="TLS handshake")] * len(second))
+        asking.send([Output(node_commands.NO_OPENSSL, command="TLS handshake")] * len(second))
     seen = tls_probes.served(at, done.value.value)
     assert isinstance(seen.chain, Unobservable)
     assert "openssl" in seen.chain.why
@@ -404,7 +405,7 @@ def test_the_directories_that_nginx_serves_files_from_are_read(
 
 def cut(awk: tuple[str, ...], dump: str) -> str:
     """What leaves a node of a configuration."""
-    words = [*awk, scripts.AWK_NGINX]
+    words = [*awk, load_script("fleetkeeper/topics/certificates/scripts/nginx_tls.awk")]
     return subprocess.run(words, input=dump, capture_output=True, text=True, check=True, errors="replace").stdout
 
 

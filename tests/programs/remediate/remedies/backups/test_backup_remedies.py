@@ -16,8 +16,8 @@ import pytest
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups import File
 from fleetkeeper.transport.commands import Command, Output
+from fleetkeeper.transport.script_files import load_script
 from remediate.plan import Plan
-from remediate.remedies.backups.create_dump import CREATE
 from remediate.steps import Stale, StepContext, StepFailed
 from tests.example_fleets.backups import NOW, file, fleet, twice_a_day
 from tests.pure.remediate.remedies.backups.test_backup_remedies import answer, deletion
@@ -39,7 +39,18 @@ def dumping(tmp_path):
         (tools / "whole").write_bytes(DUMP)
         (tools / "pg_dump").write_text(f"#!/bin/sh\n{line.replace('WHOLE', str(tools / 'whole'))}\n")
         (tools / "pg_dump").chmod(0o755)
-        words = ("sh", "-c", CREATE, "sh", str(backups), f"new.{form}", "", "", form, str(needed))
+        words = (
+            "sh",
+            "-c",
+            load_script("remediate/remedies/backups/scripts/create_dump.sh"),
+            "sh",
+            str(backups),
+            f"new.{form}",
+            "",
+            "",
+            form,
+            str(needed),
+        )
         environment = {"PATH": f"{tools}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
         assert "hush" not in done.stdout + done.stderr

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.topics.backups.catalog import unfinished
+from fleetkeeper.transport.script_files import load_script
 from remediate.backups.list_backups import part_lines
-from remediate.remedies.backups.create_dump import CREATE, parts_of
+from remediate.remedies.backups.create_dump import parts_of
 from tests.example_fleets.backups import NOW, catalogued, file, fleet, judged, name, policy, twice_a_day
 
 NAME = "backup_2026_11_29T12_00_00.sql.gz"
@@ -35,7 +36,18 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
 
     def run(text: str, seconds: float = 0.0, name: str = NAME) -> subprocess.Popen[bytes]:
         environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "TEXT": WHOLE.format(text)}
-        words = ("-c", CREATE, "sh", str(tmp_path / "backups"), name, "u", "d", "sql.gz", "1", PARTS)
+        words = (
+            "-c",
+            load_script("remediate/remedies/backups/scripts/create_dump.sh"),
+            "sh",
+            str(tmp_path / "backups"),
+            name,
+            "u",
+            "d",
+            "sql.gz",
+            "1",
+            PARTS,
+        )
         return subprocess.Popen(
             [*SHELLS[request.param], *words],
             env=environment | {"SECONDS_OF_IT": str(seconds)},

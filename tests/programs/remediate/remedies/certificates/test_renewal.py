@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.remedies.certificates.certbot import ACCOUNT, BUSY, CERTBOT, RELOAD, TEST, WRITE_HOOK
+from fleetkeeper.transport.script_files import load_script
 from remediate.steps import RunInContainer, StepFailed
 from remediate.steps.run_command import outcome_of_exit
 from tests.example_fleets.certificates import (
@@ -58,7 +58,13 @@ CHALLENGE = (
 def test_case_55_a_failure_is_tried_once_and_its_reason_is_shown(printed: str, reason: str, tmp_path: Path) -> None:
     count = f'echo x >>{tmp_path}/tries; printf "%s\\n" "$SAID" >&2; exit 1'
     body = f"SAID='{printed}'\n{count}"
-    rc, said = script(CERTBOT, "certbot", "renew", tools={"certbot": body}, place=tmp_path)
+    rc, said = script(
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+        "certbot",
+        "renew",
+        tools={"certbot": body},
+        place=tmp_path,
+    )
     assert (rc, reason in said) == (1, True), said
     assert (tmp_path / "tries").read_text() == "x\n"
 
@@ -70,36 +76,62 @@ def test_case_56_another_certbot_is_waited_for_and_is_no_failure(tmp_path: Path)
         'echo "Another instance of Certbot is already running."; exit 1'
     )
     tools = {"certbot": body, "sleep": ":"}
-    assert script(CERTBOT, "certbot", "renew", tools=tools, place=tmp_path) == (0, "")
+    assert script(
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+        "certbot",
+        "renew",
+        tools=tools,
+        place=tmp_path,
+    ) == (0, "")
 
 
 def test_case_56_another_certbot_that_does_not_end_is_named(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Another instance of Certbot is already running."; exit 1', "sleep": ":"}
-    rc, said = script(CERTBOT, "certbot", "renew", tools=tools, place=tmp_path)
+    rc, said = script(
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+        "certbot",
+        "renew",
+        tools=tools,
+        place=tmp_path,
+    )
     assert rc == 75
     assert "another certbot is running" in said
 
 
 def test_a_certificate_that_is_not_due_is_said_and_no_failure(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Certificate not yet due for renewal"'}
-    rc, said = script(CERTBOT, "certbot", "renew", tools=tools, place=tmp_path)
+    rc, said = script(
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+        "certbot",
+        "renew",
+        tools=tools,
+        place=tmp_path,
+    )
     assert (rc, said) == (0, "certbot finds it not due, and left it as it is")
 
 
 def test_case_54_nginx_s_own_complaint_is_shown(tmp_path: Path) -> None:
     said = 'nginx: [emerg] unknown directive "sevrer" in /x:1\\nnginx: configuration file /x test failed'
-    rc, told = script(TEST, tools={"nginx": f"printf '{said}\\n' >&2; exit 1"}, place=tmp_path)
+    rc, told = script(
+        load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
+        tools={"nginx": f"printf '{said}\\n' >&2; exit 1"},
+        place=tmp_path,
+    )
     assert (rc, told) == (1, 'exit 1: nginx: [emerg] unknown directive "sevrer" in /x:1')
 
 
 def test_a_reload_that_works_says_nothing(tmp_path: Path) -> None:
     tools = {"nginx": "echo '[notice] signal process started' >&2"}
-    assert script(RELOAD, tools=tools, place=tmp_path) == (0, "")
+    assert script(
+        load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"), tools=tools, place=tmp_path
+    ) == (0, "")
 
 
 def test_the_hook_is_written_whole_and_reloads(tmp_path: Path) -> None:
     path = tmp_path / "renewal-hooks/deploy/reload"
-    assert script(WRITE_HOOK, str(path), place=tmp_path)[0] == 0
+    assert (
+        script(load_script("remediate/remedies/certificates/scripts/write_hook.sh"), str(path), place=tmp_path)[0] == 0
+    )
     (tmp_path / "nginx").write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/called\n')
     (tmp_path / "nginx").chmod(0o755)
     subprocess.run([path], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
@@ -110,7 +142,18 @@ def test_a_new_account_is_named_in_the_renewal_and_nothing_else_is_changed(tmp_p
     conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
     conf.write_text("version = 2\n[renewalparams]\naccount = old\nserver = https://x/dir\n")
     tools = {"certbot": f"mkdir -p {accounts}/new"}
-    assert script(ACCOUNT, str(conf), str(accounts), "certbot", "register", tools=tools, place=tmp_path)[0] == 0
+    assert (
+        script(
+            load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+            str(conf),
+            str(accounts),
+            "certbot",
+            "register",
+            tools=tools,
+            place=tmp_path,
+        )[0]
+        == 0
+    )
     assert conf.read_text() == "version = 2\n[renewalparams]\naccount = new\nserver = https://x/dir\n"
     assert [one.name for one in tmp_path.glob("a.conf*")] == ["a.conf"]
 
@@ -120,7 +163,18 @@ def test_an_account_that_is_there_already_is_used_and_none_is_registered(tmp_pat
     conf.write_text("account = old\n")
     (accounts / "other").mkdir(parents=True)
     tools = {"certbot": "exit 1"}
-    assert script(ACCOUNT, str(conf), str(accounts), "certbot", "register", tools=tools, place=tmp_path)[0] == 0
+    assert (
+        script(
+            load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+            str(conf),
+            str(accounts),
+            "certbot",
+            "register",
+            tools=tools,
+            place=tmp_path,
+        )[0]
+        == 0
+    )
     assert conf.read_text() == "account = other\n"
 
 
@@ -128,7 +182,15 @@ def test_a_registration_that_fails_changes_nothing_and_says_why(tmp_path: Path) 
     conf = tmp_path / "a.conf"
     conf.write_text("account = old\n")
     tools = {"certbot": "echo 'The server refused the e-mail address'; exit 1"}
-    rc, said = script(ACCOUNT, str(conf), str(tmp_path / "none"), "certbot", "register", tools=tools, place=tmp_path)
+    rc, said = script(
+        load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+        str(conf),
+        str(tmp_path / "none"),
+        "certbot",
+        "register",
+        tools=tools,
+        place=tmp_path,
+    )
     assert (rc, said) == (1, "exit 1: The server refused the e-mail address")
     assert conf.read_text() == "account = old\n"
 
@@ -141,7 +203,14 @@ def test_whatever_dies_on_the_way_a_renewal_s_configuration_is_never_shorter(
     conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
     conf.write_text("version = 2\naccount = old\nserver = https://x/dir\n")
     (accounts / "other").mkdir(parents=True)
-    rc, _ = script(ACCOUNT, str(conf), str(accounts), "certbot", tools={program: end}, place=tmp_path)
+    rc, _ = script(
+        load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+        str(conf),
+        str(accounts),
+        "certbot",
+        tools={program: end},
+        place=tmp_path,
+    )
     before = "version = 2\naccount = old\nserver = https://x/dir\n"
     assert (rc, conf.read_text()) in [(rc or 1, before), (0, before.replace("old", "other"))]
 
@@ -150,14 +219,31 @@ def test_an_account_with_an_odd_name_is_not_written(tmp_path: Path) -> None:
     conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
     conf.write_text("account = old\n")
     (accounts / "a&b;w x").mkdir(parents=True)
-    assert script(ACCOUNT, str(conf), str(accounts), "certbot", place=tmp_path)[0] == 1
+    assert (
+        script(
+            load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+            str(conf),
+            str(accounts),
+            "certbot",
+            place=tmp_path,
+        )[0]
+        == 1
+    )
     assert conf.read_text() == "account = old\n"
 
 
 @pytest.mark.parametrize("program", ["cat", "chmod", "mv", "mkdir"])
 def test_whatever_dies_on_the_way_there_is_no_half_hook(tmp_path: Path, program: str) -> None:
     path = tmp_path / "renewal-hooks/deploy/reload"
-    assert script(WRITE_HOOK, str(path), tools={program: "kill -9 $$"}, place=tmp_path)[0] != 0
+    assert (
+        script(
+            load_script("remediate/remedies/certificates/scripts/write_hook.sh"),
+            str(path),
+            tools={program: "kill -9 $$"},
+            place=tmp_path,
+        )[0]
+        != 0
+    )
     assert not list(tmp_path.glob("renewal-hooks/deploy/*"))
 
 
@@ -166,6 +252,9 @@ def test_whether_a_certbot_runs_is_asked_of_the_processes(tmp_path: Path) -> Non
     (tmp_path / "certbot").chmod(0o755)
     with subprocess.Popen([tmp_path / "certbot"]) as other:
         try:
-            assert script(BUSY, place=tmp_path)[0] == 1
+            assert (
+                script(load_script("remediate/remedies/certificates/scripts/no_certbot_runs.sh"), place=tmp_path)[0]
+                == 1
+            )
         finally:
             other.kill()

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from remediate.remedies.containers.port_checks import ANSWERS, LISTENS
+from fleetkeeper.transport.script_files import load_script
 
 
 @pytest.mark.parametrize(("served", "status"), [(True, 0), (False, 1)])
@@ -19,7 +19,11 @@ def test_a_port_that_is_not_served_any_more_fails_the_last_look(tmp_path, served
     docker = tmp_path / "docker"
     docker.write_text(f'#!/bin/sh\n[ "$1" = ps ] && echo 4f || echo {os.getpid()}\n')
     docker.chmod(0o755)
-    script = LISTENS.replace("1 2 3 4 5 6 7 8 9 10", "1").replace("sleep 2", ":")
+    script = (
+        load_script("remediate/remedies/containers/scripts/ports_listen.sh")
+        .replace("1 2 3 4 5 6 7 8 9 10", "1")
+        .replace("sleep 2", ":")
+    )
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
@@ -43,7 +47,16 @@ def tried(tmp_path, port: int, tools: str = "bash timeout") -> subprocess.Comple
     (tmp_path / "hostname").unlink()
     (tmp_path / "hostname").write_text("#!/bin/sh\necho '127.0.0.1 10.0.0.1 '\n")
     (tmp_path / "hostname").chmod(0o755)
-    words = ("/bin/sh", "-c", ANSWERS, "sh", "rodan_web", "host", "1", str(port))
+    words = (
+        "/bin/sh",
+        "-c",
+        load_script("remediate/remedies/containers/scripts/ports_answer.sh"),
+        "sh",
+        "rodan_web",
+        "host",
+        "1",
+        str(port),
+    )
     return subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)})
 
 
@@ -82,7 +95,13 @@ def test_a_closed_port_is_no_answer(tmp_path):
     assert tried(tmp_path, port).returncode == 1
 
 
-@pytest.mark.parametrize("script", [LISTENS, ANSWERS])
+@pytest.mark.parametrize(
+    "script",
+    [
+        load_script("remediate/remedies/containers/scripts/ports_listen.sh"),
+        load_script("remediate/remedies/containers/scripts/ports_answer.sh"),
+    ],
+)
 def test_ports_of_a_service_that_moved_away_are_said_not_to_be_tried(tmp_path, script):
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)

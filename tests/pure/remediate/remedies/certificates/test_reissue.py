@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key, Nginx
+from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.certificates.certbot import CERTBOT, RELOAD, TEST
 from remediate.steps import RunInContainer, dump, load
 from tests.example_fleets.certificates import (
     FACTS,
@@ -87,7 +87,11 @@ def asked(made: Plan) -> str:
 def test_case_52_what_no_client_takes_is_replaced_once_then_tested_reloaded_and_compared(what: str) -> None:
     made = plan(BAD[what])
     scripts = [one.words[2] for one in made.steps]  # type: ignore[union-attr]
-    assert scripts[:3] == [CERTBOT, TEST, RELOAD]
+    assert scripts[:3] == [
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+        load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
+        load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
+    ]
     assert asked(made).startswith(f"/usr/bin/certbot certonly --non-interactive --cert-name {NAME} --domain {NAME} ")
     assert "--force-renewal --renew-with-new-domains --webroot -w /var/www/le --agree-tos" in asked(made)
     assert made.disturbs == ("reload",)
@@ -137,7 +141,10 @@ def test_a_placeholder_is_told_to_point_nginx_to_what_certbot_will_get() -> None
 
 def test_a_chain_that_is_whole_on_disk_by_now_is_only_reloaded() -> None:
     facts = replace(world(LEAF, MIDDLE), served=(replace(SERVED, chain=(LEAF.pem,)),))
-    assert [one.words[2] for one in plan(facts, policy="").steps[:2]] == [TEST, RELOAD]  # type: ignore[union-attr]
+    assert [one.words[2] for one in plan(facts, policy="").steps[:2]] == [
+        load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
+        load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
+    ]  # type: ignore[union-attr]
 
 
 def test_case_53_a_staging_certificate_is_replaced_by_one_of_the_real_server() -> None:
@@ -192,7 +199,10 @@ def test_case_52_a_key_that_does_not_match_is_replaced_with_its_certificate() ->
     facts = replace(FACTS, inside=(broken,))
     made = plan(facts)
     assert "certonly" in asked(made)
-    assert [one.words[2] for one in made.steps[1:3]] == [TEST, RELOAD]  # type: ignore[union-attr]
+    assert [one.words[2] for one in made.steps[1:3]] == [
+        load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
+        load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
+    ]  # type: ignore[union-attr]
     assert "certbot certonly" in person(facts, policy="").what_to_do
 
 

@@ -11,9 +11,10 @@ from fleetkeeper.topics.certificates.facts import Crontab, Facts, Lineage, Nginx
 from fleetkeeper.topics.certificates.rules import renewal
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
-from remediate.remedies.certificates.certbot import ACCOUNT, CERTBOT, HOOK, RELOAD, TEST, WRITE_HOOK
+from remediate.remedies.certificates.certbot import HOOK
 from remediate.steps import EditCrontab, Run, RunInContainer, dump, load
 from tests.example_fleets.certificates import (
     CONTAINER,
@@ -76,7 +77,10 @@ def test_what_ends_or_has_ended_is_renewed_once_then_tested_reloaded_and_compare
     assert [one.changes for one in made.steps] == [True, False, True, False]
     assert isinstance(test, RunInContainer)
     assert isinstance(reload, RunInContainer)
-    assert (test.words[2], reload.words[2]) == (TEST, RELOAD)
+    assert (test.words[2], reload.words[2]) == (
+        load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
+        load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
+    )
     assert isinstance(compare, Run)
     assert compare.words[4:] == (ID, "127.0.0.1:443", "443", f"{LIVE}/fullchain.pem", "-servername", NAME)
     assert made.disturbs == ("reload",)
@@ -184,7 +188,10 @@ def test_a_missing_reload_becomes_a_hook_of_certbot_that_can_be_undone() -> None
     made = plan("will_renew", fleet(replace(FACTS, renewals=(replace(RENEWAL, reloads=False),))))
     [step] = made.steps
     assert isinstance(step, RunInContainer)
-    assert (step.words[2], step.undo) == (WRITE_HOOK, ("rm", "-f", HOOK))
+    assert (step.words[2], step.undo) == (
+        load_script("remediate/remedies/certificates/scripts/write_hook.sh"),
+        ("rm", "-f", HOOK),
+    )
 
 
 def test_a_name_that_certbot_does_not_know_is_got_with_what_the_inventory_says() -> None:
@@ -202,9 +209,12 @@ def test_a_lost_account_is_replaced_only_where_the_inventory_allows_it() -> None
     lost = replace(on_disk(OLD), lineages=(replace(LINEAGE, account_found=False, chain=(OLD.pem, MIDDLE.pem)),))
     assert "does not allow" in person("will_renew", fleet(with_served(OLD, lost))).why
     made = plan("will_renew", fleet(with_served(OLD, lost), policy=ACME))
-    assert made.steps[0].words[2] == ACCOUNT  # type: ignore[union-attr]
+    assert made.steps[0].words[2] == load_script("remediate/remedies/certificates/scripts/register_account.sh")  # type: ignore[union-attr]
     both = plan("are_far_from_expiry", fleet(with_served(OLD, lost), policy=ACME))
-    assert [one.words[2] for one in both.steps[:2]] == [ACCOUNT, CERTBOT]  # type: ignore[union-attr]
+    assert [one.words[2] for one in both.steps[:2]] == [
+        load_script("remediate/remedies/certificates/scripts/register_account.sh"),
+        load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
+    ]  # type: ignore[union-attr]
 
 
 def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_it_out_first() -> None:

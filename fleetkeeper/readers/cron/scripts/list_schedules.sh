@@ -1,0 +1,72 @@
+#!/bin/sh
+# Prints every schedule that cron and systemd read, how cron and the clock are set up, and `end`. It takes no arguments.
+
+# include fleetkeeper/readers/cron/scripts/show_file.sh
+
+shown() { # kind directory
+    [ -d "$2" ] || return
+    if ! [ -r "$2" ] || ! [ -x "$2" ]; then say "unseen $2"; return; fi
+    for path in "$2"/*; do show "$1" "$path"; done
+}
+for spool in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron; do
+    shown user "$spool"
+    for path in "$spool"/*; do
+        if [ -f "$path" ]; then say "uid $(id -u "${path##*/}" 2>/dev/null || echo none) ${path##*/}"; fi
+    done
+done
+show system /etc/crontab
+shown system /etc/cron.d
+for period in hourly daily weekly monthly yearly; do shown directory "/etc/cron.$period"; done
+for directory in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin /sbin /bin /snap/bin; do
+    if [ -x "$directory/docker" ]; then say "docker $directory/docker"; fi
+done
+[ -x /usr/sbin/anacron ] && say anacron
+if command -v crontab >/dev/null; then say installed; fi
+say "account $(id -un)"
+say "localtime $(readlink -f /etc/localtime)"
+if [ -r /etc/timezone ]; then say "zone $(cat /etc/timezone)"; fi
+say "boot $(sed -n 's/^btime //p' /proc/stat)"
+[ -r /proc/1/status ] || say hidden
+for process in /proc/[0-9]*; do
+    { read -r name < "$process/comm"; } 2>/dev/null || continue
+    case $name in cron | crond | fcron | dcron) ;; *) continue ;; esac
+    inner=
+    parent=
+    while read -r key value rest; do
+        case $key in PPid:) parent=$value ;; NSpid:) inner=$rest ;; esac
+    done < "$process/status"
+    [ -z "$inner" ] || continue
+    say "cron ${process#/proc/} $parent $name $(sed 's/.*) //' "$process/stat" | cut -d ' ' -f 20)"
+    if [ -r "$process/environ" ]; then
+        tr '\0' '\n' < "$process/environ" | sed -n "s|^TZ=|crontz ${process#/proc/} |p"
+    else
+        say "unread ${process#/proc/}"
+    fi
+done
+if [ -d /run/systemd/system ]; then
+    say manager systemd
+    for unit in cron crond cronie; do
+        state=$(systemctl is-enabled "$unit.service" 2>/dev/null)
+        case $state in enabled* | disabled | masked*) say "unit $unit $state" ;; esac
+    done
+    if timers=$(systemctl show -p Id,ActiveState,Unit,TimersCalendar,FragmentPath '*.timer'); then
+        printf '%s\n' "$timers" | sed 's/^/timer /'
+        units=$(printf '%s\n' "$timers" | sed -n 's/^Unit=//p')
+        # Names of units hold no blanks.
+        [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
+    else
+        say "unseen the timers of systemd"
+    fi
+elif command -v rc-service >/dev/null; then
+    say manager openrc
+    for unit in cronie dcron crond cron; do [ -x "/etc/init.d/$unit" ] && say "unit $unit"; done
+elif command -v service >/dev/null; then
+    say manager service
+    for unit in cron cronie crond; do
+        [ -x "/etc/init.d/$unit" ] || continue
+        state=disabled
+        for link in /etc/rc[2345].d/S[0-9]*"$unit"; do [ -e "$link" ] && state=enabled; done
+        say "unit $unit $state"
+    done
+fi
+say end

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Lists the directory of the backups. Arguments: name of the volume, its path (or empty), the directory below it (or
+# empty).
+
+# include fleetkeeper/topics/backups/scripts/root_of_volume.sh
+
+# include fleetkeeper/topics/backups/scripts/list_files.sh
+
+root=$(root_of "$1" "$2") || exit
+enter "$root"
+root=$(pwd -P)
+enter "./$3"
+case $(pwd -P)/ in
+  "${root%/}"/*) ;;
+  *) echo "the directory of the backups is a link out of the volume" >&2; exit 6 ;;
+esac
+pwd -P
+printf '\0'
+list_all

@@ -1,0 +1,61 @@
+"""What is asked of a node and of a container about certificates: constant scripts, values only as arguments.
+
+Nothing is written. Private keys stay where they are: of a key only the digest of its public half is printed, and of a
+file with certificates only the certificates, whatever else stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.transport.script_files import load_script
+
+HANDSHAKE = "fleetkeeper/topics/certificates/scripts/handshake.sh"
+OLD_HANDSHAKE = "fleetkeeper/topics/certificates/scripts/old_handshake.sh"
+REQUEST_HEADERS = "fleetkeeper/topics/certificates/scripts/request_headers.sh"
+REQUEST_CHALLENGE = "fleetkeeper/topics/certificates/scripts/request_challenge.sh"
+FIND_DOCKER = "fleetkeeper/topics/containers/scripts/find_docker.sh"
+LOOK_INSIDE = "fleetkeeper/topics/certificates/scripts/look_inside.sh"
+
+NO_OPENSSL = 69
+MARK = "fleetkeeper-look"
+"""The $0 of what we run: a look must not take itself for a certbot that runs."""
+
+
+def handshake(where: str, options: Sequence[str]) -> Command:
+    """One TLS handshake. `where` is address:port, `options` are further words for s_client."""
+    return Command(("sh", "-c", load_script(HANDSHAKE), f"TLS handshake with {where}", where, *options), limit=20.0)
+
+
+def old_handshake(where: str, options: Sequence[str]) -> Command:
+    """One handshake that offers nothing newer than TLS 1.1."""
+    return Command(
+        ("sh", "-c", load_script(OLD_HANDSHAKE), f"old TLS handshake with {where}", where, *options), limit=25.0
+    )
+
+
+def headers(where: str, name: str, options: Sequence[str]) -> Command:
+    return Command(
+        ("sh", "-c", load_script(REQUEST_HEADERS), f"HTTPS request to {where}", where, name, *options), limit=20.0
+    )
+
+
+def challenge(name: str, address: str, port: int) -> Command:
+    words = ("sh", "-c", load_script(REQUEST_CHALLENGE), f"HTTP request to {address}:{port}", name, address, str(port))
+    return Command(words, limit=15.0)
+
+
+def in_container(container: str, command: Command) -> Command:
+    """The same question, asked by root in a container. `command` is a `sh -c` with a name and arguments."""
+    _, _, script, label, *arguments = command.words
+    outer = load_script(FIND_DOCKER) + 'exec docker exec -u 0 "$@"'
+    words = ("sh", "-c", outer, label, container, "sh", "-c", script, MARK, *arguments)
+    return Command(words, sudo=True, limit=command.limit)
+
+
+def look_inside(container: str, names: Sequence[str] = ()) -> Command:
+    """Everything about certificates in one container. nginx may pick files by `names`; paths are read as they are."""
+    return in_container(
+        container, Command(("sh", "-c", load_script(LOOK_INSIDE), "look into the container", *names), limit=60.0)
+    )

@@ -1,0 +1,133 @@
+#!/bin/sh
+# Prints all about certificates in one container: nginx' configuration, certificates, digests of keys, certbot's files
+# and how it is run. Arguments: the names that are asked for, and files with certificates (which begin with a slash).
+tls_only='# include fleetkeeper/topics/certificates/scripts/nginx_tls.awk'
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/nginx/sbin:/usr/local/openresty/nginx/sbin"
+say() { printf '%s\n' "$*"; }
+clean() { case $1 in *'
+'*) return 1 ;; esac; }
+indent() { sed 's/^/|/'; }
+pem() { # a certificate that does not end shows nothing of what follows it, which may be a key
+  sed -n '/^-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[[:space:]]*$/,/-----/{
+    /^-----\(BEGIN\|END\) [A-Z0-9 ]*CERTIFICATE-----[[:space:]]*$/p
+    /^[A-Za-z0-9+\/=]*[[:space:]]*$/p
+  }' | head -c 65536
+}
+certificates() { # kind path
+  clean "$2" || return
+  if [ -f "$2" ] && [ -r "$2" ]; then say "$1 $2"; pem <"$2" | indent
+  elif [ -e "$2" ]; then say "$1 $2"; say "!cannot be read"
+  else say "$1 $2"; say "!is not there"; fi
+}
+key() {
+  clean "$1" || return
+  say "key $1"
+  if [ ! -e "$1" ]; then say "!is not there"
+  elif [ ! -r "$1" ]; then say "!cannot be read"
+  elif ! command -v openssl >/dev/null 2>&1; then say "!no openssl"
+  elif public=$(openssl pkey -in "$1" -passin pass: -pubout 2>/dev/null); then printf '%s\n' "$public" | indent
+  else say "!cannot be read as a key"; fi
+}
+named() { if [ "$kind" = _key ]; then key "$1"; else certificates file "$1"; fi; }
+web_server() { # names, for files that nginx picks by the name
+  nginx=
+  for name in nginx openresty angie freenginx; do
+    if command -v "$name" >/dev/null 2>&1; then nginx=$name; break; fi
+  done
+  [ -n "$nginx" ] || return
+  conf= runs=
+  for process in /proc/[0-9]*; do
+    { read -r name <"$process/comm"; } 2>/dev/null || continue
+    case $name in nginx* | openresty* | angie* | freenginx*) runs=yes ;; *) continue ;; esac
+    title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
+    case $title in
+    "nginx: master process "*" -c "*) conf=${title##* -c }; conf=${conf%% *} ;;
+    esac
+  done
+  [ -n "$runs" ] || return # one that does not run would make files of its own: its log, its pid, its directories
+  if [ -n "$conf" ]; then printed=$("$nginx" -T -c "$conf" 2>&1); else printed=$("$nginx" -T 2>&1); fi
+  status=$?
+  say "nginx $status"
+  if [ "$status" -ne 0 ]; then
+    printf '%s\n' "$printed" | grep -E '^nginx: |\[(emerg|alert|crit)\]' | head -n 20 | cut -c 1-400 | indent
+  else
+    [ "${#printed}" -le 4194304 ] || { echo "nginx' configuration is larger than 4 MiB" >&2; exit 70; }
+    cut=$(printf '%s\n' "$printed" | awk "$tls_only") ||
+      { echo "no awk here that could cut nginx' configuration to what is about TLS" >&2; exit 70; }
+    printf '%s\n' "$cut" | indent
+  fi
+  main=$(printf '%s\n' "$printed" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
+  [ -n "$main" ] || main=/etc/nginx/nginx.conf
+  printf '%s\n' "$printed" | sed 's/^[[:space:]]*#.*//;s/[[:space:]]#.*//;s/[$]{\([a-z_]*\)}/$\1/g' |
+    tr '\n\t;{}' '  \n\n\n' |
+    sed -n 's/^ *ssl_certificate\(_key\)\{0,1\} \{1,\}/\1 /p' | sort -u |
+    while read -r kind path; do
+      if [ "$kind" != _key ]; then path="$kind${path:+ $path}"; fi
+      path=${path#[\"\']}; path=${path%[\"\']}
+      case $path in data:* | engine:* | '') continue ;; /*) ;; *) path=${main%/*}/$path ;; esac
+      case $path in
+      *'$ssl_server_name'*)
+        for name; do
+          case $name in /*) ;; *) named "${path%%'$ssl_server_name'*}$name${path#*'$ssl_server_name'}" ;; esac
+        done ;;
+      *'$'*) ;;
+      *) named "$path" ;;
+      esac
+    done
+}
+lineages() {
+  cd /etc/letsencrypt 2>/dev/null || return
+  say letsencrypt
+  for conf in renewal/*.conf; do
+    [ -f "$conf" ] && clean "$conf" || continue
+    say "renewal ${conf#renewal/}"
+    head -c 65536 <"$conf" | indent
+    sed -n 's/^webroot_path *= *//p' "$conf" | tr ',' '\n' | while read -r root; do
+      if [ -d "$root" ]; then say "webroot yes $root"; elif [ -n "$root" ]; then say "webroot no $root"; fi
+    done
+  done
+  for live in live/*/; do
+    live=${live%/}
+    [ -d "$live" ] || continue
+    certificates live "/etc/letsencrypt/$live/fullchain.pem"
+    key "/etc/letsencrypt/$live/privkey.pem"
+  done
+  find accounts -name private_key.json 2>/dev/null | sed 's/^/account /'
+  for hook in renewal-hooks/deploy/* renewal-hooks/post/*; do
+    if [ -f "$hook" ] && [ -x "$hook" ]; then say "hook $hook"; fi
+  done
+  for ini in cli.ini "$HOME/.config/letsencrypt/cli.ini"; do
+    if [ -f "$ini" ] && grep -Eq '^ *(deploy|renew|post)-hook' "$ini"; then say "hook $ini"; fi
+  done
+}
+processes() {
+  for process in /proc/[0-9]*; do
+    { read -r name <"$process/comm"; } 2>/dev/null || continue
+    say "process $name"
+    title=$(tr '\0' ' ' <"$process/cmdline" 2>/dev/null) || continue
+    case $title in
+    *fleetkeeper*) ;;
+    *certbot*renew*) say "loop $name"; printf '%s\n' "$title" | head -c 4096 | indent ;;
+    esac
+  done
+}
+schedules() {
+  for table in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /etc/crontabs/* /etc/cron.*ly/* \
+    /etc/periodic/*/*; do
+    [ -f "$table" ] && clean "$table" || continue
+    grep -sqi certbot "$table" || continue
+    say "cron $table"
+    grep -i certbot "$table" | head -c 16384 | indent
+  done
+}
+web_server "$@"
+for file; do
+  case $file in /*) certificates file "$file" ;; esac
+done
+lineages
+processes
+schedules
+for bot in certbot /opt/certbot/bin/certbot /snap/bin/certbot /usr/local/bin/certbot; do
+  if path=$(command -v "$bot" 2>/dev/null); then say "certbot $path"; break; fi
+done
+say end

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Restores a dump into a throwaway server, and prints how long it took and what it holds. It runs as root, in a
+# throwaway container without network, in the image of the live one. It is process number 1, or it does nothing: it ends
+# every process that it can see when its time is over.
+#
+# Arguments: the dump, its format, seconds after which all of it ends, MiB that must be free, user, database, encoding,
+# preloaded libraries, then `role=…` and `tablespace=…` for all that the dump may name.
+
+set -u
+[ $$ = 1 ] || { echo 'drill: this is no container of its own (not process 1): nothing was started' >&2; exit 70; }
+dump=$1 form=$2 limit=$3 needed=$4 user=$5 database=$6 encoding=$7 preload=$8
+shift 8
+dir=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
+
+# include remediate/backups/scripts/watch_drill.sh
+
+[ "$(room)" -ge "$needed" ] || { say "only $(room) MiB are free for it, $needed are needed"; exit 73; }
+[ -r "$dump" ] || { say "$dump cannot be read there"; exit 74; }
+chown postgres "$dir" || exit 70
+initdb=$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)
+[ -n "$initdb" ] || { say "the image has no initdb"; exit 70; }
+export bin=${initdb%/*} dir user encoding
+PATH=$bin:$PATH
+as_postgres() { su -s /bin/sh postgres -c "$1"; }
+as_postgres '"$bin/initdb" -A trust -N -E "$encoding" --locale=C -U "$user" -D "$dir/data"' >"$dir/log" 2>&1 ||
+  { say "initdb failed: $(tail -n 1 "$dir/log")"; exit 70; }
+printf "shared_preload_libraries = '%s'\n" "$(printf %s "$preload" | sed "s/'/''/g")" >>"$dir/data/postgresql.conf"
+options="-c listen_addresses= -c unix_socket_directories=$dir -c fsync=off -c full_page_writes=off"
+export options="$options -c wal_level=minimal -c max_wal_senders=0 -c max_connections=10 -c shared_buffers=64MB"
+as_postgres '"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/data/log" -o "$options" start' >"$dir/log" 2>&1 ||
+  { say "the throwaway server did not start: $(tail -n 1 "$dir/data/log")"; exit 70; }
+unset PGPASSWORD PGUSER PGPORT PGOPTIONS
+export PGHOST=$dir
+on() { PGDATABASE=$1; export PGDATABASE; shift; psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
+for word; do
+  name=${word#*=}
+  case $word in
+    role=*) [ "$name" = "$user" ] || echo 'CREATE ROLE :"name";' | on postgres -v name="$name" || exit 70 ;;
+    tablespace=*)
+      place=$(mktemp -d "$dir/space.XXXXXX") && chown postgres "$place" || exit 70
+      echo "CREATE TABLESPACE :\"name\" LOCATION :'place';" |
+        on postgres -v name="$name" -v place="$place" || exit 70 ;;
+  esac
+done
+[ "$database" = postgres ] || echo 'CREATE DATABASE :"name" TEMPLATE template0;' | on postgres -v name="$database" ||
+  exit 70
+
+# include remediate/backups/scripts/fill_database.sh
+
+started=$(date +%s)
+fill "$database"
+printf 'seconds|%s\n' "$(($(date +%s) - started))"
+
+# include remediate/backups/scripts/count_rows.sh
+count on "$database" || exit 70
