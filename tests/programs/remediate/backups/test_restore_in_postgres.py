@@ -56,7 +56,7 @@ def while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], answ
         act()
         return answer
 
-    monkeypatch.setattr(restore, "agreed", agreed)
+    monkeypatch.setattr(restoring, "agreed", agreed)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
 
 
