@@ -19,6 +19,7 @@ from fleetkeeper.looking.recording import dump, load
 from fleetkeeper.topics.certificates import external_probe, tls_handshakes, tls_probes
 from fleetkeeper.topics.certificates.external_probe import Way, handshake
 from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.tls_probes import Place, Probe
 from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
@@ -182,7 +183,7 @@ def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable
 
 
 def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
-    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
+    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
         [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
         assert handshake(way).chain == GOOD
@@ -191,7 +192,7 @@ def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Pat
 
 
 def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
-    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").certificates
+    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
         [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
         assert handshake(way).refused == "not TLS"

@@ -12,6 +12,7 @@ from fleetkeeper.looking.facts import HERE
 from fleetkeeper.topics.certificates import external_probe
 from fleetkeeper.topics.certificates.external_probe import from_here, resolve
 from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
@@ -60,7 +61,7 @@ def test_a_name_that_does_not_resolve_is_said_in_the_facts() -> None:
 
 def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() -> None:
     def ports(policy: str) -> list[int]:
-        [certificate] = made.inventory(policy).certificates
+        [certificate] = made.inventory(policy).section(Policy).certificates
         return [way.port for way in external_probe.ways(certificate)]
 
     assert ports("") == [443]

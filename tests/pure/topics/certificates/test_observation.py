@@ -34,7 +34,7 @@ from tests.example_fleets.certificates import GOOD, LEAF, NAME, inventory
 
 
 def place(port: int, policy: str = "", name: str = NAME) -> Place:
-    [certificate] = inventory(policy).certificates
+    [certificate] = inventory(policy).section(Policy).certificates
     return Place(certificate.model_copy(update={"name": name}), "4f" * 32, "127.0.0.1", port, 443)
 
 
@@ -103,13 +103,19 @@ NGINX = Container(
 
 
 def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
-    found = [(one.host, one.port, one.inside) for one in tls_probes.places(NGINX, inventory().certificates)]
+    found = [
+        (one.host, one.port, one.inside) for one in tls_probes.places(NGINX, inventory().section(Policy).certificates)
+    ]
     assert found == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
 
 
 def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
-    assert [one.port for one in tls_probes.places(NGINX, inventory(", ports: [8443]").certificates)] == [8443]
-    assert [one.port for one in tls_probes.places(Container("a", "b"), inventory().certificates)] == [443]
+    assert [
+        one.port for one in tls_probes.places(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
+    ] == [8443]
+    assert [one.port for one in tls_probes.places(Container("a", "b"), inventory().section(Policy).certificates)] == [
+        443
+    ]
 
 
 def test_an_ip_address_is_asked_without_a_server_name() -> None:

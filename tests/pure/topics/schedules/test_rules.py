@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import TypeAdapter
 
+from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
@@ -434,9 +435,8 @@ def test_the_facts_survive_being_recorded():
 def test_a_team_without_backups_is_told_so():
     text = TEXT[: TEXT.index("backups:")] + 'backups: {none: "not here"}\ncertificates: {none: "not here"}\n'
     inventory = load_inventory(Path("world.yml"), text)
-    with pytest.raises(StopIteration) as done:
+    with pytest.raises(NotApplicable, match="not here"):
         next(schedules.observe(inventory.nodes["vgpu"], inventory))
-    assert done.value.value is None
 
 
 # Cron itself, and the evidence.
