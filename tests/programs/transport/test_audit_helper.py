@@ -578,6 +578,7 @@ def test_whoever_adds_a_question_for_root_adds_it_to_the_helper():
         "schedules/observe": 3,
         "services/observation": 1,
         "topics/nodes": 1,
+        "topics/traces": 1,
         "topics/volumes": 1,
     }, "give it a form in fleetkeeper/commands/sudoers_lines.py, test that it passes, and count it here"
 
