@@ -151,7 +151,7 @@ def free_port(address: str) -> int:
 
 
 def until_it_listens(server: Sshd, child: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise RuntimeError(f"sshd ended: {server.log}")

@@ -122,6 +122,6 @@ def test_case_29_reset_at_any_point_of_a_fix_the_file_is_old_or_new_and_the_end_
 
 
 def wait_for_lock(stage: Stage) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while list(stage.folder.glob("lock.*")) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -270,7 +270,7 @@ def test_case_68_ctrl_c_in_the_middle_leaves_nothing(world):
 
 
 def settled(world: World, test: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not test() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert test(), world.left
