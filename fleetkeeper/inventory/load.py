@@ -194,7 +194,7 @@ class Loading:
 
     def section_of(self, topic: TopicSection, written: Inventory) -> Any:
         """The section as it was written; for one that nobody has written yet, why nothing is judged by it."""
-        undecided = f"not asked for: `{topic.key}` is undecided; `fleetkeeper init --update {self.file}` proposes it"
+        undecided = f"not asked for: `{topic.key}` is undecided; write it into {self.file}, or `none: why`"
         section = getattr(written, topic.key)
         return Without(none=undecided) if section is None else section
 
