@@ -296,6 +296,10 @@ def on_ctrl_c(handler: signal.Handlers) -> None:
         signal.signal(signal.SIGINT, handler)
 
 
+NOT_HELD = ("finding", "waived")
+"""Outcomes with which no check passes."""
+
+
 class Unknown(Exception):
     """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
 
@@ -333,10 +337,19 @@ def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words."""
+    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words.
+
+    A check that ends without having asserted a verdict that does not hold is failed here: it may have forgotten to, or
+    Python may run without assertions (`python -O --assert=plain`).
+    """
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
         report.longrepr = str(call.excinfo.value)
+    if report.when == "call" and report.passed and item.stash.get(ITEM, {}).get("outcome") in NOT_HELD:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} does not assert its verdict: write `assert verdict.holds`, and run no python -O"
+        )
     if FACTS in item.stash and report.when == "setup":
         report.fleetkeeper_facts = item.stash[FACTS]  # type: ignore[attr-defined]
     if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):

@@ -175,3 +175,15 @@ def test_facts_are_printed_and_nothing_is_judged(run, pytester: pytest.Pytester)
     ran = run(RIGHT, "--facts=a/greeting")
     assert ran.ret == pytest.ExitCode.USAGE_ERROR
     ran.stderr.fnmatch_lines(['*did you mean "greetings"*'])
+
+
+def test_a_finding_fails_a_check_that_does_not_assert_it(run) -> None:
+    ran = run(RIGHT.replace("assert verdict.holds", "pass"), "test_greetings.py")
+    ran.assert_outcomes(passed=1, failed=1, errors=3)
+    assert "greetings.say_goodbye [a] The node says goodbye." in ran.stdout.str()
+
+
+def test_a_finding_fails_its_check_under_a_python_without_assertions(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    ran = run(RIGHT, "test_greetings.py", "--assert=plain")
+    ran.assert_outcomes(passed=1, failed=1, errors=3, warnings=1)
