@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.inventory.schema import Service
+from fleetkeeper.inventory.schema import Service, required
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
@@ -43,11 +43,11 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     Raises Unobservable while anything that could stand in the way was not seen.
     """
-    if finding.about:
+    if finding.about or finding.subject not in required(fleet.inventory.services):
         return for_a_person(
             "the inventory does not say what this container is for, nor as whom it may run",
             "add it under `services` with its `user`, or accept it under `waivers` with subject "
-            f"`{shown_word(finding.about)}`",
+            f"`{shown_word(finding.about or finding.subject)}`",
         )
     service = placement.service_of(fleet, finding.subject)
     alive = [instance for instance in placement.instances(fleet, finding.subject) if instance.container.pid]
