@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleetkeeper.promises import Checks, Judged, host_of
+from fleetkeeper.promises import Checks, host_of
+from fleetkeeper.verdict_fixture import AUDIT, node_of
 
 if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
     from fleetkeeper.judging.rules import Rule, Subject
-    from fleetkeeper.judging.verdicts import Verdict
 
-AUDIT = pytest.StashKey["Audit | None"]()
+pytest_plugins = ["fleetkeeper.verdict_fixture"]
 CHECKS = pytest.StashKey["Checks | None"]()
-FACTS = pytest.StashKey[str]()
-ITEM = pytest.StashKey[dict[str, Any]]()
 PLAIN_TESTINFRA = "://"
 TESTINFRA_HOST = "_testinfra_host"
 """The fixture behind testinfra's `host`, which it makes a parameter of every test that takes `host`."""
@@ -223,13 +221,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
     return None
 
 
-def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
-    """The subject's node, as testinfra's backend calls it; empty for a subject that is no node."""
-    if subject.kind != "node":
-        return ""
-    return f"{inventory}:{subject.name}" if several else subject.name
-
-
 def short(subject: Subject) -> str:
     return subject.kind if subject.kind == "nothing" else subject.name
 
@@ -294,64 +285,3 @@ def on_ctrl_c(handler: signal.Handlers) -> None:
     """What another Ctrl-C does from now on."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
-
-
-NOT_HELD = ("finding", "waived")
-"""Outcomes with which no check passes."""
-
-
-class Unknown(Exception):
-    """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
-
-
-@pytest.fixture
-def verdict(request: pytest.FixtureRequest) -> Judged:
-    """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
-    from fleetkeeper.reports import results, terminal
-    from fleetkeeper.untrusted import one_line
-
-    inventory, rule, subject = request.param
-    judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
-    request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
-    option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
-    if option.show_facts or (option.verbose > 1 and broken):
-        request.node.stash[FACTS] = facts_read(request.config, inventory, judged)
-    if judged.outcome.name == "UNKNOWN":
-        raise Unknown(terminal.message(judged))
-    if judged.outcome.name == "NOT_APPLICABLE":
-        pytest.skip(one_line(judged.not_applicable))
-    several = len(request.config.stash[AUDIT].inventories) > 1  # type: ignore[union-attr]
-    return Judged(judged, node_of(inventory, subject, several=several))
-
-
-def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
-    """The facts that a rule read for a verdict, under its title."""
-    from fleetkeeper.reports import facts_text
-
-    fleet = config.stash[AUDIT].fleets.get(inventory)  # type: ignore[union-attr]
-    read = facts_text.facts_read(judged.rule, fleet, judged.subject) if fleet else ""
-    return f"{judged.rule.id} [{judged.subject}] read\n{read or 'nothing'}"
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words.
-
-    A check that ends without having asserted a verdict that does not hold is failed here: it may have forgotten to, or
-    Python may run without assertions (`python -O --assert=plain`).
-    """
-    report = yield
-    if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
-        report.longrepr = str(call.excinfo.value)
-    if report.when == "call" and report.passed and item.stash.get(ITEM, {}).get("outcome") in NOT_HELD:
-        report.outcome = "failed"
-        report.longrepr = (
-            f"{item.nodeid} does not assert its verdict: write `assert verdict.holds`, and run no python -O"
-        )
-    if FACTS in item.stash and report.when == "setup":
-        report.fleetkeeper_facts = item.stash[FACTS]  # type: ignore[attr-defined]
-    if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):
-        report.fleetkeeper = item.stash[ITEM]  # type: ignore[attr-defined]
-    return report

@@ -25,8 +25,8 @@ key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
 new() { key "$1"; openssl req -new -key "$1.key" -subj "/O=x/CN=$1"; }
 sign() { openssl x509 -req -CA "$1.pem" -CAkey "$1.key" -CAcreateserial -days "$2" -extfile "$3"; }
 printf "$authority" >authority; names "$NAME" >right; names wrong.example.org >wrong
-new root | openssl x509 -req -signkey root.key -days 900 -extfile authority >root.pem
-new middle | sign root 400 authority >middle.pem
+new root >root.csr; openssl x509 -req -in root.csr -signkey root.key -days 900 -extfile authority >root.pem
+new middle >middle.csr; sign root 400 authority <middle.csr >middle.pem
 new leaf >leaf.csr; sign middle 90 right <leaf.csr >leaf.pem
 sign middle 90 right <leaf.csr >again.pem
 sign middle 90 wrong <leaf.csr >wrong.pem

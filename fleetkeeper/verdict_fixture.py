@@ -1,0 +1,85 @@
+"""The fixture `verdict`, and what a check's report carries of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fleetkeeper.promises import Judged
+
+if TYPE_CHECKING:
+    from fleetkeeper.audit import Audit
+    from fleetkeeper.judging.rules import Subject
+    from fleetkeeper.judging.verdicts import Verdict
+
+AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()
+FACTS = pytest.StashKey[str]()
+ITEM = pytest.StashKey[dict[str, Any]]()
+NOT_HELD = ("finding", "waived")
+"""Outcomes with which no check passes."""
+
+
+class Unknown(Exception):
+    """Raised while a check is set up: what it needs could not be seen. pytest's word for it is ERROR."""
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest) -> Judged:
+    """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
+    from fleetkeeper.reports import results, terminal
+    from fleetkeeper.untrusted import one_line
+
+    inventory, rule, subject = request.param
+    judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
+    request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
+    option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
+    if option.show_facts or (option.verbose > 1 and broken):
+        request.node.stash[FACTS] = facts_read(request.config, inventory, judged)
+    if judged.outcome.name == "UNKNOWN":
+        raise Unknown(terminal.message(judged))
+    if judged.outcome.name == "NOT_APPLICABLE":
+        pytest.skip(one_line(judged.not_applicable))
+    several = len(request.config.stash[AUDIT].inventories) > 1  # type: ignore[union-attr]
+    return Judged(judged, node_of(inventory, subject, several=several))
+
+
+def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
+    """The facts that a rule read for a verdict, under its title."""
+    from fleetkeeper.reports import facts_text
+
+    fleet = config.stash[AUDIT].fleets.get(inventory)  # type: ignore[union-attr]
+    read = facts_text.facts_read(judged.rule, fleet, judged.subject) if fleet else ""
+    return f"{judged.rule.id} [{judged.subject}] read\n{read or 'nothing'}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Carry the verdict with the report (to xdist's controller too), and say `unknown` in its own words.
+
+    A check that ends without having asserted a verdict that does not hold is failed here: it may have forgotten to, or
+    Python may run without assertions (`python -O --assert=plain`).
+    """
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
+        report.longrepr = str(call.excinfo.value)
+    if report.when == "call" and report.passed and item.stash.get(ITEM, {}).get("outcome") in NOT_HELD:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} does not assert its verdict: write `assert verdict.holds`, and run no python -O"
+        )
+    if FACTS in item.stash and report.when == "setup":
+        report.fleetkeeper_facts = item.stash[FACTS]  # type: ignore[attr-defined]
+    if ITEM in item.stash and (report.when == "call" or (report.when == "setup" and not report.passed)):
+        report.fleetkeeper = item.stash[ITEM]  # type: ignore[attr-defined]
+    return report
+
+
+def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
+    """The subject's node, as testinfra's backend calls it; empty for a subject that is no node."""
+    if subject.kind != "node":
+        return ""
+    return f"{inventory}:{subject.name}" if several else subject.name
