@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.transport.commands import Output
 
@@ -66,7 +66,7 @@ def main() -> None:
         make(path, int(sys.argv[1]) if len(sys.argv) > 1 else 200)
         seen = path.stat()
         file = File(NAME, seen.st_size, seen.st_mtime, seen.st_ino)
-        command = verify(directory, [file], "sql.gz")
+        command = verify_command(directory, [file], "sql.gz")
         plain, proof = [], []
         for _ in range(ROUNDS):
             plain.append(timed(("sh", "-c", 'gzip -dc "$1" | tail', "sh", str(path)))[:2])

@@ -49,7 +49,7 @@ def verdicts_of(name: str) -> dict[str, dict[str, Any]]:
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
-    findings = sorted([found.severity, found.node, found.about] for found in verdict.findings)
+    findings = sorted([finding.severity, finding.node, finding.about] for finding in verdict.findings)
     unknown = sorted({why.node for why in verdict.unknown})
     parts = {"findings": findings, "unknown_on": unknown}
     return {"outcome": verdict.outcome.value} | {key: value for key, value in parts.items() if value}

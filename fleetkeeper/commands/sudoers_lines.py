@@ -23,7 +23,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import required
 from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
-from fleetkeeper.topics.backups.completeness import verify
+from fleetkeeper.topics.backups.completeness import verify_command
 from fleetkeeper.topics.backups.database import observation as databases
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy import observation as copies
@@ -115,9 +115,9 @@ def about_dumps(policy: Policy, service: str, number: int) -> Iterator[Question]
     copied = (Kind(f"copies_{number}"), Kind(f"dump_{number}", many=True))
     yield fixed(parse.look_into(policy).words)
     yield fixed(usage_of(policy).words)
-    shell, option, text, label, _, *how = verify("", (), policy.format, service).words
+    shell, option, text, label, _, *how = verify_command("", (), policy.format, service).words
     yield (*fixed((shell, option, text, label)), dumps[0], *fixed(tuple(how)), dumps[1])
-    digest = copies.digest("", ()).words
+    digest = copies.digest_command("", ()).words
     yield (*fixed(digest[:4]), *dumps)
     if isinstance(policy.elsewhere, Elsewhere):
         yield fixed(copies.look_into_copies(policy.elsewhere.path).words)

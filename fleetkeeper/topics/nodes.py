@@ -50,22 +50,22 @@ class Facts(NodeClock):
 def observe(node: Node, inventory: Inventory) -> Look:
     """Ask who and where we are; ask for the time once more, alone, when the first round trip was too slow to tell."""
     clock, hostname, who, root, zone = yield [CLOCK, HOSTNAME, WHO, WHO_AS_ROOT, TIMEZONE]
-    ahead, uncertainty = skew(clock)
-    if too_wide(uncertainty, tolerance(inventory)):
+    ahead, uncertainty = clock_skew(clock)
+    if too_wide(uncertainty, clock_tolerance(inventory)):
         [clock] = yield [CLOCK]
-        ahead, uncertainty = min(skew(clock), (ahead, uncertainty), key=lambda guess: guess[1])
+        ahead, uncertainty = min(clock_skew(clock), (ahead, uncertainty), key=lambda guess: guess[1])
     return Facts(
         ahead=ahead,
         uncertainty=uncertainty,
         hostname=hostname.text().strip(),
-        timezone=timezone(zone),
+        timezone=timezone_name(zone),
         utc_offset=read_clock(clock.text())[2],
-        uid=number(who),
-        root_uid=number(root),
+        uid=printed_number(who),
+        root_uid=printed_number(root),
     )
 
 
-def tolerance(inventory: Inventory) -> float:
+def clock_tolerance(inventory: Inventory) -> float:
     """Seconds that a clock may be off: section `clock` of the inventory, else 5."""
     clock = getattr(inventory, "clock", None)
     return (clock if isinstance(clock, Clock) else Clock()).within.total_seconds()
@@ -76,7 +76,7 @@ def too_wide(uncertainty: float, allowed: float) -> bool:
     return uncertainty > allowed / 2
 
 
-def skew(clock: Output) -> tuple[float, float]:
+def clock_skew(clock: Output) -> tuple[float, float]:
     """How far a node's clock is ahead of ours, and how unsure that is, in seconds.
 
     The node read its clock at some moment between our sending the question and receiving the answer.
@@ -105,17 +105,17 @@ def read_clock(printed: str) -> tuple[float, float, int]:
     return float(f"{whole}.{fraction or 0}"), 0.0 if fraction else 1.0, -offset if sign == "-" else offset
 
 
-def timezone(answer: Output) -> str:
+def timezone_name(answer: Output) -> str:
     """The name of the node's time zone, or empty when it has none that we can name.
 
-    >>> timezone(Output(0, b"America/Toronto\\n")), timezone(Output(0, b"/usr/share/zoneinfo/Etc/UTC\\n"))
+    >>> timezone_name(Output(0, b"America/Toronto\\n")), timezone_name(Output(0, b"/usr/share/zoneinfo/Etc/UTC\\n"))
     ('America/Toronto', 'Etc/UTC')
     """
     named = answer.out.decode("ascii", "replace").strip().rpartition("zoneinfo/")[2] if answer.rc == 0 else ""
     return named if re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", named) else ""
 
 
-def number(answer: Output) -> int | Unobservable:
+def printed_number(answer: Output) -> int | Unobservable:
     """The number that was printed, or why there is none."""
     try:
         return whole_number(answer.text().strip())
@@ -133,7 +133,7 @@ def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobs
     node = fleet.inventory.nodes[subject.name]
     facts = fleet.of(node.name, Facts)
     yield from judged_rights(facts, node)
-    yield from judged_clock(facts, node.name, tolerance(fleet.inventory))
+    yield from judged_clock(facts, node.name, clock_tolerance(fleet.inventory))
 
 
 def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
@@ -153,7 +153,7 @@ def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | 
     least, most = facts.ahead - facts.uncertainty, facts.ahead + facts.uncertainty
     if least > allowed or most < -allowed:
         yield Finding(
-            saw=f"its clock is {spoken(abs(facts.ahead))} {'ahead of' if facts.ahead > 0 else 'behind'} ours",
+            saw=f"its clock is {span_in_words(abs(facts.ahead))} {'ahead of' if facts.ahead > 0 else 'behind'} ours",
             want=f"within {allowed:g} s",
             why="ages of backups and certificates, and the hours of scheduled jobs, are wrong by as much",
             node=node,
@@ -161,16 +161,17 @@ def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | 
         )
     elif (least < -allowed or most > allowed) and too_wide(facts.uncertainty, allowed):
         yield Unobservable(
-            f"the answer took {spoken(2 * facts.uncertainty)}: too long to see if the clock is within {allowed:g} s",
+            f"the answer took {span_in_words(2 * facts.uncertainty)}: "
+            f"too long to see if the clock is within {allowed:g} s",
             hint="look again when the node or the connection is less busy",
             node=node,
         )
 
 
-def spoken(seconds: float) -> str:
+def span_in_words(seconds: float) -> str:
     """A span for people.
 
-    >>> spoken(7.26), spoken(600), spoken(90000)
+    >>> span_in_words(7.26), span_in_words(600), span_in_words(90000)
     ('7.3 s', '10 min', '25 h')
     """
     for unit, size in (("h", 3600), ("min", 60)):

@@ -17,11 +17,11 @@ from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import catalog_of, true_clock
-from fleetkeeper.topics.backups.dump_times import stamp
-from fleetkeeper.topics.backups.forecast import Forecast, Room, forecast
+from fleetkeeper.topics.backups.dump_times import stamp_in_name
+from fleetkeeper.topics.backups.forecast import Forecast, Room, make_forecast
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
-from fleetkeeper.topics.backups.rules.dumps import hold
+from fleetkeeper.topics.backups.rules.dumps import why_held
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -166,7 +166,7 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 def strangers(usage: Facts, policy: Policy) -> str:
     """What else fills the volume: the biggest entries that are no backups, down to a hundredth of it."""
     heavy = [one for one in usage.biggest if one.used * 100 >= usage.used]
-    biggest = [one for one in heavy if stamp(one.path.rpartition("/")[2], policy.pattern) is None]
+    biggest = [one for one in heavy if stamp_in_name(one.path.rpartition("/")[2], policy.pattern) is None]
     others = [f"{one.path} ({show_size(one.used)})" for one in biggest if one.path != policy.path][:TOLD]
     return f"besides backups there is {', '.join(others)}" if others else ""
 
@@ -186,13 +186,13 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     known = catalog_of(fleet, policy)
     if not known.complete:
         raise Unobservable("there is no complete backup to reckon with", node=node)
-    held = hold(fleet, policy)
+    held = why_held(fleet, policy)
     room = Room(usage.used, usage.free - policy.volume.free)
-    expected = forecast(known, policy, room, now, thinned=held is None)
+    expected = make_forecast(known, policy, room, now, thinned=held is None)
     late = held is not None and expected.runs_out is None
     if late:
         farther = policy.model_copy(update={"horizon": max(policy.horizon, YEAR)})
-        expected = forecast(known, farther, room, now, thinned=False)
+        expected = make_forecast(known, farther, room, now, thinned=False)
     if expected.runs_out is not None:
         yield Finding(
             saw=told(expected, policy, now, held),

@@ -13,9 +13,16 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
-from fleetkeeper.topics.backups.database import Accepted, AcceptedSize, Cluster, Records, contains, merge
+from fleetkeeper.topics.backups.database import (
+    Accepted,
+    AcceptedSize,
+    Cluster,
+    Records,
+    contains_addition,
+    merge_records,
+)
 from fleetkeeper.topics.backups.database import Facts as Databases
-from fleetkeeper.topics.backups.database.observation import backups_of, record_path, written
+from fleetkeeper.topics.backups.database.observation import backups_of, record_bytes, record_path
 from fleetkeeper.topics.backups.database.record import put_right
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers import Facts as Containers
@@ -77,7 +84,7 @@ def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
     """Whether all of it is written down now, as a fresh look saw it."""
     try:
-        there = contains(records_of(fleet, policy), addition)
+        there = contains_addition(records_of(fleet, policy), addition)
     except Unobservable as why:
         return Proof.UNKNOWN, f"the record could not be read back: {why}"
     return (Proof.FIXED, "") if there else (Proof.FAILING, "the record was read back, and lacks what was written")
@@ -210,6 +217,6 @@ def instead(before: Accepted | None, now: Accepted) -> list[Line]:
 
 def writing(policy: Policy, before: Records, after: Records) -> Plan:
     """The plan that writes the record: all that was there before, and what comes after."""
-    content = written(merge(before, after), backups_of(policy))
+    content = record_bytes(merge_records(before, after), backups_of(policy))
     step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)
     return Plan(steps=(step,), success="the record can be read, and agrees with what runs")

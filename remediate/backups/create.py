@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.facts import File
-from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
@@ -68,7 +68,9 @@ class Creating:
         """What streaming the new file proves. Raises Unobservable."""
         desk = self.desk
         link = desk.session.link_to(desk.inventory.nodes[desk.policy.volume.node])
-        [answer] = link.ask([verify(directory, [file], desk.policy.format, called(desk.inventory))])
+        [answer] = link.ask(
+            [verify_command(directory, [file], desk.policy.format, database_service_name(desk.inventory))]
+        )
         [proof] = parse_verified(answer, [file])
         if proof.state == "complete":
             return Proof.FIXED, f"{file.name} is whole"

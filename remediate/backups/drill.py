@@ -18,11 +18,11 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
-from fleetkeeper.topics.backups.database import Accepted, Drill, Records, merge
+from fleetkeeper.topics.backups.database import Accepted, Drill, Records, merge_records
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.rules.drills import last_failure
 from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
@@ -66,7 +66,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
     fleet = desk.look(*TOPICS)
     try:
         backup = chosen(desk, fleet, name)
-        found = placements(fleet, desk.policy.service)
+        found = running_placements(fleet, desk.policy.service)
         records = records_of(fleet, desk.policy)
         now = true_clock(fleet, desk.policy.volume.node)
     except Unobservable as why:
@@ -92,7 +92,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
     desk.screen.lines([*told(done), *told_doubts(doubtful)])
     accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
     written = noted(desk, Records(accepted, (done,)))
-    desk.screen.lines(told_failure(last_failure(merge(records, Records(drills=(done,))), desk.policy), done))
+    desk.screen.lines(told_failure(last_failure(merge_records(records, Records(drills=(done,))), desk.policy), done))
     withheld = doubtful and not records.accepted
     return worst([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
 

@@ -11,12 +11,12 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
-from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished
+from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished_dumps
 from fleetkeeper.topics.backups.database import Drill
 from fleetkeeper.topics.backups.database import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.retention import Retention, retention
+from fleetkeeper.topics.backups.retention import Retention, apply_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.context import Desk
@@ -76,7 +76,7 @@ def show(desk: Desk) -> Exit:
     if desk.screen.json:
         desk.screen.document({"schema": 1, "backups": [row.document() for row in found]})
     desk.screen.lines(table(found))
-    desk.screen.lines(part_lines(unfinished(catalog, desk.policy, now)))
+    desk.screen.lines(part_lines(unfinished_dumps(catalog, desk.policy, now)))
     desk.screen.lines(summed(found, desk.policy))
     return Exit.NOTHING_LEFT
 
@@ -107,7 +107,7 @@ def drills(fleet: Fleet) -> dict[str, Drill]:
 
 def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[Row]:
     """Every backup, newest first. Pure."""
-    found: Retention = retention(catalog, policy, now)
+    found: Retention = apply_keep(catalog, policy, now)
     kept = {one.backup.name: one.reasons for one in found.kept}
     gone = {one.backup.name: (one.reason,) for one in found.excess}
     for backup in catalog.backups:

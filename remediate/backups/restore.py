@@ -19,12 +19,12 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
-from fleetkeeper.topics.backups.completeness import prove
+from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.database import Records
 from fleetkeeper.topics.backups.facts import Facts
-from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.apply import Changed, Proof
@@ -120,10 +120,15 @@ def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
         *(policy, place, backup, path, server.tell("user"), server.tell("database")),
         stamp=stamp or f"{datetime.now(UTC):%Y%m%d_%H%M%S}",
         there="encoding" in server.said,
-        called=called(desk.inventory),
+        called=database_service_name(desk.inventory),
         system=server.said.get("system", ""),
     )
-    again = prove(fleet.of(policy.volume.node, Facts).directory, [backup.file], policy.format, called(desk.inventory))
+    again = prove_command(
+        fleet.of(policy.volume.node, Facts).directory,
+        [backup.file],
+        policy.format,
+        database_service_name(desk.inventory),
+    )
     says = f"stream {name} once more"
     proof = Run(policy.volume.node, again.words, says=says, changes=False, tells=True, limit=again.limit)
     return Prepared(swap, server, proof)
@@ -131,7 +136,7 @@ def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
 
 def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
-    found = placements(fleet, desk.policy.service)
+    found = running_placements(fleet, desk.policy.service)
     mount = backup_mount(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
     if isinstance(mount, ForAPerson):
         raise Refused(mount.why, mount.what_to_do)

@@ -12,11 +12,11 @@ from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups import Facts, second_copy
 from fleetkeeper.topics.backups.catalog import Backup, Catalog
-from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.facts import Verified
-from fleetkeeper.topics.backups.observe import called, place_of
+from fleetkeeper.topics.backups.observe import database_service_name, place_of
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember
+from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember_proofs
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.backups.context import Desk, one_of
@@ -59,8 +59,8 @@ def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Ver
     proofs: dict[str, Verified] = {}
     for number, backup in enumerate(backups, 1):
         desk.screen.say(f"{number}/{len(backups)} {safe_line(backup.name)} ({show_size(backup.file.size)})")
-        proofs[backup.name] = one(link, facts.directory, backup, desk.policy, called(desk.inventory))
-        remember(desk.inventory.state, place, list({**known, **proofs}.values()))
+        proofs[backup.name] = one(link, facts.directory, backup, desk.policy, database_service_name(desk.inventory))
+        remember_proofs(desk.inventory.state, place, list({**known, **proofs}.values()))
     return proofs
 
 
@@ -74,7 +74,7 @@ def settled(backup: Backup, proof: Verified) -> Verified:
 def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> Verified:
     """What streaming one file proves; that it could not be streamed is an answer, too."""
     try:
-        [answer] = link.ask([verify(directory, [backup.file], policy.format, service)])
+        [answer] = link.ask([verify_command(directory, [backup.file], policy.format, service)])
         [proof] = parse_verified(answer, [backup.file])
     except Unobservable as why:
         return Verified(backup.name, *backup.file.identity, "unknown", str(why))
@@ -97,7 +97,7 @@ def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
     return [
         Verified(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
         for backup in catalog.backups
-        if second_copy.differs(backup.name, here, there)
+        if second_copy.is_other_file(backup.name, here, there)
     ]
 
 

@@ -16,7 +16,7 @@ from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.topics import nodes, volumes
 from fleetkeeper.topics.backups import Facts as Seen
 from fleetkeeper.topics.backups import File, Policy, Verified
-from fleetkeeper.topics.backups.catalog import Catalog, catalog
+from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -111,7 +111,7 @@ GOOD = twice_a_day(4)
 
 def catalogued(files: Sequence[File], verified: Sequence[Verified] | None = None, **changes: Any) -> Catalog:
     found = proofs(files) if verified is None else tuple(verified)
-    return catalog(tuple(files), found, policy(**changes), NOW)
+    return build_catalog(tuple(files), found, policy(**changes), NOW)
 
 
 def fleet(

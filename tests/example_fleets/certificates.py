@@ -99,7 +99,7 @@ class Wish:
 def make(wish: Wish, issuer: Made | None = None) -> Made:
     """A certificate, issued by itself where there is no issuer."""
     own = key(wish.key)
-    begin, end = (NOW + one * DAY for one in wish.days)
+    begin, end = (NOW + day * DAY for day in wish.days)
     builder = (
         x509.CertificateBuilder()
         .subject_name(named(wish.subject))
@@ -134,7 +134,7 @@ GOOD = (LEAF.pem, MIDDLE.pem)
 
 
 def case(name: str = NAME, roots: Sequence[Made] = (ROOT,), now: datetime = NOW, allowed: Sequence[str] = ()) -> Case:
-    return Case(name, tuple(one.certificate for one in roots), now, tuple(allowed))
+    return Case(name, tuple(root.certificate for root in roots), now, tuple(allowed))
 
 
 @cache

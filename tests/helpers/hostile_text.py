@@ -144,15 +144,15 @@ class Told:
         rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
         self.verdicts: list[Verdict] = judge(rules, fleet)
         self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
-        self.items = [{"check": "x", **results.item(one, "lab")} for one in self.verdicts]
+        self.items = [{"check": "x", **results.item(verdict, "lab")} for verdict in self.verdicts]
         self.lines = list(self.terminal_lines())
         self.check_documents()
 
     def terminal_lines(self) -> Iterator[str]:
         """What an audit and a plan show, line by line."""
-        for one in self.verdicts:
-            yield from terminal.message(one).split("\n")
-            yield terminal.accepted(one)
+        for verdict in self.verdicts:
+            yield from terminal.message(verdict).split("\n")
+            yield terminal.accepted(verdict)
         shown = [(item, terminal.open_findings(item)) for item in self.items]
         yield from terminal.told(shown, RULES)
         yield from terminal.unknown_lines(self.items)
@@ -186,13 +186,13 @@ class Told:
     @property
     def stumbles(self) -> list[str]:
         """Rules and remedies that met something that they did not expect."""
-        said = [str(why) for one in self.verdicts for why in one.unknown]
+        said = [str(why) for verdict in self.verdicts for why in verdict.unknown]
         said += [one.answer.why for one in self.proposal.by_hand]
         return [text for text in said if "stumbled over" in text or "no plan could be made" in text]
 
     def scripts(self) -> Iterator[str]:
         """Text that a shell of a node gets as such: scripts, and lines and content that are installed."""
-        for step in (*self.steps, *(one for plan in self.plans for one in plan.requires)):
+        for step in (*self.steps, *(require for plan in self.plans for require in plan.requires)):
             if isinstance(step, Run | RunInContainer | Require):
                 for words in (step.words, getattr(step, "undo", ()), getattr(step, "undo_while", ())):
                     yield from (script for flag, script in pairwise(words) if flag == "-c")
@@ -211,7 +211,12 @@ class Told:
         """What is said to a person."""
         texts = [text for one in self.proposal.by_hand for text in (one.answer.why, one.answer.what_to_do)]
         texts += [text for plan in self.plans for text in (*plan.notes, plan.undo, plan.success)]
-        texts += [text for one in self.verdicts for f in (*one.findings, *one.warnings) for text in (f.hint, f.want)]
+        texts += [
+            text
+            for verdict in self.verdicts
+            for f in (*verdict.findings, *verdict.warnings)
+            for text in (f.hint, f.want)
+        ]
         texts += [why.hint for one in self.verdicts for why in one.unknown]
         yield from texts
 

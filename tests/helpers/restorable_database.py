@@ -111,7 +111,7 @@ class Database:
 
     def record(self, records: Records) -> None:
         """What somebody else writes down."""
-        self.records.write_bytes(observation.written(records))
+        self.records.write_bytes(observation.record_bytes(records))
 
     def desk(self, screen: Screen | None = None) -> FolderDesk:
         made = FolderDesk(self.inventory, self.policy, self.session, screen or Screen(), self.journal)

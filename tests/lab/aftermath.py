@@ -47,7 +47,7 @@ def left(lab: Lab) -> Left:
 
 def specs(lab: Lab) -> list[dict[str, Any]]:
     asked = "docker service inspect $(docker service ls -q)"
-    return [one["Spec"] for one in json.loads(lab.on("manager", "sh", "-c", asked))]
+    return [load["Spec"] for load in json.loads(lab.on("manager", "sh", "-c", asked))]
 
 
 def spec_of(lab: Lab, service: str = WEB) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
             looked = {"containers": containers.observe(inventory.nodes["data"], inventory)}
             facts = drive(looked, link)["containers"]
             assert len(facts.containers) >= CROWD
-            assert all(isinstance(one.processes, tuple) for one in facts.containers)
+            assert all(isinstance(container.processes, tuple) for container in facts.containers)
             assert link.trips == 2
             inspecting = seconds(lab, lambda: link.ask([INSPECT]))
             looking = seconds(lab, lambda: drive({"c": containers.observe(inventory.nodes["data"], inventory)}, link))

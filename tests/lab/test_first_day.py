@@ -132,7 +132,7 @@ def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
     assert (backups.volume.name, backups.volume.node) == ("rodan_pg_backup", "data")  # type: ignore[union-attr]
     assert found.services["nginx"].master == "root"  # type: ignore[index]
     assert found.services["nginx"].user == ("www-data",)  # type: ignore[index]
-    assert [one.name for one in found.certificates] == [SITE]  # type: ignore[union-attr]
+    assert [certificate.name for certificate in found.certificates] == [SITE]  # type: ignore[union-attr]
     assert all(node.sudo for node in found.nodes.values())
 
 

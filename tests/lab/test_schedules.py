@@ -14,8 +14,8 @@ from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.snapshot import File
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.registry import load_inventory, observers_in
-from fleetkeeper.topics.schedules.docker_exec import executions
-from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.docker_exec import docker_executions
+from fleetkeeper.topics.schedules.exec_targets import resolve_target
 from fleetkeeper.topics.schedules.parse import file_faults, table_faults
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
@@ -113,13 +113,13 @@ def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
     there = seen.of("vgpu", containers.Facts).containers
     assert len(there) >= 2
     for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():
-        [found] = executions(f"docker exec $(docker ps -q {line}) x")
+        [found] = docker_executions(f"docker exec $(docker ps -q {line}) x")
         if line == NOT_CLOSED:
             with pytest.raises(Unobservable, match="not followed here"):
-                resolve(found.target, there)
+                resolve_target(found.target, there)
             continue
         said = lab.on("vgpu", "docker", "ps", "-q", "--no-trunc", *line.split()).split()
-        assert (line, sorted(one.id for one in resolve(found.target, there))) == (line, sorted(said))
+        assert (line, sorted(one.id for one in resolve_target(found.target, there))) == (line, sorted(said))
 
 
 @pytest.mark.long

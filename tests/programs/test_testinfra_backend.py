@@ -73,7 +73,7 @@ def test_a_command_that_takes_too_long_is_an_error(host):
 
 def test_names_in_test_reports_are_those_of_the_nodes(host):
     assert host.backend.get_pytest_id() == "here"
-    assert [one.backend.get_pytest_id() for one in testinfra.get_hosts(["fleet://"])] == ["here", "there"]
+    assert [get_host.backend.get_pytest_id() for get_host in testinfra.get_hosts(["fleet://"])] == ["here", "there"]
 
 
 def test_a_name_that_is_no_node_is_an_error_with_the_nearest_one(host):

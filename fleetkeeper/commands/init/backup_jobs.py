@@ -13,7 +13,7 @@ from fleetkeeper.readers.cron.snapshot import Printed
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
-from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.docker_exec import docker_executions
 from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES
 from fleetkeeper.topics.schedules.parse import body, scripted
 from fleetkeeper.topics.schedules.run_parts import run_parts
@@ -71,7 +71,7 @@ def made_by(text: str) -> list[str]:
 
 def in_containers(text: str) -> list[str]:
     try:
-        runs = [run.words for run in executions(text)]
+        runs = [run.words for run in docker_executions(text)]
     except Unreadable:
         return []
     plain = [[word for word in words if word is not None] for words in runs if None not in words]

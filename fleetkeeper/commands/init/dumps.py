@@ -13,7 +13,7 @@ from fleetkeeper.commands.init.filename_patterns import EVERY_NIGHT, pattern_of,
 from fleetkeeper.commands.init.results import Backups, Found, Machine, Scheduled
 from fleetkeeper.inventory.fields import NAME
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.topics.backups.policy import Policy
@@ -58,7 +58,7 @@ class Listed:
     @property
     def dumps(self) -> list[File]:
         pattern = self.pattern
-        return [file for file in self.files if pattern and stamp(file.name, pattern)]
+        return [file for file in self.files if pattern and stamp_in_name(file.name, pattern)]
 
     @property
     def policy(self) -> Policy:
@@ -161,7 +161,7 @@ def described(home: Listed, database: Found, nodes: Sequence[str]) -> Backups:
 
 def with_schedule(backups: Backups, home: Listed, scheduled: Sequence[Scheduled]) -> Backups:
     """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
-    stamps = [local for file in home.dumps for local in [stamp(file.name, home.pattern)] if local]
+    stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
     one = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
     times = one.times or (schedule_of(stamps) if stamps else "")
     nowhere = {"schedule": not times, "command": not one.command}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from fleetkeeper.topics.backups.dump_times import agree, moment, stamp
+from fleetkeeper.topics.backups.dump_times import moment_of_stamp, stamp_in_name, times_agree
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Keep, Policy, Volume
 
@@ -46,7 +46,7 @@ def of_name(name: str) -> str:
     seconds = f"{part['f']}%S" if part["S"] else ""
     inner = f"%Y{part['a']}%m{part['b']}%d{part['c']}%H{part['e']}%M{seconds}"
     pattern = f"{escaped(name[: found.start()])}{inner}{escaped(name[found.end() :])}"
-    return pattern if stamp(name, pattern) and accepted(pattern) else ""
+    return pattern if stamp_in_name(name, pattern) and accepted(pattern) else ""
 
 
 def escaped(text: str) -> str:
@@ -79,9 +79,10 @@ def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
 
     Of several that agree equally well the first one counts.
     """
-    stamped = [(local, file.mtime) for file in files for local in [stamp(file.name, pattern)] if local]
+    stamped = [(local, file.mtime) for file in files for local in [stamp_in_name(file.name, pattern)] if local]
     scores = {
-        zone: sum(agree(moment(local, ZoneInfo(zone), mtime), mtime) for local, mtime in stamped) for zone in zones
+        zone: sum(times_agree(moment_of_stamp(local, ZoneInfo(zone), mtime), mtime) for local, mtime in stamped)
+        for zone in zones
     }
     best = max(scores, key=lambda zone: nearness(scores[zone], stamped, zone), default="")
     return best if best and scores[best] else ""
@@ -89,7 +90,7 @@ def zone_of(files: Sequence[File], pattern: str, zones: Collection[str]) -> str:
 
 def nearness(score: int, stamped: Sequence[tuple[datetime, float]], zone: str) -> tuple[int, float]:
     """How well a zone fits: by how many files, then by how little the newer ones are younger than their names."""
-    late = [mtime - moment(local, ZoneInfo(zone), mtime).timestamp() for local, mtime in stamped]
+    late = [mtime - moment_of_stamp(local, ZoneInfo(zone), mtime).timestamp() for local, mtime in stamped]
     return score, -sum(abs(seconds) for seconds in late)
 
 

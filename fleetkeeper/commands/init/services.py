@@ -19,7 +19,7 @@ from fleetkeeper.topics.containers.facts import (
     Placement,
     Process,
 )
-from fleetkeeper.topics.containers.rules.users import own, wrong_processes
+from fleetkeeper.topics.containers.rules.users import own_processes_of, wrong_processes
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.topics.services.rules.running import managers
 from fleetkeeper.transport.commands import Unobservable
@@ -94,7 +94,7 @@ def found(key: str, name: str, places: list[Placement]) -> Found:
 
 
 def processes(container: Container) -> list[Process]:
-    return [] if isinstance(container.processes, Unobservable) else own(container)
+    return [] if isinstance(container.processes, Unobservable) else own_processes_of(container)
 
 
 def users_of(name: str, containers: list[Container]) -> tuple[tuple[str, ...], str, str]:
@@ -117,7 +117,7 @@ def names_in(container: Container) -> list[str]:
     """Who the processes of a container are, by the container's own names. Raises Unobservable."""
     accounts = container.accounts if isinstance(container.accounts, dict) else {}
     names = {uid: name for name, uid in reversed(accounts.items()) if re.fullmatch(USER, name)}
-    return [named(process.uid, names) for process in own(container)]
+    return [named(process.uid, names) for process in own_processes_of(container)]
 
 
 def named(uid: int | None, names: Mapping[int, str]) -> str:

@@ -11,7 +11,7 @@ from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics import nodes
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
-from fleetkeeper.topics.backups.dump_times import EARLY, agree, moment, stamp, written_at
+from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import Facts, File, State, Verified
 from fleetkeeper.topics.backups.plausible_size import Judged, TooSmall, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
@@ -58,7 +58,7 @@ class Backup:
 
     @property
     def agrees(self) -> bool:
-        return agree(self.named, self.file.mtime)
+        return times_agree(self.named, self.file.mtime)
 
     @property
     def whole(self) -> bool:
@@ -121,7 +121,7 @@ def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = Non
     """The backups, where it does not matter what they weigh. Raises Unobservable as `catalog_of`, but for the size."""
     node = policy.volume.node
     facts = fleet.of(node, Facts)
-    return catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node), accepted)
+    return build_catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node), accepted)
 
 
 def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
@@ -151,7 +151,7 @@ def known_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
 
 
 @lru_cache(maxsize=8)
-def catalog(
+def build_catalog(
     files: tuple[File, ...],
     verified: tuple[Verified, ...],
     policy: Policy,
@@ -163,13 +163,13 @@ def catalog(
     backups = []
     foreign = []
     for file in files:
-        local = stamp(file.name, policy.pattern)
+        local = stamp_in_name(file.name, policy.pattern)
         if local is None or file.kind != "file":
             foreign.append(file)
         else:
-            backups.append(backup_of(file, moment(local, policy.zone, file.mtime), proven, now))
+            backups.append(backup_of(file, moment_of_stamp(local, policy.zone, file.mtime), proven, now))
     newest_first = once_each(sorted(backups, key=lambda backup: (backup.time, backup.name), reverse=True))
-    sized = weighed(newest_first, policy, accepted)
+    sized = with_size_judgements(newest_first, policy, accepted)
     return Catalog(tuple(sized), tuple(sorted(foreign, key=lambda file: file.name)), accepted)
 
 
@@ -185,7 +185,7 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
     return found
 
 
-def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
+def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, each with what its size says."""
     sizes = judge_sizes((one for one in backups if one.whole), policy, accepted)
     if sizes == Judged():
@@ -199,34 +199,34 @@ def weighed(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | 
     ]  # fmt: skip
 
 
-def unfinished(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
+def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[File, ...]:
     """What dumps of ours left that ended with their node: files named NAME.part, an hour old and more."""
     return tuple(
         file
         for file in catalog.foreign
         if file.kind == "file"
         and file.name.endswith(PART)
-        and stamp(file.name.removesuffix(PART), policy.pattern) is not None
+        and stamp_in_name(file.name.removesuffix(PART), policy.pattern) is not None
         and now.timestamp() - file.mtime > ABANDONED
     )
 
 
 def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: datetime) -> Backup:
     written = written_at(file.mtime)
-    state, why = known(file, proven.get(file.name))
+    state, why = state_of_file(file, proven.get(file.name))
     return Backup(
         file=file,
-        time=named if agree(named, file.mtime) else min(named, written),
+        time=named if times_agree(named, file.mtime) else min(named, written),
         named=named,
         state=state,
         why=why,
         growing=state != "complete" and now - written < GROWING,
         future=max(named, written) > now + EARLY,
-        odd=odd(named, written),
+        odd=why_time_is_odd(named, written),
     )
 
 
-def known(file: File, proof: Verified | None) -> tuple[State, str]:
+def state_of_file(file: File, proof: Verified | None) -> tuple[State, str]:
     """What is proven about exactly this file: a proof of another file that had its name is none."""
     if proof is None:
         return "unknown", NOT_YET
@@ -235,7 +235,7 @@ def known(file: File, proof: Verified | None) -> tuple[State, str]:
     return proof.state, proof.why or ("" if proof.state == "complete" else NO_REASON)
 
 
-def odd(named: datetime, written: datetime) -> str:
+def why_time_is_odd(named: datetime, written: datetime) -> str:
     """Why the time of a file cannot be believed, or nothing."""
     if named - written > EARLY:
         return "its name is younger than its content"

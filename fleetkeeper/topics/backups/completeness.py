@@ -49,30 +49,38 @@ class Streamed:
     said: str = ""
 
 
-def verify(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
+def verify_command(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
     """Stream these files, in this order, and look at each once more afterwards.
 
     `service` is what Docker calls the database's service: archives need the pg_restore in its container.
     """
-    return Command(words(load_script(VERIFY_DUMPS), directory, files, (form, service)), sudo=True, limit=limit(files))
+    return Command(
+        command_words(load_script(VERIFY_DUMPS), directory, files, (form, service)),
+        sudo=True,
+        limit=stream_time_limit(files),
+    )
 
 
-def prove(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
+def prove_command(directory: str, files: Sequence[File], form: Format, service: str = "") -> Command:
     """The same as a condition: it ends with 0 only while every one of these files is a whole dump."""
-    return Command(words(load_script(PROVE_DUMPS), directory, files, (form, service)), sudo=True, limit=limit(files))
+    return Command(
+        command_words(load_script(PROVE_DUMPS), directory, files, (form, service)),
+        sudo=True,
+        limit=stream_time_limit(files),
+    )
 
 
-def words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
+def command_words(script: str, directory: str, files: Sequence[File], how: tuple[Format, str]) -> tuple[str, ...]:
     return ("sh", "-c", script, "verify-backups", directory, *how, *(f"./{file.name}" for file in files))
 
 
-def limit(files: Sequence[File]) -> float:
+def stream_time_limit(files: Sequence[File]) -> float:
     """Seconds: for all of it, and for two readers that are ended when they took as long as the largest file may."""
-    weights = [weight(file) for file in files]
+    weights = [bytes_to_stream(file) for file in files]
     return math.ceil(60 + SPINNING + (sum(weights) + 2 * max(weights, default=0)) / PACE)
 
 
-def weight(file: File) -> int:
+def bytes_to_stream(file: File) -> int:
     """Bytes that a file takes of what a look may stream. What a node says of a size may be absurd."""
     return min(max(file.size, COST), LARGEST)
 
@@ -84,15 +92,15 @@ def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...
     """
     reports, _, after = output.out.partition(b"\0")
     seen_whole(output)
-    answers = told(reports)
+    answers = reports_by_number(reports)
     now = {file.name: file.identity for file in parse_entries(after)}
     return tuple(
-        proof(file, answers.get(number, []), now.get(file.name) == file.identity)
+        proof_of_file(file, answers.get(number, []), now.get(file.name) == file.identity)
         for number, file in enumerate(asked, 1)
     )
 
 
-def told(reports: bytes) -> dict[int, list[str]]:
+def reports_by_number(reports: bytes) -> dict[int, list[str]]:
     """What was said of each file, by its number. Only a newline ends a line: other control bytes are a file's own."""
     answers: dict[int, list[str]] = {}
     for line in reports.decode("utf-8", "replace").split("\n"):
@@ -102,18 +110,18 @@ def told(reports: bytes) -> dict[int, list[str]]:
     return answers
 
 
-def proof(file: File, answers: Sequence[str], same: bool) -> Verified:
+def proof_of_file(file: File, answers: Sequence[str], same: bool) -> Verified:
     """What one file's answer proves, if there is exactly one that makes sense."""
     try:
         [answer] = answers
-        seen = streamed(answer)
+        seen = parse_stream_report(answer)
     except ValueError:
         return Verified(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
-    state, why = judge(seen) if same else CHANGED
-    return Verified(file.name, *file.identity, state, why, lasting=same and lasts(seen, state))
+    state, why = judge_stream(seen) if same else CHANGED
+    return Verified(file.name, *file.identity, state, why, lasting=same and is_lasting(seen, state))
 
 
-def lasts(seen: Streamed, state: State) -> bool:
+def is_lasting(seen: Streamed, state: State) -> bool:
     """Whether reading the same bytes again would tell the same."""
     return state != "unknown" or (seen.rc == 0 and seen.reason not in PASSING) or seen.reason == "slow"
 
@@ -121,12 +129,12 @@ def lasts(seen: Streamed, state: State) -> bool:
 CHANGED: tuple[State, str] = ("unknown", "it changed while it was read")
 
 
-def streamed(line: str) -> Streamed:
+def parse_stream_report(line: str) -> Streamed:
     """Read one answer. Raises ValueError when it is none.
 
-    >>> streamed("- complete - 0 0 - ").state
+    >>> parse_stream_report("- complete - 0 0 - ").state
     'complete'
-    >>> streamed("- broken end 2 1 - gzip: stdin: unexpected end of file").said
+    >>> parse_stream_report("- broken end 2 1 - gzip: stdin: unexpected end of file").said
     'gzip: stdin: unexpected end of file'
     """
     kind, state, reason, number, rc, _, said = (line + " ").split(" ", 6)
@@ -224,18 +232,18 @@ TEXTS = {
 }
 
 
-def judge(seen: Streamed) -> tuple[State, str]:
+def judge_stream(seen: Streamed) -> tuple[State, str]:
     """The three states, and why.
 
-    >>> judge(Streamed("broken", "empty"))
+    >>> judge_stream(Streamed("broken", "empty"))
     ('broken', 'empty: a valid file with no dump in it')
-    >>> judge(Streamed("unknown", "none", 1, "tar"))
+    >>> judge_stream(Streamed("unknown", "none", 1, "tar"))
     ('unknown', 'it holds a tar archive: nobody can judge it by its name')
     """
-    if seen.kind in {"nothing", "void"} and (seen.rc == 0 or not unreadable(seen)):
+    if seen.kind in {"nothing", "void"} and (seen.rc == 0 or not is_unreadable(seen)):
         return "broken", BROKEN["empty"] if seen.kind == "nothing" else "empty: nothing but zero bytes"
     if seen.rc:
-        return damage(seen)
+        return judge_damage(seen)
     if seen.state == "complete":
         return "complete", ""
     if seen.kind in PACKED and not (seen.kind == "binary" and seen.state == "broken"):
@@ -246,17 +254,17 @@ def judge(seen: Streamed) -> tuple[State, str]:
     return "unknown", UNKNOWN.get(seen.reason, "it was not understood").format(seen.line) + other
 
 
-def unreadable(seen: Streamed) -> bool:
+def is_unreadable(seen: Streamed) -> bool:
     return any(sign in seen.said.lower() for sign in UNREADABLE)
 
 
-def damage(seen: Streamed) -> tuple[State, str]:
+def judge_damage(seen: Streamed) -> tuple[State, str]:
     """What a failed reader means. A file of another kind, or one that could not be read, is not broken.
 
     What stands in double quotes is the file's own, not the program's.
     """
     said = re.sub(r'"[^"]*"?', '""', seen.said.lower())
-    if unreadable(seen):
+    if is_unreadable(seen):
         return "unknown", f"it could not be read to its end: {seen.said}"
     if "trailing garbage" in said:
         whole = seen.state != "broken" or seen.reason not in BROKEN or seen.reason == "empty"

@@ -22,12 +22,12 @@ MANY = 5000
 SELDOM = 20
 
 
-def stamp(name: str, pattern: str) -> datetime | None:
+def stamp_in_name(name: str, pattern: str) -> datetime | None:
     """The local time in a file's name; None when the name is not exactly of the pattern.
 
-    >>> stamp("backup_2026_01_02T03_04_05.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz")
+    >>> stamp_in_name("backup_2026_01_02T03_04_05.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz")
     datetime.datetime(2026, 1, 2, 3, 4, 5)
-    >>> stamp("backup_2026_1_2T3_4_5.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz") is None
+    >>> stamp_in_name("backup_2026_1_2T3_4_5.sql.gz", "backup_%Y_%m_%dT%H_%M_%S.sql.gz") is None
     True
     """
     try:
@@ -37,16 +37,16 @@ def stamp(name: str, pattern: str) -> datetime | None:
     return local if local.strftime(pattern) == name and local.year in YEARS else None
 
 
-def moment(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
+def moment_of_stamp(local: datetime, zone: ZoneInfo, mtime: float) -> datetime:
     """The instant that a stamp means, in UTC.
 
     The hour that comes twice in autumn is ambiguous: the mtime tells which of the two it was, or else the earlier.
     """
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return second if second > first and agree(second, mtime) else first
+    return second if second > first and times_agree(second, mtime) else first
 
 
-def agree(named: datetime, mtime: float) -> bool:
+def times_agree(named: datetime, mtime: float) -> bool:
     """Whether a file was written when its name says that its dump was started."""
     return -EARLY <= written_at(mtime) - named <= WRITING
 

@@ -45,17 +45,17 @@ class Room:
     free: int
 
 
-def forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
+def make_forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
     """Reckon from day to day; not `thinned`: as if nothing were ever removed, since something holds that up."""
     trend = trend_of(known.complete)
     expected = Forecast(known.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
-    others = room.used - weight(known.backups)
-    future = coming(known.complete[0], trend, policy, now)
+    others = room.used - total_size(known.backups)
+    future = coming_backups(known.complete[0], trend, policy, now)
     standing = kept_by(known.complete, [], policy)
     for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
         made = [one for one in future if one.time <= day]
-        total = others + weight(kept_by(standing, made, policy)) if thinned else room.used + weight(made)
+        total = others + total_size(kept_by(standing, made, policy)) if thinned else room.used + total_size(made)
         if policy.volume.budget is not None and total > policy.volume.budget:
             return replace(expected, runs_out=day, of="its budget")
         if total - room.used > room.free:
@@ -63,7 +63,7 @@ def forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinn
     return expected
 
 
-def weight(backups: Sequence[Backup]) -> int:
+def total_size(backups: Sequence[Backup]) -> int:
     return sum(backup.file.blocks for backup in backups)
 
 
@@ -76,12 +76,12 @@ def trend_of(complete: Sequence[Backup]) -> LinearRegression:
     return linear_regression(times, [backup.file.size for backup in recent])
 
 
-def coming(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
+def coming_backups(newest: Backup, trend: LinearRegression, policy: Policy, now: datetime) -> list[Backup]:
     """The backups that the schedule will make until the horizon, each at least as big as the newest one."""
-    return [future_backup(newest, trend, run) for run in runs(policy, now)]
+    return [future_backup(newest, trend, run) for run in coming_runs(policy, now)]
 
 
-def runs(policy: Policy, now: datetime) -> Iterator[datetime]:
+def coming_runs(policy: Policy, now: datetime) -> Iterator[datetime]:
     """When the schedule is due until the horizon; of one that is due every few minutes some runs stand for all."""
     at, end = now.astimezone(policy.zone), now + policy.horizon
     while (run := next(iter(CronSim(policy.schedule, at)), end + DAY)) <= end:

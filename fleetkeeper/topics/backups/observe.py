@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Without
-from fleetkeeper.topics.backups.completeness import parse_verified, verify, weight
-from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.completeness import bytes_to_stream, parse_verified, verify_command
+from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import Facts, File, Verified
 from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.proven_dumps import recall, remember
+from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def observe(node: Node, inventory: Inventory) -> Look:
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
     place = place_of(inventory, directory)
-    remembered = recall(inventory.state, place, files)
+    remembered = recall_proofs(inventory.state, place, files)
     if inventory.quick:
         return Facts(directory, files, remembered)
-    verified = yield from stream(directory, files, policy, remembered, service=called(inventory))
+    verified = yield from stream_files(directory, files, policy, remembered, service=database_service_name(inventory))
     if not isinstance(verified, Unobservable):
-        remember(inventory.state, place, verified)
+        remember_proofs(inventory.state, place, verified)
     return Facts(directory, files, verified)
 
 
@@ -50,34 +50,34 @@ def place_of(inventory: Inventory, directory: str) -> str:
     return f"{Path(inventory.path).absolute()} {inventory.section(Policy).volume.node} {directory}"
 
 
-def called(inventory: Inventory) -> str:
+def database_service_name(inventory: Inventory) -> str:
     """What Docker calls the database's service."""
     if isinstance(inventory.services, Without):
         return ""
     return inventory.services[inventory.section(Policy).service].name
 
 
-def stream(
+def stream_files(
     directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = (), service: str = ""
 ) -> Stream:
     """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
     found = newest_first(files, policy)
     newest = {file.name for file in found[:1]}
     known = {one.name for one in remembered} - newest
-    batch, waiting = fitting([file for file in found if file.name not in known], policy.verify)
+    batch, waiting = split_by_budget([file for file in found if file.name not in known], policy.verify)
     verified = [one for one in remembered if one.name not in newest]
     for _ in range(TRIES):
         if not batch:
             break
-        for part in parts(batch):
-            [answer] = yield [verify(directory, part, policy.format, service)]
-            verified += proofs(answer, part)
+        for part in split_batch(batch):
+            [answer] = yield [verify_command(directory, part, policy.format, service)]
+            verified += proofs_in_answer(answer, part)
         done = any(one.state == "complete" for one in verified)
         batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
     return tuple(verified)
 
 
-def proofs(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
+def proofs_in_answer(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
     """What an answer proves of these files; that there was none is not known of each of them."""
     try:
         return parse_verified(answer, asked)
@@ -85,12 +85,12 @@ def proofs(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
         return [Verified(file.name, *file.identity, "unknown", str(why)) for file in asked]
 
 
-def parts(batch: Sequence[File]) -> Iterator[Sequence[File]]:
+def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
     """The same files in parts that one command can name: a kernel takes so many words, and no more.
 
     The newest is alone: whatever happens to a reader of the others, it is judged.
 
-    >>> [len(part) for part in parts([File(f"{n}.sql.gz", 1, 0.0, n) for n in range(1202)])]
+    >>> [len(part) for part in split_batch([File(f"{n}.sql.gz", 1, 0.0, n) for n in range(1202)])]
     [1, 500, 500, 201]
     """
     yield batch[:1]
@@ -106,12 +106,12 @@ def parts(batch: Sequence[File]) -> Iterator[Sequence[File]]:
 
 def newest_first(files: Sequence[File], policy: Policy) -> list[File]:
     """The regular files that have a backup's name, newest name first."""
-    named = [(stamp(file.name, policy.pattern), file) for file in files if file.kind == "file"]
+    named = [(stamp_in_name(file.name, policy.pattern), file) for file in files if file.kind == "file"]
     dated = [(local, file) for local, file in named if local is not None]
     return [file for _, file in sorted(dated, key=lambda pair: (pair[0], pair[1].name), reverse=True)]
 
 
-def fitting(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
+def split_by_budget(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File]]:
     """The newest whatever its size, and as many of the next as fit in `budget` bytes; then the rest.
 
     A small file weighs as much as could be read while it is opened: tens of thousands of them do not fit either.
@@ -119,6 +119,6 @@ def fitting(waiting: Sequence[File], budget: int) -> tuple[list[File], list[File
     batch, spent = list(waiting[:1]), 0
     rest: list[File] = []
     for file in waiting[1:]:
-        spent += weight(file)
+        spent += bytes_to_stream(file)
         (batch if spent <= budget else rest).append(file)
     return batch, rest

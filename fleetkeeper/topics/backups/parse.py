@@ -54,18 +54,18 @@ def parse_entries(listed: bytes) -> Iterator[File]:
     >>> file.name, file.kind
     ('a.sql.gz', 'file')
     """
-    for record in records(listed):
+    for record in split_records(listed):
         facts, slash, written = record.partition(b"/")
         if not slash:
             raise Unobservable(f"the listing holds a record that makes no sense: {facts[:60]!r}")
         name = written.removeprefix(b"./").decode("utf-8", "backslashreplace")
-        yield entry(name, facts) if FACTS.fullmatch(facts) else File(name, 0, 0.0, 0, kind="other")
+        yield parse_entry(name, facts) if FACTS.fullmatch(facts) else File(name, 0, 0.0, 0, kind="other")
 
 
-def entry(name: str, facts: bytes) -> File:
+def parse_entry(name: str, facts: bytes) -> File:
     """One entry of the directory. A size below nothing or beyond any disk is taken for the nearest there can be."""
     kind, *written = facts.decode("ascii").split(" ")
-    size, inode, device, links, uid, blocks = (whole(written[place]) for place in (0, 2, 3, 4, 5, 6))
+    size, inode, device, links, uid, blocks = (parse_whole_number(written[place]) for place in (0, 2, 3, 4, 5, 6))
     return File(
         name=name,
         size=size,
@@ -80,7 +80,7 @@ def entry(name: str, facts: bytes) -> File:
     )
 
 
-def whole(number: str) -> int:
+def parse_whole_number(number: str) -> int:
     """A whole number from 0 to the greatest that a file system has."""
     return min(max(int(number.partition(".")[0]), 0), MOST)
 
@@ -89,7 +89,7 @@ MOST_FILES = 200_000
 """So many entries are read of one directory: more would hold up the looks at all other nodes."""
 
 
-def records(listed: bytes) -> list[bytes]:
+def split_records(listed: bytes) -> list[bytes]:
     """The entries of a listing. Raises Unobservable when they are too many."""
     end = b"\0" if b"\0" in listed else b"//\n"
     if listed.count(end) > MOST_FILES:

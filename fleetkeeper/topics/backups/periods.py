@@ -33,7 +33,7 @@ class Period:
         return self.bucket_of(backup) >= self.since
 
 
-def periods(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
+def periods_of_keep(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
     """Every kind of period that `keep` names, as far back as its counter reaches over the complete ones."""
     for period, form in BUCKETS.items():
         count = getattr(policy.keep, period)
@@ -45,11 +45,11 @@ def periods(complete: Sequence[Backup], policy: Policy) -> Iterator[Period]:
 
 
 def bucket(form: str, zone: ZoneInfo) -> Callable[[Backup], str]:
-    return lambda backup: label(backup.time, zone, form)
+    return lambda backup: bucket_label(backup.time, zone, form)
 
 
 @lru_cache(maxsize=1 << 17)
-def label(time: datetime, zone: ZoneInfo, form: str) -> str:
+def bucket_label(time: datetime, zone: ZoneInfo, form: str) -> str:
     """The bucket of a time; a forecast asks for the same ones over and over."""
     return time.astimezone(zone).strftime(form)
 
@@ -62,7 +62,7 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
     going = {one.name for one in gone}
     broken = {one.name for one in gone if one.state == "broken"}
     reasons: dict[str, str] = {}
-    for period in periods(catalog.complete, policy) if broken else ():
+    for period in periods_of_keep(catalog.complete, policy) if broken else ():
         buckets: dict[str, list[Backup]] = {}
         for backup in catalog.backups:
             if period.reaches(backup):
@@ -80,7 +80,7 @@ def remaining_in(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> tu
     going = {one.name for one in gone}
     broken = [one for one in gone if one.state == "broken"]
     found: dict[str, Backup] = {}
-    for period in periods(catalog.complete, policy) if broken else ():
+    for period in periods_of_keep(catalog.complete, policy) if broken else ():
         left: dict[str, Backup] = {}
         for backup in catalog.backups:
             if backup.name not in going:

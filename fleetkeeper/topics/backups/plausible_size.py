@@ -76,14 +76,14 @@ def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize 
     since = [one for one in oldest_first if one.time >= accepted.made]
     start = Yardstick(accepted.size, f"{show_size(accepted.size)} were accepted on {accepted.at:%Y-%m-%d}")
     earlier = Scan(policy).over(before)
-    likely = least(start, policy).least
-    meant = {one.name for one in trailing(before, earlier.refused) if one.file.size >= likely}
+    likely = least_size(start, policy).least
+    meant = {one.name for one in newest_refused(before, earlier.refused) if one.file.size >= likely}
     later = Scan(policy, deque([start], LAST)).over(since)
     refused = {name: why for name, why in earlier.refused.items() if name not in meant}
     return replace(later, refused={**refused, **later.refused})
 
 
-def trailing(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
+def newest_refused(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
     """The newest ones that were refused, down to the first that was not: what a person accepted, they accepted too."""
     found: list[Backup] = []
     for backup in reversed(oldest_first):
@@ -93,7 +93,7 @@ def trailing(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) ->
     return found
 
 
-def least(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> TooSmall:
+def least_size(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> TooSmall:
     """The least that a dump may weigh beside this yardstick: nothing without one.
 
     Beside one that is above `smallest` itself, never less than that: where all are smaller, they are all there is.
@@ -119,7 +119,7 @@ class Scan:
         for backup in oldest_first:
             self.judge(backup)
         if self.giant:
-            self.refuse(self.usual, alone(self.giant))
+            self.refuse(self.usual, yardstick_of_one(self.giant))
         unconfirmed = self.giant.name if self.giant and not self.usual else ""
         return Judged(self.refused, frozenset(self.giants), unconfirmed)
 
@@ -127,38 +127,42 @@ class Scan:
         """Refuse one dump, or take it as a yardstick for those after it."""
         yardstick = max(self.window, key=lambda one: one.size, default=None)
         size = backup.file.size
-        if size < least(yardstick, self.policy).least:
+        if size < least_size(yardstick, self.policy).least:
             self.refuse([backup], yardstick)
         elif self.giant:
             self.beside(self.giant, backup)
-        elif yardstick and len(self.window) >= FEW and yardstick.size < least(of(backup), self.policy).least:
+        elif (
+            yardstick
+            and len(self.window) >= FEW
+            and yardstick.size < least_size(yardstick_of_several(backup), self.policy).least
+        ):
             self.giant = backup
         else:
-            self.window.append(of(backup))
+            self.window.append(yardstick_of_several(backup))
 
     def beside(self, giant: Backup, backup: Backup) -> None:
         """A dump after a giant confirms it, or weighs what was usual before."""
-        if backup.file.size >= least(of(giant), self.policy).least:
-            self.window.extend([of(giant), of(backup)])
-            self.refuse(self.usual, alone(giant))
+        if backup.file.size >= least_size(yardstick_of_several(giant), self.policy).least:
+            self.window.extend([yardstick_of_several(giant), yardstick_of_several(backup)])
+            self.refuse(self.usual, yardstick_of_one(giant))
         else:
             self.usual.append(backup)
             if len(self.usual) < AGREEING:
                 return
-            self.window.extend(of(one) for one in self.usual)
+            self.window.extend(yardstick_of_several(one) for one in self.usual)
             self.giants.add(giant.name)
         self.giant, self.usual = None, []
 
     def refuse(self, backups: Iterable[Backup], yardstick: Yardstick | None) -> None:
         for backup in backups:
-            self.refused[backup.name] = least(yardstick, self.policy, backup.file.size)
+            self.refused[backup.name] = least_size(yardstick, self.policy, backup.file.size)
 
 
-def of(backup: Backup) -> Yardstick:
+def yardstick_of_several(backup: Backup) -> Yardstick:
     """A dump as one of several that agree."""
     return Yardstick(backup.file.size, f"others have {show_size(backup.file.size)}")
 
 
-def alone(backup: Backup) -> Yardstick:
+def yardstick_of_one(backup: Backup) -> Yardstick:
     """A dump as the one that stands out."""
     return Yardstick(backup.file.size, f"{backup.name} has {show_size(backup.file.size)}")

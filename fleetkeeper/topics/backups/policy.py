@@ -23,10 +23,10 @@ PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 
 
-def absolute(path: str) -> str:
+def absolute_path(path: str) -> str:
     """A path that starts at the root and goes nowhere else, without needless slashes. Raises ValueError otherwise.
 
-    >>> absolute("/srv//copies/")
+    >>> absolute_path("/srv//copies/")
     '/srv/copies'
     """
     if not path.startswith("/") or ".." in PurePosixPath(path).parts or not path.isprintable():
@@ -47,7 +47,7 @@ class Volume(Strict):
     @field_validator("path")
     @classmethod
     def plain(cls, path: str | None) -> str | None:
-        return path if path is None else absolute(path)
+        return path if path is None else absolute_path(path)
 
 
 class Elsewhere(Strict):
@@ -63,7 +63,7 @@ class Elsewhere(Strict):
     @field_validator("path")
     @classmethod
     def plain(cls, path: str) -> str:
-        return absolute(path)
+        return absolute_path(path)
 
 
 class Keep(Strict):
@@ -185,7 +185,7 @@ class Policy(Strict):
     @field_validator("directory")
     @classmethod
     def plain(cls, path: str) -> str:
-        return absolute(path)
+        return absolute_path(path)
 
     @field_validator("pattern")
     @classmethod

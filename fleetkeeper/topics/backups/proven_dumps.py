@@ -30,11 +30,11 @@ CREATE TABLE IF NOT EXISTS digests (
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
-def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...]:
+def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...]:
     """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
     identities = {file.name: file.identity for file in files}
     try:
-        with database(given) as known:
+        with open_database(given) as known:
             rows = known.execute(
                 "SELECT name, inode, size, mtime, state, why, 1 FROM verified WHERE place = ? AND version = ?",
                 (place, VERSION),
@@ -45,23 +45,23 @@ def recall(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...
     return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)
 
 
-def remember(given: str, place: str, proofs: Sequence[Verified]) -> None:
+def remember_proofs(given: str, place: str, proofs: Sequence[Verified]) -> None:
     """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
     where reading it again would show the same."""
     rows = [
         (place, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
         for proof in proofs
-        if (proof.state != "unknown" or proof.lasting) and fits(proof.inode, proof.size)
+        if (proof.state != "unknown" or proof.lasting) and fits_in_sqlite(proof.inode, proof.size)
     ]
     try:
-        with database(given) as known:
+        with open_database(given) as known:
             known.execute("DELETE FROM verified WHERE place = ?", (place,))
             known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError):
         return
 
 
-def fits(*numbers: int) -> bool:
+def fits_in_sqlite(*numbers: int) -> bool:
     """Whether SQLite can hold these: an inode may have 64 bits, without a sign."""
     return all(number < 1 << 63 for number in numbers)
 
@@ -70,9 +70,9 @@ def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, s
     """The SHA-256 of exactly these files, by name, as far as it is remembered."""
     known: dict[str, str] = {}
     try:
-        with database(given) as memory:
+        with open_database(given) as memory:
             for file in files:
-                if not fits(file.inode, file.size):
+                if not fits_in_sqlite(file.inode, file.size):
                     continue
                 key = (place, file.name, *file.identity)
                 row = memory.execute(DIGEST_OF, key).fetchone()
@@ -87,10 +87,10 @@ def remember_digests(given: str, place: str, files: Sequence[File], digests: Map
     rows = [
         (place, file.name, *file.identity, digests[file.name])
         for file in files
-        if file.name in digests and fits(file.inode, file.size)
+        if file.name in digests and fits_in_sqlite(file.inode, file.size)
     ]
     try:
-        with database(given) as memory:
+        with open_database(given) as memory:
             memory.execute("DELETE FROM digests WHERE place = ?", (place,))
             memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError):
@@ -100,14 +100,14 @@ def remember_digests(given: str, place: str, files: Sequence[File], digests: Map
 def forget_digests(given: str, place: str) -> None:
     """Have both places read again at the next look. `place` is what their names begin with."""
     try:
-        with database(given) as memory:
+        with open_database(given) as memory:
             memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(place), place))
     except (sqlite3.Error, OSError):
         return
 
 
 @contextmanager
-def database(given: str) -> Iterator[sqlite3.Connection]:
+def open_database(given: str) -> Iterator[sqlite3.Connection]:
     """The database, in one transaction. Raises sqlite3.Error or OSError."""
     path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.topics.backups.catalog import Backup, Catalog
-from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, periods
+from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, periods_of_keep
 from fleetkeeper.topics.backups.policy import Keep, Policy
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ class Retention:
 
 
 @lru_cache(maxsize=8)
-def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
+def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Sort every backup into what stays and what may go."""
     found = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
-        return held(found, found.excess, hold)
+        return hold_backups(found, found.excess, hold)
     if hold := newest_implausible(catalog) or newest_unconfirmed(catalog):
-        return held(found, [one for one in found.excess if one.backup.state != "broken"], hold)
+        return hold_backups(found, [one for one in found.excess if one.backup.state != "broken"], hold)
     return found
 
 
@@ -84,7 +84,7 @@ def retention(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """The same as if nothing could hold it up: no period loses its last file all the same."""
     found = by_keep(catalog, policy, now)
-    return spared(found, last_of_period([one.backup for one in found.excess], catalog, policy))
+    return spare_backups(found, last_of_period([one.backup for one in found.excess], catalog, policy))
 
 
 @lru_cache(maxsize=8)
@@ -99,15 +99,15 @@ def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
             kept.append(Kept(backup, tuple(why)))
         else:
             excess.append(Gone(backup, backup.doubt or "no rule of keep needs it"))
-    return Retention(tuple(kept), tuple(reversed(excess)), protected(catalog.complete, policy, catalog.accepted))
+    return Retention(tuple(kept), tuple(reversed(excess)), protected_names(catalog.complete, policy, catalog.accepted))
 
 
-def overdue(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
     """What might have gone already when `slack` began: each new backup lets another go, and that is no fault.
 
     All of it is among the excess of today.
     """
-    today = {one.backup.name for one in retention(catalog, policy, now).excess}
+    today = {one.backup.name for one in apply_keep(catalog, policy, now).excess}
     return tuple(one for one in let_go_before(catalog, policy, now) if one.backup.name in today)
 
 
@@ -118,7 +118,7 @@ def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone
     return let_go(replace(catalog, backups=earlier), policy, then).excess
 
 
-def spared(found: Retention, reasons: Mapping[str, str]) -> Retention:
+def spare_backups(found: Retention, reasons: Mapping[str, str]) -> Retention:
     """The same, but these stay, each for its reason."""
     if not reasons:
         return found
@@ -131,9 +131,9 @@ def spared(found: Retention, reasons: Mapping[str, str]) -> Retention:
     return replace(found, kept=tuple(newest_first), excess=excess)
 
 
-def held(found: Retention, gone: Iterable[Gone], hold: Hold) -> Retention:
+def hold_backups(found: Retention, gone: Iterable[Gone], hold: Hold) -> Retention:
     """The same, but these stay until a person has answered what holds them up."""
-    return replace(spared(found, {one.backup.name: hold.why for one in gone}), held=hold)
+    return replace(spare_backups(found, {one.backup.name: hold.why for one in gone}), held=hold)
 
 
 def newest_implausible(catalog: Catalog) -> Hold | None:
@@ -186,8 +186,8 @@ def needed_for(gone: Sequence[Gone], catalog: Catalog, policy: Policy) -> tuple[
     going = {one.backup.name for one in gone}
     whole = [one.backup for one in gone if one.backup.state != "broken"]
     stay = [one for one in catalog.complete if one.name not in going]
-    names = set(protected(catalog.complete, policy, catalog.accepted)) - going
-    for period in periods(catalog.complete, policy):
+    names = set(protected_names(catalog.complete, policy, catalog.accepted)) - going
+    for period in periods_of_keep(catalog.complete, policy):
         first: dict[str, str] = {}
         for backup in stay:
             if period.reaches(backup):
@@ -258,17 +258,17 @@ def before_the_change(complete: Sequence[Backup], policy: Policy, accepted: Acce
         return ()
     last, size = [], accepted.size
     for backup in complete:
-        if backup.time < accepted.made and shrunk(backup.file.size, size, policy):
+        if backup.time < accepted.made and has_shrunk(backup.file.size, size, policy):
             last.append(backup)
             size = backup.file.size
     return tuple(last)
 
 
-def shrunk(size: int, to: int, policy: Policy) -> bool:
+def has_shrunk(size: int, to: int, policy: Policy) -> bool:
     return to * 100 < size * (100 - policy.shrink)
 
 
-def protected(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> frozenset[str]:
+def protected_names(complete: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> frozenset[str]:
     """What not even a budget may remove: the newest `at_least` verified ones, the oldest, and the last before a size
     was accepted that is so much smaller.
     """
@@ -282,7 +282,7 @@ def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tup
         return ("in progress",)
     if backup.state == "broken" and not (backup.future or backup.odd or backup.linked):
         waits = "broken, but without a newer complete one, or younger than a day"
-        return () if replaced(backup, complete, now) else (waits,)
+        return () if is_replaced(backup, complete, now) else (waits,)
     if backup.doubt:
         return (backup.doubt,) if not backup.linked else (backup.doubt, backup.linked)
     if backup.giant:
@@ -290,7 +290,7 @@ def left_alone(backup: Backup, complete: Sequence[Backup], now: datetime) -> tup
     return (backup.linked,) if backup.linked else ()
 
 
-def replaced(broken: Backup, complete: Sequence[Backup], now: datetime) -> bool:
+def is_replaced(broken: Backup, complete: Sequence[Backup], now: datetime) -> bool:
     """Whether a broken dump is surely over, and a newer one made up for it."""
     age = now.timestamp() - broken.file.mtime
     return bool(complete) and complete[0].time > broken.time and age > BROKEN_STAYS.total_seconds()

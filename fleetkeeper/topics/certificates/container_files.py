@@ -40,10 +40,10 @@ class Section:
         return "\n".join(self.lines) + "\n"
 
 
-def sections(text: str) -> list[Section]:
+def parse_sections(text: str) -> list[Section]:
     """The output of the script, in parts. Raises Unobservable when it did not come to its end.
 
-    >>> sections("file /a.pem\\n|x\\n!cannot be read\\nend\\n")
+    >>> parse_sections("file /a.pem\\n|x\\n!cannot be read\\nend\\n")
     [Section(key='file', rest='/a.pem', lines=['x'], trouble='cannot be read')]
     """
     rows = text.split("\n")
@@ -64,7 +64,7 @@ def sections(text: str) -> list[Section]:
 def parse(text: str, container: str, service: str) -> Inside:
     """Everything about certificates in one container. Raises Unobservable when the output makes no sense."""
     try:
-        return put_together(sections(text), container, service)
+        return put_together(parse_sections(text), container, service)
     except (ValueError, LookupError) as odd:
         raise Unobservable(f"what the container printed makes no sense: {odd}") from None
 
@@ -75,17 +75,17 @@ def put_together(parts: list[Section], container: str, service: str) -> Inside:
         container=container,
         service=service,
         nginx=web_server(parts),
-        files=unique(File(p.rest, certificates(p.text), p.trouble) for p in parts if p.key in ("file", "live")),
-        keys=unique(key(p) for p in parts if p.key == "key"),
-        lineages=tuple(lineages(parts)),
+        files=unique_values(File(p.rest, certificates(p.text), p.trouble) for p in parts if p.key in ("file", "live")),
+        keys=unique_values(parse_key(p) for p in parts if p.key == "key"),
+        lineages=tuple(parse_lineages(parts)),
         certbot=next((p.rest for p in parts if p.key == "certbot"), ""),
         busy="certbot" in names,
-        renewals=tuple(renewals(parts, bool(names & CRONS))),
+        renewals=tuple(parse_renewals(parts, bool(names & CRONS))),
         letsencrypt=any(p.key == "letsencrypt" for p in parts),
     )
 
 
-def unique(found: Iterator[T]) -> tuple[T, ...]:
+def unique_values(found: Iterator[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(found))
 
 
@@ -96,7 +96,7 @@ def web_server(parts: list[Section]) -> Nginx | None:
     return None
 
 
-def key(part: Section) -> Key:
+def parse_key(part: Section) -> Key:
     """A private key by the digest of its public half: what openssl printed is a PEM of SubjectPublicKeyInfo."""
     inner = [line for line in part.lines if line and not line.startswith("-----")]
     if part.trouble or not inner:
@@ -107,7 +107,7 @@ def key(part: Section) -> Key:
         return Key(part.rest, trouble="its public half makes no sense")
 
 
-def lineages(parts: list[Section]) -> Iterator[Lineage]:
+def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
     """Every certificate of certbot: those with a renewal configuration, and those that have lost it."""
     confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
     live = {p.rest.split("/")[-2]: certificates(p.text) for p in parts if p.key == "live"}
@@ -115,12 +115,14 @@ def lineages(parts: list[Section]) -> Iterator[Lineage]:
     hooked = any(p.key == "hook" for p in parts)
     for name in sorted({*confs, *live}):
         if name in confs:
-            yield lineage(name, confs[name], live.get(name, ()), Around(accounts, hooked, webroots(name, parts)))
+            yield parse_lineage(
+                name, confs[name], live.get(name, ()), Around(accounts, hooked, parse_webroots(name, parts))
+            )
         else:
             yield Lineage(name, configured=False, chain=live[name])
 
 
-def webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
+def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
     """The directories of a lineage, each with whether it is there: they follow its configuration."""
     found: dict[str, bool] = {}
     current = ""
@@ -142,7 +144,7 @@ class Around:
     webroots: tuple[tuple[str, bool], ...]
 
 
-def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) -> Lineage:
+def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) -> Lineage:
     """One renewal configuration (configobj: `key = value`, `[section]`; the values we need stand in one line each)."""
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
     said = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
@@ -162,33 +164,34 @@ def lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) ->
     )
 
 
-def renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
+def parse_renewals(parts: list[Section], cron: bool) -> Iterator[Renewal]:
     """What in the container would run certbot: crontabs, which need a cron that runs there, and loops that run now.
 
     A certbot that runs at this moment is no schedule: it may be anybody's.
     """
     faults = () if cron else ("no cron runs in the container",)
     for part in parts:
-        lines = [line for line in part.lines if not line.lstrip().startswith("#") and renews(line)]
+        lines = [line for line in part.lines if not line.lstrip().startswith("#") and runs_renewal(line)]
         if part.key == "cron" and lines:
-            yield Renewal(part.rest, inside=True, reloads=any(map(reloads, lines)), faults=faults)
+            yield Renewal(part.rest, inside=True, reloads=any(map(runs_reload, lines)), faults=faults)
         elif part.key == "loop" and part.rest != "certbot" and REPEATS.search(part.text):
-            yield Renewal(f"the process {part.rest}", inside=True, reloads=reloads(part.text))
+            yield Renewal(f"the process {part.rest}", inside=True, reloads=runs_reload(part.text))
 
 
-def renews(text: str) -> bool:
+def runs_renewal(text: str) -> bool:
     """Whether a command line or a script has certbot renew.
 
-    >>> [renews(text) for text in ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")]
+    >>> commands = ("certbot -q renew", "certbot certificates; renew", "/usr/bin/certbot-auto renew")
+    >>> [runs_renewal(command) for command in commands]
     [True, False, True]
     """
     return in_order(text, CERTBOT, RENEWING, APART)
 
 
-def reloads(text: str) -> bool:
+def runs_reload(text: str) -> bool:
     """Whether a command line or a script has a server read its certificates again.
 
-    >>> [reloads(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
+    >>> [runs_reload(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
     [True, True, True, False]
     """
     return bool(RELOAD.search(text)) or in_order(text, KILL, FIRST, LINE) or in_order(text, MANAGER, AGAIN, LINE)

@@ -60,17 +60,19 @@ class Resolved:
 
 def from_here(inventory: Inventory) -> Facts:
     """What the machine that audits sees of every name. Raises NotApplicable where there are no certificates."""
-    wanted = [path for certificate in inventory.section(Policy).certificates for path in ways(certificate)]
+    wanted = [
+        path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)
+    ]
     hosts = list(dict.fromkeys(way.host for way in wanted))
-    found = dict(zip(hosts, together(resolve, hosts, LIMIT, no_resolver), strict=True))
+    found = dict(zip(hosts, together(resolve_name, hosts, LIMIT, no_resolver), strict=True))
     nowhere = [
         way.answered(refused="unresolved", said=found[way.host].why) for way in wanted if not found[way.host].addresses
     ]
     there = [replace(way, address=address) for way in wanted for address in found[way.host].addresses]
-    return Facts(outside=(*nowhere, *together(handshake, there, LIMIT + 1, silent)))
+    return Facts(outside=(*nowhere, *together(tls_handshake, there, LIMIT + 1, no_answer)))
 
 
-def ways(certificate: Certificate) -> Iterator[Way]:
+def external_addresses(certificate: Certificate) -> Iterator[Way]:
     """What is asked for one certificate; nothing where the inventory says so."""
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):
@@ -78,10 +80,10 @@ def ways(certificate: Certificate) -> Iterator[Way]:
             yield Way(certificate.name, outside.address or certificate.name, port, starttls=certificate.starttls)
 
 
-def resolve(host: str) -> Resolved:
+def resolve_name(host: str) -> Resolved:
     """The addresses of a name, of both families in turn; those that this machine has no address of its own for are out.
 
-    >>> resolve("127.0.0.1")
+    >>> resolve_name("127.0.0.1")
     Resolved(addresses=('127.0.0.1',), why='')
     """
     try:
@@ -100,31 +102,31 @@ def no_resolver(host: str) -> Resolved:
     return Resolved(why=f"no answer from the resolver within {LIMIT:.0f} s")
 
 
-def handshake(way: Way) -> Served:
+def tls_handshake(way: Way) -> Served:
     """One handshake: the chain as it was sent, trusted or not."""
     try:
         with socket.create_connection((way.address, way.port), LIMIT) as connection:
-            if way.starttls and not begin(connection):
+            if way.starttls and not begin_postgres_tls(connection):
                 return way.answered(refused="not TLS", said=f"{way.starttls} offers no TLS there")
-            with client().wrap_socket(connection, server_hostname=way.name.encode()) as made:
-                return way.answered(chain=sent(made), protocol=made.version() or "")
+            with permissive_client().wrap_socket(connection, server_hostname=way.name.encode()) as made:
+                return way.answered(chain=peer_certificates(made), protocol=made.version() or "")
     except TimeoutError:
-        return silent(way)
+        return no_answer(way)
     except Unobservable as why:
         return way.answered(chain=why)
     except OSError as odd:
-        return refusal(way, odd)
+        return refusal_of_handshake(way, odd)
     except Exception as odd:  # noqa: BLE001 - one odd server must not end the look at all other names
         return way.answered(chain=Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
 
 
-def begin(connection: socket.socket) -> bool:
+def begin_postgres_tls(connection: socket.socket) -> bool:
     """Ask PostgreSQL for TLS (SSLRequest, "Message Formats" in its documentation): it answers with one letter."""
     connection.sendall(struct.pack("!II", 8, 80877103))
     return connection.recv(1) == b"S"
 
 
-def client() -> ssl.SSLContext:
+def permissive_client() -> ssl.SSLContext:
     """A client that takes whatever a server may still speak, and whatever it shows: it is judged afterwards."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -137,32 +139,32 @@ def client() -> ssl.SSLContext:
     return context
 
 
-def sent(made: ssl.SSLSocket) -> tuple[str, ...]:
+def peer_certificates(made: ssl.SSLSocket) -> tuple[str, ...]:
     """The certificates that the server sent, as PEM, leaf first. Python has a public name for this since 3.13.
 
     Raises Unobservable where this Python cannot tell, or where the server sent none (a cipher without certificates).
     """
     public = getattr(made, "get_unverified_chain", None)
     if public is not None:
-        return some(tuple(map(ssl.DER_cert_to_PEM_cert, public() or ())))
+        return require_certificates(tuple(map(ssl.DER_cert_to_PEM_cert, public() or ())))
     private = getattr(getattr(made, "_sslobj", None), "get_unverified_chain", None)
     if private is None:
         raise Unobservable("this Python cannot show which certificates a server sends", "use CPython 3.11 or newer")
-    return some(tuple(one.public_bytes() for one in private() or ()))
+    return require_certificates(tuple(one.public_bytes() for one in private() or ()))
 
 
-def some(sent: tuple[str, ...]) -> tuple[str, ...]:
+def require_certificates(sent: tuple[str, ...]) -> tuple[str, ...]:
     """The certificates. Raises Unobservable for none: then nothing is known about what clients get."""
     if not sent:
         raise Unobservable("the server made a handshake without any certificate", "it may offer anonymous ciphers")
     return sent
 
 
-def silent(way: Way) -> Served:
+def no_answer(way: Way) -> Served:
     return way.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
 
 
-def refusal(way: Way, odd: OSError) -> Served:
+def refusal_of_handshake(way: Way, odd: OSError) -> Served:
     """Why there was no handshake, in our own words; Unobservable where that says nothing about the server."""
     said = (getattr(odd, "reason", None) or odd.strerror or str(odd)).lower().replace("_", " ")
     low = f"{said} {odd}".lower()

@@ -28,7 +28,7 @@ class Words:
         return Finding(saw=self.saw, want=self.want, why=self.why, node=view.node, about=about, hint=self.hint)
 
 
-def answerable(view: View, lineage: Lineage) -> Said:
+def can_be_issued(view: View, lineage: Lineage) -> Said:
     """Whether the authority would give a new one: account, switch, and a place for its challenge."""
     if not lineage.autorenew:
         yield Words(
@@ -50,10 +50,10 @@ def answerable(view: View, lineage: Lineage) -> Said:
                 f"make it in {view.service}, and keep it in the image",
             ).at(view)
     if lineage.authenticator in ("webroot", "nginx"):
-        yield from challenged(view) or unserved(view, lineage)
+        yield from challenge_findings(view) or unserved_webroots(view, lineage)
 
 
-def unserved(view: View, lineage: Lineage) -> list[Finding]:
+def unserved_webroots(view: View, lineage: Lineage) -> list[Finding]:
     """Webroots that nginx does not serve: nothing shows it but the configuration, while no challenge is there."""
     return [
         Words(
@@ -75,7 +75,7 @@ def is_served(webroot: str, view: View) -> bool:
     return any(root.rstrip("/") == webroot.rstrip("/") or root.startswith(below) for root in server.roots)
 
 
-def challenged(view: View) -> list[Finding | Unobservable]:
+def challenge_findings(view: View) -> list[Finding | Unobservable]:
     """Whether port 80 answers for challenges: the authority asks there (RFC 8555, 8.3), and follows redirects."""
     status = (view.facts.http or {}).get(view.certificate.name)
     if status is None or isinstance(status, Unobservable):

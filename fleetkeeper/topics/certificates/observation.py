@@ -19,7 +19,7 @@ from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, or_why, places, probes, served
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.observation import ABSENT, engine_says, inspect_containers
-from fleetkeeper.topics.containers.parse import containers
+from fleetkeeper.topics.containers.parse import parse_containers
 from fleetkeeper.topics.schedules.observe import OWN, list_schedules
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
@@ -36,7 +36,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
-    there = containers(engine_says(inspected).partition("\n")[2])
+    there = parse_containers(engine_says(inspected).partition("\n")[2])
     serving = serving_here(there, wanted, services)
     if not serving:
         return Facts()

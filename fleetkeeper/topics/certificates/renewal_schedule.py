@@ -12,12 +12,12 @@ from fleetkeeper.readers.cron.crontab import Table, cut, parse
 from fleetkeeper.readers.cron.snapshot import File, Printed
 from fleetkeeper.readers.marked_blocks import BlockError, block
 from fleetkeeper.readers.shell.words import Unreadable
-from fleetkeeper.topics.certificates.container_files import reloads, renews
+from fleetkeeper.topics.certificates.container_files import runs_reload, runs_renewal
 from fleetkeeper.topics.certificates.facts import Crontab, Renewal
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.schedules import fault_messages
-from fleetkeeper.topics.schedules.docker_exec import Execution, executions
-from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.docker_exec import Execution, docker_executions
+from fleetkeeper.topics.schedules.exec_targets import resolve_target
 from fleetkeeper.topics.schedules.facts import Fault
 from fleetkeeper.topics.schedules.observe import daemon, or_why
 from fleetkeeper.topics.schedules.parse import VALID_NAME, body, file_faults, table_faults, terminal
@@ -78,17 +78,17 @@ def found(where: str, script: str, faults: Iterable[str], containers: Sequence[C
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if "certbot" not in text:
         return
-    again = reloads(text)
+    again = runs_reload(text)
     try:
-        runs = [run for run in executions(text) if runs_certbot(run)]
+        runs = [run for run in docker_executions(text) if runs_certbot(run)]
     except Unreadable as odd:
         yield Renewal(where, reloads=again, unclear=f"its command line could not be read: {odd}")
         return
     for run in runs:
         yield in_container(where, run, [*faults, *unfit(run)], again, containers)
-    if not runs and renews(text) and "docker" not in text:
+    if not runs and runs_renewal(text) and "docker" not in text:
         yield Renewal(where, reloads=again, faults=tuple(faults))
-    elif not runs and renews(text):
+    elif not runs and runs_renewal(text):
         yield Renewal(where, reloads=again, unclear="cannot tell in which container it runs certbot")
 
 
@@ -96,7 +96,7 @@ def in_container(
     where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
 ) -> Renewal:
     try:
-        hit = tuple(one.id for one in resolve(run.target, containers))
+        hit = tuple(one.id for one in resolve_target(run.target, containers))
     except Unobservable as why:
         return Renewal(where, reloads=again, unclear=why.why)
     return Renewal(where, containers=hit, reloads=again, faults=tuple(faults), entered=True)
@@ -111,7 +111,7 @@ def unfit(run: Execution) -> Iterator[str]:
 def runs_certbot(run: Execution) -> bool:
     """Whether what is run in the container is a renewal, with or without a shell around it."""
     line = " ".join(word if word is not None else "?" for word in run.words)
-    return renews(line.replace('"', " ").replace("'", " "))
+    return runs_renewal(line.replace('"', " ").replace("'", " "))
 
 
 def crontab(own: Output, account: str) -> Crontab | Unobservable:

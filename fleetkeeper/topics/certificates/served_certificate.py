@@ -18,7 +18,7 @@ from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Lineage, 
 from fleetkeeper.topics.certificates.nginx import site_of
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen
+from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen_nodes
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
 
@@ -82,7 +82,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
     """Judge every container that serves the name: what cannot be seen of one hides no finding about another."""
     certificate = certificate_of(fleet, subject)
     places = placed(fleet, certificate)
-    hidden = list(unseen(fleet))
+    hidden = list(unseen_nodes(fleet))
     for node, container in places:
         try:
             yield from judge(View(fleet, certificate, node, container, fleet.of(node, Facts)))
@@ -95,7 +95,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
 
 def views(fleet: Fleet, certificate: Certificate) -> list[View]:
     """Every container that serves the name. Raises Unobservable while one could not be seen."""
-    for why in unseen(fleet):
+    for why in unseen_nodes(fleet):
         raise why
     return [
         View(fleet, certificate, node, container, fleet.of(node, Facts))

@@ -12,12 +12,12 @@ from fleetkeeper.topics.containers.facts import Container, Process
 ROOT = 0
 
 
-def uids(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
+def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int], list[str]]:
     """The uids that users have in a container, and the names that are no user of their own there.
 
     A name that the container does not know, or knows as uid 0 (another name for root), is no user of its own.
 
-    >>> uids(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
+    >>> uids_of_users(("web", "toor", "gone", "33"), Container("4f", "db", accounts={"web": 5, "toor": 0}))
     ({33, 5}, ['toor', 'gone'])
 
     Raises Unobservable when a name's uid cannot be known.
@@ -52,10 +52,10 @@ def means_root(user: str) -> bool:
     return user == "root" or not user.strip("0")
 
 
-def lacking(missing: Iterable[str], container: Container) -> str:
+def describe_lacking(missing: Iterable[str], container: Container) -> str:
     """What an image lacks, in words.
 
-    >>> lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
+    >>> describe_lacking(["web", "toor"], Container("4f", "db", accounts={"toor": 0}))
     'its image has no user web; in its image toor is uid 0, another name for root'
     """
     names = container.accounts if isinstance(container.accounts, dict) else {}
@@ -66,21 +66,21 @@ def lacking(missing: Iterable[str], container: Container) -> str:
     )
 
 
-def described(processes: Iterable[Process], container: Container) -> str:
+def describe_processes(processes: Iterable[Process], container: Container) -> str:
     """Processes in words, the same ones counted.
 
     >>> postgres = Process(7, 999, 999, "postgres")
-    >>> described([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
+    >>> describe_processes([postgres, postgres], Container("4f", "db", accounts={"postgres": 999}))
     '2 postgres as postgres (uid 999)'
     """
-    kinds = Counter((process.name, person(process, container)) for process in processes)
+    kinds = Counter((process.name, owner_in_words(process, container)) for process in processes)
     worst = kinds.most_common(3)
     said = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
     rest = len(kinds) - len(worst)
     return ", ".join(said) + (f" and {rest} other kinds" if rest else "")
 
 
-def person(process: Process, container: Container) -> str:
+def owner_in_words(process: Process, container: Container) -> str:
     """Whose process it is, in words: the container's name for it, its number, and the node's where that differs."""
     if process.uid is None:
         return f"uid {process.host_uid} of the node, which the container does not know"

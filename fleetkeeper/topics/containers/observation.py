@@ -15,7 +15,7 @@ from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
 from fleetkeeper.topics.containers.facts import Facts
-from fleetkeeper.topics.containers.preflight import preflights
+from fleetkeeper.topics.containers.preflight import run_preflights
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -51,7 +51,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     if inspected.rc == ABSENT:
         return Facts("absent")
     clock, _, listed = engine_says(inspected).partition("\n")
-    containers = parse.containers(listed)
+    containers = parse.parse_containers(listed)
     pids = tuple(str(container.pid) for container in containers if container.pid)
     accounts = (
         (
@@ -63,10 +63,10 @@ def observe(node: Node, inventory: Inventory) -> Look:
         else []
     )
     processes = process_scan.by_container(scan, containers)
-    names = process_scan.accounts(accounts[0]) if accounts else {}
-    joined = process_scan.joined(containers, processes, names)
+    names = process_scan.parse_accounts(accounts[0]) if accounts else {}
+    joined = process_scan.join_processes(containers, processes, names)
     if isinstance(inventory.services, dict) and not inventory.quick:
-        joined = yield from preflights(listed, joined, inventory.services)
+        joined = yield from run_preflights(listed, joined, inventory.services)
     return Facts("present", joined, epoch_seconds(clock))
 
 

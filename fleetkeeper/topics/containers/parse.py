@@ -19,22 +19,23 @@ HIGHEST = 65535
 """The highest port."""
 
 
-def containers(printed: str) -> tuple[Container, ...]:
+def parse_containers(printed: str) -> tuple[Container, ...]:
     """The containers that `docker inspect` printed.
 
-    >>> containers('[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0].exit_code
+    >>> parse_containers('[{"Id": "4f", "Name": "/db", "State": {"Status": "exited", "ExitCode": 1}}]')[0].exit_code
     1
     """
     inspected = json_document(printed, "`docker inspect`")
     if not isinstance(inspected, list) or not all(isinstance(one, dict) and one.get("Id") for one in inspected):
         raise Unobservable("`docker inspect` printed no list of containers")
-    return tuple(container(one) for one in inspected)
+    return tuple(parse_container(one) for one in inspected)
 
 
-def container(inspected: Json) -> Container:
+def parse_container(inspected: Json) -> Container:
     """One container, as `docker inspect` of any engine shows it.
 
-    >>> container({"Id": "4f", "Name": "/db", "Config": {"User": "0:0"}, "State": {"Status": "paused", "Pid": 7}}).user
+    >>> inspected = {"Id": "4f", "Name": "/db", "Config": {"User": "0:0"}, "State": {"Status": "paused", "Pid": 7}}
+    >>> parse_container(inspected).user
     '0:0'
     """
     state, config = part(inspected, "State"), part(inspected, "Config")
@@ -45,32 +46,32 @@ def container(inspected: Json) -> Container:
         image=text_in(config, "Image"),
         image_id=text_in(inspected, "Image"),
         labels={key: text_in(labels, key) for key in labels if key.startswith(KEPT)},
-        state=status(state),
-        health=health(state),
+        state=parse_status(state),
+        health=parse_health(state),
         restarts=number_in(inspected, "RestartCount"),
         exit_code=number_in(state, "ExitCode", least=LEAST),
         started_at=text_in(state, "StartedAt"),
         user=text_in(config, "User"),
         pid=number_in(state, "Pid"),
         has_healthcheck=has_healthcheck(config),
-        patience=patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
-        mounts=tuple(mount(one) for one in parts(inspected, "Mounts")),
-        ports=ports(inspected),
-        isolation=isolation(part(inspected, "HostConfig")),
+        patience=health_check_patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
+        mounts=tuple(parse_mount(one) for one in parts(inspected, "Mounts")),
+        ports=parse_ports(inspected),
+        isolation=parse_isolation(part(inspected, "HostConfig")),
     )
 
 
-def status(state: Json) -> str:
+def parse_status(state: Json) -> str:
     """Docker's word for the state; derived from the flags where an engine leaves it out.
 
-    >>> status({"Status": "restarting", "Running": True}), status({"Running": True}), status({})
+    >>> parse_status({"Status": "restarting", "Running": True}), parse_status({"Running": True}), parse_status({})
     ('restarting', 'running', 'exited')
     """
     flags = ("Dead", "Restarting", "Paused", "Running")
     return text_in(state, "Status") or next((flag.lower() for flag in flags if flag_in(state, flag)), "exited")
 
 
-def health(state: Json) -> str:
+def parse_health(state: Json) -> str:
     """Empty without a health check: engines say so by leaving it out or by "none"."""
     said = text_in(part(state, "Health"), "Status")
     return "" if said == "none" else said
@@ -81,11 +82,13 @@ def has_healthcheck(config: Json) -> bool:
     return bool(test) and test != ["NONE"]
 
 
-def patience(check: Json) -> float:
+def health_check_patience(check: Json) -> float:
     """Seconds from a start until a health check has failed for good; the engine counts in nanoseconds.
 
-    >>> patience({"Interval": 2e9, "Timeout": 3e9, "Retries": 3, "StartPeriod": 60e9}), patience({})
-    (75.0, 180.0)
+    >>> health_check_patience({"Interval": 2e9, "Timeout": 3e9, "Retries": 3, "StartPeriod": 60e9})
+    75.0
+    >>> health_check_patience({})
+    180.0
 
     What is left out is Docker's own: every 30 s, at most 30 s long, three times.
     """
@@ -93,7 +96,7 @@ def patience(check: Json) -> float:
     return number_in(check, "StartPeriod") / 1e9 + (number_in(check, "Retries") or 3) * (interval + timeout)
 
 
-def mount(inspected: Json) -> Mount:
+def parse_mount(inspected: Json) -> Mount:
     return Mount(
         type=text_in(inspected, "Type") or ("volume" if inspected.get("Name") else "bind"),
         source=text_in(inspected, "Source"),
@@ -104,20 +107,20 @@ def mount(inspected: Json) -> Mount:
     )
 
 
-def ports(inspected: Json) -> tuple[Port, ...]:
+def parse_ports(inspected: Json) -> tuple[Port, ...]:
     """Exposed and published ports; those that a container that runs has really published come first."""
     published = dict(part(part(inspected, "HostConfig"), "PortBindings"))
     published.update({k: v for k, v in part(part(inspected, "NetworkSettings"), "Ports").items() if v})
     exposed = dict.fromkeys(part(part(inspected, "Config"), "ExposedPorts"))
-    return tuple(p for key, bindings in {**exposed, **published}.items() for p in port(key, bindings))
+    return tuple(p for key, bindings in {**exposed, **published}.items() for p in parse_port(key, bindings))
 
 
-def port(key: str, bindings: object) -> list[Port]:
+def parse_port(key: str, bindings: object) -> list[Port]:
     """One port and where it is published.
 
-    >>> port("443/tcp", [{"HostIp": "", "HostPort": "8443"}])
+    >>> parse_port("443/tcp", [{"HostIp": "", "HostPort": "8443"}])
     [Port(container=443, protocol='tcp', host_ip='', host=8443)]
-    >>> port("53/udp", None)
+    >>> parse_port("53/udp", None)
     [Port(container=53, protocol='udp', host_ip='', host=None)]
     """
     number, _, protocol = key.partition("/")
@@ -138,11 +141,11 @@ def host_port(binding: Json) -> int | None:
     return number_in(binding, "HostPort", most=HIGHEST) or None if written.isascii() and written.isdigit() else None
 
 
-def isolation(host: Json) -> Isolation:
+def parse_isolation(host: Json) -> Isolation:
     return Isolation(
         privileged=flag_in(host, "Privileged"),
-        cap_add=capabilities(texts(host, "CapAdd")),
-        cap_drop=capabilities(texts(host, "CapDrop")),
+        cap_add=parse_capabilities(texts(host, "CapAdd")),
+        cap_drop=parse_capabilities(texts(host, "CapDrop")),
         security_opt=texts(host, "SecurityOpt"),
         devices=tuple(text_in(one, "PathOnHost") for one in parts(host, "Devices")),
         device_rules=texts(host, "DeviceCgroupRules"),
@@ -155,10 +158,10 @@ def isolation(host: Json) -> Isolation:
     )
 
 
-def capabilities(written: Iterable[str]) -> tuple[str, ...]:
+def parse_capabilities(written: Iterable[str]) -> tuple[str, ...]:
     """Capabilities in one spelling: Compose files say sys_admin, engines since 20.10 say CAP_SYS_ADMIN.
 
-    >>> capabilities(["sys_admin", "CAP_CHOWN"])
+    >>> parse_capabilities(["sys_admin", "CAP_CHOWN"])
     ('SYS_ADMIN', 'CHOWN')
     """
     return tuple(one.upper().removeprefix("CAP_") for one in written)

@@ -9,7 +9,15 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.transport.commands import Unobservable
 
-__all__ = ["Placement", "declared", "instances", "placements", "seen_containers", "service_of", "unseen"]
+__all__ = [
+    "Placement",
+    "all_placements",
+    "declared_service",
+    "running_placements",
+    "seen_containers",
+    "service_of",
+    "unseen_nodes",
+]
 
 
 def service_of(fleet: Fleet, service: str) -> Service:
@@ -17,29 +25,29 @@ def service_of(fleet: Fleet, service: str) -> Service:
     return required(fleet.inventory.services)[service]
 
 
-def placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
+def running_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     """Every running container of a service (key of the inventory's `services`), on all nodes.
 
     Found by swarm label, compose label, `project/service` or exact container name; never by a part of a name.
     Raises Unobservable while a node that could hold one was not seen: none, one and many would all be guesses.
     """
-    return tuple(instance for instance in instances(fleet, service) if instance.container.running)
+    return tuple(instance for instance in all_placements(fleet, service) if instance.container.running)
 
 
-def instances(fleet: Fleet, service: str) -> tuple[Placement, ...]:
+def all_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:
     """Like `placements`, with the containers that do not run: created, paused, restarting, exited.
 
     Raises Unobservable as `placements` does.
     """
     name = service_of(fleet, service).name
-    for why in unseen(fleet):
+    for why in unseen_nodes(fleet):
         raise why
     return tuple(
         seen_container for seen_container in seen_containers(fleet) if seen_container.container.belongs_to(name)
     )
 
 
-def unseen(fleet: Fleet) -> Iterator[Unobservable]:
+def unseen_nodes(fleet: Fleet) -> Iterator[Unobservable]:
     """Why the containers of a node could not be seen, for each such node."""
     for node in fleet.inventory.nodes:
         try:
@@ -58,7 +66,7 @@ def seen_containers(fleet: Fleet) -> Iterator[Placement]:
         yield from (Placement(node, container) for container in facts.containers)
 
 
-def declared(fleet: Fleet, container: Container) -> str:
+def declared_service(fleet: Fleet, container: Container) -> str:
     """The key of the inventory's service that a container belongs to; empty when the inventory does not mention it."""
     services = fleet.inventory.services
     if not isinstance(services, dict):

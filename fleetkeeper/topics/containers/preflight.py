@@ -36,20 +36,22 @@ SHARED = Unobservable(
 )
 
 
-def preflights(
+def run_preflights(
     raw: str, containers: Sequence[Container], services: Mapping[str, Service]
 ) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
     """The containers, with a preflight for those that run as somebody else. At most one round trip."""
-    asked = [(container, user) for container in containers if (user := wanted(container, services))]
+    asked = [(container, user) for container in containers if (user := user_to_try(container, services))]
     if not asked:
         return tuple(containers)
     words = start_words(raw)
-    answers = iter((yield [command for one, user in asked for command in commands(one, user, words.get(one.id, ()))]))
-    found = {one.id: read(one, user, next(answers), next(answers), next(answers)) for one, user in asked}
+    answers = iter(
+        (yield [command for one, user in asked for command in preflight_commands(one, user, words.get(one.id, ()))])
+    )
+    found = {one.id: parse_preflight(one, user, next(answers), next(answers), next(answers)) for one, user in asked}
     return tuple(replace(one, preflight=found.get(one.id)) for one in containers)
 
 
-def wanted(container: Container, services: Mapping[str, Service]) -> str:
+def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
     """The user to try, for a container whose processes are somebody else's: the first that it knows. Else empty."""
     for service in services.values():
         if service.user and container.pid and container.belongs_to(service.name):
@@ -64,10 +66,10 @@ def wanted(container: Container, services: Mapping[str, Service]) -> str:
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
     """The words of each container's command line that can name a program: used to look them up, then forgotten."""
     inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
-    return {text_in(one, "Id"): programs(one) for one in inspected}
+    return {text_in(one, "Id"): start_programs(one) for one in inspected}
 
 
-def programs(inspected: Json) -> tuple[str, ...]:
+def start_programs(inspected: Json) -> tuple[str, ...]:
     line = " ".join([text_in(inspected, "Path"), *texts(inspected, "Args")])
     words = (
         word for word in re.split(r"[\s;|&()'\"]+", line) if re.fullmatch(r"[A-Za-z0-9_/][\w./+-]*", word, re.ASCII)
@@ -75,9 +77,9 @@ def programs(inspected: Json) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))[:MOST_WORDS]
 
 
-def commands(container: Container, user: str, words: Iterable[str]) -> list[Command]:
+def preflight_commands(container: Container, user: str, words: Iterable[str]) -> list[Command]:
     pid = str(container.pid)
-    mounts = [part for mount in kept(container) for part in ("rw" if mount.rw else "ro", mount.source)]
+    mounts = [part for mount in mounts_with_files(container) for part in ("rw" if mount.rw else "ro", mount.source)]
     return [
         Command(("sh", "-c", load_script(READ_START_SCRIPTS), "reading start scripts", pid, *words), sudo=True),
         Command(
@@ -91,14 +93,16 @@ def commands(container: Container, user: str, words: Iterable[str]) -> list[Comm
     ]
 
 
-def kept(container: Container) -> list[Mount]:
+def mounts_with_files(container: Container) -> list[Mount]:
     """The mounts with files on them; what Docker itself mounts below /etc is not among them."""
     return [mount for mount in container.mounts if mount.type in ("volume", "bind") and mount.source.startswith("/")]
 
 
-def read(container: Container, user: str, start: Output, access: Output, diff: Output) -> Preflight | Unobservable:
+def parse_preflight(
+    container: Container, user: str, start: Output, access: Output, diff: Output
+) -> Preflight | Unobservable:
     try:
-        uid, gid, counted = parse_access(access.text(), kept(container))
+        uid, gid, counted = parse_access(access.text(), mounts_with_files(container))
     except (Unobservable, ValueError) as why:
         return why if isinstance(why, Unobservable) else Unobservable(f"{container.name}: odd answer of find ({why})")
     shared = container.isolation.network.startswith(("host", "container:"))
@@ -107,10 +111,10 @@ def read(container: Container, user: str, start: Output, access: Output, diff: O
         uid=uid,
         gid=gid,
         denied=counted,
-        helpers=or_why(start, helpers),
+        helpers=or_why(start, parse_helpers),
         low_ports=SHARED if shared else or_why(start, low_ports),
-        unsaved=or_why(diff, lambda printed: unsaved(printed, container.mounts)),
-        listens=SHARED if shared else or_why(start, listens),
+        unsaved=or_why(diff, lambda printed: unsaved_files(printed, container.mounts)),
+        listens=SHARED if shared else or_why(start, parse_listening_ports),
     )
 
 
@@ -134,11 +138,11 @@ def parse_access(printed: str, mounts: Sequence[Mount]) -> tuple[int, int, tuple
     return (
         whole_number(uid.strip("\n")),
         whole_number(gid.strip("\n")),
-        tuple(filter(None, map(denied, mounts, sections))),
+        tuple(filter(None, map(parse_denied, mounts, sections))),
     )
 
 
-def denied(mount: Mount, section: str) -> Denied | None:
+def parse_denied(mount: Mount, section: str) -> Denied | None:
     count, *examples = section.rstrip("\n").split("\n")
     number = whole_number(count)
     if not number:
@@ -148,7 +152,7 @@ def denied(mount: Mount, section: str) -> Denied | None:
     )
 
 
-def helpers(printed: str) -> tuple[str, ...]:
+def parse_helpers(printed: str) -> tuple[str, ...]:
     named = {line.removeprefix("helper ") for line in lines(printed) if line.startswith("helper ")}
     return tuple(name for name in HELPERS if name in named)
 
@@ -160,13 +164,13 @@ def low_ports(printed: str) -> tuple[int, ...]:
     ((80,), ())
     """
     [floor] = (whole_number(line.removeprefix("floor ")) for line in lines(printed) if line.startswith("floor "))
-    return tuple(port for port in listens(printed) if port < floor)
+    return tuple(port for port in parse_listening_ports(printed) if port < floor)
 
 
-def listens(printed: str) -> tuple[int, ...]:
+def parse_listening_ports(printed: str) -> tuple[int, ...]:
     """The TCP ports on which something listens, without those the kernel hands out for a while (32768 and above).
 
-    >>> listens("floor 0\\nport 1F90\\nport 9C41\\n")
+    >>> parse_listening_ports("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)
     """
     ports = {port_of(line.removeprefix("port ")) for line in lines(printed) if line.startswith("port ")}
@@ -188,10 +192,10 @@ HARMLESS = re.compile(
 )
 
 
-def unsaved(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
+def unsaved_files(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
     """What a container wrote outside its volumes and would lose, from `docker diff`.
 
-    >>> unsaved("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
+    >>> unsaved_files("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
     ('/etc/letsencrypt/key.pem',)
     """
     paths = [line[2:] for line in lines(printed) if line[:2] in ("A ", "C ")]

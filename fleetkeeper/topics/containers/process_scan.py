@@ -44,10 +44,11 @@ class Seen:
     odd: str = ""
 
 
-def read(printed: str) -> dict[int, Seen]:
+def parse_scan(printed: str) -> dict[int, Seen]:
     """The lines that `grep -H` found, by process.
 
-    >>> seen = read("/proc/7/status:Uid:\\t101\\t101\\t101\\t101\\n/proc/7/uid_map:         0     100000      65536\\n")
+    >>> uid_map = "/proc/7/uid_map:         0     100000      65536\\n"
+    >>> seen = parse_scan("/proc/7/status:Uid:\\t101\\t101\\t101\\t101\\n" + uid_map)
     >>> seen[7].status["Uid"].split()[1], seen[7].extents
     ('101', [(0, 100000, 65536)])
 
@@ -58,11 +59,11 @@ def read(printed: str) -> dict[int, Seen]:
         found = FROM_PROC.fullmatch(line)
         if not found:
             raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
-        note(processes[int(found[1])], found[2], found[3])
+        note_line(processes[int(found[1])], found[2], found[3])
     return processes
 
 
-def note(process: Seen, file: str, line: str) -> None:
+def note_line(process: Seen, file: str, line: str) -> None:
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
@@ -74,11 +75,13 @@ def note(process: Seen, file: str, line: str) -> None:
         process.odd = "its uid_map makes no sense"
 
 
-def inside(host_uid: int, extents: Extents) -> int | None:
+def uid_inside(host_uid: int, extents: Extents) -> int | None:
     """The user that a container sees: its namespace's extents are (first inside, first on the node, how many).
 
-    >>> inside(100999, [(0, 100000, 65536)]), inside(1000, [(0, 1000, 1), (1, 100000, 65536)]), inside(5, [(0, 7, 1)])
-    (999, 0, None)
+    >>> uid_inside(100999, [(0, 100000, 65536)]), uid_inside(1000, [(0, 1000, 1), (1, 100000, 65536)])
+    (999, 0)
+    >>> uid_inside(5, [(0, 7, 1)]) is None
+    True
     """
     for first_inside, first_outside, count in extents:
         if first_outside <= host_uid < first_outside + count:
@@ -101,12 +104,12 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
     """The processes of each container, by its id; or why /proc could not be read."""
     known = {container.id: container for container in containers}
     try:
-        seen = read(scan.text())
+        seen = parse_scan(scan.text())
     except Unobservable as why:
         return why
     groups: dict[str, dict[int, Seen]] = defaultdict(dict)
     for pid, process in seen.items():
-        if (id_ := container_of(process.cgroups, known)) and lives(process):
+        if (id_ := container_of(process.cgroups, known)) and is_alive(process):
             groups[id_][pid] = process
     return {id_: or_why(known[id_], members) for id_, members in groups.items()}
 
@@ -114,18 +117,18 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
 def or_why(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...] | Unobservable:
     """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
     try:
-        return processes(container, members)
+        return processes_of_container(container, members)
     except Unobservable as why:
         return Unobservable(f"the processes of {container.name} cannot be told: {why.why}")
 
 
-def lives(process: Seen) -> bool:
+def is_alive(process: Seen) -> bool:
     """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
     gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
     return not gone and not process.status.get("Name", "").startswith("runc:[")
 
 
-def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
+def processes_of_container(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
     """The processes of one container, its users translated through the namespace of its first process.
 
     A browser makes a further namespace for its own children, in which they are root: that is root of nothing here.
@@ -133,19 +136,19 @@ def processes(container: Container, members: Mapping[int, Seen]) -> tuple[Proces
     first = members.get(container.pid)
     if first is None or not first.extents:
         return ()
-    strangers = entered(container, members)
-    return tuple(process(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
+    strangers = entered_processes(container, members)
+    return tuple(process_of(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
 
 
-def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
+def process_of(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
     """One process, and whose it is (see `owner`). Raises Unobservable where that makes no sense."""
     if seen.odd or "Uid" not in seen.status:
         raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
-    host_uid = owner(seen.status["Uid"], extents)
+    host_uid = owner_of(seen.status["Uid"], extents)
     kernel = seen.status.get("NoNewPrivs")
     return Process(
         pid=pid,
-        uid=inside(host_uid, extents),
+        uid=uid_inside(host_uid, extents),
         host_uid=host_uid,
         name=seen.status.get("Name", ""),
         parent=whole_number(seen.status.get("PPid") or "0"),
@@ -154,22 +157,22 @@ def process(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
     )
 
 
-def owner(written: str, extents: Extents) -> int:
+def owner_of(written: str, extents: Extents) -> int:
     """Whose a process is, by its Uid line: real, effective, saved and file system user, as the node counts them.
 
     The effective one, unless it is root for one of the first three: it can go back to that at any time (setuid(2)).
 
-    >>> owner("33 33 33 33", [(0, 0, 65536)]), owner("33 33 0 33", [(0, 0, 65536)])
+    >>> owner_of("33 33 33 33", [(0, 0, 65536)]), owner_of("33 33 0 33", [(0, 0, 65536)])
     (33, 0)
     """
     uids = [whole_number(uid) for uid in written.split()]
     if len(uids) != 4:
         raise Unobservable("its users cannot be told from its Uid line")
     real, effective, saved, _ = uids
-    return next((uid for uid in (real, saved) if inside(uid, extents) == ROOT), effective)
+    return next((uid for uid in (real, saved) if uid_inside(uid, extents) == ROOT), effective)
 
 
-def entered(container: Container, members: Mapping[int, Seen]) -> set[int]:
+def entered_processes(container: Container, members: Mapping[int, Seen]) -> set[int]:
     """The processes that came in from outside, with `docker exec` or a health check: not heirs of the first process.
 
     A container with a process namespace of its own hands orphans to its first process, so descent is a proof there;
@@ -178,10 +181,10 @@ def entered(container: Container, members: Mapping[int, Seen]) -> set[int]:
     if container.isolation.pid or container.pid not in members:
         return set()
     parents = {pid: whole_number(seen.status.get("PPid") or "0") for pid, seen in members.items()}
-    return {pid for pid in members if not descends(pid, container.pid, parents)}
+    return {pid for pid in members if not is_descendant(pid, container.pid, parents)}
 
 
-def descends(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
+def is_descendant(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
     met: set[int] = set()
     while pid in parents and pid not in met:
         if pid == ancestor:
@@ -191,20 +194,20 @@ def descends(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
     return False
 
 
-def accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
+def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
     """The account names and uids of each container, by its first process; why not, where they could not be read.
 
-    >>> accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
+    >>> parse_accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
     {7: {'postgres': 999, 'root': 0}, 8: {}}
     """
     found: dict[int, dict[str, int] | Unobservable] = {}
     for section in re.split(r"^=", answer.text(), flags=re.MULTILINE)[1:]:
         pid, _, body = section.partition("\n")
-        found[whole_number(pid)] = names(body)
+        found[whole_number(pid)] = parse_passwd(body)
     return found
 
 
-def names(body: str) -> dict[str, int] | Unobservable:
+def parse_passwd(body: str) -> dict[str, int] | Unobservable:
     """Names and uids of one /etc/passwd. An image without one has no names, which is a fact.
 
     The first of two entries with one name counts, as for getpwnam(3).
@@ -216,7 +219,7 @@ def names(body: str) -> dict[str, int] | Unobservable:
     return dict(reversed(found))
 
 
-def joined(
+def join_processes(
     containers: Iterable[Container],
     processes: OfContainers | Unobservable,
     names: Mapping[int, dict[str, int] | Unobservable],

@@ -9,7 +9,7 @@ from itertools import pairwise
 from fleetkeeper.readers.shell.options import after_options, options
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
-from fleetkeeper.topics.schedules.exec_targets import container, of_project
+from fleetkeeper.topics.schedules.exec_targets import container_target, of_project
 from fleetkeeper.topics.schedules.facts import Target
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
@@ -71,10 +71,10 @@ class Context:
     depth: int = 0
 
 
-def executions(script: str, context: Context | None = None) -> Iterator[Execution]:
+def docker_executions(script: str, context: Context | None = None) -> Iterator[Execution]:
     """Every `docker exec` and `docker compose exec` in a script. Raises Unreadable.
 
-    >>> [found] = executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
+    >>> [found] = docker_executions("docker exec -t $(docker_execution ps -q -f name=postgres) backup > /dev/null 2>&1")
     >>> found.words, found.terminal, found.target.filters
     (('backup',), True, (('name', 'postgres'),))
     """
@@ -82,14 +82,14 @@ def executions(script: str, context: Context | None = None) -> Iterator[Executio
     if context.depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
     for command in commands(script):
-        yield from followed(command, context)
+        yield from follow_command(command, context)
         context.before = command
 
 
-def followed(command: Simple, context: Context) -> Iterator[Execution]:
+def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
     """One simple command: remember what it sets, and look at what it runs."""
-    own = {name: substituted(word, context) for name, word in command.assigned}
-    words = [substituted(word, context) for word in command.words]
+    own = {name: substitute_variables(word, context) for name, word in command.assigned}
+    words = [substitute_variables(word, context) for word in command.words]
     context.assigned = context.assigned or any(name != "PATH" for name in own)
     if not words:
         context.variables.update(own)
@@ -98,24 +98,24 @@ def followed(command: Simple, context: Context) -> Iterator[Execution]:
     if name == "cd" and len(words) > 1:
         context.directory = (literal(words[-1]) or "").rstrip("/")
     elif name in ("export", "readonly", "local"):
-        yield from followed(Simple((), ()), context)
-        remember(words[1:], context)
+        yield from follow_command(Simple((), ()), context)
+        remember_variables(words[1:], context)
     elif name == "set" and "--" in [literal(word) for word in words]:
-        positional(words[[literal(word) for word in words].index("--") + 1 :], context)
+        set_positional(words[[literal(word) for word in words].index("--") + 1 :], context)
     elif name == "for" and len(words) > 3:
         context.variables[literal(words[1]) or ""] = words[3]
     else:
         yield from run(words, own, context)
 
 
-def remember(words: Sequence[Word], context: Context) -> None:
+def remember_variables(words: Sequence[Word], context: Context) -> None:
     for word in words:
         text = literal(word) or ""
         if "=" in text:
             context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
 
 
-def positional(words: Sequence[Word], context: Context) -> None:
+def set_positional(words: Sequence[Word], context: Context) -> None:
     """What `set --` makes of its words; a substitution may give several, and `$1` is then the first."""
     for number, word in enumerate(words, 1):
         context.variables[str(number)] = word
@@ -123,7 +123,7 @@ def positional(words: Sequence[Word], context: Context) -> None:
         context.variables["@"] = context.variables["*"] = words[0]
 
 
-def substituted(word: Word, context: Context) -> Word:
+def substitute_variables(word: Word, context: Context) -> Word:
     """The word with known variables put in; an unknown one stays. Raises Unreadable when it grows beyond measure."""
     parts: list[Part] = []
     for part in word:
@@ -143,32 +143,32 @@ def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Ite
     inner = Context(dict(context.variables), context.assigned, None, context.directory, context.depth + 1)
     if name in SHELLS | SWITCHERS | {"eval"}:
         script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
-        yield from executions(script or "", inner)
+        yield from docker_executions(script or "", inner)
     elif name == "xargs" and context.before is not None:
         yield from through_xargs(rest, own, context)
     elif name in CLIENTS:
-        if found := docker(rest, name):
+        if found := docker_execution(rest, name):
             quiet = found.quiet and not context.assigned and not own
             target = replace(found.target, directory=found.target.directory or context.directory)
             yield replace(
                 found, target=target if target.kind == "compose" else found.target, path=set_path, quiet=quiet
             )
     elif name not in INERT:
-        yield from behind(name, rest[1:], inner)
+        yield from behind_unknown_program(name, rest[1:], inner)
 
 
-def behind(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
+def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -> Iterator[Execution]:
     """What stands behind a program that is not known here: it may run it, elsewhere, or not at all."""
     why = f"what `{name}` does with the command behind it is not known here"
     for number, word in enumerate(words):
         text = literal(word) or ""
         if text.rpartition("/")[2] in CLIENTS:
-            found = docker(words[number:], text.rpartition("/")[2])
+            found = docker_execution(words[number:], text.rpartition("/")[2])
             yield from [replace(found, target=Target("unclear", why=why), quiet=False)] if found else []
             return
         if "docker" in text and " exec " in text:
             yield from (
-                replace(one, target=Target("unclear", why=why), quiet=False) for one in executions(text, context)
+                replace(one, target=Target("unclear", why=why), quiet=False) for one in docker_executions(text, context)
             )
 
 
@@ -182,7 +182,7 @@ def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Conte
     yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
 
 
-def docker(words: Sequence[Word], name: str) -> Execution | None:
+def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
     """The execution that a docker command is, if it is one."""
     client = literal(words[0]) or name
     rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
@@ -193,15 +193,15 @@ def docker(words: Sequence[Word], name: str) -> Execution | None:
         rest.pop(0)
     verb = literal(rest[0]) if rest else None
     if name == "docker-compose" or verb == "compose":
-        return compose(client, rest[1:] if verb == "compose" else rest, elsewhere)
-    return execution(client, rest[1:], elsewhere) if verb == "exec" else None
+        return compose_execution(client, rest[1:] if verb == "compose" else rest, elsewhere)
+    return exec_in_words(client, rest[1:], elsewhere) if verb == "exec" else None
 
 
-def execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     flags, rest = options(words, EXEC_VALUES)
     if not rest:
         return None
-    target = Target("unclear", why=elsewhere) if elsewhere else container(rest[0])
+    target = Target("unclear", why=elsewhere) if elsewhere else container_target(rest[0])
     return Execution(
         client,
         target,
@@ -212,7 +212,7 @@ def execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution |
     )
 
 
-def compose(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
+def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     rest = after_options(words, COMPOSE_VALUES)
     before = words[: len(words) - len(rest)]
     if not rest or literal(rest[0]) != "exec":

@@ -12,7 +12,7 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, service_of
-from fleetkeeper.topics.schedules.exec_targets import HEX, resolve
+from fleetkeeper.topics.schedules.exec_targets import HEX, resolve_target
 from fleetkeeper.topics.schedules.facts import Entry, Facts, Target
 from fleetkeeper.topics.schedules.fault_messages import harmful
 from fleetkeeper.transport.commands import Unobservable
@@ -32,7 +32,7 @@ class Read:
         return fires and [one.id for one in self.found] == [home.container.id]
 
 
-def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list[Read], list[Unobservable]]:
+def read_entries(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list[Read], list[Unobservable]]:
     """The entries of one node with what they find, and why some cannot be told."""
     there = fleet.of(node, Containers).containers
     name = service_of(fleet, policy.service).name
@@ -40,15 +40,15 @@ def read(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list
     unclear: list[Unobservable] = []
     for entry in fleet.of(node, Facts).entries:
         try:
-            found = resolve(entry.target, there)
-            known.append(Read(entry, found, bool(meant(entry.target, found, home.container, name))))
+            found = resolve_target(entry.target, there)
+            known.append(Read(entry, found, bool(means_service(entry.target, found, home.container, name))))
         except Unobservable as why:
             if "commented out" not in entry.faults:
                 unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
     return known, unclear
 
 
-def doubts(facts: Facts, node: str) -> Iterator[Unobservable]:
+def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
     """Places that may run the command, for all that anybody can read there."""
     for suspect in facts.suspects:
         if suspect.why:
@@ -58,9 +58,9 @@ def doubts(facts: Facts, node: str) -> Iterator[Unobservable]:
             )
 
 
-def meant(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:
+def means_service(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:
     """Whether a target means the service: it would find its container, or names one that the service had before."""
-    if resolve(target, (home,)):
+    if resolve_target(target, (home,)):
         return True
     names = [target.name, *(value for key, value in target.filters if key == "name")]
     former = any(name.strip("^$/").startswith(service) for name in names)

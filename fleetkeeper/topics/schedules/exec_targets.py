@@ -24,7 +24,7 @@ WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
-def container(word: Word) -> Target:
+def container_target(word: Word) -> Target:
     """Which container a word of `docker exec` means."""
     name = literal(word)
     if name is not None:
@@ -33,12 +33,12 @@ def container(word: Word) -> Target:
     if len(parts) != 1 or parts[0].kind == "variable":
         return Target("unclear", why="the name of its container is put together from variables")
     try:
-        return lookup(commands(parts[0].text))
+        return lookup_target(commands(parts[0].text))
     except Unreadable as odd:
         return Target("unclear", why=str(odd))
 
 
-def lookup(script: Sequence[Simple]) -> Target:
+def lookup_target(script: Sequence[Simple]) -> Target:
     """What `$(docker ps -q …)` finds."""
     words = [[literal(word) for word in command.words] for command in script]
     first = words[0] if words else []
@@ -46,17 +46,17 @@ def lookup(script: Sequence[Simple]) -> Target:
         return Target("unclear", why="it does not look its container up with `docker ps`")
     rest = [word or "" for word in first[1:]]
     if "compose" in rest[:1] and "ps" in rest:
-        return composed(script[0].words[2:], len(words))
+        return compose_target(script[0].words[2:], len(words))
     rest = rest[1:] if rest[:1] == ["container"] else rest
     if rest[:1] not in (["ps"], ["ls"], ["list"]):
         return Target("unclear", why="it does not look its container up with `docker ps`")
     after = [" ".join(word or "" for word in line) for line in words[1:]]
     if any(line not in ("head -1", "head -n1", "head -n 1") for line in after):
         return Target("unclear", why=f"it picks its container with `{after[0].split()[0]}` out of a table")
-    return listed(rest[1:], bool(after))
+    return docker_ps_target(rest[1:], bool(after))
 
 
-def composed(words: Sequence[Word], lines: int) -> Target:
+def compose_target(words: Sequence[Word], lines: int) -> Target:
     """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
     texts = [literal(word) or "" for word in words]
     asked = texts[texts.index("ps") + 1 :]
@@ -75,7 +75,7 @@ def of_project(service: str | None, words: Sequence[Word]) -> Target:
     return Target("compose", service, project=given(words, "-p", "--project-name"), directory=directory.rstrip("/"))
 
 
-def listed(words: Sequence[str], first: bool) -> Target:
+def docker_ps_target(words: Sequence[str], first: bool) -> Target:
     """The options of `docker ps`."""
     filters: list[tuple[str, str]] = []
     quiet = everything = False
@@ -98,7 +98,7 @@ def listed(words: Sequence[str], first: bool) -> Target:
     return Target("lookup", filters=tuple(filters), everything=everything, first=first)
 
 
-def resolve(target: Target, containers: Iterable[Container]) -> tuple[Container, ...]:
+def resolve_target(target: Target, containers: Iterable[Container]) -> tuple[Container, ...]:
     """The containers that a target means among these, as Docker would find them now.
 
     Raises Unobservable for a target, or a filter, that cannot be told from what was seen.
@@ -107,11 +107,11 @@ def resolve(target: Target, containers: Iterable[Container]) -> tuple[Container,
         raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
     there = tuple(containers)
     if target.kind == "name":
-        return named(target.name, there)
+        return containers_by_name(target.name, there)
     if target.kind == "compose":
         return of_compose(target, tuple(c for c in there if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
     stopped = target.everything or any(key == "status" for key, _ in target.filters)
-    return tuple(c for c in there if (stopped or c.state in UP) and passes(c, target.filters))
+    return tuple(c for c in there if (stopped or c.state in UP) and passes_filters(c, target.filters))
 
 
 def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, ...]:
@@ -130,13 +130,13 @@ def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, .
     )
 
 
-def named(name: str, containers: Sequence[Container]) -> tuple[Container, ...]:
+def containers_by_name(name: str, containers: Sequence[Container]) -> tuple[Container, ...]:
     """A container by its name, its id, or the beginning of its id, in this order."""
     exactly = [c for c in containers if name in (c.name, c.id)]
     return tuple(c for c in exactly or containers if c.state in UP and (exactly or c.id.startswith(name)))
 
 
-def passes(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
+def passes_filters(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
     """Whether a container passes all filters of `docker ps`. Raises Unobservable for one that is not known here."""
     for key in {key for key, _ in filters}:
         values = [value for other, value in filters if other == key]
@@ -148,7 +148,7 @@ def passes(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
     return True
 
 
-def matches(pattern: str, text: str) -> bool:
+def docker_match(pattern: str, text: str) -> bool:
     """Docker's match: literally, or as a regular expression that may be found anywhere.
 
     Raises Unobservable for an expression that is not followed here: any user of the node may have written it.
@@ -172,7 +172,7 @@ def has_label(container: Container, wanted: str) -> bool:
 Test = Callable[[Container, str], bool]
 
 TESTS: Mapping[str, Test] = {
-    "name": lambda c, value: matches(value, c.name) or matches(value, f"/{c.name}"),
+    "name": lambda c, value: docker_match(value, c.name) or docker_match(value, f"/{c.name}"),
     "id": lambda c, value: c.id.startswith(value),
     "status": lambda c, value: c.state == value,
     "health": lambda c, value: (c.health or "none") == value,

@@ -17,7 +17,7 @@ from fleetkeeper.readers.linear_patterns import in_order
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.readers.shell.words import Part, Unreadable, commands, literal
 from fleetkeeper.readers.shell.wrappers import INTERPRETERS, SHELLS, unwrapped
-from fleetkeeper.topics.schedules.docker_exec import Context, Execution, executions
+from fleetkeeper.topics.schedules.docker_exec import Context, Execution, docker_executions
 from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Kind, Suspect, Target
 from fleetkeeper.topics.schedules.sole_purpose import has_sole_purpose
 from fleetkeeper.transport.commands import Unobservable
@@ -295,7 +295,7 @@ def running(script: str, wanted: Sequence[str], environment: Mapping[str, str] =
     """What a script runs of the wanted command. `environment` is what the crontab sets: cron expands nothing in it."""
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
-        return [execution for execution in executions(script.rstrip("\r"), context) if execution.runs(wanted)]
+        return [execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(wanted)]
     except Unreadable:
         return []
 
@@ -310,7 +310,7 @@ def unread(script: str, wanted: Sequence[str], where: str = "") -> str:
     if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(wanted[0])}(?![\w-])", script):
         return ""
     try:
-        runs = list(executions(cut(script)[0].rstrip("\r")))
+        runs = list(docker_executions(cut(script)[0].rstrip("\r")))
     except Unreadable as odd:
         return f"{where}: {odd}" if where else str(odd)
     plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())

@@ -18,8 +18,8 @@ from fleetkeeper.topics.schedules.docker_exec import (
     DEEPEST,
     GLOBAL_VALUES,
     Execution,
-    docker,
-    executions,
+    docker_execution,
+    docker_executions,
 )
 
 LEAVES_NOTHING = frozenset(
@@ -52,7 +52,7 @@ def has_sole_purpose(script: str, wanted: Sequence[str] = ()) -> bool:
     False
     """
     try:
-        runs = list(executions(script))
+        runs = list(docker_executions(script))
         return len(runs) == 1 and runs[0].quiet and runs_only(runs[0], wanted) and leaves_nothing(script)
     except Unreadable:
         return False
@@ -114,7 +114,7 @@ def is_inert(command: Simple, depth: int, executing: bool) -> bool:
         texts = [literal(word) or "" for word in words[1:]]
         return all(text in ANSWERS[name] or (name == "date" and text.startswith("+")) for text in texts)
     if name in CLIENTS:
-        return is_listing(words, name) or (executing and docker(words, name) is not None)
+        return is_listing(words, name) or (executing and docker_execution(words, name) is not None)
     return name in LEAVES_NOTHING and not (name == "logger" and any(map(sends_away, words[1:])))
 
 

@@ -12,7 +12,7 @@ from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
@@ -35,7 +35,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     (`--allow delete`). Way back: remove the new file by hand.
     """
     policy = fleet.inventory.section(Policy)
-    found = placements(fleet, policy.service)
+    found = running_placements(fleet, policy.service)
     if len(found) != 1:
         return not_one(policy, found)
     directory = seen_from(found[0], policy)

@@ -11,7 +11,7 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
-from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young
+from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young_enough
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import identified_file
 from remediate.steps import CopyFile
@@ -30,7 +30,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     backups, here, there = both_places(fleet, policy, second)
     if person := no_second_place(policy, second, here, there):
         return person
-    chosen = to_copy(young(backups, second, true_clock(fleet, policy.volume.node)), here, there, second)
+    chosen = to_copy(young_enough(backups, second, true_clock(fleet, policy.volume.node)), here, there, second)
     if isinstance(chosen, ForAPerson):
         return chosen
     if 0 <= there.free < chosen.file.size + second.free:
@@ -42,7 +42,7 @@ def no_second_place(
     policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place
 ) -> ForAPerson | None:
     """Why nothing should be copied there, if so."""
-    if any(second_copy.shared(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
+    if any(second_copy.is_one_file(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
         same = f"{second.path} on {second.node} is on the disk of the backups themselves"
         return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
     if there.directory not in {"", second.path}:

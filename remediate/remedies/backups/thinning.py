@@ -9,14 +9,14 @@ from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Backup, catalog_of
-from fleetkeeper.topics.backups.completeness import prove
+from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.facts import Facts
-from fleetkeeper.topics.backups.observe import called
+from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.periods import remaining_in
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Gone, needed_for, reasons_to_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
-from fleetkeeper.topics.backups.rules.dumps import hold, retained
+from fleetkeeper.topics.backups.rules.dumps import retention_of, why_held
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import DeleteFiles, Identified, Run
 
@@ -44,22 +44,22 @@ def removable_backups(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
 
     Raises Unobservable as `hold` does.
     """
-    excess = retained(fleet, policy).excess
+    excess = retention_of(fleet, policy).excess
     return tuple(one for one in excess if one.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
     """Why no whole dump may go, and until when. Raises Unobservable as `hold` does."""
-    found = hold(fleet, policy)
+    found = why_held(fleet, policy)
     return ForAPerson(found.why, found.what_to_do) if found else None
 
 
 def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
-    found = retained(fleet, policy)
+    found = retention_of(fleet, policy)
     unknown = sum(one.backup.state == "unknown" for one in found.kept)
     small = sum(one.backup.small is not None for one in found.kept)
-    held = hold(fleet, policy)
+    held = why_held(fleet, policy)
     doubts = (
         *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
         *((f"{small} that are implausibly small stay: only a person knows what they are",) if small else ()),
@@ -85,7 +85,7 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[
     directory = fleet.of(policy.volume.node, Facts).directory
     again = needed_for(gone, catalog, policy)
     return (
-        proof_step(policy, directory, again, called(fleet.inventory)),
+        proof_step(policy, directory, again, database_service_name(fleet.inventory)),
         DeleteFiles(
             node=policy.volume.node,
             directory=directory,
@@ -98,7 +98,7 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[
 def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
     """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
     catalog = catalog_of(fleet, policy)
-    protected = retained(fleet, policy).protected
+    protected = retention_of(fleet, policy).protected
     reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
     going = {one.backup.name for one in gone}
     only_broken = all(one.backup.state == "broken" for one in gone)
@@ -125,7 +125,7 @@ def is_span(reason: str) -> bool:
 
 def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
     """A step that succeeds only while all of these are whole."""
-    again = prove(directory, [one.file for one in stay], policy.format, service)
+    again = prove_command(directory, [one.file for one in stay], policy.format, service)
     return Run(
         node=policy.volume.node,
         words=again.words,

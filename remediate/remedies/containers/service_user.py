@@ -12,7 +12,7 @@ from fleetkeeper.inventory.schema import Service, required
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import lacking, uids
+from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users
 from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.containers.rules.users import wrong_processes
@@ -50,7 +50,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
             f"`{shown_word(finding.about or finding.subject)}`",
         )
     service = placement.service_of(fleet, finding.subject)
-    alive = [instance for instance in placement.instances(fleet, finding.subject) if instance.container.pid]
+    alive = [instance for instance in placement.all_placements(fleet, finding.subject) if instance.container.pid]
     places = [place for place in alive if wrong_processes(place.container, service)[0]]
     if len(kinds := {deployment_kind(place.container) for place in alive}) > 1:
         return for_a_person(
@@ -77,7 +77,7 @@ def deployment_kind(container: Container) -> str:
 def known_user(service: Service, places: Iterable[Placement]) -> str:
     """The first of the policy's users that the image knows; empty when it knows none."""
     for place in places:
-        missing = uids(service.user, place.container)[1]
+        missing = uids_of_users(service.user, place.container)[1]
         return next((user for user in service.user if user not in missing), "")
     return ""
 
@@ -164,7 +164,7 @@ def policy_obstacles(service: Service, told: SwarmService, places: list[Placemen
             f"set the workers' user to {wanted} there (nginx: `user`), in the image or on a volume",
         )
     elif not user:
-        lacks = lacking(service.user, places[0].container) if places else f"its image has no user {wanted}"
+        lacks = describe_lacking(service.user, places[0].container) if places else f"its image has no user {wanted}"
         yield lacks, f"make a user of its own in the image ({told.image.partition('@')[0]})"
     elif told.user == user:
         yield (

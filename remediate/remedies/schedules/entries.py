@@ -15,8 +15,8 @@ from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import same
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.placement import Placement, placements
-from fleetkeeper.topics.schedules.entry_matching import Read, doubts, read, wanted_times, zone_of
+from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.schedules.entry_matching import Read, doubtful_places, read_entries, wanted_times, zone_of
 from fleetkeeper.topics.schedules.facts import Crontab, Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful
 from fleetkeeper.topics.schedules.observe import BLOCK
@@ -71,7 +71,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     as they were, byte by byte. Raises Unobservable while a crontab that would be edited was not seen.
     """
     policy = fleet.inventory.section(Policy)
-    homes = placements(fleet, policy.service)
+    homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
         return ForAPerson("where the entry belongs cannot be told", finding.hint)
     [home] = homes
@@ -134,9 +134,9 @@ def crontab_steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
 def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
     """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
     facts = fleet.of(home.node, Facts)
-    entries, unclear = read(fleet, home.node, home, policy)
+    entries, unclear = read_entries(fleet, home.node, home, policy)
     working = any(one.does(home) for one in entries)
-    for why in (*unclear, *facts.unseen, *([] if working else doubts(facts, home.node))):
+    for why in (*unclear, *facts.unseen, *([] if working else doubtful_places(facts, home.node))):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
     meant = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
@@ -168,7 +168,7 @@ def facts_block(facts: Facts) -> tuple[str, ...]:
 def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
     """Any other node: no entry for the service stays there."""
     facts = fleet.of(node, Facts)
-    entries, _ = read(fleet, node, home, policy)
+    entries, _ = read_entries(fleet, node, home, policy)
     left = [one.entry for one in entries if one.meant and "commented out" not in one.entry.faults]
     return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
 

@@ -12,7 +12,7 @@ from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.periods import last_of_period
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Gone, Retention
-from fleetkeeper.topics.backups.rules.dumps import retained
+from fleetkeeper.topics.backups.rules.dumps import retention_of
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import bytes_on_disk, held_back, removable_backups, thinning_plan
 
@@ -36,7 +36,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     gone = (
         removable_backups(fleet, policy)
         if held
-        else backups_to_remove(retained(fleet, policy), catalog_of(fleet, policy), policy, over)
+        else backups_to_remove(retention_of(fleet, policy), catalog_of(fleet, policy), policy, over)
     )
     missing = over - bytes_on_disk(gone)
     if not gone:

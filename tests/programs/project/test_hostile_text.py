@@ -147,7 +147,7 @@ def test_the_list_of_backups_and_the_log_show_nothing_hidden(text: str) -> None:
     told = list(rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
     assert unfit_for_a_terminal(shown(table(told))) == []
     run, plan, step = (
-        kind(**{one.name: hostile(one.type, text) for one in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
+        kind(**{field.name: hostile(field.type, text) for field in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
     )
     step = replace(step, plan=plan.number)
     assert unfit_for_a_terminal(shown([*run_lines([run]), *log_lines(run, [plan], [step])])) == []

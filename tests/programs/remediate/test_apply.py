@@ -359,7 +359,7 @@ def test_case_68_ctrl_c_at_any_moment_leaves_whole_files_and_a_journal_that_says
         outcomes = [plan.outcome for plan in stage.journal.plans(run.id)]
         assert outcomes[-1:] in (["interrupted"], ["fixed"], [])  # in a plan, between two, or before the first
         assert ("interrupted" in outcomes) or stage.texts()["b"] == OLD["b"]
-        ended = [one.end for one in run.ends]
+        ended = [end.end for end in run.ends]
         assert len(ended) in {0, len(proposal.planned)}  # none while the locks are being taken
         assert ended.count(End.INTERRUPTED) == outcomes.count("interrupted")
     assert stage.texts()["a"] in {OLD["a"], NEW["a"]}

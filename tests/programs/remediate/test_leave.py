@@ -180,7 +180,9 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
     facts = looked(tmp_path)
     assert facts.services == ("web", "db")
     seen = fleet(tmp_path, facts)
-    found = [one for one in verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings if one.about == "db"]
+    found = [
+        finding for finding in verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings if finding.about == "db"
+    ]
     plan = take_away(found[0], seen)
     assert isinstance(plan, Plan)
     assert isinstance(plan.steps[-1], Run)

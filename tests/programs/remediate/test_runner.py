@@ -261,7 +261,7 @@ def test_the_gate_is_asked_again_under_the_lock(stage: Stage) -> None:
     session = Gated(stage.inventory, lambda node: stage.link(node.name), patience=0, answers={gated.id: rewrite})
     plans = [replace(one, rule=gated) for one in proposal.planned]
     ends = stage.begun().apply(plans, session)
-    assert [one.end for one in ends] == [End.CHANGED, End.CHANGED]
+    assert [end.end for end in ends] == [End.CHANGED, End.CHANGED]
     assert "may have lost its data: another database" in ends[0].why
     assert stage.texts() == OLD
 

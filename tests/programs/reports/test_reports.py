@@ -71,7 +71,7 @@ def test_the_second_audit_says_what_is_new_gone_and_old(audit, pytester: pytest.
     assert "2 new, 4 gone" in said
     [changes] = results(pytester)["changes"]
     assert changes["previous"]
-    assert {one["rule"] for one in changes["new"]} == {"promises.is_wrong"}
+    assert {change["rule"] for change in changes["new"]} == {"promises.is_wrong"}
     assert {one["rule"] for one in changes["gone"]} == {"promises.is_wrong", "promises.has_expired"}
 
 

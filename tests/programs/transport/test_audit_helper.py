@@ -21,7 +21,7 @@ from fleetkeeper import topics
 from fleetkeeper.commands.sudoers_lines import END, helper, installer, named_like
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.topics.backups import parse
-from fleetkeeper.topics.backups.completeness import verify
+from fleetkeeper.topics.backups.completeness import verify_command
 from fleetkeeper.topics.backups.database import observation as databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
@@ -148,9 +148,9 @@ def test_questions_about_the_inventory_s_dumps_pass(inventory):
     for command in (
         parse.look_into(mine),
         usage_of(mine),
-        verify(daily, [MINE], "sql.gz", "rodan_postgres"),
-        copies.digest(daily, [MINE]),
-        copies.digest(second, [MINE, File("backup_2026_01_02T03_04_07.sql.gz", 1, 1.0, 1, "file")]),
+        verify_command(daily, [MINE], "sql.gz", "rodan_postgres"),
+        copies.digest_command(daily, [MINE]),
+        copies.digest_command(second, [MINE, File("backup_2026_01_02T03_04_07.sql.gz", 1, 1.0, 1, "file")]),
         copies.look_into_copies(second),
         databases.records_of(mine),
         databases.clusters_of(mine, "rodan_postgres"),
@@ -259,8 +259,8 @@ def test_a_directory_of_dumps_that_is_swapped_for_a_link_is_refused(inventory):
     top = Path(str(policy(inventory).volume.path))
     (top / "daily").rename(top.parent / "moved")
     (top / "daily").symlink_to(top.parent / "moved")
-    assert not passes(*copies.digest(f"{top}/daily", [MINE]).words, of=inventory)
-    assert not passes(*copies.digest(str(top.parent / "moved"), [MINE]).words, of=inventory)
+    assert not passes(*copies.digest_command(f"{top}/daily", [MINE]).words, of=inventory)
+    assert not passes(*copies.digest_command(str(top.parent / "moved"), [MINE]).words, of=inventory)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.facts import File
-from fleetkeeper.topics.backups.retention import Retention, retention
+from fleetkeeper.topics.backups.retention import Retention, apply_keep
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.list_backups import rows, table
 from remediate.plan import ForAPerson, Plan
@@ -70,7 +70,7 @@ def kept(found: Retention) -> dict[str, tuple[str, ...]]:
 
 
 def of(files: tuple[File, ...], **changes: object) -> Retention:
-    return retention(catalogued(files, **changes), policy(**changes), NOW)
+    return apply_keep(catalogued(files, **changes), policy(**changes), NOW)
 
 
 def plan_for(world, rule: str = "backups.are_thinned") -> Plan | ForAPerson:
@@ -100,7 +100,7 @@ def _buckets() -> None:
 def _counting() -> None:
     files = twice_a_day(10)
     verified = (proof(files[0], "broken", "cut short"), *proofs(files[2:]))
-    found = retention(catalog(files, verified, policy(), NOW), policy(), NOW)
+    found = apply_keep(build_catalog(files, verified, policy(), NOW), policy(), NOW)
     assert "newest verified" in kept(found)[files[2].name]
     assert "newest verified" in kept(of((replace(files[0], size=410), *files[1:])))[files[1].name]
 
@@ -120,7 +120,9 @@ def _odd() -> None:
     odd = (old[0], growing, file(NOW + timedelta(days=9)), replace(old[2], links=2), younger)
     files = (*odd, *twice_a_day(200))
     verified = proofs(one for one in files if one not in (old[0], growing))
-    found = kept(retention(catalog(files, verified, policy(keep={"last": 1}), NOW), policy(keep={"last": 1}), NOW))
+    found = kept(
+        apply_keep(build_catalog(files, verified, policy(keep={"last": 1}), NOW), policy(keep={"last": 1}), NOW)
+    )
     assert [found[one.name][0].split(":")[0] for one in odd] == [
         "not known to be complete",
         "in progress",
@@ -143,7 +145,7 @@ def _strangers() -> None:
     strangers = tuple(File(odd, 1, NOW.timestamp() - 10**7, 1) for odd in ("x.sql.gz", "backup_2020.sql.gz", "-rf"))
     gone = {one.backup.name for one in of((*strangers, *twice_a_day(100))).excess}
     assert gone
-    assert not gone & {one.name for one in strangers}
+    assert not gone & {stranger.name for stranger in strangers}
 
 
 @says("`remediate backups list` shows the reasons for each file.")
@@ -215,12 +217,12 @@ def _accepted() -> None:
 
 @says("Later ones are compared with it and with what came since.")
 def _later() -> None:
-    known = catalog(CLEANED, proofs(CLEANED), policy(), NOW, accepted(CLEANED[30]))
+    known = build_catalog(CLEANED, proofs(CLEANED), policy(), NOW, accepted(CLEANED[30]))
     assert not known.backups[0].small
     emptied = (file(NOW, 4 * MIB), *CLEANED)
-    assert catalog(emptied, proofs(emptied), policy(), NOW, accepted(CLEANED[30])).backups[0].small
+    assert build_catalog(emptied, proofs(emptied), policy(), NOW, accepted(CLEANED[30])).backups[0].small
     grown = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
-    assert catalog(grown, proofs(grown), policy(), NOW, accepted(grown[8])).backups[0].small
+    assert build_catalog(grown, proofs(grown), policy(), NOW, accepted(grown[8])).backups[0].small
 
 
 @says(
@@ -229,12 +231,12 @@ def _later() -> None:
 )
 def _before() -> None:
     rules = policy(keep={"daily": 3})
-    known = catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
+    known = build_catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
     assert len(known.complete) == 100
-    assert CLEANED[60].name in retention(known, rules, NOW).protected
+    assert CLEANED[60].name in apply_keep(known, rules, NOW).protected
     twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
-    known = catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
-    assert {twice[60].name, twice[80].name} <= retention(known, rules, NOW).protected
+    known = build_catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
+    assert {twice[60].name, twice[80].name} <= apply_keep(known, rules, NOW).protected
 
 
 @says("A single giant is a yardstick until ten dumps in a row weigh what was usual before it.")
@@ -273,7 +275,7 @@ def _slack() -> None:
     newer = tuple(file(NOW - timedelta(minutes=29) + n * timedelta(hours=12)) for n in range(1, 13))
     later = fleet((*newer, *files), now=NOW + timedelta(days=6))
     today = policy(), NOW + timedelta(days=6)
-    assert retention(catalog((*newer, *files), proofs((*newer, *files)), *today), *today).excess
+    assert apply_keep(build_catalog((*newer, *files), proofs((*newer, *files)), *today), *today).excess
     assert judged("backups.are_thinned", later).outcome is Outcome.HOLDS
 
 
@@ -289,10 +291,10 @@ def _last() -> None:
         proof(one, "broken" if place in (10, 11) else "complete", "cut") for place, one in enumerate(files)
     )
     near, far = policy(keep={"daily": 14}), policy(keep={"daily": 3})
-    gone = {one.backup.name for one in retention(catalog(files, verified, near, NOW), near, NOW).excess}
+    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, near, NOW), near, NOW).excess}
     assert files[10].name not in gone
     assert files[11].name in gone
-    gone = {one.backup.name for one in retention(catalog(files, verified, far, NOW), far, NOW).excess}
+    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, far, NOW), far, NOW).excess}
     assert {files[10].name, files[11].name} <= gone
 
 
@@ -308,7 +310,7 @@ def _many() -> None:
         verified = [replace(one, mtime=one.mtime - 1) for one in found]
         now = NOW + timedelta(days=2)
         rules = policy(keep={"last": 4})
-        excess = retention(catalog(old, tuple(verified), rules, now), rules, now).excess
+        excess = apply_keep(build_catalog(old, tuple(verified), rules, now), rules, now).excess
         assert bool(excess) is goes
 
 
@@ -344,7 +346,7 @@ def _survivors() -> None:
     files = twice_a_day(100)
     [_, deletion] = plan_for(fleet(files)).steps
     assert isinstance(deletion, DeleteFiles)
-    assert {one.name for one in deletion.survivors} == {one.backup.name for one in of(files).kept}
+    assert {survivor.name for survivor in deletion.survivors} == {one.backup.name for one in of(files).kept}
     assert {(one.name, one.inode, one.size) for one in deletion.files} < {
         (one.name, one.inode, one.size) for one in files
     }

@@ -94,7 +94,7 @@ def known(config: pytest.Config) -> set[str]:
 
 def understood(command: click.Command, words: list[str]) -> None:
     """Hold words against a command and those below it; words in capitals (`NAME`, `RULE`) stand for any."""
-    named = {name for one in command.params if isinstance(one, click.Option) for name in one.opts}
+    named = {name for param in command.params if isinstance(param, click.Option) for name in param.opts}
     for before, word in pairwise(["", *words]):
         if word.startswith("-"):
             assert word.partition("=")[0] in {*named, "--help", "--version"}, word
@@ -107,5 +107,5 @@ def understood(command: click.Command, words: list[str]) -> None:
 
 def takes_a_value(command: click.Command, word: str) -> bool:
     """Whether the word after this one is an option's value."""
-    options = [one for one in command.params if isinstance(one, click.Option) and word in one.opts]
-    return any(not one.is_flag for one in options)
+    options = [param for param in command.params if isinstance(param, click.Option) and word in param.opts]
+    return any(not option.is_flag for option in options)

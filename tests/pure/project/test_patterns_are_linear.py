@@ -118,13 +118,13 @@ def folder(package: ModuleType) -> Path:
 def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
     """Every pattern of text that a module of ours holds, by its name."""
     for package in (fleetkeeper, remediate):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            module = importlib.import_module(found.name)
+        for walk_package in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(walk_package.name)
             for name, value in vars(module).items():
                 for number, pattern in enumerate(value if isinstance(value, tuple | list) else [value]):
                     inner = pattern[0] if isinstance(pattern, tuple) and pattern else pattern
                     if isinstance(inner, re.Pattern) and isinstance(inner.pattern, str):
-                        yield f"{found.name}.{name}[{number}]", inner
+                        yield f"{walk_package.name}.{name}[{number}]", inner
 
 
 SOURCES = "".join(path.read_text() for package in (fleetkeeper, remediate) for path in folder(package).rglob("*.py"))

@@ -70,7 +70,9 @@ def test_no_value_is_pasted_into_a_script_and_quoting_is_done_in_one_place(modul
     tree = ast.parse(module.read_text(encoding="utf-8"))
     assert [ast.unparse(one) for one in after_dash_c(tree) if not is_constant(one)] == []
     if module.name not in OWN_QUOTING:
-        quoting = [one for name in ("join", "quote") for one in calls(tree, name) if "shlex" in ast.unparse(one.func)]
+        quoting = [
+            call for name in ("join", "quote") for call in calls(tree, name) if "shlex" in ast.unparse(call.func)
+        ]
         assert [ast.unparse(one) for one in quoting if module.name not in SPLITS] == []
 
 

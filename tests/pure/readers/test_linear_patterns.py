@@ -15,8 +15,8 @@ from fleetkeeper.readers.linear_patterns import LONGEST, in_order, path_pattern,
 from fleetkeeper.topics.certificates.facts import Site
 from fleetkeeper.topics.certificates.nginx import answers, site_of
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.schedules.docker_exec import executions
-from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.docker_exec import docker_executions
+from fleetkeeper.topics.schedules.exec_targets import resolve_target
 from fleetkeeper.transport.commands import Unobservable
 from tests.helpers.processor_time import work_of
 
@@ -94,9 +94,9 @@ def test_paths_of_an_include_are_found_as_glob_finds_them(pattern: str, fits: st
 
 @pytest.mark.parametrize("depth", ["(.+)+!", "((.+)+)+!", "^(([a-z_]+)*)*$"])
 def test_a_crontab_line_of_any_user_cannot_hold_the_look_up(depth: str) -> None:
-    [run] = executions(f"docker exec $(docker ps -q -f 'name={depth}') backup")
+    [run] = docker_executions(f"docker exec $(docker ps -q -f 'name={depth}') backup")
     with pytest.raises(Unobservable, match="is not followed here"):
-        resolve(run.target, [Container("f" * 64, "rodan_postgres.1.x0h3k5l6m7n8p9q0r1s2t3u4v", state="running")])
+        resolve_target(run.target, [Container("f" * 64, "rodan_postgres.1.x0h3k5l6m7n8p9q0r1s2t3u4v", state="running")])
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_a_crontab_line_of_any_user_cannot_hold_the_look_up(depth: str) -> None:
     [("postgres", True), ("^rodan_postgres", True), (r"^/rodan_(postgres|db)\.[0-9]+\.", True), ("^postgres$", False)],
 )
 def test_a_crontab_line_finds_its_container_as_docker_finds_it(filter_: str, found: bool) -> None:
-    [run] = executions(f"docker exec $(docker ps -q -f 'name={filter_}') backup")
+    [run] = docker_executions(f"docker exec $(docker ps -q -f 'name={filter_}') backup")
     there = Container("f" * 64, "rodan_postgres.1.x0h3", state="running")
-    assert resolve(run.target, [there]) == ((there,) if found else ())
+    assert resolve_target(run.target, [there]) == ((there,) if found else ())
 
 
 ODD, PLAIN = Site(("~^((.+)+)+!$",), (443,)), Site(("a.example.org",), (443,))

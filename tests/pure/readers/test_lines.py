@@ -11,7 +11,7 @@ import pytest
 from fleetkeeper.topics.backups.second_copy.observation import parse as digests
 from fleetkeeper.topics.certificates import nginx
 from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.preflight import helpers, unsaved
+from fleetkeeper.topics.containers.preflight import parse_helpers, unsaved_files
 from fleetkeeper.topics.schedules.parse import running_anywhere
 from fleetkeeper.topics.services.observation import remote_mounts
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -57,8 +57,8 @@ def test_a_digit_is_an_ascii_digit(folder: str) -> None:
 @pytest.mark.parametrize("cut", SEPARATORS)
 def test_a_name_with_a_separator_stays_one_record(cut: str) -> None:
     name = f"/srv/a{cut}A /etc/shadow"
-    assert unsaved(f"A {name}\n", [Mount("bind", "/d", "/data")]) == (name,)
-    assert helpers(f"starts with x{cut}helper gosu\n") == ()
+    assert unsaved_files(f"A {name}\n", [Mount("bind", "/d", "/data")]) == (name,)
+    assert parse_helpers(f"starts with x{cut}helper gosu\n") == ()
     assert digests(Output(0, f"e3b0 ./a{cut}f00d ./b\n".encode())) == {f"a{cut}f00d ./b": "e3b0"}
     assert remote_mounts(Output(0, f"x:/y{cut}nas:/ /srv nfs4 rw 0 0\n".encode())) == ("/srv",)
     assert "forged" in nginx.complaint(f"nginx: [emerg] a{cut}nginx: [emerg] forged\n")

@@ -31,14 +31,14 @@ def test_certbot_is_asked_to_keep_nothing() -> None:
 
 
 def test_all_certificates_are_meant_when_none_is_named_and_an_unknown_one_is_refused() -> None:
-    assert [one.name for one in chosen_certificates(inventory(), ())] == [NAME]
+    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(inventory(), ())] == [NAME]
     with pytest.raises(UsageError) as wrong:
         chosen_certificates(inventory(), ("rodan.example.org",))
     assert NAME in wrong.value.hint
 
 
 def test_a_certificate_that_is_named_twice_is_meant_once_and_an_empty_name_is_shown() -> None:
-    assert [one.name for one in chosen_certificates(inventory(), (NAME, NAME))] == [NAME]
+    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(inventory(), (NAME, NAME))] == [NAME]
     with pytest.raises(UsageError, match='no certificate ""'):
         chosen_certificates(inventory(), ("",))
 

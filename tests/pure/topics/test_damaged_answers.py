@@ -52,18 +52,18 @@ def shown(pid: int, uid: int, container: str) -> str:
 
 SCAN = shown(7, 999, FIRST) + shown(8, 999, FIRST) + shown(20, 33, SECOND)
 WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
-    "docker inspect": (INSPECTED, parse.containers),
+    "docker inspect": (INSPECTED, parse.parse_containers),
     "start words": (INSPECTED, preflight.start_words),
     "swarm": (SWARM, lambda text: services.parse(text, ())),
     "scan of /proc": (SCAN, lambda text: process_scan.by_container(out(text), THERE)),
-    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: process_scan.accounts(out(text))),
+    "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: process_scan.parse_accounts(out(text))),
     "preflight": (
         "who 33 33\nmount\n1\n 0:0 600 /srv/x\n",
         lambda text: preflight.parse_access(text, [Mount("bind", "/srv", "/d")]),
     ),
     "ports": (
         "floor 1024\nport 0050\nport 1F40\nhelper gosu\n",
-        lambda text: (preflight.low_ports(text), preflight.helpers(text)),
+        lambda text: (preflight.low_ports(text), preflight.parse_helpers(text)),
     ),
     "mounts": ("nas:/b /srv/my\\040data nfs4 rw 0 0\n", lambda text: services.remote_mounts(out(text))),
     "schedules": (Machine(GOOD).printed().decode(), snapshot.read),
@@ -84,7 +84,7 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "status": ("404\n", lambda text: tls_handshakes.status(out(text))),
     "clock": ("1764000000.250000000 -0500\n", nodes.read_clock),
-    "who": ("0\n", lambda text: (nodes.number(out(text)), nodes.timezone(out(text)))),
+    "who": ("0\n", lambda text: (nodes.printed_number(out(text)), nodes.timezone_name(out(text)))),
     "volume": ("at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n", lambda text: volumes.parse(out(text))),
     "copies": ("2048 65024 \0", lambda text: copies.parse_copies(out(text))),
     "digests": ("e3b0 ./backup_1.sql.gz\n", lambda text: copies.parse(out(text))),
@@ -216,7 +216,7 @@ def seen(printed: bytes) -> Schedules:
 def test_whatever_any_user_writes_into_a_crontab_costs_that_line_alone(line: str) -> None:
     alone = Machine(GOOD).seen()
     beside = Machine({**GOOD, MALLORY: File(f"0 0 * * * {line}\n", owner=1000)}, users=("root", "mallory")).seen()
-    assert [one for one in beside.entries if one.place != MALLORY] == list(alone.entries)
+    assert [entry for entry in beside.entries if entry.place != MALLORY] == list(alone.entries)
     assert beside.cron == alone.cron
 
 
@@ -231,15 +231,15 @@ def test_a_damaged_file_of_somebody_costs_no_other_entry(data: st.DataObject) ->
         not any(row.startswith(("timer", "service", "cron", "account", "boot", "docker")) for row in text.split("\n"))
     )
     found = seen(text.encode("utf-8", "surrogatepass") + b"\n" + rest)
-    mine = [one for one in found.entries if one.place == HOME]
+    mine = [entry for entry in found.entries if entry.place == HOME]
     assert [one.target for one in mine] == [one.target for one in Machine(GOOD).seen().entries]
 
 
 def test_a_crontab_of_ten_thousand_settings_and_jobs_is_read_as_far_as_it_makes_sense() -> None:
     content = "".join(f"A{n}=x\n0 0 * * * docker exec pg backup\n" for n in range(5000))
     found = Machine({**GOOD, MALLORY: File(content, owner=1000)}, users=("root", "mallory")).seen()
-    assert any(one.place == MALLORY and "larger than what is read" in one.why for one in found.suspects)
-    assert [one.place for one in found.entries if one.place != MALLORY] == [HOME]
+    assert any(suspect.place == MALLORY and "larger than what is read" in suspect.why for suspect in found.suspects)
+    assert [entry.place for entry in found.entries if entry.place != MALLORY] == [HOME]
 
 
 # documents
@@ -283,7 +283,7 @@ def test_many_documents_take_twice_as_long_for_twice_as_many() -> None:
 def test_a_field_of_another_kind_is_unknown_and_never_taken_for_a_fault(key: str, odd: Any) -> None:
     document = {"Id": "4f", "Name": "/db", "State": {"Status": "running", "Pid": 7}, "HostConfig": {key: odd}}
     with pytest.raises(Unobservable, match=key):
-        parse.containers(json.dumps([document]))
+        parse.parse_containers(json.dumps([document]))
 
 
 def test_a_directory_of_too_many_files_is_unknown_before_they_are_read() -> None:

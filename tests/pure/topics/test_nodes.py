@@ -134,12 +134,12 @@ def test_the_true_skew_always_lies_within_the_uncertainty(true, trip, when):
     """However long the round trip, and at whatever moment of it the node read its clock."""
     read = NOW + trip * when + true
     clock = Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip)
-    ahead, uncertainty = nodes.skew(clock)
+    ahead, uncertainty = nodes.clock_skew(clock)
     assert abs(ahead - true) <= uncertainty + 1e-5
 
 
 @given(true=st.floats(-5, 5), trip=st.floats(0, 60), when=st.floats(0, 1))
 def test_a_clock_within_the_tolerance_is_never_a_finding(true, trip, when):
     read = NOW + trip * when + true
-    ahead, uncertainty = nodes.skew(Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip))
+    ahead, uncertainty = nodes.clock_skew(Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip))
     assert judged(replace(GOOD, ahead=ahead, uncertainty=uncertainty + 1e-5)).outcome is not Outcome.FINDING

@@ -13,7 +13,7 @@ from cronsim import CronSim
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups import File, database
-from fleetkeeper.topics.backups.forecast import runs
+from fleetkeeper.topics.backups.forecast import coming_runs
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
 
@@ -114,7 +114,7 @@ def test_a_schedule_of_every_minute_is_reckoned_in_less_than_seconds():
 def test_every_run_until_the_horizon_is_reckoned_with(schedule):
     rules = policy(schedule=schedule)
     wanted = list(takewhile(lambda run: run <= NOW + rules.horizon, CronSim(schedule, NOW.astimezone(rules.zone))))
-    assert list(runs(rules, NOW)) == wanted
+    assert list(coming_runs(rules, NOW)) == wanted
 
 
 # ── while something holds thinning up ──

@@ -6,7 +6,7 @@ Its rules stand where people look for them: `services.postgres_kept_its_data` an
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
 from fleetkeeper.topics.backups.database.observation import observe
-from fleetkeeper.topics.backups.database.record import contains, merge
+from fleetkeeper.topics.backups.database.record import contains_addition, merge_records
 
 RULES: tuple[Rule, ...] = ()
 
@@ -18,7 +18,7 @@ __all__ = [
     "Drill",
     "Facts",
     "Records",
-    "contains",
-    "merge",
+    "contains_addition",
+    "merge_records",
     "observe",
 ]

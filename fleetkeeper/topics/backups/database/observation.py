@@ -119,7 +119,7 @@ def parse_records(output: Output, of: str = "") -> Records:
     return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
 
 
-def written(records: Records, of: str = "") -> bytes:
+def record_bytes(records: Records, of: str = "") -> bytes:
     """The record as it is written to the node. `of` says which backups it is about."""
     return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
 

@@ -18,17 +18,17 @@ TICK = timedelta(microseconds=1)
 Dated = TypeVar("Dated", Accepted, AcceptedSize)
 
 
-def merge(records: Records, addition: Records) -> Records:
+def merge_records(records: Records, addition: Records) -> Records:
     """The records with everything that the addition brings; of two acceptances the later one counts.
 
     The same addition merged twice is merged once, and the order of two additions does not matter, but for drills that
     are too many to be remembered. The digest stays that of `records`: it is the file that they were read from.
     """
     return Records(
-        accepted=later(records.accepted, addition.accepted),
-        drills=remembered(in_order((*records.drills, *addition.drills))),
+        accepted=later_accepted(records.accepted, addition.accepted),
+        drills=drills_to_keep(in_order((*records.drills, *addition.drills))),
         digest=records.digest,
-        size=later(records.size, addition.size),
+        size=later_accepted(records.size, addition.size),
     )
 
 
@@ -43,7 +43,7 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
     return replace(records, drills=in_order([*(one for one in records.drills if one not in ahead), *moved]))
 
 
-def later(first: Dated | None, second: Dated | None) -> Dated | None:
+def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
     """The one that was accepted later; of two at the same moment the second."""
     if first is None or second is None:
         return first or second
@@ -52,16 +52,16 @@ def later(first: Dated | None, second: Dated | None) -> Dated | None:
 
 def in_order(drills: Sequence[Drill]) -> tuple[Drill, ...]:
     """Each drill once, oldest first."""
-    once = {address(drill): drill for drill in drills}
+    once = {drill_key(drill): drill for drill in drills}
     return tuple(once[key] for key in sorted(once))
 
 
-def address(drill: Drill) -> tuple[datetime, str, str, str]:
+def drill_key(drill: Drill) -> tuple[datetime, str, str, str]:
     """What tells a drill from any other."""
     return drill.at, drill.backup, drill.error, drill.refused
 
 
-def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
+def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     """The last few drills, the last that succeeded, and the last of each dump that failed and never came back since."""
     recent = drills[-REMEMBERED:]
     older = drills[:-REMEMBERED]
@@ -73,8 +73,8 @@ def remembered(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     return (*in_order([*([] if succeeded else good[-1:]), *in_order(bad)[-REMEMBERED:]]), *recent)
 
 
-def contains(records: Records, addition: Records) -> bool:
+def contains_addition(records: Records, addition: Records) -> bool:
     """Whether everything of the addition is in the records: the proof that it was written down."""
     accepted = addition.accepted is None or records.accepted == addition.accepted
     size = addition.size is None or records.size == addition.size
-    return accepted and size and set(map(address, addition.drills)) <= set(map(address, records.drills))
+    return accepted and size and set(map(drill_key, addition.drills)) <= set(map(drill_key, records.drills))

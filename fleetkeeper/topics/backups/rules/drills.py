@@ -11,7 +11,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.dump_times import EARLY, moment, stamp, written_at
+from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, written_at
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.transport.commands import Unobservable
@@ -47,14 +47,14 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     tried = f"; {refused}" if (refused := refused_since(records, last)) else ""
     yield Finding(
         saw=f"{saw}{tried}",
-        want=wanted(failed, policy),
+        want=wanted_drill(failed, policy),
         why="a backup that does not come back is found out on the day when it is needed",
         node=node,
         hint="`remediate backups drill` tries the newest; nothing of production is touched",
     )
 
 
-def wanted(failed: database.Drill | None, policy: Policy) -> str:
+def wanted_drill(failed: database.Drill | None, policy: Policy) -> str:
     """Which drill would do."""
     if failed is not None or policy.drills is None:
         return "a drill that succeeded since, of that dump or of a newer one"
@@ -118,8 +118,8 @@ def makes_up_for(later: database.Drill, failed: database.Drill, policy: Policy) 
 def dumped_at(drill: database.Drill, policy: Policy) -> datetime:
     """When the dump of a drill was made, by its name; never after the drill itself."""
     written = drill.at.timestamp() - drill.age
-    local = stamp(drill.backup, policy.pattern)
-    return min(drill.at, moment(local, policy.zone, written) if local else written_at(written))
+    local = stamp_in_name(drill.backup, policy.pattern)
+    return min(drill.at, moment_of_stamp(local, policy.zone, written) if local else written_at(written))
 
 
 DRILL_AGAIN = (

@@ -23,7 +23,7 @@ from fleetkeeper.topics.backups.catalog import (
     catalog_of,
     seen_files,
     true_clock,
-    unfinished,
+    unfinished_dumps,
 )
 from fleetkeeper.topics.backups.dump_times import max_age
 from fleetkeeper.topics.backups.facts import Facts, File
@@ -34,9 +34,9 @@ from fleetkeeper.topics.backups.retention import (
     MEANT_TO_SHRINK,
     Hold,
     Retention,
+    apply_keep,
     let_go,
     let_go_before,
-    retention,
 )
 from fleetkeeper.topics.backups.rules.drills import come_back, failed_drill
 from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
@@ -80,7 +80,7 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         yield not_proven(fleet, f"{unknown[0].name} is young enough, but {not_known(unknown[0])}", unknown)
         return
     yield Finding(
-        saw=stale(newest, backups, now),
+        saw=describe_stale(newest, backups, now),
         want=f"at most {show_duration(allowed)} old",
         why="all that was entered since then would be lost with the database",
         node=node,
@@ -102,7 +102,7 @@ def not_known(backup: Backup) -> str:
     return f"it is {backup.doubt}" if backup.state == "unknown" and not backup.growing else backup.doubt
 
 
-def stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
+def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
     """How old the newest is, and which younger files do not count."""
     younger = [backup for backup in backups.backups if newest is None or backup.time > newest.time]
     but = "; ".join(f"{one.name} does not count: {one.doubt}" for one in younger[:2])
@@ -125,7 +125,7 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     node = policy.volume.node
     found = seen_files(fleet, policy)
     backups = found.backups
-    yield from left_over(unfinished(found, policy, true_clock(fleet, node)), node)
+    yield from left_over(unfinished_dumps(found, policy, true_clock(fleet, node)), node)
     broken = [backup for backup in backups if backup.state == "broken" and not backup.growing]
     for backup in broken:
         yield Finding(
@@ -138,7 +138,7 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
         )
     unknown = [backup for backup in backups if backup.state == "unknown" and not backup.growing]
     if unknown or fleet.inventory.quick:
-        saw = f"{names(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time"
+        saw = f"{name_a_few(unknown)}: {unknown[0].why}" if unknown else "nothing was streamed this time"
         yield not_proven(fleet, saw, unknown)
 
 
@@ -156,10 +156,10 @@ def left_over(parts: Sequence[File], node: str) -> Iterator[Finding]:
         )
 
 
-def names(backups: Sequence[Backup]) -> str:
+def name_a_few(backups: Sequence[Backup]) -> str:
     """A few names, and how many more there are.
 
-    >>> names([])
+    >>> name_a_few([])
     ''
     """
     told = ", ".join(backup.name for backup in backups[:NAMED])
@@ -226,7 +226,7 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
 def told_time(odd: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
     if odd:
         yield Finding(
-            saw=f"{len(odd)} {what}: {names(odd)}",
+            saw=f"{len(odd)} {what}: {name_a_few(odd)}",
             want="files that were written when their names say",
             why="a backup of unknown age may be older than it looks, and is left out of account until this is clear",
             node=policy.volume.node,
@@ -250,7 +250,7 @@ def are_thinned(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     if let_go_before(backups, policy, now):
         excess = let_go(backups, policy, now).excess
         weight = sum(gone.backup.file.blocks for gone in excess)
-        held = hold(fleet, policy)
+        held = why_held(fleet, policy)
         yield Finding(
             saw=f"{len(excess)} of {len(backups.backups)} backups are more than keep asks for ({show_size(weight)})",
             want="the newest of each period that keep names",
@@ -279,17 +279,17 @@ def hoped(backup: Backup) -> Backup:
     return replace(backup, state="complete") if backup.state == "unknown" and not backup.growing else backup
 
 
-def retained(fleet: Fleet, policy: Policy) -> Retention:
+def retention_of(fleet: Fleet, policy: Policy) -> Retention:
     """What stays and what may go, as this look saw it. Raises Unobservable as `catalog_of` does."""
-    return retention(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
+    return apply_keep(catalog_of(fleet, policy), policy, true_clock(fleet, policy.volume.node))
 
 
-def hold(fleet: Fleet, policy: Policy) -> Hold | None:
+def why_held(fleet: Fleet, policy: Policy) -> Hold | None:
     """Why no whole dump may go, if so: sizes that cannot be believed, too many broken ones, a drill that failed.
 
     Raises Unobservable as `retained` and `failed_drill` do.
     """
-    return retained(fleet, policy).held or failed_drill(fleet, policy)
+    return retention_of(fleet, policy).held or failed_drill(fleet, policy)
 
 
 ODD_GIANT = "see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this"

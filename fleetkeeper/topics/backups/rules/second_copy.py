@@ -32,12 +32,12 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     """
     policy = fleet.inventory.section(Policy)
     if policy.elsewhere is None:
-        yield alone(policy)
+        yield one_place_finding(policy)
         return
     second = required(policy.elsewhere)
     backups, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    copied = [backup for backup in backups if second_copy.same(backup.name, here, there)]
+    copied = [backup for backup in backups if second_copy.is_same_copy(backup.name, here, there)]
     apart = not one_disk(policy, second, here, there)
     if copied and apart and now - copied[0].time <= second.max_age:
         return
@@ -62,14 +62,14 @@ def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
     """What was not read that may be a true copy of a complete backup, and young enough; or nothing."""
     _, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    for one in young(catalog_of(fleet, policy).backups, second, now):
+    for one in young_enough(catalog_of(fleet, policy).backups, second, now):
         if one.future or one.growing or one.state == "broken" or one.name not in there.names:
             continue
         if one.small:
             return f"{one.name} stands in {second.path}, but is {one.small}"
         if one.state == "unknown":
             return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
-        if second_copy.unread(one.name, here, there):
+        if second_copy.is_uncompared(one.name, here, there):
             return f"{one.name} stands in {second.path}, but was not compared"
     return ""
 
@@ -84,7 +84,7 @@ def both_places(
     return catalog_of(fleet, policy).complete, here, there
 
 
-def young(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
+def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
     """Those of which a copy would be young enough."""
     return [backup for backup in backups if now - backup.time <= second.max_age]
 
@@ -100,10 +100,10 @@ def not_elsewhere(
     """What is wrong with the second place, and what can be done."""
     if not there.directory:
         return "there is no such directory", SECOND
-    if any(second_copy.shared(one.name, here, there) for one in backups):
+    if any(second_copy.is_one_file(one.name, here, there) for one in backups):
         return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
-    copied = [backup for backup in backups if second_copy.same(backup.name, here, there)]
-    differing = [one.name for one in backups if second_copy.differs(one.name, here, there)]
+    copied = [backup for backup in backups if second_copy.is_same_copy(backup.name, here, there)]
+    differing = [one.name for one in backups if second_copy.is_other_file(one.name, here, there)]
     told = (
         f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
         if copied
@@ -113,7 +113,7 @@ def not_elsewhere(
     return f"{told}{but}", SECOND
 
 
-def alone(policy: Policy) -> Finding:
+def one_place_finding(policy: Policy) -> Finding:
     return Finding(
         saw="the inventory names no second place for backups",
         want="`elsewhere: {node: …, path: …}`, or `elsewhere: {none: why}`",

@@ -4,9 +4,27 @@ The rule stands where people look for it: `backups.exist_elsewhere`.
 """
 
 from fleetkeeper.judging.rules import Rule
-from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, Facts, Place, differs, same, shared, unread
+from fleetkeeper.topics.backups.second_copy.facts import (
+    DIGESTED,
+    Facts,
+    Place,
+    is_one_file,
+    is_other_file,
+    is_same_copy,
+    is_uncompared,
+)
 from fleetkeeper.topics.backups.second_copy.observation import observe
 
 RULES: tuple[Rule, ...] = ()
 
-__all__ = ["DIGESTED", "RULES", "Facts", "Place", "differs", "observe", "same", "shared", "unread"]
+__all__ = [
+    "DIGESTED",
+    "RULES",
+    "Facts",
+    "Place",
+    "is_one_file",
+    "is_other_file",
+    "is_same_copy",
+    "is_uncompared",
+    "observe",
+]

@@ -39,22 +39,22 @@ class Facts:
     there: Place | Unobservable | None = None
 
 
-def same(name: str, here: Place, there: Place) -> bool:
+def is_same_copy(name: str, here: Place, there: Place) -> bool:
     """Whether a backup is at both places, byte for byte, and is two files."""
     equal = name in here.digests and here.digests[name] == there.digests.get(name)
-    return equal and not shared(name, here, there)
+    return equal and not is_one_file(name, here, there)
 
 
-def differs(name: str, here: Place, there: Place) -> bool:
+def is_other_file(name: str, here: Place, there: Place) -> bool:
     """Whether another file has its name at the second place."""
     return name in here.digests and name in there.digests and here.digests[name] != there.digests[name]
 
 
-def shared(name: str, here: Place, there: Place) -> bool:
+def is_one_file(name: str, here: Place, there: Place) -> bool:
     """Whether both places show the very same file: one storage, seen from two sides."""
     return name in here.marks and here.marks[name] == there.marks.get(name)
 
 
-def unread(name: str, here: Place, there: Place) -> bool:
+def is_uncompared(name: str, here: Place, there: Place) -> bool:
     """Whether a backup has its name at both places, and nobody knows whether it is the same."""
     return name in there.names and not (name in here.digests and name in there.digests)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.inventory.schema import Without, required
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.topics.backups.dump_times import stamp
+from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import newest_first, place_of
 from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing, seen_whole
@@ -51,9 +51,9 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     here = there = None
     if policy.volume.node == node.name:
-        here = yield from seeing(look_into(policy), policy, inventory, "here")
+        here = yield from list_and_digest(look_into(policy), policy, inventory, "here")
     if policy.elsewhere.node == node.name:
-        there = yield from seeing(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
+        there = yield from list_and_digest(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
     return Facts(here, there)
 
 
@@ -62,18 +62,18 @@ def look_into_copies(path: str) -> Command:
     return Command(("sh", "-c", load_script(LIST_COPIES), "list-copies", path), sudo=True)
 
 
-def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
+def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, which: str) -> Seeing:
     """List one place, and digest its newest files as far as nobody remembers them."""
     try:
         [listed] = yield [listing]
         found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
         backups = newest_first(found.files, policy)
         place = f"{place_of(inventory, found.directory)} {which}"
-        recent = lately(backups, policy, required(policy.elsewhere).max_age) if policy.elsewhere else []
+        recent = recent_backups(backups, policy, required(policy.elsewhere).max_age) if policy.elsewhere else []
         digests = recall_digests(inventory.state, place, recent)
-        unknown = affordable([file for file in recent if file.name not in digests], backups, policy.verify)
+        unknown = within_budget([file for file in recent if file.name not in digests], backups, policy.verify)
         if unknown and not inventory.quick:
-            [answer] = yield [digest(found.directory, unknown)]
+            [answer] = yield [digest_command(found.directory, unknown)]
             digests |= parse(answer)
             remember_digests(inventory.state, place, backups, digests)
     except Unobservable as why:
@@ -82,7 +82,7 @@ def seeing(listing: Command, policy: Policy, inventory: Inventory, which: str) -
         names=tuple(file.name for file in backups),
         digests=digests,
         directory=found.directory,
-        marks={file.name: mark(file) for file in backups if file.name in digests},
+        marks={file.name: file_mark(file) for file in backups if file.name in digests},
         device=found.device or (backups[0].device if backups else 0),
         free=found.free,
     )
@@ -105,7 +105,7 @@ def parse_copies(output: Output) -> Listing:
     )
 
 
-def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
+def within_budget(unknown: Sequence[File], backups: Sequence[File], budget: int) -> list[File]:
     """Of the unknown, the newest of all whatever they weigh, and as many of the next as fit in `budget` bytes.
 
     Where all of the newest are known already, the next one whatever it weighs: so each is read at some look.
@@ -120,19 +120,19 @@ def affordable(unknown: Sequence[File], backups: Sequence[File], budget: int) ->
     return chosen
 
 
-def lately(backups: Sequence[File], policy: Policy, max_age: timedelta) -> list[File]:
+def recent_backups(backups: Sequence[File], policy: Policy, max_age: timedelta) -> list[File]:
     """Those of which a copy may be young enough: so much older than the newest by name, and at most `MOST`."""
-    stamps = [stamp(file.name, policy.pattern) for file in backups[:MOST]]
+    stamps = [stamp_in_name(file.name, policy.pattern) for file in backups[:MOST]]
     dated = [(local, file) for local, file in zip(stamps, backups, strict=False) if local is not None]
     return [file for place, (local, file) in enumerate(dated) if place < DIGESTED or dated[0][0] - local <= max_age]
 
 
-def mark(file: File) -> str:
+def file_mark(file: File) -> str:
     """What tells a file from its copy: no copy was changed in the same second and has the same inode."""
     return f"{file.inode}.{int(file.changed)}"
 
 
-def digest(directory: str, files: Sequence[File]) -> Command:
+def digest_command(directory: str, files: Sequence[File]) -> Command:
     """The command that reads these files to their end."""
     words = ("sh", "-c", load_script(DIGEST_FILES), "digest-backups", directory, *(f"./{file.name}" for file in files))
     return Command(words, sudo=True, limit=60 + sum(file.size for file in files) / PACE)

@@ -13,7 +13,7 @@ from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage, Site
 from fleetkeeper.topics.certificates.nginx import answers
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
-from fleetkeeper.topics.containers.placement import service_of, unseen
+from fleetkeeper.topics.containers.placement import service_of, unseen_nodes
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
                 yield inside
             elif inside.service == subject.name:
                 yield from strangers(inside, names, lineages, node)
-    yield from unseen(fleet)
+    yield from unseen_nodes(fleet)
 
 
 def further(acme: object) -> tuple[str, ...]:

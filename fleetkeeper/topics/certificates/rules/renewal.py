@@ -11,7 +11,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
-from fleetkeeper.topics.certificates.issuing import Words, answerable
+from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
 from fleetkeeper.topics.certificates.served_certificate import Said, View, certificate_of, each_view, lineages, newest
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.transport.commands import Unobservable
@@ -46,7 +46,7 @@ def renewing(view: View) -> Said:
     lineage = newest(lineages(view))
     yield from known(view, lineage)
     if lineage is not None and lineage.configured:
-        yield from answerable(view, lineage)
+        yield from can_be_issued(view, lineage)
     yield from scheduled(view, lineage)
     yield from reloadable(view)
     yield from kept(view)

@@ -12,7 +12,7 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, uid_of
 from fleetkeeper.topics.containers.facts import Container, Placement
-from fleetkeeper.topics.containers.rules.users import alive, seen_from
+from fleetkeeper.topics.containers.rules.users import live_containers, seen_from
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     processes are: a backup or a repair done so leaves files of root on the volumes, and that breaks the service later.
     A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
     """
-    places, unknown = alive(fleet, placement.service_of(fleet, subject.name))
+    places, unknown = live_containers(fleet, placement.service_of(fleet, subject.name))
     for place in places:
         yield from judged_entry(place)
     yield from unknown

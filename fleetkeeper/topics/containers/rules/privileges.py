@@ -86,7 +86,7 @@ def cannot_gain_privileges(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     for container in facts.containers:
         if ended_task(container):
             continue
-        yield from judged(Placement(subject.name, container), placement.declared(fleet, container))
+        yield from privilege_findings(Placement(subject.name, container), placement.declared_service(fleet, container))
 
 
 def ended_task(container: Container) -> bool:
@@ -94,7 +94,7 @@ def ended_task(container: Container) -> bool:
     return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
 
 
-def judged(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
+def privilege_findings(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
     """One finding for each way out. `key` is the inventory's service, where it has one: waivers can name it."""
     name = place.container.name
     for look in WAYS:
@@ -112,7 +112,7 @@ def judged(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
             yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=place.node)
 
 
-def privileged(container: Container) -> Iterator[Way]:
+def privileged_paths(container: Container) -> Iterator[Way]:
     if container.isolation.privileged:
         yield Way("5.5", "is privileged: nothing keeps it from the node", "not privileged, single capabilities at most")
 
@@ -123,7 +123,7 @@ def added_capabilities(container: Container) -> Iterator[Way]:
             yield Way("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
 
 
-def socket(container: Container) -> Iterator[Way]:
+def socket_paths(container: Container) -> Iterator[Way]:
     for mount in container.mounts:
         if PurePosixPath(mount.source).name in SOCKETS:
             yield Way(
@@ -133,7 +133,7 @@ def socket(container: Container) -> Iterator[Way]:
 
 def sensitive_mounts(container: Container) -> Iterator[Way]:
     for mount in container.mounts:
-        if mount.type == "bind" and sensitive(mount):
+        if mount.type == "bind" and is_sensitive(mount):
             how = "write" if mount.rw else "read"
             yield Way(
                 "5.6",
@@ -143,12 +143,12 @@ def sensitive_mounts(container: Container) -> Iterator[Way]:
             )
 
 
-def sensitive(mount: Mount) -> bool:
+def is_sensitive(mount: Mount) -> bool:
     """A directory of the system itself, or one of its keys. Harmless files in it, such as /etc/localtime, may pass.
 
-    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
+    >>> [is_sensitive(Mount("bind", source, "/x")) for source in ("/", "/etc/", "/etc/cron.d/x", "/dev/sda1")]
     [True, True, True, True]
-    >>> [sensitive(Mount("bind", source, "/x")) for source in ("/etc/localtime", "/srv/data", "/home/ops/site")]
+    >>> [is_sensitive(Mount("bind", source, "/x")) for source in ("/etc/localtime", "/srv/data", "/home/ops/site")]
     [False, False, False]
 
     /etc/passwd only to be read is how some images learn names, and holds no secret.
@@ -166,7 +166,7 @@ def host_namespaces(container: Container) -> Iterator[Way]:
             yield Way(cis, f"shares {what}", f"a {kind} namespace of its own")
 
 
-def devices(container: Container) -> Iterator[Way]:
+def device_paths(container: Container) -> Iterator[Way]:
     for path in container.isolation.devices:
         if path.startswith(RAW) or path == "/dev":
             yield Way("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
@@ -175,7 +175,7 @@ def devices(container: Container) -> Iterator[Way]:
             yield Way("5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks")
 
 
-def filters(container: Container) -> Iterator[Way]:
+def filter_paths(container: Container) -> Iterator[Way]:
     """Filters that were switched off. Docker itself drops SELinux's label where a namespace of the node is shared."""
     shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
     for option in container.isolation.security_opt:
@@ -205,12 +205,12 @@ def no_new_privileges(container: Container) -> Iterator[Way]:
 
 
 WAYS: tuple[Callable[[Container], Iterator[Way]], ...] = (
-    privileged,
+    privileged_paths,
     added_capabilities,
-    socket,
+    socket_paths,
     sensitive_mounts,
     host_namespaces,
-    devices,
-    filters,
+    device_paths,
+    filter_paths,
     no_new_privileges,
 )

@@ -11,7 +11,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.accounts import ROOT, described, lacking, uids
+from fleetkeeper.topics.containers.accounts import ROOT, describe_lacking, describe_processes, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
 from fleetkeeper.transport.commands import Unobservable
 
@@ -49,7 +49,7 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     """
     if subject.kind == "service":
         service = placement.service_of(fleet, subject.name)
-        places, unknown = alive(fleet, service)
+        places, unknown = live_containers(fleet, service)
         for place in places:
             yield from judged_users(place, service)
         yield from unknown
@@ -57,7 +57,7 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
         yield from judged_strangers(fleet, subject.name)
 
 
-def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
+def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobservable]]:
     """The containers of a service that have processes, and why there may be more, or why there are none.
 
     Raises NotApplicable where there is none and the inventory asks for none.
@@ -68,20 +68,20 @@ def alive(fleet: Fleet, service: Service) -> tuple[list[Placement], list[Unobser
         if seen_container.container.belongs_to(service.name)
     ]
     places = [place for place in found if place.container.pid]
-    unknown = list(placement.unseen(fleet))
+    unknown = list(placement.unseen_nodes(fleet))
     if not places and not unknown and service.replicas == 0:
         raise NotApplicable("the inventory asks for 0 replicas, and none runs")
     if not places and not unknown:
-        states = [f"{place.container.name} on {place.node} {idle(place.container)}" for place in found]
+        states = [f"{place.container.name} on {place.node} {why_idle(place.container)}" for place in found]
         what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
         unknown.append(Unobservable(f"nothing runs that could be judged: {what}", hint="see services.are_running"))
     return places, unknown
 
 
-def idle(container: Container) -> str:
+def why_idle(container: Container) -> str:
     """Why a container has no processes, in words.
 
-    >>> idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
+    >>> why_idle(Container("4f", "db", state="restarting", exit_code=1, restarts=7))
     'starts, ends with status 1 and is started again (7 times so far)'
     """
     match container.state:
@@ -109,10 +109,10 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
 
     Raises Unobservable when its processes or accounts could not be seen and the answer depends on them.
     """
-    processes = own(container)
-    allowed, missing = uids(service.user, container)
-    masters = uids((service.master,), container)[0] if service.master else set()
-    leading = ancestors((one for one in processes if one.uid in allowed), processes)
+    processes = own_processes_of(container)
+    allowed, missing = uids_of_users(service.user, container)
+    masters = uids_of_users((service.master,), container)[0] if service.master else set()
+    leading = ancestor_pids((one for one in processes if one.uid in allowed), processes)
     right = [
         process
         for process in processes
@@ -121,7 +121,7 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
     return [one for one in processes if one not in right], missing
 
 
-def ancestors(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
+def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
     """The pids of all processes from which one of `of` descends."""
     parents = {process.pid: process.parent for process in processes}
     found: set[int] = set()
@@ -136,26 +136,28 @@ def ancestors(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
 def finding_of(place: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
     remapped = all(one.uid == ROOT and one.host_uid != ROOT for one in wrong)
     return Finding(
-        saw=f"{place.container.name} runs {described(wrong, place.container)}",
-        want=wanted(service),
+        saw=f"{place.container.name} runs {describe_processes(wrong, place.container)}",
+        want=wanted_users(service),
         why=WHY_ROOT if any(one.uid == ROOT for one in wrong) else "it may read and change what it should not",
         node=place.node,
         severity="warning" if remapped else "error",
-        hint=f"{lacking(missing, place.container)}: a user of its own must be made there first" if missing else "",
+        hint=f"{describe_lacking(missing, place.container)}: a user of its own must be made there first"
+        if missing
+        else "",
     )
 
 
-def wanted(service: Service) -> str:
+def wanted_users(service: Service) -> str:
     """The users a service may have, in words.
 
-    >>> wanted(Service(name="web", user=("www-data",), master="root"))
+    >>> wanted_users(Service(name="web", user=("www-data",), master="root"))
     'every process as www-data (a master of such workers as root)'
     """
     users = " or ".join(service.user)
     return f"every process as {users}" + (f" (a master of such workers as {service.master})" if service.master else "")
 
 
-def own(container: Container) -> list[Process]:
+def own_processes_of(container: Container) -> list[Process]:
     """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
     return [one for one in seen(container.processes) if not one.entered]
 
@@ -171,20 +173,20 @@ def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable
 
 
 def asked_for_users(fleet: Fleet, container: Container) -> bool:
-    key = placement.declared(fleet, container)
+    key = placement.declared_service(fleet, container)
     return bool(key) and bool(placement.service_of(fleet, key).user)
 
 
 def judged_stranger(place: Placement) -> Iterator[Finding | Unobservable]:
     container = place.container
     try:
-        roots = [one for one in own(container) if one.uid == ROOT and one.host_uid == ROOT]
+        roots = [one for one in own_processes_of(container) if one.uid == ROOT and one.host_uid == ROOT]
     except Unobservable as why:
         yield seen_from(why, place)
         return
     if roots:
         yield Finding(
-            saw=f"{container.name} runs {described(roots, container)}",
+            saw=f"{container.name} runs {describe_processes(roots, container)}",
             want="no process as root in a container that the inventory gives no user",
             why=WHY_ROOT,
             node=place.node,

@@ -14,9 +14,9 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.placement import Placement, placements
+from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.topics.schedules import fault_messages
-from fleetkeeper.topics.schedules.entry_matching import Read, doubts, read, wanted_times, zone_of
+from fleetkeeper.topics.schedules.entry_matching import Read, doubtful_places, read_entries, wanted_times, zone_of
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
 from fleetkeeper.transport.commands import Unobservable
@@ -34,7 +34,7 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     "Backups on a schedule".
     """
     policy = fleet.inventory.section(Policy)
-    homes = placements(fleet, policy.service)
+    homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
         yield homeless(policy, homes)
         return
@@ -68,11 +68,11 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
     """The node where the service runs: one entry that works, due when it should be."""
     try:
         facts = fleet.of(home.node, Facts)
-        entries, unclear = read(fleet, home.node, home, policy)
+        entries, unclear = read_entries(fleet, home.node, home, policy)
         working = [entry for entry in entries if entry.does(home)]
         told = list(broken(entries, home, alone=not working))
         yield from told
-        doubtful = [] if working else list(doubts(facts, home.node))
+        doubtful = [] if working else list(doubtful_places(facts, home.node))
         if not (working or unclear or doubtful or facts.unseen or any(one.severity == "error" for one in told)):
             yield missing(facts, home, policy)
         if working:
@@ -182,7 +182,7 @@ def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy
 def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
     """Any other node: entries for the service are left over from a time when it ran there."""
     try:
-        entries, unclear = read(fleet, node, home, policy)
+        entries, unclear = read_entries(fleet, node, home, policy)
         unseen = fleet.of(node, Facts).unseen
     except Unobservable as why:
         yield why
@@ -221,7 +221,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     tables = any(entry.kind != "timer" and "commented out" not in entry.faults for entry in facts.entries)
     scheduled = facts.jobs > 0 or tables
     if cron is None and not scheduled:
-        belongs = [home.node for home in placements(fleet, policy.service)]
+        belongs = [home.node for home in running_placements(fleet, policy.service)]
         if node not in belongs or timers:
             raise NotApplicable("nothing is scheduled with cron on this node")
     if cron is None:

@@ -13,8 +13,8 @@ from fleetkeeper.readers.cron.due_times import last_due
 from fleetkeeper.topics import backups
 from fleetkeeper.topics.backups import dump_times
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.placement import Placement, placements
-from fleetkeeper.topics.schedules.entry_matching import Read, read, wanted_times, zone_of
+from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.schedules.entry_matching import Read, read_entries, wanted_times, zone_of
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.transport.commands import Unobservable
 
@@ -30,8 +30,8 @@ def backups_appeared(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     changed or cron was started. Source: docs/runbook.md, "Where backups are kept".
     """
     policy = fleet.inventory.section(Policy)
-    home = only(placements(fleet, policy.service))
-    entries, _ = read(fleet, home.node, home, policy)
+    home = only(running_placements(fleet, policy.service))
+    entries, _ = read_entries(fleet, home.node, home, policy)
     working = [entry for entry in entries if entry.does(home)]
     if not working:
         raise NotApplicable("no entry does it yet: see schedules.backup_runs_where_postgres_runs")
@@ -65,7 +65,7 @@ def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
     """When each backup was made: by its name, and by its mtime."""
     zone = policy.zone
     for file in seen(fleet.of(policy.volume.node, backups.Facts).files, policy.volume.node):
-        local = dump_times.stamp(file.name, policy.pattern)
+        local = dump_times.stamp_in_name(file.name, policy.pattern)
         if local is not None and file.kind == "file":
-            yield dump_times.moment(local, zone, file.mtime)
+            yield dump_times.moment_of_stamp(local, zone, file.mtime)
             yield dump_times.written_at(file.mtime).astimezone(zone)

@@ -13,7 +13,7 @@ from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement
-from fleetkeeper.topics.containers.rules.users import idle
+from fleetkeeper.topics.containers.rules.users import why_idle
 from fleetkeeper.topics.services.facts import Facts, SwarmService, Task
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word
@@ -36,7 +36,7 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
         for seen_container in placement.seen_containers(fleet)
         if seen_container.container.belongs_to(service.name)
     ]
-    unknown = list({why.node: why for why in (*unseen(fleet), *placement.unseen(fleet))}.values())
+    unknown = list({why.node: why for why in (*unseen(fleet), *placement.unseen_nodes(fleet))}.values())
     present = [place for place in found if place.container.running]
     for place in found:
         yield from judged_state(place, fleet.of(place.node, Containers).clock)
@@ -49,7 +49,7 @@ def judged_state(place: Placement, clock: float) -> Iterator[Finding | Unobserva
     """One finding for a container that is there and does not work. What has ended is history."""
     container = place.container
     if container.state in ("restarting", "paused", "dead"):
-        yield finding(f"{container.name} {idle(container)}", place, "look at its last words: `docker logs`")
+        yield finding(f"{container.name} {why_idle(container)}", place, "look at its last words: `docker logs`")
     elif container.running and container.health == "unhealthy":
         yield finding(f"{container.name} fails its health check", place, "`docker inspect` shows what the check said")
     elif container.running and container.health == "starting":
@@ -144,7 +144,9 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
 def missing(fleet: Fleet, service: Service, have: int, want: int, found: list[Placement]) -> Finding:
     """Too few run: with what the swarm, or else the ended containers, say about the reason."""
     ended = [
-        f"{place.container.name} on {place.node} {idle(place.container)}" for place in found if not place.container.pid
+        f"{place.container.name} on {place.node} {why_idle(place.container)}"
+        for place in found
+        if not place.container.pid
     ]
     said = reasons(fleet, service.name)
     saw = f"{service.name} runs on no node" if not have else f"{have} of {service.name} run"

@@ -66,5 +66,5 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
     now = leaf.not_valid_before_utc + timedelta(minutes=1)
     whole = replace(case("made.example.org", now=now), roots=(root,))
     assert problems([leaf, middle], whole) == []
-    assert [one.kind for one in problems([leaf], whole)] == ["incomplete"]
+    assert [problem.kind for problem in problems([leaf], whole)] == ["incomplete"]
     assert [one.kind for one in problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))] == ["untrusted"]

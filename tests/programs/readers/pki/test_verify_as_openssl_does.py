@@ -60,7 +60,7 @@ def made(
     )
     extensions: list[tuple[x509.ExtensionType, bool]] = [(basic, True)] if basic else []
     if names:
-        general = [alternative(one) if isinstance(one, str) else one for one in names]
+        general = [alternative(name) if isinstance(name, str) else name for name in names]
         extensions.append((x509.SubjectAlternativeName(general), False))
     if extended:
         extensions.append((x509.ExtendedKeyUsage(extended), False))
@@ -112,7 +112,7 @@ def constraint(subject: str, permitted: Any = None, excluded: Any = None, **chan
 
 
 def dns(*names: str) -> list[x509.DNSName]:
-    return [x509.DNSName(one) for one in names]
+    return [x509.DNSName(name) for name in names]
 
 
 def tower(height: int) -> Kind:
@@ -268,7 +268,7 @@ def openssl(kind: Kind) -> tuple[bool, str]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for name, parts in (("roots", kind.roots), ("leaf", kind.chain[:1]), ("others", kind.chain[1:])):
-            (place / f"{name}.pem").write_text("".join(one.pem for one in parts))
+            (place / f"{name}.pem").write_text("".join(part.pem for part in parts))
         sent = ["-untrusted", "others.pem"] if kind.chain[1:] else []
         named_ = "-verify_hostname" if kind.name[-1].isalpha() else "-verify_ip"
         words = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "roots.pem", *sent, "-auth_level", "2"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -21,7 +21,7 @@ from remediate.commands.backups import backups
 from remediate.steps import Run, dump, load
 from tests.example_fleets.backups import GOOD, NOW, policy, proofs
 
-BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
+BACKUP = build_catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
 PLACE = Placement("vgpu", Container("f" * 64, "rodan_postgres.1"))
 RESTORING = Swap(policy(), PLACE, BACKUP, f"/backups/{BACKUP.name}", "rodan", "rodan", "20260615_163000")
 PROOF = Run("data", ("true",), changes=False)

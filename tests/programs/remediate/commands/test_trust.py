@@ -69,8 +69,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(world: World) -> None:
     assert world.trust("yes")
-    for one in world.fingerprints:
-        assert one in "\n".join(world.said)
+    for fingerprint in world.fingerprints:
+        assert fingerprint in "\n".join(world.said)
     assert world.reached()
 
 
@@ -121,7 +121,7 @@ def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes
     assert not world.trust("yes")
     said = "\n".join(world.said)
     assert old in said
-    assert all(one in said for one in world.fingerprints)
+    assert all(fingerprint in said for fingerprint in world.fingerprints)
     assert world.known_hosts.read_bytes() == before
 
 

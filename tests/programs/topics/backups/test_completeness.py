@@ -15,11 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.backups.completeness import Streamed, judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.completeness import (
+    Streamed,
+    judge_stream,
+    parse_stream_report,
+    parse_verified,
+    prove_command,
+    verify_command,
+)
 from fleetkeeper.topics.backups.facts import File, Verified
-from fleetkeeper.topics.backups.observe import fitting, newest_first, observe, stream
+from fleetkeeper.topics.backups.observe import newest_first, observe, split_by_budget, stream_files
 from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing
-from fleetkeeper.topics.backups.proven_dumps import recall, remember
+from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.example_fleets.backups import TEXT as WORLD
 from tests.example_fleets.backups import fleet, inventory, judged, judging_awk, policy, proofs, twice_a_day
@@ -51,7 +58,7 @@ def listed(directory: Path, path: str | None = None) -> tuple[File, ...]:
 def proven(directory: Path, content: bytes, name: str = NAME) -> Verified:
     (directory / name).write_bytes(content)
     files = newest_first(listed(directory), policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2]))
-    [one] = parse_verified(ran(verify(str(directory), files, name.partition(".")[2])), files)
+    [one] = parse_verified(ran(verify_command(str(directory), files, name.partition(".")[2])), files)
     return one
 
 
@@ -150,9 +157,9 @@ def test_case_34_an_archive_is_read_to_its_end_by_pg_restore(tmp_path, content, 
     (tmp_path / name).write_bytes(content)
     files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    [one] = parse_verified(ran(verify(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
+    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
     assert (one.state, one.why) == (state, why)
-    assert (ran(prove(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
+    assert (ran(prove_command(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
 
 
 def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
@@ -161,7 +168,7 @@ def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
     files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
     path = only(tmp_path / "bin", ("sh", "find", "stat", "head", "tail", "awk", "od", "tr"))
     with pytest.raises(Unobservable, match="no pg_restore on this node"):
-        parse_verified(ran(verify(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
+        parse_verified(ran(verify_command(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
 
 
 def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_path):
@@ -169,8 +176,8 @@ def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_pat
     for place, content in enumerate(contents):
         (tmp_path / f"backup_2026_01_0{9 - place}T00_00_00.sql.gz").write_bytes(content)
     files = newest_first(listed(tmp_path), policy())
-    answers = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
-    assert [one.state for one in answers] == ["broken", "complete", "broken", "unknown"]
+    answers = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    assert [answer.state for answer in answers] == ["broken", "complete", "broken", "unknown"]
 
 
 def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
@@ -178,7 +185,7 @@ def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
     files = newest_first(listed(tmp_path), policy())
     with (tmp_path / NAME).open("ab") as growing:
         growing.write(packed(b"--\n"))
-    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
+    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert (one.state, one.why) == ("unknown", "it changed while it was read")
 
 
@@ -186,19 +193,19 @@ def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     files = newest_first(listed(tmp_path), policy())
     (tmp_path / NAME).unlink()
-    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz")), files)
+    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert one.state == "unknown"
 
 
 def test_case_79_a_read_error_proves_nothing():
-    state, why = judge(streamed("- broken end 2 1 - gzip: stdin: Input/output error "))
+    state, why = judge_stream(parse_stream_report("- broken end 2 1 - gzip: stdin: Input/output error "))
     assert state == "unknown"
     assert "Input/output error" in why
 
 
 @pytest.mark.parametrize("rc", [124, 126, 127, 137, 143])
 def test_case_79_a_reader_that_was_ended_or_is_missing_proves_nothing(rc):
-    assert judge(Streamed("broken", "end", 2, rc=rc))[0] == "unknown"
+    assert judge_stream(Streamed("broken", "end", 2, rc=rc))[0] == "unknown"
 
 
 def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
@@ -206,14 +213,14 @@ def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
     files = newest_first(listed(tmp_path), policy())
     without = only(tmp_path / "bin", ("sh", "gzip", "od", "tr", "find", "stat"))
     with pytest.raises(Unobservable):
-        parse_verified(ran(verify(str(tmp_path), files, "sql.gz"), without), files)
+        parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
 
 
 def test_case_79_a_node_without_gzip_proves_nothing(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     files = newest_first(listed(tmp_path), policy())
     without = only(tmp_path / "bin", ("sh", "awk", "od", "tr", "find", "stat"))
-    [one] = parse_verified(ran(verify(str(tmp_path), files, "sql.gz"), without), files)
+    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
     assert one.state == "unknown"
 
 
@@ -241,7 +248,7 @@ def by_awk(text: bytes) -> bool:
     mark = b"\x02mark"
     fed = text + b"\n" + mark + b" 0 - \n"
     said = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
-    return judge(streamed("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
+    return judge_stream(parse_stream_report("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
 
 
 MARK = b"-- PostgreSQL database dump complete"
@@ -327,7 +334,7 @@ def test_a_file_that_vanished_during_the_listing_spoils_nothing():
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_garbage_for_a_listing_is_unobservable_or_nothing(garbage):
     with suppress(Unobservable):
-        assert all(isinstance(one.inode, int) for one in parse_entries(garbage))
+        assert all(isinstance(parse_entry.inode, int) for parse_entry in parse_entries(garbage))
 
 
 ODD_FACTS = {
@@ -348,13 +355,15 @@ def test_absurd_facts_of_one_file_cost_that_file(facts):
     good = b"f 2000 1781537461.0 7 1 1 0 8 1780000000.5/backup_2026_06_15T11_30_00.sql.gz\0"
     odd = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
     files = parse_listing(Output(0, b"/v\n\0" + odd + good))[1]
-    assert [one.name for one in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
+    assert [file.name for file in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
     world = fleet(files, proofs(files))
     for rule in ("are_fresh", "are_complete", "have_plausible_size", "are_thinned"):
         assert judged(f"backups.{rule}", world).outcome is Outcome.HOLDS
     judged("backups.tell_their_time", world)
-    remember("", "place", proofs(files))
-    assert "backup_2026_06_15T11_30_00.sql.gz" in {one.name for one in recall("", "place", files)}
+    remember_proofs("", "place", proofs(files))
+    assert "backup_2026_06_15T11_30_00.sql.gz" in {
+        recall_proof.name for recall_proof in recall_proofs("", "place", files)
+    }
 
 
 def test_names_of_a_year_that_no_zone_can_tell_are_no_backups():
@@ -396,7 +405,7 @@ def test_an_empty_directory_takes_one_round_trip():
 
 def test_the_newest_is_streamed_whatever_its_size_and_others_within_the_budget():
     files = twice_a_day(5)
-    batch, rest = fitting(files, budget=2 * 2**20)
+    batch, rest = split_by_budget(files, budget=2 * 2**20)
     assert (batch, rest) == (list(files[:3]), list(files[3:]))
 
 
@@ -407,7 +416,7 @@ def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newes
         File(f"backup_{start + timedelta(minutes=n):%Y_%m_%dT%H_%M_%S}.sql.gz", 100, 1.0, n) for n in range(46_001)
     ]
     asked: list[Command] = []
-    look = stream("/v", files, policy(verify="1024 GiB"))
+    look = stream_files("/v", files, policy(verify="1024 GiB"))
     commands = next(look)
     with suppress(StopIteration):
         while True:
@@ -421,7 +430,7 @@ def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newes
 
 def test_small_files_weigh_what_opening_them_costs():
     files = [File(f"{n}", 100, 1.0, n) for n in range(46_001)]
-    batch, rest = fitting(files, budget=128 * 2**20)
+    batch, rest = split_by_budget(files, budget=128 * 2**20)
     assert (len(batch) < 4200, len(batch) + len(rest)) == (True, 46_001)
 
 
@@ -452,7 +461,7 @@ def test_an_answer_that_makes_no_sense_costs_one_file(answers):
 def test_case_79_a_stream_that_was_lost_leaves_the_listing():
     entry = b"f 20 1780000000.5 7 1 1 0 8 1780000000.5/" + NAME.encode() + b"\0"
     _, facts = drive("data", [Output(0, b"/v\n\0" + entry), Output(None, lost="time limit of 60 s", command="sh")])
-    assert [one.name for one in facts.files] == [NAME]
+    assert [file.name for file in facts.files] == [NAME]
     [unknown] = facts.verified
     assert (unknown.state, unknown.why) == ("unknown", "`sh` gave no answer: time limit of 60 s")
 
@@ -491,7 +500,7 @@ def test_a_file_that_changed_is_streamed_again(tmp_path):
     (tmp_path / "backup_2026_01_01T00_00_00.sql.gz").write_bytes(packed(DUMP[:200]))
     count, proofs = streamed_from(tmp_path)
     assert count == 2
-    assert sorted(one.state for one in proofs) == ["broken", "complete", "complete"]
+    assert sorted(proof.state for proof in proofs) == ["broken", "complete", "complete"]
 
 
 def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.backups.completeness import parse_verified, verify
+from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.policy import Format
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 from tests.programs.topics.backups.test_completeness import listed, packed, ran
@@ -100,7 +100,7 @@ def states(folder: Path, texts: Sequence[bytes], form: Format) -> list[str]:
     for number, text in enumerate(texts):
         (folder / f"{number:03}.{form}").write_bytes(text)
     files = sorted((one for one in listed(folder) if one.name.endswith("." + form)), key=lambda one: one.name)
-    return [one.state for one in parse_verified(ran(verify(str(folder), files, form)), files)]  # type: ignore[arg-type]
+    return [one.state for one in parse_verified(ran(verify_command(str(folder), files, form)), files)]  # type: ignore[arg-type]
 
 
 def test_whole_dumps_are_complete_in_any_order(dumps: dict[str, bytes], tmp_path: Path) -> None:

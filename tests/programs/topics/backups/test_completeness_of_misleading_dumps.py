@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.completeness import (
+    judge_stream,
+    parse_stream_report,
+    parse_verified,
+    prove_command,
+    verify_command,
+)
 from fleetkeeper.topics.backups.observe import newest_first
 from tests.example_fleets.backups import judging_awk, policy
 from tests.programs.topics.backups.test_completeness import (
@@ -127,7 +133,7 @@ def by_awk(*texts: bytes, more: str = "", told: bytes = b"-") -> list[str]:
     said = subprocess.run(
         ("awk", "-v", "mark=\2mark", judging_awk(more=more)), input=fed, capture_output=True, check=True
     )
-    return [judge(streamed("- " + line))[0] for line in said.stdout.decode().split("\n")[:-1]]
+    return [judge_stream(parse_stream_report("- " + line))[0] for line in said.stdout.decode().split("\n")[:-1]]
 
 
 PIECES = st.lists(
@@ -198,8 +204,8 @@ def test_busybox_gzip_misses_garbage_and_then_it_is_not_known(tmp_path, small, c
     (tmp_path / "dumps").mkdir()
     (tmp_path / "dumps" / NAME).write_bytes(content)
     files = newest_first(listed(tmp_path / "dumps", small), policy())
-    [one] = parse_verified(ran(verify(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
-    assert (one.state, ran(prove(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
+    [one] = parse_verified(ran(verify_command(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
+    assert (one.state, ran(prove_command(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
         state, state == "complete",
     )  # fmt: skip
 

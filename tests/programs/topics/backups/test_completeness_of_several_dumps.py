@@ -19,7 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.backups.completeness import judge, parse_verified, prove, streamed, verify
+from fleetkeeper.topics.backups.completeness import (
+    judge_stream,
+    parse_stream_report,
+    parse_verified,
+    prove_command,
+    verify_command,
+)
 from fleetkeeper.topics.backups.facts import File, Verified
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.backups import judging_awk
@@ -180,7 +186,7 @@ def seen(request, tmp_path_factory) -> Judged:
     for number, text in enumerate(TEXTS.values()):
         (directory / f"{number:03}.{form}").write_bytes(packed(text) if form == "sql.gz" else text)
     files = sorted(listed(directory), key=lambda file: file.name)
-    verified = parse_verified(ran(verify(str(directory), files, form)), files)
+    verified = parse_verified(ran(verify_command(str(directory), files, form)), files)
     return Judged(dict(zip(TEXTS, verified, strict=True)), dict(zip(TEXTS, files, strict=True)), directory)
 
 
@@ -213,9 +219,9 @@ def test_proving_is_verifying(seen):
     form = next(iter(seen.files.values())).name.partition(".")[2]
     whole = [seen.files[key] for key, one in seen.verified.items() if one.state == "complete"]
     others = [seen.files[key] for key, one in seen.verified.items() if one.state != "complete"]
-    assert ran(prove(str(seen.directory), whole, form)).rc == 0
+    assert ran(prove_command(str(seen.directory), whole, form)).rc == 0
     for one in others[::9]:
-        assert ran(prove(str(seen.directory), [whole[0], one], form)).rc == 9
+        assert ran(prove_command(str(seen.directory), [whole[0], one], form)).rc == 9
 
 
 def test_no_text_of_a_dump_leaves_the_node(tmp_path):
@@ -223,7 +229,7 @@ def test_no_text_of_a_dump_leaves_the_node(tmp_path):
     secret = b"hunter2-in-a-password-file\n"
     contents = (secret, DUMP + secret, secret + DUMP, HEAD + secret, packed(secret + DUMP))
     for form in ("sql.gz", "sql", "dump"):
-        said = ran(verify(str(tmp_path), several(tmp_path, contents, form), form))
+        said = ran(verify_command(str(tmp_path), several(tmp_path, contents, form), form))
         assert len(said.out.split(b"\0")[0].splitlines()) == len(contents)
         assert b"hunter2" not in said.out + said.err
 
@@ -243,7 +249,7 @@ def by(awk: Sequence[str], texts: Sequence[bytes]) -> list[str]:
     words = ("env", "LC_ALL=C", *awk, "-v", "mark=\2mark", judging_awk(zero))
     said = subprocess.run(words, input=fed, capture_output=True, check=True)
     assert said.stderr == b""
-    return [judge(streamed(f"- {line}"))[0] for line in said.stdout.decode().split("\n")[:-1]]
+    return [judge_stream(parse_stream_report(f"- {line}"))[0] for line in said.stdout.decode().split("\n")[:-1]]
 
 
 SECTION = re.compile(rb"-- PostgreSQL database (cluster )?dump( complete)?\n--\n")
@@ -339,7 +345,7 @@ def several(directory: Path, contents: Sequence[bytes], form: str) -> list[File]
 
 def judged(directory: Path, files: Sequence[File], form: str, path: str, sooner: str = "30") -> tuple[Verified, ...]:
     """With `sooner` seconds for a file, not 30."""
-    command = verify(str(directory), files, form)
+    command = verify_command(str(directory), files, form)
     words = [word.replace("/ 10000000 + 30", f"/ 10000000 + {sooner}") for word in command.words]
     done = subprocess.run(words, capture_output=True, check=False, env={**os.environ, "PATH": path})
     return parse_verified(Output(done.returncode, done.stdout, done.stderr, command="sh"), files)
@@ -386,7 +392,7 @@ def test_nothing_runs_on_when_the_look_is_ended(tmp_path):
     path = with_program(tmp_path / "bin", "pg_restore", spins)
     (tmp_path / "d").mkdir()
     files = several(tmp_path / "d", [b"SPINS"], "dump")
-    words = verify(str(tmp_path / "d"), files, "dump").words
+    words = verify_command(str(tmp_path / "d"), files, "dump").words
     look = subprocess.Popen(words, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL)
     wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     look.send_signal(signal.SIGTERM)
@@ -429,4 +435,4 @@ MESSAGES = {
 
 @pytest.mark.parametrize(("said", "state"), MESSAGES.items(), ids=MESSAGES)
 def test_only_words_that_prove_damage_make_a_file_broken(said, state):
-    assert judge(streamed(f"- unknown failed 0 1 - {said}"))[0] == state
+    assert judge_stream(parse_stream_report(f"- unknown failed 0 1 - {said}"))[0] == state

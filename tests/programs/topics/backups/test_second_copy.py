@@ -30,8 +30,8 @@ def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
     facts, asked = looked(text)
     assert asked == 4
     assert len(facts.here.names) == 5
-    assert second_copy.differs("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
-    assert second_copy.same("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
+    assert second_copy.is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
+    assert second_copy.is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
     again, asked = looked(text)
     assert (again.here, again.there.digests, asked) == (facts.here, facts.there.digests, 2)
 
@@ -76,8 +76,8 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
     text = SECOND.replace("budget: 60 GiB", f"path: {first}")
     for place, shared in ((first, True), (second, False)):
         facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {place}"))
-        assert second_copy.shared(NAMES[0], facts.here, facts.there) is shared
-        assert second_copy.same(NAMES[0], facts.here, facts.there) is not shared
+        assert second_copy.is_one_file(NAMES[0], facts.here, facts.there) is shared
+        assert second_copy.is_same_copy(NAMES[0], facts.here, facts.there) is not shared
 
 
 def looked(text: str) -> tuple[second_copy.Facts, int]:

@@ -17,7 +17,7 @@ from fleetkeeper.looking.facts import HERE
 from fleetkeeper.looking.look import look
 from fleetkeeper.looking.recording import dump, load
 from fleetkeeper.topics.certificates import external_probe, tls_handshakes, tls_probes
-from fleetkeeper.topics.certificates.external_probe import Way, handshake
+from fleetkeeper.topics.certificates.external_probe import Way, tls_handshake
 from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.tls_probes import Place, Probe
@@ -75,7 +75,7 @@ def tls(tmp_path: Path, *chain: Made, **settings: object) -> Callable[[socket.so
 
 def shown(answer: Callable[[socket.socket], object], name: str = NAME) -> Served:
     with listening(answer) as port:
-        return handshake(Way(name, "localhost", port, "127.0.0.1"))
+        return tls_handshake(Way(name, "localhost", port, "127.0.0.1"))
 
 
 # the handshake
@@ -118,9 +118,9 @@ def test_a_server_without_any_certificate_is_not_offered_a_cipher_that_needs_non
 
 
 def test_a_handshake_without_any_certificate_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    anonymous = external_probe.client()
+    anonymous = external_probe.permissive_client()
     anonymous.set_ciphers(ANONYMOUS)
-    monkeypatch.setattr(external_probe, "client", lambda: anonymous)
+    monkeypatch.setattr(external_probe, "permissive_client", lambda: anonymous)
     served = shown(without_certificate)
     assert isinstance(served.chain, Unobservable)
     assert served.chain.why == "the server made a handshake without any certificate"
@@ -133,7 +133,7 @@ def test_one_odd_server_costs_only_its_own_handshake(
     def stumble(made: ssl.SSLSocket) -> tuple[str, ...]:
         raise odd
 
-    monkeypatch.setattr(external_probe, "sent", stumble)
+    monkeypatch.setattr(external_probe, "peer_certificates", stumble)
     served = shown(tls(tmp_path, LEAF, MIDDLE))
     assert isinstance(served.chain, Unobservable)
     assert type(odd).__name__ in served.chain.why
@@ -185,8 +185,11 @@ def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable
 def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
-        [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
-        assert handshake(way).chain == GOOD
+        [way] = [
+            replace(external_address, port=port, address="127.0.0.1")
+            for external_address in external_probe.external_addresses(certificate)
+        ]
+        assert tls_handshake(way).chain == GOOD
         probe = Probe(Place(certificate, "4f" * 32, "127.0.0.1", port, 5432))
         assert tls_handshakes.handshake(ran(probe.on_node))[0] == GOOD
 
@@ -194,17 +197,20 @@ def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Pat
 def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
-        [way] = [replace(one, port=port, address="127.0.0.1") for one in external_probe.ways(certificate)]
-        assert handshake(way).refused == "not TLS"
+        [way] = [
+            replace(external_address, port=port, address="127.0.0.1")
+            for external_address in external_probe.external_addresses(certificate)
+        ]
+        assert tls_handshake(way).refused == "not TLS"
         place = Place(certificate, "4f" * 32, "127.0.0.1", port, 5432)
-        served = tls_probes.served(place, {one.on_node: ran(one.on_node) for one in tls_probes.probes(place)})
+        served = tls_probes.served(place, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(place)})
         assert (served.chain, served.refused) == ((), "refused")
 
 
 def test_a_port_where_nobody_listens_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert handshake(Way(NAME, NAME, port, "127.0.0.1")).refused == "closed"
+    assert tls_handshake(Way(NAME, NAME, port, "127.0.0.1")).refused == "closed"
 
 
 def test_a_port_that_never_answers_costs_its_limit_and_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,8 +158,8 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
         said = look_inside(env)
     assert "PRIVATE" not in said
     seen = container_files.parse(said, "id", "nginx")
-    assert [one.chain for one in seen.files if one.path == f"{tmp_path}/both.pem"] == [GOOD]
-    assert [one.public for one in seen.keys if one.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
+    assert [file.chain for file in seen.files if file.path == f"{tmp_path}/both.pem"] == [GOOD]
+    assert [key.public for key in seen.keys if key.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,12 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
     with running_nginx(tmp_path, ODD_FILES.replace("PLACE", str(tmp_path))) as env:
         said = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
     seen = container_files.parse(said, "id", "nginx")
-    found = {one.path.removeprefix(f"{tmp_path}/"): bool(one.chain) for one in seen.files if "/etc/" not in one.path}
+    found = {
+        file.path.removeprefix(f"{tmp_path}/"): bool(file.chain) for file in seen.files if "/etc/" not in file.path
+    }
     assert found.pop("late.pem"), "the inventory's own file"
     assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
-    assert [one.path for one in seen.keys if "/etc/" not in one.path] == [f"{tmp_path}/key.pem"]
+    assert [key.path for key in seen.keys if "/etc/" not in key.path] == [f"{tmp_path}/key.pem"]
     assert seen.nginx is not None
     site = site_of(seen.nginx.sites, NAME, 443)
     assert site is not None

@@ -49,23 +49,23 @@ def access(tmp_path: Path, user: int, mode: str = "rw") -> tuple:
 
 
 def test_only_a_declared_service_that_runs_as_somebody_else_is_asked_for_the_first_user_it_knows():
-    assert preflight.wanted(WEB, SERVICES) == "django"
-    assert preflight.wanted(replace(WEB, processes=(Process(7, 4, 4, "app"),)), SERVICES) == ""
-    assert preflight.wanted(replace(WEB, labels={SWARM: "redis"}), SERVICES) == ""
-    assert preflight.wanted(replace(WEB, accounts={"root": 0}), SERVICES) == ""
-    assert preflight.wanted(replace(WEB, processes=(Process(7, 0, 100000, "app"),)), SERVICES) == ""
-    assert preflight.wanted(replace(WEB, accounts=Unobservable("hidden")), SERVICES) == ""
+    assert preflight.user_to_try(WEB, SERVICES) == "django"
+    assert preflight.user_to_try(replace(WEB, processes=(Process(7, 4, 4, "app"),)), SERVICES) == ""
+    assert preflight.user_to_try(replace(WEB, labels={SWARM: "redis"}), SERVICES) == ""
+    assert preflight.user_to_try(replace(WEB, accounts={"root": 0}), SERVICES) == ""
+    assert preflight.user_to_try(replace(WEB, processes=(Process(7, 0, 100000, "app"),)), SERVICES) == ""
+    assert preflight.user_to_try(replace(WEB, accounts=Unobservable("hidden")), SERVICES) == ""
 
 
 def test_a_fleet_that_is_right_costs_no_round_trip():
     right = replace(WEB, processes=(Process(7, 4, 4, "app"),))
     with pytest.raises(StopIteration) as done:
-        next(preflight.preflights("[]", [right], SERVICES))
+        next(preflight.run_preflights("[]", [right], SERVICES))
     assert done.value.value == (right,)
 
 
 def test_looking_asks_three_questions_about_one_that_is_wrong():
-    asking = preflight.preflights(json.dumps([{"Id": WEB.id, "Path": "start"}]), [WEB], SERVICES)
+    asking = preflight.run_preflights(json.dumps([{"Id": WEB.id, "Path": "start"}]), [WEB], SERVICES)
     assert len(next(asking)) == 3
     with pytest.raises(StopIteration) as done:
         asking.send([Output(0, b"floor 0\nhelper runuser\n"), Output(0, b"who 4 4\n"), Output(0, b"A /srv/x\n")])
@@ -76,7 +76,7 @@ def test_looking_asks_three_questions_about_one_that_is_wrong():
 
 
 def test_what_could_not_be_found_out_is_unobservable_and_the_rest_stands():
-    asking = preflight.preflights("[]", [WEB], SERVICES)
+    asking = preflight.run_preflights("[]", [WEB], SERVICES)
     next(asking)
     slow = Output(None, lost="time limit of 60 s", command="docker diff")
     with pytest.raises(StopIteration) as done:
@@ -89,7 +89,9 @@ def test_what_could_not_be_found_out_is_unobservable_and_the_rest_stands():
 @pytest.mark.parametrize("network", ["host", "container:4f"])
 def test_ports_in_a_shared_network_are_nobody_s_for_sure(network):
     shared = replace(WEB, isolation=Isolation(network=network))
-    seen = preflight.read(shared, "django", Output(0, b"floor 1024\nport 0016\n"), Output(0, b"who 4 4\n"), Output(0))
+    seen = preflight.parse_preflight(
+        shared, "django", Output(0, b"floor 1024\nport 0016\n"), Output(0, b"who 4 4\n"), Output(0)
+    )
     assert isinstance(seen, Preflight)
     assert isinstance(seen.low_ports, Unobservable)
     assert isinstance(seen.listens, Unobservable)
@@ -189,18 +191,18 @@ def started(*words: str) -> str:
 def test_a_start_script_that_calls_runuser_is_seen(tmp_path):
     script = tmp_path / "start"
     script.write_text("#!/bin/sh\n# chown is not called\nexec runuser -u root -- app\n")
-    assert preflight.helpers(started(str(script))) == ("runuser",)
+    assert preflight.parse_helpers(started(str(script))) == ("runuser",)
 
 
 def test_a_start_script_is_read_through_links(tmp_path):
     (tmp_path / "real").write_text("#!/bin/sh\nexec gosu app app\n")
     (tmp_path / "relative").symlink_to("real")
     (tmp_path / "absolute").symlink_to(tmp_path / "relative")
-    assert preflight.helpers(started(str(tmp_path / "absolute"))) == ("gosu",)
+    assert preflight.parse_helpers(started(str(tmp_path / "absolute"))) == ("gosu",)
 
 
 def test_a_program_that_is_no_script_is_not_searched():
-    assert preflight.helpers(started("/bin/sh", "sleep", "no-such-program")) == ()
+    assert preflight.parse_helpers(started("/bin/sh", "sleep", "no-such-program")) == ()
 
 
 def test_a_container_that_cannot_be_looked_into_is_unobservable():
@@ -210,7 +212,7 @@ def test_a_container_that_cannot_be_looked_into_is_unobservable():
 
 def test_words_that_could_be_options_or_expressions_are_never_looked_up():
     line = {"Path": "sh", "Args": ["-c", "start --x=$(touch /tmp/p); exec web", "--", "-rf"]}
-    assert preflight.programs(line) == ("sh", "start", "touch", "/tmp/p", "exec", "web")
+    assert preflight.start_programs(line) == ("sh", "start", "touch", "/tmp/p", "exec", "web")
 
 
 # Unsaved state
@@ -221,8 +223,8 @@ def test_words_that_could_be_options_or_expressions_are_never_looked_up():
     ["/etc/letsencrypt/live/x/privkey.pem", "/etc/nginx/nginx.conf", "/srv/upload/1.png", "/root/notes", "/usr/bin/x"],
 )
 def test_case_77_what_is_written_outside_volumes_is_unsaved(path):
-    assert preflight.unsaved(f"A {path}\n", ()) == (path,)
-    assert preflight.unsaved(f"C {path}\n", ()) == (path,)
+    assert preflight.unsaved_files(f"A {path}\n", ()) == (path,)
+    assert preflight.unsaved_files(f"C {path}\n", ()) == (path,)
 
 
 @pytest.mark.parametrize(
@@ -237,17 +239,17 @@ def test_case_77_what_is_written_outside_volumes_is_unsaved(path):
     ],
 )
 def test_what_every_start_makes_anew_is_not(path):
-    assert preflight.unsaved(f"A {path}\n", ()) == ()
+    assert preflight.unsaved_files(f"A {path}\n", ()) == ()
 
 
 def test_what_was_deleted_and_where_volumes_are_mounted_is_not_unsaved():
-    assert preflight.unsaved("D /etc/motd\nA /data\n", [Mount("volume", "/v", "/data/")]) == ()
+    assert preflight.unsaved_files("D /etc/motd\nA /data\n", [Mount("volume", "/v", "/data/")]) == ()
 
 
 @given(st.text(max_size=200))
 def test_no_output_breaks_the_parsers(printed):
-    preflight.unsaved(printed, ())
-    preflight.helpers(printed)
+    preflight.unsaved_files(printed, ())
+    preflight.parse_helpers(printed)
     with contextlib.suppress(ValueError, Unobservable):
         preflight.parse_access(printed, ())
 
@@ -286,7 +288,7 @@ exec "$3" -c 'import os, sys, time; os.chroot(sys.argv[1]); print("ok", flush=Tr
 def test_a_start_script_is_found_through_the_container_s_own_links(contained, shell, path):
     words = [*shell, "-c", READ_START_SCRIPTS, "sh", contained[0], path]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert preflight.helpers(done.stdout) == ("runuser",)
+    assert preflight.parse_helpers(done.stdout) == ("runuser",)
 
 
 @each_shell
@@ -295,7 +297,7 @@ def test_a_link_out_of_the_container_leads_nowhere(contained, shell, path):
     words = [*shell, "-c", READ_START_SCRIPTS, "sh", contained[0], path]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert preflight.helpers(done.stdout) == ()
+    assert preflight.parse_helpers(done.stdout) == ()
 
 
 @each_shell

@@ -25,7 +25,7 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
         "999999999",
     )
     ran = subprocess.run(words, capture_output=True, check=True)
-    found = process_scan.accounts(Output(0, ran.stdout))
+    found = process_scan.parse_accounts(Output(0, ran.stdout))
     assert found[os.getpid()] == {"root": 0, **found[os.getpid()]}  # type: ignore[dict-item]
     assert isinstance(found[999999999], Unobservable)
 
@@ -44,7 +44,7 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
         .replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
     )
     ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
-    found = process_scan.accounts(Output(0, ran.stdout))
+    found = process_scan.parse_accounts(Output(0, ran.stdout))
     assert found[1] == {"root": 0, "=2": 5, "postgres": 999}
     assert (found[2], found[4]) == ({}, {"web": 7})
     assert isinstance(found[3], Unobservable)

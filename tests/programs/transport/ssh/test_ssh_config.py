@@ -68,7 +68,7 @@ def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
     ask = ssh_config.ask_ssh.__wrapped__
     monkeypatch.setattr(ssh_config, "ask_ssh", lambda host, *more: asked.append(host) or ask(host, *more))
     ways = [resolve(Asked(name), file) for name in ("a", "b.example", "::1")]
-    assert [(way.host, way.port, way.user) for way in ways] == [
+    assert [(path.host, path.port, path.user) for path in ways] == [
         (name, 2222, "ops") for name in ("a", "b.example", "::1")
     ]
     assert set(asked) == {ssh_config.PLACEHOLDER}

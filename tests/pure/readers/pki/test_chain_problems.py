@@ -164,7 +164,7 @@ def test_a_key_of_a_kind_that_browsers_do_not_take_is_weak() -> None:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
     )
     leaf = builder.sign(MIDDLE.key, hashes.SHA256())
-    assert [one.kind for one in problems([leaf, MIDDLE.certificate], case())] == ["weak key"]
+    assert [problem.kind for problem in problems([leaf, MIDDLE.certificate], case())] == ["weak key"]
 
 
 def test_a_self_signed_certificate_that_the_inventory_trusts_is_fine() -> None:

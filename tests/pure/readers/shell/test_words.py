@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.readers.shell.words import Unreadable, commands, literal
-from fleetkeeper.topics.schedules.docker_exec import executions
+from fleetkeeper.topics.schedules.docker_exec import docker_executions
 from fleetkeeper.topics.schedules.facts import Target
 from fleetkeeper.topics.schedules.sole_purpose import has_sole_purpose
 
@@ -20,7 +20,7 @@ ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size
 
 @given(st.one_of(ODD, st.text(max_size=60)))
 def test_any_text_is_read_or_refused_in_so_many_words(text: str):
-    for reader in (commands, lambda script: list(executions(script)), has_sole_purpose):
+    for reader in (commands, lambda script: list(docker_executions(script)), has_sole_purpose):
         with suppress(Unreadable):
             reader(text)
 
@@ -45,7 +45,7 @@ def test_arithmetic_is_a_number_that_nobody_knows():
 
 
 def target(script: str) -> Target:
-    [found] = executions(script)
+    [found] = docker_executions(script)
     return found.target
 
 
@@ -91,7 +91,7 @@ def test_targets_are_told(script: str, wanted: Target):
     ],
 )
 def test_shells_and_wrappers_are_looked_into(script: str):
-    [found] = executions(script)
+    [found] = docker_executions(script)
     assert (found.target, found.runs(["backup"])) == (BY_NAME, True)
 
 
@@ -105,7 +105,7 @@ def test_shells_and_wrappers_are_looked_into(script: str):
     ],
 )
 def test_what_an_unknown_program_does_with_the_command_behind_it_cannot_be_told(script: str, who: str):
-    [found] = executions(script)
+    [found] = docker_executions(script)
     assert found.runs(["backup"])
     assert (found.target.kind, f"what `{who}` does" in found.target.why) == ("unclear", True)
 
@@ -140,7 +140,7 @@ def test_targets_that_cannot_be_told_say_why(script: str):
     ],
 )
 def test_what_runs_nothing_in_a_container_is_none(script: str):
-    assert list(executions(script)) == []
+    assert list(docker_executions(script)) == []
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_env_makes_of_a_text_is_not_understood_so_neither_is_the_line(optio
     script = form.format(option.format("touch /srv/done"))
     assert not has_sole_purpose(script)
     with pytest.raises(Unreadable, match="env -S"):
-        list(executions(script))
+        list(docker_executions(script))
 
 
 @pytest.mark.parametrize(
@@ -179,4 +179,4 @@ def test_what_env_makes_of_a_text_is_not_understood_so_neither_is_the_line(optio
 )
 def test_variables_that_double_each_other_are_given_up(script: str):
     with pytest.raises(Unreadable, match="variables hold more"):
-        list(executions(script))
+        list(docker_executions(script))

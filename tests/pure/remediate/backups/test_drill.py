@@ -9,9 +9,9 @@ import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.database import Accepted, Drill, Records
-from fleetkeeper.topics.backups.database.record import remembered
+from fleetkeeper.topics.backups.database.record import drills_to_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.placement import Placement
@@ -23,7 +23,7 @@ from tests.example_fleets.backups import GOOD, NOW, TEXT, fleet, judged, name, p
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
 LIVE = Held({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
-BACKUP = catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
+BACKUP = build_catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
 DONE = Drill(BACKUP.name, NOW - timedelta(days=3), 12.0, 3600.0, dict(LIVE.rows), ("plpgsql",))
 MOUNT = Mount("volume", "/var/lib/docker/volumes/rodan_pg_backup/_data", "/backups", "rodan_pg_backup")
 HOLDS = b"rows public.auth_user|120\nextension|plpgsql\n"
@@ -132,8 +132,8 @@ def test_a_drill_of_an_older_dump_says_that_the_failure_of_a_newer_one_stands():
 def test_ten_drills_of_older_dumps_do_not_push_out_a_failure():
     failed = after(0, error="it does not restore")
     many = tuple(after(hours, backup=OLDER) for hours in range(1, 30))
-    assert is_held(*remembered((failed, *many)))
-    assert failed not in remembered((failed, after(30), *many))
+    assert is_held(*drills_to_keep((failed, *many)))
+    assert failed not in drills_to_keep((failed, after(30), *many))
 
 
 def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
@@ -211,9 +211,9 @@ def test_a_table_that_is_gone_since_the_last_drill_says_what_to_do_if_it_was_mea
 
 def test_many_failures_do_not_push_out_the_last_success():
     failed = tuple(replace(DONE, error=f"failure {number}") for number in range(30))
-    kept = remembered((DONE, *failed))
+    kept = drills_to_keep((DONE, *failed))
     assert (kept[0], len(kept)) == (DONE, 11)
-    assert len(remembered((*failed, DONE))) == 10
+    assert len(drills_to_keep((*failed, DONE))) == 10
 
 
 # ── the throwaway container ──

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.database import Drill
 from fleetkeeper.topics.containers import Facts as Containers
 from fleetkeeper.topics.containers.facts import Container, Mount
@@ -106,7 +106,7 @@ def test_verifying_says_what_is_not_complete_and_how_many_there_are():
 
 def test_a_name_that_is_not_there_is_an_error_that_names_the_newest():
     with pytest.raises(UsageError, match="no backup x") as raised:
-        one_of(catalog(GOOD, proofs(GOOD), policy(), NOW), "x")
+        one_of(build_catalog(GOOD, proofs(GOOD), policy(), NOW), "x")
     assert GOOD[0].name in raised.value.hint
 
 

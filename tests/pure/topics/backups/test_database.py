@@ -14,13 +14,21 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import services
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.database import Accepted, AcceptedSize, Cluster, Drill, Records, contains, merge
+from fleetkeeper.topics.backups.database import (
+    Accepted,
+    AcceptedSize,
+    Cluster,
+    Drill,
+    Records,
+    contains_addition,
+    merge_records,
+)
 from fleetkeeper.topics.backups.database.observation import (
     backups_of,
     parse_clusters,
     parse_records,
+    record_bytes,
     record_path,
-    written,
 )
 from fleetkeeper.topics.backups.database.record import put_right
 from fleetkeeper.topics.services.facts import Volume
@@ -143,7 +151,7 @@ def test_a_container_that_cannot_be_asked_is_unknown(rc):
 
 def test_what_is_written_is_read_again():
     drill = Drill("backup.sql.gz", datetime(2026, 5, 2, tzinfo=UTC), 12.5, 3600.0, {"auth_user": 120}, ("plpgsql",))
-    content = written(Records(ACCEPTED, (drill,)))
+    content = record_bytes(Records(ACCEPTED, (drill,)))
     again = parse_records(Output(0, content))
     assert again == Records(ACCEPTED, (drill,), hashlib.sha256(content).hexdigest())
 
@@ -168,7 +176,7 @@ def drilled_at(day: int, **changes: object) -> Drill:
 
 def test_the_accepted_size_and_a_refused_drill_are_read_back():
     records = Records(ACCEPTED, (replace(DRILL, refused="no room"),), size=SIZE)
-    again = parse_records(Output(0, written(records)))
+    again = parse_records(Output(0, record_bytes(records)))
     assert replace(again, digest="") == records
 
 
@@ -179,10 +187,10 @@ def test_a_record_of_the_first_version_is_understood():
 def test_a_record_about_other_backups_under_the_same_service_name_is_unknown_and_says_so():
     mine, other = backups_of(policy()), backups_of(policy(volume={"name": "other", "node": "data"}))
     assert record_path(policy()) == record_path(policy(volume={"name": "other", "node": "data"}))
-    assert parse_records(Output(0, written(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
+    assert parse_records(Output(0, record_bytes(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
     assert parse_records(Output(0, FIRST), mine).drills
     with pytest.raises(Unobservable, match=r"about other backups \(other ") as unknown:
-        parse_records(Output(0, written(Records(ACCEPTED), other)), mine)
+        parse_records(Output(0, record_bytes(Records(ACCEPTED), other)), mine)
     assert "another key" in unknown.value.hint
 
 
@@ -190,9 +198,9 @@ def test_a_drill_that_a_wrong_clock_dated_ahead_is_not_the_last_one_once_another
     ahead, failed = drilled_at(20), drilled_at(3, error="no")
     now = failed.at + timedelta(minutes=1)
     addition = Records(drills=(failed,))
-    records = merge(put_right(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
+    records = merge_records(put_right(Records(drills=(drilled_at(1), ahead)), addition, now), addition)
     assert records.last_drill == failed
-    assert [one.error for one in records.drills] == ["", "", "no"]
+    assert [drill.error for drill in records.drills] == ["", "", "no"]
     assert put_right(records, addition, now) == records
 
 
@@ -216,24 +224,26 @@ def test_what_somebody_else_wrote_meanwhile_stays():
     read = Records(ACCEPTED, (DRILL,), "digest")
     meanwhile = Records(ACCEPTED, (DRILL, drilled_at(1)), "newer digest", SIZE)
     addition = Records(drills=(drilled_at(2, error="no"),))
-    both = merge(meanwhile, addition)
+    both = merge_records(meanwhile, addition)
     assert both == Records(ACCEPTED, (DRILL, drilled_at(1), drilled_at(2, error="no")), "newer digest", SIZE)
-    assert contains(both, addition)
-    assert not contains(read, addition)
-    assert merge(both, addition) == both
+    assert contains_addition(both, addition)
+    assert not contains_addition(read, addition)
+    assert merge_records(both, addition) == both
 
 
 def test_of_two_acceptances_the_later_one_counts_whoever_writes_last():
     later = replace(ACCEPTED, system="1", at=datetime(2026, 6, 1, tzinfo=UTC))
-    assert merge(Records(ACCEPTED), Records(later)).accepted == later
-    assert merge(Records(later), Records(ACCEPTED)).accepted == later
+    assert merge_records(Records(ACCEPTED), Records(later)).accepted == later
+    assert merge_records(Records(later), Records(ACCEPTED)).accepted == later
     smaller = replace(SIZE, size=5, at=datetime(2026, 6, 1, tzinfo=UTC))
-    assert merge(Records(size=smaller), Records(size=SIZE)).size == smaller
+    assert merge_records(Records(size=smaller), Records(size=SIZE)).size == smaller
 
 
 def test_many_drills_push_out_neither_the_last_success_nor_the_last_failure():
     refused = tuple(drilled_at(day, refused="no room") for day in range(3, 28))
-    kept = merge(Records(drills=(DRILL, drilled_at(1), drilled_at(2, error="no"))), Records(drills=refused)).drills
+    kept = merge_records(
+        Records(drills=(DRILL, drilled_at(1), drilled_at(2, error="no"))), Records(drills=refused)
+    ).drills
     assert kept[:2] == (drilled_at(1), drilled_at(2, error="no"))
     assert len(kept) == 12
 
@@ -246,11 +256,11 @@ DRILLS = st.lists(
 
 @given(DRILLS, DRILLS)
 def test_nothing_proven_lately_is_lost_by_a_merge(before, added):
-    one, other = merge(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
-    both = merge(one, other)
-    assert merge(both, other) == both
+    one, other = merge_records(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
+    both = merge_records(one, other)
+    assert merge_records(both, other) == both
     assert list(both.drills) == sorted(both.drills, key=lambda drill: drill.at)
-    proved = [drill.at for drill in (*one.drills, *merge(Records(), other).drills) if not drill.refused]
+    proved = [drill.at for drill in (*one.drills, *merge_records(Records(), other).drills) if not drill.refused]
     assert (both.last_drill.at if both.last_drill else None) == max(proved, default=None) or not proved
 
 

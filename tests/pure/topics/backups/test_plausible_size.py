@@ -14,11 +14,11 @@ from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.catalog import Catalog, catalog
+from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
 from fleetkeeper.topics.backups.database import AcceptedSize, Records
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.plausible_size import AGREEING, LAST
-from fleetkeeper.topics.backups.retention import before_the_change, retention
+from fleetkeeper.topics.backups.retention import apply_keep, before_the_change
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles
@@ -49,7 +49,7 @@ def sized(*sizes: int, step: timedelta = HALF_DAY, newest: datetime = NEWEST) ->
 
 def small(known: Catalog) -> list[str]:
     """The sizes of those that were refused, oldest first."""
-    return [show_size(one.file.size) for one in reversed(known.backups) if one.small]
+    return [show_size(backup.file.size) for backup in reversed(known.backups) if backup.small]
 
 
 def accepted(of: File, at: datetime = NOW) -> AcceptedSize:
@@ -103,7 +103,7 @@ def test_dumps_of_a_wrong_database_beside_the_real_ones_are_refused_one_by_one()
     wrong = [file(day - timedelta(hours=13), 410) for day in days]
     right = [file(day - timedelta(hours=hours), 64 * 1024) for day in days for hours in (0, 12)]
     known = catalogued([*wrong, *right])
-    assert {one.name for one in known.backups if one.small} == {
+    assert {backup.name for backup in known.backups if backup.small} == {
         one.name for one in wrong if one.mtime > right[-1].mtime
     }
 
@@ -152,7 +152,7 @@ def test_after_a_giant_the_usual_ones_are_refused_until_ten_in_a_row_agree():
         assert len(small(catalogued(sized(*[100] * 9, 1000, *[100] * count)))) == count
     known = catalogued(sized(*[100] * 9, 1000, *[100] * AGREEING))
     assert small(known) == []
-    assert [one.file.size for one in known.backups if one.giant] == [1000]
+    assert [backup.file.size for backup in known.backups if backup.giant] == [1000]
 
 
 def test_two_big_ones_are_a_yardstick_and_no_giant():
@@ -177,20 +177,20 @@ def test_while_the_newest_is_a_giant_that_none_confirms_no_whole_dump_goes_and_e
     giant = sized(*[MIB] * 60, 10 * MIB)
     known = catalogued(giant, keep={"daily": 7})
     assert known.backups[0].unconfirmed
-    found = retention(known, policy(keep={"daily": 7}), NOW)
+    found = apply_keep(known, policy(keep={"daily": 7}), NOW)
     assert found.excess == ()
     assert found.held is not None
     assert "the newest" in found.held.why
     assert "far more than those before it" in found.held.why
     verdict = judged("backups.have_plausible_size", fleet(giant, text=DAILY))
-    assert [one.about for one in verdict.warnings] == [giant[0].name]
+    assert [warning.about for warning in verdict.warnings] == [giant[0].name]
     assert "no whole dump is removed" in verdict.warnings[0].hint
     assert isinstance(thinning(fleet(giant, text=DAILY)), ForAPerson)
 
 
 def test_a_dump_that_agrees_with_a_giant_or_an_accepted_size_lets_whole_ones_go_again():
     grown = sized(*[MIB] * 60, 10 * MIB, 9 * MIB)
-    assert retention(catalogued(grown, keep={"daily": 7}), policy(keep={"daily": 7}), NOW).held is None
+    assert apply_keep(catalogued(grown, keep={"daily": 7}), policy(keep={"daily": 7}), NOW).held is None
     giant = sized(*[MIB] * 60, 10 * MIB)
     assert isinstance(thinning(with_size(giant, accepted(giant[0]), DAILY)), Plan)
 
@@ -199,7 +199,7 @@ def test_a_dump_that_agrees_with_a_giant_or_an_accepted_size_lets_whole_ones_go_
 def test_a_giant_that_is_not_whole_holds_nothing_up(state):
     files = sized(*[MIB] * 60, 10 * MIB)
     known = catalogued(files, [*proofs(files[1:]), proof(files[0], state, "why")], keep={"daily": 7})
-    assert retention(known, policy(keep={"daily": 7}), NOW).held is None
+    assert apply_keep(known, policy(keep={"daily": 7}), NOW).held is None
 
 
 def test_a_giant_is_let_go_once_a_size_was_accepted():
@@ -216,7 +216,7 @@ def test_after_an_honest_clean_up_the_accepted_size_is_the_yardstick():
     assert judged("backups.have_plausible_size", fleet(files)).outcome is Outcome.FINDING
     world = with_size(files, accepted(files[0]))
     assert judged("backups.have_plausible_size", world).outcome is Outcome.HOLDS
-    known = catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
+    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
     assert len(known.complete) == 45  # those since the clean-up, and those before it, are good, too
 
 
@@ -229,21 +229,21 @@ def test_after_an_accepted_size_an_emptied_database_is_found_again():
 
 def test_growth_since_an_accepted_size_moves_the_yardstick_up():
     files = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
-    known = catalog(files, proofs(files), policy(), NOW, accepted(files[8]))
+    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[8]))
     assert known.backups[0].small is not None
 
 
 def test_what_was_wrong_long_before_stays_wrong_when_a_size_is_accepted():
     files = sized(*[100] * 5, 10, *[100] * 5, 10, 10, 10)
-    known = catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
-    assert [one.name for one in known.backups if one.small] == [files[8].name]
+    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
+    assert [backup.name for backup in known.backups if backup.small] == [files[8].name]
 
 
 def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
     files = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
     rules = policy(keep={"daily": 7})
-    known = catalog(files, proofs(files), rules, NOW, accepted(files[55]))
-    found = retention(known, rules, NOW)
+    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    found = apply_keep(known, rules, NOW)
     assert files[60].name in found.protected
     left = {one.backup.name: one.reasons for one in found.kept}
     assert left[files[60].name] == ("the last one before a smaller size was accepted",)
@@ -253,8 +253,8 @@ def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
 def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
     files = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
     rules = policy(keep={"daily": 7})
-    known = catalog(files, proofs(files), rules, NOW, accepted(files[55]))
-    found = retention(known, rules, NOW)
+    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    found = apply_keep(known, rules, NOW)
     assert {files[60].name, files[80].name} <= found.protected
     assert [files[60].size, files[80].size] == [40 * MIB, 100 * MIB]
 
@@ -262,7 +262,7 @@ def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
 def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
     files = sized(*[round(1000 * 1.1**n) for n in range(60)], *[10**4] * 60)
     rules = policy(keep={"daily": 7})
-    known = catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
     assert len(before_the_change(known.complete, rules, known.accepted)) == 1
 
 
@@ -284,8 +284,8 @@ def test_no_night_of_an_emptied_database_costs_a_good_dump(text, per_day):
         assert judged("backups.have_plausible_size", world).outcome is Outcome.FINDING
         assert judged("backups.are_fresh", world).outcome is not Outcome.FINDING
         for rule in ("backups.are_thinned", "volumes.are_within_budget"):
-            for found in judged(rule, world).findings:
-                plan = REMEDIES[rule](found, world)
+            for finding in judged(rule, world).findings:
+                plan = REMEDIES[rule](finding, world)
                 assert isinstance(plan, ForAPerson)
                 assert "implausibly small" in plan.why
         assert good <= set(store)
@@ -296,8 +296,8 @@ def test_implausible_ones_fill_no_bucket_and_do_not_count_for_at_least():
     real = [file(NEWEST - back * HALF_DAY, 64 * 1024) for back in range(60)]
     wrong = [file(NEWEST - timedelta(hours=13, days=back), 410) for back in range(19)]
     files = (*real, *wrong)
-    found = retention(catalogued(files), policy(), NOW)
-    alone = retention(catalogued(real), policy(), NOW)
+    found = apply_keep(catalogued(files), policy(), NOW)
+    alone = apply_keep(catalogued(real), policy(), NOW)
     assert found.excess == alone.excess
     assert found.protected == alone.protected
     reasons = {one.backup.name: one.reasons for one in found.kept}
@@ -306,11 +306,11 @@ def test_implausible_ones_fill_no_bucket_and_do_not_count_for_at_least():
 
 def test_while_the_newest_is_implausible_only_broken_ones_go_and_each_says_why():
     files = [*sized(*[MIB] * 100), file(NOW - timedelta(minutes=1), 410)]
-    found = retention(catalogued(files), policy(), NOW)
+    found = apply_keep(catalogued(files), policy(), NOW)
     assert found.excess == ()
     assert found.held is not None
     assert any(found.held.why in one.reasons for one in found.kept)
-    assert retention(catalogued(files[:-1]), policy(), NOW).held is None
+    assert apply_keep(catalogued(files[:-1]), policy(), NOW).held is None
 
 
 def test_while_the_newest_is_implausible_the_finding_says_what_holds_thinning_up():
@@ -336,8 +336,8 @@ def test_no_plan_takes_a_whole_dump_while_the_size_of_the_newest_is_a_finding(si
     world = fleet(files, text=text, volume=usage(files))
     if files[0].size >= 256 and judged("backups.have_plausible_size", world).findings:
         for rule in ("backups.are_thinned", "volumes.are_within_budget"):
-            for found in judged(rule, world).findings:
-                assert isinstance(REMEDIES[rule](found, world), ForAPerson)
+            for finding in judged(rule, world).findings:
+                assert isinstance(REMEDIES[rule](finding, world), ForAPerson)
 
 
 def test_the_window_is_as_long_as_documented():

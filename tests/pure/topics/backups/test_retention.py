@@ -11,18 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fleetkeeper.topics.backups.catalog import catalog
+from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.facts import File, Verified
-from fleetkeeper.topics.backups.periods import periods
+from fleetkeeper.topics.backups.periods import periods_of_keep
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.retention import Retention, by_keep, needed_for, overdue, reasons_to_keep, retention
+from fleetkeeper.topics.backups.retention import (
+    Retention,
+    apply_keep,
+    by_keep,
+    needed_for,
+    overdue_backups,
+    reasons_to_keep,
+)
 from tests.example_fleets.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
 def thinned(files: tuple[File, ...], verified: tuple[Verified, ...] | None = None, **changes: Any) -> Retention:
-    return retention(catalogued(files, verified, **changes), policy(**changes), NOW)
+    return apply_keep(catalogued(files, verified, **changes), policy(**changes), NOW)
 
 
 def kept(found: Retention) -> list[str]:
@@ -222,8 +229,8 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[Verified, ...], Pol
 @given(worlds())
 def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
-    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
+    known = build_catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in apply_keep(known, rules, NOW).excess}
     remaining = [one for one in known.complete if one.name not in gone]
     assert len(remaining) >= min(rules.at_least, len(known.complete))
     if known.complete:
@@ -234,8 +241,8 @@ def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_th
 @given(worlds())
 def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
-    found = retention(known, rules, NOW)
+    known = build_catalog(files, verified, rules, NOW)
+    found = apply_keep(known, rules, NOW)
     gone = {one.backup.name for one in found.excess}
     assert not found.protected & gone
     assert not {one.name for one in known.complete[: rules.at_least]} & gone
@@ -246,32 +253,32 @@ def test_no_reason_is_ever_empty(world):
     files, verified, rules = world
     nameless = tuple(replace(one, why="") for one in verified)
     for proven in (verified, nameless):
-        known = catalog(files, proven, rules, NOW)
-        found = retention(known, rules, NOW)
+        known = build_catalog(files, proven, rules, NOW)
+        found = apply_keep(known, rules, NOW)
         assert all(one.reasons and all(one.reasons) for one in found.kept)
         assert all(one.reason for one in found.excess)
-        assert all(bool(one.doubt) is not one.counts for one in known.backups)
+        assert all(bool(backup.doubt) is not backup.counts for backup in known.backups)
 
 
 @given(worlds())
 def test_what_does_not_count_changes_nothing_for_what_does(world):
     """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
+    known = build_catalog(files, verified, rules, NOW)
     counting = {one.name for one in known.complete}
-    found = retention(known, rules, NOW)
+    found = apply_keep(known, rules, NOW)
     assert found.protected <= counting
     alone = replace(known, backups=known.complete)
-    kept = {one.backup.name for one in retention(alone, rules, NOW).kept}
+    kept = {one.backup.name for one in apply_keep(alone, rules, NOW).kept}
     assert kept == {one.backup.name for one in by_keep(known, rules, NOW).kept} & counting
 
 
 @given(worlds(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
 def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
-    gone = {one.backup.name for one in retention(known, rules, NOW).excess}
-    for one in periods(known.complete, rules):
+    known = build_catalog(files, verified, rules, NOW)
+    gone = {one.backup.name for one in apply_keep(known, rules, NOW).excess}
+    for one in periods_of_keep(known.complete, rules):
         if one.name == period:
             reached = [backup for backup in known.backups if one.reaches(backup)]
             before = {one.bucket_of(backup) for backup in reached}
@@ -282,13 +289,13 @@ def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
 def test_all_that_a_plan_rests_on_is_proven_again(world):
     """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
-    found = retention(known, rules, NOW)
+    known = build_catalog(files, verified, rules, NOW)
+    found = apply_keep(known, rules, NOW)
     again = {one.name for one in needed_for(found.excess, known, rules)}
     assert found.protected <= again
     assert not again & {one.backup.name for one in found.excess}
     whole = [one.backup for one in found.excess if one.backup.counts]
-    for period in periods(known.complete, rules):
+    for period in periods_of_keep(known.complete, rules):
         for gone in (one for one in whole if period.reaches(one)):
             bucket = [one for one in known.complete if period.bucket_of(one) == period.bucket_of(gone)]
             assert bucket[0].name in again
@@ -299,7 +306,7 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
     files = tuple(file(NOW - timedelta(days=back, hours=1)) for back in range(12))
     rules = policy(keep=keep, at_least=1)
     known = catalogued(files, keep=keep, at_least=1)
-    gone = retention(known, rules, NOW).excess
+    gone = apply_keep(known, rules, NOW).excess
     again = {one.name for one in needed_for(gone, known, rules)}
     names = {one.backup.name for one in gone}
     for rotten in (one for one in known.complete if one.name not in names):
@@ -311,8 +318,8 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
 def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
     """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
     files, verified, rules = world
-    known = catalog(files, verified, rules, NOW)
-    gone = retention(known, rules, NOW).excess
+    known = build_catalog(files, verified, rules, NOW)
+    gone = apply_keep(known, rules, NOW).excess
     again = {one.name for one in needed_for(gone, known, rules)}
     names = {one.backup.name for one in gone}
     for rotten in (one for one in known.complete if one.name not in again | names):
@@ -323,18 +330,18 @@ def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world)
 @given(worlds())
 def test_case_48_thinning_twice_is_thinning_once(world):
     files, verified, rules = world
-    gone = {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess}
+    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess}
     left = tuple(one for one in files if one.name not in gone)
-    assert retention(catalog(left, verified, rules, NOW), rules, NOW).excess == ()
+    assert apply_keep(build_catalog(left, verified, rules, NOW), rules, NOW).excess == ()
 
 
 @given(worlds(), st.integers(min_value=0, max_value=30))
 def test_what_is_overdue_is_among_what_may_go_today(world, days):
     files, verified, rules = world
     rules = rules.model_copy(update={"slack": timedelta(days=days)})
-    known = catalog(files, verified, rules, NOW)
-    late = {one.backup.name for one in overdue(known, rules, NOW)}
-    assert late <= {one.backup.name for one in retention(known, rules, NOW).excess}
+    known = build_catalog(files, verified, rules, NOW)
+    late = {overdue_backup.backup.name for overdue_backup in overdue_backups(known, rules, NOW)}
+    assert late <= {one.backup.name for one in apply_keep(known, rules, NOW).excess}
 
 
 @given(worlds(), st.randoms())
@@ -342,23 +349,25 @@ def test_the_order_of_the_listing_does_not_matter(world, random):
     files, verified, rules = world
     shuffled = list(files)
     random.shuffle(shuffled)
-    before = retention(catalog(files, verified, rules, NOW), rules, NOW)
-    assert retention(catalog(tuple(shuffled), verified, rules, NOW), rules, NOW) == before
+    before = apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW)
+    assert apply_keep(build_catalog(tuple(shuffled), verified, rules, NOW), rules, NOW) == before
 
 
 @given(worlds())
 def test_case_79_only_what_is_proven_may_go(world):
     files, verified, rules = world
     proven = {one.name for one in verified}
-    assert {one.backup.name for one in retention(catalog(files, verified, rules, NOW), rules, NOW).excess} <= proven
+    assert {
+        one.backup.name for one in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess
+    } <= proven
 
 
 @given(worlds(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
 def test_nothing_outside_the_naming_pattern_is_touched(world, names):
     files, verified, rules = world
     strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, place + 1) for place, name in enumerate(names))
-    found = retention(catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
-    assert not {one.backup.name for one in found.excess} & {one.name for one in strangers}
+    found = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
+    assert not {one.backup.name for one in found.excess} & {stranger.name for stranger in strangers}
     assert len(found.kept) + len(found.excess) == len(files)
 
 

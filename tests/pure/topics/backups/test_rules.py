@@ -252,7 +252,7 @@ def test_what_does_not_count_says_why_whatever_it_is():
         for one in odd:
             world = fleet((one,), (proof(one, state),))
             verdict = judged("backups.are_fresh", world)
-            told = [found.saw for found in verdict.findings] + [str(why) for why in verdict.unknown]
+            told = [finding.saw for finding in verdict.findings] + [str(why) for why in verdict.unknown]
             assert not any(text.rstrip(" )").endswith((":", "but", "is")) for text in told), told
 
 

@@ -10,7 +10,7 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.second_copy import Place
-from fleetkeeper.topics.backups.second_copy.observation import affordable, lately
+from fleetkeeper.topics.backups.second_copy.observation import recent_backups, within_budget
 from fleetkeeper.transport.commands import Unobservable
 from remediate.remedies import REMEDIES
 from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, policy, twice_a_day
@@ -177,15 +177,15 @@ def test_an_inventory_without_a_second_place_is_warned_until_it_says_why():
 
 def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
     files = twice_a_day(20)
-    recent = lately(files, policy(), timedelta(days=3))
+    recent = recent_backups(files, policy(), timedelta(days=3))
     assert recent == list(files[:7])
     known, looks = set(), []
     while waiting := [one for one in recent if one.name not in known]:
-        looks.append(affordable(waiting, files, budget=0))
+        looks.append(within_budget(waiting, files, budget=0))
         known |= {one.name for one in looks[-1]}
     assert [len(look) for look in looks] == [3, 1, 1, 1, 1]
-    assert affordable(recent, files, budget=2 * MIB) == list(files[:5])
-    assert lately(files[:2], policy(), timedelta(hours=1)) == list(files[:2])
+    assert within_budget(recent, files, budget=2 * MIB) == list(files[:5])
+    assert recent_backups(files[:2], policy(), timedelta(hours=1)) == list(files[:2])
 
 
 def test_a_copy_of_an_implausible_dump_alone_is_no_copy_of_a_backup_and_no_reason_to_copy_an_old_one():

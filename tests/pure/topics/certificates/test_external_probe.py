@@ -10,7 +10,7 @@ import pytest
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import HERE
 from fleetkeeper.topics.certificates import external_probe
-from fleetkeeper.topics.certificates.external_probe import from_here, resolve
+from fleetkeeper.topics.certificates.external_probe import from_here, resolve_name
 from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
@@ -36,10 +36,10 @@ OTHER = make(Wish(days=(-1, 89)), MIDDLE)
 
 
 def test_a_name_resolves_to_its_addresses_or_says_why_not() -> None:
-    assert "127.0.0.1" in resolve("localhost").addresses or "::1" in resolve("localhost").addresses
-    assert resolve("no-such-name.invalid").addresses == ()
-    assert resolve("no-such-name.invalid").why
-    assert resolve("a" * 64 + ".example").addresses == ()
+    assert "127.0.0.1" in resolve_name("localhost").addresses or "::1" in resolve_name("localhost").addresses
+    assert resolve_name("no-such-name.invalid").addresses == ()
+    assert resolve_name("no-such-name.invalid").why
+    assert resolve_name("a" * 64 + ".example").addresses == ()
 
 
 # the look
@@ -62,7 +62,7 @@ def test_a_name_that_does_not_resolve_is_said_in_the_facts() -> None:
 def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() -> None:
     def ports(policy: str) -> list[int]:
         [certificate] = made.inventory(policy).section(Policy).certificates
-        return [way.port for way in external_probe.ways(certificate)]
+        return [external_address.port for external_address in external_probe.external_addresses(certificate)]
 
     assert ports("") == [443]
     assert ports(", ports: [443, 5671]") == [443, 5671]
@@ -71,7 +71,7 @@ def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() ->
 
 def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_probe, "LIMIT", 0.1)
-    monkeypatch.setattr(external_probe, "resolve", lambda host: threading.Event().wait(5))
+    monkeypatch.setattr(external_probe, "resolve_name", lambda host: threading.Event().wait(5))
     [told] = from_here(made.inventory()).outside
     assert told.refused == "unresolved"
     assert "no answer from the resolver" in told.said
@@ -81,7 +81,7 @@ def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) 
 
 
 def seen(rule: str, *outside: Served, policy: str = "", facts: Facts = FACTS) -> list[str]:
-    return [one.saw for one in judged(rule, fleet(facts, policy=policy, outside=outside)).findings]
+    return [finding.saw for finding in judged(rule, fleet(facts, policy=policy, outside=outside)).findings]
 
 
 @pytest.mark.parametrize("rule", ASKED_HERE)
@@ -166,7 +166,9 @@ def test_while_the_service_s_own_node_is_dark_the_world_s_view_is_judged_all_the
     expired = replace(OUTSIDE, chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))
     dark = fleet(Unobservable("lost", node="web"), outside=[expired])
     verdict = judged("are_valid", dark)
-    assert [one.saw.partition(": ")[0] for one in verdict.findings] == ["served to the world at 203.0.113.7:443"]
+    assert [finding.saw.partition(": ")[0] for finding in verdict.findings] == [
+        "served to the world at 203.0.113.7:443"
+    ]
     assert verdict.unknown
 
 

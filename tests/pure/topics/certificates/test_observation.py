@@ -158,7 +158,7 @@ ssl_certificate /a.pem;
 
 def test_a_dump_of_nginx_is_read_with_its_includes_and_what_is_inherited() -> None:
     sites = nginx.read(0, DUMP).sites
-    assert [(one.names, one.ports, one.certificates, one.keys) for one in sites] == [
+    assert [(site.names, site.ports, site.certificates, site.keys) for site in sites] == [
         (("a.example.org", "www.a.example.org"), (443,), ("/a.pem",), ("/keys/shared.pem",)),
         (("*.example.org",), (443,), ("/wild.pem",), ("/keys/shared.pem",)),
         ((), (5671,), ("/etc/nginx/mq.pem",), ("/etc/nginx/mq.key",)),
@@ -183,7 +183,7 @@ def test_the_site_for_a_name_is_chosen_as_nginx_chooses_it(name: str, port: int,
 def test_a_site_says_where_its_certificates_are_named() -> None:
     """The line is nginx's own: `# configuration file …:` is no line of the file."""
     sites = nginx.read(0, DUMP).sites
-    assert [one.places for one in sites] == [
+    assert [site.places for site in sites] == [
         ("/etc/nginx/snippets/a.conf:1",),
         ("/etc/nginx/conf.d/a.conf:8",),
         ("/etc/nginx/nginx.conf:6",),
@@ -212,7 +212,7 @@ http {
 def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
     """nginx: "the ssl parameter" belongs to the socket, and all servers on it share it."""
     sites = nginx.read(0, ODD).sites
-    assert [(one.names, one.ports) for one in sites] == [
+    assert [(site.names, site.ports) for site in sites] == [
         ((), (443,)),
         (("v.example.org",), (443,)),
         ((".vars.org",), (443,)),
@@ -318,11 +318,11 @@ def a_container(text: str = PRINTED) -> container_files.Inside:
 
 def test_what_a_container_prints_becomes_its_facts() -> None:
     seen = a_container()
-    assert [(one.path, one.chain) for one in seen.files] == [
+    assert [(file.path, file.chain) for file in seen.files] == [
         ("/etc/letsencrypt/live/a/fullchain.pem", GOOD),
         ("/etc/letsencrypt/live/c/fullchain.pem", ()),
     ]
-    assert [one.public for one in seen.keys] == [digest(LEAF.certificate)]
+    assert [key.public for key in seen.keys] == [digest(LEAF.certificate)]
     assert (seen.certbot, seen.busy, seen.letsencrypt) == ("/usr/bin/certbot", True, True)
 
 
@@ -341,7 +341,7 @@ def test_lineages_are_put_together_from_configuration_and_files() -> None:
 
 def test_an_account_that_is_not_on_disk_is_lost() -> None:
     lost = a_container(PRINTED.replace("account accounts/acme.example.org/dir/3e2f", "account accounts/x/dir/ffff"))
-    assert [one.account_found for one in lost.lineages][:2] == [False, True]
+    assert [lineage.account_found for lineage in lost.lineages][:2] == [False, True]
 
 
 def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -> None:
@@ -357,9 +357,9 @@ def test_debian_s_own_cron_file_counts_only_where_cron_runs_in_the_container() -
 
 def test_a_loop_that_runs_certbot_is_a_schedule() -> None:
     loop = "loop sh\n|sh -c while :; do certbot renew --deploy-hook 'nginx -s reload'; sleep 12h; done\ncertbot /usr"
-    assert [(one.where, one.reloads) for one in a_container(PRINTED.replace("certbot /usr", loop)).renewals][1:] == [
-        ("the process sh", True)
-    ]
+    assert [
+        (renewal.where, renewal.reloads) for renewal in a_container(PRINTED.replace("certbot /usr", loop)).renewals
+    ][1:] == [("the process sh", True)]
 
 
 def test_a_certbot_that_happens_to_run_is_no_schedule() -> None:

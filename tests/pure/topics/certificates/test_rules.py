@@ -53,7 +53,7 @@ def inside(**changes: object) -> Facts:
 
 
 def saw(rule: str, facts: Facts, container: Container | None = CONTAINER, policy: str = "") -> list[str]:
-    return [one.saw for one in judged(rule, fleet(facts, container, policy=policy)).findings]
+    return [finding.saw for finding in judged(rule, fleet(facts, container, policy=policy)).findings]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -122,7 +122,7 @@ def test_a_node_whose_clock_is_off_is_named_beside_a_date() -> None:
 
 def test_each_port_is_judged_for_itself() -> None:
     findings = judged("are_valid", fleet(serving(LEAF, make(Wish(names=["a.org"]), MIDDLE)))).findings
-    assert [one.about for one in findings] == [f"{NAME}:444"]
+    assert [finding.about for finding in findings] == [f"{NAME}:444"]
 
 
 def test_case_59_a_name_that_is_served_on_no_port_is_a_finding() -> None:

@@ -34,55 +34,55 @@ def task(name: str = "rodan_postgres", state: str = "running") -> Container:
 
 
 def test_a_swarm_service_is_found_where_it_runs():
-    [place] = placement.placements(fleet(manager=holding(), vgpu=holding(task())), "postgres")
+    [place] = placement.running_placements(fleet(manager=holding(), vgpu=holding(task())), "postgres")
     assert place.node == "vgpu"
 
 
 def test_none_and_many_are_answers_too():
-    assert placement.placements(fleet(manager=holding()), "postgres") == ()
-    assert len(placement.placements(fleet(manager=holding(task()), vgpu=holding(task())), "postgres")) == 2
+    assert placement.running_placements(fleet(manager=holding()), "postgres") == ()
+    assert len(placement.running_placements(fleet(manager=holding(task()), vgpu=holding(task())), "postgres")) == 2
 
 
 def test_a_part_of_a_name_is_never_enough():
     near = (task("rodan_postgres_exporter"), Container("b" * 64, "old_rodan_postgres"), task("postgres"))
-    assert placement.placements(fleet(vgpu=holding(*near)), "postgres") == ()
+    assert placement.running_placements(fleet(vgpu=holding(*near)), "postgres") == ()
 
 
 @pytest.mark.parametrize("name", ["postgres", "rodan/postgres", "rodan-postgres-1"])
 def test_a_compose_service_is_found_by_service_by_project_and_service_or_by_exact_name(name):
     container = Container("c" * 64, "rodan-postgres-1", labels={COMPOSE: "postgres", PROJECT: "rodan"})
-    assert placement.placements(fleet(name, vgpu=holding(container)), "postgres")
+    assert placement.running_placements(fleet(name, vgpu=holding(container)), "postgres")
 
 
 def test_a_visit_by_compose_run_is_not_the_service():
     labels = {COMPOSE: "postgres", PROJECT: "rodan", "com.docker.compose.oneoff": "True"}
     visit = Container("c" * 64, "rodan-postgres-run-5f", labels=labels)
-    assert placement.placements(fleet("postgres", vgpu=holding(visit)), "postgres") == ()
+    assert placement.running_placements(fleet("postgres", vgpu=holding(visit)), "postgres") == ()
 
 
 @pytest.mark.parametrize("state", ["created", "paused", "restarting", "removing", "exited", "dead"])
 def test_a_container_that_does_not_run_is_no_placement(state):
     stopped = fleet(vgpu=holding(task(state=state)))
-    assert placement.placements(stopped, "postgres") == ()
-    assert len(placement.instances(stopped, "postgres")) == 1
+    assert placement.running_placements(stopped, "postgres") == ()
+    assert len(placement.all_placements(stopped, "postgres")) == 1
 
 
 def test_nothing_is_said_while_a_node_that_could_hold_one_was_not_seen():
     with pytest.raises(Unobservable, match="data"):
-        placement.placements(fleet(vgpu=holding(task()), data=Unobservable("no route to host")), "postgres")
+        placement.running_placements(fleet(vgpu=holding(task()), data=Unobservable("no route to host")), "postgres")
 
 
 def test_a_node_without_docker_can_hold_nothing():
-    assert placement.placements(fleet(data=Facts("absent"), vgpu=holding(task())), "postgres")
+    assert placement.running_placements(fleet(data=Facts("absent"), vgpu=holding(task())), "postgres")
 
 
 def test_an_inventory_without_services_says_why():
     without = Inventory.model_construct(name="x", nodes={}, services=Without(none="no containers here"))
     with pytest.raises(NotApplicable, match="no containers here"):
-        placement.placements(Fleet(without, datetime.now(UTC), {}), "postgres")
+        placement.running_placements(Fleet(without, datetime.now(UTC), {}), "postgres")
 
 
 def test_a_container_knows_whether_the_inventory_declares_it():
     seen = fleet(vgpu=holding(task()))
-    assert placement.declared(seen, task()) == "postgres"
-    assert placement.declared(seen, task("redis")) == ""
+    assert placement.declared_service(seen, task()) == "postgres"
+    assert placement.declared_service(seen, task("redis")) == ""

@@ -378,7 +378,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
 def test_case_64_engines_from_20_10_to_29_are_understood(file):
-    [one] = parse.containers(file.read_text())
+    [one] = parse.parse_containers(file.read_text())
     assert one.belongs_to("rodan_postgres")
     assert (one.state, one.health, one.running, one.has_healthcheck) == ("running", "healthy", True, True)
     assert one.pid > 0
@@ -389,13 +389,13 @@ def test_case_64_engines_from_20_10_to_29_are_understood(file):
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
 def test_case_71_no_value_of_the_environment_stays_in_the_facts(file):
     assert "lab-only-password" in file.read_text()
-    saved = TypeAdapter(Facts).dump_json(Facts("present", parse.containers(file.read_text())))
+    saved = TypeAdapter(Facts).dump_json(Facts("present", parse.parse_containers(file.read_text())))
     assert b"lab-only-password" not in saved
 
 
 def test_labels_that_are_not_docker_s_own_are_not_kept():
     config = {"Labels": {SWARM: "rodan_web", "traefik.auth": "admin:secret"}}
-    assert parse.container(inspected(Config=config)).labels == {SWARM: "rodan_web"}
+    assert parse.parse_container(inspected(Config=config)).labels == {SWARM: "rodan_web"}
 
 
 def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
@@ -412,13 +412,13 @@ def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
 def test_case_64_any_missing_field_is_tolerated(path):
     without = drop_somewhere(inspected(), path)
     if without and without.get("Id"):
-        parse.containers(json.dumps([without]))
+        parse.parse_containers(json.dumps([without]))
 
 
 @pytest.mark.parametrize("printed", ["", "[", "null", "{}", "[1]", '[{"Name": "/x"}]'])
 def test_garbage_from_the_engine_is_unobservable(printed):
     with pytest.raises(Unobservable):
-        parse.containers(printed)
+        parse.parse_containers(printed)
 
 
 # What /proc says
@@ -442,7 +442,7 @@ def shown(
 
 def uids(*lines: str, pid: int = 7, **more: Any) -> list[int | None]:
     one = container(service="db", pid=pid, processes=(), **more)
-    [joined] = process_scan.joined([one], process_scan.by_container(scanned(*lines), [one]), {})
+    [joined] = process_scan.join_processes([one], process_scan.by_container(scanned(*lines), [one]), {})
     return [seen.uid for seen in joined.processes] if isinstance(joined.processes, tuple) else ["unseen"]
 
 
@@ -528,7 +528,7 @@ def test_without_a_process_namespace_of_its_own_every_process_counts():
 @given(st.text(alphabet=st.sampled_from("/proc0127status:Uid\tcgroup \n"), max_size=300))
 def test_no_output_of_the_scan_breaks_its_reading(printed):
     with suppress(Unobservable):
-        process_scan.read(printed)
+        process_scan.parse_scan(printed)
 
 
 @given(
@@ -536,7 +536,7 @@ def test_no_output_of_the_scan_breaks_its_reading(printed):
     extents=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**9), st.integers(1, 10**6)), max_size=3),
 )
 def test_a_translated_user_lies_in_one_of_the_extents(uid, extents):
-    seen = process_scan.inside(uid, extents)
+    seen = process_scan.uid_inside(uid, extents)
     fitting = [(i, o, n) for i, o, n in extents if o <= uid < o + n]
     assert (seen is None) == (not fitting)
     assert seen is None or seen - fitting[0][0] == uid - fitting[0][1]
@@ -545,17 +545,17 @@ def test_a_translated_user_lies_in_one_of_the_extents(uid, extents):
 def test_no_container_can_speak_for_another_one_through_its_passwd_file():
     """What a file says is indented by the script, so a line `=9` in it cannot open the section of process 9."""
     answer = Output(0, b"=7\n =9\n evil:0\n\n=9\n postgres:999\n\n")
-    assert process_scan.accounts(answer)[9] == {"postgres": 999}
+    assert process_scan.parse_accounts(answer)[9] == {"postgres": 999}
 
 
 def test_an_unreadable_passwd_names_the_missing_right():
-    refused = process_scan.accounts(Output(0, b"=7\n!not permitted\n"))[7]
+    refused = process_scan.parse_accounts(Output(0, b"=7\n!not permitted\n"))[7]
     assert isinstance(refused, Unobservable)
     assert "sudo: true" in refused.hint
 
 
 def test_accounts_that_nobody_told_of_are_unobservable():
-    [one] = process_scan.joined([container(process(0))], {}, {})
+    [one] = process_scan.join_processes([container(process(0))], {}, {})
     assert isinstance(one.accounts, Unobservable)
 
 

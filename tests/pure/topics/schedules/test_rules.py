@@ -43,7 +43,7 @@ OTHER = containers.Container(id="ab" * 32, name="other_postgres", labels={})
 
 def broken(line: str, **changes) -> list[str]:
     """What is said about root's crontab with this line in it."""
-    return [found.saw for found in judged(fleet(Machine(entry(line), **changes))).findings]
+    return [finding.saw for finding in judged(fleet(Machine(entry(line), **changes))).findings]
 
 
 def in_cron_d(name: str, content: str, **changes) -> Machine:
@@ -72,7 +72,7 @@ def test_the_runbooks_own_line_on_the_right_node_holds():
 )
 def test_other_spellings_of_the_same_command_hold(command: str):
     verdict = judged(fleet(Machine(entry(f"0 0,12 * * * {command}"))))
-    assert (verdict.outcome, [found.saw for found in verdict.findings]) == (Outcome.HOLDS, [])
+    assert (verdict.outcome, [finding.saw for finding in verdict.findings]) == (Outcome.HOLDS, [])
 
 
 @pytest.mark.parametrize("times", ["0 */12 * * *", "00 12,0 * * *", "0 0-12/12 * * 0-7", "0 0,12 1-31 jan-dec *"])
@@ -191,7 +191,7 @@ def test_case_26_an_unescaped_percent_that_cuts_the_command():
 
 def test_case_26_an_unescaped_percent_behind_the_command_is_a_warning():
     verdict = judged(fleet(Machine(entry(RUNBOOK + " && date +%F"))))
-    assert [found.severity for found in verdict.warnings] == ["warning"]
+    assert [warning.severity for warning in verdict.warnings] == ["warning"]
 
 
 def test_case_26_docker_is_not_on_crons_path():
@@ -303,7 +303,7 @@ def test_an_entry_that_does_something_else_than_it_seems_is_unknown(setting: str
 
 def test_case_24_after_a_move_both_nodes_are_found():
     verdict = judged(fleet(Machine({}), data=Machine(GOOD)))
-    assert sorted(found.node for found in verdict.findings) == ["data", "vgpu"]
+    assert sorted(finding.node for finding in verdict.findings) == ["data", "vgpu"]
     assert "left over" in next(found.saw for found in verdict.findings if found.node == "data")
 
 

@@ -288,7 +288,7 @@ def test_a_constraint_and_its_negation_never_both_fit(value, operator):
 
 
 def printed(*documents: object) -> str:
-    return "\n".join(json.dumps(one) for one in documents)
+    return "\n".join(json.dumps(document) for document in documents)
 
 
 ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "ControlAvailable": True}

@@ -212,7 +212,7 @@ def yearful(directory: Path) -> tuple[File, ...]:
 
 def stands_for(month: str, plan: Plan) -> str:
     """The file that stays for a month, when others of it go."""
-    return next(one.name for one in deletion(plan).survivors if f"monthly {month}" in one.note)
+    return next(survivor.name for survivor in deletion(plan).survivors if f"monthly {month}" in survivor.note)
 
 
 @pytest.mark.parametrize("how", ["gone", "rot", "cut"])
@@ -268,6 +268,6 @@ def test_case_40_a_hard_linked_dump_is_a_survivor_and_never_a_victim(tmp_path):
     world = there(directory, [*linked, *(one for one in files if one not in files[::3])])
     plan = answer("backups.are_thinned", world)
     assert not {one.name for one in deletion(plan).files} & {one.name for one in linked}
-    assert any(one.links == 2 for one in deletion(plan).survivors)
+    assert any(survivor.links == 2 for survivor in deletion(plan).survivors)
     applied(plan)
     assert all((directory / one.name).exists() for one in linked)

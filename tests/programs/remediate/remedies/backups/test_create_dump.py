@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.topics.backups.catalog import unfinished
+from fleetkeeper.topics.backups.catalog import unfinished_dumps
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.list_backups import part_lines
 from remediate.remedies.backups.create_dump import parts_of
@@ -136,5 +136,5 @@ def test_until_then_what_is_left_is_told_by_the_audit_and_in_the_list() -> None:
     [warning] = judged("backups.are_complete", world).warnings
     assert (warning.about, warning.severity) == (hours.name, "warning")
     assert "5 MiB" in warning.saw
-    [line] = part_lines(unfinished(catalogued([hours, young, stranger]), policy(), NOW))
+    [line] = part_lines(unfinished_dumps(catalogued([hours, young, stranger]), policy(), NOW))
     assert line.text.startswith(f"{hours.name}  5 MiB  a dump that never came to its end")

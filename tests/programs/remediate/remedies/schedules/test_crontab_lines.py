@@ -11,8 +11,8 @@ import pytest
 
 from fleetkeeper.readers.cron.crontab import cut, parse
 from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Mount
-from fleetkeeper.topics.schedules.docker_exec import executions
-from fleetkeeper.topics.schedules.exec_targets import resolve
+from fleetkeeper.topics.schedules.docker_exec import docker_executions
+from fleetkeeper.topics.schedules.exec_targets import resolve_target
 from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson
 from remediate.remedies.certificates.renewal import prepare_renewal
@@ -112,11 +112,11 @@ def test_where_the_container_lacks_a_tool_the_backup_is_made_and_success_is_not_
 def test_our_own_reader_still_takes_the_line_for_the_backup() -> None:
     line = entry_line(policy(), POSTGRES, SEEN)  # type: ignore[arg-type]
     [run] = [
-        one
-        for one in executions(cut(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0])
-        if one.runs(["backup"])
+        docker_execution
+        for docker_execution in docker_executions(cut(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0])
+        if docker_execution.runs(["backup"])
     ]
-    assert resolve(run.target, [POSTGRES, schedules.NGINX]) == (POSTGRES,)
+    assert resolve_target(run.target, [POSTGRES, schedules.NGINX]) == (POSTGRES,)
 
 
 HOSTILE = (

@@ -103,7 +103,7 @@ def test_the_time_zone_is_the_one_that_agrees_with_the_files(zone: str) -> None:
 
 
 def test_a_time_zone_that_agrees_with_no_file_is_not_said() -> None:
-    old = [replace(one, mtime=one.mtime + 30 * 86400) for one in dumps("UTC")]
+    old = [replace(dump, mtime=dump.mtime + 30 * 86400) for dump in dumps("UTC")]
     assert zone_of(old, "backup_%Y_%m_%dT%H_%M_%S.sql.gz", ["UTC"]) == ""
 
 
@@ -191,7 +191,7 @@ def test_compose_services_of_two_projects_stay_apart() -> None:
         )
         for project in ("shop", "blog")
     ]
-    assert [(one.key, one.name) for one in services_of(seen(*two))] == [
+    assert [(service.key, service.name) for service in services_of(seen(*two))] == [
         ("blog_web", "blog/web"),
         ("shop_web", "shop/web"),
     ]

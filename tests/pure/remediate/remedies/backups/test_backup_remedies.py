@@ -126,7 +126,7 @@ def test_thinning_streams_what_must_stay_and_then_deletes_oldest_first():
     step = deletion(plan)
     assert [one.name for one in step.files] == sorted(one.name for one in step.files)
     left = [one.name for one in files if one.name not in {gone.name for gone in step.files}]
-    assert [one.name for one in step.survivors] == left  # all that stays by `keep` must still be there
+    assert [survivor.name for survivor in step.survivors] == left  # all that stays by `keep` must still be there
     assert plan.disturbs == ("deletion",)
     streamed = {word.removeprefix("./") for word in plan.steps[0].words if word.startswith("./")}
     assert {files[0].name, files[1].name, files[2].name, files[-1].name} <= streamed <= set(left)
@@ -148,7 +148,7 @@ def test_case_82_each_file_is_planned_once():
 
 def drilled(world: Fleet, *drills: database.Drill | Unobservable) -> Fleet:
     """The world after these drills, or in which their record was not seen."""
-    hidden = [one for one in drills if isinstance(one, Unobservable)]
+    hidden = [drill for drill in drills if isinstance(drill, Unobservable)]
     records = hidden[0] if hidden else database.Records(drills=drills)  # type: ignore[arg-type]
     return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), records)})
 
@@ -181,7 +181,7 @@ def test_after_a_drill_that_failed_what_is_proven_broken_still_goes():
     assert [one.name for one in step.files] == [files[50].name]
     streamed = {word.removeprefix("./") for word in plan.steps[0].words if word.startswith("./")}
     assert streamed == {files[0].name, files[1].name, files[2].name, files[-1].name}
-    assert streamed <= {one.name for one in step.survivors}
+    assert streamed <= {survivor.name for survivor in step.survivors}
 
 
 def test_a_budget_and_room_for_a_new_one_are_no_reason_to_remove_what_may_be_the_last_that_comes_back():

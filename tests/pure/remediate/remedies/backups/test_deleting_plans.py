@@ -12,7 +12,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.facts import File, Verified
-from fleetkeeper.topics.backups.periods import periods
+from fleetkeeper.topics.backups.periods import periods_of_keep
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
@@ -65,13 +65,13 @@ def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
     there = seen(world, below_keep=below_keep, broken=broken)
     known = catalog_of(there, there.inventory.section(Policy))
     for run, step in deletions(there):
-        gone = {one.name for one in step.files}
+        gone = {file.name for file in step.files}
         assert gone
         assert all(one.note for one in (*step.files, *step.survivors))
         check_states(known, gone)
         check_limits(known, there.inventory.section(Policy), gone)
         streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
-        survivors = {one.name for one in step.survivors}
+        survivors = {survivor.name for survivor in step.survivors}
         assert streamed <= survivors
         assert not survivors & gone
 
@@ -92,9 +92,9 @@ def check_limits(known: Catalog, policy: Policy, gone: set[str]) -> None:
     """The newest `at_least` and the oldest stay, no broken one is the last of its period, and few of them go."""
     stay = [*known.complete[: policy.at_least], *known.complete[-1:]]
     assert not gone & {one.name for one in stay}
-    broken = [one for one in known.backups if one.name in gone and one.state == "broken"]
+    broken = [backup for backup in known.backups if backup.name in gone and backup.state == "broken"]
     assert len(broken) <= policy.keep.broken_at_most.of(len(known.backups))
-    for period in periods(known.complete, policy):
+    for period in periods_of_keep(known.complete, policy):
         left = {period.bucket_of(one) for one in known.backups if one.name not in gone}
         assert all(period.bucket_of(one) in left for one in broken if period.reaches(one))
 
@@ -105,7 +105,7 @@ def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(world):
     first = next((step for _, step in deletions(there)), None)
     if first is not None:
         files, verified, rules = world
-        gone = {one.name for one in first.files}
+        gone = {file.name for file in first.files}
         left = seen((tuple(one for one in files if one.name not in gone), verified, rules), broken="100 %")
         again = REMEDIES["backups.are_thinned"](Finding("", ""), left)
         assert isinstance(again, ForAPerson)

@@ -141,7 +141,7 @@ def test_a_placeholder_is_told_to_point_nginx_to_what_certbot_will_get() -> None
 
 def test_a_chain_that_is_whole_on_disk_by_now_is_only_reloaded() -> None:
     facts = replace(world(LEAF, MIDDLE), served=(replace(SERVED, chain=(LEAF.pem,)),))
-    assert [one.words[2] for one in plan(facts, policy="").steps[:2]] == [
+    assert [step.words[2] for step in plan(facts, policy="").steps[:2]] == [
         load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
         load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
     ]  # type: ignore[union-attr]
@@ -199,7 +199,7 @@ def test_case_52_a_key_that_does_not_match_is_replaced_with_its_certificate() ->
     facts = replace(FACTS, inside=(broken,))
     made = plan(facts)
     assert "certonly" in asked(made)
-    assert [one.words[2] for one in made.steps[1:3]] == [
+    assert [step.words[2] for step in made.steps[1:3]] == [
         load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
         load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"),
     ]  # type: ignore[union-attr]

@@ -74,7 +74,7 @@ def test_what_ends_or_has_ended_is_renewed_once_then_tested_reloaded_and_compare
         "/usr/bin/certbot", "renew", "--cert-name", NAME, "--no-random-sleep-on-renew", "--non-interactive",
     )  # fmt: skip
     assert "--force-renewal" not in str(made)
-    assert [one.changes for one in made.steps] == [True, False, True, False]
+    assert [step.changes for step in made.steps] == [True, False, True, False]
     assert isinstance(test, RunInContainer)
     assert isinstance(reload, RunInContainer)
     assert (test.words[2], reload.words[2]) == (
@@ -91,7 +91,7 @@ def test_no_step_ever_restarts_a_container_or_service() -> None:
         ("are_far_from_expiry", with_served(OLD, on_disk(OLD))),
         ("are_served_as_on_disk", with_served(OLD)),
     ):
-        text = str([one.show() for one in plan(rule, fleet(facts)).steps])
+        text = str([step.show() for step in plan(rule, fleet(facts)).steps])
         assert "restart" not in text
         assert "service update" not in text
 
@@ -101,7 +101,7 @@ def test_case_51_what_is_renewed_on_disk_is_only_reloaded() -> None:
     for rule in ("are_served_as_on_disk", "are_far_from_expiry"):
         made = plan(rule, fleet(stale))
         assert len(made.steps) == 3
-        assert "certbot" not in str([one.show() for one in made.steps])
+        assert "certbot" not in str([step.show() for step in made.steps])
 
 
 def test_a_file_on_disk_that_is_worse_than_what_is_served_is_not_loaded() -> None:
@@ -211,7 +211,7 @@ def test_a_lost_account_is_replaced_only_where_the_inventory_allows_it() -> None
     made = plan("will_renew", fleet(with_served(OLD, lost), policy=ACME))
     assert made.steps[0].words[2] == load_script("remediate/remedies/certificates/scripts/register_account.sh")  # type: ignore[union-attr]
     both = plan("are_far_from_expiry", fleet(with_served(OLD, lost), policy=ACME))
-    assert [one.words[2] for one in both.steps[:2]] == [
+    assert [step.words[2] for step in both.steps[:2]] == [
         load_script("remediate/remedies/certificates/scripts/register_account.sh"),
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
     ]  # type: ignore[union-attr]

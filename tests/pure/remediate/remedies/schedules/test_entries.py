@@ -41,7 +41,7 @@ def proposed(seen) -> list[Plan | ForAPerson]:
     """The answers to all findings, each different one once."""
     verdict = judged(seen)
     answers = [schedule_backup(found, seen) for found in (*verdict.findings, *verdict.warnings)]
-    return list({repr(one): one for one in answers}.values())
+    return list({repr(answer): answer for answer in answers}.values())
 
 
 def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
@@ -189,7 +189,9 @@ def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: s
         fleet(data=Machine(line), there=(WEB,)) if where == "elsewhere" else fleet(Machine(line), here=(POSTGRES, WEB))
     )
     answers = proposed(seen)
-    assert [getattr(step, "without", ()) for one in answers if isinstance(one, Plan) for step in one.steps] == []
+    assert [
+        getattr(step, "without", ()) for answer in answers if isinstance(answer, Plan) for step in answer.steps
+    ] == []
     assert answers
 
 
