@@ -66,30 +66,8 @@ function verdict(rc, told) {
   return "complete - 0"
 }
 function next_copy() { if (copy && q == "" && / FROM stdin;$/) { copying = 1; since = n } }
-function follow(s,  part, many, i, at) {
-  for (;;) {
-    if (q != "" && q != "\047") {
-      if (!(i = index(s, q))) return
-      s = substr(s, i + length(q)); q = ""
-    }
-    many = split(s, part, "\047"); at = 1
-    for (i = 1; i <= many && (q != "" || part[i] !~ /["$]|--/); i++) {
-      at += length(part[i]) + 1
-      if (i < many) q = (q == "" ? "\047" : "")
-    }
-    if (i > many) return
-    s = substr(s, at)
-    match(s, /["$]|--/)
-    if (RLENGTH == 2) return
-    if (substr(s, RSTART, 1) == "\"") q = "\""
-    else if (substr(s, RSTART) ~ /^\$[A-Za-z_]*\$/ && substr(s, RSTART - 1, 1) !~ /[A-Za-z0-9_]/) {
-      s = substr(s, RSTART)
-      match(s, /^\$[A-Za-z_]*\$/)
-      q = substr(s, 1, RLENGTH)
-    }
-    s = substr(s, RSTART + RLENGTH)
-  }
-}
+function unquoted(s) {}
+# include fleetkeeper/topics/backups/scripts/follow_quotes.awk
 BEGIN { fresh() }
 /^\002/ && index($0, mark) == 1 {
   print verdict($2, $3) " " substr($0, length(mark) + 2)
