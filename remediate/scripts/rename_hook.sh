@@ -22,15 +22,16 @@ filled() {
     chmod "$(stat -L -c %a /proc/self/fd/3)" /proc/self/fd/4 &&
     same "$(digest </proc/self/fd/4)" "$(printf %s "${rest%.}" | digest)" && is_opened 4 "$new"
 }
-enter_below "$root" '' && [ "$(pwd -P)" = "$root" ] && enter_below . renewal-hooks/deploy ||
+{ enter_below "$root" '' && [ "$(pwd -P)" = "$root" ] && enter_below . renewal-hooks/deploy; } ||
   refuse "a link leads to $hook, or its directory is gone"
 [ ! -e "./$new" ] && [ ! -h "./$new" ] || refuse "$new is there already, beside $hook"
 [ -f "./$old" ] || refuse "$hook is no file"
+# shellcheck disable=SC2094 # it is read, and removed at the end
 {
   is_opened 3 "$old" || refuse "$hook is no file, or a link"
   text=$(text_of) rest=$(without_mark)
-  [ "$text" != "${text%.}" ] && [ "$rest" != "${rest%.}" ] && [ -n "${rest%.}" ] &&
-    same "$(printf %s "${text%.}" | digest)" "$(digest </proc/self/fd/3)" || refuse "$hook could not be read whole"
+  { [ "$text" != "${text%.}" ] && [ "$rest" != "${rest%.}" ] && [ -n "${rest%.}" ] &&
+    same "$(printf %s "${text%.}" | digest)" "$(digest </proc/self/fd/3)"; } || refuse "$hook could not be read whole"
   set -C
   { filled; } 4>"./$new" || { [ -z "$made" ] || rm -f "./$new"; refuse "$new could not be written beside $hook"; }
   is_opened 3 "$old" || { rm -f "./$new"; refuse "$hook was changed meanwhile"; }

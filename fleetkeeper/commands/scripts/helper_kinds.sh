@@ -34,13 +34,16 @@ is_access() {
   printf '%s\n' "$mounted" | grep -qxF -- "$1"
 }
 mounted=
+# shellcheck disable=SC2030 # a subshell that asks the engine of this node
 mounts() (
   [ -S /run/docker.sock ] || [ -S /var/run/docker.sock ] || exit
   DOCKER_HOST=
   for_docker
   ids=$(docker ps -q --no-trunc) && [ -n "$ids" ] || exit
+  # shellcheck disable=SC2086 # ids, to be split
   docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
 )
+# shellcheck disable=SC2031 # only that subshell sets it
 docker() { env -i PATH="$PATH" HOME=/root DOCKER_HOST="$DOCKER_HOST" docker "$@"; }
 # Where dumps are, by its real path; $1 volume, $2 path, $3 directory below it.
 place_of() (

@@ -9,6 +9,7 @@ mounts() (
 # include fleetkeeper/topics/containers/scripts/find_docker.sh
 
 ids=$(docker ps -aq) || exit 71
+# shellcheck disable=SC2086 # ids, to be split
 [ -z "$ids" ] || docker inspect --type container --format '{{range .Mounts}}{{println .Source}}{{end}}' $ids
 )
 mounted=$(mounts); rc=$?
@@ -24,6 +25,7 @@ services() (
 manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
 [ "$manager" = true ] || exit 0
 ids=$(docker service ls -q --filter label=fleetkeeper.user) || exit 71
+# shellcheck disable=SC2086 # ids, to be split
 [ -z "$ids" ] || docker service inspect --format '{{.Spec.Name}}' $ids
 )
 services=$(services); rc=$?

@@ -17,20 +17,23 @@ dir=$(mktemp -d /tmp/drill.XXXXXX) || exit 70
 [ "$(room)" -ge "$needed" ] || { say "only $(room) MiB are free for it, $needed are needed"; exit 73; }
 [ -r "$dump" ] || { say "$dump cannot be read there"; exit 74; }
 chown postgres "$dir" || exit 70
+# shellcheck disable=SC2012 # names that packages give
 initdb=$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1)
 [ -n "$initdb" ] || { say "the image has no initdb"; exit 70; }
-export bin=${initdb%/*} dir user encoding
+export bin="${initdb%/*}" dir user encoding
 PATH=$bin:$PATH
 as_postgres() { su -s /bin/sh postgres -c "$1"; }
+# shellcheck disable=SC2016 # a program for another shell
 as_postgres '"$bin/initdb" -A trust -N -E "$encoding" --locale=C -U "$user" -D "$dir/data"' >"$dir/log" 2>&1 ||
   { say "initdb failed: $(tail -n 1 "$dir/log")"; exit 70; }
 printf "shared_preload_libraries = '%s'\n" "$(printf %s "$preload" | sed "s/'/''/g")" >>"$dir/data/postgresql.conf"
 options="-c listen_addresses= -c unix_socket_directories=$dir -c fsync=off -c full_page_writes=off"
 export options="$options -c wal_level=minimal -c max_wal_senders=0 -c max_connections=10 -c shared_buffers=64MB"
+# shellcheck disable=SC2016 # a program for another shell
 as_postgres '"$bin/pg_ctl" -s -w -t 60 -D "$dir/data" -l "$dir/data/log" -o "$options" start' >"$dir/log" 2>&1 ||
   { say "the throwaway server did not start: $(tail -n 1 "$dir/data/log")"; exit 70; }
 unset PGPASSWORD PGUSER PGPORT PGOPTIONS
-export PGHOST=$dir
+export PGHOST="$dir"
 on() { PGDATABASE=$1; export PGDATABASE; shift; psql -X -w -qAt -v ON_ERROR_STOP=1 -U "$user" "$@"; }
 for word; do
   name=${word#*=}

@@ -42,6 +42,7 @@ SELECT coalesce((SELECT nullif(pg_tablespace_location(dattablespace), '') FROM p
   current_setting('data_directory'));
 SQL
 ) || exit 70
+# shellcheck disable=SC2017 # size * 3 might overflow
 half=$((size / 1024 * 3 / 2)) more=$((${live:-0} / 1024 * 11 / 10)) wal=$((size / 1024))
 [ "$half" -ge "$more" ] || half=$more
 [ "$wal" -le 1048576 ] || wal=1048576

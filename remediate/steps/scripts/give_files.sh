@@ -23,6 +23,7 @@ if find . -prune -fprintf /dev/null '' 2>/dev/null; then
 else
   denied '' -print0 >"$keep/names" || exit 73
   [ -s "$keep/names" ] || { echo 0; exit 0; }
+  # shellcheck disable=SC2016 # a program for another shell
   xargs -0 sh -c "$5"'
     top=$(pwd -P)
     for name; do (within "$name" && stat -c %u:%g "./${name##*/}") || exit 1; done
@@ -32,10 +33,12 @@ files=$(tr -dc '\000' <"$keep/names" | wc -c)
 [ "$files" -eq "$(wc -l <"$keep/owners")" ] && sync && : >"$keep/complete" || exit 73
 held || exit 79
 if find . -prune -execdir true {} + 2>/dev/null; then
+  # shellcheck disable=SC2016 # a program for another shell
   denied '' -execdir sh -c '
 # include remediate/steps/scripts/lock_is_ours.sh
 ours && exec chown -h -- "$0" "$@"' "$uid:$gid" {} + || { ours || exit 79; exit 75; }
 else
+  # shellcheck disable=SC2016 # a program for another shell
   xargs -0 sh -c "$5"'
 # include remediate/steps/scripts/lock_is_ours.sh
 

@@ -9,6 +9,7 @@
 lock=$5 who=$6; export lock who
 held || exit 79
 [ -e "$3/complete" ] || exit 76
+# shellcheck disable=SC2016 # a program for another shell
 xargs -0 sh -c "$4"'
 # include remediate/steps/scripts/lock_is_ours.sh
 

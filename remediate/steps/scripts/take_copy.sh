@@ -16,7 +16,7 @@
 
 # include remediate/steps/scripts/room_for_copy.sh
 
-size=$3 wanted=$4 mtime=$5 needed=$6 mine= making=
+size=$3 wanted=$4 mtime=$5 needed=$6 mine='' making=''
 part=.fleetkeeper.$name.part
 flush() { sync -- "$1" 2>/dev/null || sync; }
 make_below() {

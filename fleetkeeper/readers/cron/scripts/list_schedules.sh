@@ -53,6 +53,7 @@ if [ -d /run/systemd/system ]; then
         printf '%s\n' "$timers" | sed 's/^/timer /'
         units=$(printf '%s\n' "$timers" | sed -n 's/^Unit=//p')
         # Names of units hold no blanks.
+        # shellcheck disable=SC2086 # names of units, to be split
         [ -z "$units" ] || systemctl show -p Id,ExecStart,User $units | sed 's/^/service /'
     else
         say "unseen the timers of systemd"

@@ -19,7 +19,7 @@ guarded() { # path owner
 }
 scheduled() { # path owner
     for table in /var/spool/cron/crontabs/* /var/spool/cron/tabs/* /var/spool/cron/*; do
-        [ -f "$table" ] && grep -hsF -- "$1" "$table" | named "$1" || continue
+        { [ -f "$table" ] && grep -hsF -- "$1" "$table" | named "$1"; } || continue
         user=$(id -u "${table##*/}" 2>/dev/null) || continue
         if [ "$user" = 0 ] || [ "$user" = "$2" ]; then return 0; fi
     done

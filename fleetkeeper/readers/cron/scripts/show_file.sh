@@ -9,6 +9,7 @@ show() { # kind path
 '*) return ;; esac
     [ -f "$2" ] || return
     if ! [ -r "$2" ]; then say "unseen $2"; return; fi
+    # shellcheck disable=SC2094 # nothing writes to the file
     { show_opened "$1" "$2"; } 2>/dev/null 3<"$2" || say "unseen $2"
 }
 show_opened() { # kind path, which is open as 3: what is told about it, asked and printed is one file

@@ -14,6 +14,7 @@ kind() { # of the first bytes on standard input
 hear() { # $said: what the words say on standard error, in one line; $rc: their exit status
   said=$({ "$@" 2>&1 >&3 3>&-; printf " %s" "$?"; } | tail -c 2000)
   rc=${said##* }
+  # shellcheck disable=SC2086 # words that are meant to be split
   set -- ${said% *}
   said=$*
 }
@@ -21,6 +22,7 @@ unpack() { if [ "$form" = sql.gz ]; then gzip -dc; else cat; fi <"$file"; }
 read_text() {
   told=-
   if [ -n "$closing" ] && [ "$form" = sql.gz ]; then
+    # shellcheck disable=SC2046 # numbers that are meant to be split
     set -- $(tail -c 4 <"$file" | od -An -tu1 -v)
     [ $# -ne 4 ] || told=$(($1 + ($2 << 8) + ($3 << 16) + ($4 << 24)))
   fi
@@ -36,9 +38,11 @@ if [ "$form" = dump ]; then
   hear read_archive 3>/dev/null
   if [ "$rc" = 0 ]; then seen="complete - 0 0 - "; else seen="unknown failed 0 $rc - $said"; fi
 else
+  # shellcheck disable=SC3045 # dash, BusyBox and bash have it, and another shell goes on without
   [ -z "$memory" ] || ulimit -v "$memory" 2>/dev/null
   read_text
 fi
+# shellcheck disable=SC2086 # words that are meant to be split
 set -- $seen
 what=-
 inner() { if [ "$1" = 0 ] && [ "$form" != dump ]; then unpack 2>/dev/null; else cat <"$file"; fi; }

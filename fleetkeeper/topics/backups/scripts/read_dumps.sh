@@ -20,13 +20,15 @@ judge='# include fleetkeeper/topics/backups/scripts/dump_sections.awk'
 kinds='# include fleetkeeper/topics/backups/scripts/file_kind.awk'
 signs='1f8b gzip 28b52ffd zstd fd377a585a xz 425a68 bzip2 04224d18 lz4 02214c18 lz4 894c5a4f lzop 4c5a4950 lzip 1f9d compress 504b0304 zip 377abcaf 7z 5047444d50 custom 53616c7465645f5f openssl 6167652d656e6372 age 2d2d2d2d2d424547494e20 armour 8c0d gpg 850 gpg 840 gpg c1c gpg 53514c69746520666f726d6174 sqlite 2d2d0a2d2d20506f737467726553514c20646174616261736520 plain 3c21 html 3c68 html 3c48 html 3c3f html 2d2d204d7953514c20 mysql 2d2d204d617269614442 mysql 2f2a21 mysql 2f2a4d21 mysql 70675f64756d703a20 message 70675f64756d70616c6c3a20 message'
 look='# include fleetkeeper/topics/backups/scripts/read_dump.sh'
+# shellcheck disable=SC2016,SC2089 # a program for another shell
 bounded='
   if timeout 5 true 2>/dev/null; then exec timeout "$1" pg_restore -f /dev/null; fi
   exec pg_restore -f /dev/null
 '
 watch='# include fleetkeeper/transport/scripts/run_with_limit.sh'
-closing= zeros= inside=
+closing='' zeros='' inside=''
 if [ "$(printf 'a\000b\n' | awk '{ print (length($0) == 3 && $0 ~ /\000/ && "a" !~ /\000/) }')" = 1 ]; then
+  # shellcheck disable=SC2089 # a program for awk
   judge=$judge'/\000/ { if (!zero) zero = n + 1; if (db || cluster) fails("zeros", n + 1) }
 '
 else
@@ -39,6 +41,7 @@ if [ "$form" = sql.gz ]; then
   'gzip 1.'*) ;;
   *)
     closing=1
+    # shellcheck disable=SC2016 # a program for awk
     judge=$judge'{ bytes += length($0) + 1 }
 '
     ;;
@@ -47,6 +50,7 @@ fi
 judge=$judge'# include fleetkeeper/topics/backups/scripts/dump_lines.awk'
 if timeout --version >/dev/null 2>&1; then limited=1; else limited=; fi
 memory=$(awk '/^MemTotal:/ { printf "%d", $2 / 2 }' /proc/meminfo 2>/dev/null)
+# shellcheck disable=SC2090 # programs, which sh and awk get whole
 export judge kinds signs bounded closing zeros inside seconds memory
 mark=$(printf '\002'; od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 [ ${#mark} -eq 33 ] || { echo "no random bytes" >&2; exit 7; }

@@ -35,7 +35,7 @@ web_server() { # names, for files that nginx picks by the name
     if command -v "$name" >/dev/null 2>&1; then nginx=$name; break; fi
   done
   [ -n "$nginx" ] || return
-  conf= runs=
+  conf='' runs=''
   for process in /proc/[0-9]*; do
     { read -r name <"$process/comm"; } 2>/dev/null || continue
     case $name in nginx* | openresty* | angie* | freenginx*) runs=yes ;; *) continue ;; esac
@@ -58,6 +58,7 @@ web_server() { # names, for files that nginx picks by the name
   fi
   main=$(printf '%s\n' "$printed" | sed -n 's/^# configuration file \(.*\):$/\1/p' | head -n 1)
   [ -n "$main" ] || main=/etc/nginx/nginx.conf
+  # shellcheck disable=SC2016,SC2020 # nginx's variable as it is written; several characters become a space
   printf '%s\n' "$printed" | sed 's/^[[:space:]]*#.*//;s/[[:space:]]#.*//;s/[$]{\([a-z_]*\)}/$\1/g' |
     tr '\n\t;{}' '  \n\n\n' |
     sed -n 's/^ *ssl_certificate\(_key\)\{0,1\} \{1,\}/\1 /p' | sort -u |
@@ -79,7 +80,7 @@ lineages() {
   cd /etc/letsencrypt 2>/dev/null || return
   say letsencrypt
   for conf in renewal/*.conf; do
-    [ -f "$conf" ] && clean "$conf" || continue
+    { [ -f "$conf" ] && clean "$conf"; } || continue
     say "renewal ${conf#renewal/}"
     head -c 65536 <"$conf" | indent
     sed -n 's/^webroot_path *= *//p' "$conf" | tr ',' '\n' | while read -r root; do
@@ -114,7 +115,7 @@ processes() {
 schedules() {
   for table in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /etc/crontabs/* /etc/cron.*ly/* \
     /etc/periodic/*/*; do
-    [ -f "$table" ] && clean "$table" || continue
+    { [ -f "$table" ] && clean "$table"; } || continue
     grep -sqi certbot "$table" || continue
     say "cron $table"
     grep -i certbot "$table" | head -c 16384 | indent

@@ -5,6 +5,7 @@
 
 denied() {
   first=$1; shift
+  # shellcheck disable=SC2086 # numbers, and tests for find that are meant to be split
   find "$source" -xdev $first \( -type d ! \( -user $uid -perm -${d}00 -o ! -user $uid $groups -perm -0${d}0 \
       -o ! -user $uid ! $groups -perm -00$d \) -o ! -type d ! -type l ! \( -user $uid -perm -${f}00 \
       -o ! -user $uid $groups -perm -0${f}0 -o ! -user $uid ! $groups -perm -00$f \) \) "$@"

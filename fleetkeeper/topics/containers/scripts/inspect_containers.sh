@@ -10,4 +10,5 @@
 date +%s
 ids=$(docker ps -aq --no-trunc) || exit 71
 [ -n "$ids" ] || { echo '[]'; exit 0; }
+# shellcheck disable=SC2086 # ids, to be split
 inspected docker inspect --type container $ids

@@ -21,6 +21,7 @@ for pid in "$@"; do
   fi
 done
 [ $# -gt 0 ] || exit 0
+# shellcheck disable=SC2016,SC2038 # constant paths of /proc and a program for awk
 find "$@" -prune -type f -size -512 |
   xargs awk -F: 'FNR == 1 { split(FILENAME, path, "/"); print "=" path[3] }
     NF >= 4 && NF <= 7 && $1 !~ /[[:cntrl:]]/ && $3 $4 ~ /^[0-9]+$/ && $4 != "" { print " " $1 ":" $3 }'

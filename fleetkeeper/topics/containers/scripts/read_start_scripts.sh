@@ -20,7 +20,7 @@ seen() {
   cd -P -- "$root" || return 1
   while [ -n "$ahead" ]; do
     name=${ahead%%/*}
-    case $ahead in */*) ahead=${ahead#*/} last= ;; *) ahead= last=yes ;; esac
+    case $ahead in */*) ahead=${ahead#*/} last='' ;; *) ahead='' last=yes ;; esac
     case $name in
     '' | .) continue ;;
     ..) [ . -ef "$root/." ] || cd -P .. || return 1; continue ;;

@@ -14,8 +14,11 @@ all() {
   if [ $# -gt 0 ]; then inspected docker "$kind" inspect "$@"; else echo '[]'; fi
 }
 volumes=$(docker volume ls -q) || exit 71
+# shellcheck disable=SC2086 # names, to be split
 all volume $volumes
 case $swarm in *'"ControlAvailable":true'*) ;; *) exit 0 ;; esac
 members=$(docker node ls -q) && services=$(docker service ls -q) || exit 71
+# shellcheck disable=SC2086 # ids, to be split
 all node $members && all service $services || exit 71
+# shellcheck disable=SC2086 # ids, to be split
 [ -z "$services" ] || exec docker service ps --no-trunc --format '{{json .}}' $services

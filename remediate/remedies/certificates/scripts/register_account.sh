@@ -5,6 +5,7 @@
 
 set -u; export LC_ALL=C
 conf=$1 accounts=$2; shift 2
+# shellcheck disable=SC2012 # certbot gives the names, and find cannot sort by age
 newest() { ls -t "$accounts" 2>/dev/null | head -n 1; }
 id=$(newest)
 if [ -z "$id" ]; then

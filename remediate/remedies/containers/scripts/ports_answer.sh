@@ -14,6 +14,7 @@ at=$({ hostname -I || ip -o -4 addr show scope global | awk '{ print $4 }'; } 2>
 at=${at%% *}; at=${at%%/*}; at=${at:-127.0.0.1}
 if command -v bash >/dev/null 2>&1; then
   answers() {
+    # shellcheck disable=SC2016 # a program for another shell
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit 1; read -r -t 1 -N 1 <&3; [ $? -ne 1 ]' "$at" "$1" 2>/dev/null
   }
 elif command -v nc >/dev/null 2>&1; then

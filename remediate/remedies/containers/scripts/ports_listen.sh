@@ -7,6 +7,7 @@ for again in 1 2 3 4 5 6 7 8 9 10; do
   ids=$(docker ps -q --no-trunc --filter "label=com.docker.swarm.service.name=$name") || exit 71
   [ -n "$ids" ] || { echo "$name runs on another node now: its ports were not tried there" >&2; exit 0; }
   missing=
+  # shellcheck disable=SC2086 # ids, to be split
   for pid in $(docker inspect --format '{{.State.Pid}}' $ids); do
     for port in "$@"; do
       grep -qsE ":$port [0-9A-F]+:0000 0A" "/proc/$pid/net/tcp" "/proc/$pid/net/tcp6" || missing="$missing $port"
