@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from lab import images
 from lab.engine import Engine
 from lab.names import DATA_VOLUME, LABEL, PREFIX, image
-from lab.shell import LabError, until
+from lab.shell import LabError, load_script, until
 
 SEED = f"{PREFIX}-seed"
 # Everything that a nested engine needs, without --privileged, which sandboxes refuse; never the right to set the clock.
@@ -20,21 +20,11 @@ POWERS = (
     f"--volume={DATA_VOLUME}:/lab/data", "--pull=never", "--detach", "--init",
 )  # fmt: skip
 STOP = "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.1; done"
-CLONE = """
-clone() {
-    rm -rf "$1"; mkdir "$1"
-    cp -al seed/overlay2 "$1/overlay2"
-    find seed -mindepth 1 -maxdepth 1 ! -name overlay2 ! -name engine-id ! -name swarm ! -name containers \\
-        ! -name network -exec cp -a {} "$1/" ';'
-}
-set -eu; rm -rf /lab/data/backups; mkdir /lab/data/backups
-cd /lab/data/nodes; for name; do clone "$name"; done
-"""
 
 
 def clone(engine: Engine, names: Iterable[str]) -> None:
     """Make a new disk for each node, and an empty backup volume for all."""
-    with_disk(engine, CLONE, *names)
+    with_disk(engine, load_script("clone_disks.sh"), *names)
 
 
 def seed(engine: Engine) -> None:

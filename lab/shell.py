@@ -4,11 +4,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import click
 
 T = TypeVar("T")
+SCRIPTS = Path(__file__).parent / "scripts"
 
 
 class LabError(Exception):
@@ -17,6 +19,11 @@ class LabError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+
+def load_script(name: str) -> str:
+    """The text of a file in `lab/scripts`, for `sh -c`."""
+    return (SCRIPTS / name).read_text(encoding="utf-8")
 
 
 def run(

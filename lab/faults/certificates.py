@@ -6,6 +6,7 @@ Each ends with a certificate that the lab's ACME server really issued: `anew` as
 from lab import acme, setup, swarm
 from lab.engine import Engine
 from lab.names import MANAGER
+from lab.shell import load_script
 
 WAIT = """
 tries=60
@@ -27,29 +28,7 @@ NEVER_ISSUED = """
 cd /etc/letsencrypt; rm -rf "live/$DOMAIN" "archive/$DOMAIN" "renewal/$DOMAIN.conf" placeholder
 serve-certificate && nginx -s reload
 """
-STAGED = """
-set -e
-new=$(mktemp -d); trap 'rm -r "$new"' EXIT
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 900 -keyout "$new/key" -out "$new/ca" \
-  -subj '/CN=(STAGING) Artificial Apricot R3' 2>/dev/null
-csr | openssl x509 -req -CA "$new/ca" -CAkey "$new/key" -CAserial "$new/serial" -CAcreateserial -days 80 \
-  -copy_extensions copy 2>/dev/null | cat - "$new/ca" | adopt
-staging=https://acme-staging-v02.api.letsencrypt.org/directory
-sed -i "s|^server = .*|server = $staging|" "/etc/letsencrypt/renewal/$DOMAIN.conf"
-"""
 SECOND = "second.lab.example"
-SECOND_REQUEST = f"""
-mkdir -p /etc/nginx/second; cd /etc/nginx/second
-[ -s key.pem ] || openssl ecparam -name prime256v1 -genkey -noout -out key.pem
-openssl req -new -key key.pem -subj /CN={SECOND} -addext subjectAltName=DNS:{SECOND}
-"""
-SECOND_SITE = f"""
-cat > /etc/nginx/second/cert.pem
-printf 'server {{\n    listen 443 ssl;\n    server_name {SECOND};\n%s\n%s\n    return 204;\n}}\n' \
-  '    ssl_certificate /etc/nginx/second/cert.pem;' '    ssl_certificate_key /etc/nginx/second/key.pem;' \
-  > /etc/nginx/conf.d/second.conf
-nginx -s reload
-"""
 NO_SECOND_SITE = "rm -rf /etc/nginx/conf.d/second.conf /etc/nginx/second; nginx -s reload"
 BREAK_CONFIGURATION = "printf 'sevrer { }\\n' > /etc/nginx/conf.d/zz-broken.conf"
 MEND_CONFIGURATION = "rm -f /etc/nginx/conf.d/zz-broken.conf"
@@ -111,13 +90,14 @@ def never_issue(engine: Engine) -> None:
 
 def stage(engine: Engine) -> None:
     """Serve what certbot gets from a staging server, and let its renewals go there."""
-    in_nginx(engine, STAGED)
+    in_nginx(engine, load_script("stage_certificate.sh"))
 
 
 def open_second_site(engine: Engine) -> None:
     """Serve another name on the same port, with a certificate that ended yesterday."""
-    asked = swarm.within(engine, "nginx", "sh", "-c", SECOND_REQUEST)
-    swarm.within(engine, "nginx", "sh", "-c", SECOND_SITE, given=acme.aged(engine, asked, -91, -1).encode())
+    asked = swarm.within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
+    script = load_script("open_second_site.sh")
+    swarm.within(engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.aged(engine, asked, -91, -1).encode())
 
 
 def close_second_site(engine: Engine) -> None:
