@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import required
+from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
+from fleetkeeper.readers.docker.engine import inspect_containers
 from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify_command
@@ -29,7 +31,6 @@ from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy import observation as copies
 from fleetkeeper.topics.certificates import node_commands as certificates
 from fleetkeeper.topics.containers import observation as containers
-from fleetkeeper.topics.schedules.observe import OWN, list_schedules
 from fleetkeeper.topics.services import observation as services
 from fleetkeeper.topics.volumes import usage_of
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
@@ -48,7 +49,7 @@ REQUEST_HEADERS = "fleetkeeper/topics/certificates/scripts/request_headers.sh"
 HELPER_KINDS = "fleetkeeper/commands/scripts/helper_kinds.sh"
 ROOT_OF_VOLUME = "fleetkeeper/topics/backups/scripts/root_of_volume.sh"
 HELPER_FITS = "fleetkeeper/commands/scripts/helper_fits.sh"
-FIND_DOCKER = "fleetkeeper/topics/containers/scripts/find_docker.sh"
+FIND_DOCKER = "fleetkeeper/readers/docker/scripts/find_docker.sh"
 RUN_WITH_LIMIT = "fleetkeeper/transport/scripts/run_with_limit.sh"
 
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
@@ -94,7 +95,7 @@ def questions() -> Iterator[Question]:
     yield fixed(("id", "-u"))
     yield fixed(OWN.words)
     yield fixed(list_schedules().words)
-    yield fixed(containers.inspect_containers().words)
+    yield fixed(inspect_containers().words)
     yield fixed(containers.scan_processes().words)
     yield fixed(services.inspect_swarm().words)
     yield script(load_script(ASK_ABOUT_WORDS), Kind("asked", many=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
@@ -62,3 +62,11 @@ def seen(value: T | Unobservable, node: str = "") -> T:
     if isinstance(value, Unobservable):
         raise replace(value, node=value.node or node)
     return value
+
+
+def or_why(look: Callable[[], T]) -> T | Unobservable:
+    """What was seen, or why it could not be."""
+    try:
+        return look()
+    except Unobservable as why:
+        return why

@@ -20,23 +20,15 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Verdict, subjects_of, verdict
 from fleetkeeper.looking.facts import HERE, Fleet
+from fleetkeeper.readers.cron.own_crontab import Crontab
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
+from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.topics import certificates as topic
 from fleetkeeper.topics import nodes
-from fleetkeeper.topics.certificates.facts import (
-    Crontab,
-    Facts,
-    File,
-    Inside,
-    Key,
-    Lineage,
-    Nginx,
-    Renewal,
-    Served,
-    Site,
-)
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key, Lineage, Renewal, Served
 from fleetkeeper.topics.certificates.rules.validity import digest
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount, Port
+from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable

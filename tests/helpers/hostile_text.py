@@ -324,8 +324,9 @@ certificates: {none: not here}
 def user_worlds() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
+    from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
     from fleetkeeper.topics import containers, services
-    from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Denied
+    from fleetkeeper.topics.containers.facts import Denied
     from fleetkeeper.topics.registry import load_inventory
     from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
     from tests.pure.remediate.remedies.containers import test_service_user as u

@@ -12,11 +12,12 @@ from pathlib import Path
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.backups import Facts as Backups
 from fleetkeeper.topics.backups import File, Policy, database
 from fleetkeeper.topics.backups.database import Cluster, Records, observation
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.transport.commands import Command
 from remediate.backups.context import Desk
 from remediate.commands.run_log import Undoing

@@ -11,12 +11,12 @@ import pytest
 
 from fleetkeeper.looking.look import look
 from fleetkeeper.readers.cron.crontab import parse
+from fleetkeeper.readers.cron.crontab_files import file_faults, table_faults
 from fleetkeeper.readers.cron.snapshot import File
+from fleetkeeper.readers.docker.docker_exec import docker_executions
+from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.registry import load_inventory, observers_in
-from fleetkeeper.topics.schedules.docker_exec import docker_executions
-from fleetkeeper.topics.schedules.exec_targets import resolve_target
-from fleetkeeper.topics.schedules.parse import file_faults, table_faults
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
 from lab import setup

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.backups import File, second_copy
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.topics.containers.facts import Container, Mount
 from tests.example_fleets import backups
 from tests.remedy_scenarios.base import World
 

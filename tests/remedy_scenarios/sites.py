@@ -7,10 +7,11 @@ from dataclasses import replace
 from hashlib import sha256
 
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.marked_blocks import block
 from fleetkeeper.topics.certificates import renewal_schedule
-from fleetkeeper.topics.certificates.facts import Crontab, Inside, Renewal
 from fleetkeeper.topics.certificates.facts import File as Certificate
+from fleetkeeper.topics.certificates.facts import Inside, Renewal
 from tests.example_fleets import certificates
 from tests.example_fleets.certificates import NAME
 from tests.remedy_scenarios.base import World

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import containers, services
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Denied, Mount, Preflight, Process
+from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight, Process
 from fleetkeeper.topics.services import Member, ServiceMount, SwarmService
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, lent_updates
 from tests.example_fleets import backups

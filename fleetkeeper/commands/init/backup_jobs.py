@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fleetkeeper.commands.init.results import Scheduled
 from fleetkeeper.readers.cron.crontab import cut, parse
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT
+from fleetkeeper.readers.cron.crontab_files import body, run_parts
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
-from fleetkeeper.topics.schedules.docker_exec import docker_executions
-from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES
-from fleetkeeper.topics.schedules.parse import body, scripted
-from fleetkeeper.topics.schedules.run_parts import run_parts
-from fleetkeeper.topics.schedules.timers import calendar, commanded, units
+from fleetkeeper.readers.systemd_units import calendar, commanded, units
+from fleetkeeper.topics.schedules.parse import scripted
 
 LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)

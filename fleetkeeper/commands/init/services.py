@@ -10,15 +10,9 @@ from fleetkeeper.commands.init.results import Found
 from fleetkeeper.inventory.fields import DEPLOYED, USER
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import (
-    COMPOSE_ONEOFF,
-    COMPOSE_PROJECT,
-    COMPOSE_SERVICE,
-    Container,
-    Placement,
-    Process,
-)
+from fleetkeeper.topics.containers.facts import Container, Placement, Process
 from fleetkeeper.topics.containers.rules.users import own_processes_of, wrong_processes
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.topics.services.rules.running import managers

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.commands.init.dumps import Ask, hinted
 from fleetkeeper.commands.init.results import Found, Site
-from fleetkeeper.topics.certificates import node_commands, tls_handshakes
+from fleetkeeper.readers import tls_handshakes
+from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import Inside
 from fleetkeeper.topics.certificates.policy import HostName

@@ -19,12 +19,12 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import look
 from fleetkeeper.readers.cron import snapshot as schedules
+from fleetkeeper.readers.cron.snapshot import ask as questions
+from fleetkeeper.readers.cron.snapshot import list_schedules
 from fleetkeeper.topics import registry
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.nodes import Facts as Nodes
-from fleetkeeper.topics.schedules.observe import ask as questions
-from fleetkeeper.topics.schedules.observe import list_schedules
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.rules.running import managers, swarm_facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable

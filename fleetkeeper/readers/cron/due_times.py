@@ -181,3 +181,6 @@ def same(many: Sequence[str], wanted: str, start: datetime) -> bool:
 def soon(moments: Iterator[datetime], start: datetime) -> list[datetime]:
     """The due times of about a year, or so many of them that a difference would have shown."""
     return list(islice(takewhile(lambda moment: moment < start + HORIZON, moments), ENOUGH))
+
+
+UNKNOWN_TIMES = ""

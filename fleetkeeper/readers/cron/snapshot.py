@@ -10,11 +10,12 @@ missing empty line after it. Nothing is ever written on the node.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleetkeeper.readers.numbers import epoch_seconds, whole_number
-from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.transport.commands import Command, Unobservable
+from fleetkeeper.transport.script_files import load_script
 
 LARGEST = 1 << 20
 FILES = frozenset({"user", "system", "directory", "script"})
@@ -113,3 +114,18 @@ def file(header: str, content: list[str], ended: bool) -> File:
         epoch_seconds(changed),
         text.encode("utf-8", "surrogateescape"),
     )
+
+
+LIST_SCHEDULES = "fleetkeeper/readers/cron/scripts/list_schedules.sh"
+ASK_ABOUT_WORDS = "fleetkeeper/readers/cron/scripts/ask_about_words.sh"
+OWN = Command(("crontab", "-l"), sudo=True)
+
+
+def list_schedules() -> Command:
+    """The command that prints every schedule that cron and systemd read."""
+    return Command(("sh", "-c", load_script(LIST_SCHEDULES)), sudo=True)
+
+
+def ask(questions: Sequence[str]) -> Command:
+    """The second script; its questions are arguments and never part of it."""
+    return Command(("sh", "-c", load_script(ASK_ABOUT_WORDS), "sh", *dict.fromkeys(questions)), sudo=True)

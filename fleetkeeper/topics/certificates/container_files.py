@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from fleetkeeper.readers import nginx
 from fleetkeeper.readers.linear_patterns import in_order
+from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.topics.certificates import nginx
-from fleetkeeper.topics.certificates.facts import File, Inside, Key, Lineage, Nginx, Renewal
-from fleetkeeper.topics.certificates.tls_handshakes import certificates
+from fleetkeeper.readers.tls_handshakes import certificates
+from fleetkeeper.topics.certificates.facts import File, Inside, Key, Lineage, Renewal
 from fleetkeeper.transport.commands import Unobservable
 
 CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})

@@ -18,9 +18,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.looking.threads import together
-from fleetkeeper.topics.certificates.facts import Facts, Refused, Served
+from fleetkeeper.readers.tls_handshakes import ENDED, PLAIN, Refused
+from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.policy import Certificate, Outside, Policy
-from fleetkeeper.topics.certificates.tls_handshakes import ENDED, PLAIN
 from fleetkeeper.topics.certificates.tls_probes import HTTPS
 from fleetkeeper.transport.commands import Unobservable
 

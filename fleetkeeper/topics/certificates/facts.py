@@ -6,11 +6,12 @@ Certificates are public and are kept whole, as PEM. Of private keys only the fin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+from fleetkeeper.readers.cron.own_crontab import ROOT_HAS_NONE, Crontab
+from fleetkeeper.readers.nginx import Nginx
+from fleetkeeper.readers.tls_handshakes import Refused
 from fleetkeeper.transport.commands import Unobservable
-
-Refused = Literal["", "not TLS", "closed", "refused", "alert", "unresolved", "unreachable"]
 
 
 @dataclass(frozen=True)
@@ -56,34 +57,6 @@ class Key:
     path: str
     public: str = ""
     trouble: str = ""
-
-
-@dataclass(frozen=True)
-class Site:
-    """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses.
-
-    `places` are where its `ssl_certificate` directives stand (file:line), in the order of `certificates`.
-    """
-
-    names: tuple[str, ...]
-    ports: tuple[int, ...]
-    default: tuple[int, ...] = ()
-    certificates: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Nginx:
-    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it.
-
-    `roots` are the directories that it serves files from (`root`, `alias`); None where what it does with challenges
-    cannot be told from them: they are handed on, or a directory is named by a variable.
-    """
-
-    sites: tuple[Site, ...] = ()
-    broken: str = ""
-    roots: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,16 +122,6 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class Crontab:
-    """The crontab that a remedy may edit. `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`."""
-
-    account: str = "root"
-    digest: str = "absent"
-    block: tuple[str, ...] | None = None
-    trouble: str = ""
-
-
-@dataclass(frozen=True)
 class Facts:
     """One node: each handshake, what is in each container that serves, and what is scheduled on the node itself.
 
@@ -174,7 +137,7 @@ class Facts:
     outside: tuple[Served, ...] = ()
     http: dict[str, int | Unobservable] | None = None
     renewals: tuple[Renewal, ...] | Unobservable = ()
-    crontab: Crontab | Unobservable = Crontab()
+    crontab: Crontab | Unobservable = ROOT_HAS_NONE
     cron: bool | Unobservable = True
     unseen: tuple[str, ...] = ()
     docker: tuple[str, ...] = ()

@@ -15,10 +15,9 @@ HANDSHAKE = "fleetkeeper/topics/certificates/scripts/handshake.sh"
 OLD_HANDSHAKE = "fleetkeeper/topics/certificates/scripts/old_handshake.sh"
 REQUEST_HEADERS = "fleetkeeper/topics/certificates/scripts/request_headers.sh"
 REQUEST_CHALLENGE = "fleetkeeper/topics/certificates/scripts/request_challenge.sh"
-FIND_DOCKER = "fleetkeeper/topics/containers/scripts/find_docker.sh"
+FIND_DOCKER = "fleetkeeper/readers/docker/scripts/find_docker.sh"
 LOOK_INSIDE = "fleetkeeper/topics/certificates/scripts/look_inside.sh"
 
-NO_OPENSSL = 69
 MARK = "fleetkeeper-look"
 """The $0 of what we run: a look must not take itself for a certbot that runs."""
 

@@ -11,16 +11,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node, Service, required
+from fleetkeeper.looking.facts import or_why
+from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.readers.cron import snapshot as schedules
-from fleetkeeper.topics.certificates import node_commands, renewal_schedule, tls_handshakes
+from fleetkeeper.readers.cron.own_crontab import read_own_crontab
+from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
+from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
+from fleetkeeper.topics.certificates import node_commands, renewal_schedule
 from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import Facts, Inside
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
-from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, or_why, places, probes, served
+from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, places, probes, served
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.observation import ABSENT, engine_says, inspect_containers
 from fleetkeeper.topics.containers.parse import parse_containers
-from fleetkeeper.topics.schedules.observe import OWN, list_schedules
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequenc
     """One round trip for everything; a second one, through containers, only where the node has no openssl."""
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     asked = dict(zip(commands, (yield commands), strict=True))
-    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == node_commands.NO_OPENSSL]
+    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == tls_handshakes.NO_OPENSSL]
     if again:
         again = list(dict.fromkeys(again))
         asked.update(zip(again, (yield again), strict=True))
@@ -96,7 +99,7 @@ def scheduled_here(everything: Output, own: Output, there: Sequence[Container]) 
         return Facts(renewals=why, crontab=why, cron=why)
     return Facts(
         renewals=tuple(renewal_schedule.renewals(printed, there)),
-        crontab=renewal_schedule.crontab(own, printed.one("account")),
+        crontab=read_own_crontab(own, printed, renewal_schedule.BLOCK),
         cron=renewal_schedule.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),
         docker=tuple(printed.lines.get("docker", [])),

@@ -1,29 +1,31 @@
 """What on a node would run certbot: crontabs, directories of cron, timers. Of everything else nothing is kept.
 
-Crontabs are read as the topic `schedules` reads them: with everything that keeps cron from running a line.
+Crontabs are read with everything that keeps cron from running a line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 
+from fleetkeeper.looking.facts import or_why
 from fleetkeeper.readers.cron.crontab import Table, cut, parse
-from fleetkeeper.readers.cron.snapshot import File, Printed
-from fleetkeeper.readers.marked_blocks import BlockError, block
+from fleetkeeper.readers.cron.crontab_files import (
+    body,
+    directory_faults,
+    file_faults,
+    table_faults,
+)
+from fleetkeeper.readers.cron.daemon import daemon
+from fleetkeeper.readers.cron.faults import FAULTS, Fault, terminal
+from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
+from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.shell.words import Unreadable
+from fleetkeeper.readers.systemd_units import commanded, units
 from fleetkeeper.topics.certificates.container_files import runs_reload, runs_renewal
-from fleetkeeper.topics.certificates.facts import Crontab, Renewal
+from fleetkeeper.topics.certificates.facts import Renewal
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.schedules import fault_messages
-from fleetkeeper.topics.schedules.docker_exec import Execution, docker_executions
-from fleetkeeper.topics.schedules.exec_targets import resolve_target
-from fleetkeeper.topics.schedules.facts import Fault
-from fleetkeeper.topics.schedules.observe import daemon, or_why
-from fleetkeeper.topics.schedules.parse import VALID_NAME, body, file_faults, table_faults, terminal
-from fleetkeeper.topics.schedules.run_parts import run_parts
-from fleetkeeper.topics.schedules.timers import commanded, units
-from fleetkeeper.transport.commands import Output, Unobservable
+from fleetkeeper.transport.commands import Unobservable
 
 BLOCK = "certificates.will_renew"
 
@@ -33,7 +35,7 @@ def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Rene
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
-            faults = [fault_messages.FAULTS[fault].saw for fault in directory_faults(file, printed)]
+            faults = [FAULTS[fault].saw for fault in directory_faults(file, printed)]
             yield from found(file.path, file.content.decode("utf-8", "replace"), faults, containers)
             continue
         table = parse(body(file), system=file.kind == "system")
@@ -52,17 +54,7 @@ def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Rene
 
 def said(fault: Fault, table: Table) -> str:
     line = str(table.problems[0].line) if table.problems else "?"
-    return fault_messages.FAULTS[fault].saw.replace("{fault_line}", line)
-
-
-def directory_faults(file: File, printed: Printed) -> Iterator[Fault]:
-    """What keeps run-parts from running a script."""
-    if not VALID_NAME.fullmatch(file.name):
-        yield "dot in file name"
-    if not file.mode & 0o111:
-        yield "not executable"
-    if run_parts(file, printed) is None and "anacron" not in printed.lines:
-        yield "nothing starts it"
+    return FAULTS[fault].saw.replace("{fault_line}", line)
 
 
 def timers(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewal]:
@@ -104,37 +96,14 @@ def in_container(
 
 def unfit(run: Execution) -> Iterator[str]:
     for fault in terminal(run):
-        if not fault_messages.FAULTS[fault].harmless:
-            yield fault_messages.FAULTS[fault].saw
+        if not FAULTS[fault].harmless:
+            yield FAULTS[fault].saw
 
 
 def runs_certbot(run: Execution) -> bool:
     """Whether what is run in the container is a renewal, with or without a shell around it."""
     line = " ".join(word if word is not None else "?" for word in run.words)
     return runs_renewal(line.replace('"', " ").replace("'", " "))
-
-
-def crontab(own: Output, account: str) -> Crontab | Unobservable:
-    """The crontab that we may edit (case 22: only "no crontab for" is an empty one)."""
-    if own.rc == 127:
-        return Unobservable("there is no crontab command on this node", "install cron")
-    if own.rc == 1 and b"no crontab for" in own.err and not own.out:
-        return Crontab(account)
-    try:
-        own.text()
-        lines, trouble = block(own.out, BLOCK), ""
-    except Unobservable as why:
-        return why
-    except BlockError as odd:
-        lines, trouble = None, str(odd)
-    table = parse(own.out, system=False)
-    if table.problems:
-        trouble = f"cron ignores the whole crontab for its line {table.problems[0].line}"
-    elif table.unread:
-        trouble = f"it is larger than what is read here (from line {table.unread} on)"
-    elif table.unended:
-        trouble = "cron ignores the whole crontab, since its last line does not end with a newline"
-    return Crontab(account, sha256(own.out).hexdigest(), lines, trouble)
 
 
 def cron_runs(printed: Printed) -> bool | Unobservable:

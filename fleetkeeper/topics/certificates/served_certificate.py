@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.nginx import Site, site_of
 from fleetkeeper.readers.pki.chain_problems import load
 from fleetkeeper.readers.pki.names import is_for
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Lineage, Served, Site
-from fleetkeeper.topics.certificates.nginx import site_of
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Lineage, Served
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen_nodes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fleetkeeper.topics.certificates import node_commands, tls_handshakes
+from fleetkeeper.looking.facts import or_why
+from fleetkeeper.readers import tls_handshakes
+from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.facts import Served
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.containers.facts import Container, Port
@@ -133,11 +135,3 @@ def judged(made: Served, answer: Mapping[str, Output]) -> Served:
 
 def put(made: Served, **seen: Any) -> Served:
     return Served(**{**vars(made), **seen})
-
-
-def or_why(look: Callable[[], T]) -> T | Unobservable:
-    """What was seen, or why it could not be."""
-    try:
-        return look()
-    except Unobservable as why:
-        return why

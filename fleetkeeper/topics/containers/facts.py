@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from fleetkeeper.looking.facts import seen
+from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.transport.commands import Unobservable
 
 DOCKER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
 """What Docker takes as the name of a container (daemon/names)."""
-SWARM_SERVICE = "com.docker.swarm.service.name"
-COMPOSE_SERVICE = "com.docker.compose.service"
-COMPOSE_PROJECT = "com.docker.compose.project"
-COMPOSE_ONEOFF = "com.docker.compose.oneoff"
 DRILL = "fleetkeeper"
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleetkeeper.readers.json_documents import Json, flag_in, json_document, listed, part, parts, text_in, texts
+from fleetkeeper.readers.docker.engine import has_healthcheck
+from fleetkeeper.readers.json_documents import Json, flag_in, json_document, part, parts, text_in, texts
 from fleetkeeper.readers.numbers import number_in, whole_number
 from fleetkeeper.topics.containers.facts import DRILL, Container, Isolation, Mount, Port
 from fleetkeeper.transport.commands import Unobservable
@@ -75,11 +76,6 @@ def parse_health(state: Json) -> str:
     """Empty without a health check: engines say so by leaving it out or by "none"."""
     said = text_in(part(state, "Health"), "Status")
     return "" if said == "none" else said
-
-
-def has_healthcheck(config: Json) -> bool:
-    test = listed(part(config, "Healthcheck"), "Test")
-    return bool(test) and test != ["NONE"]
 
 
 def health_check_patience(check: Json) -> float:

@@ -1,8 +1,11 @@
 """Schedules: whether the backup is run on the node where the database runs, by a cron that is alive."""
 
 from fleetkeeper.looking.observer import Observer
+from fleetkeeper.readers.cron.daemon import Daemon
+from fleetkeeper.readers.cron.own_crontab import Crontab
+from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.topics.protocol import Topic
-from fleetkeeper.topics.schedules.facts import Crontab, Daemon, Entry, Facts, Suspect, Target
+from fleetkeeper.topics.schedules.facts import Entry, Facts, Suspect
 from fleetkeeper.topics.schedules.observe import observe
 from fleetkeeper.topics.schedules.rules.entries import RULES
 

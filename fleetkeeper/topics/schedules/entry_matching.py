@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical
+from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, service_of
-from fleetkeeper.topics.schedules.exec_targets import HEX, resolve_target
-from fleetkeeper.topics.schedules.facts import Entry, Facts, Target
+from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful
 from fleetkeeper.transport.commands import Unobservable
 

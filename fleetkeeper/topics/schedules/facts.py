@@ -5,56 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from fleetkeeper.readers.cron.daemon import Daemon
+from fleetkeeper.readers.cron.faults import Fault
+from fleetkeeper.readers.cron.own_crontab import ROOT_HAS_NONE, Crontab
+from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.transport.commands import Unobservable
 
-UNKNOWN_TIMES = ""
-
 Kind = Literal["user crontab", "system crontab", "directory", "timer"]
-Fault = Literal[
-    "commented out",
-    "dot in file name",
-    "no user field",
-    "user field in a user's crontab",
-    "unknown user",
-    "no final newline",
-    "syntax error in file",
-    "wrong owner",
-    "wrong mode",
-    "hard links",
-    "not executable",
-    "too long",
-    "bad times",
-    "nothing starts it",
-    "terminal",
-    "compose terminal",
-    "asks for a terminal",
-    "percent",
-    "percent cuts",
-    "carriage return",
-    "docker not on path",
-    "docker denied",
-    "timer inactive",
-    "time zone ignored",
-]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Which container an entry means.
-
-    `name`: a container's name or id, as written. `lookup`: what `docker ps -q` with these `filters` prints
-    (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose, of a
-    `project` or of the one in `directory`, where the entry says so. `unclear`: `why` says what could not be read.
-    """
-
-    kind: Literal["name", "lookup", "compose", "unclear"]
-    name: str = ""
-    filters: tuple[tuple[str, str], ...] = ()
-    everything: bool = False
-    first: bool = False
-    project: str = ""
-    directory: str = ""
-    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,28 +60,6 @@ class Suspect:
 
 
 @dataclass(frozen=True)
-class Daemon:
-    """The running cron. `started` is in epoch seconds of the node's clock, 0 when it was not seen."""
-
-    name: str
-    pid: int
-    started: float = 0.0
-
-
-@dataclass(frozen=True)
-class Crontab:
-    """The crontab that we may edit: the account's own, root's where we are root.
-
-    `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`. `block` are our own lines in it. `trouble`
-    is why it cannot be edited to any good (cron ignores the whole of it, say), empty when it can.
-    """
-
-    digest: str = "absent"
-    block: tuple[str, ...] | None = None
-    trouble: str = ""
-
-
-@dataclass(frozen=True)
 class Facts:
     """The schedules of one node.
 
@@ -142,7 +77,7 @@ class Facts:
     timezone: str | Unobservable = "UTC"
     unseen: tuple[Unobservable, ...] = ()
     account: str = "root"
-    crontab: Crontab | Unobservable = Crontab()
+    crontab: Crontab | Unobservable = ROOT_HAS_NONE
     docker: tuple[str, ...] = ()
     manager: Literal["systemd", "service", "openrc", ""] = ""
     unit: str = "cron"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from fleetkeeper.readers.cron.crontab import Job, parse
-from fleetkeeper.readers.cron.due_times import NEVER
+from fleetkeeper.readers.cron.crontab_files import CRON_PATH, VALID_NAME, run_parts
+from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
+from fleetkeeper.readers.cron.faults import Fault, terminal
 from fleetkeeper.readers.cron.snapshot import File, Printed
-from fleetkeeper.readers.linear_patterns import in_order
-from fleetkeeper.topics.schedules.docker_exec import Execution
-from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Suspect
+from fleetkeeper.readers.docker.docker_exec import Execution
+from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.parse import (
-    CRON_PATH,
-    VALID_NAME,
     Behind,
     Candidate,
     Found,
@@ -21,11 +18,8 @@ from fleetkeeper.topics.schedules.parse import (
     programs,
     running_anywhere,
     scripted,
-    terminal,
     unread,
 )
-
-RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 
 
 def in_directories(printed: Printed, wanted: Sequence[str], found: Found) -> None:
@@ -63,12 +57,3 @@ def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Fou
         found.behind.append(Behind(script, Suspect(file.path, 0), made))
     elif not runs and dumps(text):
         found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
-
-
-def run_parts(file: File, printed: Printed) -> Job | None:
-    """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
-    directory = file.path.rpartition("/")[0]
-    tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
-    jobs = [job for table in tables for job in table.jobs]
-    wanted = re.compile(re.escape(directory) + r"\b")
-    return next((job for job in jobs if in_order(job.command, RUN_PARTS, wanted, LINE)), None)

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from fleetkeeper.readers.cron.due_times import BadTimes, canonical
+from fleetkeeper.readers.cron.faults import Fault, terminal
 from fleetkeeper.readers.cron.snapshot import Printed
-from fleetkeeper.topics.schedules.docker_exec import Execution
-from fleetkeeper.topics.schedules.facts import UNKNOWN_TIMES, Entry, Fault, Suspect
-from fleetkeeper.topics.schedules.parse import (
-    MENTIONS,
-    Behind,
-    Candidate,
-    Found,
-    programs,
-    running,
-    scripted,
-    terminal,
-    unread,
-)
+from fleetkeeper.readers.docker.docker_exec import Execution
+from fleetkeeper.readers.systemd_units import calendar, commanded, units
+from fleetkeeper.topics.schedules.facts import Entry, Suspect
+from fleetkeeper.topics.schedules.parse import MENTIONS, Behind, Candidate, Found, programs, running, scripted, unread
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CALENDAR = re.compile(r"OnCalendar=")
-ENDED = re.compile(r"[;}]")
-NORMAL = re.compile(
-    r"(?:(?P<weekdays>[A-Za-z,.]+) )?\*-(?P<month>[^- ]+)-(?P<day>[^ ]+) "
-    r"(?P<hour>[^:]+):(?P<minute>[^:]+):(?P<second>[0-9][0-9])(?: (?P<zone>\S+))?"
-)
 
 
 def find_timers(printed: Printed, wanted: Sequence[str], found: Found) -> None:
@@ -60,56 +44,3 @@ def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Executi
         faults=(*faults, *terminal(run)),
     )
     return Candidate(entry, programs(run, UNIT_PATH))
-
-
-def units(lines: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The blocks that `systemctl show` prints, one for each unit; a key that occurs twice keeps both values.
-
-    >>> list(units(["Id=a.timer", "Unit=a.service", "", "Id=b.timer"]))
-    [{'Id': 'a.timer', 'Unit': 'a.service'}, {'Id': 'b.timer'}]
-    """
-    unit: dict[str, str] = {}
-    for line in [*lines, ""]:
-        key, equals, value = line.partition("=")
-        if equals:
-            unit[key] = f"{unit[key]} {value}" if key in unit else value
-        elif unit:
-            yield unit
-            unit = {}
-
-
-def commanded(written: str) -> str:
-    """The command line of an ExecStart as `systemctl show` prints it; its quotes are lost there.
-
-    >>> commanded("{ path=/bin/sh ; argv[]=/bin/sh -c docker exec x backup ; ignore_errors=no ; pid=0 }")
-    'docker exec x backup'
-    """
-    parts = (part.partition(" ; ignore_errors=") for part in written.split("argv[]=")[1:])
-    lines = [words for words, ended, _ in parts if ended]
-    return "\n".join(re.sub(r"^\S*/?(?:ba|da)?sh -l?c ", "", line) for line in lines)
-
-
-def calendar(written: str) -> str:
-    """The fields of cron for one OnCalendar, as systemd normalises it; empty when there is no such thing.
-
-    >>> calendar("{ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=Sun 2026-11-22 12:00:00 EST }")
-    '0 0,12 * * *'
-    >>> calendar("{ OnCalendar=Mon..Fri *-*-* 04/6:30:00 ; next_elapse=n/a }")
-    '30 4,10,16,22 * * 1,2,3,4,5'
-    """
-    parts = (ENDED.split(part, maxsplit=1) for part in CALENDAR.split(written)[1:])
-    all_ = [part[0].rstrip() for part in parts if len(part) > 1]
-    match = NORMAL.fullmatch(all_[0]) if len(all_) == 1 else None
-    if match is None or match["zone"] or (match["weekdays"] and match["day"] != "*"):
-        return UNKNOWN_TIMES
-    highest = {"minute": 59, "hour": 23, "day": 31, "month": 12}
-    try:
-        fields = [stepped(match[name], highest[name]) for name in ("minute", "hour", "day", "month")]
-        return canonical([*fields, (match["weekdays"] or "*").replace("..Sun", "-7").replace("..", "-")])
-    except BadTimes:
-        return UNKNOWN_TIMES
-
-
-def stepped(text: str, highest: int) -> str:
-    """Systemd's `4/6` is cron's `4-23/6`, and its `a..b` cron's `a-b`."""
-    return re.sub(r"(?<![-0-9*])([0-9]+)/", rf"\1-{highest}/", text.replace("..", "-"))

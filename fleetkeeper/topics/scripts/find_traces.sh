@@ -6,7 +6,7 @@ export LC_ALL=C
 kept=$1; shift
 mounts() (
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 ids=$(docker ps -aq) || exit 71
 # shellcheck disable=SC2086 # ids, to be split
@@ -20,7 +20,7 @@ printf '%s\n' /etc/letsencrypt "$mounted" | sort -u | while IFS= read -r root; d
 done
 services() (
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
 [ "$manager" = true ] || exit 0

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.inventory.schema import Node
+from fleetkeeper.readers.docker.engine import ABSENT, engine_says, has_healthcheck
 from fleetkeeper.readers.json_documents import (
     Json,
     flag_in,
@@ -23,8 +24,6 @@ from fleetkeeper.readers.json_documents import (
 )
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import number_in
-from fleetkeeper.topics.containers.observation import ABSENT, engine_says
-from fleetkeeper.topics.containers.parse import has_healthcheck
 from fleetkeeper.topics.services.facts import (
     LENT,
     Facts,

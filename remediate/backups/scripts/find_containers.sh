@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the ids of the running containers of a service; runs on the node. Argument: what Docker calls the service.
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 list() { docker ps --quiet --no-trunc --filter status=running "$@"; }
 found=$(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from fleetkeeper.inventory.schema import Service
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
+from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.untrusted import one_line, shown_command, shown_word
 from remediate.plan import ForAPerson

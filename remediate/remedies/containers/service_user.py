@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from fleetkeeper.inventory.schema import Service, required
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Preflight
+from fleetkeeper.topics.containers.facts import Container, Preflight
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.containers.rules.users import wrong_processes
 from fleetkeeper.topics.services.facts import Handed, SwarmService

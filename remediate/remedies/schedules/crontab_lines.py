@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escaped, parse
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
+from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.untrusted import Untrusted, installed_word, is_shown, one_line, one_of, shell_word
 
 DOCKERS = tuple(

@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import same
+from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement, running_placements
-from fleetkeeper.topics.schedules.entry_matching import Read, doubtful_places, read_entries, wanted_times, zone_of
-from fleetkeeper.topics.schedules.facts import Crontab, Entry, Facts
+from fleetkeeper.topics.schedules.entry_matching import (
+    Read,
+    doubtful_places,
+    read_entries,
+    wanted_times,
+    zone_of,
+)
+from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful
 from fleetkeeper.topics.schedules.observe import BLOCK
 from fleetkeeper.transport.commands import Unobservable

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from fleetkeeper import topics
 from fleetkeeper.commands.sudoers_lines import END, helper, installer, named_like
 from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.readers.cron.snapshot import OWN, ask, list_schedules
+from fleetkeeper.readers.docker.engine import inspect_containers
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify_command
 from fleetkeeper.topics.backups.database import observation as databases
@@ -30,7 +32,6 @@ from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.containers import observation as containers
 from fleetkeeper.topics.nodes import WHO_AS_ROOT
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.schedules.observe import OWN, ask, list_schedules
 from fleetkeeper.topics.services.observation import inspect_swarm
 from fleetkeeper.topics.traces import traces
 from fleetkeeper.topics.volumes import usage_of
@@ -102,7 +103,7 @@ def run(script: str, *arguments: str) -> bool:
 
 CONSTANT = [
     *(WHO_AS_ROOT, OWN, list_schedules(), inspect_swarm()),
-    *(containers.inspect_containers(), containers.scan_processes()),
+    *(inspect_containers(), containers.scan_processes()),
 ]
 
 
@@ -537,8 +538,8 @@ def test_a_limit_is_a_number_of_seconds(limit):
 @pytest.mark.parametrize(
     "words",
     [
-        (), ("id",), ("sh",), ("sh", "-c", "id"), ("sh", "-c", containers.inspect_containers().words[2] + "\n"),
-        ("crontab", "-r"), ("docker", "ps"), ("/bin/sh", *containers.inspect_containers().words[1:]),
+        (), ("id",), ("sh",), ("sh", "-c", "id"), ("sh", "-c", inspect_containers().words[2] + "\n"),
+        ("crontab", "-r"), ("docker", "ps"), ("/bin/sh", *inspect_containers().words[1:]),
     ],
 )  # fmt: skip
 def test_nothing_else_passes(words):

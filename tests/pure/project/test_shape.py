@@ -104,6 +104,47 @@ def test_arrows_inside_fleetkeeper_point_downhill() -> None:
     assert uphill == []
 
 
+NEEDED_TOPICS = {
+    ("backups", "nodes"): "the age of a dump is counted on its node's own clock",
+    ("certificates", "containers"): "what serves a name is a container",
+    ("certificates", "nodes"): "whether a certificate has ended is read on the node's own clock",
+    (
+        "schedules",
+        "backups",
+    ): "what is scheduled, and what it leaves, is said by the policy of the backups",
+    ("schedules", "containers"): "an entry is right when it finds the one container of its service",
+    ("schedules", "nodes"): "what is due is counted on the node's own clock",
+    ("services", "backups"): "the database that kept its data is the one that backups are made of",
+    ("services", "containers"): "a service runs when its containers do",
+    ("volumes", "backups"): "a volume is full when the next dumps no longer fit",
+    ("volumes", "nodes"): "a forecast begins at the node's own clock",
+}
+"""Which topic needs which other, and why. What two topics read alike belongs to `readers/`, not to one of them."""
+LOOKING = ("observe", "observation", "parse")
+NEEDED_LOOKS = {"certificates.observation": "containers.parse"}
+"""Who reads another's answers: of a container its ports are needed before they can be asked, in the same look."""
+
+
+def topic_module(name: str) -> tuple[str, str]:
+    """The topic that a module belongs to, and its name from there; empty for any other module."""
+    inner = name.removeprefix("fleetkeeper.topics.")
+    topic, _, rest = inner.partition(".")
+    return (topic, rest) if inner != name and topic in TOPICS else ("", "")
+
+
+def test_a_topic_needs_another_for_a_reason_and_reads_nothing_with_its_parsers() -> None:
+    pairs, looks = set(), {}
+    for name, others in without_packages(arrows()).items():
+        topic, module = topic_module(name)
+        for other, part in map(topic_module, others):
+            if topic and other and topic != other:
+                pairs.add((topic, other))
+                if part.startswith(LOOKING):
+                    looks[f"{topic}.{module}"] = f"{other}.{part}"
+    assert pairs == set(NEEDED_TOPICS)
+    assert looks == NEEDED_LOOKS
+
+
 STILL_IN_A_CIRCLE = {"fleetkeeper.topics.backups.catalog", "fleetkeeper.topics.backups.plausible_size"}
 """A list that only gets shorter; circles of `transport` and `remediate` are not held here yet."""
 

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from fleetkeeper.readers.docker.docker_exec import docker_executions
+from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.linear_patterns import LONGEST, in_order, path_pattern, pattern_of
-from fleetkeeper.topics.certificates.facts import Site
-from fleetkeeper.topics.certificates.nginx import answers, site_of
+from fleetkeeper.readers.nginx import Site, answers, site_of
 from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.schedules.docker_exec import docker_executions
-from fleetkeeper.topics.schedules.exec_targets import resolve_target
 from fleetkeeper.transport.commands import Unobservable
 from tests.helpers.processor_time import work_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fleetkeeper.readers import nginx
 from fleetkeeper.topics.backups.second_copy.observation import parse as digests
-from fleetkeeper.topics.certificates import nginx
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.containers.preflight import parse_helpers, unsaved_files
 from fleetkeeper.topics.schedules.parse import running_anywhere

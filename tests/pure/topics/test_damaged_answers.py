@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from fleetkeeper.readers import nginx, tls_handshakes
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.json_documents import MOST_ELEMENTS, json_document, json_documents
+from fleetkeeper.readers.nginx import tokens
 from fleetkeeper.topics import nodes, volumes
 from fleetkeeper.topics.backups.database.observation import parse_clusters
 from fleetkeeper.topics.backups.parse import parse_entries, parse_listing
 from fleetkeeper.topics.backups.second_copy import observation as copies
-from fleetkeeper.topics.certificates import container_files, nginx, tls_handshakes
-from fleetkeeper.topics.certificates.nginx import tokens
+from fleetkeeper.topics.certificates import container_files
 from fleetkeeper.topics.containers import parse, preflight, process_scan
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.schedules.facts import Facts as Schedules

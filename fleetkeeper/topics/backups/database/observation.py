@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.inventory.schema import Node, required
+from fleetkeeper.readers.docker.engine import ABSENT
 from fleetkeeper.readers.lines import lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.observation import ABSENT
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.nginx import Site, answers
 from fleetkeeper.readers.pki.names import alternatives, covers
-from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage, Site
-from fleetkeeper.topics.certificates.nginx import answers
+from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from fleetkeeper.topics.containers.placement import service_of, unseen_nodes

@@ -17,7 +17,8 @@ from fleetkeeper.looking.facts import HERE, Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.readers.pki.names import common_name
-from fleetkeeper.topics.certificates.facts import Facts, Refused, Served
+from fleetkeeper.readers.tls_handshakes import Refused
+from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.policy import Certificate, Outside
 from fleetkeeper.topics.certificates.served_certificate import Said, View, fingerprint, leaf_of, placed
 from fleetkeeper.transport.commands import Unobservable

@@ -15,8 +15,9 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding, Severity
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Facts, Mount, Placement
+from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement
 from fleetkeeper.transport.commands import Unobservable
 
 CAPABILITIES = {

@@ -9,10 +9,11 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.looking.facts import Fleet, seen
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same
+from fleetkeeper.readers.cron.faults import FAULTS
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.rules.dumps import each_database
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.topics.schedules import fault_messages
@@ -128,7 +129,7 @@ def broken(entries: Iterable[Read], home: Placement, *, alone: bool) -> Iterator
             grave = alone or saw.startswith("ambiguous")
             yield finding(entry, home.node, saw, hint, "error" if grave else "warning")
         for fault in entry.entry.faults:
-            if fault_messages.FAULTS[fault].harmless:
+            if FAULTS[fault].harmless:
                 hint = fault_messages.hint(entry.entry, fault)
                 yield finding(entry, home.node, fault_messages.saw(entry.entry, fault), hint, "warning")
         if entry.does(home) and entry.entry.target.kind == "name" and home.container.label(SWARM_SERVICE):

@@ -9,8 +9,9 @@ from fleetkeeper.inventory.schema import Service
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, Container
+from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.containers.rules.users import why_idle

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Prints the state of the swarm, the node's volumes, and on a manager the members, services and tasks, as JSON.
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 # include fleetkeeper/transport/scripts/capped_docker.sh
 
-# include fleetkeeper/topics/containers/scripts/inspect_without_values.sh
+# include fleetkeeper/readers/docker/scripts/inspect_without_values.sh
 
 swarm=$(docker info --format '{{json .Swarm}}') || exit 71
 printf '%s\n' "$swarm"

@@ -2,7 +2,7 @@
 # `served OPTIONS…` prints the fingerprint of the certificate that is served, by the node's openssl or the container's.
 # Arguments: container, address:port, port in the container.
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 export LC_ALL=C
 id=$1 where=$2 inside=$3; shift 3

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from fleetkeeper.looking.facts import HERE
 from fleetkeeper.looking.look import look
 from fleetkeeper.looking.recording import dump, load
-from fleetkeeper.topics.certificates import external_probe, tls_handshakes, tls_probes
+from fleetkeeper.readers import tls_handshakes
+from fleetkeeper.topics.certificates import external_probe, tls_probes
 from fleetkeeper.topics.certificates.external_probe import Way, tls_handshake
 from fleetkeeper.topics.certificates.facts import Facts, Served
 from fleetkeeper.topics.certificates.policy import Policy

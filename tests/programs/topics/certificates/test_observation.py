@@ -17,14 +17,10 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleetkeeper.topics.certificates import (
-    container_files,
-    nginx,
-    node_commands,
-    tls_probes,
-)
+from fleetkeeper.readers import nginx
+from fleetkeeper.readers.nginx import site_of
+from fleetkeeper.topics.certificates import container_files, node_commands, tls_probes
 from fleetkeeper.topics.certificates.facts import Served
-from fleetkeeper.topics.certificates.nginx import site_of
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import Place
 from fleetkeeper.transport.commands import Output

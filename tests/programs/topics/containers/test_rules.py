@@ -69,7 +69,7 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
         with socket.socket(socket.AF_UNIX) as there:
             there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
     script = (
-        load_script("fleetkeeper/topics/containers/scripts/find_docker.sh")
+        load_script("fleetkeeper/readers/docker/scripts/find_docker.sh")
         .replace("/run/", f"{tmp_path}/run/")
         .replace("/proc/", f"{tmp_path}/proc/")
     )
@@ -86,7 +86,7 @@ def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end:
     said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
     (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
     script = (
-        load_script("fleetkeeper/topics/containers/scripts/inspect_without_values.sh")
+        load_script("fleetkeeper/readers/docker/scripts/inspect_without_values.sh")
         + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'
     )
     for shell in (("dash",), ("bash",), ("busybox", "sh")):

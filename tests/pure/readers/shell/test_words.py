@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetkeeper.readers.docker.docker_exec import docker_executions
+from fleetkeeper.readers.docker.exec_targets import Target
+from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
 from fleetkeeper.readers.shell.words import Unreadable, commands, literal
-from fleetkeeper.topics.schedules.docker_exec import docker_executions
-from fleetkeeper.topics.schedules.facts import Target
-from fleetkeeper.topics.schedules.sole_purpose import has_sole_purpose
 
 BY_NAME = Target("lookup", filters=(("name", "a"),))
 ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size=40)

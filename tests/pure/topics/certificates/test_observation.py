@@ -12,22 +12,18 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from fleetkeeper.inventory.problems import InventoryError
+from fleetkeeper.readers import nginx, tls_handshakes
+from fleetkeeper.readers.cron.own_crontab import read_own_crontab
+from fleetkeeper.readers.cron.snapshot import Printed
 from fleetkeeper.readers.cron.snapshot import read as printed_schedules
-from fleetkeeper.topics.certificates import (
-    container_files,
-    nginx,
-    node_commands,
-    observation,
-    renewal_schedule,
-    tls_handshakes,
-    tls_probes,
-)
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
+from fleetkeeper.readers.nginx import site_of
+from fleetkeeper.topics.certificates import container_files, observation, renewal_schedule, tls_probes
 from fleetkeeper.topics.certificates.facts import Served
-from fleetkeeper.topics.certificates.nginx import site_of
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import Place, Probe
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Port
+from fleetkeeper.topics.containers.facts import Container, Port
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME, inventory
@@ -48,10 +44,10 @@ def test_a_node_without_openssl_asks_through_the_container() -> None:
     at = place(443)
     asking = observation.ask([], tls_probes.probes(at))
     first = next(asking)
-    second = asking.send([Output(node_commands.NO_OPENSSL, command="TLS handshake")] * len(first))
+    second = asking.send([Output(tls_handshakes.NO_OPENSSL, command="TLS handshake")] * len(first))
     assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
     with pytest.raises(StopIteration) as done:
-        asking.send([Output(node_commands.NO_OPENSSL, command="TLS handshake")] * len(second))
+        asking.send([Output(tls_handshakes.NO_OPENSSL, command="TLS handshake")] * len(second))
     seen = tls_probes.served(at, done.value.value)
     assert isinstance(seen.chain, Unobservable)
     assert "openssl" in seen.chain.why
@@ -483,9 +479,9 @@ def test_systemd_s_timer_counts_while_it_is_active() -> None:
 
 
 def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
-    empty = renewal_schedule.crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), "root")
+    empty = read_own_crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), Printed(), "x")
     assert getattr(empty, "digest", None) == "absent"
-    denied = renewal_schedule.crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), "root")
+    denied = read_own_crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), Printed(), "x")
     assert isinstance(denied, Unobservable)
 
 

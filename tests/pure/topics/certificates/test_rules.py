@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking import recording
+from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Nginx, Renewal, Site
+from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Renewal
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable

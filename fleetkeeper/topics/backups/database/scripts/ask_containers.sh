@@ -2,7 +2,7 @@
 # Runs ask_database.sh in every container of the database's service. Arguments: that script, what Docker calls the
 # service, then the arguments for the container.
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 inner=$1 service=$2
 shift 2

@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from fleetkeeper.readers.cron.crontab import cut, parse
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, Container, Mount
-from fleetkeeper.topics.schedules.docker_exec import docker_executions
-from fleetkeeper.topics.schedules.exec_targets import resolve_target
+from fleetkeeper.readers.docker.docker_exec import docker_executions
+from fleetkeeper.readers.docker.exec_targets import resolve_target
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
+from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson
 from remediate.remedies.certificates.renewal import prepare_renewal

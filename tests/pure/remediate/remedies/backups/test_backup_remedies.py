@@ -10,9 +10,10 @@ import pytest
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import containers, volumes
 from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.containers.facts import SWARM_SERVICE, Container, Mount
+from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES

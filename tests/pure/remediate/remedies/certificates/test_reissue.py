@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key, Nginx
+from fleetkeeper.readers.nginx import Nginx
+from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.certificates.facts import Crontab, Facts, Lineage, Nginx
+from fleetkeeper.readers.cron.own_crontab import Crontab
+from fleetkeeper.readers.nginx import Nginx
+from fleetkeeper.topics.certificates.facts import Facts, Lineage
 from fleetkeeper.topics.certificates.rules import renewal
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.transport.commands import Unobservable

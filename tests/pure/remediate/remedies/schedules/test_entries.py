@@ -11,8 +11,8 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.readers.cron.own_crontab import not_shown
 from fleetkeeper.topics import containers
-from fleetkeeper.topics.schedules.observe import not_shown
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.schedules.entries import schedule_backup, start_cron

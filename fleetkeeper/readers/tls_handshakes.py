@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from fleetkeeper.readers.lines import lines
-from fleetkeeper.topics.certificates.facts import Refused
-from fleetkeeper.topics.certificates.node_commands import NO_OPENSSL
 from fleetkeeper.transport.commands import Output, Unobservable
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
@@ -148,3 +147,8 @@ def status(answer: Output) -> int:
     if not re.fullmatch(r"[0-9]{3}", text):
         raise Unobservable(f"the HTTP request gave no status: {text[:60] or 'nothing'}")
     return int(text)
+
+
+Refused = Literal["", "not TLS", "closed", "refused", "alert", "unresolved", "unreachable"]
+
+NO_OPENSSL = 69

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
 
+from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.readers.linear_patterns import pattern_of
 from fleetkeeper.readers.shell.options import bundle, given
 from fleetkeeper.readers.shell.words import Simple, Unreadable, Word, commands, literal
-from fleetkeeper.topics.containers.facts import COMPOSE_PROJECT, COMPOSE_SERVICE, Container
-from fleetkeeper.topics.schedules.facts import Target
 from fleetkeeper.transport.commands import Unobservable
 
 BY_LABEL = "write it with `docker ps -q --filter label=…`, which names one service and nothing else"
@@ -22,6 +23,36 @@ PS_VALUES = frozenset({"-f", "--filter", "--format", "-n", "--last"})
 UP = frozenset({"running", "paused", "restarting"})
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 HEX = re.compile(r"[0-9a-f]{6,64}")
+
+
+class ListedMount(Protocol):
+    """A mount as `docker ps` filters by it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def destination(self) -> str: ...
+
+
+class ListedContainer(Protocol):
+    """A container as `docker ps` lists it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def health(self) -> str: ...
+    @property
+    def labels(self) -> Mapping[str, str] | None: ...
+    @property
+    def mounts(self) -> Sequence[ListedMount]: ...
+    def label(self, key: str) -> str: ...
+
+
+C = TypeVar("C", bound=ListedContainer)
 
 
 def container_target(word: Word) -> Target:
@@ -98,7 +129,7 @@ def docker_ps_target(words: Sequence[str], first: bool) -> Target:
     return Target("lookup", filters=tuple(filters), everything=everything, first=first)
 
 
-def resolve_target(target: Target, containers: Iterable[Container]) -> tuple[Container, ...]:
+def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
     """The containers that a target means among these, as Docker would find them now.
 
     Raises Unobservable for a target, or a filter, that cannot be told from what was seen.
@@ -114,7 +145,7 @@ def resolve_target(target: Target, containers: Iterable[Container]) -> tuple[Con
     return tuple(c for c in there if (stopped or c.state in UP) and passes_filters(c, target.filters))
 
 
-def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, ...]:
+def of_compose(target: Target, there: Sequence[C]) -> tuple[C, ...]:
     """Those of the project that is meant. Compose takes the one of the directory where it runs, unless it is named.
 
     Raises Unobservable when there are several projects, and the entry does not say which.
@@ -130,13 +161,13 @@ def of_compose(target: Target, there: Sequence[Container]) -> tuple[Container, .
     )
 
 
-def containers_by_name(name: str, containers: Sequence[Container]) -> tuple[Container, ...]:
+def containers_by_name(name: str, containers: Sequence[C]) -> tuple[C, ...]:
     """A container by its name, its id, or the beginning of its id, in this order."""
     exactly = [c for c in containers if name in (c.name, c.id)]
     return tuple(c for c in exactly or containers if c.state in UP and (exactly or c.id.startswith(name)))
 
 
-def passes_filters(container: Container, filters: Sequence[tuple[str, str]]) -> bool:
+def passes_filters(container: ListedContainer, filters: Sequence[tuple[str, str]]) -> bool:
     """Whether a container passes all filters of `docker ps`. Raises Unobservable for one that is not known here."""
     for key in {key for key, _ in filters}:
         values = [value for other, value in filters if other == key]
@@ -161,7 +192,7 @@ def docker_match(pattern: str, text: str) -> bool:
         raise Unobservable(why.why, hint=BY_LABEL) from None
 
 
-def has_label(container: Container, wanted: str) -> bool:
+def has_label(container: ListedContainer, wanted: str) -> bool:
     key, equals, value = wanted.partition("=")
     labels = container.labels or {}
     if not key.startswith("com.docker."):
@@ -169,7 +200,7 @@ def has_label(container: Container, wanted: str) -> bool:
     return key in labels and (not equals or labels[key] == value)
 
 
-Test = Callable[[Container, str], bool]
+Test = Callable[[ListedContainer, str], bool]
 
 TESTS: Mapping[str, Test] = {
     "name": lambda c, value: docker_match(value, c.name) or docker_match(value, f"/{c.name}"),
@@ -179,3 +210,22 @@ TESTS: Mapping[str, Test] = {
     "label": has_label,
     "volume": lambda c, value: any(value in (mount.name, mount.destination) for mount in c.mounts),
 }
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which container an entry means.
+
+    `name`: a container's name or id, as written. `lookup`: what `docker ps -q` with these `filters` prints
+    (`everything`: stopped ones too; `first`: only the first line). `compose`: a service of compose, of a
+    `project` or of the one in `directory`, where the entry says so. `unclear`: `why` says what could not be read.
+    """
+
+    kind: Literal["name", "lookup", "compose", "unclear"]
+    name: str = ""
+    filters: tuple[tuple[str, str], ...] = ()
+    everything: bool = False
+    first: bool = False
+    project: str = ""
+    directory: str = ""
+    why: str = ""

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Prints the time, then what the engine says about each of its containers, as JSON.
 
-# include fleetkeeper/topics/containers/scripts/find_docker.sh
+# include fleetkeeper/readers/docker/scripts/find_docker.sh
 
 # include fleetkeeper/transport/scripts/capped_docker.sh
 
-# include fleetkeeper/topics/containers/scripts/inspect_without_values.sh
+# include fleetkeeper/readers/docker/scripts/inspect_without_values.sh
 
 date +%s
 ids=$(docker ps -aq --no-trunc) || exit 71

@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fleetkeeper.readers.shell.options import after_options
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal, redirections
-from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrapped
-from fleetkeeper.topics.schedules.docker_exec import (
+from fleetkeeper.readers.docker.docker_exec import (
     CLIENTS,
     COMPOSE_VALUES,
     DEEPEST,
@@ -21,6 +18,9 @@ from fleetkeeper.topics.schedules.docker_exec import (
     docker_execution,
     docker_executions,
 )
+from fleetkeeper.readers.shell.options import after_options
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal, redirections
+from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrapped
 
 LEAVES_NOTHING = frozenset(
     ("[", "test", "true", "false", ":", "sleep", "cd", "set", "logger", "echo", "printf", "exit", "head", "grep")

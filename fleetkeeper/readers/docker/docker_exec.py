@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
 from fleetkeeper.readers.shell.options import after_options, options
 from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal
 from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
-from fleetkeeper.topics.schedules.exec_targets import container_target, of_project
-from fleetkeeper.topics.schedules.facts import Target
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
@@ -74,7 +73,7 @@ class Context:
 def docker_executions(script: str, context: Context | None = None) -> Iterator[Execution]:
     """Every `docker exec` and `docker compose exec` in a script. Raises Unreadable.
 
-    >>> [found] = docker_executions("docker exec -t $(docker_execution ps -q -f name=postgres) backup > /dev/null 2>&1")
+    >>> [found] = docker_executions("docker exec -t $(docker ps -q -f name=postgres) backup > /dev/null 2>&1")
     >>> found.words, found.terminal, found.target.filters
     (('backup',), True, (('name', 'postgres'),))
     """

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from fleetkeeper.readers.linear_patterns import path_pattern, pattern_of
 from fleetkeeper.readers.lines import lines
-from fleetkeeper.topics.certificates.facts import Nginx, Site
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
@@ -302,3 +301,31 @@ def answers(pattern: str, name: str) -> bool:
         return pattern_of(pattern[1:], ignore_case=True).found_in(name)
     except Unobservable as why:
         raise Unobservable(f"which name nginx answers for: `server_name {one_line(pattern[:60])}`: {why.why}") from None
+
+
+@dataclass(frozen=True)
+class Site:
+    """One `server` of nginx that serves TLS: its names, the ports it listens on, the files it uses.
+
+    `places` are where its `ssl_certificate` directives stand (file:line), in the order of `certificates`.
+    """
+
+    names: tuple[str, ...]
+    ports: tuple[int, ...]
+    default: tuple[int, ...] = ()
+    certificates: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """nginx's configuration as `nginx -T` reads it. `broken` is its complaint when it would refuse to load it.
+
+    `roots` are the directories that it serves files from (`root`, `alias`); None where what it does with challenges
+    cannot be told from them: they are handed on, or a directory is named by a variable.
+    """
+
+    sites: tuple[Site, ...] = ()
+    broken: str = ""
+    roots: tuple[str, ...] | None = None

@@ -1,0 +1,67 @@
+"""The cron that runs on a node, and the time zone that it works in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.numbers import decimal_number, epoch_seconds, whole_number
+from fleetkeeper.transport.commands import Unobservable
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """The running cron. `started` is in epoch seconds of the node's clock, 0 when it was not seen."""
+
+    name: str
+    pid: int
+    started: float = 0.0
+
+
+TICKS = 100.0
+
+
+def daemon(printed: Printed) -> Daemon | None:
+    """The cron that runs: the process that no other cron started. Raises Unobservable where its numbers are odd."""
+    rows = [line.split(" ") for line in printed.lines.get("cron", [])]
+    pids = {row[0] for row in rows}
+    for pid, parent, name, ticks, *_ in (row for row in rows if len(row) > 3):
+        if parent not in pids:
+            return Daemon(name, whole_number(pid), started(printed.one("boot"), ticks))
+    return None
+
+
+def started(boot: str, ticks: str) -> float:
+    """When a process was started, in epoch seconds; 0 where that was not seen."""
+    if not boot or not ticks:
+        return 0.0
+    return epoch_seconds(boot) + decimal_number(ticks) / TICKS
+
+
+def timezone(printed: Printed) -> str | Unobservable:
+    """The time zone that cron works in: its own TZ, else the node's.
+
+    >>> timezone(Printed(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))
+    'America/Toronto'
+    """
+    running = daemon(printed)
+    own = [
+        line.partition(" ")[2]
+        for line in printed.lines.get("crontz", [])
+        if running and line.startswith(f"{running.pid} ")
+    ]
+    named = own[0].removeprefix(":") if own else printed.one("localtime")
+    if running and str(running.pid) in printed.lines.get("unread", []):
+        # An ordinary account may not read cron's environment; almost nobody sets TZ there.
+        named = printed.one("localtime")
+    if "/zoneinfo/" in named:
+        return named.partition("/zoneinfo/")[2].removeprefix("posix/")
+    if own and own[0]:
+        return own[0].removeprefix(":")
+    if printed.one("zone"):
+        return printed.one("zone")
+    if not named or own:
+        return "UTC"
+    return Unobservable(
+        "the time zone has no name: /etc/localtime is no link", "timedatectl set-timezone ZONE makes it one"
+    )

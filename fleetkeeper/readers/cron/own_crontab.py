@@ -1,0 +1,85 @@
+"""The crontab that we may edit: the account's own, root's where we are root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fleetkeeper.readers.cron.crontab import parse
+from fleetkeeper.readers.cron.crontab_files import body
+from fleetkeeper.readers.cron.snapshot import File, Printed
+from fleetkeeper.readers.marked_blocks import BlockError, block
+from fleetkeeper.transport.commands import Output, Unobservable
+
+
+@dataclass(frozen=True)
+class Crontab:
+    """An account's own crontab.
+
+    `digest` is the SHA-256 (hex) of what `crontab -l` prints, or `absent`. `block` are our own lines in it. `trouble`
+    is why it cannot be edited to any good (cron ignores the whole of it, say), empty when it can.
+    """
+
+    account: str = "root"
+    digest: str = "absent"
+    block: tuple[str, ...] | None = None
+    trouble: str = ""
+
+
+ROOT_HAS_NONE = Crontab()
+
+
+def read_own_crontab(own: Output, printed: Printed, mark: str) -> Crontab | Unobservable:
+    """The crontab that `crontab -l` printed, with the block of that mark, or why it is not known.
+
+    "no crontab for" is an empty one; every other failure is not (case 22).
+    """
+    account = printed.one("account")
+    if own.rc == 127:
+        return Unobservable("there is no crontab command on this node", "install cron")
+    if own.rc == 1 and b"no crontab for" in own.err and not own.out:
+        return Crontab(account)
+    try:
+        own.text()
+    except Unobservable as why:
+        return why
+    try:
+        lines, marks = block(own.out, mark), ""
+    except BlockError as odd:
+        lines, marks = None, str(odd)
+    return Crontab(account, sha256(own.out).hexdigest(), lines, marks or trouble(own.out, spooled(printed)))
+
+
+def spooled(printed: Printed) -> File | None:
+    """The file of the account's own crontab, where it was read."""
+    places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
+    return places[0] if places else None
+
+
+def trouble(content: bytes, file: File | None) -> str:
+    """Why this crontab cannot be edited to any good."""
+    table = parse(content, system=False)
+    if table.problems:
+        return f"cron ignores the whole crontab for its line {table.problems[0].line} ({table.problems[0].why})"
+    if table.unread:
+        return f"it is larger than what is read here (from line {table.unread} on)"
+    if table.unended:
+        return "cron ignores the whole crontab, since its last line does not end with a newline"
+    return "" if file is None else not_shown(body(file), content)
+
+
+def not_shown(held: bytes, listed: bytes) -> str:
+    """What of a crontab's file `crontab -l` does not show, and an edit would therefore lose; empty for nothing.
+
+    >>> not_shown(b"# a\\n1 1 * * * x\\n", b"1 1 * * * x\\n")
+    '`crontab -l` does not show all of it: its first comment lines would be lost'
+    """
+    if held == listed:
+        return ""
+    lost = held.removesuffix(listed)
+    if lost != held and all(line.startswith(b"#") for line in lost.split(b"\n")[:-1]):
+        # Debian's `crontab -l` leaves out three leading comment lines, its own or not.
+        return "`crontab -l` does not show all of it: its first comment lines would be lost"
+    if held.replace(b"\r", b"") == listed.replace(b"\r", b""):
+        return "its lines end with carriage returns, which `crontab -l` does not show as they are"
+    return "`crontab -l` does not show what its file holds"

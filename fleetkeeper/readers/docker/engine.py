@@ -1,0 +1,54 @@
+"""What the Docker engine of a node says about its containers, and why it could not be asked."""
+
+from __future__ import annotations
+
+import re
+
+from fleetkeeper.readers.json_documents import Json, listed, part
+from fleetkeeper.readers.lines import lines
+from fleetkeeper.transport.commands import Command, Output, Unobservable
+from fleetkeeper.transport.script_files import load_script
+
+INSPECT_CONTAINERS = "fleetkeeper/readers/docker/scripts/inspect_containers.sh"
+SEVERAL = 68
+ABSENT = 69
+NO_CLIENT = 70
+
+
+def inspect_containers() -> Command:
+    """The command that prints what the engine says about each of its containers, environments without values."""
+    return Command(("sh", "-c", load_script(INSPECT_CONTAINERS), "docker inspect"), sudo=True)
+
+
+def engine_says(inspected: Output) -> str:
+    """What `docker inspect` printed. Raises Unobservable, unless it only missed containers that are gone by now."""
+    if inspected.rc == NO_CLIENT:
+        raise Unobservable(
+            "a Docker engine runs here, but there is no `docker` client to ask it with",
+            hint="install the client (Debian: docker-cli or docker.io) on the node",
+        )
+    if inspected.rc == SEVERAL:
+        raise Unobservable(
+            "several rootless Docker engines run here, and only one can be asked",
+            hint="list the node once for each, as the user that runs it, with `sudo: false`",
+        )
+    if inspected.rc == 1 and only_gone(inspected.err.decode("utf-8", "replace")):
+        return inspected.text({0, 1})
+    return inspected.text()
+
+
+def only_gone(said: str) -> bool:
+    """Whether all complaints are about containers that ended between the list and the look at them.
+
+    >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
+    (True, False)
+    """
+    found = [line for line in lines(said) if line.strip()]
+    return bool(found) and all(
+        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in found
+    )
+
+
+def has_healthcheck(config: Json) -> bool:
+    test = listed(part(config, "Healthcheck"), "Test")
+    return bool(test) and test != ["NONE"]
