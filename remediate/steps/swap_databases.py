@@ -181,7 +181,8 @@ class DropDatabase:
 
     def still_true(self, link: Link, place: StepContext) -> None:
         server = self.server.now(link, place)
-        filling, whole = server.names(link, self.name.replace("_restored_", "_filling_"), self.name)
+        before, _, stamp = self.name.rpartition("_restored_")
+        filling, whole = server.names(link, f"{before}_filling_{stamp}", self.name)
         if not filling.there and not whole.there:
             raise AlreadyBack(f"there is no database {self.name}")
         if whole.there and not whole.never_live:

@@ -11,12 +11,14 @@ set -u
 
 # include remediate/backups/scripts/measure_database.sh
 
+# include remediate/backups/scripts/filling_name.sh
+
 # include remediate/backups/scripts/drop_subscriptions.sh
 
 kept=
 keep() { printf '%s is kept: %s; once nobody needs it: DROP DATABASE "%s";\n' "$1" "$2" "$1" >&2; kept=1; }
 away() { unsubscribe "$1" && echo 'DROP DATABASE IF EXISTS :"gone";' | on "$home" -v gone="$1" >/dev/null; }
-for gone in "$(printf '%s\n' "$3" | sed 's/_restored_/_filling_/')" "$3"; do
+for gone in "$(filling "$3")" "$3"; do
   [ "$gone" != "$database" ] || { echo "the live database is never dropped" >&2; exit 65; }
   said=$(on "$home" -v gone="$gone" <<'SQL'
 SELECT 'there ' || coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = :'gone';

@@ -14,6 +14,8 @@ set -u
 
 # include remediate/backups/scripts/measure_database.sh
 
+# include remediate/backups/scripts/filling_name.sh
+
 # include remediate/backups/scripts/weigh_dump.sh
 
 # include remediate/backups/scripts/create_database.sh
@@ -51,7 +53,7 @@ free=$(df -Pk "$directory" | { read -r head; read -r system all used free rest; 
 [ "${free:-0}" -ge "$needed" ] || { say "only ${free:-0} MiB are free beside the live database, $needed are needed"
   exit 73; }
 whole=$new
-new=$(printf '%s\n' "$new" | sed 's/_restored_/_filling_/')
+new=$(filling "$new")
 mark() { echo 'COMMENT ON DATABASE :"new" IS :'"'mark'"';' | on "$home" -v new="$new" -v mark="fleetkeeper: $*"; }
 drop() { unsubscribe "$new" 2>/dev/null; echo 'DROP DATABASE IF EXISTS :"new";' | on "$home" -v new="$new"; }
 fail() { drop; say "the live database was not touched: $*"; exit 66; }

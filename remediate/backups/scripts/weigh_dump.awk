@@ -7,7 +7,7 @@ function unquoted(s) { if (index(s, "\\")) refuse("commands") }
 copying { if ($0 == "\\.") copying = 0; next }
 q == "" && /^-- PostgreSQL database cluster dump/ { refuse("connects") }
 q == "" && /^\\c(onnect)?([ \t]|$)/ { refuse("connects") }
-q == "" && /^(--|\\(un)?restrict )/ { next }
+q == "" && /^(--|\\(un)?restrict [A-Za-z0-9]+$)/ { next }
 q == "" { copy = /^COPY / }
 q != "" || /[\047"$\\]/ { follow($0) }
 copy && q == "" && / FROM stdin;$/ { copying = 1; copy = 0 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -12,6 +13,9 @@ from fleetkeeper.exit_codes import Exit
 from remediate.backups import restore as restoring
 from remediate.backups.restore import restore
 from remediate.commands.run_log import tell_interrupted
+from remediate.steps import RestoreDatabase
+from remediate.steps.swap_databases import Server
+from tests.helpers.local_nodes import place
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 from tests.helpers.restorable_database import LIVE, Database
 
@@ -155,6 +159,22 @@ def test_a_restore_that_is_killed_while_a_person_reads_is_told_by_the_next_run(
     assert any("_restored_" in line and "is done" in line for line in told)
     assert world.undo(run.id) is Exit.NOTHING_LEFT
     assert besides(world) == []
+
+
+def test_what_a_killed_fill_has_left_is_taken_back_whatever_the_live_database_is_called(
+    world: Database,
+) -> None:
+    live, stamp = "live_restored_20260101_000000", "20260202_000000"
+    world.server.sql(f"CREATE DATABASE {live}")
+    server = Server("data", world.link.container, "postgres", "postgres", live)
+    step, nowhere = RestoreDatabase(server, f"{live}_restored_{stamp}", "/dev/null", "sql"), place(world.folder)
+    words = [word.replace("ends=$({", "kill -9 $$; ends=$({") for word in step.words]
+    Popen(words, env=world.server.environment).wait()
+    assert f"{live}_filling_{stamp}" in world.server.databases()
+    back = step.inverse(world.link, nowhere)
+    back.still_true(world.link, nowhere)
+    back.do(world.link, nowhere)
+    assert f"{live}_filling_{stamp}" not in world.server.databases()
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -278,7 +278,15 @@ def test_a_dump_whose_texts_tell_of_connecting_is_restored(server: PrivateServer
 
 @pytest.mark.parametrize(
     "line",
-    ["\\connect postgres", "\\c postgres", "SELECT 1; \\c postgres", "\\! id", "\\i /etc/passwd", "SELECT 'a' \\gexec"],
+    [
+        "\\connect postgres",
+        "\\c postgres",
+        "\\unrestrict k \\c postgres",
+        "SELECT 1; \\c postgres",
+        "\\! id",
+        "\\i /etc/passwd",
+        "SELECT 'a' \\gexec",
+    ],
 )
 def test_a_dump_with_commands_of_its_own_choice_is_refused(server: PrivateServer, line: str) -> None:
     server.sql(QUOTED, LIVE)
