@@ -15,6 +15,7 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.services.facts import LENT
+from fleetkeeper.topics.services.update_settings import OWN_UPDATES
 from fleetkeeper.topics.traces import FIND_TRACES, KEPT, SPOOLS, Facts, observe
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
@@ -24,6 +25,7 @@ from remediate.steps import Run, UnmarkCrontab
 RENAME_HOOK = "remediate/scripts/rename_hook.sh"
 REMOVE_KEPT = "remediate/scripts/remove_kept.sh"
 
+GIVE_BACK = "`remediate --only services.have_their_own_settings --fix` ends it; then leave"
 UNLABEL = ("docker", "service", "update", "--quiet", "--detach", "--label-rm", LENT)
 
 
@@ -53,14 +55,23 @@ def nothing_is_left(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         )
     for name in facts.services:
         yield Finding(saw="a service with our mark", want="no label of ours", node=subject.name, about=name)
+    for name in facts.settings:
+        yield Finding(
+            saw="a service with our update settings", want=f"no label {OWN_UPDATES}", node=subject.name, about=name
+        )
     for path in facts.unseen:
         yield Unobservable(f"{path} could not be read", "set `sudo: true` for this node", subject.name)
 
 
 def take_away(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
-    """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running."""
+    """Take our marks out of crontabs and our name from hooks, and remove the directory. What ran goes on running.
+
+    Not while a service has update settings that were only lent: who gives them back needs what is kept.
+    """
     node = finding.node
     facts = fleet.of(node, Facts)
+    if facts.settings:
+        return ForAPerson(f"a change of {', '.join(facts.settings)} never came to its end", GIVE_BACK)
     unmark = tuple(UnmarkCrontab(node, user, digest) for user, digest in facts.marked)
     rename = tuple(
         Run(

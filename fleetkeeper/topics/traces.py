@@ -27,7 +27,8 @@ FIND_TRACES = "fleetkeeper/topics/scripts/find_traces.sh"
 @dataclass(frozen=True)
 class Facts:
     """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are with
-    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark."""
+    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark, and those
+    that a killed change has left with our update settings (`settings`)."""
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None
@@ -35,6 +36,7 @@ class Facts:
     unseen: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -52,7 +54,7 @@ def parse(printed: str) -> Facts:
     """Read what the script prints. Raises Unobservable when it did not come to its end.
 
     >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
-    Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=())
+    Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=(), settings=())
     """
     rows = printed.split("\n")
     if rows[-2:] != ["end", ""]:
@@ -64,4 +66,5 @@ def parse(printed: str) -> Facts:
         unseen=tuple(rest for key, rest in said if key == "unseen"),
         hooks=tuple(rest for key, rest in said if key == "hook"),
         services=tuple(rest for key, rest in said if key == "service"),
+        settings=tuple(rest for key, rest in said if key == "settings"),
     )

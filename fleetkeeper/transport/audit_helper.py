@@ -9,7 +9,7 @@ import re
 
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone."""
-EDITION = 2
+EDITION = 3
 """Which helper this code expects: it is counted up when a question is added or changed."""
 REFUSED = "this is no question that the helper knows"
 

@@ -24,13 +24,17 @@ services() (
 
 manager=$(docker info --format '{{.Swarm.ControlAvailable}}') || exit 71
 [ "$manager" = true ] || exit 0
-ids=$(docker service ls -q --filter label=fleetkeeper.user) || exit 71
-# shellcheck disable=SC2086 # ids, to be split
-[ -z "$ids" ] || docker service inspect --format '{{.Spec.Name}}' $ids
+for label in fleetkeeper.user fleetkeeper.update-config; do
+  ids=$(docker service ls -q --filter "label=$label") || exit 71
+  # shellcheck disable=SC2086 # ids, to be split
+  [ -z "$ids" ] || docker service inspect --format "$label={{.Spec.Name}}" $ids || exit 71
+done
 )
 services=$(services); rc=$?
 case $rc in 0 | 69) ;; *) echo "unseen the services of the swarm" ;; esac
-for service in $services; do echo "service $service"; done
+for service in $services; do
+  case $service in fleetkeeper.user=*) echo "service ${service#*=}" ;; *) echo "settings ${service#*=}" ;; esac
+done
 if [ -e "$kept" ] || [ -h "$kept" ]; then
   echo "kept $(du -sk "$kept" | cut -f 1)" || exit 71
 fi

@@ -22,7 +22,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
 from remediate.commands.main import cli
-from remediate.plan import Plan
+from remediate.plan import ForAPerson, Plan
 from remediate.steps import Lost, Run, Stale, StepContext, StepFailed, UnmarkCrontab, content_digest
 from remediate.traces import TOPIC, take_away
 from tests.helpers.local_nodes import place
@@ -174,11 +174,12 @@ def test_mounts_that_could_not_be_asked_for_are_unknown(tmp_path: Path, crontab:
 
 def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_path: Path, crontab: Path) -> None:
     answers = (
-        "case $1$2 in info--format) echo true ;; servicels) echo s1 s2 ;; serviceinspect) echo web; echo db ;; esac"
+        "case $1$2$5 in info--format*) echo true ;; servicels*.user) echo s1 s2 ;;"
+        " serviceinspect*) for name in web db; do echo $4 | sed s/{{.Spec.Name}}/$name/; done ;; esac"
     )
     (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
     facts = looked(tmp_path)
-    assert facts.services == ("web", "db")
+    assert (facts.services, facts.settings) == (("web", "db"), ())
     seen = fleet(tmp_path, facts)
     found = [
         finding for finding in verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings if finding.about == "db"
@@ -187,6 +188,25 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
     assert isinstance(plan, Plan)
     assert isinstance(plan.steps[-1], Run)
     assert plan.steps[-1].words[-3:] == ("--label-rm", "fleetkeeper.user", "db")
+
+
+def test_nothing_goes_while_a_killed_change_has_left_a_service_with_our_update_settings(
+    tmp_path: Path, crontab: Path
+) -> None:
+    answers = (
+        "case $1$2$5 in info--format*) echo true ;; servicels*.update-config) echo s1 ;;"
+        " serviceinspect*) echo $4 | sed s/{{.Spec.Name}}/web/ ;; esac"
+    )
+    (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
+    facts = looked(tmp_path)
+    assert (facts.services, facts.settings) == ((), ("web",))
+    seen = fleet(tmp_path, facts)
+    found = verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings
+    assert "web" in [finding.about for finding in found]
+    for finding in found:
+        answer = take_away(finding, seen)
+        assert isinstance(answer, ForAPerson)
+        assert "web" in answer.why
 
 
 def test_a_look_that_was_cut_short_says_nothing() -> None:
