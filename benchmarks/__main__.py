@@ -18,7 +18,7 @@ from benchmarks import tools
 from benchmarks.goals import goals
 from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, middle, run
 from benchmarks.scripts import case
-from benchmarks.stage import INSIDE, Stage, stage
+from benchmarks.stage import INSIDE, BenchmarkServers, stage
 from benchmarks.table import Case, Results, table
 from benchmarks.tools import FLOOR, LOOK, OURS, TOOLS, WHOLE, Tool
 
@@ -94,7 +94,7 @@ def measured(of: Case, tool: Tool, number: int) -> bool:
     return number == 0 or not tool.slow
 
 
-def once(built: Stage, of: Case, tool: Tool, patience: float) -> Sample:
+def once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Sample:
     """One run. What our look prints is its own time, without the start of its process."""
     folder = case(built, of.nodes, delayed=of.delayed)
     stages.trips()

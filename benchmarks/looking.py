@@ -10,9 +10,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.audit import letting_go, silent
-from fleetkeeper.judging.verdicts import Outcome, judge
-from fleetkeeper.looking.look import look
+from fleetkeeper.audit import letting_go, no_progress
+from fleetkeeper.judging.verdicts import Outcome, judge_rules
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.registry import load_inventory, observers_in, rules_in
 from fleetkeeper.transport.pool import Links
 
@@ -23,10 +23,14 @@ def main(path: Path) -> float:
     with Links(inventory) as links:
         assert links.routes  # its import is not part of a look
         begun = time.monotonic()
-        fleet = look(
-            inventory, links.to, observers_in(inventory.custom_topics), datetime.now(UTC), letting_go(links, silent)
+        fleet = look_at_fleet(
+            inventory,
+            links.to,
+            observers_in(inventory.custom_topics),
+            datetime.now(UTC),
+            letting_go(links, no_progress),
         )
-        verdicts = judge(rules_in(inventory.custom_topics).values(), fleet)
+        verdicts = judge_rules(rules_in(inventory.custom_topics).values(), fleet)
         took = time.monotonic() - begun
     broken = [judged for judged in verdicts if judged.outcome is not Outcome.HOLDS]
     if broken:

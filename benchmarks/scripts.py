@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, Stage, addresses
+from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, BenchmarkServers, addresses
 
 TOPIC = '''"""What is asked of every node, as a topic of a team's own."""
 
@@ -97,7 +97,7 @@ def port(*, delayed: bool) -> int:
     return DELAYED if delayed else PORT
 
 
-def case(stage: Stage, number: int, *, delayed: bool) -> Path:
+def case(stage: BenchmarkServers, number: int, *, delayed: bool) -> Path:
     """The folder with everything for so many nodes, written now if it is not there."""
     folder = stage.folder / f"{number}{'-delayed' if delayed else ''}"
     if not folder.exists():
@@ -108,7 +108,7 @@ def case(stage: Stage, number: int, *, delayed: bool) -> Path:
     return folder
 
 
-def files(stage: Stage, nodes: list[str], at: int) -> dict[str, str]:
+def files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     """Every tool's files, by their names below the folder of a case."""
     lines = [shlex.join(words) for words in OBSERVATIONS]
     settings = {"ssh_user": "root", "ssh_port": at, "ssh_key": str(stage.identity)}

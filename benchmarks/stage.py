@@ -72,7 +72,7 @@ def addresses(number: int) -> list[str]:
 
 
 @dataclass
-class Stage:
+class BenchmarkServers:
     """The servers, and one folder with all that clients need to know of them."""
 
     folder: Path
@@ -127,9 +127,9 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, most: int) -> Iterator[Stage]:
+def stage(folder: Path, most: int) -> Iterator[BenchmarkServers]:
     """Servers for `most` nodes until the end of the block."""
-    built = Stage(folder, most)
+    built = BenchmarkServers(folder, most)
     try:
         built.start()
         yield built
@@ -147,7 +147,7 @@ CHEAP = "    KexAlgorithms curve25519-sha256\n"
 """OpenSSH's default exchange (sntrup761) costs five times the CPU of curve25519: without it the floor is lower."""
 
 
-def client_config(built: Stage) -> str:
+def client_config(built: BenchmarkServers) -> str:
     """An ssh_config(5) for clients: this stage's keys and nothing else."""
     return f"""Host *
     User root

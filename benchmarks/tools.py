@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.stage import Stage
+from benchmarks.stage import BenchmarkServers
 
 Words = tuple[str, ...]
 FLOOR, LOOK, WHOLE, AUDIT = "ssh host true", "our look", "our whole pytest", "our whole audit"
@@ -27,7 +27,7 @@ class Tool:
     """`words` gives the command for a case's folder. `slow` tools are measured once, and on `most` nodes at most."""
 
     name: str
-    words: Callable[[Stage, Path], Words]
+    words: Callable[[BenchmarkServers, Path], Words]
     slow: bool = False
     most: int = 100
 
@@ -59,7 +59,7 @@ def program(name: str) -> Path:
     return cache() / "bin" / {PYINFRA: "pyinfra"}.get(name, "ansible-playbook")
 
 
-def environment(stage: Stage, folder: Path) -> Mapping[str, str]:
+def environment(stage: BenchmarkServers, folder: Path) -> Mapping[str, str]:
     """The variables that every tool gets: nothing of the user's own configuration."""
     return {
         "PATH": os.environ["PATH"],
@@ -72,27 +72,27 @@ def environment(stage: Stage, folder: Path) -> Mapping[str, str]:
     }
 
 
-def floor(stage: Stage, folder: Path) -> Words:
+def floor(stage: BenchmarkServers, folder: Path) -> Words:
     each = ("xargs", "-a", str(folder / "nodes"), "-P", str(AT_ONCE), "-I{}")
     return (*each, "ssh", "-F", str(folder / "ssh_config"), "--", "{}", "true")
 
 
-def our_look(stage: Stage, folder: Path) -> Words:
+def our_look(stage: BenchmarkServers, folder: Path) -> Words:
     return (sys.executable, "-m", "benchmarks.looking", str(folder / "inventory.yml"))
 
 
-def our_pytest(stage: Stage, folder: Path) -> Words:
+def our_pytest(stage: BenchmarkServers, folder: Path) -> Words:
     return (*our_audit(stage, folder), "-p", "only_five")
 
 
-def our_audit(stage: Stage, folder: Path) -> Words:
+def our_audit(stage: BenchmarkServers, folder: Path) -> Words:
     return (*PYTEST, f"--hosts={folder}/inventory.yml", "--rootdir", str(folder), str(folder / "ours"))
 
 
-def testinfra(kind: str) -> Callable[[Stage, Path], Words]:
+def testinfra(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
     """Plain testinfra, without our plug-in."""
 
-    def words(stage: Stage, folder: Path) -> Words:
+    def words(stage: BenchmarkServers, folder: Path) -> Words:
         hosts = ",".join(f"{kind}://{node}" for node in (folder / "nodes").read_text().split())
         return (
             *PYTEST,
@@ -103,14 +103,14 @@ def testinfra(kind: str) -> Callable[[Stage, Path], Words]:
     return words
 
 
-def pyinfra(stage: Stage, folder: Path) -> Words:
+def pyinfra(stage: BenchmarkServers, folder: Path) -> Words:
     return (str(program("pyinfra")), "-y", str(folder / "pyinfra_inventory.py"), str(folder / "pyinfra_deploy.py"))
 
 
-def ansible(configuration: str) -> Callable[[Stage, Path], Words]:
+def ansible(configuration: str) -> Callable[[BenchmarkServers, Path], Words]:
     """A playbook of five tasks. Each configuration has control sockets of its own: no masters are inherited."""
 
-    def words(stage: Stage, folder: Path) -> Words:
+    def words(stage: BenchmarkServers, folder: Path) -> Words:
         settings = (
             f"ANSIBLE_CONFIG={folder}/{configuration}.cfg",
             f"ANSIBLE_SSH_CONTROL_PATH_DIR={folder}/{configuration}",

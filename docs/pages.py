@@ -11,7 +11,7 @@ from fleetkeeper.reports import results_schema
 from fleetkeeper.topics.registry import TOPICS
 
 PAGES: dict[str, Callable[[], str]] = {
-    "inventory.md": partial(model_reference.page, TOPICS.values()),
+    "inventory.md": partial(model_reference.reference_page, TOPICS.values()),
     "inventory.schema.json": partial(model_reference.schema_text, TOPICS.values()),
     "fleetkeeper.md": command_pages.fleetkeeper_page,
     "remediate.md": command_pages.remediate_page,

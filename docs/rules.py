@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from fleetkeeper.commands.explain import about
+from fleetkeeper.commands.explain import about_remedy
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics.registry import RULES
 from remediate.remedies import REMEDIES
@@ -34,4 +34,4 @@ def section(rule: Rule) -> Iterator[str]:
     yield f"### `{rule.id}`\n"
     yield f"**{rule.promise}**\n"
     yield f"{rule.explanation}\n"
-    yield f"{about(rule, REMEDIES.get(rule.id))}\n"
+    yield f"{about_remedy(rule, REMEDIES.get(rule.id))}\n"

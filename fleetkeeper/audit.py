@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.errors import UsageError, nearest
-from fleetkeeper.inventory.load import Inventory, find
+from fleetkeeper.errors import UsageError, nearest_name
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import NOTHING, Verdict, judge, nothing_judged, subjects_of, verdict
+from fleetkeeper.judging.verdicts import NOTHING, Verdict, judge_rules, judge_subject, nothing_judged, subjects_of
 from fleetkeeper.looking import recording
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.look import Progress, look
+from fleetkeeper.looking.look import Progress, look_at_fleet
 from fleetkeeper.topics.registry import load_inventory, observers_in, rules_of, topics_of
 from fleetkeeper.transport.pool import Links
 
 
-def silent(node: str, reached: bool) -> None:
+def no_progress(node: str, reached: bool) -> None:
     """No progress shown."""
 
 
@@ -36,13 +37,13 @@ class Audit:
     fleets: dict[str, Fleet] = field(default_factory=dict)
     pools: dict[str, Links] = field(default_factory=dict)
 
-    def look(self, progress: Progress = silent, *, keep: bool = True) -> None:
+    def look(self, progress: Progress = no_progress, *, keep: bool = True) -> None:
         """Look at every inventory that was not looked at yet. `keep` the connections open if somebody will ask more."""
         for name, inventory in self.inventories.items():
             if name not in self.fleets:
                 links, now = self.links(name), datetime.now(UTC)
                 seen = progress if keep else letting_go(links, progress)
-                self.fleets[name] = look(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
+                self.fleets[name] = look_at_fleet(inventory, links.to, observers_in(topics_of(inventory)), now, seen)
 
     def links(self, inventory: str) -> Links:
         """The connections to the nodes of one inventory; none is opened before it is needed."""
@@ -61,13 +62,13 @@ class Audit:
         if subject.kind == NOTHING:
             return nothing_judged(known, subject)
         self.look()
-        return verdict(known, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+        return judge_subject(known, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
         """Every promise of one inventory, judged."""
         self.look()
         rules = rules_of(self.inventories[inventory]).values()
-        return judge(rules, self.fleets[inventory], self.limit, strict=self.strict)
+        return judge_rules(rules, self.fleets[inventory], self.limit, strict=self.strict)
 
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
@@ -129,7 +130,7 @@ def open_audit(
     if not all(names):
         raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
     told = {"quick": quick, "state": str(state or "")}
-    loaded = [load_inventory(find(name)).model_copy(update=told) for name in names]
+    loaded = [load_inventory(find_inventory(name)).model_copy(update=told) for name in names]
     inventories = {inventory.name: inventory for inventory in loaded}
     if len(inventories) < len(loaded):
         raise UsageError(f"--hosts={hosts} names an inventory twice")
@@ -141,4 +142,4 @@ def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
     known = {node for inventory in inventories for node in inventory.nodes}
     for node in limit:
         if node not in known:
-            raise UsageError(f"--limit {node}: no such node", hint=nearest(node, known, "nodes"))
+            raise UsageError(f"--limit {node}: no such node", hint=nearest_name(node, known, "nodes"))

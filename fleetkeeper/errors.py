@@ -35,17 +35,17 @@ class UsageError(Exception):
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
 
-def refused(what: str, hint: str = "") -> PydanticCustomError:
+def field_error(what: str, hint: str = "") -> PydanticCustomError:
     """The error (a ValueError) that a field of the inventory raises about its value."""
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
 
 
-def nearest(name: str, known: Iterable[str], kind: str) -> str:
+def nearest_name(name: str, known: Iterable[str], kind: str) -> str:
     """A hint that names the nearest known name, and all of them while they are few.
 
-    >>> nearest("prodction", ["local", "production"], "inventories")
+    >>> nearest_name("prodction", ["local", "production"], "inventories")
     'did you mean "production"? Known inventories are local, production'
-    >>> nearest("x", [], "nodes")
+    >>> nearest_name("x", [], "nodes")
     'there are no nodes'
     """
     names = sorted(known)

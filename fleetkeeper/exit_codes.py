@@ -38,10 +38,10 @@ PRECEDENCE = (
 )
 
 
-def worst(reasons: Iterable[Exit]) -> Exit:
+def worst_exit(reasons: Iterable[Exit]) -> Exit:
     """The one that counts.
 
-    >>> worst([Exit.FINDINGS_REMAIN, Exit.REMEDY_FAILED, Exit.NOT_ALL_SEEN])
+    >>> worst_exit([Exit.FINDINGS_REMAIN, Exit.REMEDY_FAILED, Exit.NOT_ALL_SEEN])
     <Exit.REMEDY_FAILED: 3>
     """
     found = {Exit.NOTHING_LEFT, *reasons}
@@ -54,6 +54,6 @@ class Changes:
     begun = False
 
 
-def honest(code: Exit) -> Exit:
+def admit_changes(code: Exit) -> Exit:
     """The exit code, unless it says that nothing was changed when something may have been."""
     return Exit.REMEDY_FAILED if Changes.begun and code in {Exit.USAGE, Exit.LOCKED} else code

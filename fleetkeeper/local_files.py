@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-def put(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all. One that is there keeps its mode; a link is followed, and stays one.
 
     Raises OSError.

@@ -31,7 +31,7 @@ def given_up(stream: IO[str], why: OSError, *, matters: bool) -> None:
         return
 
 
-def flushed(stream: IO[str] | None) -> None:
+def flush_stdout(stream: IO[str] | None) -> None:
     """Flush standard output, as Python does when it ends."""
     if stream is None:
         return

@@ -48,7 +48,7 @@ class Judged:
         if self.verdict.findings:
             pytest.fail(terminal.message(self.verdict), pytrace=False)
         if self.verdict.waived:
-            tolerate(terminal.accepted(self.verdict))
+            tolerate_waived(terminal.accepted(self.verdict))
         return True
 
     @property
@@ -71,7 +71,7 @@ def host_of(node: str) -> Host:
     return testinfra.get_host(f"fleet://{node}")
 
 
-def tolerate(reason: str) -> None:
+def tolerate_waived(reason: str) -> None:
     """xfail; with --runxfail, which makes `pytest.xfail` do nothing, fail: never pass."""
     __tracebackhide__ = True
     pytest.xfail(reason)
@@ -103,11 +103,11 @@ class Checks:
         return rule
 
     def hint(self, name: str, write: str = "") -> str:
-        from fleetkeeper.errors import nearest
+        from fleetkeeper.errors import nearest_name
 
         name = name.removeprefix("test_")
         known = self.rules if "." in name else {rule.name for rule in self.rules.values()}
-        hint = nearest(name, known, "rules")
+        hint = nearest_name(name, known, "rules")
         return f"\n  hint: write {write} above it; {hint}" if write else f"\n  hint: {hint}"
 
     def twofold(self) -> Iterator[str]:

@@ -76,7 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
         return
     here = config.invocation_params
-    if not config.inipath and (here.dir / "pyproject.toml").exists() and (astray := " ".join(misread(here.args))):
+    if (
+        not config.inipath
+        and (here.dir / "pyproject.toml").exists()
+        and (astray := " ".join(misread_options(here.args)))
+    ):
         raise pytest.UsageError(f"pytest took the value of an option for a place of tests\n  hint: write {astray}")
     from fleetkeeper.imports import as_written, uncollected
 
@@ -84,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from fleetkeeper.errors import UsageError
 
         try:
-            config.stash[AUDIT] = audit = prepare(config, hosts)
+            config.stash[AUDIT] = audit = prepare_audit(config, hosts)
         except UsageError as why:
             raise pytest.UsageError(str(why)) from None
         config.stash[CHECKS] = Checks(known_rules(audit))
@@ -104,10 +108,10 @@ def known_rules(audit: Audit) -> dict[str, Rule]:
     return {name: rule for inventory in audit.inventories.values() for name, rule in rules_of(inventory).items()}
 
 
-def misread(args: Sequence[str]) -> Iterator[str]:
+def misread_options(args: Sequence[str]) -> Iterator[str]:
     """Our options whose value is a word of its own and is there: before it knows them, pytest seeks its settings there.
 
-    >>> list(misread(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
+    >>> list(misread_options(["--state", "/tmp", "--replay=/tmp", "--record", "/not/there/yet"]))
     ['--state=/tmp']
     """
     for option, value in pairwise(args):
@@ -115,7 +119,7 @@ def misread(args: Sequence[str]) -> Iterator[str]:
             yield f"{option}={value}"
 
 
-def prepare(config: pytest.Config, hosts: str) -> Audit:
+def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
     """The audit for this run. Raises UsageError."""
     from fleetkeeper.audit import open_audit
 
@@ -167,7 +171,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Under xdist the controller looks once, and every worker judges the same facts."""
     if audit := node.config.stash[AUDIT]:
-        see(node.config, audit)
+        look_once(node.config, audit)
         node.workerinput["fleetkeeper"] = audit.ship()
 
 
@@ -183,7 +187,7 @@ def pytest_collection(session: pytest.Session) -> bool | None:
         if audit is None:
             raise UsageError("--facts of which servers?", hint="say --hosts=NAME")
         facts_text.known_node(audit.one(), name)
-        see(session.config, audit)
+        look_once(session.config, audit)
         text = facts_text.facts_named(audit.fleets[audit.one().name], name)
     except UsageError as why:
         raise pytest.UsageError(str(why)) from None
@@ -210,7 +214,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
     rule = checks.rule_of(metafunc.definition)
     several = len(audit.inventories) > 1
     subjects = list(audit.subjects(rule)) if rule else []
-    ids = [f"{inventory}:{short(subject)}" if several else short(subject) for inventory, subject in subjects]
+    ids = [f"{inventory}:{short_id(subject)}" if several else short_id(subject) for inventory, subject in subjects]
     items = [(inventory, rule, subject) for inventory, subject in subjects]
     if "host" not in names:
         metafunc.parametrize("verdict", items, ids=ids, indirect=True)
@@ -221,7 +225,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
     return None
 
 
-def short(subject: Subject) -> str:
+def short_id(subject: Subject) -> str:
     return subject.kind if subject.kind == "nothing" else subject.name
 
 
@@ -238,9 +242,9 @@ def pytest_collection_modifyitems(
             raise pytest.UsageError("\n".join(faults))
     yield
     if config.stash[AUDIT] is None and any(map(is_check, items)):
-        from fleetkeeper.inventory.load import available
+        from fleetkeeper.inventory.search import available_inventories
 
-        there_are = ", ".join(sorted(available())) or "none yet"
+        there_are = ", ".join(sorted(available_inventories())) or "none yet"
         raise pytest.UsageError(
             "nothing was audited: say which servers with --hosts\n"
             f"hint: `pytest --hosts=local` audits this machine; the inventories here: {there_are}"
@@ -255,7 +259,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Look as soon as it is known that there is something to judge."""
     audit = session.config.stash[AUDIT]
     if audit and not session.config.option.collectonly and any(map(is_check, session.items)):
-        see(session.config, audit, keep=any(map(uses_hosts, session.items)))
+        look_once(session.config, audit, keep=any(map(uses_hosts, session.items)))
 
 
 def uses_hosts(item: pytest.Item) -> bool:
@@ -263,7 +267,7 @@ def uses_hosts(item: pytest.Item) -> bool:
     return not is_check(item) or "host" in getattr(item, "fixturenames", ())
 
 
-def see(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
+def look_once(config: pytest.Config, audit: Audit, *, keep: bool = False) -> None:
     """Look once, show progress, and save the look where --record says. `keep` the connections if tests use them."""
     from fleetkeeper.imports import as_written
     from fleetkeeper.reports.progress import Progress

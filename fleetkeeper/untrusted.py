@@ -128,12 +128,12 @@ def plain_path(path: str) -> str:
     return path
 
 
-def printable(text: str) -> str:
+def printable_text(text: str) -> str:
     """Text for a terminal: every character that does not show is written out; ends of lines and tabs stay.
 
     Control, format and private characters, surrogates, tags, zero-width and bidi marks, variation selectors.
 
-    >>> printable("a\\x1b[31mb"), printable("a\\u202eb\\u200d\\U000e0041")
+    >>> printable_text("a\\x1b[31mb"), printable_text("a\\u202eb\\u200d\\U000e0041")
     ('a\\\\x1b[31mb', 'a\\\\u202eb\\\\u200d\\\\U000e0041')
     """
     if text.isprintable() and not INVISIBLE.search(text):
@@ -147,7 +147,7 @@ def one_line(text: str) -> str:
     >>> one_line("a\\n::error::b")
     'a\\\\n::error::b'
     """
-    return printable(text).replace("\n", "\\n").replace("\t", " ")
+    return printable_text(text).replace("\n", "\\n").replace("\t", " ")
 
 
 def is_shown(char: str) -> bool:

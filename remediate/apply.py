@@ -16,19 +16,19 @@ from fleetkeeper.exit_codes import Changes
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from fleetkeeper.transport.writing import WritingLink, writing
+from fleetkeeper.transport.writing import WritingLink, writing_link
 from fleetkeeper.untrusted import one_line
 from remediate.disk_space import require_room
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.plan import Plan
-from remediate.proposal import Planned
+from remediate.proposal import PlannedChange
 from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Stale, StepContext, StepFailed, agreed_to, dump, journal_form
 from remediate.undo import looks_only, take_back, undoable_steps
 
 if TYPE_CHECKING:
-    from remediate.runner import Run
+    from remediate.runner import PlanRun
 
 
 class End(Enum):
@@ -46,14 +46,14 @@ class End(Enum):
 
 
 @dataclass(frozen=True)
-class Ended:
+class PlanEnd:
     """The end of one plan. `why` is for a person; `undone` says what the way back did.
 
     `rolled_back` is True when all that was changed has been undone because it did not work or did not help.
     `words` are the last lines of a program that failed: for the terminal, never for the journal or a document.
     """
 
-    planned: Planned
+    planned: PlannedChange
     end: End
     why: str = ""
     undone: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Changed(Exception):
 class Origin(Protocol):
     """Who wants a plan: a rule that has a finding, or a person who asked for it."""
 
-    def propose_again(self, planned: Planned) -> Planned:
+    def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The plan from a fresh look, under the lock: no more than was agreed to.
 
         Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is asked
@@ -88,7 +88,7 @@ class Origin(Protocol):
         """
         ...
 
-    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
+    def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
         """Whether it worked, on a fresh look. `lost` says how the connection was lost while it was done, if it was."""
         ...
 
@@ -122,7 +122,7 @@ def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
 class Applier:
     """Applies one plan of a run, whose locks are held."""
 
-    run: Run
+    run: PlanRun
     locks: Locks
     origin: Origin
 
@@ -130,7 +130,7 @@ class Applier:
     def journal(self) -> Journal:
         return self.run.runner.journal
 
-    def apply(self, planned: Planned) -> Ended:
+    def apply(self, planned: PlannedChange) -> PlanEnd:
         """Apply the plan and judge it. Raises only KeyboardInterrupt and Unwritable."""
         self.write_down(planned)
         try:
@@ -142,7 +142,7 @@ class Applier:
         self.journal.judged(self.run.id, planned.number, word, ended.why)
         return ended
 
-    def attempt(self, planned: Planned) -> Ended:
+    def attempt(self, planned: PlannedChange) -> PlanEnd:
         """Preconditions, steps, proof."""
         doing = Doing(self, planned)
         try:
@@ -159,20 +159,20 @@ class Applier:
             return self.judged(doing, str(why))
         return self.judged(doing, "")
 
-    def judged(self, doing: Doing, lost: str) -> Ended:
+    def judged(self, doing: Doing, lost: str) -> PlanEnd:
         """Look again. A plan that did not help is taken back at once."""
         planned = doing.planned
         proof, why = self.origin.prove(planned, lost)
         said = "; ".join(part for part in (lost, why) if part)
         if proof is Proof.FIXED:
-            return Ended(planned, End.FIXED if planned.findings else End.DONE, said or doing.said)
+            return PlanEnd(planned, End.FIXED if planned.findings else End.DONE, said or doing.said)
         if proof is Proof.UNKNOWN:
             back = f"; `remediate undo {self.run.id}` is the way back" if self.run.undoable else ""
-            return Ended(planned, End.UNKNOWN, f"{said}{back}")
+            return PlanEnd(planned, End.UNKNOWN, f"{said}{back}")
         end = End.FAILED if lost or not planned.findings else End.STILL_FAILING
         return doing.stopped(end, said, by_itself=not lost)
 
-    def write_down(self, planned: Planned) -> None:
+    def write_down(self, planned: PlannedChange) -> None:
         shown, subject = step_heads(planned.plan), planned.subject.name
         row = PlanRow(self.run.id, planned.number, planned.rule.id, subject, shown, planned.memory, outcome="", why="")
         self.journal.plan(row)
@@ -242,7 +242,7 @@ def not_understood(why: Exception) -> str:
 
 def locks_of(run: str, link_to: Callable[[str], Link], place: StepContext) -> Locks:
     """The locks of a run, none taken yet."""
-    return Locks(lambda node: writing(link_to(node)), run, place.lock)
+    return Locks(lambda node: writing_link(link_to(node)), run, place.lock)
 
 
 def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
@@ -253,7 +253,7 @@ def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callab
             raise Unobservable(
                 "the lock is not ours: never taken, or the connection was silent for too long", node=node
             )
-        return writing(link_to(node))
+        return writing_link(link_to(node))
 
     return writing_to
 
@@ -278,7 +278,7 @@ class Doing:
     """One attempt at one plan."""
 
     applier: Applier
-    planned: Planned
+    planned: PlannedChange
     first: int = field(init=False)
     said: str = ""
 
@@ -322,17 +322,17 @@ class Doing:
             self.applier.say(progress_line(self.planned, number, step))
             self.said = self.applier.step(step, self.planned.number) or self.said
 
-    def stopped(self, end: End, why: str, *, by_itself: bool = False) -> Ended:
+    def stopped(self, end: End, why: str, *, by_itself: bool = False) -> PlanEnd:
         """Take back what was done. `by_itself`: the remedy itself is to blame, so it is remembered."""
         if not self.changed:
-            return Ended(self.planned, end, f"{why}; nothing was changed")
+            return PlanEnd(self.planned, end, f"{why}; nothing was changed")
         back = take_back(
             self.applier.journal, undoable_steps(self.rows), self.applier.writing_to, self.applier.next_place
         )
-        return Ended(self.planned, end, why, back.said, rolled_back=by_itself and back.whole)
+        return PlanEnd(self.planned, end, why, back.said, rolled_back=by_itself and back.whole)
 
 
-def progress_line(planned: Planned, number: int, step: AnyStep) -> str:
+def progress_line(planned: PlannedChange, number: int, step: AnyStep) -> str:
     """One line while a step is being done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     return f"{planned.number}. {planned.rule.id}, step {number}/{len(planned.plan.steps)} on {step.node}: {shown}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, nearest_name
 from remediate.plan import Disturbs, Plan
 
 WORDS: dict[str, Disturbs] = {"restart": "restart", "delete": "deletion", "ownership": "ownership"}
@@ -28,7 +28,7 @@ def parse_allowed(values: Iterable[str]) -> frozenset[Disturbs]:
     words = [word.strip() for value in values for word in value.split(",")]
     for word in words:
         if word not in WORDS:
-            raise UsageError(f"--allow {word!r}: no such kind", hint=nearest(word, WORDS, "kinds"))
+            raise UsageError(f"--allow {word!r}: no such kind", hint=nearest_name(word, WORDS, "kinds"))
     return frozenset(WORDS[word] for word in words)
 
 

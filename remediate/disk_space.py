@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
@@ -22,4 +22,4 @@ def require_room(link: Link, node: str, directories: Iterable[str]) -> None:
             ask_one(link, Command(("sh", "-c", load_script(CHECK_DIRECTORIES), "sh", *paths), sudo=True)).text().strip()
         )
         if said:
-            raise StepFailed(f"{node}: {lines(said)[0]}", changed=False)
+            raise StepFailed(f"{node}: {split_lines(said)[0]}", changed=False)

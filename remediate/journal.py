@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.state import Unwritable
 
 VERSION = 1
@@ -185,7 +185,7 @@ class Journal:
             found = [run for run in self.runs(-1) if run.id.startswith(name)]
         if len(found) != 1:
             what = "several runs begin with" if found else "there is no run"
-            raise UsageError(f"{what} {name!r}", hint=nearest(name, [run.id for run in self.runs()], "runs"))
+            raise UsageError(f"{what} {name!r}", hint=nearest_name(name, [run.id for run in self.runs()], "runs"))
         return found[0]
 
     def plans(self, run: str) -> list[PlanRow]:

@@ -9,7 +9,7 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.transport.pool import Links
 from remediate import traces
-from remediate.commands.fix import Call, Fixing, Remediation, named
+from remediate.commands.fix import Call, FixSession, Remediation, inventory_name
 from remediate.journal import Journal
 from remediate.proposal import Proposal
 from remediate.render.console import Screen
@@ -30,7 +30,7 @@ class Leaving(Remediation):
         session.progress = lambda node, reached: None
         return fleet
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+    def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
         """The JSON document, or the command that does it."""
         if self.call.as_json:
             super().finish(proposal, fixing, code)
@@ -45,7 +45,7 @@ def leave_nodes(call: Call) -> Exit:
     """Show what is left on the nodes of `call.limit` and, with --fix, remove it. Raises UsageError."""
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
-    inventory = open_audit(named(call, screen), call.limit, state=call.state).one()
+    inventory = open_audit(inventory_name(call, screen), call.limit, state=call.state).one()
     inventory = for_repairs(inventory) if call.fix else inventory
     inventory = inventory.model_copy(update={"custom_topics": {**inventory.custom_topics, "leave": traces.TOPIC}})
     journal = Journal(state.directory(call.state) / "journal.sqlite")

@@ -45,7 +45,7 @@ class Busy(Exception):
         self.node, self.who = node, who
 
 
-class Held:
+class HeldLock:
     """A lock that we hold on one node. A thread of its own keeps it.
 
     The connection may break and be made again between two steps: the lock is then gone at once, so it is never
@@ -131,7 +131,7 @@ class Locks:
     def __init__(self, link_to: Callable[[str], WritingLink], run: str, path: str = LOCK, beat: float = BEAT) -> None:
         self.link_to, self.path, self.beat = link_to, path, beat
         self.who = holder_name(run)
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, HeldLock] = {}
         self.tell: Callable[[str], None] = lambda text: None
         self.pace = Silence()
         self.over, self.listening = threading.Event(), False
@@ -152,7 +152,7 @@ class Locks:
                 self.release()
                 raise
             else:
-                self.held[node] = Held(node, stream, self.beat)
+                self.held[node] = HeldLock(node, stream, self.beat)
         if self.held and not self.listening:
             self.listening = True
             threading.Thread(target=self.listen, name="silence", daemon=True).start()

@@ -41,7 +41,7 @@ EVERYTHING = Bounds()
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedChange:
     """One plan, and the findings that it answers. `number` is its place in the order of application, from 1.
 
     `dark` are the nodes that could not be seen when it was made.
@@ -91,7 +91,7 @@ class Proposal:
     was asked for: while there is one, nobody says that there is nothing to do.
     """
 
-    planned: tuple[Planned, ...] = ()
+    planned: tuple[PlannedChange, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     waived: tuple[tuple[Finding, Waiver], ...] = ()
@@ -110,7 +110,7 @@ def propose(
     """What to do about each finding, in order. A waived finding is never remedied."""
     verdicts, gate = list(verdicts), list(gate)
     answers = [answer for one in verdicts for answer in remedy_answers(one, fleet, remedies)]
-    plans = merge_plans(answer for answer in answers if isinstance(answer, Planned))
+    plans = merge_plans(answer for answer in answers if isinstance(answer, PlannedChange))
     sorted_out = [
         withheld_plans(plan, gate)
         or plans_beyond_limit(plan, bounds.limit)
@@ -118,7 +118,7 @@ def propose(
         or plan
         for plan in plans
     ]
-    kept = order_plans([one for one in sorted_out if isinstance(one, Planned)], list(remedies))
+    kept = order_plans([one for one in sorted_out if isinstance(one, PlannedChange)], list(remedies))
     by_hand = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, ByHand)]
     refused = [one for answer in sorted_out if isinstance(answer, list) for one in answer]
     unknown = [Unknown(one.rule.id, one.subject.name, why) for one in verdicts for why in one.unknown]
@@ -134,7 +134,7 @@ def propose(
 
 def remedy_answers(
     one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
-) -> Iterator[Planned | list[ByHand | Unknown]]:
+) -> Iterator[PlannedChange | list[ByHand | Unknown]]:
     """The remedy's answer to each finding of a verdict."""
     for finding in (*one.findings, *one.warnings):
         remedy = remedies.get(one.rule.id)
@@ -146,7 +146,9 @@ def remedy_answers(
             yield [ByHand(finding, ForAPerson(f"no plan could be made ({type(odd).__name__}: {odd})", finding.hint))]
         else:
             if isinstance(answer, Plan):
-                yield Planned(0, one.rule, one.subject, (finding,), answer, frozenset(why.node for why in one.unknown))
+                yield PlannedChange(
+                    0, one.rule, one.subject, (finding,), answer, frozenset(why.node for why in one.unknown)
+                )
             else:
                 yield [ByHand(finding, answer)]
 
@@ -156,9 +158,9 @@ def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
     return ForAPerson(why, finding.hint or f"bring about what is wanted: {finding.want}")
 
 
-def merge_plans(plans: Iterable[Planned]) -> list[Planned]:
+def merge_plans(plans: Iterable[PlannedChange]) -> list[PlannedChange]:
     """One plan for several findings of a rule, where the remedy gives the same one for each."""
-    found: dict[Any, Planned] = {}
+    found: dict[Any, PlannedChange] = {}
     for plan in plans:
         key = (plan.rule.id, plan.plan.steps, plan.plan.requires)
         known = found.get(key)
@@ -174,7 +176,7 @@ def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
     return ""
 
 
-def withheld_plans(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
+def withheld_plans(one: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
     """No schedule, backup, thinning or user remedy runs on a database that lost its data, nor deletes on doubt."""
     if one.rule.topic not in GATED:
         return []
@@ -186,7 +188,7 @@ def withheld_plans(one: Planned, gate: Iterable[Verdict]) -> list[ByHand]:
     return [ByHand(finding, answer) for finding in one.findings] if why else []
 
 
-def plans_beyond_limit(one: Planned, limit: Collection[str]) -> list[ByHand]:
+def plans_beyond_limit(one: PlannedChange, limit: Collection[str]) -> list[ByHand]:
     """A remedy that needs a node outside --limit is refused, not cut in half."""
     outside = sorted(one.plan.nodes - set(limit)) if limit else []
     names = ", ".join(outside)
@@ -194,17 +196,17 @@ def plans_beyond_limit(one: Planned, limit: Collection[str]) -> list[ByHand]:
     return [ByHand(finding, answer) for finding in one.findings] if outside else []
 
 
-def plans_tried_before(one: Planned, tried: TriedBefore) -> list[ByHand]:
+def plans_tried_before(one: PlannedChange, tried: TriedBefore) -> list[ByHand]:
     """What was rolled back is not planned again while nothing has changed."""
     why = tried(one.rule.id, one.subject.name, one.memory)
     answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
     return [ByHand(finding, answer) for finding in one.findings] if why else []
 
 
-def order_plans(plans: list[Planned], rules: list[str]) -> list[Planned]:
+def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedChange]:
     """The registry's order, except that what a plan comes after goes first."""
     left = sorted(plans, key=lambda one: rules.index(one.rule.id))
-    done: list[Planned] = []
+    done: list[PlannedChange] = []
     while left:
         waiting = {one.rule.id for one in left}
         free = [one for one in left if not waiting & (set(one.plan.after) - {one.rule.id})]

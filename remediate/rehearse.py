@@ -16,8 +16,8 @@ import click
 
 from fleetkeeper import state
 from fleetkeeper.audit import open_audit
-from fleetkeeper.errors import NotApplicable, UsageError, nearest, quoted
-from fleetkeeper.exit_codes import Exit, worst
+from fleetkeeper.errors import NotApplicable, UsageError, nearest_name, quoted
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
@@ -27,13 +27,13 @@ from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
 from remediate.apply import Changed
-from remediate.commands.fix import Call, named
+from remediate.commands.fix import Call, inventory_name
 from remediate.journal import Journal
 from remediate.plan import Plan
-from remediate.proposal import Planned
-from remediate.remedies.certificates.certbot import There
+from remediate.proposal import PlannedChange
+from remediate.remedies.certificates.certbot import ServingContainer
 from remediate.render.console import Screen
-from remediate.runner import OF_END, Asked, Run, Runner
+from remediate.runner import OF_END, PlanRun, RequestedPlan, Runner
 from remediate.session import Session
 from remediate.sudo_mode import for_repairs
 
@@ -53,17 +53,17 @@ class Rehearsal:
     def run(self, wanted: Sequence[Certificate], *, yes: bool) -> Exit:
         planned, codes = self.plans(self.session.look(TOPICS), wanted)
         if not planned:
-            return worst(codes)
+            return worst_exit(codes)
         if not yes:
             names = ", ".join(one.subject.name for one in planned)
             question = f"Rehearse the renewal of {names}? Hooks of certbot may stop the server for a moment."
             if not click.confirm(question, err=True):
                 return Exit.FINDINGS_REMAIN
-        return worst([*codes, *self.apply(planned)])
+        return worst_exit([*codes, *self.apply(planned)])
 
-    def plans(self, fleet: Fleet, wanted: Sequence[Certificate]) -> tuple[list[Planned], list[Exit]]:
+    def plans(self, fleet: Fleet, wanted: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
         """A plan for each certificate that certbot keeps; what cannot be rehearsed is said."""
-        planned: list[Planned] = []
+        planned: list[PlannedChange] = []
         codes: list[Exit] = []
         for certificate in wanted:
             try:
@@ -77,25 +77,25 @@ class Rehearsal:
                 codes.append(Exit.FINDINGS_REMAIN)
         return planned, codes
 
-    def add(self, planned: list[Planned], subject: Subject, plan: Plan) -> None:
+    def add(self, planned: list[PlannedChange], subject: Subject, plan: Plan) -> None:
         """One more plan, unless another name in the same certificate has brought it already."""
         same = [one.subject.name for one in planned if one.plan == plan]
         if same:
             self.screen.say(f"{subject}: rehearsed with {same[0]}, in the same certificate")
         else:
-            planned.append(Planned(len(planned) + 1, RULES[RULE], subject, (), plan))
+            planned.append(PlannedChange(len(planned) + 1, RULES[RULE], subject, (), plan))
 
-    def apply(self, planned: Sequence[Planned]) -> list[Exit]:
+    def apply(self, planned: Sequence[PlannedChange]) -> list[Exit]:
         runner = Runner(self.journal, self.inventory.name, self.inventory.path, self.session.link_by_name, self.screen)
         return [runner.run(lambda run: self.work(run, planned))]
 
-    def work(self, run: Run, planned: Sequence[Planned]) -> Exit:
+    def work(self, run: PlanRun, planned: Sequence[PlannedChange]) -> Exit:
         """Rehearse each. Judged by certbot's own exit status: what the rule says afterwards was so before."""
         for one in planned:
-            run.apply([one], Asked(partial(self.plan_again, one), said="certbot could renew it now"))
-        return worst(OF_END[ended.end] for ended in run.ends)
+            run.apply([one], RequestedPlan(partial(self.plan_again, one), said="certbot could renew it now"))
+        return worst_exit(OF_END[ended.end] for ended in run.ends)
 
-    def plan_again(self, planned: Planned) -> Plan:
+    def plan_again(self, planned: PlannedChange) -> Plan:
         """The same rehearsal from a fresh look, under the lock. Raises Changed, Unobservable."""
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
@@ -119,7 +119,7 @@ def certbot_views(found: Sequence[View], certificate: Certificate) -> Iterator[V
 
 
 def dry_run(view: View) -> Plan:
-    there = There(view)
+    there = ServingContainer(view)
     lineage = newest(lineages(view))
     name = lineage.name if lineage else view.certificate.name
     words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
@@ -141,7 +141,7 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
             "there is no terminal to ask at", hint="--yes agrees that hooks of certbot may stop the server"
         )
     screen = Screen()
-    inventory = for_repairs(open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one())
+    inventory = for_repairs(open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one())
     wanted = chosen_certificates(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:
@@ -159,5 +159,5 @@ def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Cert
     known = {certificate.name: certificate for certificate in certificates}
     for name in names:
         if name not in known:
-            raise UsageError(f"no certificate {quoted(name)}", hint=nearest(name, known, "certificates"))
+            raise UsageError(f"no certificate {quoted(name)}", hint=nearest_name(name, known, "certificates"))
     return [known[name] for name in dict.fromkeys(names or known)]

@@ -18,12 +18,12 @@ from fleetkeeper.reports.text import count
 from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from remediate.apply import Applier, Changed, End, Ended, Needless, Origin, Proof, locks_of, narrow_to_agreed
+from remediate.apply import Applier, Changed, End, Needless, Origin, PlanEnd, Proof, locks_of, narrow_to_agreed
 from remediate.consent import is_covered, lacking_consent
 from remediate.journal import ROOM, Journal, StepRow
 from remediate.lock import Busy, Locks, account_and_machine
 from remediate.plan import Disturbs, ForAPerson, Plan
-from remediate.proposal import Planned, Proposal, change_count
+from remediate.proposal import PlannedChange, Proposal, change_count
 from remediate.render.console import Screen
 from remediate.render.outcome_text import end_lines
 from remediate.steps import StepContext
@@ -61,7 +61,7 @@ EVERYTHING = Terms(frozenset({"nothing", "reload", "restart", "deletion", "owner
 
 
 @dataclass
-class Asked:
+class RequestedPlan:
     """A plan that a person asked for, such as a restore: no finding calls for it, and nothing makes it needless.
 
     `make` plans it again under the lock, from a fresh look; what it returns must be what was agreed to, unless nobody
@@ -76,7 +76,7 @@ class Asked:
     said: str = ""
     """What is told when it is done."""
 
-    def propose_again(self, planned: Planned) -> Planned:
+    def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The same plan from a fresh look. Raises Changed, Unobservable."""
         made = self.make()
         if isinstance(made, ForAPerson):
@@ -86,7 +86,7 @@ class Asked:
             raise Changed("what would have to be done now is something else: look at it first")
         return replace(planned, plan=plan)
 
-    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
+    def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
         """Whether it was done, as the thing itself shows."""
         if self.prove_it is not None:
             return self.prove_it()
@@ -104,13 +104,13 @@ class Runner:
     screen: Screen = field(default_factory=Screen)
     place: StepContext = field(default_factory=lambda: StepContext("", 0))
 
-    def run(self, work: Callable[[Run], Exit], undoes: str = "") -> Exit:
+    def run(self, work: Callable[[PlanRun], Exit], undoes: str = "") -> Exit:
         """Begin a run, do the work, end the run, and say what became of its plans.
 
         Raises UsageError when the run cannot be begun: then nothing was changed.
         """
         try:
-            run = Run(self, self.begin(undoes), undoes)
+            run = PlanRun(self, self.begin(undoes), undoes)
         except Unwritable as why:
             raise UsageError(f"{why}; nothing was changed", hint=ROOM) from None
         try:
@@ -125,7 +125,7 @@ class Runner:
             account_and_machine(), self.name, self.path, f"fleetkeeper {version('fleetkeeper')}", undoes
         )
 
-    def ended(self, run: Run, work: Callable[[Run], Exit]) -> Exit:
+    def ended(self, run: PlanRun, work: Callable[[PlanRun], Exit]) -> Exit:
         """Do the work, and write down how it ended. Raises Unwritable."""
         try:
             code = work(run)
@@ -144,7 +144,7 @@ class Runner:
         self.journal.end(run.id, code)
         return code
 
-    def after(self, run: Run) -> str:
+    def after(self, run: PlanRun) -> str:
         """What a person can do about a run that ended early."""
         if not run.changed:
             return "nothing was changed"
@@ -153,7 +153,7 @@ class Runner:
         back = f", `remediate undo {run.id}` is the way back" if run.undoable else ""
         return f"`remediate log {run.id}` says what was done{back}"
 
-    def unwritten(self, run: Run, why: Unwritable) -> Exit:
+    def unwritten(self, run: PlanRun, why: Unwritable) -> Exit:
         """The journal could not be written any more: say so, and what that means."""
         if not run.changed:
             self.screen.error(f"{why}; nothing was changed", hint=ROOM)
@@ -163,7 +163,7 @@ class Runner:
 
 
 @dataclass
-class Run:
+class PlanRun:
     """One run: what it has applied so far. `ends` grows as plans end, so that an interruption loses nothing."""
 
     runner: Runner
@@ -171,7 +171,7 @@ class Run:
     undoes: str = ""
     """The id of the run that this one undoes, if it does."""
     terms: Terms = field(default_factory=Terms)
-    ends: list[Ended] = field(default_factory=list)
+    ends: list[PlanEnd] = field(default_factory=list)
     steps: int = 0
     begun: list[StepRow] = field(default_factory=list)
     """Steps that may have changed something, as they were written down before they were done."""
@@ -197,7 +197,7 @@ class Run:
         with locks_of(self.id, self.runner.link_to, self.runner.place) as locks:
             yield locks, locks.take(nodes)
 
-    def apply(self, plans: Sequence[Planned], origin: Origin, terms: Terms = EVERYTHING) -> list[Ended]:
+    def apply(self, plans: Sequence[PlannedChange], origin: Origin, terms: Terms = EVERYTHING) -> list[PlanEnd]:
         """Apply what is agreed to, one plan after the other, under the locks of all their nodes. Returns their ends.
 
         Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no longer be written.
@@ -206,7 +206,7 @@ class Run:
         plans = [replace(one, number=number) for number, one in enumerate(plans, first + 1)]
         wanted = [plan for plan in plans if is_covered(plan.plan, terms.agreed)]
         if refused := too_many(wanted, terms):
-            self.ends += [Ended(one, End.SKIPPED, refused) for one in plans]
+            self.ends += [PlanEnd(one, End.SKIPPED, refused) for one in plans]
             return self.ends[first:]
         with self.locks(node for one in wanted for node in one.plan.nodes) as (locks, unlocked):
             applying = Applying(self, origin, terms, locks, unlocked)
@@ -227,41 +227,41 @@ class Run:
 class Applying:
     """The plans of one call of `Run.apply`, while their locks are held."""
 
-    run: Run
+    run: PlanRun
     origin: Origin
     terms: Terms
     locks: Locks
     unlocked: Mapping[str, Unobservable]
 
-    def one(self, planned: Planned) -> Ended:
+    def one(self, planned: PlannedChange) -> PlanEnd:
         """Apply one plan, or say why not: looked at and proposed again first."""
         if why := not_now(planned, self.terms, self.run.ends):
-            return Ended(planned, End.SKIPPED, why)
+            return PlanEnd(planned, End.SKIPPED, why)
         for node in sorted(planned.plan.nodes & set(self.unlocked)):
-            return Ended(planned, End.FAILED, f"{self.unlocked[node]}; nothing was changed")
+            return PlanEnd(planned, End.FAILED, f"{self.unlocked[node]}; nothing was changed")
         try:
             fresh = self.origin.propose_again(planned)
         except Needless as why:
-            return Ended(planned, End.ALREADY, str(why))
+            return PlanEnd(planned, End.ALREADY, str(why))
         except Changed as why:
-            return Ended(planned, End.CHANGED, f"{why}; nothing was changed")
+            return PlanEnd(planned, End.CHANGED, f"{why}; nothing was changed")
         except Unobservable as why:
-            return Ended(planned, End.UNKNOWN, f"{why}; nothing was changed")
+            return PlanEnd(planned, End.UNKNOWN, f"{why}; nothing was changed")
         return Applier(self.run, self.locks, self.origin).apply(fresh)
 
-    def cut_short(self, left: Sequence[Planned], why: BaseException) -> Iterator[Ended]:
+    def cut_short(self, left: Sequence[PlannedChange], why: BaseException) -> Iterator[PlanEnd]:
         """The ends of the plan that was cut short, if it had begun, and of those after it."""
         interrupted = isinstance(why, KeyboardInterrupt)
         begun = {row.plan for row in self.run.begun}
         for one in left:
             if one.number in begun:
                 end = End.INTERRUPTED if interrupted else End.UNKNOWN
-                yield Ended(one, end, f"what its last step did is not known{'' if interrupted else f' ({why})'}")
+                yield PlanEnd(one, end, f"what its last step did is not known{'' if interrupted else f' ({why})'}")
             else:
-                yield Ended(one, End.SKIPPED, "the run was interrupted before" if interrupted else str(why))
+                yield PlanEnd(one, End.SKIPPED, "the run was interrupted before" if interrupted else str(why))
 
 
-def too_many(wanted: Sequence[Planned], terms: Terms) -> str:
+def too_many(wanted: Sequence[PlannedChange], terms: Terms) -> str:
     """Why nothing at all is done: the plan is larger than --max-changes."""
     changes = sum(change_count(one.plan) for one in wanted)
     if terms.max_changes is None or changes <= terms.max_changes:
@@ -269,7 +269,7 @@ def too_many(wanted: Sequence[Planned], terms: Terms) -> str:
     return f"the plan makes {count(changes, 'change')}, more than --max-changes {terms.max_changes}"
 
 
-def not_now(planned: Planned, terms: Terms, ends: Sequence[Ended]) -> str:
+def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> str:
     """Why a plan is not applied: no consent, something that comes first failed, or too much has failed."""
     if not is_covered(planned.plan, terms.agreed):
         missing = ",".join(lacking_consent(planned.plan, terms.agreed))
@@ -283,7 +283,7 @@ def not_now(planned: Planned, terms: Terms, ends: Sequence[Ended]) -> str:
     return f"{bad[0]} comes first, and is not right yet" if bad else ""
 
 
-def exit_reasons(left: Proposal, ends: Sequence[Ended] = ()) -> list[Exit]:
+def exit_reasons(left: Proposal, ends: Sequence[PlanEnd] = ()) -> list[Exit]:
     """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
     found = [Exit.NOT_ALL_SEEN for _ in left.unknown]
     found += [Exit.FINDINGS_REMAIN for one in left.by_hand if one.finding.severity == "error"]
@@ -291,6 +291,6 @@ def exit_reasons(left: Proposal, ends: Sequence[Ended] = ()) -> list[Exit]:
     return found + [OF_END[ended.end] for ended in ends if answers_errors(ended.planned) or ended.end in BAD]
 
 
-def answers_errors(planned: Planned) -> bool:
+def answers_errors(planned: PlannedChange) -> bool:
     """Whether the plan answers more than warnings."""
     return any(finding.severity == "error" for finding in planned.findings)

@@ -11,10 +11,10 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule
-from fleetkeeper.judging.verdicts import Verdict, judge, verdict
-from fleetkeeper.judging.waivers import notes
+from fleetkeeper.judging.verdicts import Verdict, judge_rules, judge_subject
+from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.registry import observers_in, rules_in, topics_of
 from fleetkeeper.topics.services.rules import drift
@@ -22,7 +22,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.apply import Changed, Needless, Proof, narrow_to_agreed
 from remediate.plan import Remedy
-from remediate.proposal import GATE, Bounds, Planned, Proposal, propose
+from remediate.proposal import GATE, Bounds, PlannedChange, Proposal, propose
 from remediate.remedies import REMEDIES
 
 PATIENCE = 3.0
@@ -71,33 +71,33 @@ class Session:
     def look(self, names: Collection[str] = ()) -> Fleet:
         """A fresh look at all nodes; for some kinds of facts only, when they are named."""
         observers = {name: one for name, one in observers_in(self.topics).items() if not names or name in names}
-        return look(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
+        return look_at_fleet(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
 
     def verdicts(self, fleet: Fleet) -> list[Verdict]:
-        return judge(self.asked, fleet, self.bounds.limit)
+        return judge_rules(self.asked, fleet, self.bounds.limit)
 
     def gate(self, fleet: Fleet) -> list[Verdict]:
         """Whether the database still has its data, whatever --only and --limit say."""
         rule = self.rules.get(GATE)
-        return judge([rule] if rule else [], fleet)
+        return judge_rules([rule] if rule else [], fleet)
 
     def propose(self, fleet: Fleet) -> Proposal:
         verdicts = self.verdicts(fleet)
         self.proposed = frozenset(known for one in verdicts for known in finding_keys(one))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
-        waivers = notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
+        waivers = waiver_notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
         return replace(proposal, notes=(*waivers, *drift.notes(fleet)), left=drift.unfinished(fleet))
 
-    def propose_again(self, planned: Planned) -> Planned:
+    def propose_again(self, planned: PlannedChange) -> PlannedChange:
         """The plan for the same findings from a fresh look at everything, with all that may hold it back.
 
         Raises Needless when the findings are gone, Changed when something else would have to be done by now,
         Unobservable when that cannot be seen.
         """
         fleet = self.look()
-        self.before = verdict(planned.rule, fleet, planned.subject)
-        now = verdict(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
+        self.before = judge_subject(planned.rule, fleet, planned.subject)
+        now = judge_subject(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
         wanted = {finding_key(finding) for finding in planned.findings}
         if not wanted & finding_keys(now):
             for why in unseen_about(now, planned, planned.dark):
@@ -115,7 +115,7 @@ class Session:
             raise Changed("what would have to be done now is something else: look at it first")
         return replace(again[0], number=planned.number, plan=plan)
 
-    def prove(self, planned: Planned, lost: str) -> tuple[Proof, str]:
+    def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
         """Whether the findings of a plan are gone, by the rule that found them, on a fresh look at all nodes."""
         proof, why = self.judged_again(planned)
         if proof is Proof.FAILING:
@@ -123,9 +123,9 @@ class Session:
             proof, why = self.judged_again(planned)
         return proof, why
 
-    def judged_again(self, planned: Planned) -> tuple[Proof, str]:
+    def judged_again(self, planned: PlannedChange) -> tuple[Proof, str]:
         fleet = self.look(topics_read_by(planned.rule))
-        return proof_from_verdict(verdict(planned.rule, fleet, planned.subject), planned, self.before)
+        return proof_from_verdict(judge_subject(planned.rule, fleet, planned.subject), planned, self.before)
 
 
 def finding_keys(now: Verdict) -> set[Key]:
@@ -137,7 +137,7 @@ def finding_places(findings: Iterable[Finding]) -> set[tuple[str, str]]:
     return {(finding.node, finding.about) for finding in findings}
 
 
-def unseen_about(now: Verdict, planned: Planned, dark: Collection[str]) -> list[Unobservable]:
+def unseen_about(now: Verdict, planned: PlannedChange, dark: Collection[str]) -> list[Unobservable]:
     """What could not be seen and may be about the plan's findings. `dark` are nodes that were dark all along.
 
     Such a node is no reason to doubt what the others show, unless the plan has to do with it: one dead node does not
@@ -162,7 +162,7 @@ def why_withdrawn(proposal: Proposal, wanted: Collection[Key]) -> Changed | Unob
     return Changed("there is no plan for it any more")
 
 
-def proof_from_verdict(now: Verdict, planned: Planned, before: Verdict | None = None) -> tuple[Proof, str]:
+def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | None = None) -> tuple[Proof, str]:
     """What a fresh verdict says about a plan: its findings must be gone, and the subject has no new one, on any node.
 
     Findings of the same rule that were there before, and that other plans answer, do not count against this one.

@@ -10,7 +10,7 @@ from fleetkeeper.exit_codes import Changes
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
-from remediate.steps import AlreadyBack, AnyStep, Kept, Lost, Stale, StepContext, StepFailed, load
+from remediate.steps import AlreadyBack, AnyStep, LeftInPlace, Lost, Stale, StepContext, StepFailed, load
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.writing import WritingLink
@@ -70,7 +70,7 @@ def one_back(
         doubt = still_there(inverse, link, place)
     except AlreadyBack as why:
         journal.state(row.run, row.number, "undone")
-        return (f"kept on {row.node}: {why}" if isinstance(why, Kept) else ""), True
+        return (f"kept on {row.node}: {why}" if isinstance(why, LeftInPlace) else ""), True
     except (Stale, StepFailed, Lost, Unobservable) as why:
         return f"could not be undone on {row.node}: {what}: {why}", False
     if doubt:

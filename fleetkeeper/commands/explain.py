@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from fleetkeeper.commands.options import HOSTS, complete_rules
-from fleetkeeper.errors import UsageError, nearest
-from fleetkeeper.inventory.load import find
+from fleetkeeper.errors import UsageError, nearest_name
+from fleetkeeper.inventory.search import find_inventory
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics import registry
 
@@ -31,13 +31,13 @@ def explain(rule: str, hosts: str | None) -> None:
 
 def explain_rule(name: str, hosts: str | None = None) -> str:
     """All that is known about a rule. With an inventory, its own rules are known too. Raises UsageError."""
-    inventory = registry.load_inventory(find(hosts)) if hosts else None
+    inventory = registry.load_inventory(find_inventory(hosts)) if hosts else None
     topics = registry.topics_of(inventory) if inventory else registry.TOPICS
     rules = registry.rules_in(topics)
     if name not in rules:
-        raise UsageError(f"there is no rule {name!r}", hint=nearest(name, rules, "rules"))
+        raise UsageError(f"there is no rule {name!r}", hint=nearest_name(name, rules, "rules"))
     own = topics[rules[name].topic].remedies
-    return explained(rules[name], (own if isinstance(own, Mapping) else installed_remedies()).get(name))
+    return explain_text(rules[name], (own if isinstance(own, Mapping) else installed_remedies()).get(name))
 
 
 def installed_remedies() -> Mapping[str, Remedy]:
@@ -48,18 +48,24 @@ def installed_remedies() -> Mapping[str, Remedy]:
     return found
 
 
-def explained(rule: Rule, remedy: Remedy | None) -> str:
+def explain_text(rule: Rule, remedy: Remedy | None) -> str:
     """The text about one rule."""
-    parts = [rule.id, rule.promise, rule.explanation, "How to check it: " + check(rule), about(rule, remedy)]
+    parts = [
+        rule.id,
+        rule.promise,
+        rule.explanation,
+        "How to check it: " + check_command(rule),
+        about_remedy(rule, remedy),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
-def check(rule: Rule) -> str:
+def check_command(rule: Rule) -> str:
     """The command that judges it: our checks are judged in any folder, a team's own in the folder that holds them."""
     return f"pytest --hosts=NAME -k 'test_{rule.topic} and {rule.name}'"
 
 
-def about(rule: Rule, remedy: Remedy | None) -> str:
+def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
     """What the remedy does, or why there is none."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."

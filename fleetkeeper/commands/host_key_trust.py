@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleetkeeper.errors import UsageError, nearest
-from fleetkeeper.local_files import put, read
+from fleetkeeper.errors import UsageError, nearest_name
+from fleetkeeper.local_files import read, write_file
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
-    Ruling,
+    KeyStatus,
     Target,
-    about,
-    beside,
+    entries_about,
     fingerprint,
-    presented,
+    key_status,
+    known_hosts_beside,
+    parse_presented,
     read_files,
-    rule,
 )
-from fleetkeeper.transport.ssh.ssh_config import resolve
-from fleetkeeper.transport.ssh.ssh_target import Asked
+from fleetkeeper.transport.ssh.ssh_config import resolve_target
+from fleetkeeper.transport.ssh.ssh_target import SshRequest
 from fleetkeeper.untrusted import one_line
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ COMPARE = "for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $f; done"
 
 
 @dataclass(frozen=True)
-class Seen:
+class KeyComparison:
     """One node: the keys that it shows, what the known_hosts files have about it, and what they say together."""
 
     node: str
     keys: tuple[HostKey, ...]
     known: tuple[Entry, ...]
-    ruling: Ruling
+    ruling: KeyStatus
 
     @property
     def unknown(self) -> tuple[HostKey, ...]:
@@ -61,15 +61,17 @@ class Seen:
         return tuple(entry for entry in self.known if not entry.marker and entry.key not in shown)
 
 
-def see(inventory: Inventory, node: Node, ssh_config: str | None = None) -> Seen:
+def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None) -> KeyComparison:
     """Ask a node for its keys, and hold them against what is known. Raises Unobservable."""
     keys = shown_keys(inventory, node, ssh_config)
-    way = resolve(Asked(node.address or node.name, node.user, node.port, node.identity), ssh_config)
+    way = resolve_target(SshRequest(node.address or node.name, node.user, node.port, node.identity), ssh_config)
     target = Target(way.host, way.port, time.time(), way.alias)
-    entries = read_files((*way.known_hosts, *beside(inventory)))
-    rulings = {rule(entries, target, presented(key.key)) for key in keys}
-    worst = next(one for one in (Ruling.REVOKED, Ruling.TRUSTED, Ruling.CHANGED, Ruling.UNKNOWN) if one in rulings)
-    return Seen(node.name, keys, tuple(about(entries, target)), worst)
+    entries = read_files((*way.known_hosts, *known_hosts_beside(inventory)))
+    rulings = {key_status(entries, target, parse_presented(key.key)) for key in keys}
+    worst = next(
+        one for one in (KeyStatus.REVOKED, KeyStatus.TRUSTED, KeyStatus.CHANGED, KeyStatus.UNKNOWN) if one in rulings
+    )
+    return KeyComparison(node.name, keys, tuple(entries_about(entries, target)), worst)
 
 
 def place_of(inventory: Inventory) -> Path:
@@ -82,13 +84,15 @@ def in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
     wanted = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
     for name in wanted:
         if name not in inventory.nodes:
-            raise UsageError(f"no node {name}", hint=nearest(name, inventory.nodes, "nodes"))
+            raise UsageError(f"no node {name}", hint=nearest_name(name, inventory.nodes, "nodes"))
         if inventory.nodes[name].connection not in ("", "ssh"):
             raise UsageError(f"{name} is not reached over SSH: it has no host key")
-    return sorted((inventory.nodes[name] for name in dict.fromkeys(wanted)), key=lambda node: hops(inventory, node))
+    return sorted(
+        (inventory.nodes[name] for name in dict.fromkeys(wanted)), key=lambda node: count_hops(inventory, node)
+    )
 
 
-def hops(inventory: Inventory, node: Node) -> int:
+def count_hops(inventory: Inventory, node: Node) -> int:
     """How many nodes of the inventory lie before it."""
     number = 0
     while node.jump in inventory.nodes:
@@ -97,7 +101,7 @@ def hops(inventory: Inventory, node: Node) -> int:
 
 
 @dataclass
-class Trusting:
+class TrustSession:
     """Trusting the nodes of one inventory. `ask` asks a person, and is None where nobody can be asked.
 
     `fingerprints` are those that a person named. `say` shows a line.
@@ -116,16 +120,16 @@ class Trusting:
 
     def one(self, node: Node) -> bool:
         try:
-            seen = see(self.inventory, node, self.ssh_config)
+            seen = compare_keys(self.inventory, node, self.ssh_config)
         except Unobservable as why:
             self.say(f"{node.name}: {one_line(why.why)}")
             self.say(f"  hint: {why.hint}" if why.hint else "  nothing was changed")
             return False
-        for line in told(seen):
+        for line in describe_keys(seen):
             self.say(line)
-        if seen.ruling is Ruling.TRUSTED:
+        if seen.ruling is KeyStatus.TRUSTED:
             return True
-        if seen.ruling is Ruling.REVOKED:
+        if seen.ruling is KeyStatus.REVOKED:
             self.say("  do not connect; find out why it was revoked. Nothing was changed")
             return False
         agreed = self.agreed(seen)
@@ -135,9 +139,9 @@ class Trusting:
             self.say("  nothing was changed")
         return bool(agreed)
 
-    def agreed(self, seen: Seen) -> list[HostKey]:
+    def agreed(self, seen: KeyComparison) -> list[HostKey]:
         """The keys that a person has confirmed."""
-        if seen.ruling is Ruling.CHANGED:
+        if seen.ruling is KeyStatus.CHANGED:
             if self.ask is None:
                 self.say("  a changed key is only replaced by a person at a terminal")
                 return []
@@ -153,14 +157,14 @@ class Trusting:
             return list(seen.keys)
         return [key for key in seen.keys if key.fingerprint == said]
 
-    def keep(self, seen: Seen, keys: Sequence[HostKey]) -> None:
+    def keep(self, seen: KeyComparison, keys: Sequence[HostKey]) -> None:
         """Write the keys down, in place of those of this node that the same file has."""
         path = place_of(self.inventory)
-        old = {entry.key for entry in seen.replaced} if seen.ruling is Ruling.CHANGED else set()
+        old = {entry.key for entry in seen.replaced} if seen.ruling is KeyStatus.CHANGED else set()
         gone = {number_in(path, entry) for entry in seen.known if entry.key in old}
-        put(path, changed(read(path), gone, [key.line for key in keys]))
+        write_file(path, edit_known_hosts(read(path), gone, [key.line for key in keys]))
         self.say(f"  kept in {path}")
-        for entry in seen.replaced if seen.ruling is Ruling.CHANGED else ():
+        for entry in seen.replaced if seen.ruling is KeyStatus.CHANGED else ():
             if number_in(path, entry) is None:
                 file = entry.place.rpartition(":")[0]
                 self.say(f"  the old key is still in {entry.place}: ssh-keygen -R '{keys[0].place}' -f {file}")
@@ -172,10 +176,10 @@ def number_in(path: Path, entry: Entry) -> int | None:
     return int(number) if Path(file).absolute() == path.absolute() else None
 
 
-def changed(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -> bytes:
+def edit_known_hosts(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -> bytes:
     """A known_hosts file without some lines (numbers from 1), and with others at its end; the rest stays as it is.
 
-    >>> changed(b"a x\\nb y", {1}, ["c z"])
+    >>> edit_known_hosts(b"a x\\nb y", {1}, ["c z"])
     b'b y\\nc z\\n'
     """
     kept = [line for number, line in enumerate(before.split(b"\n"), 1) if number not in gone]
@@ -184,18 +188,18 @@ def changed(before: bytes, gone: Collection[int | None], lines: Sequence[str]) -
     return start + "".join(f"{line}\n" for line in lines if line.encode() not in kept).encode()
 
 
-def told(seen: Seen) -> Iterator[str]:
+def describe_keys(seen: KeyComparison) -> Iterator[str]:
     """What a person compares: each key with its fingerprint, and what was known until now."""
     words = {
-        Ruling.TRUSTED: "is trusted already",
-        Ruling.UNKNOWN: "is not known yet; it shows:",
-        Ruling.CHANGED: "shows ANOTHER key than the known one (it was reinstalled, or somebody stands between):",
-        Ruling.REVOKED: "shows a key that was REVOKED",
+        KeyStatus.TRUSTED: "is trusted already",
+        KeyStatus.UNKNOWN: "is not known yet; it shows:",
+        KeyStatus.CHANGED: "shows ANOTHER key than the known one (it was reinstalled, or somebody stands between):",
+        KeyStatus.REVOKED: "shows a key that was REVOKED",
     }
     yield f"{seen.node} ({seen.keys[0].place}) {words[seen.ruling]}"
     yield from (f"  {key.fingerprint} ({key.kind})" for key in seen.keys)
-    if seen.ruling is Ruling.CHANGED:
+    if seen.ruling is KeyStatus.CHANGED:
         yield "  known until now:"
         yield from (f"  {fingerprint(entry.key)} ({entry.kind}, {entry.place})" for entry in seen.replaced)
-    if seen.ruling in (Ruling.CHANGED, Ruling.UNKNOWN):
+    if seen.ruling in (KeyStatus.CHANGED, KeyStatus.UNKNOWN):
         yield f"  compare on the node's own console: {COMPARE}"

@@ -11,9 +11,9 @@ from fleetkeeper.errors import UsageError
 
 def complete_inventories(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
     """The names of inventories that begin so."""
-    from fleetkeeper.inventory.search import available
+    from fleetkeeper.inventory.search import available_inventories
 
-    return sorted(name for name in available() if name.startswith(begun))
+    return sorted(name for name in available_inventories() if name.startswith(begun))
 
 
 def complete_rules(context: click.Context, option: click.Parameter, begun: str) -> list[str]:

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, honest
-from fleetkeeper.output import Unsaid, flushed
+from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, admit_changes
+from fleetkeeper.output import Unsaid, flush_stdout
 from fleetkeeper.state import Unwritable
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -53,17 +53,17 @@ def exit_code_lines(codes: Sequence[Exit]) -> str:
 def run_program(cli: click.Group, name: str, bug_hint: str) -> NoReturn:
     """Run a command line until the process exits. SIGTERM and SIGHUP end it as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        signal.signal(number, interrupt_politely)
     sys.exit(exit_code_of(lambda: cli.main(prog_name=name, standalone_mode=False), bug_hint))
 
 
 def exit_code_of(work: Callable[[], object], bug_hint: str = "") -> int:
     """Do the work; errors become a message with a hint, and an exit code that is true of what was changed by then."""
     Changes.begun, Unsaid.why = False, ""
-    code = honest(Exit(outcome_of(work, bug_hint)))
-    flushed(sys.stdout)
+    code = admit_changes(Exit(outcome_of(work, bug_hint)))
+    flush_stdout(sys.stdout)
     if Unsaid.why:
-        complain(Unsaid.why)
+        write_error(Unsaid.why)
     return Exit.REMEDY_FAILED if Unsaid.why and code is Exit.NOTHING_LEFT else code
 
 
@@ -73,20 +73,20 @@ def outcome_of(work: Callable[[], object], bug_hint: str) -> int:
         status = status_of(work)
         return status if isinstance(status, int) else Exit.NOTHING_LEFT
     except click.ClickException as why:
-        tell(why.show)
+        write_stderr(why.show)
         return Exit.USAGE
     except UsageError as why:
-        complain(str(why))
+        write_error(str(why))
         return Exit.USAGE
     except (OSError, sqlite3.Error, Unwritable) as why:
-        complain(f"{why}\n  hint: the state directory must be writable; --state names another one")
+        write_error(f"{why}\n  hint: the state directory must be writable; --state names another one")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
-        complain("interrupted")
+        write_error("interrupted")
         return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001  # a bug must not pass for "findings remain"
-        tell(traceback.print_exc)
-        complain(f"{BUG}\n  hint: {bug_hint}" if bug_hint else BUG)
+        write_stderr(traceback.print_exc)
+        write_error(f"{BUG}\n  hint: {bug_hint}" if bug_hint else BUG)
         return Exit.REMEDY_FAILED
 
 
@@ -98,16 +98,16 @@ def status_of(work: Callable[[], object]) -> object:
         return end.code
 
 
-def complain(text: str) -> None:
-    tell(lambda: click.echo(f"error: {text}", err=True))
+def write_error(text: str) -> None:
+    write_stderr(lambda: click.echo(f"error: {text}", err=True))
 
 
-def tell(write: Callable[[], object]) -> None:
+def write_stderr(write: Callable[[], object]) -> None:
     """Write on standard error, if anybody is there: that nobody is must not change how this ends."""
     with suppress(OSError):
         write()
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
+def interrupt_politely(number: int, frame: FrameType | None) -> None:
     """A polite end: like Ctrl-C, so that locks are let go and the journal is closed."""
     raise KeyboardInterrupt

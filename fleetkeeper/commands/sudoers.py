@@ -23,12 +23,12 @@ def sudoers(account: str, hosts: tuple[str, ...]) -> None:
     about dumps. Nothing is sent anywhere. After an upgrade, and after a change of `backups:`, print it again.
     """
     from fleetkeeper.commands.sudoers_lines import digest_of, helper, installer
-    from fleetkeeper.inventory.search import find
+    from fleetkeeper.inventory.search import find_inventory
     from fleetkeeper.topics.registry import load_inventory
 
     if not re.fullmatch(USER, account):
         raise UsageError(f"{account!r} is no name of an account", hint="fleetkeeper sudoers fleetkeeper > look.sh")
-    named = [load_inventory(find(name)) for name in hosts]
+    named = [load_inventory(find_inventory(name)) for name in hosts]
     click.echo(installer(account, named), nl=False)
     click.echo(f"SHA-256 of fleetkeeper-look: {digest_of(helper(named))}", err=True)
     click.echo(f"what it lets through, form by form: {PAGE}", err=True)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import inspect_containers
 from fleetkeeper.topics import traces
@@ -188,7 +188,7 @@ def with_dumps(inventories: Sequence[Inventory]) -> Iterator[tuple[Policy, str]]
     for inventory in inventories:
         with suppress(NotApplicable):
             policy = inventory.section(Policy)
-            yield policy, required(inventory.services)[policy.service].name
+            yield policy, require_policy(inventory.services)[policy.service].name
 
 
 def digest_of(text: str) -> str:

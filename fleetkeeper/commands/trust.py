@@ -30,22 +30,22 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
     that `fleetkeeper init` will write here. Nothing is sent to a node whose key is not known. A key that has changed is
     shown with the one that is known, and is only replaced when you type the node's name.
     """
-    from fleetkeeper.commands.host_key_trust import Trusting
-    from fleetkeeper.inventory.load import find
+    from fleetkeeper.commands.host_key_trust import TrustSession
+    from fleetkeeper.inventory.search import find_inventory
     from fleetkeeper.topics.registry import load_inventory
 
     if given["yes"] and not given["fingerprints"]:
         raise UsageError("--yes without --fingerprint would trust whoever answers", hint="name the key: SHA256:…")
     if any("@" in name for name in nodes):
-        inventory = strangers(nodes)
+        inventory = inventory_of_hosts(nodes)
         nodes = tuple(inventory.nodes)
     else:
-        inventory = load_inventory(find(named_or_last(given["hosts"], given["state"])))
-    trusting = Trusting(inventory, click.echo, person(), given["fingerprints"])
+        inventory = load_inventory(find_inventory(named_or_last(given["hosts"], given["state"])))
+    trusting = TrustSession(inventory, click.echo, ask_at_terminal(), given["fingerprints"])
     sys.exit(Exit.NOTHING_LEFT if trusting.all(nodes) else Exit.FINDINGS_REMAIN)
 
 
-def strangers(hosts: tuple[str, ...]) -> Inventory:
+def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
     """Hosts that no inventory has yet, as if one here had them."""
     from fleetkeeper.commands.init.hosts import Login, node_of, provisional, spelled
 
@@ -58,7 +58,7 @@ def strangers(hosts: tuple[str, ...]) -> Inventory:
     return provisional(found, Path("new.yml"))
 
 
-def person() -> Ask | None:
+def ask_at_terminal() -> Ask | None:
     """How to ask whoever sits at the terminal; None when nobody does."""
     if not sys.stdin.isatty():
         return None

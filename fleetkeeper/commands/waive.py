@@ -27,7 +27,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     Each waiver's reason is left to be filled in. What could not be looked at is not waived, and stays unknown.
     """
     from fleetkeeper.audit import open_audit
-    from fleetkeeper.commands.waiver_lines import Waiving, standing, wanted
+    from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
     from fleetkeeper.judging.rules import matching_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.reports.text import count
@@ -36,17 +36,17 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     name = named_or_last(given["hosts"], given["state"])
     if bool(rules) == given["everything"]:
         raise UsageError("say which rules, or --all", hint="for example: fleetkeeper waive volumes --until … --owner …")
-    until, owner = day(given["until"]), spoken(given["owner"])
+    until, owner = parse_last_day(given["until"]), as_words(given["owner"])
     audit = open_audit(name, state=given["state"])
     inventory = audit.one()
     only = matching_rules(rules, rules_of(inventory))
     try:
         with Progress(len(inventory.nodes)) as progress:
             audit.look(progress)
-        verdicts = standing(audit, sorted(only))
+        verdicts = verdicts_of_rules(audit, sorted(only))
     finally:
         audit.close()
-    found = wanted(finding for verdict in verdicts for finding in verdict.findings)
+    found = new_waivers(finding for verdict in verdicts for finding in verdict.findings)
     dark = sum(bool(one.unknown) for one in verdicts)
     if dark:
         click.echo(f"{count(dark, 'promise')} could not be judged, and cannot be waived", err=True)
@@ -57,7 +57,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT)
 
 
-def day(written: str) -> date:
+def parse_last_day(written: str) -> date:
     """The last day. Raises UsageError for what is none, or is over."""
     try:
         last = datetime.strptime(written, "%Y-%m-%d").date()
@@ -68,7 +68,7 @@ def day(written: str) -> date:
     return last
 
 
-def spoken(owner: str) -> str:
+def as_words(owner: str) -> str:
     if not owner.strip():
         raise UsageError("--owner is empty", hint="say who answers for it: an address that somebody reads")
     return owner.strip()

@@ -18,8 +18,8 @@ import yaml
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.local_files import put
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.local_files import write_file
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.registry import load_inventory, rules_of
 from fleetkeeper.untrusted import one_line, yaml_text
@@ -36,7 +36,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewWaiver:
     """One waiver to be written; `subject` and `node` are globs. `saw` is what it is about, for the reason."""
 
     rule: str
@@ -55,68 +55,70 @@ class Wanted:
         yield "because", FILL_IN if bare else f"{FILL_IN}; seen: {self.saw}"
 
 
-def wanted(findings: Iterable[Finding]) -> list[Wanted]:
+def new_waivers(findings: Iterable[Finding]) -> list[NewWaiver]:
     """One waiver for each finding, each thing once."""
     found = [
-        Wanted(finding.rule, glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160])
+        NewWaiver(
+            finding.rule, literal_glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160]
+        )
         for finding in findings
     ]
     return list({(one.rule, one.subject, one.node): one for one in found}.values())
 
 
-def glob(name: str) -> str:
+def literal_glob(name: str) -> str:
     """A name as a glob that means it alone; the task of a swarm may be another one tomorrow.
 
-    >>> glob("db[1]"), glob("rodan_db.1.0123456789abcdefghijklmno")
+    >>> literal_glob("db[1]"), literal_glob("rodan_db.1.0123456789abcdefghijklmno")
     ('db[[]1]', 'rodan_db.1.*')
     """
     return TASK.sub(".*", re.sub(r"([*?[])", r"[\1]", one_line(name)))
 
 
-def scalar(text: str) -> str:
+def yaml_scalar(text: str) -> str:
     """A value as it is written in YAML: in quotes, unless it can only mean itself."""
     day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
     plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
     return text if day or plain else yaml_text(text)
 
 
-def block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:
+def waiver_block(waivers: Sequence[Sequence[tuple[str, str]]], indent: int) -> str:
     """The waivers as items of a list, a line for each key.
 
-    >>> print(block([[("rule", "nodes.x"), ("because", "it is late")]], 2), end="")
+    >>> print(waiver_block([[("rule", "nodes.x"), ("because", "it is late")]], 2), end="")
       - rule: nodes.x
         because: "it is late"
     """
     margin = " " * indent
     return "".join(
-        f"{margin}{'- ' if number == 0 else '  '}{key}: {scalar(value)}\n"
+        f"{margin}{'- ' if number == 0 else '  '}{key}: {yaml_scalar(value)}\n"
         for pairs in waivers
         for number, (key, value) in enumerate(pairs)
     )
 
 
-def inserted(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
+def insert_waivers(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     """The text of an inventory with waivers added to its list, or with a list at its end. Every byte of it stays.
 
     Raises UsageError for a list that cannot be added to.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    node = section(root)
+    node = waivers_node(root)
     if node is None:
         end = root.end_mark.index if isinstance(root, yaml.MappingNode) and not root.flow_style else len(text)
         start = text[:end] if text[:end].endswith("\n") or not end else text[:end] + newline
-        return start + f"{newline}waivers:{newline}" + block(waivers, 2).replace("\n", newline) + text[end:]
+        return start + f"{newline}waivers:{newline}" + waiver_block(waivers, 2).replace("\n", newline) + text[end:]
     if not isinstance(node, yaml.SequenceNode):
         raise UsageError("`waivers` is no list", hint="write it as one, or take the key out")
     if node.flow_style:
         return in_flow(text, node, waivers)
     place = end_of(node, text)
     before = text[:place] if text[:place].endswith("\n") else text[:place] + newline
-    return before + block(waivers, node.start_mark.column).replace("\n", newline) + text[place:]
+    return before + waiver_block(waivers, node.start_mark.column).replace("\n", newline) + text[place:]
 
 
-def section(root: yaml.Node | None) -> yaml.Node | None:
+def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
     """The value of the key `waivers`, where it is there."""
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     return next((value for key, value in pairs if key.value == "waivers"), None)
@@ -125,7 +127,9 @@ def section(root: yaml.Node | None) -> yaml.Node | None:
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
     place = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
-    items = ", ".join("{" + ", ".join(f"{key}: {scalar(value)}" for key, value in waiver) + "}" for waiver in waivers)
+    items = ", ".join(
+        "{" + ", ".join(f"{key}: {yaml_scalar(value)}" for key, value in waiver) + "}" for waiver in waivers
+    )
     return text[:place] + (", " if node.value else "") + items + text[place:]
 
 
@@ -150,54 +154,56 @@ class Waiving:
     owner: str
     say: Callable[[str], None]
 
-    def write(self, waivers: Sequence[Wanted], *, only_show: bool = False) -> None:
+    def write(self, waivers: Sequence[NewWaiver], *, only_show: bool = False) -> None:
         """Add the waivers to the inventory. Raises UsageError, and writes nothing, when they do not fit in."""
         path = Path(self.inventory.path)
         before = path.read_bytes()
         after, pairs = self.fitted(path, before, waivers)
-        for line in lines(block(pairs, 2)):
+        for line in split_lines(waiver_block(pairs, 2)):
             self.say(line)
         if only_show:
             self.say("nothing was written")
             return
-        put(path, after)
+        write_file(path, after)
         self.say(f"{count(len(waivers), 'waiver')} written to {path}: fill in the reasons (grep 'FILL IN')")
 
-    def fitted(self, path: Path, before: bytes, waivers: Sequence[Wanted]) -> tuple[bytes, list[list[tuple[str, str]]]]:
+    def fitted(
+        self, path: Path, before: bytes, waivers: Sequence[NewWaiver]
+    ) -> tuple[bytes, list[list[tuple[str, str]]]]:
         """The new content of the file, as the loader takes it: with what was seen, or without it."""
         bom = BOM if before.startswith(BOM) else b""
         text = before.removeprefix(bom).decode("utf-8")
         trouble = ""
         for bare in (False, True):
             pairs = [list(waiver.pairs(self.until, self.owner, bare=bare)) for waiver in waivers]
-            after = bom + inserted(text, pairs).encode("utf-8")
+            after = bom + insert_waivers(text, pairs).encode("utf-8")
             try:
                 loaded = load_inventory(path, after)
             except UsageError as why:
                 trouble = str(why)
                 continue
-            if same(self.inventory, loaded, len(waivers)):
+            if only_waivers_differ(self.inventory, loaded, len(waivers)):
                 return after, pairs
-        shown = block([list(one.pairs(self.until, self.owner, bare=True)) for one in waivers], 2)
+        shown = waiver_block([list(one.pairs(self.until, self.owner, bare=True)) for one in waivers], 2)
         raise UsageError(
             f"the waivers do not fit into {path}, which is left as it is: {trouble}",
             hint=f"add them by hand:\nwaivers:\n{shown}",
         )
 
 
-def same(before: Inventory, after: Inventory, more: int) -> bool:
+def only_waivers_differ(before: Inventory, after: Inventory, more: int) -> bool:
     """Whether nothing but the number of waivers has changed."""
     kept = after.waivers[: len(before.waivers)] == before.waivers
     grown = len(after.waivers) == len(before.waivers) + more
     rest = before.model_copy(update={"waivers": after.waivers})
-    return kept and grown and content(rest) == content(after) and before.sections == after.sections
+    return kept and grown and parse_inventory(rest) == parse_inventory(after) and before.sections == after.sections
 
 
-def content(inventory: Inventory) -> dict[str, Any]:
+def parse_inventory(inventory: Inventory) -> dict[str, Any]:
     return inventory.model_dump(mode="json")
 
 
-def standing(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
+def verdicts_of_rules(audit: Audit, rules: Iterable[str]) -> list[Verdict]:
     """The verdict of these rules (all, when none is named) about every subject."""
     inventory = audit.one()
     names = list(rules) or list(rules_of(inventory))

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import core_schema
 
-from fleetkeeper.errors import nearest, quoted, refused
+from fleetkeeper.errors import field_error, nearest_name, quoted
 from fleetkeeper.transport.commands import Sudo
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -30,93 +30,93 @@ WORDS = "letters, digits, `_`, `.` and `-`, and begins with a letter or a digit"
 Check = Callable[[str], str]
 
 
-def spelled(pattern: str, kind: str, hint: str) -> Check:
+def spelled_like(pattern: str, kind: str, hint: str) -> Check:
     """A check that a value is spelled like `kind`: nothing that a shell or an option parser could take for its own."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise refused(f"{quoted(value)} is not {kind}", hint)
+            raise field_error(f"{quoted(value)} is not {kind}", hint)
         return value
 
     return check
 
 
-def known(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
+def known_name(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
     """A check that a value is one of the names of that kind in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind)
         if names is not None and value not in names:
-            raise refused(f"no {singular} {quoted(value)}", nearest(value, names, kind))
+            raise field_error(f"no {singular} {quoted(value)}", nearest_name(value, names, kind))
         return value
 
     return check
 
 
-def matching(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
+def matching_glob(kind: str, singular: str) -> Callable[[str, ValidationInfo], str]:
     """A check that a shell glob matches at least one of the names of that kind in the context."""
 
     def check(value: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind)
         if names is not None and not any(fnmatchcase(name, value) for name in names):
-            raise refused(f"no {singular} is called, or matches, {quoted(value)}", nearest(value, names, kind))
+            raise field_error(f"no {singular} is called, or matches, {quoted(value)}", nearest_name(value, names, kind))
         return value
 
     return check
 
 
-def jump(value: str, info: ValidationInfo) -> str:
+def check_jump(value: str, info: ValidationInfo) -> str:
     """A node of this inventory, or an account and host that is none: `user@host`."""
     if "@" not in value:
-        return known("nodes", "node")(value, info)
+        return known_name("nodes", "node")(value, info)
     user, _, host = value.rpartition("@")
-    spelled(USER, "a user", f"a user has {WORDS}")(user)
-    return f"{user}@{address(host)}"
+    spelled_like(USER, "a user", f"a user has {WORDS}")(user)
+    return f"{user}@{check_address(host)}"
 
 
-def address(value: str) -> str:
+def check_address(value: str) -> str:
     """A host name, an IPv4 or an IPv6 address, or an alias of the user's ssh config (ssh_config(5)). Empty: none."""
     if not value:
         return value
     if "@" in value:
-        raise refused(
+        raise field_error(
             f"{quoted(value)} is not an address", "write the account as `user:`, the host alone as `address:`"
         )
     if "[" in value:
-        ip(value)
-    spelled(HOST, "an address", "a host name, an IP address, or a Host of your ssh config; it cannot begin with `-`")(
-        value
-    )
+        check_ip(value)
+    spelled_like(
+        HOST, "an address", "a host name, an IP address, or a Host of your ssh config; it cannot begin with `-`"
+    )(value)
     if ":" in value:
-        ip(value)
+        check_ip(value)
     return value
 
 
-def ip(value: str) -> None:
+def check_ip(value: str) -> None:
     try:
         ipaddress.IPv6Address(value)
     except ValueError:
-        raise refused(
+        raise field_error(
             f"{quoted(value)} is not an address", "write the port as `port:`, an IPv6 address without []"
         ) from None
 
 
-def connection(value: str) -> str:
+def check_connection(value: str) -> str:
     """Empty, `ssh`, `local`, or a testinfra connection, but none that would not verify host keys as we do."""
-    spelled(CONNECTION, "a connection", "`ssh`, `local`, or one of testinfra's such as `docker://NAME`")(value)
+    spelled_like(CONNECTION, "a connection", "`ssh`, `local`, or one of testinfra's such as `docker://NAME`")(value)
     if value.startswith(("paramiko://", "ssh://", "safe-ssh://")):
         hint = "write the host as `address:`: over our own SSH its key is verified"
-        raise refused(f"{quoted(value)} would not verify the host key", hint)
+        raise field_error(f"{quoted(value)} would not verify the host key", hint)
     if value.startswith("fleet://"):
-        raise refused(f"{quoted(value)} is a node, not a way to one", "write how it is reached")
+        raise field_error(f"{quoted(value)} is a node, not a way to one", "write how it is reached")
     return value
 
 
-def resolved(value: str, info: ValidationInfo) -> str:
+def resolve_path(value: str, info: ValidationInfo) -> str:
     """A path of the machine that audits: `~` is the user's home, and it is relative to the inventory's folder."""
     if not value or value.startswith("-") or not value.isprintable():
-        raise refused(f"{quoted(value)} is not a path", "paths are relative to the inventory; `~` is your home")
+        raise field_error(f"{quoted(value)} is not a path", "paths are relative to the inventory; `~` is your home")
     base = (info.context or {}).get("base", ".")
     return str(Path(base, Path(value).expanduser()))
 
@@ -124,21 +124,21 @@ def resolved(value: str, info: ValidationInfo) -> str:
 def node_path(value: str) -> str:
     """A path on a node: absolute and without `..`, so that it means the same whoever resolves it."""
     if not value.startswith("/") or not value.isprintable() or ".." in value.split("/"):
-        raise refused(f"{quoted(value)} is not an absolute path", "write it from `/` on, without `..`")
+        raise field_error(f"{quoted(value)} is not an absolute path", "write it from `/` on, without `..`")
     return value
 
 
-def zone(value: str) -> str:
+def check_timezone(value: str) -> str:
     """A time zone of the IANA database."""
     try:
         ZoneInfo(value)
     except (ValueError, OSError, LookupError):
-        hint = nearest(value, available_timezones(), "time zones")
-        raise refused(f"no time zone {quoted(value)}", hint) from None
+        hint = nearest_name(value, available_timezones(), "time zones")
+        raise field_error(f"no time zone {quoted(value)}", hint) from None
     return value
 
 
-def day(value: object) -> date:
+def parse_day(value: object) -> date:
     """A real day, written 2027-01-31 and in no other way."""
     if isinstance(value, date):
         return value
@@ -146,23 +146,23 @@ def day(value: object) -> date:
         if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
             return date.fromisoformat(value)
     except ValueError as odd:
-        raise refused(f"{quoted(str(value))} is not a day: {odd}", "days are written 2027-01-31") from None
-    raise refused(f"{quoted(str(value))} is not a day", "days are written 2027-01-31")
+        raise field_error(f"{quoted(str(value))} is not a day: {odd}", "days are written 2027-01-31") from None
+    raise field_error(f"{quoted(str(value))} is not a day", "days are written 2027-01-31")
 
 
-def listed(value: object) -> object:
+def as_list(value: object) -> object:
     """One name alone stands for a list of one."""
     if isinstance(value, list | tuple):
         return tuple(value)
     if not isinstance(value, str):
-        raise refused("should be a name, or a list of names", "put a number in quotes")
+        raise field_error("should be a name, or a list of names", "put a number in quotes")
     return (value,)
 
 
-def spoken(value: str) -> str:
+def check_words(value: str) -> str:
     """Words for a person: there must be some."""
     if not value.strip():
-        raise refused("is empty", "write it for whoever reads this next year")
+        raise field_error("is empty", "write it for whoever reads this next year")
     return value
 
 
@@ -176,45 +176,47 @@ class Pattern:
         return {**handler(schema), "pattern": self.pattern}
 
 
-Name = Annotated[str, AfterValidator(spelled(NAME, "a name", f"a name has {WORDS}")), Pattern(NAME)]
+Name = Annotated[str, AfterValidator(spelled_like(NAME, "a name", f"a name has {WORDS}")), Pattern(NAME)]
 DEPLOYED = f"(?:{NAME}/)?{NAME}"
 DeployedName = Annotated[
     str,
-    AfterValidator(spelled(DEPLOYED, "a service", f"a service is NAME or PROJECT/NAME, each with {WORDS}")),
+    AfterValidator(spelled_like(DEPLOYED, "a service", f"a service is NAME or PROJECT/NAME, each with {WORDS}")),
     Pattern(DEPLOYED),
 ]
 
 
-def far(value: object) -> Sudo:
+def parse_sudo_mode(value: object) -> Sudo:
     """How far sudo goes. One check instead of a union, which would tell an odd value once for each of its members."""
     if value is True or value is False or value == "audit":
         return value
-    raise refused("should be true, false or audit", SUDO_HINT)
+    raise field_error("should be true, false or audit", SUDO_HINT)
 
 
 SUDO_HINT = "yes, on and 1 are none of them; `audit` is for an account that may only look (`fleetkeeper sudoers`)"
 FarAsSudo = Annotated[
-    Sudo, PlainValidator(far), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "audit", "type": "string"}]})
+    Sudo,
+    PlainValidator(parse_sudo_mode),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "audit", "type": "string"}]}),
 ]
-UserName = Annotated[str, AfterValidator(spelled(USER, "a user", f"a user has {WORDS}")), Pattern(USER)]
+UserName = Annotated[str, AfterValidator(spelled_like(USER, "a user", f"a user has {WORDS}")), Pattern(USER)]
 Users = Annotated[
     tuple[UserName, ...],
-    BeforeValidator(listed),
+    BeforeValidator(as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """One user, or a list of them."""
-Address = Annotated[str, AfterValidator(address), Pattern(f"({HOST})?")]
-Jump = Annotated[str, AfterValidator(jump)]
-Connection = Annotated[str, AfterValidator(connection), Pattern(CONNECTION)]
-PathName = Annotated[str, AfterValidator(resolved)]
+Address = Annotated[str, AfterValidator(check_address), Pattern(f"({HOST})?")]
+Jump = Annotated[str, AfterValidator(check_jump)]
+Connection = Annotated[str, AfterValidator(check_connection), Pattern(CONNECTION)]
+PathName = Annotated[str, AfterValidator(resolve_path)]
 """A path on the machine that audits, made absolute as seen from the inventory."""
 NodePath = Annotated[str, AfterValidator(node_path), Pattern("/.*")]
-Zone = Annotated[str, AfterValidator(zone)]
-Day = Annotated[date, BeforeValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
-Words = Annotated[str, AfterValidator(spoken)]
+Zone = Annotated[str, AfterValidator(check_timezone)]
+Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+Words = Annotated[str, AfterValidator(check_words)]
 
-NodeName = Annotated[str, AfterValidator(known("nodes", "node"))]
-ServiceName = Annotated[str, AfterValidator(known("services", "service"))]
-Role = Annotated[str, AfterValidator(known("roles", "role"))]
-NodeGlob = Annotated[str, AfterValidator(matching("nodes", "node"))]
-RuleGlob = Annotated[str, AfterValidator(matching("rules", "rule"))]
+NodeName = Annotated[str, AfterValidator(known_name("nodes", "node"))]
+ServiceName = Annotated[str, AfterValidator(known_name("services", "service"))]
+Role = Annotated[str, AfterValidator(known_name("roles", "role"))]
+NodeGlob = Annotated[str, AfterValidator(matching_glob("nodes", "node"))]
+RuleGlob = Annotated[str, AfterValidator(matching_glob("rules", "rule"))]

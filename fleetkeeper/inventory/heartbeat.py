@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import core_schema
 
-from fleetkeeper.errors import refused
+from fleetkeeper.errors import field_error
 from fleetkeeper.inventory.schema import Strict
 
 Kind = Literal["healthchecks", "sentry", "uptime-kuma"]
@@ -19,7 +19,7 @@ HINT = "the name of an environment variable, such as RODAN_HEARTBEAT; the URL it
 def is_variable(written: str) -> str:
     """The name of a variable. What is none may well be the URL itself, and is not shown."""
     if not re.fullmatch(VARIABLE, written, re.ASCII):
-        raise refused("this is not the name of a variable (what it is, is not shown here)", HINT)
+        raise field_error("this is not the name of a variable (what it is, is not shown here)", HINT)
     return written
 
 
@@ -34,7 +34,7 @@ class Heartbeat(Strict):
     )
 
 
-def shorthand(written: object) -> object:
+def expand_shorthand(written: object) -> object:
     """`heartbeat: NAME` stands for `heartbeat: {variable: NAME}`."""
     return {"variable": written} if isinstance(written, str) else written
 
@@ -46,4 +46,4 @@ class Short:
         return {"anyOf": [{"type": "string", "pattern": f"^{VARIABLE}$"}, handler(schema)]}
 
 
-Beat = Annotated[Heartbeat, BeforeValidator(shorthand), Short()]
+Beat = Annotated[Heartbeat, BeforeValidator(expand_shorthand), Short()]

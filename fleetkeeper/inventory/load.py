@@ -14,13 +14,13 @@ from pydantic.json_schema import SkipJsonSchema
 from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.fields import Name, PathName, Words
 from fleetkeeper.inventory.heartbeat import Beat
-from fleetkeeper.inventory.problems import InventoryError, Problem, show, translated, without
-from fleetkeeper.inventory.schema import Clock, Nodes, Section, Services, Strict, Waiver, Without, required
-from fleetkeeper.inventory.search import available, find
-from fleetkeeper.inventory.secret_scan import HINT, leaks, whispered
+from fleetkeeper.inventory.problems import InventoryError, Problem, mask_secrets, show, translate_errors
+from fleetkeeper.inventory.schema import Clock, Nodes, Section, Services, Strict, Waiver, Without, require_policy
+from fleetkeeper.inventory.search import available_inventories, find_inventory
+from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
 from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read
 
-__all__ = ["Inventory", "InventoryError", "available", "find", "load"]
+__all__ = ["Inventory", "InventoryError", "available_inventories", "find_inventory", "load"]
 
 ROLES = {
     "manager": "a manager of the swarm",
@@ -96,7 +96,7 @@ class Inventory(Strict, defer_build=True):
         the section yet.
         """
         section: P | Without = self.sections.get(policy, NOT_ASKED)
-        return required(section)
+        return require_policy(section)
 
 
 def load(
@@ -114,12 +114,12 @@ def load(
     try:
         document = read(content)
     except YamlError as odd:
-        raise InventoryError([Problem(shortest(path), odd.line, "", odd.what, odd.hint)]) from None
+        raise InventoryError([Problem(shortest_path(path), odd.line, "", odd.what, odd.hint)]) from None
     loading = Loading(path, document, topics, import_topic)
     loading.listen(content.decode("utf-8-sig"))
     inventory = loading.inventory()
     if loading.problems or inventory is None:
-        raise InventoryError(without(loading.secrets, problem) for problem in loading.problems)
+        raise InventoryError(mask_secrets(loading.secrets, problem) for problem in loading.problems)
     return inventory
 
 
@@ -145,7 +145,7 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as why:
-        raise InventoryError([Problem(shortest(path), 1, "", f"cannot be read: {why.strerror}")]) from None
+        raise InventoryError([Problem(shortest_path(path), 1, "", f"cannot be read: {why.strerror}")]) from None
 
 
 class Loading:
@@ -161,7 +161,7 @@ class Loading:
         self.path = path
         self.topics = dict(topics)
         self.import_topic = import_topic
-        self.file = shortest(path)
+        self.file = shortest_path(path)
         self.document = document
         self.data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         self.problems: list[Problem] = []
@@ -205,18 +205,18 @@ class Loading:
         for name in FILLED_IN:
             if name in self.data:
                 self.problem((name,), "unknown key", f"the {name} is not written in the file")
-        for place, secret in leaks(self.data):
+        for place, secret in find_leaks(self.data):
             self.secrets.append(secret)
             self.problem(place, "this looks like a secret (not shown here)", HINT)
-        for name, other in twins(section(self.data, "nodes")):
+        for name, other in nodes_on_one_machine(raw_section(self.data, "nodes")):
             self.problem(("nodes", name), f"this is the same machine as {quoted(other)}", "one node for each machine")
-        for circle in circles(section(self.data, "nodes")):
+        for circle in circles_of_jumps(raw_section(self.data, "nodes")):
             self.problem(("nodes", circle[0], "jump"), f"the jumps go in a circle: {' → '.join(circle)}")
 
     def listen(self, text: str) -> None:
         """Find secrets in comments, where no secret was found in the data of the same line."""
-        lines = {self.document.line(place) for place, _ in leaks(self.data)}
-        for line, secret in whispered(text):
+        lines = {self.document.line(place) for place, _ in find_leaks(self.data)}
+        for line, secret in secrets_in_comments(text):
             self.secrets.append(secret)
             if line not in lines:
                 what = "this comment holds what looks like a secret (not shown here)"
@@ -243,9 +243,9 @@ class Loading:
         """The names that references are held against."""
         return {
             "base": self.path.parent.absolute(),
-            "nodes": frozenset(section(self.data, "nodes")),
-            "services": frozenset(section(self.data, "services")) - {"none"},
-            "roles": frozenset((*ROLES, *section(self.data, "roles"))),
+            "nodes": frozenset(raw_section(self.data, "nodes")),
+            "services": frozenset(raw_section(self.data, "services")) - {"none"},
+            "roles": frozenset((*ROLES, *raw_section(self.data, "roles"))),
             "rules": frozenset(rule for topic in self.topics.values() for rule in topic.rule_ids),
         }
 
@@ -254,23 +254,23 @@ class Loading:
         try:
             return TypeAdapter(model).validate_json(json.dumps(data), strict=True, context=self.context())
         except ValidationError as odd:
-            self.problems.extend(translated(odd, model, self.document, self.file))
+            self.problems.extend(translate_errors(odd, model, self.document, self.file))
             return None
 
 
-def shortest(path: Path) -> str:
+def shortest_path(path: Path) -> str:
     """A path as it is shown: as seen from the current folder when it is below it."""
     whole = path.absolute()
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
-def section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section as it was written, when it is one."""
     found = data.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def twins(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Nodes that lead to the machine of an earlier node, and that node: what is there would be counted twice."""
     first: dict[tuple[str, ...], str] = {}
     for name, node in nodes.items():
@@ -280,7 +280,7 @@ def twins(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, first[way]
 
 
-def circles(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
+def circles_of_jumps(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
     """Each circle of jumps once, beginning and ending with the first of its nodes."""
     jumps = {name: node.get("jump") for name, node in nodes.items() if isinstance(node, dict)}
     told: set[str] = set()

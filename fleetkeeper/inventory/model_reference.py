@@ -56,7 +56,7 @@ class Generator(GenerateJsonSchema):
         return exact_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
-def schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
+def inventory_schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
     """The JSON schema of an inventory (draft 2020-12), with the sections of these topics; required ones come first."""
     whole = dict(with_sizes(file_model(tuple(topics)).model_json_schema(schema_generator=Generator)))
     first = {name: whole["properties"][name] for name in whole["required"]}
@@ -77,72 +77,72 @@ def with_sizes(part: Any) -> Any:
 
 def schema_text(topics: Iterable[TopicSection]) -> str:
     """The content of docs/inventory.schema.json."""
-    return json.dumps(schema(topics), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(inventory_schema(topics), indent=2, ensure_ascii=False) + "\n"
 
 
-def page(topics: Iterable[TopicSection]) -> str:
+def reference_page(topics: Iterable[TopicSection]) -> str:
     """The content of docs/inventory.md: a table for each section, and for each part inside it."""
-    whole = schema(topics)
-    parts = [HEAD, "## Sections\n", table(whole, whole)]
+    whole = inventory_schema(topics)
+    parts = [HEAD, "## Sections\n", key_table(whole, whole)]
     for name, section in whole["properties"].items():
-        for path, part in objects(name, section, whole):
-            parts += [f"## `{path}`\n", part.get("description", "").replace("\n", " ") + "\n", table(part, whole)]
+        for path, part in nested_objects(name, section, whole):
+            parts += [f"## `{path}`\n", part.get("description", "").replace("\n", " ") + "\n", key_table(part, whole)]
     return "\n".join(parts)
 
 
-def table(part: Schema, whole: Schema) -> str:
+def key_table(part: Schema, whole: Schema) -> str:
     """The keys of one object: what each is, and its default."""
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for key, value in part["properties"].items():
-        default = "**required**" if key in part.get("required", ()) else shown(value.get("default"))
-        meaning = value.get("description", resolved(value, whole).get("description", ""))
-        rows.append(f"| `{key}` | {kind(value, whole)} | {default} | {cell(meaning)} |")
+        default = "**required**" if key in part.get("required", ()) else show_default(value.get("default"))
+        meaning = value.get("description", resolve_reference(value, whole).get("description", ""))
+        rows.append(f"| `{key}` | {kind_in_words(value, whole)} | {default} | {table_cell(meaning)} |")
     return "\n".join(rows) + "\n"
 
 
-def cell(text: str) -> str:
+def table_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def shown(default: Any) -> str:
+def show_default(default: Any) -> str:
     if default in (None, "", [], {}):
         return ""
     return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
-def objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str, Schema]]:
+def nested_objects(path: str, part: Schema, whole: Schema) -> Iterator[tuple[str, Schema]]:
     """Every object with keys of its own at or below a part, with the path to it; `NAME` is a name of one's own."""
-    for option in options(part, whole):
+    for option in value_options(part, whole):
         if option.get("title") == "Without":
             continue
         if "properties" in option:
             yield path, option
             for key, value in option["properties"].items():
-                yield from objects(f"{path}.{key}", value, whole)
+                yield from nested_objects(f"{path}.{key}", value, whole)
         elif named := of_names(option):
-            yield from objects(f"{path}.NAME", named, whole)
+            yield from nested_objects(f"{path}.NAME", named, whole)
         elif isinstance(option.get("items"), dict):
-            yield from objects(f"{path}[]", option["items"], whole)
+            yield from nested_objects(f"{path}[]", option["items"], whole)
 
 
-def options(part: Schema, whole: Schema) -> list[Schema]:
+def value_options(part: Schema, whole: Schema) -> list[Schema]:
     """What a value may be, one schema for each."""
     inner = part.get("oneOf") or part.get("anyOf")
     if inner:
-        return [option for one in inner for option in options(one, whole)]
-    return [resolved(part, whole)]
+        return [option for one in inner for option in value_options(one, whole)]
+    return [resolve_reference(part, whole)]
 
 
-def resolved(part: Schema, whole: Schema) -> Schema:
+def resolve_reference(part: Schema, whole: Schema) -> Schema:
     """A part, or the definition that it refers to."""
     reference = part.get("$ref")
     return whole["$defs"][reference.rpartition("/")[2]] if reference else part
 
 
-def kind(part: Schema, whole: Schema) -> str:
+def kind_in_words(part: Schema, whole: Schema) -> str:
     """What sort of value it is, in words."""
-    words = [word(option, whole) for option in options(part, whole)]
-    return cell(" or ".join(dict.fromkeys(word for word in words if word)))
+    words = [type_word(option, whole) for option in value_options(part, whole)]
+    return table_cell(" or ".join(dict.fromkeys(word for word in words if word)))
 
 
 def of_names(option: Schema) -> Schema | None:
@@ -152,23 +152,23 @@ def of_names(option: Schema) -> Schema | None:
     return by_pattern[0] if by_pattern else named if isinstance(named, dict) else None
 
 
-def pattern(kind: Any) -> str:
+def pattern_in_words(kind: Any) -> str:
     return str(TypeAdapter[Any](kind).json_schema()["pattern"])
 
 
-MEASURES = {pattern(Size): "size", pattern(Duration): "duration"}
+MEASURES = {pattern_in_words(Size): "size", pattern_in_words(Duration): "duration"}
 WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": ""}
 
 
-def word(option: Schema, whole: Schema) -> str:
+def type_word(option: Schema, whole: Schema) -> str:
     if option.get("title") == "Without":
         return "`none: why`"
     if "enum" in option or "const" in option:
         return ", ".join(f"`{one}`" for one in option.get("enum", [option.get("const")]))
     if option.get("type") == "array":
-        return f"list of {kind(option.get('items', {}), whole)}"
+        return f"list of {kind_in_words(option.get('items', {}), whole)}"
     if option.get("type") == "object":
         named = of_names(option)
-        return f"names, each with {kind(named, whole)}" if named else "keys, see below"
+        return f"names, each with {kind_in_words(named, whole)}" if named else "keys, see below"
     plain = "day" if option.get("format") == "date" else WORDS.get(option.get("type", ""), "anything")
     return MEASURES.get(option.get("pattern", ""), plain)

@@ -10,9 +10,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.errors import UsageError, nearest_name, quoted
 from fleetkeeper.inventory.schema import Without
-from fleetkeeper.inventory.strict_yaml import Document, Path, surprising
+from fleetkeeper.inventory.strict_yaml import Document, Path, why_surprising
 
 
 @dataclass(frozen=True, order=True)
@@ -38,7 +38,7 @@ class InventoryError(UsageError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def without(values: Iterable[str], problem: Problem) -> Problem:
+def mask_secrets(values: Iterable[str], problem: Problem) -> Problem:
     """The problem, with values that must not be shown blotted out."""
     what, hint = problem.what, problem.hint
     for value in values:
@@ -52,28 +52,28 @@ def show(path: Path) -> str:
     >>> show(("nodes", "web", "roles")), show(("certificates", 0, "name"))
     ('nodes.web.roles', 'certificates[0].name')
     """
-    words = (f"[{part}]" if isinstance(part, int) else f".{word(part)}" for part in path)
+    words = (f"[{part}]" if isinstance(part, int) else f".{plain_type(part)}" for part in path)
     return "".join(words).removeprefix(".")
 
 
-def word(key: str) -> str:
+def plain_type(key: str) -> str:
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
 
 
-def translated(error: ValidationError, model: type[Any], document: Document, file: str) -> Iterator[Problem]:
+def translate_errors(error: ValidationError, model: type[Any], document: Document, file: str) -> Iterator[Problem]:
     """Each of pydantic's errors as a problem."""
     for detail in error.errors(include_url=False):
-        path = written(document.data, detail["loc"])
+        path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
-        what, hint = said(detail, model)
+        what, hint = message_and_hint(detail, model)
         yield Problem(file, document.line(path), show(shown), what, hint)
 
 
-def scalar(value: object) -> bool:
+def is_scalar(value: object) -> bool:
     return not isinstance(value, dict | list | tuple)
 
 
-def written(data: Any, loc: Iterable[str | int]) -> Path:
+def path_in_file(data: Any, loc: Iterable[str | int]) -> Path:
     """The part of pydantic's location that stands in the file; names of union members are pydantic's own."""
     path: list[str | int] = []
     rest = list(loc)
@@ -101,28 +101,28 @@ WANTED = {
 }
 
 
-def said(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
+def message_and_hint(detail: ErrorDetails, model: type[Any]) -> tuple[str, str]:
     """What is wrong and what to try, in our words for the usual errors and in pydantic's for the rest."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "refused":
         return str(context["what"]), str(context["hint"])
     if kind in ("missing", "extra_forbidden"):
-        return about_key(kind, str(detail["loc"][-1]), members(model, detail["loc"][:-1]))
+        return about_key(kind, str(detail["loc"][-1]), keys_of_model(model, detail["loc"][:-1]))
     if kind == "value_error":
-        return f"{described(given)}: {context['error']}" if scalar(given) else str(context["error"]), ""
+        return f"{describe_value(given)}: {context['error']}" if is_scalar(given) else str(context["error"]), ""
     if kind in ("too_short", "string_too_short") and not given:
         return ("is empty", "") if given == "" else ("there are none", "name at least one")
     if kind in WANTED:
-        return f"should be {WANTED[kind]}, not {described(given)}", likely(kind, given)
-    return f"{detail['msg'].removeprefix('Input ')}, not {described(given)}", ""
+        return f"should be {WANTED[kind]}, not {describe_value(given)}", likely_meant(kind, given)
+    return f"{detail['msg'].removeprefix('Input ')}, not {describe_value(given)}", ""
 
 
 def about_key(kind: str, key: str, fields: Mapping[str, str]) -> tuple[str, str]:
     """A key that is missing, with what it is for, or one that nobody knows."""
-    return ("missing", fields.get(key, "")) if kind == "missing" else ("unknown key", nearest(key, fields, "keys"))
+    return ("missing", fields.get(key, "")) if kind == "missing" else ("unknown key", nearest_name(key, fields, "keys"))
 
 
-def described(given: object) -> str:
+def describe_value(given: object) -> str:
     """A value as it may be shown: its kind, and itself while it is short."""
     if given is None:
         return "nothing"
@@ -135,56 +135,56 @@ def described(given: object) -> str:
     return "a list" if isinstance(given, list | tuple) else f"the number {given}"
 
 
-def likely(kind: str, given: object) -> str:
+def likely_meant(kind: str, given: object) -> str:
     """What the writer may have meant."""
     if isinstance(given, str):
-        return surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
+        return why_surprising(given) or ("write it as a list: `[a, b]`" if kind in ("tuple_type", "list_type") else "")
     if kind == "string_type" and isinstance(given, bool | int | float):
         return "put it in quotes"
     return ""
 
 
-def members(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
+def keys_of_model(model: Any, loc: Iterable[str | int]) -> dict[str, str]:
     """The keys, with their descriptions, that a model takes at a place inside it; several models when it is a union."""
-    kinds = list(alternatives(model))
+    kinds = list(annotation_alternatives(model))
     for part in loc:
-        inner = [kind for outer in kinds for kind in inside(outer, part)]
+        inner = [kind for outer in kinds for kind in annotations_below(outer, part)]
         kinds = inner or [kind for kind in kinds if part != "asked" or kind is not Without]
     models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return {
         name: field.description or ""
         for kind in models
         for name, field in kind.model_fields.items()
-        if field.exclude is None and not hidden(field.metadata, field.annotation)
+        if field.exclude is None and not is_hidden(field.metadata, field.annotation)
     }
 
 
-def hidden(metadata: Iterable[Any], annotation: Any) -> bool:
+def is_hidden(metadata: Iterable[Any], annotation: Any) -> bool:
     """Fields that the loader fills in are not keys of the file."""
     return "SkipJsonSchema" in repr(list(metadata)) or "SkipJsonSchema" in repr(annotation)
 
 
-def alternatives(kind: Any) -> Iterator[Any]:
+def annotation_alternatives(kind: Any) -> Iterator[Any]:
     """The classes and containers that an annotation allows."""
     origin = getattr(kind, "__origin__", None)
     arguments = get_args(kind)
     if isinstance(kind, type) and issubclass(kind, RootModel):
-        yield from alternatives(kind.model_fields["root"].annotation)
+        yield from annotation_alternatives(kind.model_fields["root"].annotation)
     elif isinstance(kind, type) or origin in (dict, tuple, list):
         yield kind
     elif hasattr(kind, "__metadata__"):
-        yield from alternatives(origin)
+        yield from annotation_alternatives(origin)
     else:
         for argument in arguments:
-            yield from alternatives(argument)
+            yield from annotation_alternatives(argument)
 
 
-def inside(kind: Any, part: str | int) -> Iterator[Any]:
+def annotations_below(kind: Any, part: str | int) -> Iterator[Any]:
     """What stands below one key or index of a class or container."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         if part in kind.model_fields:
-            yield from alternatives(kind.model_fields[str(part)].annotation)
+            yield from annotation_alternatives(kind.model_fields[str(part)].annotation)
     elif getattr(kind, "__origin__", None) is dict and isinstance(part, str):
-        yield from alternatives(get_args(kind)[1])
+        yield from annotation_alternatives(get_args(kind)[1])
     elif isinstance(part, int):
-        yield from alternatives((get_args(kind) or (None,))[0])
+        yield from annotation_alternatives((get_args(kind) or (None,))[0])

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from fleetkeeper.errors import NotApplicable, quoted, refused
+from fleetkeeper.errors import NotApplicable, field_error, quoted
 from fleetkeeper.inventory.fields import (
     Address,
     Connection,
@@ -42,13 +42,13 @@ class Without(Strict):
     none: Words = Field(description="Why this environment does without the section.")
 
 
-def asked(section: Any) -> str:
+def section_tag(section: Any) -> str:
     """Which of the two a section is: one with the key `none`, or the real thing."""
     left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)
     return "without" if left_out else "asked"
 
 
-Section = Annotated[Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")], Discriminator(asked)]
+Section = Annotated[Annotated[S, Tag("asked")] | Annotated[Without, Tag("without")], Discriminator(section_tag)]
 """A section that must be in the inventory, or say why not: `backups: Section[backups.Policy]`."""
 
 
@@ -82,19 +82,21 @@ class Node(Strict):
     def can_be_reached(cls, address: str, info: ValidationInfo) -> str:
         """Our own SSH and OpenSSH need an address; everything else has it in `connection`."""
         if not address and info.data.get("connection") in ("", "ssh"):
-            raise refused("an address is missing", "say `address:`, or `connection: local` for this machine")
+            raise field_error("an address is missing", "say `address:`, or `connection: local` for this machine")
         return address
 
 
-def named(nodes: dict[str, Node]) -> dict[str, Node]:
+def name_nodes(nodes: dict[str, Node]) -> dict[str, Node]:
     """Nodes know their names: the keys they stand under."""
     for key, node in nodes.items():
         if node.name not in ("", key):
-            raise refused(f"{quoted(key)} is called {quoted(node.name)} inside", "remove `name:`, the key is the name")
+            raise field_error(
+                f"{quoted(key)} is called {quoted(node.name)} inside", "remove `name:`, the key is the name"
+            )
     return {key: node.model_copy(update={"name": key}) for key, node in nodes.items()}
 
 
-Nodes = Annotated[dict[Name, Node], Field(min_length=1), AfterValidator(named)]
+Nodes = Annotated[dict[Name, Node], Field(min_length=1), AfterValidator(name_nodes)]
 
 
 class Service(Strict):
@@ -118,12 +120,12 @@ class Service(Strict):
     )
 
 
-def keyed(services: dict[str, Service]) -> dict[str, Service]:
+def name_services(services: dict[str, Service]) -> dict[str, Service]:
     """Services know the keys that the rest of the inventory calls them by."""
     return {key: service.model_copy(update={"key": key}) for key, service in services.items()}
 
 
-Services = Annotated[dict[Name, Service], AfterValidator(keyed)]
+Services = Annotated[dict[Name, Service], AfterValidator(name_services)]
 
 
 class Clock(Strict):
@@ -147,11 +149,11 @@ class Waiver(Strict):
     def is_about_something(cls, node: str, info: ValidationInfo) -> str:
         """A waiver of everything, everywhere, would turn the audit off."""
         if info.data.get("rule", "?").strip("*.") == "" and info.data.get("subject") == node == "*":
-            raise refused("this accepts every finding there is", "name a rule, a subject or a node")
+            raise field_error("this accepts every finding there is", "name a rule, a subject or a node")
         return node
 
 
-def required(section: S | Without) -> S:
+def require_policy(section: S | Without) -> S:
     """The section's policy. Raises NotApplicable with the inventory's own reason when it is left out."""
     if isinstance(section, Without):
         raise NotApplicable(section.none)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleetkeeper.errors import UsageError, nearest, quoted
+from fleetkeeper.errors import UsageError, nearest_name, quoted
 
 VARIABLE = "FLEETKEEPER_INVENTORIES"
 ENDINGS = (".yml", ".yaml")
@@ -15,16 +15,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def find(name: str) -> Path:
+def find_inventory(name: str) -> Path:
     """The file of an inventory, by its name, or by a path (with a slash, or an ending .yml or .yaml).
 
     Raises UsageError, with the inventories there are and the nearest name, when there is none.
     """
     if "/" in name or name.endswith(ENDINGS):
         return at_path(name)
-    there_are = available()
+    there_are = available_inventories()
     if name not in there_are or not NAME.fullmatch(name):
-        raise UsageError(f"no inventory {quoted(name)}", nearest(name, there_are, "inventories"))
+        raise UsageError(f"no inventory {quoted(name)}", nearest_name(name, there_are, "inventories"))
     return there_are[name]
 
 
@@ -32,34 +32,34 @@ def at_path(name: str) -> Path:
     path = Path(name).expanduser()
     if not path.is_file():
         shown = quoted(name, limit=200)
-        hint = nearest(path.stem, available(), "inventories") + "; a path must lead to a file"
+        hint = nearest_name(path.stem, available_inventories(), "inventories") + "; a path must lead to a file"
         raise UsageError(f"no inventory at {shown}", hint)
     if not NAME.fullmatch(path.stem):
         raise UsageError(f"{quoted(path.name)} cannot name an inventory", "use letters, digits, `_`, `.` and `-`")
     return path
 
 
-def available() -> dict[str, Path]:
+def available_inventories() -> dict[str, Path]:
     """Every inventory that can be named, by name. The first folder that has a name wins."""
     found: dict[str, Path] = {}
-    for folder in folders():
+    for folder in inventory_folders():
         for path in sorted(folder.iterdir()):
             if path.suffix in ENDINGS and NAME.fullmatch(path.stem) and path.is_file():
                 found.setdefault(path.stem, path)
     return found
 
 
-def folders() -> Iterator[Path]:
+def inventory_folders() -> Iterator[Path]:
     """The folders that exist, nearest first."""
     named = [Path(folder).expanduser() for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
     here = Path.cwd()
     above = next((up / "inventories" for up in (here, *here.parents) if (up / "inventories").is_dir()), None)
-    for folder in (*named, *([above] if above else []), *shipped()):
+    for folder in (*named, *([above] if above else []), *shipped_folders()):
         if folder.is_dir():
             yield folder
 
 
-def shipped() -> Iterator[Path]:
+def shipped_folders() -> Iterator[Path]:
     """Ours: those of the clone that this package is run from, and the copies that a wheel carries."""
     clone = PACKAGE.parent
     if (clone / "pyproject.toml").is_file():

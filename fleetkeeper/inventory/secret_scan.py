@@ -30,47 +30,49 @@ RUN = re.compile(r"[A-Za-z0-9_+-]{20,}={0,2}")
 HINT = "name the variable, file or command that gives it instead, and change the secret: it has been written down"
 
 
-def leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Where secrets stand, and the values that must not be shown."""
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from leaks(value, (*path, key))
+            yield from find_leaks(value, (*path, key))
     elif isinstance(data, list):
         for place, value in enumerate(data):
-            yield from leaks(value, (*path, place))
+            yield from find_leaks(value, (*path, place))
     elif isinstance(data, str | int) and data and data is not True and path and SECRETIVE.search(str(path[-1])):
         yield path, str(data)
     elif isinstance(data, str):
-        yield from ((path, value) for value in secrets(data))
+        yield from ((path, value) for value in find_secrets(data))
 
 
-def whispered(text: str) -> Iterator[tuple[int, str]]:
+def secrets_in_comments(text: str) -> Iterator[tuple[int, str]]:
     """Secrets in comments: the line (from 1), and the value."""
     for number, line in enumerate(text.split("\n"), start=1):
-        for value in secrets(line.partition("#")[2]):
+        for value in find_secrets(line.partition("#")[2]):
             yield number, value
 
 
-def secrets(text: str) -> Iterator[str]:
+def find_secrets(text: str) -> Iterator[str]:
     """The parts of a text that look like secrets.
 
-    >>> list(secrets("postgres://rodan:hunter2@db/rodan"))
+    >>> list(find_secrets("postgres://rodan:hunter2@db/rodan"))
     ['hunter2']
-    >>> list(secrets("/var/lib/docker/volumes/rodan_pg_backup/_data, image@sha256:" + 64 * "a"))
+    >>> list(find_secrets("/var/lib/docker/volumes/rodan_pg_backup/_data, image@sha256:" + 64 * "a"))
     []
     """
     private = PUBLIC.sub(" ", text)
     for shape in SHAPES:
         for match in shape.finditer(private):
             yield match.groupdict().get("value") or match[0]
-    yield from (run for run in RUN.findall(private) if random(run))
+    yield from (run for run in RUN.findall(private) if looks_random(run))
 
 
-def random(run: str) -> bool:
+def looks_random(run: str) -> bool:
     """Whether letters and digits change kind as often as in a random token; words and dates do not.
 
-    >>> random("pX7vT2kQ9aLmZ4rB8sNd"), random("backup_YYYY_MM_DDTHH_MM_SS"), random("rodan-Main-Service-2024")
-    (True, False, False)
+    >>> looks_random("pX7vT2kQ9aLmZ4rB8sNd")
+    True
+    >>> looks_random("backup_YYYY_MM_DDTHH_MM_SS"), looks_random("rodan-Main-Service-2024")
+    (False, False)
     """
     letters = re.sub(r"[^A-Za-z0-9]", "", run)
     kinds = ["d" if c.isdigit() else "u" if c.isupper() else "l" for c in letters]

@@ -63,15 +63,15 @@ def read(content: bytes) -> Document:
     >>> read(b"nodes:\\n  web: {port: 22, since: 2024-01-31, note: on}\\n").data
     {'nodes': {'web': {'port': 22, 'since': '2024-01-31', 'note': 'on'}}}
     """
-    text = decoded(content)
+    text = decode_text(content)
     document = Document()
     try:
-        stream = checked(yaml.parse(text, Loader=READER))
+        stream = checked_events(yaml.parse(text, Loader=READER))
         first = next(stream, None)
-        document.data = {} if first is None else value(first, stream, (), document)
+        document.data = {} if first is None else compose_value(first, stream, (), document)
         beyond = next(stream, None)
     except yaml.MarkedYAMLError as odd:
-        raise malformed(odd, text) from None
+        raise malformed_error(odd, text) from None
     except yaml.YAMLError as odd:
         raise YamlError(1, f"not YAML: {str(odd).partition(chr(10))[0]}") from None
     if beyond is not None:
@@ -79,7 +79,7 @@ def read(content: bytes) -> Document:
     return document
 
 
-def decoded(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """The text of a file: UTF-8, with or without a byte order mark, of a size that a person could have written."""
     if len(content) > LARGEST:
         raise YamlError(1, f"the file has {len(content)} bytes", f"an inventory has at most {LARGEST} bytes")
@@ -94,7 +94,7 @@ def decoded(content: bytes) -> str:
     return text
 
 
-def checked(stream: Iterator[Any]) -> Iterator[Any]:
+def checked_events(stream: Iterator[Any]) -> Iterator[Any]:
     """The events that carry data. Raises YamlError at aliases, anchors and tags."""
     for event in stream:
         if isinstance(event, ev.AliasEvent) or getattr(event, "anchor", None):
@@ -105,19 +105,19 @@ def checked(stream: Iterator[Any]) -> Iterator[Any]:
             yield event
 
 
-def value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
+def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
     """The data that begins with this event."""
     document.lines.setdefault(path, line_of(event))
     if len(path) > DEEPEST:
         raise YamlError(line_of(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
     if isinstance(event, ev.MappingStartEvent):
-        return mapping(stream, path, document)
+        return compose_mapping(stream, path, document)
     if isinstance(event, ev.SequenceStartEvent):
-        return sequence(stream, path, document)
-    return event.value if not event.implicit[0] else plain(event.value)
+        return compose_sequence(stream, path, document)
+    return event.value if not event.implicit[0] else plain_scalar(event.value)
 
 
-def mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
+def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
     found: dict[str, Any] = {}
     while not isinstance(event := next(stream), ev.MappingEndEvent):
         key = key_of(event)
@@ -125,10 +125,10 @@ def mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, 
         if key in found:
             again = f"{quoted(key)} stands here again, first on line {document.lines[here]}"
             document.twice.append((here, YamlError(line_of(event), again, "keep one of them")))
-            value(next(stream), stream, here, Document())
+            compose_value(next(stream), stream, here, Document())
         else:
             document.lines[here] = line_of(event)
-            found[key] = value(next(stream), stream, here, document)
+            found[key] = compose_value(next(stream), stream, here, document)
     return found
 
 
@@ -136,22 +136,22 @@ def key_of(event: Any) -> str:
     """A key: a word. Whatever would be a number or a list elsewhere must be quoted to be one."""
     if not isinstance(event, ev.ScalarEvent):
         raise YamlError(line_of(event), "a key that is not a word", "keys are names; is a `{` or `[` too many?")
-    if event.implicit[0] and not isinstance(plain(event.value), str):
+    if event.implicit[0] and not isinstance(plain_scalar(event.value), str):
         raise YamlError(line_of(event), f"the key {quoted(event.value)} is not a word", "put it in quotes")
     return str(event.value)
 
 
-def sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
+def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
     found: list[Any] = []
     while not isinstance(event := next(stream), ev.SequenceEndEvent):
-        found.append(value(event, stream, (*path, len(found)), document))
+        found.append(compose_value(event, stream, (*path, len(found)), document))
     return found
 
 
-def plain(text: str) -> Any:
+def plain_scalar(text: str) -> Any:
     """What a plain scalar means.
 
-    >>> [plain(word) for word in ("22", "-1", "0.25", "true", "~", "on", "010", "22:22", "1e3", "0x1f")]
+    >>> [plain_scalar(word) for word in ("22", "-1", "0.25", "true", "~", "on", "010", "22:22", "1e3", "0x1f")]
     [22, -1, 0.25, True, None, 'on', '010', '22:22', '1e3', '0x1f']
     """
     if text in WORDS:
@@ -162,7 +162,7 @@ def plain(text: str) -> Any:
     return text
 
 
-def surprising(text: str) -> str:
+def why_surprising(text: str) -> str:
     """Why a text is not the type that its writer may have meant, for a hint; empty when there is no surprise."""
     if text.lower() in {"yes", "no", "on", "off", "y", "n", "true", "false"}:
         return "write `true` or `false`"
@@ -173,7 +173,7 @@ def surprising(text: str) -> str:
     return ""
 
 
-def malformed(odd: yaml.MarkedYAMLError, text: str) -> YamlError:
+def malformed_error(odd: yaml.MarkedYAMLError, text: str) -> YamlError:
     """The parser's own complaint, with a hint for the usual mistakes."""
     mark = odd.problem_mark or odd.context_mark
     line = mark.line + 1 if mark else 1

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from fleetkeeper.errors import quoted, refused
+from fleetkeeper.errors import field_error, quoted
 
 BYTES = {
     "B": 1,
@@ -37,37 +37,37 @@ PORTION_GRAMMAR = "a number from 0 on, or percent up to 100: `5`, `10 %`"
 LONGEST = 100 * 366 * 86400
 
 
-def size(written: object) -> int:
+def parse_size(written: object) -> int:
     """Bytes. Raises ValueError with the grammar for everything that is not exactly a size.
 
-    >>> size("60 GiB"), size("500 MB"), size("1.5kB")
+    >>> parse_size("60 GiB"), parse_size("500 MB"), parse_size("1.5kB")
     (64424509440, 500000000, 1500)
     """
-    number = measure(written, BYTES, "size", SIZE_GRAMMAR)
+    number = parse_measure(written, BYTES, "size", SIZE_GRAMMAR)
     if number != int(number):
-        raise refused(f"{quoted(str(written))} is not a whole number of bytes", SIZE_GRAMMAR)
+        raise field_error(f"{quoted(str(written))} is not a whole number of bytes", SIZE_GRAMMAR)
     return int(number)
 
 
-def duration(written: object) -> timedelta:
+def parse_duration(written: object) -> timedelta:
     """A span of time; one already parsed is taken as it is. Raises ValueError with the grammar for anything else.
 
-    >>> duration("36 h"), duration("10 min")
+    >>> parse_duration("36 h"), parse_duration("10 min")
     (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(seconds=600))
     """
     if isinstance(written, timedelta):
         return written
-    seconds = measure(written, SECONDS, "duration", DURATION_GRAMMAR)
+    seconds = parse_measure(written, SECONDS, "duration", DURATION_GRAMMAR)
     if seconds > LONGEST:
-        raise refused(f"{quoted(str(written))} is longer than a hundred years", DURATION_GRAMMAR)
+        raise field_error(f"{quoted(str(written))} is longer than a hundred years", DURATION_GRAMMAR)
     return timedelta(seconds=float(seconds))
 
 
-def measure(written: object, units: dict[str, int], kind: str, grammar: str) -> Decimal:
+def parse_measure(written: object, units: dict[str, int], kind: str, grammar: str) -> Decimal:
     """A number times its unit, exactly."""
     match = MEASURE.fullmatch(written) if isinstance(written, str) else None
     if match is None or match["unit"] not in units or Decimal(match["number"]) == 0:
-        raise refused(f"{quoted(str(written))} is not a {kind}", grammar)
+        raise field_error(f"{quoted(str(written))} is not a {kind}", grammar)
     return Decimal(match["number"]) * units[match["unit"]]
 
 
@@ -142,10 +142,10 @@ class Portion:
         return max(1, total * self.number // 100)
 
 
-def portion(written: object) -> Portion:
+def parse_portion(written: object) -> Portion:
     """A number, or percent. Raises ValueError with the grammar for everything else.
 
-    >>> portion(3), portion("10 %"), portion("10%").percent
+    >>> parse_portion(3), parse_portion("10 %"), parse_portion("10%").percent
     (Portion(number=3, percent=False), Portion(number=10, percent=True), True)
     """
     if isinstance(written, Portion):
@@ -154,7 +154,7 @@ def portion(written: object) -> Portion:
         return Portion(written)
     match = PERCENT.fullmatch(written) if isinstance(written, str) else None
     if match is None or int(match["number"]) > 100:
-        raise refused(f"{quoted(str(written))} is neither a number nor percent", PORTION_GRAMMAR)
+        raise field_error(f"{quoted(str(written))} is neither a number nor percent", PORTION_GRAMMAR)
     return Portion(int(match["number"]), percent=True)
 
 
@@ -171,7 +171,7 @@ NUMBER = r"^[0-9]{1,15}(\.[0-9]{1,6})? ?"
 
 Size = Annotated[
     int,
-    BeforeValidator(size),
+    BeforeValidator(parse_size),
     PlainSerializer(exact_size, return_type=str, when_used="json"),
     as_text(f"{NUMBER}({'|'.join(BYTES)})$", "60 GiB", "500 MB"),
 ]
@@ -179,7 +179,7 @@ Size = Annotated[
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(duration),
+    BeforeValidator(parse_duration),
     PlainSerializer(exact_duration, return_type=str, when_used="json"),
     as_text(f"{NUMBER}({'|'.join(SECONDS)})$", "36 h", "14 d"),
 ]
@@ -188,7 +188,7 @@ Duration = Annotated[
 NUMBER_OR_PERCENT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,3} ?%$"}]}
 Share = Annotated[
     Portion,
-    BeforeValidator(portion),
+    BeforeValidator(parse_portion),
     PlainSerializer(plain_portion, return_type=int | str, when_used="json"),
     WithJsonSchema({**NUMBER_OR_PERCENT, "examples": [5, "10 %"]}),
 ]

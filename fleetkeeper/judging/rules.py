@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from fleetkeeper.errors import UsageError, line_of, nearest
+from fleetkeeper.errors import UsageError, line_of, nearest_name
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.transport.commands import Unobservable
 
@@ -92,6 +92,6 @@ def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]
     for name in names:
         matching = {rule for rule in known if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
         if not matching:
-            raise UsageError(f"{name}: no such rule", hint=nearest(name, known, "rules"))
+            raise UsageError(f"{name}: no such rule", hint=nearest_name(name, known, "rules"))
         found |= matching
     return frozenset(found)

@@ -13,7 +13,7 @@ from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.transport.commands import Unobservable, stumbled
+from fleetkeeper.transport.commands import Unobservable, unknown_by_bug
 
 
 class Outcome(Enum):
@@ -73,10 +73,12 @@ def nothing_judged(rule: Rule, subject: Subject) -> Verdict:
     return Verdict(rule, subject, not_applicable=subject.name)
 
 
-def judge(rules: Iterable[Rule], fleet: Fleet, limit: Collection[str] = (), *, strict: bool = False) -> list[Verdict]:
+def judge_rules(
+    rules: Iterable[Rule], fleet: Fleet, limit: Collection[str] = (), *, strict: bool = False
+) -> list[Verdict]:
     """The verdict of each rule about each of its subjects; `limit` and `strict` as for `verdict`."""
     return [
-        verdict(rule, fleet, subject, strict=strict, nodes=limit)
+        judge_subject(rule, fleet, subject, strict=strict, nodes=limit)
         for rule in rules
         for subject in subjects_of(rule, fleet.inventory, limit)
     ]
@@ -91,15 +93,15 @@ class Heard:
     not_applicable: str = ""
 
 
-def verdict(
+def judge_subject(
     rule: Rule, fleet: Fleet, subject: Subject, *, strict: bool = False, nodes: Collection[str] = ()
 ) -> Verdict:
     """Judge one subject. `strict` makes warnings count; `nodes` keeps only findings on those nodes (empty: all)."""
     if subject.kind == NOTHING:
         return nothing_judged(rule, subject)
-    heard = hear(rule, fleet, subject)
+    heard = collect_findings(rule, fleet, subject)
     findings = [replace(f, rule=rule.id, subject=subject.name) for f in heard.findings]
-    here = [f for f in findings if counts(f.node, nodes)]
+    here = [f for f in findings if is_counted(f.node, nodes)]
     open_, waived = sort_out(here, fleet)
     return Verdict(
         rule,
@@ -108,22 +110,22 @@ def verdict(
         warnings=tuple(f for f in open_ if not strict and f.severity == "warning"),
         waived=tuple(waived),
         unknown=tuple(dict.fromkeys(heard.unknown)),
-        not_applicable=heard.not_applicable or elsewhere(findings, here),
+        not_applicable=heard.not_applicable or findings_outside_limit(findings, here),
     )
 
 
-def elsewhere(findings: list[Finding], here: list[Finding]) -> str:
+def findings_outside_limit(findings: list[Finding], here: list[Finding]) -> str:
     """What is only wrong outside --limit is not judged: that must not look as if it held."""
     if here or not findings:
         return ""
     return f"what is wrong is on {', '.join(sorted({f.node for f in findings}))}, outside --limit"
 
 
-def counts(node: str, nodes: Collection[str]) -> bool:
+def is_counted(node: str, nodes: Collection[str]) -> bool:
     return not nodes or not node or node in nodes
 
 
-def hear(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
+def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     """Let the judge speak to its end, or until it meets something that could not be seen."""
     heard = Heard()
     try:
@@ -134,7 +136,7 @@ def hear(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     except NotApplicable as why:
         heard.not_applicable = str(why)
     except Exception as odd:  # noqa: BLE001 - a judge that stumbles has not judged: unknown, and the others go on
-        heard.unknown.append(stumbled(f"{rule.id} stumbled over what was seen", odd))
+        heard.unknown.append(unknown_by_bug(f"{rule.id} stumbled over what was seen", odd))
     return heard
 
 
@@ -143,16 +145,16 @@ def sort_out(findings: Iterable[Finding], fleet: Fleet) -> tuple[list[Finding], 
     open_: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []
     for finding in findings:
-        accepted = [w for w in fleet.inventory.waivers if covers(w, finding)]
+        accepted = [w for w in fleet.inventory.waivers if waiver_covers(w, finding)]
         in_force = [w for w in accepted if fleet.looked_at.date() <= w.until]
         if in_force:
             waived.append((finding, in_force[0]))
         else:
-            open_.append(expired(finding, accepted[0]) if accepted else finding)
+            open_.append(with_expired_waiver(finding, accepted[0]) if accepted else finding)
     return open_, waived
 
 
-def covers(waiver: Waiver, finding: Finding) -> bool:
+def waiver_covers(waiver: Waiver, finding: Finding) -> bool:
     """Whether a waiver is about a finding, in force or not."""
     return (
         fnmatchcase(finding.rule, waiver.rule)
@@ -161,7 +163,7 @@ def covers(waiver: Waiver, finding: Finding) -> bool:
     )
 
 
-def expired(finding: Finding, waiver: Waiver) -> Finding:
+def with_expired_waiver(finding: Finding, waiver: Waiver) -> Finding:
     """A finding whose waiver has run out says so, and names the owner."""
     note = f"the waiver of {waiver.owner} ran out on {waiver.until}"
     return replace(finding, hint=f"{note}; {finding.hint}" if finding.hint else note)

@@ -46,17 +46,17 @@ class Fleet:
         Raises the stored Unobservable, or one that says that the topic was not looked at there.
         """
         missing = Unobservable(f"{kind.topic} was not looked at", node=node)
-        return cast(F, seen(self.facts.get((node, kind.topic), missing), node))
+        return cast(F, raise_if_unobservable(self.facts.get((node, kind.topic), missing), node))
 
     def now(self, node: str) -> datetime:
         """The node's own clock at the time of the look (controller's clock plus the node's measured skew)."""
         return self.looked_at + timedelta(seconds=self.of(node, Clock).ahead)
 
 
-def seen(value: T | Unobservable, node: str = "") -> T:
+def raise_if_unobservable(value: T | Unobservable, node: str = "") -> T:
     """The value, when there is one. Raises it when it is Unobservable, naming the node.
 
-    >>> seen(3)
+    >>> raise_if_unobservable(3)
     3
     """
     if isinstance(value, Unobservable):

@@ -12,8 +12,8 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
 from fleetkeeper.looking.observer import Look, Observers
-from fleetkeeper.looking.threads import aside, in_turn
-from fleetkeeper.transport.commands import Command, Output, Unobservable, stumbled
+from fleetkeeper.looking.threads import in_turn, run_in_daemon_thread
+from fleetkeeper.transport.commands import Command, Output, Unobservable, unknown_by_bug
 from fleetkeeper.transport.link import MOST_OUTPUT, Link
 
 Seen = dict[str, Facts | Unobservable]
@@ -21,7 +21,7 @@ Progress = Callable[[str, bool], None]
 AT_ONCE = 50
 
 
-def look(
+def look_at_fleet(
     inventory: Inventory,
     link_to: Callable[[Node], Link],
     observers: Observers,
@@ -35,7 +35,7 @@ def look(
         progress(node.name, not all(isinstance(fact, Unobservable) for fact in seen.values()))
         return node, seen
 
-    seen_here = aside(lambda: look_from_here(inventory, observers))
+    seen_here = run_in_daemon_thread(lambda: look_from_here(inventory, observers))
     looks = in_turn(one, inventory.nodes.values(), AT_ONCE)
     facts = {(node.name, topic): fact for node, seen in looks for topic, fact in seen.items()}
     facts |= {(HERE, topic): fact for topic, fact in seen_here.result().items()}
@@ -52,7 +52,7 @@ def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
         except NotApplicable:
             continue
         except Exception as odd:  # noqa: BLE001 - as on a node: to stumble over an answer is not to have seen it
-            fact = stumbled(f"{name}: could not look from here", odd)
+            fact = unknown_by_bug(f"{name}: could not look from here", odd)
         if fact is not None:
             seen[name] = fact
     return seen
@@ -62,11 +62,11 @@ def look_at(node: Node, inventory: Inventory, link_to: Callable[[Node], Link], o
     """Everything that is seen on one node. What an observer does not look for there is left out."""
     looks: dict[str, Look] = {name: observer.observe(node, inventory) for name, observer in observers.items()}
     try:
-        facts = drive(looks, link_to(node))
+        facts = drive_in_lockstep(looks, link_to(node))
     except Unobservable as why:
         facts = dict.fromkeys(looks, why)
     except Exception as odd:  # noqa: BLE001 - one odd node must not end the look at all the others
-        facts = dict.fromkeys(looks, stumbled("it could not be asked", odd))
+        facts = dict.fromkeys(looks, unknown_by_bug("it could not be asked", odd))
     return {name: with_node(fact, node.name) for name, fact in facts.items() if fact is not None}
 
 
@@ -74,7 +74,7 @@ def with_node(fact: Any, node: str) -> Any:
     return replace(fact, node=node) if isinstance(fact, Unobservable) else fact
 
 
-def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
+def drive_in_lockstep(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
     """Drive the generators in lockstep: one round trip for all that they ask in this step.
 
     All answers of a look together may be as long as one link's answers may be.
@@ -83,7 +83,7 @@ def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
     asking: dict[str, Sequence[Command]] = {}
     room = MOST_OUTPUT
     for name, generator in looks.items():
-        step(name, generator, None, asking, facts)
+        advance_generator(name, generator, None, asking, facts)
     while asking:
         commands = list(dict.fromkeys(command for wanted in asking.values() for command in wanted))
         try:
@@ -93,11 +93,11 @@ def drive(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
         room -= sum(answer.size for answer in answers.values())
         for name, wanted in list(asking.items()):
             del asking[name]
-            step(name, looks[name], [answers[command] for command in wanted], asking, facts)
+            advance_generator(name, looks[name], [answers[command] for command in wanted], asking, facts)
     return facts
 
 
-def step(
+def advance_generator(
     name: str,
     generator: Look,
     answers: list[Output] | None,
@@ -114,4 +114,4 @@ def step(
     except Unobservable as why:
         facts[name] = why
     except Exception as odd:  # noqa: BLE001 - what a node printed is input: to stumble over it is not to have seen
-        facts[name] = stumbled(f"{name}: could not make sense of the answer", odd)
+        facts[name] = unknown_by_bug(f"{name}: could not make sense of the answer", odd)

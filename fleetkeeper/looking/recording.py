@@ -20,7 +20,7 @@ VERSION = 1
 
 
 @cache
-def adapter(kind: Any) -> TypeAdapter[Any]:
+def type_adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -31,14 +31,14 @@ def dump(fleet: Fleet) -> str:
             "schema": VERSION,
             "inventory": fleet.inventory.name,
             "looked_at": fleet.looked_at.isoformat(),
-            "facts": [entry(node, topic, fact) for (node, topic), fact in fleet.facts.items()],
+            "facts": [record_entry(node, topic, fact) for (node, topic), fact in fleet.facts.items()],
         }
     )
 
 
-def entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
+def record_entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str, Any]:
     kind = "unobservable" if isinstance(fact, Unobservable) else "facts"
-    return {"node": node, "topic": topic, kind: adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
+    return {"node": node, "topic": topic, kind: type_adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
 
 
 def load(text: str, inventory: Inventory, observers: Observers) -> Fleet:
@@ -68,5 +68,5 @@ def load(text: str, inventory: Inventory, observers: Observers) -> Fleet:
 def fact_of(recorded: Mapping[str, Any], observers: Observers) -> Facts | Unobservable:
     if "unobservable" in recorded:
         return Unobservable(**recorded["unobservable"])
-    fact: Facts = adapter(observers[recorded["topic"]].facts).validate_python(recorded["facts"], strict=False)
+    fact: Facts = type_adapter(observers[recorded["topic"]].facts).validate_python(recorded["facts"], strict=False)
     return fact

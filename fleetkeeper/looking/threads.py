@@ -15,14 +15,14 @@ T = TypeVar("T")
 AT_ONCE = 32
 
 
-def aside(work: Callable[[], T]) -> Future[T]:
+def run_in_daemon_thread(work: Callable[[], T]) -> Future[T]:
     """Begin some work on a thread that ends with the program, unlike a pool's, which the program's end waits for."""
     future: Future[T] = Future()
-    Thread(target=lambda: fulfil(future, work), daemon=True).start()
+    Thread(target=lambda: fulfil_future(future, work), daemon=True).start()
     return future
 
 
-def fulfil(future: Future[T], work: Callable[[], T]) -> None:
+def fulfil_future(future: Future[T], work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
     except BaseException as odd:  # noqa: BLE001 - it is raised where the result is asked for
@@ -42,7 +42,7 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
         with suppress(IndexError):
             while True:
                 argument, future = waiting.popleft()
-                fulfil(future, lambda: work(argument))  # noqa: B023 - it is done with before the next one
+                fulfil_future(future, lambda: work(argument))  # noqa: B023 - it is done with before the next one
 
     for _ in range(min(at_once, len(futures))):
         Thread(target=run, daemon=True).start()
@@ -52,10 +52,10 @@ def in_turn(work: Callable[[A], T], each: Iterable[A], at_once: int) -> list[T]:
         waiting.clear()
 
 
-def together(work: Callable[[A], T], each: Iterable[A], limit: float, late: Callable[[A], T]) -> list[T]:
+def map_in_threads(work: Callable[[A], T], each: Iterable[A], limit: float, late: Callable[[A], T]) -> list[T]:
     """The results of some work on each argument, all at once; `late` stands for what takes over `limit` seconds.
 
-    >>> together(len, ["a", "bcd"], 5.0, lambda one: -1)
+    >>> map_in_threads(len, ["a", "bcd"], 5.0, lambda one: -1)
     [1, 3]
     """
     turn = Semaphore(AT_ONCE)
@@ -66,14 +66,14 @@ def together(work: Callable[[A], T], each: Iterable[A], limit: float, late: Call
 
     arguments = list(each)
     end = time.monotonic() + limit
-    begun = [aside(lambda argument=argument: one(argument)) for argument in arguments]  # type: ignore[misc]
+    begun = [run_in_daemon_thread(lambda argument=argument: one(argument)) for argument in arguments]  # type: ignore[misc]
     return [
-        result(future, end, lambda argument=argument: late(argument))  # type: ignore[misc]
+        result_in_time(future, end, lambda argument=argument: late(argument))  # type: ignore[misc]
         for future, argument in zip(begun, arguments, strict=True)
     ]
 
 
-def result(future: Future[T], end: float, late: Callable[[], T]) -> T:
+def result_in_time(future: Future[T], end: float, late: Callable[[], T]) -> T:
     """What the work gave, or what stands for it once the clock (`time.monotonic`) has passed `end`."""
     try:
         return future.result(max(0.0, end - time.monotonic()))

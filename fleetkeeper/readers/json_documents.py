@@ -39,8 +39,8 @@ def json_documents(text: str, printer: str) -> Iterator[Any]:
     """
     if sum(map(text.count, ",:[{")) > MOST_ELEMENTS:
         raise Unobservable(f"{printer} printed more than {MOST_ELEMENTS:,} elements: that is not looked through")
-    decoder = json.JSONDecoder(parse_constant=refuse)
-    at = blanks(text, 0)
+    decoder = json.JSONDecoder(parse_constant=refuse_constant)
+    at = end_of_blanks(text, 0)
     while at < len(text):
         try:
             document, at = decoder.raw_decode(text, at)
@@ -49,16 +49,16 @@ def json_documents(text: str, printer: str) -> Iterator[Any]:
         except ValueError as odd:
             raise Unobservable(f"{printer} printed something that is not JSON: {str(odd)[:200]}") from None
         yield document
-        at = blanks(text, at)
+        at = end_of_blanks(text, at)
 
 
-def blanks(text: str, at: int) -> int:
+def end_of_blanks(text: str, at: int) -> int:
     """Where the blanks end that begin there."""
     found = BLANKS.match(text, at)
     return found.end() if found else at
 
 
-def refuse(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
 
 

@@ -47,7 +47,7 @@ class Pattern:
     def found_in(self, text: str) -> bool:
         """Whether it matches anywhere in a text. Raises Unobservable for one that is too long to say."""
         if len(text) > LONGEST_TEXT:
-            refuse("it is held against a text that is too long")
+            refuse_pattern("it is held against a text that is too long")
         here = self.reached([self.first], start=True, end=not text)
         for at, char in enumerate(text):
             if self.last in here:
@@ -83,7 +83,7 @@ class Pattern:
         return frozenset(found)
 
 
-def refuse(why: str) -> NoReturn:
+def refuse_pattern(why: str) -> NoReturn:
     raise Unobservable(f"a regular expression is not followed here: {why}")
 
 
@@ -98,7 +98,7 @@ def pattern_of(written: str, *, ignore_case: bool = False) -> Pattern:
     fleetkeeper.transport.commands.Unobservable: a regular expression is not followed here: it repeats what is repeated
     """
     if len(written) > LONGEST:
-        refuse(f"it is longer than {LONGEST} characters")
+        refuse_pattern(f"it is longer than {LONGEST} characters")
     return Reader(written, ignore_case).pattern()
 
 
@@ -153,7 +153,7 @@ class Reader:
     def pattern(self) -> Pattern:
         whole = self.alternatives()
         if self.at < len(self.text):
-            refuse("a bracket closes that was never opened")
+            refuse_pattern("a bracket closes that was never opened")
         return Pattern(tuple(self.states), whole.first, whole.last)
 
     def add(self, test: Test | None = None, ways: tuple[int, ...] = (), anchor: str = "") -> int:
@@ -196,16 +196,16 @@ class Reader:
         """A piece with what stands behind it: how often it may come."""
         times = self.peek()
         if times == "{":
-            refuse("it counts with {…}")
+            refuse_pattern("it counts with {…}")
         if times not in ("*", "+", "?") or not times:
             return piece
         self.take()
         if self.peek() == "?":
             self.take()  # as few as will do: that makes no difference to whether it matches
         if self.peek() in ("*", "+", "?", "{") and self.peek():
-            refuse("it repeats what is repeated")
+            refuse_pattern("it repeats what is repeated")
         if (piece.repeats and times != "?") or piece.anchors:
-            refuse("it repeats what is repeated" if piece.repeats else "it repeats an anchor")
+            refuse_pattern("it repeats what is repeated" if piece.repeats else "it repeats an anchor")
         first, last = self.add(ways=(piece.first,)), self.add()
         self.lead(piece.last, last)
         if times in "*+":
@@ -222,7 +222,7 @@ class Reader:
             place = self.add(anchor=char)
             return Piece(place, place, anchors=True)
         if char in "*+?{":
-            refuse("nothing stands before what repeats it")
+            refuse_pattern("nothing stands before what repeats it")
         return self.one(self.test(char))
 
     def one(self, test: Test) -> Piece:
@@ -233,12 +233,12 @@ class Reader:
         """What stands in brackets: plain ones, `(?:`, `(?<name>` and `(?P<name>`."""
         self.depth += 1
         if self.depth > DEEPEST:
-            refuse("its brackets are nested too deep")
+            refuse_pattern("its brackets are nested too deep")
         if self.peek() == "?":
             self.named()
         inside = self.alternatives()
         if self.take() != ")":
-            refuse("a bracket is not closed")
+            refuse_pattern("a bracket is not closed")
         self.depth -= 1
         return inside
 
@@ -247,7 +247,7 @@ class Reader:
         opening = next((one for one in ("?:", "?P<", "?<") if rest.startswith(one)), "")
         name, ended, _ = rest[len(opening) :].partition(">")
         if not opening or (opening != "?:" and not (ended and name.isidentifier() and name.isascii())):
-            refuse("it has a group of a kind that is not read alike everywhere")
+            refuse_pattern("it has a group of a kind that is not read alike everywhere")
         self.at += len(opening) if opening == "?:" else len(opening) + len(name) + 1
 
     def test(self, char: str) -> Test:
@@ -270,7 +270,7 @@ class Reader:
         if char.lower() in CLASSES and char:
             return self.among(CLASSES[char.lower()], none_of=char.isupper()), CLASSES[char] if char.islower() else ""
         if not char or not char.isascii() or char.isalnum():
-            refuse("it has an escape that is not read alike everywhere")
+            refuse_pattern("it has an escape that is not read alike everywhere")
         return self.among(char), char
 
     def bracketed(self) -> Test:
@@ -286,7 +286,7 @@ class Reader:
                 self.take()
                 high = self.member()
                 if len(high) != 1 or not low <= high or not high.isascii():
-                    refuse("it has a range that makes no sense")
+                    refuse_pattern("it has a range that makes no sense")
                 low = "".join(map(chr, range(ord(low), ord(high) + 1)))
             chars += low
         self.take()
@@ -295,12 +295,12 @@ class Reader:
     def member(self) -> str:
         char = self.take()
         if not char:
-            refuse("a set of characters is not closed")
+            refuse_pattern("a set of characters is not closed")
         if char == "[" and self.peek() in (":", ".", "=") and self.peek():
-            refuse("it names a class of characters")
+            refuse_pattern("it names a class of characters")
         if char != "\\":
             return char
         chars = self.escaped()[1]
         if not chars:
-            refuse("it has an escape that is not read alike everywhere")
+            refuse_pattern("it has an escape that is not read alike everywhere")
         return chars

@@ -7,10 +7,10 @@ one record then becomes two, and what stood in the second is taken for what the 
 from __future__ import annotations
 
 
-def lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     r"""The lines of a text, without their newlines; the last one need not have one.
 
-    >>> lines("a\n\nb\x0bc\n"), lines("a"), lines("")
+    >>> split_lines("a\n\nb\x0bc\n"), split_lines("a"), split_lines("")
     (['a', '', 'b\x0bc'], ['a'], [])
     """
     return text.removesuffix("\n").split("\n") if text else []

@@ -25,75 +25,75 @@ class Span:
     last: int
 
 
-def edit(text: bytes, name: str, lines: Sequence[str] | None, without: Sequence[str] = ()) -> bytes:
+def edit_block(text: bytes, name: str, lines: Sequence[str] | None, without: Sequence[str] = ()) -> bytes:
     """Set the block `name` to `lines` (None: no block), and take each line of `without` out once.
 
     A line that occurs twice loses its last occurrence, so that the first one stays. Raises BlockError.
 
-    >>> edit(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().split("\\n")[:-1]
+    >>> edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().split("\\n")[:-1]
     ['MAILTO=me', '# BEGIN fleetkeeper a.b', '@daily true', '# END fleetkeeper a.b']
     """
     rest = take_out(text, name, without)
-    return drop(rest, name) if lines is None else put(rest, name, lines)
+    return drop_block(rest, name) if lines is None else put_block(rest, name, lines)
 
 
-def put(text: bytes, name: str, lines: Sequence[str]) -> bytes:
+def put_block(text: bytes, name: str, lines: Sequence[str]) -> bytes:
     """Set the block: in its place where there is one, else at the end.
 
     The last line of a file that does not end with a newline gets one: there is no other way to add a line.
     """
-    rows = split(text)
-    new = [mark + b"\n" for mark in (BEGIN + encoded(name), *map(encoded, lines), END + encoded(name))]
-    span = find(rows, name)
+    rows = split_lines_exactly(text)
+    new = [mark + b"\n" for mark in (BEGIN + encode_line(name), *map(encode_line, lines), END + encode_line(name))]
+    span = find_block(rows, name)
     if span is None:
-        return b"".join([*rows[:-1], *(ended(row) for row in rows[-1:]), *new])
+        return b"".join([*rows[:-1], *(end_with_newline(row) for row in rows[-1:]), *new])
     return b"".join([*rows[: span.first], *new, *rows[span.last + 1 :]])
 
 
-def drop(text: bytes, name: str) -> bytes:
+def drop_block(text: bytes, name: str) -> bytes:
     """Take the block out, with its marks. A file without it stays as it is."""
-    rows = split(text)
-    span = find(rows, name)
+    rows = split_lines_exactly(text)
+    span = find_block(rows, name)
     return text if span is None else b"".join([*rows[: span.first], *rows[span.last + 1 :]])
 
 
-def unmark(text: bytes) -> bytes:
+def remove_marks(text: bytes) -> bytes:
     """Take every mark of ours out; the lines between them stay, as ordinary ones.
 
-    >>> unmark(edit(b"MAILTO=me\\n", "a.b", ["@daily true"]))
+    >>> remove_marks(edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]))
     b'MAILTO=me\\n@daily true\\n'
     """
-    return b"".join(row for row in split(text) if not row.startswith((BEGIN, END)))
+    return b"".join(row for row in split_lines_exactly(text) if not row.startswith((BEGIN, END)))
 
 
-def block(text: bytes, name: str) -> tuple[str, ...] | None:
+def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
     """The lines of the block, without their newlines; None where there is no such block. Raises BlockError.
 
-    >>> block(put(b"", "a.b", ["one", "two"]), "a.b")
+    >>> block_lines(put_block(b"", "a.b", ["one", "two"]), "a.b")
     ('one', 'two')
     """
-    rows = split(text)
-    span = find(rows, name)
-    return None if span is None else tuple(decoded(row) for row in rows[span.first + 1 : span.last])
+    rows = split_lines_exactly(text)
+    span = find_block(rows, name)
+    return None if span is None else tuple(decode_line(row) for row in rows[span.first + 1 : span.last])
 
 
 def take_out(text: bytes, name: str, lines: Sequence[str]) -> bytes:
     """Take each of the lines out once, outside the block. Raises BlockError when one is not there."""
-    rows = split(text)
-    span = find(rows, name)
+    rows = split_lines_exactly(text)
+    span = find_block(rows, name)
     ours = range(span.first, span.last + 1) if span else range(0)
     for line in lines:
-        places = [n for n, row in enumerate(rows) if n not in ours and row.removesuffix(b"\n") == encoded(line)]
+        places = [n for n, row in enumerate(rows) if n not in ours and row.removesuffix(b"\n") == encode_line(line)]
         if not places:
             raise BlockError("a line that should be taken out is not there any more")
         rows[places[-1]] = b""
     return b"".join(rows)
 
 
-def find(rows: Sequence[bytes], name: str) -> Span | None:
+def find_block(rows: Sequence[bytes], name: str) -> Span | None:
     """The marks of a block. Raises BlockError when there are several, or one without the other."""
-    first = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == BEGIN + encoded(name)]
-    last = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == END + encoded(name)]
+    first = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == BEGIN + encode_line(name)]
+    last = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == END + encode_line(name)]
     if not first and not last:
         return None
     if len(first) != 1 or len(last) != 1 or first[0] > last[0]:
@@ -101,21 +101,21 @@ def find(rows: Sequence[bytes], name: str) -> Span | None:
     return Span(first[0], last[0])
 
 
-def split(text: bytes) -> list[bytes]:
+def split_lines_exactly(text: bytes) -> list[bytes]:
     """Lines with their newlines; only a newline ends a line."""
     rows = text.split(b"\n")
     return [row + b"\n" for row in rows[:-1]] + ([rows[-1]] if rows[-1] else [])
 
 
-def ended(row: bytes) -> bytes:
+def end_with_newline(row: bytes) -> bytes:
     return row if row.endswith(b"\n") else row + b"\n"
 
 
-def encoded(line: str) -> bytes:
+def encode_line(line: str) -> bytes:
     if any(char in line for char in "\n\0"):
         raise BlockError("a line of a block holds no newline and no NUL")
     return line.encode("utf-8", "surrogateescape")
 
 
-def decoded(row: bytes) -> str:
+def decode_line(row: bytes) -> str:
     return row.removesuffix(b"\n").decode("utf-8", "surrogateescape")

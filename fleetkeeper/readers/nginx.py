@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from fleetkeeper.readers.linear_patterns import path_pattern, pattern_of
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
 
@@ -87,7 +87,7 @@ def read(rc: int, printed: str) -> Nginx:
 
 def complaint(printed: str) -> str:
     """The first error that nginx names, else the last thing it says."""
-    told = [line for line in lines(printed) if line.strip()]
+    told = [line for line in split_lines(printed) if line.strip()]
     grave = [line for line in told if re.search(r"\[(emerg|alert|crit)\]", line)]
     said = (grave[0] if grave else told[-1]) if told else "nothing was printed"
     return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", said)[:300]

@@ -32,9 +32,9 @@ def whole_number(written: str, least: int = 0, most: int = MOST) -> int:
     fleetkeeper.transport.commands.Unobservable: '\\u0664' is no whole number
     """
     if not WHOLE.fullmatch(written):
-        raise Unobservable(f"{shown(written)} is no whole number")
+        raise Unobservable(f"{show_short(written)} is no whole number")
     if not least <= int(written) <= most:
-        raise Unobservable(f"{shown(written)} is no number from {least} to {most}")
+        raise Unobservable(f"{show_short(written)} is no number from {least} to {most}")
     return int(written)
 
 
@@ -45,9 +45,9 @@ def decimal_number(written: str, least: float = 0.0, most: float = float(MOST)) 
     (1764000000.25, 7.0)
     """
     if not DECIMAL.fullmatch(written):
-        raise Unobservable(f"{shown(written)} is no number")
+        raise Unobservable(f"{show_short(written)} is no number")
     if not least <= float(written) <= most:
-        raise Unobservable(f"{shown(written)} is no number from {least:g} to {most:g}")
+        raise Unobservable(f"{show_short(written)} is no number from {least:g} to {most:g}")
     return float(written)
 
 
@@ -99,6 +99,6 @@ def written_out(number: int) -> str:
     return str(max(-MOST - 2, min(number, MOST + 1)))
 
 
-def shown(written: str) -> str:
+def show_short(written: str) -> str:
     """What was written, for a message: short, and in ASCII."""
     return ascii(written if len(written) <= SHOWN else written[:SHOWN] + "...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES, BadTimes, canonical
+from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES, BadTimes, canonical_times
 
 CALENDAR = re.compile(r"OnCalendar=")
 ENDED = re.compile(r"[;}]")
@@ -58,7 +58,7 @@ def calendar(written: str) -> str:
     highest = {"minute": 59, "hour": 23, "day": 31, "month": 12}
     try:
         fields = [stepped(match[name], highest[name]) for name in ("minute", "hour", "day", "month")]
-        return canonical([*fields, (match["weekdays"] or "*").replace("..Sun", "-7").replace("..", "-")])
+        return canonical_times([*fields, (match["weekdays"] or "*").replace("..Sun", "-7").replace("..", "-")])
     except BadTimes:
         return UNKNOWN_TIMES
 

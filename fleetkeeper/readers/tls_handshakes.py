@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Output, Unobservable
 
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
@@ -33,7 +33,7 @@ def certificates(text: str) -> tuple[str, ...]:
 
 
 def pem(found: str) -> str:
-    return "\n".join(line.strip() for line in lines(found) if line.strip()) + "\n"
+    return "\n".join(line.strip() for line in split_lines(found) if line.strip()) + "\n"
 
 
 def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
@@ -91,7 +91,7 @@ def said(text: str) -> str:
     >>> said("4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:\\nCONNECTED")
     'wrong version number'
     """
-    for line in lines(text):
+    for line in split_lines(text):
         parts = line.split(":")
         if ":error:" in line and len(parts) > 5:
             return parts[5].strip()[:100]
@@ -99,7 +99,7 @@ def said(text: str) -> str:
 
 
 def last(text: str) -> str:
-    found = [line for line in lines(text) if line.strip(" -")]
+    found = [line for line in split_lines(text) if line.strip(" -")]
     return found[-1][:200] if found else ""
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleetkeeper.errors import UsageError, nearest
+from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.judging.verdicts import verdict
+from fleetkeeper.judging.verdicts import judge_subject
 from fleetkeeper.looking.facts import Facts, Fleet
-from fleetkeeper.looking.recording import entry
+from fleetkeeper.looking.recording import record_entry
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.untrusted import printable
+from fleetkeeper.untrusted import printable_text
 
 Key = tuple[str, str]
 
@@ -41,7 +41,7 @@ class ReadFacts(Mapping[Key, Facts | Unobservable]):
 def facts_read(rule: Rule, fleet: Fleet, subject: Subject) -> str:
     """The facts that a rule reads to judge a subject."""
     facts = ReadFacts(fleet.facts)
-    verdict(rule, replace(fleet, facts=facts), subject)
+    judge_subject(rule, replace(fleet, facts=facts), subject)
     return facts_text(fleet, [key for key in facts.read if key in fleet.facts])
 
 
@@ -51,7 +51,7 @@ def facts_named(fleet: Fleet, name: str) -> str:
     topic = name.partition("/")[2]
     topics = [known for place, known in fleet.facts if place == node]
     if topic and topic not in topics:
-        raise UsageError(f"nothing was looked at under {name!r}", hint=nearest(topic, topics, "topics"))
+        raise UsageError(f"nothing was looked at under {name!r}", hint=nearest_name(topic, topics, "topics"))
     return facts_text(fleet, [(node, known) for known in topics if topic in ("", known)])
 
 
@@ -59,7 +59,7 @@ def known_node(inventory: Inventory, name: str) -> str:
     """The node of NODE[/TOPIC]. Raises UsageError when the inventory has no such node."""
     node = name.partition("/")[0]
     if node not in inventory.nodes:
-        raise UsageError(f"{inventory.name} has no node {node!r}", hint=nearest(node, inventory.nodes, "nodes"))
+        raise UsageError(f"{inventory.name} has no node {node!r}", hint=nearest_name(node, inventory.nodes, "nodes"))
     return node
 
 
@@ -69,10 +69,10 @@ def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
 
 
 def described(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
-    fields = entry(node, topic, fact)
+    fields = record_entry(node, topic, fact)
     seen = "unobservable" if "unobservable" in fields else "facts"
-    yield printable(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))
-    yield printable(json.dumps(without_secrets(fields[seen]), indent=2, ensure_ascii=False))
+    yield printable_text(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))
+    yield printable_text(json.dumps(without_secrets(fields[seen]), indent=2, ensure_ascii=False))
 
 
 def without_secrets(value: Any, key: str = "") -> Any:

@@ -27,7 +27,7 @@ DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
-class Known:
+class OpenFinding:
     """One open finding. `since` is when it was first seen (ISO 8601, UTC), `key` what makes it the same next time."""
 
     key: str
@@ -54,11 +54,11 @@ class Changes:
 
     inventory: str
     previous: str = ""
-    new: tuple[Known, ...] = ()
-    gone: tuple[Known, ...] = ()
-    old: tuple[Known, ...] = ()
-    unseen: tuple[Known, ...] = ()
-    waived: tuple[Known, ...] = ()
+    new: tuple[OpenFinding, ...] = ()
+    gone: tuple[OpenFinding, ...] = ()
+    old: tuple[OpenFinding, ...] = ()
+    unseen: tuple[OpenFinding, ...] = ()
+    waived: tuple[OpenFinding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Memory:
     """What the last audit left open, and when that was."""
 
     finished: str = ""
-    open: tuple[Known, ...] = ()
+    open: tuple[OpenFinding, ...] = ()
 
 
 def file_of(state: Path, name: str, path: str) -> Path:
@@ -78,7 +78,7 @@ def recall(path: Path) -> Memory:
     """What the last audit left. Nothing, when there was none or its file makes no sense."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        known = tuple(Known(**one) for one in said["open"])
+        known = tuple(OpenFinding(**one) for one in said["open"])
         return Memory(str(said["finished"]), known) if said["schema"] == VERSION else Memory()
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
@@ -117,7 +117,7 @@ def judged_in_full(items: Iterable[Item]) -> set[tuple[str, str]]:
     } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
 
 
-def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[Known]:
+def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[OpenFinding]:
     """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
@@ -128,8 +128,8 @@ def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[Known]:
                 yield made(finding, digest((*same, str(times[same]))))
 
 
-def made(finding: Mapping[str, Any], key: str) -> Known:
-    return Known(key, *(str(finding[name]) for name in ("rule", "subject", "node", "about", "saw", "severity")))
+def made(finding: Mapping[str, Any], key: str) -> OpenFinding:
+    return OpenFinding(key, *(str(finding[name]) for name in ("rule", "subject", "node", "about", "saw", "severity")))
 
 
 def sameness(finding: Mapping[str, Any]) -> tuple[str, ...]:

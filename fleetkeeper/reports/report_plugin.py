@@ -16,7 +16,7 @@ import pytest
 from fleetkeeper import state
 from fleetkeeper.audit import Audit
 from fleetkeeper.judging.rules import Rule
-from fleetkeeper.judging.waivers import notes
+from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
 from fleetkeeper.reports.heartbeat import Pulse
@@ -146,7 +146,7 @@ class Reports:
         whole = self.whole({item["rule"] for item in self.items})
         for name, fleet in self.audit.fleets.items():
             if waivers := fleet.inventory.waivers:
-                yield from notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
+                yield from waiver_notes(waivers, list(self.audit.verdicts(name)), fleet.looked_at.date(), whole=whole)
 
     def drift_notes(self) -> Iterator[str]:
         """What fleetkeeper changed and the files of a team may not say yet."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import BUG
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
-from fleetkeeper.reports.history import Changes, Known
+from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.results import Item, found
 from fleetkeeper.reports.text import count
-from fleetkeeper.untrusted import one_line, printable
+from fleetkeeper.untrusted import one_line, printable_text
 
 if TYPE_CHECKING:
     import pytest
@@ -99,7 +99,7 @@ def write(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **
     if written:
         reporter.section(name, sep="-", **colour)
     for line in written:
-        reporter.write_line(printable(line), **({} if line.startswith(" ") else colour))
+        reporter.write_line(printable_text(line), **({} if line.startswith(" ") else colour))
 
 
 def title(item: Item) -> str:
@@ -182,7 +182,7 @@ def changed_lines(changes: Changes) -> Lines:
         yield f"  old   the longest open since {minute(first.since)}: {known_line(first)}"
 
 
-def known_line(known: Known) -> str:
+def known_line(known: OpenFinding) -> str:
     return one_line(f"{known.rule} [{known.subject}] {known.saw}")
 
 

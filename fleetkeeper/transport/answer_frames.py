@@ -109,7 +109,11 @@ class Frames:
         if len(out) + len(err) > command.most:
             return Output(None, lost=too_large(command.most), command=str(command))
         answer = Output(rc, out, err, command=str(command))
-        return proven(answer, f"{HELPER}: " * (self.sudo == "audit")) if command.sudo and self.sudo else answer
+        return (
+            strip_proof_of_sudo(answer, f"{HELPER}: " * (self.sudo == "audit"))
+            if command.sudo and self.sudo
+            else answer
+        )
 
     def noise(self) -> str:
         """The last line before the first token: why a node that answers nothing refused us."""
@@ -121,12 +125,12 @@ def too_large(most: int) -> str:
     return f"its answer is larger than {show_size(most)}"
 
 
-def proven(answer: Output, through: str = "") -> Output:
+def strip_proof_of_sudo(answer: Output, through: str = "") -> Output:
     """The answer of a command under sudo, or that sudo never started it; `through` stands before what it said then.
 
-    >>> proven(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
+    >>> strip_proof_of_sudo(Output(1, err=b"fleet-started\\nno crontab for root\\n")).err
     b'no crontab for root\\n'
-    >>> proven(Output(1, err=b"sudo: a password is required\\n")).lost
+    >>> strip_proof_of_sudo(Output(1, err=b"sudo: a password is required\\n")).lost
     'sudo: a password is required'
     """
     before, started, after = (b"\n" + answer.err).partition(b"\n" + STARTED)

@@ -93,7 +93,7 @@ class Output:
         return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(said))
 
 
-def stumbled(what: str, error: Exception) -> Unobservable:
+def unknown_by_bug(what: str, error: Exception) -> Unobservable:
     """Unknown because of a bug: nothing is wrong with the node, and no right is missing."""
     seen, hint = bug_in(error)
     return Unobservable(f"{what} ({seen})", hint=hint)

@@ -8,7 +8,7 @@ from weakref import WeakSet
 from fleetkeeper.transport.commands import Command, Output, Sudo
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.processes import ProcessChannel, ProcessStream
-from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, ask_commands
 from fleetkeeper.transport.shell_protocol import SHELL, render_stream
 from fleetkeeper.transport.writing import Stream
 
@@ -25,7 +25,7 @@ class LocalLink:
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, self.shells, room)
+        return ask_commands(commands, self.sudo, self.shells, room)
 
     def channel(self, line: str) -> ProcessChannel:
         channel = ProcessChannel((*LOGIN, line))

@@ -40,7 +40,7 @@ T = TypeVar("T", bound=Closable)
 
 
 @dataclass
-class Place(Generic[T]):
+class ConnectionSlot(Generic[T]):
     """Room for one connection: the connection, or why there is none (and until when that is believed)."""
 
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -109,7 +109,7 @@ class Links:
         self.ssh_config = ssh_config
         self.limit = limit
         self.register = Register()
-        self.places: dict[str, Place[Link]] = {}
+        self.places: dict[str, ConnectionSlot[Link]] = {}
         self.guard = threading.Lock()
 
     def to(self, node: Node) -> Link:
@@ -118,7 +118,7 @@ class Links:
         Raises Unobservable, with the node's name, when it cannot be reached within the limit.
         """
         with self.guard:
-            place = self.places.setdefault(node.name, Place())
+            place = self.places.setdefault(node.name, ConnectionSlot())
         if self.register.closed:
             raise Unobservable("stopped", node=node.name)
         try:

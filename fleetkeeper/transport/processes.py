@@ -56,7 +56,7 @@ class Process:
             try:
                 left = left[os.write(self.stdin.fileno(), left[:CHUNK]) :]
             except BlockingIOError:
-                if not ready(self.stdin, selectors.EVENT_WRITE, limit):
+                if not is_ready(self.stdin, selectors.EVENT_WRITE, limit):
                     raise TimeoutError(f"no data was taken for {limit:.0f} s") from None
 
     def close_input(self) -> None:
@@ -76,7 +76,7 @@ class Process:
                 self.child.wait()
 
 
-def readable(fds: Collection[int], limit: float) -> list[int]:
+def readable_fds(fds: Collection[int], limit: float) -> list[int]:
     """Those of `fds` that have data or have ended, waiting up to `limit` seconds for the first."""
     poll = select.poll()
     for fd in fds:
@@ -84,7 +84,7 @@ def readable(fds: Collection[int], limit: float) -> list[int]:
     return [fd for fd, _ in poll.poll(limit * 1000)]
 
 
-def ready(pipe: IO[bytes], event: int, limit: float) -> bool:
+def is_ready(pipe: IO[bytes], event: int, limit: float) -> bool:
     with selectors.PollSelector() as selector:
         selector.register(pipe, event)
         return bool(selector.select(limit))
@@ -102,7 +102,7 @@ class ProcessChannel(Process):
         if not self.open:
             return None
         got: dict[int, bytes] = {}
-        for fd in readable({*self.open, self.bell}, limit):
+        for fd in readable_fds({*self.open, self.bell}, limit):
             if fd == self.bell:
                 raise EOFError("closed here")
             got[fd] = os.read(fd, CHUNK)
@@ -165,7 +165,7 @@ class ProcessStream(Process):
         try:
             self.send(script, limit)
             while token + b"\n" not in heard:
-                if not ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
+                if not is_ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
                     raise Unobservable(f"no shell answered within {limit:.0f} s")
                 if not (data := os.read(self.stdout.fileno(), CHUNK)):
                     raise Unobservable(f"the command was not started: {self.why()}")
@@ -202,7 +202,7 @@ class ProcessStream(Process):
     def wait(self, limit: float = 30.0) -> int | None:
         self.close_input()
         deadline = time.monotonic() + limit
-        while ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
+        while is_ready(self.stdout, selectors.EVENT_READ, max(0.0, deadline - time.monotonic())):
             if not os.read(self.stdout.fileno(), CHUNK):
                 return self.status(max(0.1, deadline - time.monotonic()))
         return None

@@ -14,8 +14,8 @@ from typing import Protocol
 from fleetkeeper.transport.answer_frames import Frames
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
-from fleetkeeper.transport.shell_protocol import KILL_AFTER, SHELL, TIMED_OUT, as_root, render, shell_for
-from fleetkeeper.transport.sockets import said
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, SHELL, TIMED_OUT, as_root, render_script, shell_for
+from fleetkeeper.transport.sockets import describe_error
 
 TOO_MUCH = f"its output does not fit into the {MOST_OUTPUT >> 20} MiB that a node may answer in one look"
 START_LIMIT = 20.0
@@ -72,7 +72,7 @@ class Shells:
         return answers
 
 
-def converse(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int = MOST_OUTPUT) -> list[Output]:
+def ask_commands(commands: Sequence[Command], sudo: Sudo, shells: Shells, room: int = MOST_OUTPUT) -> list[Output]:
     """Ask all commands; a new shell for the rest after one that had to be ended.
 
     Raises Unobservable when no shell answered at all. What is lost later is lost one by one.
@@ -117,7 +117,7 @@ class Round:
     def __init__(self, commands: Sequence[Command], sudo: Sudo, room: int, *, bounded: bool) -> None:
         self.commands = commands
         self.ours = [bounded and not as_root(command, sudo) for command in commands]
-        self.script = render(commands, sudo)
+        self.script = render_script(commands, sudo)
         self.frames = Frames(commands, self.script, sudo)
         self.room = room
         self.answers: list[Output] = []
@@ -131,7 +131,7 @@ class Round:
         try:
             cut = self.talk(channel)
             if cut and cut.late:
-                end(channel)
+                end_command(channel)
         finally:
             channel.close()
         if cut:
@@ -153,7 +153,7 @@ class Round:
                 if self.shell_left:
                     return None
         except (OSError, EOFError) as error:
-            return Cut(f"the connection was lost ({said(error)})", all_of_it=True)
+            return Cut(f"the connection was lost ({describe_error(error)})", all_of_it=True)
         return None
 
     def hear(self, out: bytes, err: bytes) -> Cut | None:
@@ -220,7 +220,7 @@ class Round:
         )
 
 
-def end(channel: Channel) -> None:
+def end_command(channel: Channel) -> None:
     """Have the shell end what it runs, and wait until that is over: then there is room for another session."""
     deadline = time.monotonic() + KILL_AFTER + ENDING
     with suppress(OSError, EOFError):

@@ -127,7 +127,7 @@ def shell_for(commands: Sequence[Command]) -> str:
     return f"exec timeout --kill-after={KILL_AFTER} {seconds} /bin/sh"
 
 
-def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
+def render_script(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> Script:
     """One shell script for all commands. `sudo`: what this account gets with `sudo -n`.
 
     The whole script is one compound command, so a shell that got only a part of it runs nothing.
@@ -156,17 +156,17 @@ def render(commands: Sequence[Command], sudo: Sudo, heartbeat: bool = True) -> S
         (WAITED if heartbeat else load_script("fleetkeeper/transport/scripts/run_cut_short.sh")).rstrip(),
         RUN.rstrip(),
         'echo "$m begin"; echo "$m begin" >&2',
-        *(line(command, sudo) if heartbeat else cut_line(command, sudo) for command in commands),
+        *(call_line(command, sudo) if heartbeat else cut_line(command, sudo) for command in commands),
         '[ -z "$w" ] || kill $w; exit 0',
         "}\n",
     ]
     return Script("\n".join(lines).encode("utf-8", "surrogateescape"), token.encode())
 
 
-def line(command: Command, sudo: Sudo) -> str:
+def call_line(command: Command, sudo: Sudo) -> str:
     r"""The call that runs one command: as we are, as root (1), or as root if the helper lets it pass (2).
 
-    >>> line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
+    >>> call_line(Command(("ls", "-l", "a b;$(c)"), sudo=True, limit=2.5), sudo=True)
     "r 1 3 ls -l 'a b;$(c)'"
     """
     call = "e" if not as_root(command, sudo) else "r 2" if sudo == "audit" else "r 1"
@@ -175,7 +175,7 @@ def line(command: Command, sudo: Sudo) -> str:
 
 def cut_line(command: Command, sudo: Sudo) -> str:
     """The same where both of its outputs are cut on the node, a little behind the most that it may answer."""
-    return f"b={command.most + len(STARTED) + 1}; {line(command, sudo)}"
+    return f"b={command.most + len(STARTED) + 1}; {call_line(command, sudo)}"
 
 
 def as_root(command: Command, sudo: Sudo) -> bool:

@@ -25,15 +25,15 @@ CHUNK = 1 << 15
 QUICK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
-def left(deadline: float) -> float:
+def seconds_left(deadline: float) -> float:
     """Seconds until a time.monotonic() deadline, at least a little."""
     return max(0.05, deadline - time.monotonic())
 
 
-def said(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What an error says, or in our words what one means that says nothing.
 
-    >>> said(EOFError()), said(OSError("no route")), said(TimeoutError())
+    >>> describe_error(EOFError()), describe_error(OSError("no route")), describe_error(TimeoutError())
     ('it hung up', 'no route', 'no answer in time')
     """
     silent: dict[type[BaseException], str] = {EOFError: "it hung up", TimeoutError: "no answer in time"}
@@ -53,15 +53,15 @@ class Destination:
     bind: str = ""
 
 
-def tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
+def connect_tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
     """A connection to the first address that answers; `keep` gets each socket before it connects.
 
     Raises Unobservable, in the words of the kernel.
     """
-    found = addresses(destination, deadline)
+    found = addresses_of_host(destination, deadline)
     trouble = "no address"
     for number, (family, address) in enumerate(found):
-        share = left(deadline) / (len(found) - number)
+        share = seconds_left(deadline) / (len(found) - number)
         connection = keep(TcpSocket(family, socket.SOCK_STREAM))
         try:
             connection.settimeout(share)
@@ -74,13 +74,13 @@ def tcp(destination: Destination, deadline: float, keep: Keep) -> socket.socket:
             from_ = f" from {destination.bind}" if destination.bind else ""
             trouble = f"{address[0]} port {destination.port}{from_}: {(error.strerror or str(error)).lower()}"
         else:
-            tune(connection)
+            tune_socket(connection)
             return connection
         connection.close()
     raise Unobservable(trouble)
 
 
-def tune(connection: socket.socket) -> None:
+def tune_socket(connection: socket.socket) -> None:
     """No waiting to fill packets (Nagle costs 40 ms a question), and a cut cable noticed within half a minute."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -113,21 +113,21 @@ class TcpSocket(socket.socket):
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
-def addresses(destination: Destination, deadline: float) -> list[Address]:
+def addresses_of_host(destination: Destination, deadline: float) -> list[Address]:
     """The addresses of a host. The resolver has time limits of its own, longer than ours: it runs aside."""
     with suppress(socket.gaierror, UnicodeError):
-        return lookup(destination, socket.AI_NUMERICHOST)
+        return look_up_host(destination, socket.AI_NUMERICHOST)
     answer: list[list[Address] | socket.gaierror] = []
 
     def ask() -> None:
         try:
-            answer.append(lookup(destination, 0))
+            answer.append(look_up_host(destination, 0))
         except (socket.gaierror, UnicodeError) as error:
             answer.append(error if isinstance(error, socket.gaierror) else socket.gaierror(0, str(error)))
 
     aside = threading.Thread(target=ask, daemon=True)
     aside.start()
-    aside.join(left(deadline))
+    aside.join(seconds_left(deadline))
     if not answer:
         raise Unobservable(f"the name {destination.host} was not resolved in time")
     if isinstance(answer[0], socket.gaierror):
@@ -135,7 +135,7 @@ def addresses(destination: Destination, deadline: float) -> list[Address]:
     return answer[0]
 
 
-def lookup(destination: Destination, flags: int) -> list[Address]:
+def look_up_host(destination: Destination, flags: int) -> list[Address]:
     found = socket.getaddrinfo(
         destination.host, destination.port, family=destination.family, type=socket.SOCK_STREAM, flags=flags
     )

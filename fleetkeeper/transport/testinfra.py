@@ -17,7 +17,7 @@ from fleetkeeper.transport.answer_frames import Frames
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.round_trip import TOO_MUCH, time_limit
-from fleetkeeper.transport.shell_protocol import KILL_AFTER, TIMED_OUT, render
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, TIMED_OUT, render_script
 
 MOST_SCRIPT = 100_000
 """Bytes of one argument; the kernel takes 128 KiB (execve(2), MAX_ARG_STRLEN)."""
@@ -43,7 +43,7 @@ class TestinfraLink:
         answers: list[Output] = []
         while len(answers) < len(commands):
             left = max(LEAST_ROOM, room - sum(answer.size for answer in answers))
-            answers += self.round(next(batches(commands[len(answers) :], self.sudo)), left)
+            answers += self.round(next(split_batches(commands[len(answers) :], self.sudo)), left)
         return answers
 
     def round(self, commands: Sequence[Command], room: int) -> list[Output]:
@@ -51,7 +51,7 @@ class TestinfraLink:
 
         Raises Unobservable when there was no shell.
         """
-        script = render(commands, self.sudo, heartbeat=False)
+        script = render_script(commands, self.sudo, heartbeat=False)
         frames = Frames(commands, script, self.sudo)
         sent = time.time()
         try:
@@ -75,12 +75,12 @@ class TestinfraLink:
         """Nothing stays open."""
 
 
-def batches(commands: Sequence[Command], sudo: Sudo) -> Iterator[Sequence[Command]]:
+def split_batches(commands: Sequence[Command], sudo: Sudo) -> Iterator[Sequence[Command]]:
     """Cut a list of commands so that each script fits into one argument.
 
     Raises Unobservable for a command that is too long by itself.
     """
-    size, start = len(render((), sudo).text), 0
+    size, start = len(render_script((), sudo).text), 0
     room = MOST_SCRIPT - size
     used = 0
     for number, command in enumerate(commands):

@@ -67,7 +67,7 @@ class WritingLink(Link, Protocol):
         ...
 
 
-def writing(link: Link) -> WritingLink:
+def writing_link(link: Link) -> WritingLink:
     """The same link, with its streams. Raises Unobservable for a way that has none (other testinfra connections)."""
     if isinstance(link, WritingLink):
         return link

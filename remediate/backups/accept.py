@@ -11,7 +11,7 @@ import click
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
 from fleetkeeper.topics.backups.database import (
     Accepted,
@@ -34,7 +34,7 @@ from remediate.backups.context import Desk
 from remediate.lock import account_and_machine
 from remediate.plan import Plan
 from remediate.render.plan_text import Line, safe_line
-from remediate.runner import Asked
+from remediate.runner import RequestedPlan
 from remediate.steps import ABSENT, WriteFile
 
 RULE = "services.postgres_kept_its_data"
@@ -51,14 +51,14 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     sizes = size_lines(newest, desk.policy) if newest else []
-    desk.screen.lines([*described(fleet, accepted), *instead(records.accepted, accepted), *sizes])
+    desk.screen.lines([*describe_database(fleet, accepted), *describe_replaced(records.accepted, accepted), *sizes])
     reason = because.strip() or (asked_reason(yes=yes) if newest else "")
     if not yes and not click.confirm("Is this the database with the data?", err=True):
         return Exit.FINDINGS_REMAIN
     size = size_of(newest, reason) if newest and reason else None
     addition = in_force(Records(accepted=accepted, size=size), records)
     planned = desk.planned(RULE, plan_to_record(fleet, desk.policy, addition))
-    wish = Asked(
+    wish = RequestedPlan(
         lambda: plan_again(desk.look(*TOPICS), desk.policy, addition),
         lambda: proof_of_record(desk.look("nodes", "databases"), desk.policy, addition),
         shown=False,
@@ -78,7 +78,7 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
     before = put_right(records_of(fleet, policy), addition, fleet.looked_at)
-    return writing(policy, before, addition)
+    return accept_plan(policy, before, addition)
 
 
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
@@ -92,7 +92,7 @@ def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Pr
 
 def records_of(fleet: Fleet, policy: Policy) -> Records:
     """What is written down so far. Raises Unobservable."""
-    return seen(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
+    return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
 
 def right_one(fleet: Fleet, by: str) -> Accepted:
@@ -177,15 +177,15 @@ def data_volume(fleet: Fleet, node: str, cluster: Cluster) -> str:
         for mount in container.mounts
         if f"{cluster.directory}/".startswith(f"{mount.destination.rstrip('/')}/")
     ]
-    deepest = max(mounts, key=depth, default=None)
+    deepest = max(mounts, key=newest_size, default=None)
     return (deepest.name or deepest.source) if deepest else ""
 
 
-def depth(mount: Mount) -> int:
+def newest_size(mount: Mount) -> int:
     return len(mount.destination)
 
 
-def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
+def describe_database(fleet: Fleet, accepted: Accepted) -> list[Line]:
     node, cluster = the_only(fleet)
     rows = [
         Line(
@@ -202,7 +202,7 @@ def described(fleet: Fleet, accepted: Accepted) -> list[Line]:
     ]
 
 
-def instead(before: Accepted | None, now: Accepted) -> list[Line]:
+def describe_replaced(before: Accepted | None, now: Accepted) -> list[Line]:
     """Which database was accepted until now, when it is another one."""
     if before is None or before.system == now.system:
         return []
@@ -215,7 +215,7 @@ def instead(before: Accepted | None, now: Accepted) -> list[Line]:
     ]
 
 
-def writing(policy: Policy, before: Records, after: Records) -> Plan:
+def accept_plan(policy: Policy, before: Records, after: Records) -> Plan:
     """The plan that writes the record: all that was there before, and what comes after."""
     content = record_bytes(merge_records(before, after), backups_of(policy))
     step = WriteFile(policy.volume.node, record_path(policy), content, before.digest or ABSENT, mode=0o600)

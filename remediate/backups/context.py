@@ -18,13 +18,13 @@ from fleetkeeper.topics.backups.catalog import Backup, Catalog, known_size, seen
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.pool import Links
-from remediate.commands.fix import Call, named
+from remediate.commands.fix import Call, inventory_name
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import GATE, Planned, why_gate_is_closed
+from remediate.proposal import GATE, PlannedChange, why_gate_is_closed
 from remediate.render.console import Screen
 from remediate.render.plan_text import plan_lines
-from remediate.runner import Asked, Run, Runner
+from remediate.runner import PlanRun, RequestedPlan, Runner
 from remediate.session import Session
 from remediate.sudo_mode import for_repairs
 
@@ -47,10 +47,10 @@ class Desk:
         """All backups, to find one by its name; that the accepted size was not seen keeps nobody from it."""
         return seen_files(fleet, self.policy, known_size(fleet, self.policy))
 
-    def planned(self, rule: str, plan: Plan) -> Planned:
-        return Planned(1, RULES[rule], Subject("service", self.policy.service), (), plan)
+    def planned(self, rule: str, plan: Plan) -> PlannedChange:
+        return PlannedChange(1, RULES[rule], Subject("service", self.policy.service), (), plan)
 
-    def answer(self, rule: str, fleet: Fleet, made: Plan | ForAPerson) -> Planned | None:
+    def answer(self, rule: str, fleet: Fleet, made: Plan | ForAPerson) -> PlannedChange | None:
         """The plan, unless a person must act or the database may have lost its data: then that is said."""
         if isinstance(made, ForAPerson):
             self.screen.error(made.why, hint=made.what_to_do)
@@ -69,26 +69,26 @@ class Desk:
         """Why nothing may be done with the database; empty when it still has its data."""
         return why_gate_is_closed(self.session.gate(fleet))
 
-    def apply(self, planned: Planned, wish: Asked) -> Exit:
+    def apply(self, planned: PlannedChange, wish: RequestedPlan) -> Exit:
         """Apply one plan that a person asked for, in a run of its own."""
 
-        def work(run: Run) -> Exit:
+        def work(run: PlanRun) -> Exit:
             run.apply([planned], wish)
             return run.code()
 
         return self.runner.run(work)
 
-    def show(self, planned: Planned) -> None:
+    def show(self, planned: PlannedChange) -> None:
         self.screen.lines(plan_lines(planned, 1))
 
 
 @contextmanager
-def opened(
+def open_context(
     hosts: str | None, given: Path | None, *, looks: bool = False, quiet: bool = False, as_json: bool = False
 ) -> Iterator[Desk]:
     """Open the inventory that is meant; `looks`: nothing will be changed. Raises UsageError when it has no backups."""
     screen = Screen(quiet=quiet, json=as_json)
-    inventory = open_audit(named(Call(hosts=hosts, state=given), screen), state=given).one()
+    inventory = open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one()
     inventory = inventory if looks else for_repairs(inventory)
     try:
         policy = inventory.section(Policy)

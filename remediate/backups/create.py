@@ -18,7 +18,7 @@ from remediate.backups.context import Desk
 from remediate.plan import ForAPerson, Plan
 from remediate.proposal import GATE
 from remediate.remedies.backups.create_dump import make_one
-from remediate.runner import Asked
+from remediate.runner import RequestedPlan
 from remediate.steps import RunInContainer
 
 RULE = "backups.are_fresh"
@@ -98,4 +98,4 @@ def create(desk: Desk) -> Exit:
     if planned is None:
         return Exit.FINDINGS_REMAIN
 
-    return desk.apply(planned, Asked(creating.plan_again, creating.prove, shown=False))
+    return desk.apply(planned, RequestedPlan(creating.plan_again, creating.prove, shown=False))

@@ -15,7 +15,7 @@ from fleetkeeper.untrusted import one_line, without_values
 
 
 @dataclass(frozen=True)
-class Held:
+class DatabaseContents:
     """What one database holds: rows by table, and extensions. `content` is a sum over each table's rows, if asked for.
 
     Where the server was asked who it is, `said` has `user`, `database`, `preload`, and `encoding` when the database is
@@ -48,10 +48,11 @@ class Held:
 NAMED = {"preload": "shared_preload_libraries", "seconds": "time"}
 
 
-def held(answer: Output) -> Held:
+def parse_contents(answer: Output) -> DatabaseContents:
     r"""Read what the scripts print. Raises Unobservable where a number is none.
 
-    >>> found = held(Output(0, b"user|a|b\nrole|rodan\nrows public.auth_user|120\ncontent public.auth_user|-7\n"))
+    >>> printed = b"user|a|b\nrole|rodan\nrows public.auth_user|120\ncontent public.auth_user|-7\n"
+    >>> found = parse_contents(Output(0, printed))
     >>> found.said, found.roles, found.rows, found.content
     ({'user': 'a|b'}, ('rodan',), {'public.auth_user': 120}, {'public.auth_user': -7})
     """
@@ -64,7 +65,7 @@ def held(answer: Output) -> Held:
         elif line:
             what, _, value = line.partition("|")
             told.setdefault(what, []).append(value)
-    return Held(
+    return DatabaseContents(
         rows=counted["rows"],
         extensions=tuple(told.pop("extension", ())),
         content=counted["content"],
@@ -123,12 +124,12 @@ SAID = re.compile(r"(?:psql:[^ ]{0,40}:([0-9]{1,19}): |pg_restore: error: )?[^\W
 COMMAND = re.compile(r"(invalid command) .*", re.DOTALL)
 
 
-def reason(text: str) -> str:
+def why_failed(text: str) -> str:
     r"""Why something failed, as a script of ours says it, without secrets and without values of rows.
 
-    >>> reason('it does not restore: psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
+    >>> why_failed('it does not restore: psql:<stdin>:7: ERROR:  invalid input syntax for type integer: "4111 1111"')
     'it does not restore: invalid input syntax for type integer (line 7 of its SQL)'
-    >>> reason("it does not restore: gzip: crc error")
+    >>> why_failed("it does not restore: gzip: crc error")
     'it does not restore: gzip: crc error'
     """
     text = COMMAND.sub(r"\1", text)
@@ -146,6 +147,6 @@ def ask(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
     return answer
 
 
-def inside(place: Placement, script: str, *words: str, limit: float) -> Command:
+def contents_command(place: Placement, script: str, *words: str, limit: float) -> Command:
     """One of the scripts that only read, in the live container."""
     return Command(("docker", "exec", place.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)

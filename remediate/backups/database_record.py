@@ -9,13 +9,13 @@ from remediate.apply import Changed, Proof
 from remediate.backups.accept import plan_again, plan_to_record, proof_of_record
 from remediate.backups.context import Desk
 from remediate.plan import Plan
-from remediate.runner import Asked, Run
+from remediate.runner import PlanRun, RequestedPlan
 
 ACCEPT = "`remediate backups accept` writes down which database is the right one"
 TOPICS = ("nodes", "containers", "databases", "services")
 
 
-def write_down(desk: Desk, run: Run, rule: str, addition: Records) -> Exit:
+def write_down(desk: Desk, run: PlanRun, rule: str, addition: Records) -> Exit:
     """Add this to the record, planned anew under the lock from what is in it by then, and read it back."""
 
     def made() -> Plan:
@@ -33,5 +33,5 @@ def write_down(desk: Desk, run: Run, rule: str, addition: Records) -> Exit:
             hint="`remediate backups accept` writes down which database is the right one",
         )
         return Exit.NOT_ALL_SEEN
-    run.apply([desk.planned(rule, plan)], Asked(made, proof, shown=False))
+    run.apply([desk.planned(rule, plan)], RequestedPlan(made, proof, shown=False))
     return run.code()

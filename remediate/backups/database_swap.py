@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from fleetkeeper.topics.backups.catalog import Backup
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.placement import Placement
-from remediate.backups.database_contents import Held
+from remediate.backups.database_contents import DatabaseContents
 from remediate.plan import Plan
 from remediate.steps import DropDatabase, RestoreDatabase, Run, SwapDatabases
 from remediate.steps.swap_databases import Server
 
 PACE = 250_000
 """Bytes of a compressed dump that the slowest server restores in a second."""
-NOTHING = Held()
+NOTHING = DatabaseContents()
 LONGEST = 36
 """So much of the live name goes into the new names: with what is added they stay within Postgres' 63 bytes."""
 
@@ -80,7 +80,7 @@ class Swap:
             success="it restores to its end without an error",
         )
 
-    def change(self, restored: Held = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
+    def change(self, restored: DatabaseContents = NOTHING, takes_oid: str = "", live_oid: str = "") -> Plan:
         """Give the live name to the restored database, and keep the old one aside.
 
         `restored` is what the restored one holds, and the oids are those of both, as they were seen.

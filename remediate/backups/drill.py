@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.exit_codes import Exit, worst
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
@@ -28,13 +28,13 @@ from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.accept import records_of, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import Held, ask, held, inside, reason
+from remediate.backups.database_contents import DatabaseContents, ask, contents_command, parse_contents, why_failed
 from remediate.backups.database_record import write_down
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
 from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
-from remediate.runner import Run
+from remediate.runner import PlanRun
 
 DESCRIBE_LIVE_DATABASE = "remediate/backups/scripts/describe_live_database.sh"
 DRILL = "remediate/backups/scripts/drill.sh"
@@ -65,7 +65,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
     """Try the named backup, or the newest complete one; write down what came of it."""
     fleet = desk.look(*TOPICS)
     try:
-        backup = chosen(desk, fleet, name)
+        backup = choose_backup(desk, fleet, name)
         found = running_placements(fleet, desk.policy.service)
         records = records_of(fleet, desk.policy)
         now = true_clock(fleet, desk.policy.volume.node)
@@ -73,10 +73,10 @@ def drill(desk: Desk, name: str | None) -> Exit:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if len(found) != 1:
-        return refused(desk, not_one(desk.policy, found))
+        return refuse_drill(desk, not_one(desk.policy, found))
     mount = backup_mount(found[0], desk.policy)
     if isinstance(mount, ForAPerson):
-        return refused(desk, mount)
+        return refuse_drill(desk, mount)
     desk.screen.say(f"restoring {safe_line(backup.name)} into a throwaway server on {found[0].node}")
     link = desk.session.link_to(desk.inventory.nodes[found[0].node])
     age = (now - backup.time).total_seconds()
@@ -85,16 +85,16 @@ def drill(desk: Desk, name: str | None) -> Exit:
     except NotTried as why:
         desk.screen.error(str(why), hint=why.hint)
         refusal = Drill(backup.name, datetime.now(UTC), 0.0, age, refused=why.why[:300])
-        return worst([noted(desk, Records(drills=(refusal,))), Exit.NOT_ALL_SEEN])
+        return worst_exit([write_drill_down(desk, Records(drills=(refusal,))), Exit.NOT_ALL_SEEN])
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    desk.screen.lines([*told(done), *told_doubts(doubtful)])
+    desk.screen.lines([*describe_drill(done), *told_doubts(doubtful)])
     accepted = None if done.error or doubtful or records.accepted else the_right_one(desk, fleet, done)
-    written = noted(desk, Records(accepted, (done,)))
+    written = write_drill_down(desk, Records(accepted, (done,)))
     desk.screen.lines(told_failure(last_failure(merge_records(records, Records(drills=(done,))), desk.policy), done))
     withheld = doubtful and not records.accepted
-    return worst([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
+    return worst_exit([written, Exit.FINDINGS_REMAIN if done.error or withheld else Exit.NOTHING_LEFT])
 
 
 def told_failure(failed: Drill | None, done: Drill) -> list[Line]:
@@ -118,14 +118,14 @@ def the_right_one(desk: Desk, fleet: Fleet, done: Drill) -> Accepted | None:
         return None
 
 
-def noted(desk: Desk, addition: Records) -> Exit:
+def write_drill_down(desk: Desk, addition: Records) -> Exit:
     """Write the drill down, whatever else is written meanwhile, and although somebody else holds the lock for a while.
 
     A drill that failed, or could not be tried, is never told as something that was done.
     """
     [drill] = addition.drills
 
-    def work(run: Run) -> Exit:
+    def work(run: PlanRun) -> Exit:
         code = write_down(desk, run, RULE, addition)
         if code is Exit.NOTHING_LEFT and (drill.error or drill.refused):
             run.ends.clear()
@@ -133,7 +133,7 @@ def noted(desk: Desk, addition: Records) -> Exit:
             desk.screen.lines([Line(WRITTEN_DOWN)])
         return code
 
-    code = patiently(desk, work)
+    code = run_patiently(desk, work)
     if drill.error and code in {Exit.LOCKED, Exit.USAGE}:
         desk.screen.error(
             f"the drill of {safe_line(drill.backup)} failed, and that is not written down", hint=NOT_NOTED
@@ -148,7 +148,7 @@ WRITTEN_DOWN = (
 NOT_NOTED = "until it is, nothing holds thinning up: do not remove a backup, and drill once more"
 
 
-def patiently(desk: Desk, work: Callable[[Run], Exit]) -> Exit:
+def run_patiently(desk: Desk, work: Callable[[PlanRun], Exit]) -> Exit:
     """A run of its own, begun again for a while when somebody else holds the lock; the code says if it never was."""
     for _ in range(TRIES):
         try:
@@ -169,17 +169,17 @@ def told_doubts(doubtful: tuple[str, ...]) -> list[Line]:
         return []
     return [
         Line("the live database holds far less than the dump:", "bad"),
-        *lines(doubtful),
+        *drill_lines(doubtful),
         Line("  it is not written down as the right one: look into it, then `remediate backups accept`"),
     ]
 
 
-def refused(desk: Desk, why: ForAPerson) -> Exit:
+def refuse_drill(desk: Desk, why: ForAPerson) -> Exit:
     desk.screen.error(why.why, hint=why.what_to_do)
     return Exit.FINDINGS_REMAIN
 
 
-def chosen(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
+def choose_backup(desk: Desk, fleet: Fleet, name: str | None) -> Backup:
     """The backup to try. Raises Unobservable when no complete one is known, UsageError for a name that is not there."""
     catalog = desk.catalog(fleet)
     if name:
@@ -205,17 +205,19 @@ class Trial:
     def tried(self, link: Link, before: Mapping[str, int], age: float) -> tuple[Drill, tuple[str, ...]]:
         """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
         script = load_script(DESCRIBE_LIVE_DATABASE)
-        live = held(ask(link, inside(self.place, script, *account(self.policy), limit=SLOW_COUNT)))
+        live = parse_contents(
+            ask(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
+        )
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
         [answer] = link.ask([self.throwaway(live)])
         done = Drill(self.backup.name, datetime.now(UTC), 0.0, age)
         if blames_the_dump(answer):
-            return replace(done, error=said(answer)), ()
+            return replace(done, error=first_line_for_person(answer)), ()
         if answer.lost or answer.rc != 0:
             raise not_tried(answer, self.place.node)
-        restored = held(answer)
-        lacking = tuple(compared(restored, live, before, self.policy.tolerance))
+        restored = parse_contents(answer)
+        lacking = tuple(missing_tables(restored, live, before, self.policy.tolerance))
         done = replace(
             done,
             seconds=decimal_number(restored.tell("seconds")),
@@ -224,9 +226,9 @@ class Trial:
             lacking=lacking,
             error=f"{count(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
         )
-        return done, tuple(doubts(restored, live, self.policy.tolerance))
+        return done, tuple(doubts_about_live(restored, live, self.policy.tolerance))
 
-    def throwaway(self, live: Held) -> Command:
+    def throwaway(self, live: DatabaseContents) -> Command:
         """The throwaway container: no network, no more than its share, no volume but the backups, read-only."""
         size, service = self.backup.file.size, self.policy.service
         limit = 300 + size // PACE
@@ -237,7 +239,7 @@ class Trial:
             *("--label", "fleetkeeper=drill", "--security-opt", "no-new-privileges", *bounds),
             *("--mount", f"type=bind,src={self.mount.source},dst=/backups,readonly"),
             *("--user", "0", "--entrypoint", "sh", self.place.container.image_id, "-c", load_script(DRILL), "sh"),
-            *(dump, self.policy.format, str(limit), str(mebibytes(size, self.policy.format))),
+            *(dump, self.policy.format, str(limit), str(needed_mebibytes(size, self.policy.format))),
             *(live.tell(key) for key in ("user", "database", "encoding", "preload")),
             *(f"role={name}" for name in live.roles),
             *(f"tablespace={name}" for name in live.tablespaces),
@@ -256,17 +258,17 @@ def not_tried(answer: Output, node: str) -> Unobservable:
         return Unobservable(answer.lost or "the drill did not end", node=node)
     if b"is already in use" in answer.err:
         return Unobservable(f"another drill runs on {node}", hint="wait for it: it ends by itself")
-    return NotTried(f"the drill proves nothing about the dump: {said(answer)}", node=node)
+    return NotTried(f"the drill proves nothing about the dump: {first_line_for_person(answer)}", node=node)
 
 
-def said(answer: Output) -> str:
+def first_line_for_person(answer: Output) -> str:
     """The first line that is for a person: the script's own, or docker's; else the last one there is.
 
     Without values of rows: it is written down, and shown in reports.
     """
     lines = answer.err.decode("utf-8", "replace").strip().split("\n")
     own = [line.partition(": ")[2] for line in lines if line.startswith(OWN)]
-    return reason((own or lines[-1:])[0] or f"exit status {answer.rc}")[:300]
+    return why_failed((own or lines[-1:])[0] or f"exit status {answer.rc}")[:300]
 
 
 def blames_the_dump(answer: Output) -> bool:
@@ -276,12 +278,12 @@ def blames_the_dump(answer: Output) -> bool:
     )
 
 
-def mebibytes(size: int, form: str) -> int:
+def needed_mebibytes(size: int, form: str) -> int:
     """What must be free for a dump of that size to become a database."""
     return size * UNPACKED.get(form, UNPACKED["sql.gz"]) // 2**20 + 512
 
 
-def account(policy: Policy) -> tuple[str, str]:
+def database_account(policy: Policy) -> tuple[str, str]:
     """User and database as the inventory names them; empty for the container's own."""
     return policy.user or "", policy.database or ""
 
@@ -293,7 +295,9 @@ def last_success(records: Records) -> Mapping[str, int]:
     return next((one.rows for one in good), {})
 
 
-def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: int) -> list[str]:
+def missing_tables(
+    restored: DatabaseContents, live: DatabaseContents, before: Mapping[str, int], tolerance: int
+) -> list[str]:
     """What came back too little of: against the live database, and against the last drill that succeeded.
 
     `tolerance` is in percent. A table that is missing counts always; rows only in tables of some size.
@@ -309,7 +313,7 @@ def compared(restored: Held, live: Held, before: Mapping[str, int], tolerance: i
     return lacking
 
 
-def doubts(restored: Held, live: Held, tolerance: int) -> list[str]:
+def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolerance: int) -> list[str]:
     """Why the live database may have lost its data: tables of some size that the dump holds, and it does not."""
     found = []
     for table, rows in restored.rows.items():
@@ -319,13 +323,13 @@ def doubts(restored: Held, live: Held, tolerance: int) -> list[str]:
     return found
 
 
-def told(done: Drill) -> list[Line]:
+def describe_drill(done: Drill) -> list[Line]:
     """The result for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
         meant = [Line(MEANT)] if any(BEFORE in one for one in done.lacking) else []
         return [
             Line(f"{safe_line(done.backup)} did not come back: {safe_line(done.error)}", "bad"),
-            *lines(done.lacking),
+            *drill_lines(done.lacking),
             *meant,
         ]
     rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
@@ -336,7 +340,7 @@ def told(done: Drill) -> list[Line]:
     ]
 
 
-def lines(lacking: tuple[str, ...]) -> list[Line]:
+def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
     return [Line(f"  {safe_line(one)}") for one in lacking]
 
 

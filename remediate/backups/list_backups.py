@@ -26,7 +26,7 @@ TOPICS = ("nodes", "backups", "databases")
 
 
 @dataclass(frozen=True)
-class Row:
+class BackupRow:
     """One backup as it is listed."""
 
     backup: Backup
@@ -69,19 +69,19 @@ def show(desk: Desk) -> Exit:
     fleet = desk.look(*TOPICS)
     try:
         catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
-        found = list(held_up(fleet, rows(catalog, desk.policy, now, drills(fleet))))
+        found = list(held_up(fleet, backup_rows(catalog, desk.policy, now, drills_by_name(fleet))))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if desk.screen.json:
         desk.screen.document({"schema": 1, "backups": [row.document() for row in found]})
-    desk.screen.lines(table(found))
+    desk.screen.lines(table_lines(found))
     desk.screen.lines(part_lines(unfinished_dumps(catalog, desk.policy, now)))
-    desk.screen.lines(summed(found, desk.policy))
+    desk.screen.lines(summary_lines(found, desk.policy))
     return Exit.NOTHING_LEFT
 
 
-def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
+def held_up(fleet: Fleet, found: Iterable[BackupRow]) -> Iterator[BackupRow]:
     """The rows, with what the record of the database holds up: of all, or of the whole ones."""
     policy = fleet.inventory.section(Policy)
     try:
@@ -95,7 +95,7 @@ def held_up(fleet: Fleet, found: Iterable[Row]) -> Iterator[Row]:
         yield row if stays or hold is None else replace(row, stays=True, reasons=(hold.why,))
 
 
-def drills(fleet: Fleet) -> dict[str, Drill]:
+def drills_by_name(fleet: Fleet) -> dict[str, Drill]:
     """The last drill of each backup that proved something; nothing where the record could not be read."""
     try:
         records = fleet.of(fleet.inventory.section(Policy).volume.node, Databases).records
@@ -105,7 +105,7 @@ def drills(fleet: Fleet) -> dict[str, Drill]:
     return {drill.backup: drill for drill in known if not drill.refused}
 
 
-def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[Row]:
+def backup_rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[BackupRow]:
     """Every backup, newest first. Pure."""
     found: Retention = apply_keep(catalog, policy, now)
     kept = {one.backup.name: one.reasons for one in found.kept}
@@ -113,10 +113,10 @@ def rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Dri
     for backup in catalog.backups:
         reasons = kept.get(backup.name) or gone[backup.name]
         age = (now - backup.time).total_seconds()
-        yield Row(backup, age, backup.name in kept, reasons, drilled.get(backup.name))
+        yield BackupRow(backup, age, backup.name in kept, reasons, drilled.get(backup.name))
 
 
-def table(found: list[Row]) -> Iterator[Line]:
+def table_lines(found: list[BackupRow]) -> Iterator[Line]:
     """The rows as lines of text, in columns."""
     if not found:
         yield Line("there is no backup")
@@ -137,7 +137,7 @@ def part_lines(parts: Iterable[File]) -> Iterator[Line]:
         yield Line(f"{safe_line(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 
 
-def summed(found: list[Row], policy: Policy) -> Iterator[Line]:
+def summary_lines(found: list[BackupRow], policy: Policy) -> Iterator[Line]:
     """How many there are, what they take, and what of it may go."""
     if found:
         gone = [row.backup.file.blocks for row in found if not row.stays]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleetkeeper.reports.text import count
-from remediate.backups.database_contents import Held
+from remediate.backups.database_contents import DatabaseContents
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Losses:
         return not (self.rows or self.extensions or self.differs or self.back)
 
 
-def losses(now: Held, instead: Held) -> Losses:
+def count_losses(now: DatabaseContents, instead: DatabaseContents) -> Losses:
     """Compare what two databases hold, by numbers of rows and by sums over them."""
     more = {table: number - instead.rows.get(table, 0) for table, number in now.rows.items()}
     gone = {table: number for table, number in more.items() if number > 0 or table not in instead.rows}
@@ -49,13 +49,13 @@ def losses(now: Held, instead: Held) -> Losses:
     )
 
 
-def entered(now: Held, then: Held) -> tuple[str, ...]:
+def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ...]:
     """What was entered in a database since then, one line for each table.
 
-    >>> entered(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
+    >>> entered_rows(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
     ('5000 rows in public.b, a new table', '7 rows in public.a')
     """
-    found = losses(now, then)
+    found = count_losses(now, then)
     rows = [
         f"{count(number, 'row')} in {table}{', a new table' if table in found.whole else ''}"
         for table, number in found.rows.items()

@@ -16,7 +16,7 @@ from functools import partial
 import click
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.exit_codes import Exit, worst
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.completeness import prove_command
@@ -30,17 +30,17 @@ from fleetkeeper.transport.script_files import load_script
 from remediate.apply import Changed, Proof
 from remediate.backups.accept import records_of, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import Held, ask, held, inside
+from remediate.backups.database_contents import DatabaseContents, ask, contents_command, parse_contents
 from remediate.backups.database_record import write_down
 from remediate.backups.database_swap import Swap
-from remediate.backups.restore_messages import left_over, lost, quoted, staying, way_back
+from remediate.backups.restore_messages import left_behind_lines, left_over, lost_lines, quote_identifier, way_back
 from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
-from remediate.runner import Asked
-from remediate.runner import Run as Applying
+from remediate.runner import PlanRun as Applying
+from remediate.runner import RequestedPlan
 from remediate.steps import Run, Stale, StepContext
 
 DESCRIBE_SERVER = "remediate/backups/scripts/describe_server.sh"
@@ -60,7 +60,7 @@ def restore(desk: Desk, name: str, typed: str) -> Exit:
     when there is no such backup.
     """
     try:
-        prepared = prepare(desk, name)
+        prepared = prepare_restore(desk, name)
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
@@ -93,11 +93,11 @@ class Prepared:
     """What is to be done, what the server says of itself, and the step that verifies the dump once more."""
 
     swap: Swap
-    server: Held
+    server: DatabaseContents
     proof: Run
 
 
-def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
+def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
     """Everything that a restore of this backup needs, from a fresh look.
 
     Raises Refused, Unobservable, and UsageError when there is no such backup.
@@ -108,7 +108,7 @@ def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
         state = f"{name} is {backup.state}: {backup.why}"
         raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
     policy = desk.policy
-    place, mount = where(desk, fleet)
+    place, mount = find_database(desk, fleet)
     server = server_of(desk, place)
     if server.prepared:
         told = (
@@ -134,7 +134,7 @@ def prepare(desk: Desk, name: str, stamp: str = "") -> Prepared:
     return Prepared(swap, server, proof)
 
 
-def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
+def find_database(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
     found = running_placements(fleet, desk.policy.service)
     mount = backup_mount(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
@@ -143,13 +143,15 @@ def where(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     return found[0], mount
 
 
-def server_of(desk: Desk, place: Placement) -> Held:
+def server_of(desk: Desk, place: Placement) -> DatabaseContents:
     """What the server says of itself. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[place.node])
-    return held(
+    return parse_contents(
         ask(
             link,
-            inside(place, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60),
+            contents_command(
+                place, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60
+            ),
         )
     )
 
@@ -176,7 +178,7 @@ class Restoring:
     def all(self) -> Exit:
         """Fill, show, ask, change the names. However it ends, what is left on the server is told."""
         try:
-            filled = Asked(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
+            filled = RequestedPlan(self.fill_again, lambda: proof_by_names(self.desk, self.swap, not_filled))
             code = self.do(self.swap.beside(self.prepared.proof), filled)
             if code is Exit.NOTHING_LEFT:
                 return self.finish()
@@ -186,14 +188,14 @@ class Restoring:
         self.desk.screen.lines(self.left())
         return code
 
-    def do(self, plan: Plan, asked: Asked) -> Exit:
+    def do(self, plan: Plan, asked: RequestedPlan) -> Exit:
         self.run.apply([self.desk.planned(RULE, plan)], asked)
         return self.run.code()
 
     def fill_again(self) -> Plan:
         """The same fill from a fresh look. Raises Changed when it would be another one, Unobservable."""
         try:
-            now = prepare(self.desk, self.swap.backup.name, self.swap.stamp)
+            now = prepare_restore(self.desk, self.swap.backup.name, self.swap.stamp)
         except Refused as why:
             raise Changed(f"{why}: {why.answer.what_to_do}") from None
         except UsageError as why:
@@ -210,14 +212,14 @@ class Restoring:
         """Show what would be lost, ask for the name, and change the names; or drop the restored one again."""
         desk, swap = self.desk, self.swap
         try:
-            restored, before = holding(desk, swap, swap.new), names_of(desk, swap)
+            restored, before = contents_of(desk, swap, swap.new), names_of(desk, swap)
         except (Unobservable, Stale) as why:
             desk.screen.error(f"{swap.new} could not be looked at: {why}", hint="the live database was not touched")
             desk.screen.lines(self.left())
             return Exit.NOT_ALL_SEEN
-        desk.screen.lines(lost(swap, living(desk, swap), restored))
-        desk.screen.lines(staying(swap, self.prepared.server))
-        if self.typed != swap.live and not agreed(swap.live):
+        desk.screen.lines(lost_lines(swap, contents_of_live(desk, swap), restored))
+        desk.screen.lines(left_behind_lines(swap, self.prepared.server))
+        if self.typed != swap.live and not person_agrees(swap.live):
             return self.dropped()
         return self.changed(restored, before)
 
@@ -225,20 +227,20 @@ class Restoring:
         """Nobody agreed: drop the restored database again."""
         self.desk.screen.say(f"not restored; {self.swap.new} is dropped again")
         code = self.do(
-            self.swap.away(), Asked(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
+            self.swap.away(), RequestedPlan(self.swap.away, lambda: proof_by_names(self.desk, self.swap, not_dropped))
         )
         if code is not Exit.NOTHING_LEFT:
             self.desk.screen.lines(self.left())
-        return worst([Exit.FINDINGS_REMAIN, code])
+        return worst_exit([Exit.FINDINGS_REMAIN, code])
 
-    def changed(self, restored: Held, before: Names) -> Exit:
+    def changed(self, restored: DatabaseContents, before: Names) -> Exit:
         """Change the names, and write down which database is the right one: only if they were changed."""
         plan = self.swap.change(restored, before.new.oid, before.live.oid)
         self.before = before
 
         def again() -> Plan:
             try:
-                self.same_container(where(self.desk, self.desk.look("nodes", "containers"))[0])
+                self.same_container(find_database(self.desk, self.desk.look("nodes", "containers"))[0])
             except Refused as why:
                 raise Changed(f"{why}: {why.answer.what_to_do}") from None
             return plan
@@ -248,12 +250,12 @@ class Restoring:
             return proof_by_names(self.desk, self.swap, partial(not_changed, before=before))
 
         self.sent = True
-        code = self.do(plan, Asked(again, proof))
+        code = self.do(plan, RequestedPlan(again, proof))
         self.sent = code is Exit.NOT_ALL_SEEN
         self.desk.screen.lines(self.left())
         if code is not Exit.NOTHING_LEFT:
             return code
-        return worst([code, self.recorded()])
+        return worst_exit([code, self.recorded()])
 
     def left(self) -> Iterator[Line]:
         """Which database has which name now, and what is left to do: asked of the server, whatever happened."""
@@ -274,7 +276,7 @@ class Restoring:
         for name in (now.filling, now.new):
             if name.there:
                 yield Line(f"  {name.name} is left; it was never live. Way back: `remediate undo {self.run.id}`, or")
-                yield Line(f"  by hand: DROP DATABASE {quoted(name.name)};")
+                yield Line(f"  by hand: DROP DATABASE {quote_identifier(name.name)};")
 
     def settle(self, before: Names) -> None:
         """Wait until a change of names that was sent is done, or has ended: it goes on when nobody waits for it."""
@@ -307,23 +309,23 @@ class Restoring:
         return write_down(self.desk, self.run, RULE, Records(accepted=accepted))
 
 
-def holding(desk: Desk, swap: Swap, database: str) -> Held:
+def contents_of(desk: Desk, swap: Swap, database: str) -> DatabaseContents:
     """What one database on the server holds. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[swap.place.node])
     return swap.server.holds(link, database)
 
 
-def living(desk: Desk, swap: Swap) -> Held | Unobservable:
+def contents_of_live(desk: Desk, swap: Swap) -> DatabaseContents | Unobservable:
     """What the live database holds now. One that is damaged cannot say, and is the reason to restore."""
     if not swap.there:
-        return Held()
+        return DatabaseContents()
     try:
-        return holding(desk, swap, swap.live)
+        return contents_of(desk, swap, swap.live)
     except Unobservable as why:
         return why
 
 
-def agreed(live: str) -> bool:
+def person_agrees(live: str) -> bool:
     """Whether a person at the terminal types the database's name. A terminal that has gone says no."""
     try:
         said: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)

@@ -6,25 +6,25 @@ from collections.abc import Iterator
 
 from fleetkeeper.reports.text import count
 from fleetkeeper.transport.commands import Unobservable
-from remediate.backups.database_contents import Held
+from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_swap import Swap
-from remediate.backups.losses import losses
+from remediate.backups.losses import count_losses
 from remediate.render.plan_text import Line, safe_line
 
 
-def left_over(server: Held) -> Iterator[Line]:
+def left_over(server: DatabaseContents) -> Iterator[Line]:
     """Databases of earlier restores take room until somebody drops them."""
     if server.besides:
         yield Line(f"Of earlier restores there are still: {safe_line(', '.join(server.besides))}")
 
 
-def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line]:
+def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: DatabaseContents) -> Iterator[Line]:
     """What has been written since the dump, and would be gone: told by numbers of rows and by sums over them."""
     yield Line(f"{safe_line(swap.backup.name)} was made at {swap.backup.time:%Y-%m-%d %H:%M} UTC.", "title")
     if isinstance(live, Unobservable):
         yield Line(f"  what would be lost is not known: {safe_line(live.why)}", "loud")
         return
-    found = losses(live, restored)
+    found = count_losses(live, restored)
     for table, more in found.rows.items():
         told = f"the whole table, {count(more, 'row')}," if table in found.whole else f"at least {count(more, 'row')}"
         yield Line(f"  lost: {told} of {safe_line(table)}", "loud")
@@ -39,7 +39,7 @@ def lost(swap: Swap, live: Held | Unobservable, restored: Held) -> Iterator[Line
         yield Line(f"  Not compared within rows: {safe_line(', '.join(found.blind))}")
 
 
-def staying(swap: Swap, server: Held) -> Iterator[Line]:
+def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:
     """What neither the dump nor the change of names brings along."""
     if server.slots:
         names = safe_line(", ".join(server.slots))
@@ -59,15 +59,18 @@ def way_back(swap: Swap, run: str) -> list[Line]:
     return [
         done,
         Line(f"  The old one is {safe_line(swap.aside)}. Way back: `remediate undo {run}`."),
-        Line(f"  By hand, once nobody is connected: {renamed(swap.live, swap.new)} {renamed(swap.aside, swap.live)}"),
-        Line(f"  When nobody needs it any more: DROP DATABASE {quoted(swap.aside)};"),
+        Line(
+            "  By hand, once nobody is connected: "
+            f"{renamed_line(swap.live, swap.new)} {renamed_line(swap.aside, swap.live)}"
+        ),
+        Line(f"  When nobody needs it any more: DROP DATABASE {quote_identifier(swap.aside)};"),
     ]
 
 
-def renamed(name: str, to: str) -> str:
-    return safe_line(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)};")
+def renamed_line(name: str, to: str) -> str:
+    return safe_line(f"ALTER DATABASE {quote_identifier(name)} RENAME TO {quote_identifier(to)};")
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """A name as SQL wants it."""
     return '"' + name.replace('"', '""') + '"'

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fleetkeeper.exit_codes import Exit, worst
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups import Facts, second_copy
 from fleetkeeper.topics.backups.catalog import Backup, Catalog
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
-from fleetkeeper.topics.backups.facts import Verified
+from fleetkeeper.topics.backups.facts import DumpProof
 from fleetkeeper.topics.backups.observe import database_service_name, place_of
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember_proofs
@@ -36,52 +36,54 @@ def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
         return Exit.NOT_ALL_SEEN
     wanted = [one_of(catalog, name) for name in names] or list(catalog.backups)
     unknown = [one for one in wanted if again or names or one.state == "unknown"]
-    proofs = stream(desk, fleet, unknown)
-    found = [settled(one, proofs.get(one.name) or verified(one)) for one in wanted]
-    copied = compared(desk, catalog) if again and not names else []
-    desk.screen.lines(summary([*found, *copied]))
+    proofs = stream_backups(desk, fleet, unknown)
+    found = [settle_proof(one, proofs.get(one.name) or verify_backup(one)) for one in wanted]
+    copied = compare_copies(desk, catalog) if again and not names else []
+    desk.screen.lines(verify_summary([*found, *copied]))
     states = {one.state for one in (*found, *copied)}
     broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
-    return worst([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
+    return worst_exit([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
 
 
-def verified(backup: Backup) -> Verified:
-    return Verified(backup.name, *backup.file.identity, backup.state, backup.why)
+def verify_backup(backup: Backup) -> DumpProof:
+    return DumpProof(backup.name, *backup.file.identity, backup.state, backup.why)
 
 
-def stream(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, Verified]:
+def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[str, DumpProof]:
     """Stream one file after the other; what is proven so far is remembered after each."""
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)
     place = place_of(desk.inventory, facts.directory)
     known = {one.name: one for one in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
     link = desk.session.link_to(desk.inventory.nodes[node])
-    proofs: dict[str, Verified] = {}
+    proofs: dict[str, DumpProof] = {}
     for number, backup in enumerate(backups, 1):
         desk.screen.say(f"{number}/{len(backups)} {safe_line(backup.name)} ({show_size(backup.file.size)})")
-        proofs[backup.name] = one(link, facts.directory, backup, desk.policy, database_service_name(desk.inventory))
+        proofs[backup.name] = prove_file(
+            link, facts.directory, backup, desk.policy, database_service_name(desk.inventory)
+        )
         remember_proofs(desk.inventory.state, place, list({**known, **proofs}.values()))
     return proofs
 
 
-def settled(backup: Backup, proof: Verified) -> Verified:
+def settle_proof(backup: Backup, proof: DumpProof) -> DumpProof:
     """A file that somebody still writes to is not broken yet."""
     if backup.growing and proof.state == "broken":
         return replace(proof, state="unknown", why="it is still being written")
     return proof
 
 
-def one(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> Verified:
+def prove_file(link: Link, directory: str, backup: Backup, policy: Policy, service: str) -> DumpProof:
     """What streaming one file proves; that it could not be streamed is an answer, too."""
     try:
         [answer] = link.ask([verify_command(directory, [backup.file], policy.format, service)])
         [proof] = parse_verified(answer, [backup.file])
     except Unobservable as why:
-        return Verified(backup.name, *backup.file.identity, "unknown", str(why))
+        return DumpProof(backup.name, *backup.file.identity, "unknown", str(why))
     return proof
 
 
-def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
+def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
     """Read the copies at the second place again, and say which are not what they are copies of."""
     second = desk.policy.elsewhere
     if second is None or isinstance(second, Without):
@@ -90,18 +92,21 @@ def compared(desk: Desk, catalog: Catalog) -> list[Verified]:
     forget_digests(desk.inventory.state, f"{Path(desk.inventory.path).absolute()} ")
     fleet = desk.look("copies")
     try:
-        here = seen(fleet.of(desk.policy.volume.node, second_copy.Facts).here) or second_copy.Place()
-        there = seen(fleet.of(second.node, second_copy.Facts).there) or second_copy.Place()
+        here = (
+            raise_if_unobservable(fleet.of(desk.policy.volume.node, second_copy.Facts).here)
+            or second_copy.CopyDirectory()
+        )
+        there = raise_if_unobservable(fleet.of(second.node, second_copy.Facts).there) or second_copy.CopyDirectory()
     except Unobservable as why:
-        return [Verified(second.path, 0, 0, 0, "unknown", str(why))]
+        return [DumpProof(second.path, 0, 0, 0, "unknown", str(why))]
     return [
-        Verified(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
+        DumpProof(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
         for backup in catalog.backups
         if second_copy.is_other_file(backup.name, here, there)
     ]
 
 
-def summary(found: Sequence[Verified]) -> list[Line]:
+def verify_summary(found: Sequence[DumpProof]) -> list[Line]:
     """What is not complete, by name; then how many there are of each state."""
     odd = [one for one in found if one.state != "complete"]
     styles = {"broken": "bad", "unknown": "loud"}

@@ -12,7 +12,7 @@ HOSTS = click.option("--hosts", metavar="NAME", help="Inventory: a name or a pat
 STATE = click.option("--state", type=click.Path(path_type=Path), help="State directory.")
 
 
-def asked(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
+def common_options(context: click.Context, hosts: str | None, state: Path | None) -> dict[str, Any]:
     """The inventory and the state directory, said behind the command or before it."""
     before = context.obj or {}
     return {"hosts": before.get("hosts") if hosts is None else hosts, "given": state or before.get("state")}
@@ -33,7 +33,7 @@ def list_them(context: click.Context, as_json: bool, hosts: str | None, state: P
     from remediate.backups import context as opening
     from remediate.backups import list_backups
 
-    with opening.opened(**asked(context, hosts, state), looks=True, as_json=as_json) as opened:
+    with opening.open_context(**common_options(context, hosts, state), looks=True, as_json=as_json) as opened:
         sys.exit(list_backups.show(opened))
 
 
@@ -46,7 +46,7 @@ def create(context: click.Context, hosts: str | None, state: Path | None) -> Non
     from remediate.backups import context as opening
     from remediate.backups import create
 
-    with opening.opened(**asked(context, hosts, state)) as opened:
+    with opening.open_context(**common_options(context, hosts, state)) as opened:
         sys.exit(create.create(opened))
 
 
@@ -61,7 +61,7 @@ def verify(context: click.Context, names: tuple[str, ...], again: bool, hosts: s
     from remediate.backups import context as opening
     from remediate.backups import verify
 
-    with opening.opened(**asked(context, hosts, state), looks=True) as opened:
+    with opening.open_context(**common_options(context, hosts, state), looks=True) as opened:
         sys.exit(verify.run(opened, names, again=again))
 
 
@@ -75,7 +75,7 @@ def drill(context: click.Context, name: str | None, hosts: str | None, state: Pa
     from remediate.backups import context as opening
     from remediate.backups import drill
 
-    with opening.opened(**asked(context, hosts, state)) as opened:
+    with opening.open_context(**common_options(context, hosts, state)) as opened:
         sys.exit(drill.drill(opened, name))
 
 
@@ -90,7 +90,7 @@ def restore(context: click.Context, name: str, yes_restore: str, hosts: str | No
     from remediate.backups import context as opening
     from remediate.backups import restore
 
-    with opening.opened(**asked(context, hosts, state)) as opened:
+    with opening.open_context(**common_options(context, hosts, state)) as opened:
         sys.exit(restore.restore(opened, name, yes_restore))
 
 
@@ -109,5 +109,5 @@ def accept(context: click.Context, yes: bool, because: str, hosts: str | None, s
     from remediate.backups import accept
     from remediate.backups import context as opening
 
-    with opening.opened(**asked(context, hosts, state)) as opened:
+    with opening.open_context(**common_options(context, hosts, state)) as opened:
         sys.exit(accept.accept(opened, yes=yes, because=because))

@@ -13,7 +13,7 @@ import click
 from fleetkeeper import state
 from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.errors import UsageError
-from fleetkeeper.exit_codes import Exit, worst
+from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.rules import matching_rules
@@ -31,7 +31,7 @@ from remediate.proposal import Bounds, Proposal, never_tried
 from remediate.render.console import Screen
 from remediate.render.plan_document import Applied, plan_document
 from remediate.render.plan_text import Line, proposal_lines, proposal_summary
-from remediate.runner import Run, Runner, Terms, exit_reasons
+from remediate.runner import PlanRun, Runner, Terms, exit_reasons
 from remediate.session import PATIENCE, Session
 from remediate.steps import StepContext
 from remediate.sudo_mode import for_repairs
@@ -86,7 +86,7 @@ def remediate(call: Call) -> Exit:
     """Look, show the plan and, with --fix, apply it."""
     call.check()
     screen = Screen(quiet=call.quiet, json=call.as_json)
-    audit = open_audit(named(call, screen), call.limit, state=call.state)
+    audit = open_audit(inventory_name(call, screen), call.limit, state=call.state)
     inventory = for_repairs(audit.one()) if call.fix else audit.one()
     audit.inventories = {inventory.name: inventory}
     only = matching_rules(call.only, rules_of(inventory))
@@ -104,7 +104,7 @@ def remediate(call: Call) -> Exit:
         journal.close()
 
 
-def named(call: Call, screen: Screen) -> str:
+def inventory_name(call: Call, screen: Screen) -> str:
     """The inventory: the one that was named, or the one of the last audit, said aloud. Raises UsageError."""
     if call.hosts is not None:
         return call.hosts
@@ -133,7 +133,7 @@ class Remediation:
         self.screen.lines(proposal_lines(proposal, self.inventory.name))
         if self.call.fix and proposal.planned:
             return self.fix(session, proposal)
-        code = worst(exit_reasons(proposal))
+        code = worst_exit(exit_reasons(proposal))
         self.finish(proposal, None, code)
         return code
 
@@ -169,7 +169,7 @@ class Remediation:
         """Ask, apply, and tell what became of it."""
         call, asks = self.call, sys.stdin.isatty()
         terms = Terms(self.agreed(proposal, asks=asks), call.max_changes, call.max_fail, answered=asks)
-        fixing = Fixing(session, proposal, terms)
+        fixing = FixSession(session, proposal, terms)
         runner = Runner(
             *(self.journal, self.inventory.name, self.inventory.path, session.link_by_name, self.screen, call.place)
         )
@@ -188,7 +188,7 @@ class Remediation:
             return given
         return ask_consent([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
 
-    def finish(self, proposal: Proposal, fixing: Fixing | None, code: Exit) -> None:
+    def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
         """The JSON document, or where the journal is."""
         run = fixing.run if fixing else None
         if self.call.as_json:
@@ -205,19 +205,19 @@ class Remediation:
 
 
 @dataclass
-class Fixing:
+class FixSession:
     """One `remediate --fix`: the plans of a proposal, applied, and what a last look at everything still finds."""
 
     session: Session
     proposal: Proposal
     terms: Terms
-    run: Run | None = None
+    run: PlanRun | None = None
     left: Proposal | None = None
 
-    def work(self, run: Run) -> Exit:
+    def work(self, run: PlanRun) -> Exit:
         """Apply the plans; look at everything once more, since what was mended may have mended, or broken, more."""
         self.run = run
         ends = run.apply(self.proposal.planned, self.session, self.terms)
         if any(ended.end not in {End.SKIPPED, End.CHANGED} for ended in ends):
             self.left = self.session.propose(self.session.look())
-        return worst(exit_reasons(self.left or self.proposal, ends))
+        return worst_exit(exit_reasons(self.left or self.proposal, ends))

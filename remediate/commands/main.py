@@ -18,7 +18,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 BUG_HINT = "`remediate log last` says what had been done until then"
 
 
-def options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
+def with_options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
     """Several click options as one decorator."""
 
     def all_of(command: C) -> C:
@@ -29,11 +29,11 @@ def options(*decorators: Callable[[C], C]) -> Callable[[C], C]:
     return all_of
 
 
-CONSENT = options(
+CONSENT = with_options(
     click.option("--yes", is_flag=True, help="Agree to what disturbs nothing, without asking; needs --hosts."),
     click.option("--allow", multiple=True, metavar="KINDS", help="Agree to restart, delete, ownership (with commas)."),
 )
-OUTPUT = options(
+OUTPUT = with_options(
     click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
     click.option("--quiet", is_flag=True, help="No progress."),
 )

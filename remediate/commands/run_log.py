@@ -25,8 +25,8 @@ from remediate.lock import Locks
 from remediate.render.console import Screen
 from remediate.render.outcome_text import log_lines, run_lines
 from remediate.render.plan_text import Line, safe_line
-from remediate.runner import Run, Runner
-from remediate.steps import AlreadyBack, Kept, Stale, StepContext
+from remediate.runner import PlanRun, Runner
+from remediate.steps import AlreadyBack, LeftInPlace, Stale, StepContext
 from remediate.sudo_mode import for_repairs
 from remediate.undo import inverse_of, take_back, undoable_steps
 
@@ -99,12 +99,12 @@ def undo_run(name: str, given: Path | None, *, yes: bool = False, place: StepCon
         run = journal.run(name)
         inventory = for_repairs(load_inventory(Path(run.path)))
         with Links(inventory) as links:
-            return Undoing(journal, run, way(inventory, links), place=place or StepContext("", 0)).all(yes)
+            return Undoing(journal, run, link_by_name(inventory, links), place=place or StepContext("", 0)).all(yes)
     finally:
         journal.close()
 
 
-def way(inventory: Inventory, links: Links) -> Callable[[str], Link]:
+def link_by_name(inventory: Inventory, links: Links) -> Callable[[str], Link]:
     """The link to a node by its name; what is returned raises Unobservable for one that the inventory has lost."""
 
     def link_to(node: str) -> Link:
@@ -158,7 +158,7 @@ class Undoing:
         what = inverse.show().split("\n")[0]
         try:
             inverse.still_true(self.link_to(row.node), self.place)
-        except Kept as why:
+        except LeftInPlace as why:
             return f"kept on {row.node}: {why}"
         except AlreadyBack:
             return f"nothing to undo on {row.node}: {what}"
@@ -182,7 +182,7 @@ class Undoing:
         runner = Runner(self.journal, self.run.inventory, self.run.path, self.link_to, self.screen, self.place)
         return runner.run(lambda run: self.undo(rows, run), undoes=self.run.id)
 
-    def undo(self, rows: list[StepRow], run: Run) -> Exit:
+    def undo(self, rows: list[StepRow], run: PlanRun) -> Exit:
         """Undo the steps, the last one first. It is told again until all of it is undone."""
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():
@@ -198,7 +198,7 @@ class Undoing:
         return Exit.NOTHING_LEFT if back.whole else Exit.REMEDY_FAILED
 
 
-def guarded_place(run: Run, locks: Locks) -> StepContext:
+def guarded_place(run: PlanRun, locks: Locks) -> StepContext:
     """Where the next step of a run keeps things; it goes on only while the locks are ours, and tells of silence."""
     locks.tell = run.runner.screen.say
     return locks.guarding(replace(run.next_place(), say=locks.tell))

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fleetkeeper.output import given_up
-from fleetkeeper.untrusted import json_document, printable
+from fleetkeeper.untrusted import json_document, printable_text
 from remediate.render.plan_text import Line
 
 STYLES = {
@@ -42,7 +42,7 @@ class Door(Console):
         if self.quiet:
             return
         try:
-            self.print(Text(printable(text), style=style))
+            self.print(Text(printable_text(text), style=style))
         except OSError as why:
             self.quiet = True
             given_up(self.file, why, matters=not self.stderr)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from remediate.render.plan_text import Line, safe_line
 
 if TYPE_CHECKING:
-    from remediate.apply import Ended
+    from remediate.apply import PlanEnd
     from remediate.journal import PlanRow, RunRow, StepRow
 
 STYLES = {
@@ -22,7 +22,7 @@ STYLES = {
 }
 
 
-def end_lines(ends: Sequence[Ended]) -> Iterator[Line]:
+def end_lines(ends: Sequence[PlanEnd]) -> Iterator[Line]:
     """A table with a row per plan: what became of it, where, and why."""
     if not ends:
         return

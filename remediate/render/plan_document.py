@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.redact import masked
-from remediate.proposal import ByHand, Planned, Proposal, Unknown
+from remediate.proposal import ByHand, PlannedChange, Proposal, Unknown
 from remediate.steps import journal_form
 
 if TYPE_CHECKING:
     from fleetkeeper.exit_codes import Exit
     from fleetkeeper.judging.finding import Finding
-    from remediate.apply import Ended
+    from remediate.apply import PlanEnd
 
 VERSION = 1
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ class Applied:
     """A run that was to apply a proposal: how its plans ended, and what a last look still finds (None: none was)."""
 
     run: str
-    ends: Sequence[Ended]
+    ends: Sequence[PlanEnd]
     left: Proposal | None = None
 
 
@@ -78,7 +78,7 @@ def remaining_document(left: Proposal) -> Json:
     }
 
 
-def planned_document(one: Planned) -> Json:
+def planned_document(one: PlannedChange) -> Json:
     plan = one.plan
     return {
         "number": one.number,
@@ -108,7 +108,7 @@ def unknown_document(one: Unknown) -> Json:
     return {"rule": one.rule, "subject": one.subject, "why": str(one.why), "hint": one.why.hint}
 
 
-def end_document(one: Ended) -> Json:
+def end_document(one: PlanEnd) -> Json:
     return {
         "number": one.planned.number,
         "outcome": one.end.name.lower(),

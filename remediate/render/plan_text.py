@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fleetkeeper.redact import masked
 from fleetkeeper.reports.text import count
-from fleetkeeper.untrusted import one_line, printable
+from fleetkeeper.untrusted import one_line, printable_text
 from remediate.plan import Plan
 
 if TYPE_CHECKING:
     from fleetkeeper.judging.finding import Finding
-    from remediate.proposal import ByHand, Planned, Proposal, Unknown
+    from remediate.proposal import ByHand, PlannedChange, Proposal, Unknown
 
 
 FOLD, ENOUGH = 24, 6
@@ -36,7 +36,7 @@ def safe_line(text: str) -> str:
 
 
 def indent_lines(text: str, by: str) -> Iterator[str]:
-    return (f"{by}{printable(masked(line))}" for line in text.split("\n"))
+    return (f"{by}{printable_text(masked(line))}" for line in text.split("\n"))
 
 
 def steps_text(plan: Plan) -> str:
@@ -71,14 +71,14 @@ def step_lines(plan: Plan) -> Iterator[Line]:
         head = f"{number}. " if several else ""
         yield Line(f"    {head}on {step.node}: {safe_line(first)}", "step")
         for text in rest:
-            yield Line(f"       {printable(masked(text))}", diff_style(text))
+            yield Line(f"       {printable_text(masked(text))}", diff_style(text))
 
 
 def diff_style(text: str) -> str:
     return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
 
 
-def plan_lines(one: Planned, total: int, before: str = "") -> Iterator[Line]:
+def plan_lines(one: PlannedChange, total: int, before: str = "") -> Iterator[Line]:
     """One plan. `before` names the earlier one that has the same steps, if any."""
     subject = f" ({safe_line(one.subject.name)})" if one.subject.name else ""
     yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")

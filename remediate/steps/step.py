@@ -26,7 +26,7 @@ class AlreadyBack(Stale):
     """What should be undone never happened, or has been undone already."""
 
 
-class Kept(AlreadyBack):
+class LeftInPlace(AlreadyBack):
     """What should be undone is left where it is, because somebody's data are, or may be, in it: it says where."""
 
 

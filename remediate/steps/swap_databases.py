@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.database_contents import Held, held, known_names, reason
-from remediate.backups.losses import entered
+from remediate.backups.database_contents import DatabaseContents, known_names, parse_contents, why_failed
+from remediate.backups.losses import entered_rows
 from remediate.steps.put_content import ask_one
 from remediate.steps.run_command import LAST_LINE, RunInContainer, outcome_of_exit
-from remediate.steps.step import AlreadyBack, Done, Kept, Stale, StepContext
+from remediate.steps.step import AlreadyBack, Done, LeftInPlace, Stale, StepContext
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.link import Link
@@ -89,7 +89,7 @@ class Server:
         """Run one of the scripts. What it said is told without values of rows."""
         answer = ask_one(link, step.command(step.words))
         if answer.rc == KEPT:
-            raise Kept(last_line_of(answer))
+            raise LeftInPlace(last_line_of(answer))
         return outcome_of_exit(replace(answer, err=last_line_of(answer).encode("utf-8", "surrogateescape")), step)
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
@@ -105,11 +105,11 @@ class Server:
         """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
         return ask_one(link, self.command(load_script(COUNT_SWAPS), self.live, limit=60.0)).text().strip() != "0"
 
-    def holds(self, link: Link, database: str) -> Held:
+    def holds(self, link: Link, database: str) -> DatabaseContents:
         """What one database holds. Raises Unobservable."""
         answer = ask_one(link, self.command(load_script(DESCRIBE_CONTENTS), database))
         answer.text()
-        return held(answer)
+        return parse_contents(answer)
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class DropDatabase:
         if not filling.there and not whole.there:
             raise AlreadyBack(f"there is no database {self.name}")
         if whole.there and not whole.never_live:
-            raise Kept(kept_database_note(self.name, "it was live"))
+            raise LeftInPlace(kept_database_note(self.name, "it was live"))
 
     def inverse(self, link: Link, place: StepContext) -> None:
         return None
@@ -199,7 +199,7 @@ class DropDatabase:
 def last_line_of(answer: Output) -> str:
     """The last line that a script said, without values of rows."""
     lines = answer.err.decode("utf-8", "replace").strip().split("\n")
-    return reason(lines[-1])[:LAST_LINE]
+    return why_failed(lines[-1])[:LAST_LINE]
 
 
 def kept_database_note(name: str, why: str) -> str:
@@ -293,7 +293,9 @@ class SwapDatabases:
             return ()
         stays = kept_database_note(self.aside, f"it is what is called {live} now, with all that is in it")
         try:
-            since = entered(self.at(link, place).holds(link, live), Held(dict(self.rows), content=dict(self.content)))
+            since = entered_rows(
+                self.at(link, place).holds(link, live), DatabaseContents(dict(self.rows), content=dict(self.content))
+            )
         except (Unobservable, Stale) as why:
             return (f"what was entered in {live} since could not be counted: {why}", stays)
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.redact import WORDS, masked
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.untrusted import one_line
@@ -55,7 +55,7 @@ def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
     """
     for value in sorted(set(hidden), key=len, reverse=True):
         printed = printed.replace(value, "***")
-    found = [line.rstrip() for line in lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
+    found = [line.rstrip() for line in split_lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
     return tuple(one_line(line)[:WIDTH] for line in found[-LINES:])
 
 

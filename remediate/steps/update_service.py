@@ -40,7 +40,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True)
-class Told:
+class ServiceSpec:
     """What a service's spec says now: user, image, and the labels."""
 
     user: str
@@ -48,7 +48,7 @@ class Told:
     labels: Mapping[str, str]
 
 
-def current_settings(link: Link, service: str) -> Told:
+def current_settings(link: Link, service: str) -> ServiceSpec:
     """Ask with the docker client. Raises Unobservable."""
     answer = ask_one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
     user, image, labels, *_ = (*answer.removesuffix("\n").split("\n"), "", "")
@@ -56,7 +56,7 @@ def current_settings(link: Link, service: str) -> Told:
         found = json.loads(labels or "null") or {}
     except ValueError:
         raise Unobservable(f"the labels of {service} were not understood") from None
-    return Told(user, image.strip(), found if isinstance(found, dict) else {})
+    return ServiceSpec(user, image.strip(), found if isinstance(found, dict) else {})
 
 
 @dataclass(frozen=True)

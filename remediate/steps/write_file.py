@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import PlainSerializer
 
 from fleetkeeper.readers import marked_blocks
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.redact import masked
 from fleetkeeper.topics.traces import KEPT
 from fleetkeeper.untrusted import plain_path
@@ -55,7 +55,7 @@ class WriteFile:
     def show(self) -> str:
         verb = "create" if self.expect == ABSENT else "replace"
         head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
-        return "\n".join([head, *added_lines(lines(self.content.decode("utf-8", "replace")))])
+        return "\n".join([head, *added_lines(split_lines(self.content.decode("utf-8", "replace")))])
 
     def directories(self) -> tuple[str, ...]:
         return (parent_directory(self.path), KEPT)
@@ -198,7 +198,7 @@ class UnmarkCrontab:
         now = read_content(link, place, "crontab", self.user)
         if now is None or content_digest(now) != self.expect:
             raise Stale(f"{target_name('crontab', self.user)} has been changed since the plan was made")
-        return marked_blocks.unmark(now)
+        return marked_blocks.remove_marks(now)
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def edited_content(link: Link, place: StepContext, what: What, target: str, step
     if (ABSENT if now is None else content_digest(now)) != step.expect:
         raise Stale(f"{target_name(what, target)} has been changed since the plan was made")
     try:
-        return marked_blocks.edit(now or b"", step.block, step.lines, step.without)
+        return marked_blocks.edit_block(now or b"", step.block, step.lines, step.without)
     except marked_blocks.BlockError as why:
         raise StepFailed(f"{target_name(what, target)}: {why}", changed=False) from None
 

@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.verdicts import Verdict, subjects_of, verdict
+from fleetkeeper.judging.verdicts import Verdict, judge_subject, subjects_of
 from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.topics import nodes, volumes
+from fleetkeeper.topics.backups import DumpProof, File, Policy
 from fleetkeeper.topics.backups import Facts as Seen
-from fleetkeeper.topics.backups import File, Policy, Verified
 from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Unobservable
@@ -93,11 +93,11 @@ def file(moment: datetime, size: int = MIB, **changes: Any) -> File:
     return replace(made, **changes)
 
 
-def proof(of: File, state: Any = "complete", why: str = "") -> Verified:
-    return Verified(of.name, *of.identity, state, why)
+def proof(of: File, state: Any = "complete", why: str = "") -> DumpProof:
+    return DumpProof(of.name, *of.identity, state, why)
 
 
-def proofs(files: Iterable[File]) -> tuple[Verified, ...]:
+def proofs(files: Iterable[File]) -> tuple[DumpProof, ...]:
     return tuple(proof(one) for one in files)
 
 
@@ -109,14 +109,14 @@ def twice_a_day(count: int, newest: datetime = NOW - timedelta(minutes=29)) -> t
 GOOD = twice_a_day(4)
 
 
-def catalogued(files: Sequence[File], verified: Sequence[Verified] | None = None, **changes: Any) -> Catalog:
+def catalogued(files: Sequence[File], verified: Sequence[DumpProof] | None = None, **changes: Any) -> Catalog:
     found = proofs(files) if verified is None else tuple(verified)
     return build_catalog(tuple(files), found, policy(**changes), NOW)
 
 
 def fleet(
     files: Sequence[File] | Unobservable = GOOD,
-    verified: Sequence[Verified] | Unobservable | None = None,
+    verified: Sequence[DumpProof] | Unobservable | None = None,
     *,
     text: str = TEXT,
     ahead: float = 0.0,
@@ -158,4 +158,4 @@ def usage(files: Sequence[File], **changes: Any) -> volumes.Facts:
 def judged(rule: str, world: Fleet) -> Verdict:
     """What a rule says about its one subject in this world."""
     [subject] = subjects_of(RULES[rule], world.inventory)
-    return verdict(RULES[rule], world, subject)
+    return judge_subject(RULES[rule], world, subject)

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Verdict, subjects_of, verdict
+from fleetkeeper.judging.verdicts import Verdict, judge_subject, subjects_of
 from fleetkeeper.looking.facts import HERE, Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
@@ -26,7 +26,7 @@ from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.topics import certificates as topic
 from fleetkeeper.topics import nodes
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key, Lineage, Renewal, Served
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key, Lineage, Renewal, ServedCertificate
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -153,7 +153,7 @@ def inventory(policy: str = "") -> Inventory:
     return load_inventory(Path("world.yml"), (TEXT % policy).replace("CA", authorities()))
 
 
-SERVED = Served(NAME, ID, 443, inside=443, protocol="TLSv1.3", chain=GOOD)
+SERVED = ServedCertificate(NAME, ID, 443, inside=443, protocol="TLSv1.3", chain=GOOD)
 SITE = Site((NAME,), (443,), (443,), (f"{LIVE}/fullchain.pem",), (f"{LIVE}/privkey.pem",))
 LINEAGE = Lineage(
     NAME,
@@ -163,7 +163,7 @@ LINEAGE = Lineage(
     webroots=(("/var/www/letsencrypt", True),),
     chain=GOOD,
 )
-INSIDE = Inside(
+INSIDE = ContainerFiles(
     ID,
     "nginx",
     nginx=Nginx((SITE,)),
@@ -192,7 +192,7 @@ CONTAINER = Container(
 )
 
 
-def on_disk(leaf: Made, inside: Inside = INSIDE) -> Inside:
+def on_disk(leaf: Made, inside: ContainerFiles = INSIDE) -> ContainerFiles:
     """The container with another certificate (and its key) in the place of the good one."""
     chain = (leaf.pem, MIDDLE.pem)
     return replace(
@@ -210,7 +210,7 @@ def fleet(
     policy: str = "",
     ahead: float = 0.0,
     now: datetime = NOW,
-    outside: Sequence[Served] = (),
+    outside: Sequence[ServedCertificate] = (),
 ) -> Fleet:
     """One look at the world; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
     clock = nodes.Facts(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
@@ -223,7 +223,7 @@ def fleet(
 def judged(rule: str, world: Fleet) -> Verdict:
     """What a rule says about the name (or the one service) in this world."""
     [subject] = subjects_of(RULES[rule], world.inventory)
-    return verdict(RULES[rule], world, subject)
+    return judge_subject(RULES[rule], world, subject)
 
 
 SUBJECT = Subject("certificate", NAME)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Verdict, verdict
+from fleetkeeper.judging.verdicts import Verdict, judge_subject
 from fleetkeeper.looking.facts import Facts, Fleet
-from fleetkeeper.readers.marked_blocks import split
+from fleetkeeper.readers.marked_blocks import split_lines_exactly
 from fleetkeeper.topics import backups, containers, nodes, schedules
 from fleetkeeper.topics.registry import RULES, load_inventory
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -136,7 +136,7 @@ def shown(path: str, file: File) -> list[bytes]:
     head = (
         f"file {kind} {file.link_owner} {file.owner} {file.mode:o} {file.links} {file.changed} {len(file.bytes)} {path}"
     )
-    return [head.encode() + b"\n", *(b"|" + row for row in split(file.bytes)), b"\n"]
+    return [head.encode() + b"\n", *(b"|" + row for row in split_lines_exactly(file.bytes)), b"\n"]
 
 
 def fleet(
@@ -169,4 +169,4 @@ def fleet(
 
 
 def judged(seen: Fleet, rule: str = RULE, subject: Subject = Subject("service", "postgres")) -> Verdict:  # noqa: B008
-    return verdict(RULES[rule], seen, subject)
+    return judge_subject(RULES[rule], seen, subject)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.judging.verdicts import Verdict, judge
+from fleetkeeper.judging.verdicts import Verdict, judge_rules
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports import annotations, history, results, terminal
 from fleetkeeper.topics.registry import RULES
@@ -137,12 +137,12 @@ def kinds(fleet: Fleet) -> dict[tuple[str, Kind], None]:
     return found
 
 
-class Told:
+class LookOutputs:
     """Everything that comes out of one look: verdicts, answers, documents, and lines for a terminal."""
 
     def __init__(self, fleet: Fleet, topic: str = "") -> None:
         rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
-        self.verdicts: list[Verdict] = judge(rules, fleet)
+        self.verdicts: list[Verdict] = judge_rules(rules, fleet)
         self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
         self.items = [{"check": "x", **results.item(verdict, "lab")} for verdict in self.verdicts]
         self.lines = list(self.terminal_lines())

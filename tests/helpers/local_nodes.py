@@ -20,12 +20,12 @@ from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.writing import Stream
-from remediate.apply import Ended
+from remediate.apply import PlanEnd
 from remediate.journal import Journal
 from remediate.plan import Plan, Remedy
 from remediate.proposal import Proposal
 from remediate.render.console import Screen
-from remediate.runner import Run, Runner, Terms
+from remediate.runner import PlanRun, Runner, Terms
 from remediate.session import Session
 from remediate.steps import ABSENT, StepContext, WriteFile
 
@@ -242,7 +242,7 @@ class StagedSession(Session):
 
 
 @dataclass
-class Stage:
+class LocalNodes:
     """Two nodes, one paper on each, a journal, and links that a test may break."""
 
     folder: Path
@@ -290,16 +290,16 @@ class Stage:
     def propose(self) -> Proposal:
         return self.session.propose(self.session.look())
 
-    def begun(self) -> Run:
+    def begun(self) -> PlanRun:
         """A run that has begun, and that nobody ends."""
         runner = Runner(self.journal, "stage", "", self.link, Screen(quiet=True), place(self.folder))
-        return Run(runner, runner.begin(""))
+        return PlanRun(runner, runner.begin(""))
 
-    def apply(self, run: Run, proposal: Proposal | None = None) -> list[Ended]:
+    def apply(self, run: PlanRun, proposal: Proposal | None = None) -> list[PlanEnd]:
         """What `remediate --fix` does between consent and table."""
         return run.apply((proposal or self.propose()).planned, self.session, self.terms)
 
-    def fix(self, proposal: Proposal | None = None) -> list[Ended]:
+    def fix(self, proposal: Proposal | None = None) -> list[PlanEnd]:
         """A whole run."""
         run = self.begun()
         self.apply(run, proposal)

@@ -129,8 +129,8 @@ class Database:
         return self.inventory.section(Policy)
 
     @property
-    def session(self) -> Looking:
-        return Looking(self.inventory, lambda node: self.link, patience=0, world=self)
+    def session(self) -> DatabaseSession:
+        return DatabaseSession(self.inventory, lambda node: self.link, patience=0, world=self)
 
 
 @dataclass
@@ -145,7 +145,7 @@ class FolderDesk(Desk):
 
 
 @dataclass
-class Looking(Session):
+class DatabaseSession(Session):
     """A session whose looks see the world."""
 
     world: Database | None = None

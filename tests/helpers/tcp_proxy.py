@@ -12,7 +12,7 @@ from contextlib import contextmanager
 RESET = struct.pack("ii", 1, 0)
 
 
-class Cable:
+class TcpProxy:
     """Carries TCP connections to `target`. New ones may be made after a reset, but not while it is silent."""
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -76,8 +76,8 @@ class Cable:
 
 
 @contextmanager
-def cable(target: tuple[str, int]) -> Iterator[Cable]:
-    laid = Cable(target)
+def cable(target: tuple[str, int]) -> Iterator[TcpProxy]:
+    laid = TcpProxy(target)
     try:
         yield laid
     finally:

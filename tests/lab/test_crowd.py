@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from fleetkeeper.looking.look import drive
+from fleetkeeper.looking.look import drive_in_lockstep
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output
@@ -58,12 +58,14 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
         with Links(inventory) as links:
             link = Counting(links.to(inventory.nodes["data"]))
             looked = {"containers": containers.observe(inventory.nodes["data"], inventory)}
-            facts = drive(looked, link)["containers"]
+            facts = drive_in_lockstep(looked, link)["containers"]
             assert len(facts.containers) >= CROWD
             assert all(isinstance(container.processes, tuple) for container in facts.containers)
             assert link.trips == 2
             inspecting = seconds(lab, lambda: link.ask([INSPECT]))
-            looking = seconds(lab, lambda: drive({"c": containers.observe(inventory.nodes["data"], inventory)}, link))
+            looking = seconds(
+                lab, lambda: drive_in_lockstep({"c": containers.observe(inventory.nodes["data"], inventory)}, link)
+            )
         assert looking <= 1.5 * inspecting, f"a look {looking:.2f} s of the node's CPU, inspecting {inspecting:.2f} s"
     finally:
         lab.engine.ask("exec", node, "sh", "-c", STOP, limit=300)

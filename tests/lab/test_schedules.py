@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 
-from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.crontab_files import file_faults, table_faults
 from fleetkeeper.readers.cron.snapshot import File
@@ -109,7 +109,7 @@ NOT_CLOSED = "-f name=["
 def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
     inventory = load_inventory(ROOT / "inventories" / "lab.yml")
     with Links(inventory) as links:
-        seen = look(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
+        seen = look_at_fleet(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
     there = seen.of("vgpu", containers.Facts).containers
     assert len(there) >= 2
     for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():

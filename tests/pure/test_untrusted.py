@@ -19,7 +19,7 @@ from fleetkeeper.untrusted import (
     installed_word,
     one_line,
     plain_path,
-    printable,
+    printable_text,
     without_values,
     yaml_text,
 )
@@ -37,7 +37,7 @@ def test_no_character_that_does_not_show_reaches_a_terminal() -> None:
 
 @given(st.text())
 def test_what_is_printable_stays_as_it_is(text: str) -> None:
-    assert printable(printable(text)) == printable(text)
+    assert printable_text(printable_text(text)) == printable_text(text)
     assert one_line("Größe → 3 µs, été\u00a0!") == "Größe → 3 µs, été\u00a0!"
 
 

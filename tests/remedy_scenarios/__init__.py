@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from remediate.remedies import REMEDIES
 from tests.remedy_scenarios import cron, dumps, sites, users
-from tests.remedy_scenarios.base import Playing, World, playing
+from tests.remedy_scenarios.base import Playing, Scenario, playing
 
-WORLDS: tuple[type[World], ...] = (
+WORLDS: tuple[type[Scenario], ...] = (
     cron.CronStopped,
     cron.CronElsewhere,
     dumps.Stale,
@@ -43,4 +43,4 @@ def remedies_without_a_world() -> set[str]:
     return {remedy.__name__ for remedy in REMEDIES.values() if remedy not in played}
 
 
-__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "World", "playing", "remedies_without_a_world"]
+__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "Scenario", "playing", "remedies_without_a_world"]

@@ -10,12 +10,12 @@ from pathlib import Path
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
-from remediate.apply import Ended
+from remediate.apply import PlanEnd
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan, Remedy
 from remediate.proposal import Proposal
 from remediate.render.console import Screen
-from remediate.runner import EVERYTHING, Run, Runner
+from remediate.runner import EVERYTHING, PlanRun, Runner
 from remediate.session import Session
 from remediate.steps import GiveSettingsBack, UpdateService
 from tests.example_fleets.certificates import NAME
@@ -26,7 +26,7 @@ PROGRAMS = ("bin", "engine", "index")
 WATCHED = (UpdateService, GiveSettingsBack)
 
 
-class World(ABC):
+class Scenario(ABC):
     """Nodes as folders below one, and what a look at them sees. `undone` says that every change has a way back."""
 
     rule: str
@@ -77,10 +77,10 @@ class World(ABC):
 
 
 @dataclass
-class Looking(Session):
+class ScenarioSession(Session):
     """A session whose look is the world's."""
 
-    world: World | None = None
+    world: Scenario | None = None
 
     def look(self, topics: Collection[str] = ()) -> Fleet:
         assert self.world is not None
@@ -111,13 +111,13 @@ def impatient(remedy: Remedy) -> Remedy:
 class Playing:
     """A world, the journal of its runs, and what `remediate --fix` does there."""
 
-    world: World
+    world: Scenario
     journal: Journal
 
     @property
-    def session(self) -> Looking:
+    def session(self) -> ScenarioSession:
         world = self.world
-        return Looking(
+        return ScenarioSession(
             world.fleet().inventory,
             lambda node: world.links[node.name],
             frozenset({world.rule}),
@@ -128,15 +128,15 @@ class Playing:
     def propose(self) -> Proposal:
         return self.session.propose(self.world.fleet())
 
-    def fix(self) -> list[Ended]:
+    def fix(self) -> list[PlanEnd]:
         """A whole run."""
         links = self.world.links.__getitem__
         runner = Runner(self.journal, "world", "", links, Screen(quiet=True), place(self.world.folder))
-        run = Run(runner, runner.begin(""))
+        run = PlanRun(runner, runner.begin(""))
         run.apply(self.propose().planned, self.session, EVERYTHING)
         self.journal.end(run.id, 0)
         return run.ends
 
 
-def playing(world: World, journal: type[Journal] = Journal) -> Playing:
+def playing(world: Scenario, journal: type[Journal] = Journal) -> Playing:
     return Playing(world, journal(world.folder / "state" / "journal.sqlite"))

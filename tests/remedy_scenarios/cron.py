@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fleetkeeper.looking.facts import Fleet
 from tests.example_fleets import schedules
-from tests.remedy_scenarios.base import World
+from tests.remedy_scenarios.base import Scenario
 
 
-class CronStopped(World):
+class CronStopped(Scenario):
     rule, nodes = "schedules.cron_is_active", ("manager", "data", "vgpu")
 
     def build(self) -> None:
@@ -19,7 +19,7 @@ class CronStopped(World):
         return schedules.fleet(schedules.Machine(schedules.GOOD, cron=self.at("vgpu", "running").exists(), more=more))
 
 
-class CronElsewhere(World):
+class CronElsewhere(Scenario):
     rule, nodes = schedules.RULE, ("manager", "data", "vgpu")
 
     def build(self) -> None:

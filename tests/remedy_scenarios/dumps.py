@@ -14,7 +14,7 @@ from fleetkeeper.topics import containers
 from fleetkeeper.topics.backups import File, second_copy
 from fleetkeeper.topics.containers.facts import Container, Mount
 from tests.example_fleets import backups
-from tests.remedy_scenarios.base import World
+from tests.remedy_scenarios.base import Scenario
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 NOW = datetime.now(UTC)
@@ -28,7 +28,7 @@ POSTGRES = Container(
 )
 
 
-class Backups(World):
+class Backups(Scenario):
     """Real files with the names of backups; `many` of them, the newest so long ago."""
 
     rule, nodes, undone = "backups.are_thinned", ("data", "vgpu"), False
@@ -93,12 +93,14 @@ class OnePlaceOnly(Backups):
         super().build()
         self.at("vgpu", self.copied).parent.mkdir()
 
-    def place(self, node: str, path: str) -> second_copy.Place:
+    def place(self, node: str, path: str) -> second_copy.CopyDirectory:
         files = {one.name: one for one in self.at(node, path).glob("backup_*.gz")}
         digests = {name: sha256(one.read_bytes()).hexdigest() for name, one in files.items()}
         marks = {name: f"{one.stat().st_ino} {node}" for name, one in files.items()}
         there = path if self.at(node, path).exists() else ""
-        return second_copy.Place(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
+        return second_copy.CopyDirectory(
+            tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40
+        )
 
     def fleet(self) -> Fleet:
         seen = super().fleet()

@@ -8,19 +8,19 @@ from hashlib import sha256
 
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
-from fleetkeeper.readers.marked_blocks import block
+from fleetkeeper.readers.marked_blocks import block_lines
 from fleetkeeper.topics.certificates import renewal_schedule
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Renewal
 from fleetkeeper.topics.certificates.facts import File as Certificate
-from fleetkeeper.topics.certificates.facts import Inside, Renewal
 from tests.example_fleets import certificates
 from tests.example_fleets.certificates import NAME
-from tests.remedy_scenarios.base import World
+from tests.remedy_scenarios.base import Scenario
 
 OLD, RENEWED = (certificates.make(certificates.Wish(days=days), certificates.MIDDLE) for days in ((-85, 5), (-1, 89)))
 OTHER = certificates.make(certificates.Wish(names=("other.example.org",)), certificates.MIDDLE)
 
 
-class Site(World):
+class Site(Scenario):
     """nginx with a certificate of certbot's: `served` is what it serves, `kept` what lies on disk."""
 
     rule, nodes, undone = "certificates.are_far_from_expiry", ("web",), False
@@ -60,13 +60,13 @@ class Site(World):
         hooked = self.hooked or self.at("web", self.hook).exists()
         entry = Renewal("/var/spool/cron/crontabs/root:1", entered=True, containers=(certificates.ID,), reloads=hooked)
         found = Crontab(
-            "root", sha256(content).hexdigest() if content else "absent", block(content, renewal_schedule.BLOCK)
+            "root", sha256(content).hexdigest() if content else "absent", block_lines(content, renewal_schedule.BLOCK)
         )
         renewals = (entry,) if b"certbot" in content else ()
         facts = replace(certificates.FACTS, served=served, inside=(self.inside(),), renewals=renewals, crontab=found)
         return certificates.fleet(facts, policy=self.policy)
 
-    def inside(self) -> Inside:
+    def inside(self) -> ContainerFiles:
         path = f"{self.own}/live/{NAME}/fullchain.pem"
         if not self.at("web", path).exists():
             return replace(certificates.on_disk(OLD), lineages=(), files=())

@@ -16,7 +16,7 @@ from fleetkeeper.topics.services import Member, ServiceMount, SwarmService
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, lent_updates
 from tests.example_fleets import backups
 from tests.helpers.fake_programs import serve
-from tests.remedy_scenarios.base import World
+from tests.remedy_scenarios.base import Scenario
 
 MEDIA = "/var/lib/docker/volumes/media/_data"
 DJANGO = 4000
@@ -41,7 +41,7 @@ TOLD = SwarmService(
 )
 
 
-class RootContainer(World):
+class RootContainer(Scenario):
     """A swarm service as root, with a volume whose files are root's where this machine can give files away."""
 
     rule, nodes = "containers.run_as_their_own_user", ("data", "manager")

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from fleetkeeper.commands.init.results import Scheduled
-from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import body, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, UNKNOWN_TIMES
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import docker_executions
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.shell.wrappers import SHELLS
 from fleetkeeper.readers.systemd_units import calendar, commanded, units
@@ -22,13 +22,13 @@ LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
 
 
-def scripts(printed: Printed) -> list[str]:
+def scripts(printed: Snapshot) -> list[str]:
     """The scripts that schedules run: what they do must still be asked."""
     behind = (scripted(text) for _, _, text in entries(printed) if not any(made_by(text)))
     return list(dict.fromkeys(path for path in behind if path))
 
 
-def jobs(node: str, printed: Printed, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
+def jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
     """Whatever runs something like a backup in a container. `behind` are the texts of scripts, by path.
 
     `times` is empty where they cannot be told in the fields of cron.
@@ -39,7 +39,7 @@ def jobs(node: str, printed: Printed, behind: Mapping[str, str] | None = None) -
             yield Scheduled(node, "" if times in NO_TIMES else times, command, where)
 
 
-def entries(printed: Printed) -> Iterator[tuple[str, str, str]]:
+def entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Times, place and shell text of everything that is scheduled on a node."""
     for file in printed.files:
         if file.kind == "directory":
@@ -48,7 +48,7 @@ def entries(printed: Printed) -> Iterator[tuple[str, str, str]]:
             continue
         if file.kind in ("user", "system"):
             for job in parse(body(file), system=file.kind == "system").jobs:
-                yield job.times, f"{file.path}:{job.line}", cut(job.command)[0]
+                yield job.times, f"{file.path}:{job.line}", cut_at_percent(job.command)[0]
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         if timer.get("ActiveState") == "active":
@@ -64,7 +64,7 @@ def made_by(text: str) -> list[str]:
     >>> made_by("docker exec db sh -c 'pg_dump -U rodan rodan > /backups/x'")
     ['pg_dump -U rodan rodan > /backups/x']
     """
-    found = in_containers(text) or [in_container for line in lines(text) for in_container in in_containers(line)]
+    found = in_containers(text) or [in_container for line in split_lines(text) for in_container in in_containers(line)]
     return list(dict.fromkeys(found))
 
 

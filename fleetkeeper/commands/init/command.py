@@ -36,13 +36,13 @@ def init(hosts: tuple[str, ...], **given: Any) -> None:
     compared it. What could not be seen is written down with the right that is missing.
     """
     from fleetkeeper.commands.init.hosts import Login, each_once, node_of
-    from fleetkeeper.commands.init.survey import Looking, NotTrusted
-    from fleetkeeper.commands.trust import person
+    from fleetkeeper.commands.init.survey import NotTrusted, Survey
+    from fleetkeeper.commands.trust import ask_at_terminal
 
     login = Login(given["identity"] and given["identity"].absolute(), given["jump"])
     nodes = each_once(node_of(host, login) for host in hosts)
     path = place(given["name"] or nodes[0].name, force=given["force"])
-    looking = Looking(path, click.echo, person(), given["fingerprints"])
+    looking = Survey(path, click.echo, ask_at_terminal(), given["fingerprints"])
     try:
         found = looking.all(nodes, follow=given["follow"])
     except NotTrusted as why:
@@ -84,7 +84,7 @@ def write(path: Path, found: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
     from fleetkeeper.commands.init.inventory_text import text
     from fleetkeeper.commands.init.summary import summary
-    from fleetkeeper.local_files import put
+    from fleetkeeper.local_files import write_file
     from fleetkeeper.topics.registry import load_inventory
 
     today, base = date.today().isoformat(), path.absolute().parent
@@ -94,6 +94,6 @@ def write(path: Path, found: Findings) -> None:
     except UsageError:  # words of a server, in a comment, that look like a secret
         written = text(without_words(found), today, base)
         load_inventory(path, written)
-    put(path, written.encode("utf-8"))
+    write_file(path, written.encode("utf-8"))
     for line in summary(found, path):
         click.echo(line)

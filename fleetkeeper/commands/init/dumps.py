@@ -10,7 +10,7 @@ from statistics import median
 
 from fleetkeeper.commands.init.backup_jobs import LIKE_A_BACKUP
 from fleetkeeper.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
-from fleetkeeper.commands.init.results import Backups, Found, Machine, Scheduled
+from fleetkeeper.commands.init.results import Backups, FoundService, Machine, Scheduled
 from fleetkeeper.inventory.fields import NAME
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
@@ -31,7 +31,7 @@ STORES = re.compile(r"data|storage|backup|nas|nfs|file", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Around:
+class SurveyContext:
     """What was seen of the fleet until now, and how to ask more."""
 
     fleet: Fleet
@@ -41,7 +41,7 @@ class Around:
 
 
 @dataclass(frozen=True)
-class Listed:
+class DumpListing:
     """One place of dumps as one node sees it. `on_this_disk` is False for a volume that is on the network."""
 
     node: str
@@ -65,7 +65,9 @@ class Listed:
         return policy(self.volume, self.node, self.pattern, self.path or None)
 
 
-def backups_of(around: Around, database: Found, places: Sequence[Placement]) -> tuple[Backups | None, list[str]]:
+def backups_of(
+    around: SurveyContext, database: FoundService, places: Sequence[Placement]
+) -> tuple[Backups | None, list[str]]:
     """The dumps of a database: their place, names, and schedule; and what could not be seen."""
     unseen: list[str] = []
     listed = list(listings(around, places, unseen))
@@ -80,7 +82,7 @@ def backups_of(around: Around, database: Found, places: Sequence[Placement]) -> 
     return with_usage(backups, home, around.ask, unseen), unseen
 
 
-def listings(around: Around, places: Sequence[Placement], unseen: list[str]) -> Iterator[Listed]:
+def listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
     """Every mount of the database that may hold dumps, on every node that has it."""
     for place, mount in ((one, mount) for one in places for mount in candidates(one.container)):
         path = "" if mount.name else mount.source
@@ -97,7 +99,7 @@ def listings(around: Around, places: Sequence[Placement], unseen: list[str]) -> 
             except Unobservable as why:
                 unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hinted(why))
                 continue
-            yield Listed(node, volume, path, mount.destination, files, not remote(around.fleet, node, mount.name))
+            yield DumpListing(node, volume, path, mount.destination, files, not remote(around.fleet, node, mount.name))
 
 
 def hinted(why: Unobservable) -> str:
@@ -129,21 +131,21 @@ def remote(fleet: Fleet, node: str, name: str) -> bool:
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 
-def worth(one: Listed) -> tuple[int, bool]:
+def worth(one: DumpListing) -> tuple[int, bool]:
     """A place with many dumps before one that is only called so."""
     return len(one.dumps), bool(LIKE_A_BACKUP.search(f"{one.volume} {one.directory}"))
 
 
-def names(one: Listed) -> frozenset[str]:
+def names(one: DumpListing) -> frozenset[str]:
     return frozenset(file.name for file in one.files)
 
 
-def preferred(one: Listed) -> tuple[bool, bool]:
+def preferred(one: DumpListing) -> tuple[bool, bool]:
     """Of nodes that share a place: one whose own disk it is, then one that is called after it."""
     return one.on_this_disk, bool(STORES.search(one.node))
 
 
-def described(home: Listed, database: Found, nodes: Sequence[str]) -> Backups:
+def described(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
     dumps = sorted(home.dumps, key=lambda file: file.mtime)
     return Backups(
         service=database.key,
@@ -159,7 +161,7 @@ def described(home: Listed, database: Found, nodes: Sequence[str]) -> Backups:
     )
 
 
-def with_schedule(backups: Backups, home: Listed, scheduled: Sequence[Scheduled]) -> Backups:
+def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled]) -> Backups:
     """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
     stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
     one = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
@@ -174,7 +176,7 @@ def with_schedule(backups: Backups, home: Listed, scheduled: Sequence[Scheduled]
     )
 
 
-def with_usage(backups: Backups, home: Listed, ask: Ask, unseen: list[str]) -> Backups:
+def with_usage(backups: Backups, home: DumpListing, ask: Ask, unseen: list[str]) -> Backups:
     """What the volume takes, and what is left on its disk."""
     try:
         [answer] = ask(home.node, [usage_of(home.policy)])

@@ -14,7 +14,7 @@ from fleetkeeper.commands.init.results import Machine, Stranger
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Without
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.audit_helper import HELPER
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.ssh.jump_hosts import parse_hop
@@ -106,7 +106,7 @@ def each_once(nodes: Iterable[Node]) -> list[Node]:
 
 def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     """What the probe says about a host: its name, and its rights. Raises Unobservable."""
-    told = lines(answer.text())
+    told = split_lines(answer.text())
     said = dict(line.partition(" ")[::2] for line in told)
     if told[-1:] != ["end"]:
         raise Unobservable("the first look was cut short", node=node.name)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from fleetkeeper.commands.init.proposals import KEEP, budget, free
-from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Site
+from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, ServedSite
 from fleetkeeper.inventory.units import exact_size, show_size
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line, yaml_text
 
@@ -36,7 +36,7 @@ def text(found: Findings, day: str, base: Path) -> str:
         services(found),
         backups(found.backups, found),
         certificates(found),
-        lines(TAIL),
+        split_lines(TAIL),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 
@@ -129,7 +129,7 @@ def nothing(found: Findings, seen: str) -> str:
     return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen
 
 
-def described(one: Found) -> dict[str, object]:
+def described(one: FoundService) -> dict[str, object]:
     users: object = list(one.users) if len(one.users) > 1 else "".join(one.users)
     keys = {"name": one.name, "user": users, "master": one.master}
     return {key: value for key, value in keys.items() if value}
@@ -205,7 +205,7 @@ def certificates(found: Findings) -> Lines:
     yield "# `allow_issuer: [its name]` for one name."
 
 
-def about(site: Site) -> str:
+def about(site: ServedSite) -> str:
     said = site.note or f"issued by {site.issuer}, until {site.until}"
     return one_line(said)[:WIDTH]
 

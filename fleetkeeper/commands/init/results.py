@@ -32,7 +32,7 @@ class Stranger:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundService:
     """One service. `users` are who its processes are, `master` who its first one is besides. `note` is for a person.
 
     `nodes` are where it runs; `database` and `web` say what its processes look like.
@@ -84,7 +84,7 @@ class Backups:
 
 
 @dataclass(frozen=True)
-class Site:
+class ServedSite:
     """One name that is served with TLS. `issuer` and `until` (a day) are of what is served now."""
 
     name: str
@@ -100,9 +100,9 @@ class Findings:
 
     name: str
     machines: tuple[Machine, ...]
-    services: tuple[Found, ...] = ()
+    services: tuple[FoundService, ...] = ()
     backups: Backups | None = None
-    sites: tuple[Site, ...] = ()
+    sites: tuple[ServedSite, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     unseen: tuple[str, ...] = field(default=())
     blind: tuple[str, ...] = field(default=())

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from fleetkeeper.commands.init.results import Found
+from fleetkeeper.commands.init.results import FoundService
 from fleetkeeper.inventory.fields import DEPLOYED, USER
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.looking.facts import Fleet
@@ -22,7 +22,7 @@ DATABASES = frozenset({"postgres", "postmaster"})
 WEB = frozenset({"nginx", "apache2", "httpd", "caddy", "traefik", "haproxy"})
 
 
-def services_of(fleet: Fleet) -> tuple[Found, ...]:
+def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
     """Every service that runs, or that the swarm was told to run, in the order of their names."""
     by_name: dict[str, list[Placement]] = defaultdict(list)
     for seen_container in placement.seen_containers(fleet):
@@ -32,7 +32,9 @@ def services_of(fleet: Fleet) -> tuple[Found, ...]:
     names = sorted({*by_name, *told})
     keys = dict(zip(names, keys_of(names, told), strict=True))
     return tuple(
-        found(keys[name], name, by_name[name]) if by_name[name] else Found(keys[name], name, note=absent(fleet, name))
+        found(keys[name], name, by_name[name])
+        if by_name[name]
+        else FoundService(keys[name], name, note=absent(fleet, name))
         for name in names
         if re.fullmatch(DEPLOYED, name)
     )
@@ -76,7 +78,7 @@ def shortened(name: str, told: SwarmService | None) -> str:
     return short.removeprefix(f"{told.stack}_") if told and told.stack else short
 
 
-def found(key: str, name: str, places: list[Placement]) -> Found:
+def found(key: str, name: str, places: list[Placement]) -> FoundService:
     """One service with the users that its processes have today."""
     programs = {process.name for place in places for process in processes(place.container)}
     nodes = tuple(dict.fromkeys(place.node for place in places))
@@ -84,7 +86,7 @@ def found(key: str, name: str, places: list[Placement]) -> Found:
         users, master, note = users_of(name, [place.container for place in places])
     except Unobservable as why:
         users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
-    return Found(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)
+    return FoundService(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)
 
 
 def processes(container: Container) -> list[Process]:

@@ -9,11 +9,11 @@ from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.commands.init.dumps import Ask, hinted
-from fleetkeeper.commands.init.results import Found, Site
+from fleetkeeper.commands.init.results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.container_files import parse
-from fleetkeeper.topics.certificates.facts import Inside
+from fleetkeeper.topics.certificates.facts import ContainerFiles
 from fleetkeeper.topics.certificates.policy import HostName
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.transport.commands import Unobservable
@@ -24,22 +24,22 @@ NAMES: TypeAdapter[str] = TypeAdapter(HostName)
 
 
 @dataclass(frozen=True)
-class Serving:
+class TlsContainer:
     """A container that may serve TLS, and the port of the node on which it does (0: none is published)."""
 
     place: Placement
-    service: Found
+    service: FoundService
     port: int
 
 
-def serving(places: Sequence[Placement], services: Sequence[Found]) -> Iterator[Serving]:
+def serving(places: Sequence[Placement], services: Sequence[FoundService]) -> Iterator[TlsContainer]:
     """The running containers that have a web server, or that publish 443."""
     for place in places:
         for service in services:
             if place.container.running and place.container.belongs_to(service.name):
                 port = published(place)
                 if service.web or port:
-                    yield Serving(place, service, port)
+                    yield TlsContainer(place, service, port)
 
 
 def published(place: Placement) -> int:
@@ -48,34 +48,34 @@ def published(place: Placement) -> int:
     return next((one.host for one in ports if HTTPS in (one.container, one.host) and one.host), 0)
 
 
-def sites_of(found: Sequence[Serving], ask: Ask, unseen: list[str]) -> list[Site]:
+def sites_of(found: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> list[ServedSite]:
     """Every name once, with what is served for it now."""
-    sites: dict[str, Site] = {}
+    sites: dict[str, ServedSite] = {}
     for one in found:
         for name in names_of(one, ask, unseen):
             sites.setdefault(name, served(one, name, ask))
     return list(sites.values())
 
 
-def names_of(one: Serving, ask: Ask, unseen: list[str]) -> list[str]:
+def names_of(one: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
     """The names for which a container has a certificate; without any word of its own, those of what it serves."""
     try:
         [answer] = ask(one.place.node, [node_commands.look_inside(one.place.container.id)])
         inside = parse(answer.text(), one.place.container.id, one.service.key)
     except Unobservable as why:
         unseen.append(f"{one.place.node}: {one.place.container.name} could not be looked into: {why.why}{hinted(why)}")
-        inside = Inside(one.place.container.id, one.service.key)
+        inside = ContainerFiles(one.place.container.id, one.service.key)
     return configured(inside) or spoken(one, ask)
 
 
-def configured(inside: Inside) -> list[str]:
+def configured(inside: ContainerFiles) -> list[str]:
     """The names of sites that serve TLS, and those of certbot's lineages; wildcards and catch-alls are not names."""
     names = [name for site in inside.nginx.sites for name in site.names] if inside.nginx else []
     lineages = [name for lineage in inside.lineages for pem in lineage.chain[:1] for name in alternative(pem)]
     return [name for name in dict.fromkeys([*names, *lineages]) if valid(name)]
 
 
-def spoken(one: Serving, ask: Ask) -> list[str]:
+def spoken(one: TlsContainer, ask: Ask) -> list[str]:
     """The names in the certificate that is served to whoever names none."""
     chain = shaken(one, ("-noservername",), ask)
     return [name for name in alternative(chain[0]) if valid(name)] if chain else []
@@ -99,7 +99,7 @@ def alternative(pem: str) -> list[str]:
     return found.value.get_values_for_type(x509.DNSName)
 
 
-def shaken(one: Serving, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
+def shaken(one: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
     """The chain of one handshake, made on the node itself; nothing when there is none."""
     if not one.port:
         return ()
@@ -110,12 +110,12 @@ def shaken(one: Serving, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
         return ()
 
 
-def served(one: Serving, name: str, ask: Ask) -> Site:
+def served(one: TlsContainer, name: str, ask: Ask) -> ServedSite:
     """A name with the issuer and the end of the certificate that is served for it now."""
     chain = shaken(one, ("-servername", name), ask)
     if not chain:
-        return Site(name, one.service.key, note="nothing is served for it on 443 now")
+        return ServedSite(name, one.service.key, note="nothing is served for it on 443 now")
     leaf = x509.load_pem_x509_certificate(chain[0].encode())
     attributes = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     issuer = str(attributes[0].value) if attributes else leaf.issuer.rfc4514_string()
-    return Site(name, one.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")
+    return ServedSite(name, one.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.commands.host_key_trust import Ask, Trusting, see
+from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
 from fleetkeeper.commands.init.backup_jobs import jobs, scripts
-from fleetkeeper.commands.init.dumps import Around, backups_of
+from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
-from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled, Stranger
+from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, Scheduled, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.snapshot import ask as questions
 from fleetkeeper.readers.cron.snapshot import list_schedules
@@ -39,7 +39,7 @@ class NotTrusted(Exception):
 
 
 @dataclass
-class Looking:
+class Survey:
     """One look at hosts. `path` is where the inventory will be; host keys are kept beside it once a person says so."""
 
     path: Path
@@ -88,17 +88,17 @@ class Looking:
 
     def trust(self, inventory: Inventory, node: Node) -> None:
         """Offer to trust a key that is not known. Raises NotTrusted, or Unobservable for a host that is not there."""
-        from fleetkeeper.transport.ssh.known_hosts import Ruling
+        from fleetkeeper.transport.ssh.known_hosts import KeyStatus
 
-        if node.connection == HERE or see(inventory, node, self.ssh_config).ruling is Ruling.TRUSTED:
+        if node.connection == HERE or compare_keys(inventory, node, self.ssh_config).ruling is KeyStatus.TRUSTED:
             return
-        if not Trusting(inventory, self.say, self.ask, self.fingerprints, self.ssh_config).one(node):
+        if not TrustSession(inventory, self.say, self.ask, self.fingerprints, self.ssh_config).one(node):
             raise NotTrusted(node.address)
 
     def first_look(self, links: Links) -> Fleet:
         """Clocks, containers and the swarm; machines are told what they are."""
         observers = {name: one for name, one in registry.observers_in(registry.TOPICS).items() if name in FIRST}
-        fleet = look(self.inventory, links.to, observers, datetime.now(UTC))
+        fleet = look_at_fleet(self.inventory, links.to, observers, datetime.now(UTC))
         self.machines = {name: told(machine, fleet) for name, machine in self.machines.items()}
         return fleet
 
@@ -134,7 +134,7 @@ class Looking:
         places = [
             seen_container for seen_container in placement.seen_containers(fleet) if seen_container.container.running
         ]
-        backups, more = self.backups(Around(fleet, self.machines, scheduled, ask), services, places)
+        backups, more = self.backups(SurveyContext(fleet, self.machines, scheduled, ask), services, places)
         unseen += more
         sites = sites_of(list(serving(places, services)), ask, unseen)
         return Findings(
@@ -149,7 +149,7 @@ class Looking:
         )
 
     def backups(
-        self, around: Around, services: Sequence[Found], places: Sequence[Placement]
+        self, around: SurveyContext, services: Sequence[FoundService], places: Sequence[Placement]
     ) -> tuple[Backups | None, list[str]]:
         """The dumps of the first database that has a place for them."""
         unseen: list[str] = []
@@ -179,7 +179,7 @@ class Looking:
 
 def schedules_of(
     node: str, ask: Callable[[str, Sequence[Command]], list[Output]]
-) -> tuple[schedules.Printed, dict[str, str]]:
+) -> tuple[schedules.Snapshot, dict[str, str]]:
     """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
     [answer] = ask(node, [list_schedules()])
     printed = schedules.read(answer.text())

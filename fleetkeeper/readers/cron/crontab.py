@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fleetkeeper.readers.cron.due_times import SHORTCUTS, BadTimes, canonical
-from fleetkeeper.readers.marked_blocks import BEGIN, END, split
+from fleetkeeper.readers.cron.due_times import SHORTCUTS, BadTimes, canonical_times
+from fleetkeeper.readers.marked_blocks import BEGIN, END, split_lines_exactly
 
 LONGEST_COMMAND = 998
 MOST_LINES = 10000
@@ -72,7 +72,7 @@ def parse(content: bytes, *, system: bool) -> Table:
     table = Table()
     environment: Mapping[str, str] = {}
     ours, left = False, MOST_READ
-    rows = split(content)
+    rows = split_lines_exactly(content)
     for number, row in enumerate(rows, 1):
         left -= len(row)
         if left < 0 or len(environment) > MOST_SETTINGS:
@@ -94,35 +94,35 @@ def read(row: Job, system: bool, table: Table) -> Mapping[str, str]:
     if not text:
         return row.environment
     if text.startswith("#"):
-        table.comments.extend(commented(row, text.lstrip("# \t"), system))
+        table.comments.extend(jobs_in_comments(row, text.lstrip("# \t"), system))
         return row.environment
     if setting := SETTING.fullmatch(text):
-        name, value = (next((part for part in parts if part is not None), "") for parts in parted(setting))
+        name, value = (next((part for part in parts if part is not None), "") for parts in split_quoted(setting))
         return {**row.environment, name: value.rstrip(C_BLANKS) if setting["value"] is not None else value}
     try:
-        table.jobs.append(job(row, text, system))
+        table.jobs.append(parse_job(row, text, system))
     except BadTimes as odd:
         table.problems.append(Problem(row.line, row.text, str(odd)))
     return row.environment
 
 
-def parted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
+def split_quoted(setting: re.Match[str]) -> Iterator[tuple[str | None, ...]]:
     yield setting["dquoted"], setting["squoted"], setting["name"]
     yield setting["dvalue"], setting["svalue"], setting["value"]
 
 
-def commented(row: Job, text: str, system: bool) -> Iterator[Job]:
+def jobs_in_comments(row: Job, text: str, system: bool) -> Iterator[Job]:
     try:
-        yield job(row, text, system)
+        yield parse_job(row, text, system)
     except BadTimes:
         return
 
 
-def job(row: Job, text: str, system: bool) -> Job:
+def parse_job(row: Job, text: str, system: bool) -> Job:
     """A line that runs something. Raises BadTimes with what crontab(1) would say."""
     if "\0" in text:
         raise BadTimes("a NUL byte")
-    times, rest = timed(text)
+    times, rest = split_times(text)
     user = ""
     if system:
         user, rest = first_word(rest)
@@ -133,7 +133,7 @@ def job(row: Job, text: str, system: bool) -> Job:
     return Job(row.line, row.text, times, user, rest, row.environment, row.ours)
 
 
-def timed(text: str) -> tuple[str, str]:
+def split_times(text: str) -> tuple[str, str]:
     """The canonical time fields, and what follows them."""
     if text.startswith("@"):
         word, rest = first_word(text)
@@ -141,7 +141,7 @@ def timed(text: str) -> tuple[str, str]:
             raise BadTimes("bad time specifier")
         return SHORTCUTS[word], rest
     fields = BLANKS.split(text, maxsplit=5)
-    return canonical([*fields, "", "", "", "", ""][:5]), fields[5] if len(fields) > 5 else ""
+    return canonical_times([*fields, "", "", "", "", ""][:5]), fields[5] if len(fields) > 5 else ""
 
 
 def first_word(text: str) -> tuple[str, str]:
@@ -149,16 +149,16 @@ def first_word(text: str) -> tuple[str, str]:
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
-def cut(command: str) -> tuple[str, bool]:
+def cut_at_percent(command: str) -> tuple[str, bool]:
     r"""What the shell gets of a command: all up to the first unescaped `%`, and whether there was one.
 
-    >>> cut(r"date +\%F"), cut("date +%F")
+    >>> cut_at_percent(r"date +\%F"), cut_at_percent("date +%F")
     (('date +%F', False), ('date +', True))
     """
     found = re.search(r"(?<!\\)%", command)
     return (command[: found.start()] if found else command).replace(r"\%", "%"), found is not None
 
 
-def escaped(command: str) -> str:
+def escape_command(command: str) -> str:
     """A command as it must stand in a crontab."""
     return command.replace("%", r"\%")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fleetkeeper.readers.cron.crontab import Job, Table, parse
 from fleetkeeper.readers.cron.faults import Fault
-from fleetkeeper.readers.cron.snapshot import File, Printed
+from fleetkeeper.readers.cron.snapshot import File, Snapshot
 from fleetkeeper.readers.linear_patterns import in_order
 from fleetkeeper.readers.numbers import whole_number
 
@@ -56,7 +56,7 @@ def table_faults(table: Table) -> Iterator[Fault]:
 RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 
 
-def run_parts(file: File, printed: Printed) -> Job | None:
+def run_parts(file: File, printed: Snapshot) -> Job | None:
     """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
     directory = file.path.rpartition("/")[0]
     tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
@@ -65,7 +65,7 @@ def run_parts(file: File, printed: Printed) -> Job | None:
     return next((job for job in jobs if in_order(job.command, RUN_PARTS, wanted, LINE)), None)
 
 
-def directory_faults(file: File, printed: Printed) -> Iterator[Fault]:
+def directory_faults(file: File, printed: Snapshot) -> Iterator[Fault]:
     """What keeps run-parts from running a script."""
     if not VALID_NAME.fullmatch(file.name):
         yield "dot in file name"

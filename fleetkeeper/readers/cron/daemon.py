@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.numbers import decimal_number, epoch_seconds, whole_number
 from fleetkeeper.transport.commands import Unobservable
 
@@ -21,7 +21,7 @@ class Daemon:
 TICKS = 100.0
 
 
-def daemon(printed: Printed) -> Daemon | None:
+def daemon(printed: Snapshot) -> Daemon | None:
     """The cron that runs: the process that no other cron started. Raises Unobservable where its numbers are odd."""
     rows = [line.split(" ") for line in printed.lines.get("cron", [])]
     pids = {row[0] for row in rows}
@@ -38,7 +38,7 @@ def started(boot: str, ticks: str) -> float:
     return epoch_seconds(boot) + decimal_number(ticks) / TICKS
 
 
-def timezone(printed: Printed) -> str | Unobservable:
+def timezone(printed: Snapshot) -> str | Unobservable:
     """The time zone that cron works in: its own TZ, else the node's.
 
     >>> timezone(Printed(lines={"localtime": ["/usr/share/zoneinfo/America/Toronto"]}))

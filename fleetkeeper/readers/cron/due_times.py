@@ -64,19 +64,19 @@ FIELDS = (
 )
 
 
-def canonical(fields: Sequence[str]) -> str:
+def canonical_times(fields: Sequence[str]) -> str:
     """Five fields in one spelling that cron and cronsim read alike, or `never`. Raises BadTimes.
 
-    >>> canonical("0 0-23/12 * jan-mar sun".split())
+    >>> canonical_times("0 0-23/12 * jan-mar sun".split())
     '0 0,12 * 1,2,3 0'
-    >>> canonical("0 20-4 * * *".split()), canonical("0 0 31 2 *".split())
+    >>> canonical_times("0 20-4 * * *".split()), canonical_times("0 0 31 2 *".split())
     ('never', 'never')
     """
-    read = [field(text, span) for text, span in zip(fields, FIELDS, strict=True)]
-    return " ".join(read) if "" not in read and comes(" ".join(read)) else NEVER
+    read = [parse_field(text, span) for text, span in zip(fields, FIELDS, strict=True)]
+    return " ".join(read) if "" not in read and day_exists(" ".join(read)) else NEVER
 
 
-def comes(times: str) -> bool:
+def day_exists(times: str) -> bool:
     """Whether there is such a day at all: cron takes the 31st of February, and never runs it."""
     try:
         CronSim(times, ANY)
@@ -85,13 +85,13 @@ def comes(times: str) -> bool:
     return True
 
 
-def field(text: str, span: Range) -> str:
+def parse_field(text: str, span: Range) -> str:
     """One field. A leading star is kept, since cron treats days and clock changes differently for it."""
     values: set[int] = set()
     stars: list[str] = []
     rest = text
     while True:
-        numbers, star, rest = item(rest, span)
+        numbers, star, rest = parse_item(rest, span)
         values.update(numbers)
         stars.append(star)
         if not rest.startswith(","):
@@ -103,7 +103,7 @@ def field(text: str, span: Range) -> str:
     return ",".join([stars[0], *([plain] if len(stars) > 1 else [])]) if stars[0] else plain
 
 
-def item(text: str, span: Range) -> tuple[range, str, str]:
+def parse_item(text: str, span: Range) -> tuple[range, str, str]:
     """One element of a list: its numbers, its star if it has one, and what follows it."""
     if text.startswith("*"):
         low, high, rest, star = span.low, span.high, text[1:], "*"
@@ -114,14 +114,14 @@ def item(text: str, span: Range) -> tuple[range, str, str]:
         if rest.startswith("/"):
             raise BadTimes(f"bad {span.title}")
         if not rest.startswith("-"):
-            return bounded(range(low, high + 1), span), "", rest
+            return parse_range(range(low, high + 1), span), "", rest
         word, rest = run(rest[1:])
         high = span.number(word)
-    step, rest = stepped(rest, span)
-    return bounded(range(low, high + 1, step), span), star and (star if step == 1 else f"*/{step}"), rest
+    step, rest = parse_step(rest, span)
+    return parse_range(range(low, high + 1, step), span), star and (star if step == 1 else f"*/{step}"), rest
 
 
-def stepped(rest: str, span: Range) -> tuple[int, str]:
+def parse_step(rest: str, span: Range) -> tuple[int, str]:
     if not rest.startswith("/"):
         return 1, rest
     word, rest = run(rest[1:])
@@ -131,7 +131,7 @@ def stepped(rest: str, span: Range) -> tuple[int, str]:
     return step, rest
 
 
-def bounded(numbers: range, span: Range) -> range:
+def parse_range(numbers: range, span: Range) -> range:
     if any(not span.low <= number <= span.high for number in numbers):
         raise BadTimes(f"bad {span.title}")
     return numbers
@@ -149,10 +149,10 @@ def is_understood(times: str) -> bool:
     >>> is_understood("0 0 * * *"), is_understood(NEVER), is_understood(""), is_understood("0 0 * * * $(id)")
     (True, True, False, False)
     """
-    return times in (NEVER, REBOOT) or comes(times)
+    return times in (NEVER, REBOOT) or day_exists(times)
 
 
-def due(times: str, after: datetime) -> Iterator[datetime]:
+def due_times(times: str, after: datetime) -> Iterator[datetime]:
     """Due times after `after`, in its time zone. What is repeated by a clock change is due once."""
     if times not in (NEVER, REBOOT):
         yield from CronSim(times, after)
@@ -166,19 +166,22 @@ def last_due(times: str, before: datetime) -> datetime | None:
     return found if found and before - found <= HORIZON else None
 
 
-def same(many: Sequence[str], wanted: str, start: datetime) -> bool:
+def same_due_times(many: Sequence[str], wanted: str, start: datetime) -> bool:
     """Whether several entries together are due exactly when `wanted` is, each time once.
 
     >>> from zoneinfo import ZoneInfo
-    >>> same(["0 0 * * *", "0 12 * * *"], "0 0,12 * * *", datetime(2026, 1, 1, tzinfo=ZoneInfo("America/Toronto")))
+    >>> start = datetime(2026, 1, 1, tzinfo=ZoneInfo("America/Toronto"))
+    >>> same_due_times(["0 0 * * *", "0 12 * * *"], "0 0,12 * * *", start)
     True
     """
     if list(many) == [wanted]:
         return True
-    return soon(merge(*(due(times, start) for times in many)), start) == soon(due(wanted, start), start)
+    return coming_due_times(merge(*(due_times(times, start) for times in many)), start) == coming_due_times(
+        due_times(wanted, start), start
+    )
 
 
-def soon(moments: Iterator[datetime], start: datetime) -> list[datetime]:
+def coming_due_times(moments: Iterator[datetime], start: datetime) -> list[datetime]:
     """The due times of about a year, or so many of them that a difference would have shown."""
     return list(islice(takewhile(lambda moment: moment < start + HORIZON, moments), ENOUGH))
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.crontab_files import body
-from fleetkeeper.readers.cron.snapshot import File, Printed
-from fleetkeeper.readers.marked_blocks import BlockError, block
+from fleetkeeper.readers.cron.snapshot import File, Snapshot
+from fleetkeeper.readers.marked_blocks import BlockError, block_lines
 from fleetkeeper.transport.commands import Output, Unobservable
 
 
@@ -29,7 +29,7 @@ class Crontab:
 ROOT_HAS_NONE = Crontab()
 
 
-def read_own_crontab(own: Output, printed: Printed, mark: str) -> Crontab | Unobservable:
+def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Unobservable:
     """The crontab that `crontab -l` printed, with the block of that mark, or why it is not known.
 
     "no crontab for" is an empty one; every other failure is not (case 22).
@@ -44,13 +44,13 @@ def read_own_crontab(own: Output, printed: Printed, mark: str) -> Crontab | Unob
     except Unobservable as why:
         return why
     try:
-        lines, marks = block(own.out, mark), ""
+        lines, marks = block_lines(own.out, mark), ""
     except BlockError as odd:
         lines, marks = None, str(odd)
     return Crontab(account, sha256(own.out).hexdigest(), lines, marks or trouble(own.out, spooled(printed)))
 
 
-def spooled(printed: Printed) -> File | None:
+def spooled(printed: Snapshot) -> File | None:
     """The file of the account's own crontab, where it was read."""
     places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
     return places[0] if places else None

@@ -45,7 +45,7 @@ class File:
 
 
 @dataclass
-class Printed:
+class Snapshot:
     """The script's output: files, and all other lines by their first word."""
 
     files: list[File] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Printed:
         self.lines.setdefault("unseen", []).append(path)
 
 
-def read(text: str) -> Printed:
+def read(text: str) -> Snapshot:
     """Read what the script printed. Raises Unobservable when it did not come to its end.
 
     >>> printed = read("file system 0 0 644 1 1700000000 4 /etc/crontab\\n|a b\\n\\ndocker /usr/bin/docker\\nend\\n")
@@ -70,18 +70,18 @@ def read(text: str) -> Printed:
     rows = text.split("\n")
     if rows[-2:] != ["end", ""]:
         raise Unobservable("the list of schedules was cut short")
-    printed = Printed()
+    printed = Snapshot()
     at = 0
     while at < len(rows):
         key, _, rest = rows[at].partition(" ")
         at += 1
         if key == "file":
-            content = list(contents(rows, at))
+            content = list(file_contents(rows, at))
             at += len(content)
             ended = rows[at] == ""
             at += ended
             try:
-                printed.files.append(file(rest, content, ended))
+                printed.files.append(parse_file(rest, content, ended))
             except (ValueError, Unobservable):
                 printed.cannot_tell(rest.split(" ", 7)[-1])
         elif key in KEYS:
@@ -91,14 +91,14 @@ def read(text: str) -> Printed:
     return printed
 
 
-def contents(rows: list[str], start: int) -> Iterator[str]:
+def file_contents(rows: list[str], start: int) -> Iterator[str]:
     for at in range(start, len(rows)):  # a slice would copy all that follows, once a file
         if not rows[at].startswith("|"):
             return
         yield rows[at][1:]
 
 
-def file(header: str, content: list[str], ended: bool) -> File:
+def parse_file(header: str, content: list[str], ended: bool) -> File:
     """A file from its header and its lines. Raises Unobservable or ValueError for a header that makes no sense."""
     kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
     text = "\n".join(content) + ("\n" if content and ended else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fleetkeeper.readers.json_documents import Json, listed, part
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -43,7 +43,7 @@ def only_gone(said: str) -> bool:
     >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
     (True, False)
     """
-    found = [line for line in lines(said) if line.strip()]
+    found = [line for line in split_lines(said) if line.strip()]
     return bool(found) and all(
         re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in found
     )

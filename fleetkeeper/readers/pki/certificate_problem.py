@@ -53,7 +53,7 @@ class Case:
     allowed: tuple[str, ...] = ()
 
 
-def subject(one: x509.Certificate) -> str:
+def subject_name(one: x509.Certificate) -> str:
     """How a certificate is called in messages.
 
     The name is quoted: it is whatever the server sent.
@@ -86,7 +86,7 @@ def signed_with(one: x509.Certificate) -> hashes.HashAlgorithm | None:
         return None
 
 
-def weakness(one: x509.Certificate) -> str:
+def key_weakness(one: x509.Certificate) -> str:
     """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
     try:
         key = one.public_key()

@@ -24,9 +24,9 @@ from fleetkeeper.readers.pki.certificate_problem import (
     Kind,
     Problem,
     issued_by,
+    key_weakness,
     signed_with,
-    subject,
-    weakness,
+    subject_name,
 )
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
 from fleetkeeper.readers.pki.path import extension
@@ -60,7 +60,7 @@ def read(one: str) -> x509.Certificate:
     return certificate
 
 
-def problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
+def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
     """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
     leaf = certificates[0]
     found = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
@@ -111,7 +111,7 @@ def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
     shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
     yield Problem(
         "wrong name",
-        f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject(leaf)})",
+        f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject_name(leaf)})",
         f"a certificate for {name}",
         "every client refuses a certificate for another name",
         "get one that names it (`remediate` does, where the inventory says `acme:`), or let the site use the right "
@@ -124,10 +124,10 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
     for place, one in enumerate(certificates):
         if place and one in roots:
             continue
-        if why := weakness(one):
+        if why := key_weakness(one):
             yield Problem(
                 "weak key",
-                f"the key of {subject(one)} is {why}",
+                f"the key of {subject_name(one)} is {why}",
                 "RSA of 2048 bits or more, or the curves P-256, P-384, P-521",
                 "today's clients refuse it, and it could be forged",
                 "get a certificate with a new key (`certbot renew --new-key`)",
@@ -135,7 +135,7 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
         if not issued_by(one, one) and isinstance(digest := signed_with(one), WEAK):
             yield Problem(
                 "weak signature",
-                f"{subject(one)} is signed with {digest.name.upper()}",
+                f"{subject_name(one)} is signed with {digest.name.upper()}",
                 "SHA-256 or better",
                 "today's clients refuse it, and it could be forged",
                 "get a new certificate; the authority's own chain may be out of date",

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
-from fleetkeeper.readers.pki.certificate_problem import issued_by, subject
+from fleetkeeper.readers.pki.certificate_problem import issued_by, subject_name
 
 LONGEST = 32
 NETWORK = (ipaddress.IPv4Network, ipaddress.IPv6Network)
@@ -72,7 +72,7 @@ def purposes(found: Sequence[x509.Certificate]) -> Iterator[str]:
     for one in found[1:]:
         usage = extension(one, x509.ExtendedKeyUsage)
         if usage is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-            yield f"{subject(one)} may not vouch for TLS servers (its extended key usage)"
+            yield f"{subject_name(one)} may not vouch for TLS servers (its extended key usage)"
 
 
 def faults(found: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
@@ -81,9 +81,9 @@ def faults(found: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
     for depth, one in enumerate(found):
         for critical in one.extensions:
             if critical.critical and critical.oid not in known:
-                yield f"{subject(one)} has a critical extension that nobody knows ({critical.oid.dotted_string})"
+                yield f"{subject_name(one)} has a critical extension that nobody knows ({critical.oid.dotted_string})"
         if depth and not valid(one, when):
-            yield f"{subject(one)} is not valid now"
+            yield f"{subject_name(one)} is not valid now"
         if depth:
             yield from authority_faults(one, found[1:depth])
             yield from constrained(one, found[:depth])
@@ -93,11 +93,11 @@ def authority_faults(one: x509.Certificate, below: Sequence[x509.Certificate]) -
     """RFC 5280, 4.2.1.9 and 4.2.1.3. A path length does not count authorities that issued themselves."""
     basic, usage = extension(one, x509.BasicConstraints), extension(one, x509.KeyUsage)
     if basic is None or not basic.ca:
-        yield f"{subject(one)} is not marked as an authority"
+        yield f"{subject_name(one)} is not marked as an authority"
     elif basic.path_length is not None and basic.path_length < sum(other.issuer != other.subject for other in below):
-        yield f"{subject(one)} allows fewer authorities below it"
+        yield f"{subject_name(one)} allows fewer authorities below it"
     if usage is not None and not usage.key_cert_sign:
-        yield f"{subject(one)} may not sign certificates"
+        yield f"{subject_name(one)} may not sign certificates"
 
 
 def constrained(one: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
@@ -108,9 +108,9 @@ def constrained(one: x509.Certificate, below: Sequence[x509.Certificate]) -> Ite
     for name in names_of(below):
         alike = [other for other in constraints.permitted_subtrees or () if type(other) is type(name)]
         if alike and not any(within(name, other) for other in alike):
-            yield f"{subject(one)} may not vouch for {shown(name)}"
+            yield f"{subject_name(one)} may not vouch for {shown(name)}"
         if any(within(name, other) for other in constraints.excluded_subtrees or ()):
-            yield f"{subject(one)} may not vouch for {shown(name)}"
+            yield f"{subject_name(one)} may not vouch for {shown(name)}"
 
 
 def names_of(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:

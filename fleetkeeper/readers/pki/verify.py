@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from fleetkeeper.readers.pki.certificate_problem import Case, Problem, issued_by, subject, weakness
+from fleetkeeper.readers.pki.certificate_problem import Case, Problem, issued_by, key_weakness, subject_name
 from fleetkeeper.readers.pki.names import common_name
 from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, purposes, valid
 from fleetkeeper.readers.pki.roots import by_name, known_as
@@ -75,12 +75,12 @@ def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verifica
 
 def must_be_authority(policy: x509.verification.Policy, one: x509.Certificate, found: x509.BasicConstraints) -> None:
     if not found.ca:
-        raise ValueError(f"{subject(one)} is not marked as an authority")
+        raise ValueError(f"{subject_name(one)} is not marked as an authority")
 
 
 def must_sign(policy: x509.verification.Policy, one: x509.Certificate, found: x509.KeyUsage | None) -> None:
     if found is not None and not found.key_cert_sign:
-        raise ValueError(f"{subject(one)} may not sign certificates")
+        raise ValueError(f"{subject_name(one)} may not sign certificates")
 
 
 def untrusted(sent: Sent, said: str) -> Problem:
@@ -88,17 +88,17 @@ def untrusted(sent: Sent, said: str) -> Problem:
     top = sent.top
     ended = [one for one in sent.way[1:] if not valid(one, sent.when)]
     if ended:
-        return broken(f"{subject(ended[0])} in its chain {dated(ended[0], sent.when)}")
+        return broken(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
     if top in sent.anchors:
-        weak = [f"the key of {subject(one)} is {why}" for one in sent.way if (why := weakness(one))]
+        weak = [f"the key of {subject_name(one)} is {why}" for one in sent.way if (why := key_weakness(one))]
         return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(said)))
     if same := [one for one in (*sent.anchors, *sent.others) if one.subject == top.issuer != top.subject]:
-        return broken(f"the signature of {subject(top)} is not that of {subject(same[0])}")
+        return broken(f"the signature of {subject_name(top)} is not that of {subject_name(same[0])}")
     if len(sent.way) == 1:
         return incomplete(top)
     return Problem(
         "untrusted",
-        f"its chain ends at {subject(top)}, issued by {common_name(top.issuer)}, which is not trusted",
+        f"its chain ends at {subject_name(top)}, issued by {common_name(top.issuer)}, which is not trusted",
         "a chain that ends at a trusted root",
         "clients refuse it unless they were told to trust that authority",
         "name that authority's PEM file as `ca:` in the inventory, if it is your own",
@@ -135,7 +135,7 @@ def broken(about: str) -> Problem:
 def one_way(top: x509.Certificate) -> Problem:
     return Problem(
         "invalid",
-        f"of two certificates of {subject(top)} that it sends, the first leads to {common_name(top.issuer)}, "
+        f"of two certificates of {subject_name(top)} that it sends, the first leads to {common_name(top.issuer)}, "
         "which is not trusted",
         "a chain that leads to a trusted root the first way",
         "browsers try the second one, programs that use OpenSSL do not",
@@ -157,7 +157,7 @@ def incomplete(leaf: x509.Certificate) -> Problem:
 def self_signed(leaf: x509.Certificate) -> Problem:
     return Problem(
         "self-signed",
-        f"it is self-signed ({subject(leaf)}): nobody vouches for it",
+        f"it is self-signed ({subject_name(leaf)}): nobody vouches for it",
         "a certificate of an authority",
         "every client refuses it, or its users learn to click warnings away",
         "get one with certbot; a placeholder is often left when the first issue failed",

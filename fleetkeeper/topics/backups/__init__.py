@@ -2,7 +2,7 @@
 
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.backups import database, second_copy
-from fleetkeeper.topics.backups.facts import Facts, File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, Facts, File
 from fleetkeeper.topics.backups.observe import observe
 from fleetkeeper.topics.backups.policy import Elsewhere, Keep, Policy, Volume
 from fleetkeeper.topics.backups.rules.dumps import RULES
@@ -22,4 +22,4 @@ TOPIC = Topic(
     remedies=("backups.are_fresh", "backups.exist_elsewhere", "backups.are_thinned"),
 )
 
-__all__ = ["RULES", "TOPIC", "Elsewhere", "Facts", "File", "Keep", "Policy", "Verified", "Volume", "observe"]
+__all__ = ["RULES", "TOPIC", "DumpProof", "Elsewhere", "Facts", "File", "Keep", "Policy", "Volume", "observe"]

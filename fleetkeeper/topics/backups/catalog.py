@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics import nodes
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
-from fleetkeeper.topics.backups.facts import Facts, File, State, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
 from fleetkeeper.topics.backups.plausible_size import Judged, TooSmall, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
@@ -121,7 +121,13 @@ def seen_files(fleet: Fleet, policy: Policy, accepted: AcceptedSize | None = Non
     """The backups, where it does not matter what they weigh. Raises Unobservable as `catalog_of`, but for the size."""
     node = policy.volume.node
     facts = fleet.of(node, Facts)
-    return build_catalog(seen(facts.files, node), seen(facts.verified, node), policy, true_clock(fleet, node), accepted)
+    return build_catalog(
+        raise_if_unobservable(facts.files, node),
+        raise_if_unobservable(facts.verified, node),
+        policy,
+        true_clock(fleet, node),
+        accepted,
+    )
 
 
 def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
@@ -129,7 +135,7 @@ def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
     node = policy.volume.node
     if (node, Databases.topic) not in fleet.facts:
         return None
-    records = seen(fleet.of(node, Databases).records, node)
+    records = raise_if_unobservable(fleet.of(node, Databases).records, node)
     return records.size if records else None
 
 
@@ -153,7 +159,7 @@ def known_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
 @lru_cache(maxsize=8)
 def build_catalog(
     files: tuple[File, ...],
-    verified: tuple[Verified, ...],
+    verified: tuple[DumpProof, ...],
     policy: Policy,
     now: datetime,
     accepted: AcceptedSize | None = None,
@@ -211,7 +217,7 @@ def unfinished_dumps(catalog: Catalog, policy: Policy, now: datetime) -> tuple[F
     )
 
 
-def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: datetime) -> Backup:
+def backup_of(file: File, named: datetime, proven: Mapping[str, DumpProof], now: datetime) -> Backup:
     written = written_at(file.mtime)
     state, why = state_of_file(file, proven.get(file.name))
     return Backup(
@@ -226,7 +232,7 @@ def backup_of(file: File, named: datetime, proven: Mapping[str, Verified], now: 
     )
 
 
-def state_of_file(file: File, proof: Verified | None) -> tuple[State, str]:
+def state_of_file(file: File, proof: DumpProof | None) -> tuple[State, str]:
     """What is proven about exactly this file: a proof of another file that had its name is none."""
     if proof is None:
         return "unknown", NOT_YET

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleetkeeper.topics.backups.facts import File, State, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File, State
 from fleetkeeper.topics.backups.parse import parse_entries, seen_whole
 from fleetkeeper.topics.backups.policy import Format
 from fleetkeeper.transport.commands import Command, Output
@@ -85,7 +85,7 @@ def bytes_to_stream(file: File) -> int:
     return min(max(file.size, COST), LARGEST)
 
 
-def parse_verified(output: Output, asked: Sequence[File]) -> tuple[Verified, ...]:
+def parse_verified(output: Output, asked: Sequence[File]) -> tuple[DumpProof, ...]:
     """What the streams proved. A file that is not the same before and after is not known.
 
     Nor is one whose answer makes no sense: that costs this file, and no other.
@@ -110,15 +110,15 @@ def reports_by_number(reports: bytes) -> dict[int, list[str]]:
     return answers
 
 
-def proof_of_file(file: File, answers: Sequence[str], same: bool) -> Verified:
+def proof_of_file(file: File, answers: Sequence[str], same: bool) -> DumpProof:
     """What one file's answer proves, if there is exactly one that makes sense."""
     try:
         [answer] = answers
         seen = parse_stream_report(answer)
     except ValueError:
-        return Verified(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
+        return DumpProof(file.name, *file.identity, "unknown", "the node's answer about it makes no sense")
     state, why = judge_stream(seen) if same else CHANGED
-    return Verified(file.name, *file.identity, state, why, lasting=same and is_lasting(seen, state))
+    return DumpProof(file.name, *file.identity, state, why, lasting=same and is_lasting(seen, state))
 
 
 def is_lasting(seen: Streamed, state: State) -> bool:

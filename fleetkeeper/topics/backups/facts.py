@@ -37,7 +37,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Verified:
+class DumpProof:
     """What streaming one file showed. `inode`, `size` and `mtime` say which file it was; `why` is for a person.
 
     `complete` and `broken` are proven; `unknown` is neither: it could not be read to its end, changed meanwhile, or
@@ -67,4 +67,4 @@ class Facts:
     topic: ClassVar[str] = "backups"
     directory: str
     files: tuple[File, ...] | Unobservable
-    verified: tuple[Verified, ...] | Unobservable = ()
+    verified: tuple[DumpProof, ...] | Unobservable = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.topics.backups.completeness import bytes_to_stream, parse_verified, verify_command
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
-from fleetkeeper.topics.backups.facts import Facts, File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, Facts, File
 from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fleetkeeper.inventory.schema import Node
     from fleetkeeper.looking.observer import Look
 
-Stream = Generator[Sequence[Command], list[Output], tuple[Verified, ...] | Unobservable]
+Stream = Generator[Sequence[Command], list[Output], tuple[DumpProof, ...] | Unobservable]
 AT_ONCE = 500
 NAMES = 1 << 16
 """Files that one command names at the most, and about how many bytes of names."""
@@ -58,7 +58,7 @@ def database_service_name(inventory: Inventory) -> str:
 
 
 def stream_files(
-    directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[Verified] = (), service: str = ""
+    directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[DumpProof] = (), service: str = ""
 ) -> Stream:
     """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
     found = newest_first(files, policy)
@@ -77,12 +77,12 @@ def stream_files(
     return tuple(verified)
 
 
-def proofs_in_answer(answer: Output, asked: Sequence[File]) -> Sequence[Verified]:
+def proofs_in_answer(answer: Output, asked: Sequence[File]) -> Sequence[DumpProof]:
     """What an answer proves of these files; that there was none is not known of each of them."""
     try:
         return parse_verified(answer, asked)
     except Unobservable as why:
-        return [Verified(file.name, *file.identity, "unknown", str(why)) for file in asked]
+        return [DumpProof(file.name, *file.identity, "unknown", str(why)) for file in asked]
 
 
 def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from fleetkeeper import state
-from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File
 
 VERSION = 3
 """Of the definition of complete: a proof by another one is none."""
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS digests (
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
-def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[Verified, ...]:
+def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
     """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
     identities = {file.name: file.identity for file in files}
     try:
@@ -41,11 +41,11 @@ def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[Verifi
             ).fetchall()
     except (sqlite3.Error, OSError):
         return ()
-    proofs = (Verified(*row) for row in rows)
+    proofs = (DumpProof(*row) for row in rows)
     return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)
 
 
-def remember_proofs(given: str, place: str, proofs: Sequence[Verified]) -> None:
+def remember_proofs(given: str, place: str, proofs: Sequence[DumpProof]) -> None:
     """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
     where reading it again would show the same."""
     rows = [

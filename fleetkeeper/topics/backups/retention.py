@@ -33,7 +33,7 @@ BROKEN_STAYS = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptBackup:
     """A backup that stays, with the reasons for it."""
 
     backup: Backup
@@ -41,7 +41,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Gone:
+class ExcessBackup:
     """A backup that may go, with the reason for it."""
 
     backup: Backup
@@ -63,8 +63,8 @@ class Retention:
     `held` says why something stays that `keep` lets go, if so.
     """
 
-    kept: tuple[Kept, ...]
-    excess: tuple[Gone, ...]
+    kept: tuple[KeptBackup, ...]
+    excess: tuple[ExcessBackup, ...]
     protected: frozenset[str]
     held: Hold | None = None
 
@@ -91,18 +91,18 @@ def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
 def by_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """What `keep` asks for, and what it lets go, broken ones included."""
     reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
-    kept: list[Kept] = []
-    excess: list[Gone] = []
+    kept: list[KeptBackup] = []
+    excess: list[ExcessBackup] = []
     for backup in catalog.backups:
         why = reasons.get(backup.name, ()) or left_alone(backup, catalog.complete, now)
         if why:
-            kept.append(Kept(backup, tuple(why)))
+            kept.append(KeptBackup(backup, tuple(why)))
         else:
-            excess.append(Gone(backup, backup.doubt or "no rule of keep needs it"))
+            excess.append(ExcessBackup(backup, backup.doubt or "no rule of keep needs it"))
     return Retention(tuple(kept), tuple(reversed(excess)), protected_names(catalog.complete, policy, catalog.accepted))
 
 
-def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
     """What might have gone already when `slack` began: each new backup lets another go, and that is no fault.
 
     All of it is among the excess of today.
@@ -111,7 +111,7 @@ def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Go
     return tuple(one for one in let_go_before(catalog, policy, now) if one.backup.name in today)
 
 
-def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Gone, ...]:
+def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
     """What `keep` had let go when `slack` began, whatever has held it up since."""
     then = now - policy.slack
     earlier = tuple(backup for backup in catalog.backups if backup.time <= then)
@@ -124,14 +124,14 @@ def spare_backups(found: Retention, reasons: Mapping[str, str]) -> Retention:
         return found
     kept = (
         *found.kept,
-        *(Kept(one.backup, (reasons[one.backup.name],)) for one in found.excess if one.backup.name in reasons),
+        *(KeptBackup(one.backup, (reasons[one.backup.name],)) for one in found.excess if one.backup.name in reasons),
     )
     newest_first = sorted(kept, key=lambda one: (one.backup.time, one.backup.name), reverse=True)
     excess = tuple(one for one in found.excess if one.backup.name not in reasons)
     return replace(found, kept=tuple(newest_first), excess=excess)
 
 
-def hold_backups(found: Retention, gone: Iterable[Gone], hold: Hold) -> Retention:
+def hold_backups(found: Retention, gone: Iterable[ExcessBackup], hold: Hold) -> Retention:
     """The same, but these stay until a person has answered what holds them up."""
     return replace(spare_backups(found, {one.backup.name: hold.why for one in gone}), held=hold)
 
@@ -177,7 +177,7 @@ def too_many_broken(found: Retention, catalog: Catalog, policy: Policy) -> Hold 
 BY_HAND = "delete those that are worth nothing by hand, or raise `backups.keep.broken_at_most`"
 
 
-def needed_for(gone: Sequence[Gone], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
+def needed_for(gone: Sequence[ExcessBackup], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
     """What stays because of which these may go, newest first: it must be proven again before they do.
 
     The protected ones; for each whole dump that goes, the one that stands for its hour, day, week, month and year, or

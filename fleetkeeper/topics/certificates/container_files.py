@@ -15,7 +15,7 @@ from fleetkeeper.readers.linear_patterns import in_order
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.readers.tls_handshakes import certificates
-from fleetkeeper.topics.certificates.facts import File, Inside, Key, Lineage, Renewal
+from fleetkeeper.topics.certificates.facts import ContainerFiles, File, Key, Lineage, Renewal
 from fleetkeeper.transport.commands import Unobservable
 
 CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})
@@ -62,7 +62,7 @@ def parse_sections(text: str) -> list[Section]:
     return found
 
 
-def parse(text: str, container: str, service: str) -> Inside:
+def parse(text: str, container: str, service: str) -> ContainerFiles:
     """Everything about certificates in one container. Raises Unobservable when the output makes no sense."""
     try:
         return put_together(parse_sections(text), container, service)
@@ -70,9 +70,9 @@ def parse(text: str, container: str, service: str) -> Inside:
         raise Unobservable(f"what the container printed makes no sense: {odd}") from None
 
 
-def put_together(parts: list[Section], container: str, service: str) -> Inside:
+def put_together(parts: list[Section], container: str, service: str) -> ContainerFiles:
     names = {part.rest for part in parts if part.key == "process"}
-    return Inside(
+    return ContainerFiles(
         container=container,
         service=service,
         nginx=web_server(parts),
@@ -117,7 +117,7 @@ def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
     for name in sorted({*confs, *live}):
         if name in confs:
             yield parse_lineage(
-                name, confs[name], live.get(name, ()), Around(accounts, hooked, parse_webroots(name, parts))
+                name, confs[name], live.get(name, ()), RenewalContext(accounts, hooked, parse_webroots(name, parts))
             )
         else:
             yield Lineage(name, configured=False, chain=live[name])
@@ -137,7 +137,7 @@ def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], .
 
 
 @dataclass(frozen=True)
-class Around:
+class RenewalContext:
     """What a renewal finds around it: accounts on disk, hooks for all lineages, its own webroots."""
 
     accounts: list[str]
@@ -145,7 +145,7 @@ class Around:
     webroots: tuple[tuple[str, bool], ...]
 
 
-def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: Around) -> Lineage:
+def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: RenewalContext) -> Lineage:
     """One renewal configuration (configobj: `key = value`, `[section]`; the values we need stand in one line each)."""
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
     said = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}

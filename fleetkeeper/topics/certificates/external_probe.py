@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from fleetkeeper.looking.threads import together
+from fleetkeeper.looking.threads import map_in_threads
 from fleetkeeper.readers.tls_handshakes import ENDED, PLAIN, Refused
-from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Outside, Policy
 from fleetkeeper.topics.certificates.tls_probes import HTTPS
 from fleetkeeper.transport.commands import Unobservable
@@ -37,7 +37,7 @@ UNSAFE_RENEGOTIATION = 0x4  # SSL_OP_LEGACY_SERVER_CONNECT, which Python 3.12 wa
 
 
 @dataclass(frozen=True)
-class Way:
+class ExternalAddress:
     """Where one name is asked for: `host` is what is resolved, `address` what that gave."""
 
     name: str
@@ -46,8 +46,8 @@ class Way:
     address: str = ""
     starttls: str | None = None
 
-    def answered(self, **told: Any) -> Served:
-        return Served(self.name, "", self.port, self.address or self.host, **told)
+    def answered(self, **told: Any) -> ServedCertificate:
+        return ServedCertificate(self.name, "", self.port, self.address or self.host, **told)
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,22 @@ def from_here(inventory: Inventory) -> Facts:
         path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)
     ]
     hosts = list(dict.fromkeys(way.host for way in wanted))
-    found = dict(zip(hosts, together(resolve_name, hosts, LIMIT, no_resolver), strict=True))
+    found = dict(zip(hosts, map_in_threads(resolve_name, hosts, LIMIT, no_resolver), strict=True))
     nowhere = [
         way.answered(refused="unresolved", said=found[way.host].why) for way in wanted if not found[way.host].addresses
     ]
     there = [replace(way, address=address) for way in wanted for address in found[way.host].addresses]
-    return Facts(outside=(*nowhere, *together(tls_handshake, there, LIMIT + 1, no_answer)))
+    return Facts(outside=(*nowhere, *map_in_threads(tls_handshake, there, LIMIT + 1, no_answer)))
 
 
-def external_addresses(certificate: Certificate) -> Iterator[Way]:
+def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
     """What is asked for one certificate; nothing where the inventory says so."""
     outside = certificate.outside or Outside()
     if isinstance(outside, Outside):
         for port in outside.ports or certificate.ports or (HTTPS,):
-            yield Way(certificate.name, outside.address or certificate.name, port, starttls=certificate.starttls)
+            yield ExternalAddress(
+                certificate.name, outside.address or certificate.name, port, starttls=certificate.starttls
+            )
 
 
 def resolve_name(host: str) -> Resolved:
@@ -102,7 +104,7 @@ def no_resolver(host: str) -> Resolved:
     return Resolved(why=f"no answer from the resolver within {LIMIT:.0f} s")
 
 
-def tls_handshake(way: Way) -> Served:
+def tls_handshake(way: ExternalAddress) -> ServedCertificate:
     """One handshake: the chain as it was sent, trusted or not."""
     try:
         with socket.create_connection((way.address, way.port), LIMIT) as connection:
@@ -160,11 +162,11 @@ def require_certificates(sent: tuple[str, ...]) -> tuple[str, ...]:
     return sent
 
 
-def no_answer(way: Way) -> Served:
+def no_answer(way: ExternalAddress) -> ServedCertificate:
     return way.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
 
 
-def refusal_of_handshake(way: Way, odd: OSError) -> Served:
+def refusal_of_handshake(way: ExternalAddress, odd: OSError) -> ServedCertificate:
     """Why there was no handshake, in our own words; Unobservable where that says nothing about the server."""
     said = (getattr(odd, "reason", None) or odd.strerror or str(odd)).lower().replace("_", " ")
     low = f"{said} {odd}".lower()

@@ -15,7 +15,7 @@ from fleetkeeper.transport.commands import Unobservable
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedCertificate:
     """One handshake for one name: on one port of one container, made on its node; or made from the machine that audits.
 
     `port` is the node's, `inside` the container's (0 where that is not known), `host` the address that was asked.
@@ -102,7 +102,7 @@ class Renewal:
 
 
 @dataclass(frozen=True)
-class Inside:
+class ContainerFiles:
     """What lies in one container that serves TLS.
 
     `certbot` is its path there, empty without one. `busy` says that a certbot was running during the look. `nginx` is
@@ -132,9 +132,9 @@ class Facts:
     """
 
     topic: ClassVar[str] = "certificates"
-    served: tuple[Served, ...] = ()
-    inside: tuple[Inside | Unobservable, ...] = ()
-    outside: tuple[Served, ...] = ()
+    served: tuple[ServedCertificate, ...] = ()
+    inside: tuple[ContainerFiles | Unobservable, ...] = ()
+    outside: tuple[ServedCertificate, ...] = ()
     http: dict[str, int | Unobservable] | None = None
     renewals: tuple[Renewal, ...] | Unobservable = ()
     crontab: Crontab | Unobservable = ROOT_HAS_NONE

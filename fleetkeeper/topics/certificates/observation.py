@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Node, Service, required
+from fleetkeeper.inventory.schema import Node, Service, require_policy
 from fleetkeeper.looking.facts import or_why
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.readers.cron import snapshot as schedules
@@ -19,7 +19,7 @@ from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
 from fleetkeeper.topics.certificates import node_commands, renewal_schedule
 from fleetkeeper.topics.certificates.container_files import parse
-from fleetkeeper.topics.certificates.facts import Facts, Inside
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, places, probes, served
 from fleetkeeper.topics.containers.facts import Container
@@ -35,7 +35,7 @@ Asked = dict[Command, Output]
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """Empty facts on a node where none of their services runs. Raises NotApplicable where there are no certificates."""
-    wanted, services = inventory.section(Policy).certificates, required(inventory.services)
+    wanted, services = inventory.section(Policy).certificates, require_policy(inventory.services)
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
@@ -83,7 +83,7 @@ def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequenc
     return asked
 
 
-def look_inside(answer: Output, container: str, service: str) -> Inside | Unobservable:
+def look_inside(answer: Output, container: str, service: str) -> ContainerFiles | Unobservable:
     return or_why(lambda: parse(answer.text(), container, service))
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, WithJsonSchema
 
-from fleetkeeper.errors import quoted, refused
-from fleetkeeper.inventory.fields import Name, NodePath, PathName, ServiceName, Words, spelled
+from fleetkeeper.errors import field_error, quoted
+from fleetkeeper.inventory.fields import Name, NodePath, PathName, ServiceName, Words, spelled_like
 from fleetkeeper.inventory.schema import Section, Strict
 from fleetkeeper.inventory.units import Duration
 
@@ -31,15 +31,15 @@ def host(name: str) -> str:
     except ValueError:
         pass
     if len(name) > 253 or not re.fullmatch(HOST, name, re.ASCII) or re.fullmatch("[0-9]+", name.rpartition(".")[2]):
-        raise refused(f"{quoted(name)} is not a name that a certificate is served for", SPELLED)
+        raise field_error(f"{quoted(name)} is not a name that a certificate is served for", SPELLED)
     return name
 
 
 HostName = Annotated[str, AfterValidator(host), WithJsonSchema({"type": "string", "examples": ["rodan2.example.org"]})]
 Ports = Annotated[int, Field(ge=1, le=65535)]
-Email = Annotated[str, AfterValidator(spelled(EMAIL, "an e-mail address", "such as ops@example.org"))]
+Email = Annotated[str, AfterValidator(spelled_like(EMAIL, "an e-mail address", "such as ops@example.org"))]
 Directory = Annotated[
-    str, AfterValidator(spelled(URL, "the directory of an ACME server", "an https:// address without a query"))
+    str, AfterValidator(spelled_like(URL, "the directory of an ACME server", "an https:// address without a query"))
 ]
 
 
@@ -115,11 +115,13 @@ class Certificate(Strict):
 def distinct(certificates: tuple[Certificate, ...]) -> tuple[Certificate, ...]:
     """At least one name, and each once: two entries about one name could not both be its verdict."""
     if not certificates:
-        raise refused("no name is in it", "write one, or why there is none: `certificates: {none: why}`")
+        raise field_error("no name is in it", "write one, or why there is none: `certificates: {none: why}`")
     names = [certificate.name for certificate in certificates]
     for name in names:
         if names.count(name) > 1:
-            raise refused(f"{quoted(name)} stands here twice", "one entry for each name; several ports go into `ports`")
+            raise field_error(
+                f"{quoted(name)} stands here twice", "one entry for each name; several ports go into `ports`"
+            )
     return certificates
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from fleetkeeper.looking.facts import or_why
-from fleetkeeper.readers.cron.crontab import Table, cut, parse
+from fleetkeeper.readers.cron.crontab import Table, cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import (
     body,
     directory_faults,
@@ -17,7 +17,7 @@ from fleetkeeper.readers.cron.crontab_files import (
 )
 from fleetkeeper.readers.cron.daemon import daemon
 from fleetkeeper.readers.cron.faults import FAULTS, Fault, terminal
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.shell.words import Unreadable
@@ -30,7 +30,7 @@ from fleetkeeper.transport.commands import Unobservable
 BLOCK = "certificates.will_renew"
 
 
-def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewals(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
     """Every place on the node that runs certbot, with the container that it would run in today."""
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
@@ -46,7 +46,7 @@ def renewals(printed: Printed, containers: Sequence[Container]) -> Iterator[Rene
             continue
         for job in table.jobs:
             faults = [said(fault, table) for fault in whole]
-            yield from found(f"{file.path}:{job.line}", cut(job.command)[0], faults, containers)
+            yield from found(f"{file.path}:{job.line}", cut_at_percent(job.command)[0], faults, containers)
         if table.unread:
             yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
     yield from timers(printed, containers)
@@ -57,7 +57,7 @@ def said(fault: Fault, table: Table) -> str:
     return FAULTS[fault].saw.replace("{fault_line}", line)
 
 
-def timers(printed: Printed, containers: Sequence[Container]) -> Iterator[Renewal]:
+def timers(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         script = commanded(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
@@ -106,7 +106,7 @@ def runs_certbot(run: Execution) -> bool:
     return runs_renewal(line.replace('"', " ").replace("'", " "))
 
 
-def cron_runs(printed: Printed) -> bool | Unobservable:
+def cron_runs(printed: Snapshot) -> bool | Unobservable:
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
     found = or_why(lambda: daemon(printed))

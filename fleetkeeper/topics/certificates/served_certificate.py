@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.nginx import Site, site_of
 from fleetkeeper.readers.pki.chain_problems import load
 from fleetkeeper.readers.pki.names import is_for
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Lineage, Served
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen_nodes
@@ -43,26 +43,28 @@ class View:
         return self.container.service
 
     @property
-    def handshakes(self) -> list[Served]:
+    def handshakes(self) -> list[ServedCertificate]:
         """Every port that was asked for this name."""
         mine = self.facts.served
         return [one for one in mine if (one.name, one.container) == (self.certificate.name, self.container.id)]
 
     @property
-    def served(self) -> list[Served]:
+    def served(self) -> list[ServedCertificate]:
         """The ports where a handshake gave a certificate. Raises Unobservable for a port that could not be told."""
-        return [handshake for handshake in self.handshakes if seen(handshake.chain)]
+        return [handshake for handshake in self.handshakes if raise_if_unobservable(handshake.chain)]
 
     @property
-    def inside(self) -> Inside:
+    def inside(self) -> ContainerFiles:
         """What lies in the container. Raises Unobservable when it could not be seen."""
         why = [one for one in self.facts.inside if isinstance(one, Unobservable)]
-        found = [one for one in self.facts.inside if isinstance(one, Inside) and one.container == self.container.id]
+        found = [
+            one for one in self.facts.inside if isinstance(one, ContainerFiles) and one.container == self.container.id
+        ]
         if not found:
             raise why[0] if why else Unobservable("the container was not looked into")
         return found[0]
 
-    def about(self, served: Served) -> str:
+    def about(self, served: ServedCertificate) -> str:
         """How one port of this name is called."""
         return f"{self.certificate.name}:{served.port}"
 
@@ -144,7 +146,7 @@ def newest(found: Iterable[Lineage]) -> Lineage | None:
     return ranked[-1] if ranked else None
 
 
-def answering(view: View, served: Served) -> Site | None:
+def answering(view: View, served: ServedCertificate) -> Site | None:
     """The site of nginx that answers for the name on this port; None where that cannot be told."""
     server = view.inside.nginx
     if server is None or server.broken:
@@ -152,7 +154,7 @@ def answering(view: View, served: Served) -> Site | None:
     return site_of(server.sites, view.certificate.name, served.inside or served.port)
 
 
-def configured(view: View, served: Served) -> list[File] | None:
+def configured(view: View, served: ServedCertificate) -> list[File] | None:
     """The files to be served for the name on this port, as nginx or the inventory says; None where neither does.
 
     Raises Unobservable when a file that is named was not seen.
@@ -165,14 +167,14 @@ def configured(view: View, served: Served) -> list[File] | None:
     return [files[path] for path in paths(view, served)] or None
 
 
-def paths(view: View, served: Served) -> tuple[str, ...]:
+def paths(view: View, served: ServedCertificate) -> tuple[str, ...]:
     if view.certificate.file:
         return (view.certificate.file,)
     site = answering(view, served)
     return site.certificates if site else ()
 
 
-def directive(view: View, served: Served) -> str:
+def directive(view: View, served: ServedCertificate) -> str:
     """What to change in nginx' configuration, and where: empty where that cannot be told."""
     try:
         site = answering(view, served)
@@ -184,7 +186,7 @@ def directive(view: View, served: Served) -> str:
     return f"`ssl_certificate {shown_word(site.certificates[0])};`{where}"
 
 
-def served_path(view: View, served: Served, lineage: Lineage) -> str:
+def served_path(view: View, served: ServedCertificate, lineage: Lineage) -> str:
     """The file that nginx is told to serve; certbot's own where that cannot be told."""
     files = configured(view, served)
     return files[0].path if files else lineage.path

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fleetkeeper.looking.facts import or_why
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.containers.facts import Container, Port
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -22,7 +22,7 @@ EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noq
 
 
 @dataclass(frozen=True)
-class Place:
+class TlsEndpoint:
     """One port of one container that may serve a name: on the node (`host`, `port`) and in the container (`inside`)."""
 
     certificate: Certificate
@@ -40,7 +40,7 @@ class Place:
 class Probe:
     """One question about one place. `kind` is `now`, `old` or `headers`."""
 
-    place: Place
+    place: TlsEndpoint
     kind: str = "now"
 
     def command(self, where: str) -> Command:
@@ -75,23 +75,25 @@ def is_ip(name: str) -> bool:
     return True
 
 
-def places(container: Container, certificates: Iterable[Certificate]) -> Iterator[Place]:
+def places(container: Container, certificates: Iterable[Certificate]) -> Iterator[TlsEndpoint]:
     """The ports to ask for each name: those of the policy, else those that the container publishes, else 443."""
     published = {port.host: port for port in container.ports if port.host and port.protocol == "tcp"}
     for certificate in certificates:
         guessed = [port for port in published if port != HTTP] or [HTTPS]
         for number in certificate.ports or guessed:
             port = published.get(number, Port(number, host=number))
-            yield Place(certificate, container.id, EVERYWHERE.get(port.host_ip, port.host_ip), number, port.container)
+            yield TlsEndpoint(
+                certificate, container.id, EVERYWHERE.get(port.host_ip, port.host_ip), number, port.container
+            )
 
 
-def probes(place: Place) -> list[Probe]:
+def probes(place: TlsEndpoint) -> list[Probe]:
     """What is asked at one place."""
     kinds = ["now", "old", *(["headers"] if place.certificate.hsts else [])]
     return [Probe(place, kind) for kind in kinds]
 
 
-def challenges(there: Sequence[Place], containers: Iterable[Container]) -> dict[str, Command]:
+def challenges(there: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
     """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
     ports = {
         container.id: next(
@@ -107,16 +109,16 @@ def challenges(there: Sequence[Place], containers: Iterable[Container]) -> dict[
     return found
 
 
-def served(place: Place, asked: Mapping[Command, Output]) -> Served:
+def served(place: TlsEndpoint, asked: Mapping[Command, Output]) -> ServedCertificate:
     """What one place answered."""
     answer: dict[str, Output] = {}
     for probe in probes(place):
         answer[probe.kind] = asked.get(probe.in_container) or asked[probe.on_node]
-    made = Served(place.certificate.name, place.container, place.port, place.host, place.inside)
+    made = ServedCertificate(place.certificate.name, place.container, place.port, place.host, place.inside)
     return judged(made, answer)
 
 
-def judged(made: Served, answer: Mapping[str, Output]) -> Served:
+def judged(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
     """The answers about one place, each read for itself: one that could not be read hides nothing else."""
     told = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(told, Unobservable):
@@ -133,5 +135,5 @@ def judged(made: Served, answer: Mapping[str, Output]) -> Served:
     return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)
 
 
-def put(made: Served, **seen: Any) -> Served:
-    return Served(**{**vars(made), **seen})
+def put(made: ServedCertificate, **seen: Any) -> ServedCertificate:
+    return ServedCertificate(**{**vars(made), **seen})

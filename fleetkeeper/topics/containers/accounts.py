@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from fleetkeeper.looking.facts import seen
+from fleetkeeper.looking.facts import raise_if_unobservable
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Process
 
@@ -39,7 +39,7 @@ def uid_of(user: str, container: Container) -> int | None:
         return whole_number(user)
     if user == "root":
         return ROOT
-    seen(names)
+    raise_if_unobservable(names)
     return None
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fleetkeeper.looking.facts import seen
+from fleetkeeper.looking.facts import raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.transport.commands import Unobservable
 
@@ -148,7 +148,7 @@ class Container:
 
         Raises Unobservable when its processes could not be seen.
         """
-        return any(one.uid != one.host_uid for one in seen(self.processes))
+        return any(one.uid != one.host_uid for one in raise_if_unobservable(self.processes))
 
     @property
     def running(self) -> bool:

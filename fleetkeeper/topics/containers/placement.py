@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.inventory.schema import Service, required
+from fleetkeeper.inventory.schema import Service, require_policy
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.transport.commands import Unobservable
@@ -22,7 +22,7 @@ __all__ = [
 
 def service_of(fleet: Fleet, service: str) -> Service:
     """The inventory's entry for a service. Raises NotApplicable when the inventory has no services, and says why."""
-    return required(fleet.inventory.services)[service]
+    return require_policy(fleet.inventory.services)[service]
 
 
 def running_placements(fleet: Fleet, service: str) -> tuple[Placement, ...]:

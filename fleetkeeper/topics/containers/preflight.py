@@ -13,7 +13,7 @@ from typing import Any
 
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.readers.json_documents import Json, json_document, parts, text_in, texts
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight
 from fleetkeeper.topics.containers.rules.users import wrong_processes
@@ -153,7 +153,7 @@ def parse_denied(mount: Mount, section: str) -> Denied | None:
 
 
 def parse_helpers(printed: str) -> tuple[str, ...]:
-    named = {line.removeprefix("helper ") for line in lines(printed) if line.startswith("helper ")}
+    named = {line.removeprefix("helper ") for line in split_lines(printed) if line.startswith("helper ")}
     return tuple(name for name in HELPERS if name in named)
 
 
@@ -163,7 +163,7 @@ def low_ports(printed: str) -> tuple[int, ...]:
     >>> low_ports("floor 1024\\nport 0050\\nport 1F40\\n"), low_ports("floor 0\\nport 0050\\n")
     ((80,), ())
     """
-    [floor] = (whole_number(line.removeprefix("floor ")) for line in lines(printed) if line.startswith("floor "))
+    [floor] = (whole_number(line.removeprefix("floor ")) for line in split_lines(printed) if line.startswith("floor "))
     return tuple(port for port in parse_listening_ports(printed) if port < floor)
 
 
@@ -173,7 +173,7 @@ def parse_listening_ports(printed: str) -> tuple[int, ...]:
     >>> parse_listening_ports("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)
     """
-    ports = {port_of(line.removeprefix("port ")) for line in lines(printed) if line.startswith("port ")}
+    ports = {port_of(line.removeprefix("port ")) for line in split_lines(printed) if line.startswith("port ")}
     return tuple(sorted(port for port in ports if port < HANDED_OUT))
 
 
@@ -198,6 +198,6 @@ def unsaved_files(printed: str, mounts: Iterable[Mount]) -> tuple[str, ...]:
     >>> unsaved_files("A /etc/letsencrypt/key.pem\\nA /tmp/x\\nA /data\\n", [Mount("bind", "/d", "/data")])
     ('/etc/letsencrypt/key.pem',)
     """
-    paths = [line[2:] for line in lines(printed) if line[:2] in ("A ", "C ")]
+    paths = [line[2:] for line in split_lines(printed) if line[:2] in ("A ", "C ")]
     points = {str(PurePosixPath(mount.destination)) for mount in mounts}
     return tuple(path for path in paths if path not in points and not HARMLESS.fullmatch(path))

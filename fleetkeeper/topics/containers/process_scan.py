@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -35,7 +35,7 @@ FROM_PROC = re.compile(r"/proc/([0-9]{1,10})/(status|cgroup|uid_map):(.*)", re.D
 
 
 @dataclass
-class Seen:
+class ScannedProcess:
     """What one scan said about one process."""
 
     status: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Seen:
     odd: str = ""
 
 
-def parse_scan(printed: str) -> dict[int, Seen]:
+def parse_scan(printed: str) -> dict[int, ScannedProcess]:
     """The lines that `grep -H` found, by process.
 
     >>> uid_map = "/proc/7/uid_map:         0     100000      65536\\n"
@@ -54,8 +54,8 @@ def parse_scan(printed: str) -> dict[int, Seen]:
 
     Raises Unobservable for a line that is of no file of /proc: whose it was to be is not known.
     """
-    processes: dict[int, Seen] = defaultdict(Seen)
-    for line in lines(printed):
+    processes: dict[int, ScannedProcess] = defaultdict(ScannedProcess)
+    for line in split_lines(printed):
         found = FROM_PROC.fullmatch(line)
         if not found:
             raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
@@ -63,7 +63,7 @@ def parse_scan(printed: str) -> dict[int, Seen]:
     return processes
 
 
-def note_line(process: Seen, file: str, line: str) -> None:
+def note_line(process: ScannedProcess, file: str, line: str) -> None:
     if file == "status":
         key, _, value = line.partition(":")
         process.status[key] = value.strip()
@@ -107,14 +107,14 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
         seen = parse_scan(scan.text())
     except Unobservable as why:
         return why
-    groups: dict[str, dict[int, Seen]] = defaultdict(dict)
+    groups: dict[str, dict[int, ScannedProcess]] = defaultdict(dict)
     for pid, process in seen.items():
         if (id_ := container_of(process.cgroups, known)) and is_alive(process):
             groups[id_][pid] = process
     return {id_: or_why(known[id_], members) for id_, members in groups.items()}
 
 
-def or_why(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...] | Unobservable:
+def or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:
     """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
     try:
         return processes_of_container(container, members)
@@ -122,13 +122,13 @@ def or_why(container: Container, members: Mapping[int, Seen]) -> tuple[Process, 
         return Unobservable(f"the processes of {container.name} cannot be told: {why.why}")
 
 
-def is_alive(process: Seen) -> bool:
+def is_alive(process: ScannedProcess) -> bool:
     """Whether it is a process of the container: not what is left of one (a zombie), nor runc, still making it."""
     gone = not process.status or process.status.get("State", "").startswith(("Z", "X"))
     return not gone and not process.status.get("Name", "").startswith("runc:[")
 
 
-def processes_of_container(container: Container, members: Mapping[int, Seen]) -> tuple[Process, ...]:
+def processes_of_container(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...]:
     """The processes of one container, its users translated through the namespace of its first process.
 
     A browser makes a further namespace for its own children, in which they are root: that is root of nothing here.
@@ -140,7 +140,7 @@ def processes_of_container(container: Container, members: Mapping[int, Seen]) ->
     return tuple(process_of(pid, seen, first.extents, pid in strangers) for pid, seen in sorted(members.items()))
 
 
-def process_of(pid: int, seen: Seen, extents: Extents, came_in: bool) -> Process:
+def process_of(pid: int, seen: ScannedProcess, extents: Extents, came_in: bool) -> Process:
     """One process, and whose it is (see `owner`). Raises Unobservable where that makes no sense."""
     if seen.odd or "Uid" not in seen.status:
         raise Unobservable(f"process {pid}: {seen.odd or 'it shows no user'}")
@@ -172,7 +172,7 @@ def owner_of(written: str, extents: Extents) -> int:
     return next((uid for uid in (real, saved) if uid_inside(uid, extents) == ROOT), effective)
 
 
-def entered_processes(container: Container, members: Mapping[int, Seen]) -> set[int]:
+def entered_processes(container: Container, members: Mapping[int, ScannedProcess]) -> set[int]:
     """The processes that came in from outside, with `docker exec` or a health check: not heirs of the first process.
 
     A container with a process namespace of its own hands orphans to its first process, so descent is a proof there;

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from fleetkeeper.looking.facts import Fleet, seen
-from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical_times
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
@@ -19,7 +19,7 @@ from fleetkeeper.transport.commands import Unobservable
 
 
 @dataclass(frozen=True)
-class Read:
+class MatchedEntry:
     """One entry, and the containers that it finds now on its own node."""
 
     entry: Entry
@@ -32,16 +32,18 @@ class Read:
         return fires and [one.id for one in self.found] == [home.container.id]
 
 
-def read_entries(fleet: Fleet, node: str, home: Placement, policy: Policy) -> tuple[list[Read], list[Unobservable]]:
+def read_entries(
+    fleet: Fleet, node: str, home: Placement, policy: Policy
+) -> tuple[list[MatchedEntry], list[Unobservable]]:
     """The entries of one node with what they find, and why some cannot be told."""
     there = fleet.of(node, Containers).containers
     name = service_of(fleet, policy.service).name
-    known: list[Read] = []
+    known: list[MatchedEntry] = []
     unclear: list[Unobservable] = []
     for entry in fleet.of(node, Facts).entries:
         try:
             found = resolve_target(entry.target, there)
-            known.append(Read(entry, found, bool(means_service(entry.target, found, home.container, name))))
+            known.append(MatchedEntry(entry, found, bool(means_service(entry.target, found, home.container, name))))
         except Unobservable as why:
             if "commented out" not in entry.faults:
                 unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
@@ -72,7 +74,7 @@ def wanted_times(policy: Policy) -> str:
     fields = policy.schedule.split()
     try:
         if len(fields) == 5:
-            return canonical(fields)
+            return canonical_times(fields)
         odd = "five fields are wanted"
     except BadTimes as why:
         odd = str(why)
@@ -81,7 +83,7 @@ def wanted_times(policy: Policy) -> str:
 
 def zone_of(fleet: Fleet, node: str) -> ZoneInfo:
     """The time zone that the node's cron works in. Raises Unobservable for one that we do not know."""
-    name = seen(fleet.of(node, Facts).timezone, node)
+    name = raise_if_unobservable(fleet.of(node, Facts).timezone, node)
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):

@@ -13,10 +13,10 @@ from fleetkeeper.readers.cron.daemon import Daemon, daemon, timezone
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
-from fleetkeeper.readers.cron.snapshot import OWN, File, Printed, ask, list_schedules
+from fleetkeeper.readers.cron.snapshot import OWN, File, Snapshot, ask, list_schedules
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.schedules.facts import Entry, Facts
-from fleetkeeper.topics.schedules.parse import Candidate, Found, find, follow
+from fleetkeeper.topics.schedules.parse import Candidate, ScheduledBackups, find, follow
 from fleetkeeper.topics.schedules.run_parts import in_directories
 from fleetkeeper.topics.schedules.timers import find_timers
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -46,14 +46,14 @@ def observe(node: Node, inventory: Inventory) -> Look:
         [answer] = yield [ask([f"={snapshot}" for snapshot in found.scripts])]
         follow(found, snapshot.read(answer.text()), wanted)
     questions = asked(found, printed)
-    answers = Printed()
+    answers = Snapshot()
     if questions:
         [answer] = yield [ask(questions)]
         answers = snapshot.read(answer.text())
     return facts(printed, found, own, answers)
 
 
-def own_file(own: Output, printed: Printed) -> list[File]:
+def own_file(own: Output, printed: Snapshot) -> list[File]:
     """This account's own crontab, where the directory of all crontabs cannot be read."""
     if own.rc != 0 or not printed.lines.get("unseen"):
         return []
@@ -62,7 +62,7 @@ def own_file(own: Output, printed: Printed) -> list[File]:
     return [File(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
 
 
-def asked(found: Found, printed: Printed) -> list[str]:
+def asked(found: ScheduledBackups, printed: Snapshot) -> list[str]:
     """Users and programs that the candidates need and that the first script did not tell about."""
     known = set(printed.lines.get("docker", []))
     words: dict[str, None] = {}
@@ -73,7 +73,7 @@ def asked(found: Found, printed: Printed) -> list[str]:
     return [word for word in words if word and not word.startswith("-") and word.isprintable()]
 
 
-def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Facts:
+def facts(printed: Snapshot, found: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
     return Facts(
         entries=tuple(judged(candidate, printed, answers) for candidate in found.candidates),
         suspects=tuple(found.suspects),
@@ -91,7 +91,7 @@ def facts(printed: Printed, found: Found, own: Output, answers: Printed) -> Fact
     )
 
 
-def judged(one: Candidate, printed: Printed, answers: Printed) -> Entry:
+def judged(one: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
     """The entry with the faults that only the node could tell."""
     programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
     users = set(answers.lines.get("user", []))

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from fleetkeeper.readers.cron.crontab import BLANKS, Job, Problem, Table, cut, first_word, parse
+from fleetkeeper.readers.cron.crontab import BLANKS, Job, Problem, Table, cut_at_percent, first_word, parse
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, body, file_faults, table_faults
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import File, Printed
+from fleetkeeper.readers.cron.snapshot import File, Snapshot
 from fleetkeeper.readers.docker.docker_exec import Context, Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
@@ -64,7 +64,7 @@ class Behind:
 
 
 @dataclass
-class Found:
+class ScheduledBackups:
     """Everything that the places of one node have to say about backups."""
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -78,9 +78,9 @@ class Found:
         return list(dict.fromkeys(one.script for one in self.behind))[:MOST_SCRIPTS]
 
 
-def find(printed: Printed, command: str) -> Found:
+def find(printed: Snapshot, command: str) -> ScheduledBackups:
     """Look for the policy's command in every crontab and directory."""
-    found = Found()
+    found = ScheduledBackups()
     wanted = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
@@ -93,12 +93,12 @@ def find(printed: Printed, command: str) -> Found:
         except Unobservable:
             printed.cannot_tell(file.path)
             continue
-        in_table(Place(file, table, wanted, faults, frozenset({"root", *uids})), found)
+        in_table(CrontabFile(file, table, wanted, faults, frozenset({"root", *uids})), found)
     return found
 
 
 @dataclass(frozen=True)
-class Place:
+class CrontabFile:
     """A crontab, read, and what is wrong with it as a whole. `users` are some that exist on the node."""
 
     file: File
@@ -117,7 +117,7 @@ class Place:
         return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
 
 
-def in_table(place: Place, found: Found) -> None:
+def in_table(place: CrontabFile, found: ScheduledBackups) -> None:
     """The candidates of one crontab."""
     before = len(found.candidates)
     for job in place.table.jobs:
@@ -141,7 +141,7 @@ def in_table(place: Place, found: Found) -> None:
             )
 
 
-def in_job(place: Place, job: Job) -> Iterator[Candidate]:
+def in_job(place: CrontabFile, job: Job) -> Iterator[Candidate]:
     """The candidates of one line that runs something."""
     readings: list[tuple[str, str, tuple[Fault, ...]]] = [(job.user or place.file.name, job.command, ())]
     if place.system:
@@ -166,7 +166,7 @@ def scripted(command: str) -> str:
     if not MENTIONS.search(command):
         return ""
     try:
-        [first, *_] = commands(cut(command)[0].rstrip("\r"))
+        [first, *_] = commands(cut_at_percent(command)[0].rstrip("\r"))
         words = [literal(word) or "" for word in unwrapped(first.words)[0]]
     except (Unreadable, ValueError):
         return ""
@@ -176,7 +176,7 @@ def scripted(command: str) -> str:
     return path if path.startswith("/") and path.isprintable() else ""
 
 
-def follow(found: Found, printed: Printed, wanted: Sequence[str]) -> None:
+def follow(found: ScheduledBackups, printed: Snapshot, wanted: Sequence[str]) -> None:
     """Look into the scripts that were read; one that cannot be made out, or is not there, stays a suspect."""
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
     known: dict[str, list[Execution] | None] = {}
@@ -201,13 +201,13 @@ def running_anywhere(text: str, wanted: Sequence[str]) -> list[Execution]:
     return running(text, wanted) or [run for line in text.split("\n") for run in running(line, wanted)]
 
 
-def through(place: Place, job: Job, run: Execution) -> Candidate:
+def through(place: CrontabFile, job: Job, run: Execution) -> Candidate:
     """The entry of a line whose script runs the command: what it says of itself is not the command, and not shown."""
     made = candidate(place, job, job.user or place.file.name, (run, terminal(run)))
     return replace(made, entry=replace(made.entry, written=""))
 
 
-def candidate(place: Place, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
+def candidate(place: CrontabFile, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
     run, faults = reading
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]
     target = run.target if shell in SHELLS else Target("unclear", why=f"its crontab sets SHELL={shell}")
@@ -222,7 +222,7 @@ def candidate(place: Place, job: Job, user: str, reading: tuple[Execution, tuple
         target=target,
         faults=tuple(dict.fromkeys((*faults, *place.faults))),
         fault_line=place.table.problems[0].line if place.table.problems else 0,
-        written=job.text if has_sole_purpose(cut(job.command)[0], place.wanted) else "",
+        written=job.text if has_sole_purpose(cut_at_percent(job.command)[0], place.wanted) else "",
         ours=job.ours,
         changed=place.file.changed,
     )
@@ -230,14 +230,14 @@ def candidate(place: Place, job: Job, user: str, reading: tuple[Execution, tuple
     return Candidate(entry, programs(run, path), place.other_users, "CRON_TZ" in job.environment)
 
 
-def in_problem(place: Place, problem: Problem) -> Iterator[Candidate]:
+def in_problem(place: CrontabFile, problem: Problem) -> Iterator[Candidate]:
     """A line that cron cannot read and that means the policy's command all the same."""
     rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if place.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
     job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, {})
     faults: tuple[Fault, ...] = tuple(fault for fault in place.faults if fault != "syntax error in file")
     for run, more in understood(rest, place.wanted, {}):
-        own = Place(place.file, place.table, place.wanted, faults)
+        own = CrontabFile(place.file, place.table, place.wanted, faults)
         yield candidate(own, job, place.file.name, (run, (fault, *more)))
 
 
@@ -245,7 +245,7 @@ def understood(
     command: str, wanted: Sequence[str], environment: Mapping[str, str]
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
     """What a command line does with the policy's command, each with what keeps it from doing so."""
-    text, percent = cut(command)
+    text, percent = cut_at_percent(command)
     carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
     runs = running(text, wanted, environment)
     if runs:
@@ -273,7 +273,7 @@ def unread(script: str, wanted: Sequence[str], where: str = "") -> str:
     if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(wanted[0])}(?![\w-])", script):
         return ""
     try:
-        runs = list(docker_executions(cut(script)[0].rstrip("\r")))
+        runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))
     except Unreadable as odd:
         return f"{where}: {odd}" if where else str(odd)
     plain = runs and all(None not in line and line[0] not in SHELLS for run in runs for line in run.inner())

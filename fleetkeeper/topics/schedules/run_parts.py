@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import File, Printed
+from fleetkeeper.readers.cron.snapshot import File, Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.parse import (
     Behind,
     Candidate,
-    Found,
+    ScheduledBackups,
     dumps,
     programs,
     running_anywhere,
@@ -22,14 +22,14 @@ from fleetkeeper.topics.schedules.parse import (
 )
 
 
-def in_directories(printed: Printed, wanted: Sequence[str], found: Found) -> None:
+def in_directories(printed: Snapshot, wanted: Sequence[str], found: ScheduledBackups) -> None:
     """Look for the policy's command in every script of cron's directories."""
     for file in printed.files:
         if file.kind == "directory":
             in_directory(file, wanted, printed, found)
 
 
-def in_directory(file: File, wanted: Sequence[str], printed: Printed, found: Found) -> None:
+def in_directory(file: File, wanted: Sequence[str], printed: Snapshot, found: ScheduledBackups) -> None:
     """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
     text = file.content.decode("utf-8", "surrogateescape")
     runs = running_anywhere(text, wanted)

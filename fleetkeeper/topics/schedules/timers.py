@@ -6,16 +6,25 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.readers.systemd_units import calendar, commanded, units
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
-from fleetkeeper.topics.schedules.parse import MENTIONS, Behind, Candidate, Found, programs, running, scripted, unread
+from fleetkeeper.topics.schedules.parse import (
+    MENTIONS,
+    Behind,
+    Candidate,
+    ScheduledBackups,
+    programs,
+    running,
+    scripted,
+    unread,
+)
 
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def find_timers(printed: Printed, wanted: Sequence[str], found: Found) -> None:
+def find_timers(printed: Snapshot, wanted: Sequence[str], found: ScheduledBackups) -> None:
     """Add the timers whose service runs the wanted command."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):

@@ -58,7 +58,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Handed:
+class MountedSecret:
     """A secret or a config that the swarm puts into the containers as a file of `uid`:`gid` with these mode bits."""
 
     kind: Literal["secret", "config"]
@@ -95,7 +95,7 @@ class SwarmService:
     stack: str = ""
     helpers: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    handed: tuple[Handed, ...] = ()
+    handed: tuple[MountedSecret, ...] = ()
     lent: str = ""
     shape: str = ""
     lent_updates: Literal["", "lent", "changed"] = ""

@@ -22,13 +22,13 @@ from fleetkeeper.readers.json_documents import (
     text_in,
     texts,
 )
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import number_in
 from fleetkeeper.topics.services.facts import (
     LENT,
     Facts,
-    Handed,
     Member,
+    MountedSecret,
     Published,
     ServiceMount,
     SwarmService,
@@ -222,13 +222,13 @@ def published(spec: Json) -> tuple[Published, ...]:
     )
 
 
-def handed(made: Json) -> Iterator[Handed]:
+def handed(made: Json) -> Iterator[MountedSecret]:
     """The secrets and configs that are files in the containers, with their owners; never what is in them."""
     kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
     for kind, key in kinds:
         files = (part(one, "File") for one in parts(made, key))
         yield from (
-            Handed(
+            MountedSecret(
                 kind,
                 text_in(file, "Name"),
                 number_in(file, "UID"),
@@ -282,6 +282,6 @@ def remote_mounts(mounts: Output) -> tuple[str, ...]:
     >>> remote_mounts(Output(0, b"nas:/b /srv/my\\\\040data nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"))
     ('/srv/my data',)
     """
-    rows = (line.split(" ") for line in lines(mounts.text()))
+    rows = (line.split(" ") for line in split_lines(mounts.text()))
     found = (line[1] for line in rows if len(line) > 2 and line[2] in NETWORK)
     return tuple(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), one) for one in found)

@@ -97,21 +97,23 @@ class Algorithms:
         return kind in self.keys
 
 
-def allowed(said: Mapping[str, str], written: Collection[str]) -> Algorithms:
+def allowed_algorithms(said: Mapping[str, str], written: Collection[str]) -> Algorithms:
     """What `ssh -G` said, by lower-case keyword; `written` are the keywords that the user's files hold.
 
     Raises Unobservable when a list leaves nothing that our own SSH speaks.
     """
-    kex, ciphers, macs, host_keys, keys = (chosen(keyword, said.get(keyword), keyword in written) for keyword in OURS)
+    kex, ciphers, macs, host_keys, keys = (
+        spoken_algorithms(keyword, said.get(keyword), keyword in written) for keyword in OURS
+    )
     return Algorithms(kex, ciphers, macs, host_keys, keys)
 
 
-def chosen(keyword: str, said: str | None, written: bool) -> tuple[str, ...]:
+def spoken_algorithms(keyword: str, said: str | None, written: bool) -> tuple[str, ...]:
     """The part of one list that we speak.
 
-    >>> chosen("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=True)
+    >>> spoken_algorithms("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=True)
     ('aes256-ctr', 'aes128-gcm@openssh.com')
-    >>> chosen("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=False)
+    >>> spoken_algorithms("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=False)
     ('aes128-gcm@openssh.com', 'aes256-ctr')
     """
     ours = OURS[keyword]

@@ -36,12 +36,12 @@ from paramiko.pkey import PKey
 from paramiko.ssh_exception import SSHException
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.sockets import said, unix_socket
-from fleetkeeper.transport.ssh.host_certificates import packed, read_certificate
+from fleetkeeper.transport.sockets import describe_error, unix_socket
+from fleetkeeper.transport.ssh.host_certificates import pack_string, read_certificate
 from fleetkeeper.transport.ssh.known_hosts import fingerprint
 
 if TYPE_CHECKING:
-    from fleetkeeper.transport.ssh.ssh_target import Way
+    from fleetkeeper.transport.ssh.ssh_target import SshTarget
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 """paramiko logs what it also raises, and what a server says, to standard error."""
@@ -137,8 +137,8 @@ class KeyOfAgent(AgentKey):
         try:
             return self.signer.sign(self.asbytes(), data, ALGORITHM_FLAG_MAP.get(algorithm or "", 0))
         except (OSError, SSHException, EOFError) as error:
-            self.refusal = f"its agent did not sign: {said(error)}"
-            return packed((algorithm or self.get_name()).encode(), bytes(64))
+            self.refusal = f"its agent did not sign: {describe_error(error)}"
+            return pack_string((algorithm or self.get_name()).encode(), bytes(64))
 
 
 @dataclass
@@ -149,7 +149,7 @@ class Keyring:
     accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+    def offers(self, way: SshTarget) -> tuple[list[Offer], list[str]]:
         """The keys to offer, in order, and why the other configured ones cannot be."""
         if not way.keys_allowed:
             return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
@@ -162,10 +162,10 @@ class Keyring:
         first = self.accepted.get((way.user, way.identities))
         return sorted(found, key=lambda offer: offer.name != first), troubles
 
-    def remember(self, way: Way, offer: Offer) -> None:
+    def remember(self, way: SshTarget, offer: Offer) -> None:
         self.accepted[way.user, way.identities] = offer.name
 
-    def all_offers(self, way: Way) -> tuple[list[Offer], list[str]]:
+    def all_offers(self, way: SshTarget) -> tuple[list[Offer], list[str]]:
         held, troubles = self.held_by(way.agent)
         configured = {blob for path in way.identities for blob in public_halves(path)}
         wanted = [key for key in held if key.blob in configured]
@@ -262,7 +262,7 @@ def load(path: str) -> PKey:
     if status.st_uid == os.getuid() and status.st_mode & 0o077:
         raise Unobservable(f"{path} can be read by others, so ssh does not use it either (`chmod 600 {path}`)")
     try:
-        text = plain(data)
+        text = key_type_and_comment(data)
     except Locked:
         raise Unobservable(f"{path} has a passphrase and is not in the agent (`ssh-add {path}`)") from None
     except UnsupportedAlgorithm:
@@ -277,7 +277,7 @@ class Locked(Exception):
     """A private key has a passphrase."""
 
 
-def plain(data: bytes) -> tuple[str, str]:
+def key_type_and_comment(data: bytes) -> tuple[str, str]:
     """The type of a private key in any usual format (OpenSSH, PEM, PKCS#8), and the key as OpenSSH writes it.
 
     Raises Locked, UnsupportedAlgorithm, or ValueError for what is no private key.

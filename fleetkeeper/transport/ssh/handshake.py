@@ -20,10 +20,10 @@ from paramiko.ssh_exception import (
 )
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.sockets import ProxyCommand, TcpSocket, left, said
+from fleetkeeper.transport.sockets import ProxyCommand, TcpSocket, describe_error, seconds_left
 from fleetkeeper.transport.ssh.algorithms import Algorithms
 from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
-from fleetkeeper.transport.ssh.known_hosts import Entry, about, preferred_kinds
+from fleetkeeper.transport.ssh.known_hosts import Entry, entries_about, preferred_kinds
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.ssh.client_keys import Keyring, Offer
@@ -140,7 +140,7 @@ def connect(
     Raises Unobservable with the reason. A server that throttles is tried again while there is time.
     """
     for attempt in range(TRIES):
-        connection = keep(started(dial(deadline), server))
+        connection = keep(start_transport(dial(deadline), server))
         try:
             shake_hands(connection, deadline)
             check_host_key(server, connection.key, connection.socket.address)
@@ -149,12 +149,12 @@ def connect(
         except Throttled:
             refuse_broken_proxy(connection.socket.connected)
             connection.close()
-            time.sleep(min(left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
+            time.sleep(min(seconds_left(deadline), random.uniform(0.1, 0.4) * 2**attempt))  # noqa: S311
             if time.monotonic() >= deadline:
                 break
         except (SSHException, EOFError, OSError) as error:
             connection.close()
-            raise Unobservable(f"the connection was lost while it was made: {said(error)}") from None
+            raise Unobservable(f"the connection was lost while it was made: {describe_error(error)}") from None
         except BaseException:
             connection.close()
             raise
@@ -173,17 +173,17 @@ def refuse_broken_proxy(connected: Any) -> None:
         raise Unobservable(f"its ProxyCommand ended: {how}", hint="run it by hand: `ssh -G HOST` shows it")
 
 
-def started(connected: Any, server: Server) -> Connection:
+def start_transport(connected: Any, server: Server) -> Connection:
     """Speak SSH over a socket. Raises Unobservable when it was closed meanwhile."""
     try:
-        return Connection(connected, about(server.entries, server.target), server.way.algorithms)
+        return Connection(connected, entries_about(server.entries, server.target), server.way.algorithms)
     except OSError as error:
         raise Unobservable(f"the connection was lost while it was made: {error}") from None
 
 
 def shake_hands(connection: Connection, deadline: float) -> None:
     """Agree on keys. Raises Throttled, or Unobservable."""
-    limit = left(deadline)
+    limit = seconds_left(deadline)
     connection.banner_timeout = connection.handshake_timeout = limit + 1  # ours comes first
     try:
         connection.start_client(timeout=limit)
@@ -192,7 +192,7 @@ def shake_hands(connection: Connection, deadline: float) -> None:
     except (SSHException, EOFError, OSError) as error:
         if isinstance(error, EOFError) or connection.socket.greeting.strip() in (b"", THROTTLED):
             raise Throttled from None
-        raise Unobservable(broken_off(connection, said(error))) from None
+        raise Unobservable(broken_off(connection, describe_error(error))) from None
     if not connection.initial_kex_done:
         raise Unobservable(broken_off(connection, "it did not end in time"))
 
@@ -211,8 +211,8 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
     offers, troubles = keys.offers(way)
     refused = []
     for offer in offers:
-        connection.auth_timeout = left(deadline)
-        outcome = offered(connection, way.user, offer)
+        connection.auth_timeout = seconds_left(deadline)
+        outcome = offer_key(connection, way.user, offer)
         if outcome is None:
             keys.remember(way, offer)
             return
@@ -229,7 +229,7 @@ def authenticate(connection: Connection, server: Server, keys: Keyring, deadline
     )
 
 
-def offered(connection: Connection, user: str, offer: Offer) -> str | None:
+def offer_key(connection: Connection, user: str, offer: Offer) -> str | None:
     """None when the key was taken, else what else the server said."""
     try:
         more = connection.auth_publickey(user, offer.key)
@@ -241,5 +241,5 @@ def offered(connection: Connection, user: str, offer: Offer) -> str | None:
         known = "Authentication failed" in str(error)
         if known and connection.is_active():
             return f"{offer.name}: {offer.refusal}" if offer.refusal else ""
-        return f"{offer.name}: {said(error)}"
+        return f"{offer.name}: {describe_error(error)}"
     return f"it wants {', '.join(more)} besides a key" if more else None

@@ -84,7 +84,7 @@ class Wire:
         return tuple(found)
 
 
-def packed(*fields: bytes) -> bytes:
+def pack_string(*fields: bytes) -> bytes:
     return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
@@ -94,7 +94,7 @@ def read_certificate(blob: bytes) -> HostCertificate | None:
         wire = Wire(blob)
         kind = wire.string().decode("ascii").removesuffix(CERTIFIED)
         wire.string()  # the nonce
-        key = packed(kind.encode(), *(wire.string() for _ in range(FIELDS_OF_KEY.get(kind, 2))))
+        key = pack_string(kind.encode(), *(wire.string() for _ in range(FIELDS_OF_KEY.get(kind, 2))))
         wire.number(8)  # the serial number
         type_ = wire.number(4)
         wire.string()  # the key id

@@ -19,18 +19,18 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_certificates import Wire
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
+    KeyStatus,
     Presented,
-    Ruling,
     Target,
-    about,
+    entries_about,
     fingerprint,
+    key_status,
     kind_of,
-    presented,
-    rule,
+    parse_presented,
 )
 
 if TYPE_CHECKING:
-    from fleetkeeper.transport.ssh.ssh_target import Way
+    from fleetkeeper.transport.ssh.ssh_target import SshTarget
 
 COMPARE = "compare on the node itself: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
 KEYGEN_LIMIT = 10.0
@@ -41,7 +41,7 @@ class Server:
     """Whom we mean to reach, and what we know about its keys. `node` is its name in the inventory."""
 
     node: str
-    way: Way
+    way: SshTarget
     entries: Sequence[Entry]
 
     @property
@@ -51,13 +51,13 @@ class Server:
 
 def check_host_key(server: Server, key: bytes, address: str) -> None:
     """Raises Unobservable unless the key (in wire format) is trusted. `address` is where the socket leads, or ""."""
-    shown = presented(key)
+    shown = parse_presented(key)
     if (bits := rsa_bits(shown.plain)) and bits < server.way.least_rsa:
         why = f"its host key is an RSA key of {bits} bits; {server.way.least_rsa} is the least (RequiredRSASize)"
         raise Unobservable(why, hint="give it a better key: `ssh-keygen -A` there makes an Ed25519 one")
-    ruling = rule(server.entries, server.target, shown)
-    if ruling is not Ruling.TRUSTED:
-        raise refusal(server, ruling, shown)
+    ruling = key_status(server.entries, server.target, shown)
+    if ruling is not KeyStatus.TRUSTED:
+        raise key_refusal(server, ruling, shown)
     if server.way.revoked:
         look_up_revoked(server.way.revoked, key)
     if server.way.check_ip:
@@ -70,10 +70,10 @@ def check_address(server: Server, shown: Presented, address: str) -> None:
     if not address or way.alias or address == way.host or ipaddress.ip_address(address).is_loopback:
         return
     target = replace(server.target, host=address)
-    ruling = rule(server.entries, target, shown)
-    if ruling in (Ruling.CHANGED, Ruling.REVOKED):
-        why = f"its address {address} is known for another host key (CheckHostIP): it shows {named(shown.plain)}"
-        raise Unobservable(why, hint=f"{COMPARE}; known is {known(server, target)}")
+    ruling = key_status(server.entries, target, shown)
+    if ruling in (KeyStatus.CHANGED, KeyStatus.REVOKED):
+        why = f"its address {address} is known for another host key (CheckHostIP): it shows {name_keys(shown.plain)}"
+        raise Unobservable(why, hint=f"{COMPARE}; known is {describe_known_keys(server, target)}")
 
 
 def rsa_bits(key: bytes) -> int:
@@ -100,7 +100,9 @@ def look_up_revoked(path: str, key: bytes) -> None:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}", hint="it takes ssh-keygen") from None
     if "REVOKED" in done.stdout:
-        raise Unobservable(f"its host key is revoked by {path}: it shows {named(presented(key).plain)}", hint=STAY_AWAY)
+        raise Unobservable(
+            f"its host key is revoked by {path}: it shows {name_keys(parse_presented(key).plain)}", hint=STAY_AWAY
+        )
     if done.returncode:
         said = last_line(done.stderr) or "ssh-keygen said nothing"
         raise Unobservable(f"RevokedHostKeys {path} cannot be read: {said}", hint="ssh refuses every host then, too")
@@ -109,37 +111,38 @@ def look_up_revoked(path: str, key: bytes) -> None:
 STAY_AWAY = "do not connect; find out why it was revoked"
 
 
-def refusal(server: Server, ruling: Ruling, shown: Presented) -> Unobservable:
+def key_refusal(server: Server, ruling: KeyStatus, shown: Presented) -> Unobservable:
     """Say which keys were seen and known, and how a person who has compared them goes on."""
     name = server.target.names(server.way.port)
-    saw = f"it shows {named(shown.plain)}"
-    if ruling is Ruling.REVOKED:
+    saw = f"it shows {name_keys(shown.plain)}"
+    if ruling is KeyStatus.REVOKED:
         return Unobservable(f"its host key is revoked: {saw}", hint=STAY_AWAY)
-    if ruling is Ruling.UNKNOWN:
+    if ruling is KeyStatus.UNKNOWN:
         return Unobservable(
-            f"its host key is not known: {saw}, and no known_hosts file has a line for {name}" + problem(server, shown),
+            f"its host key is not known: {saw}, and no known_hosts file has a line for {name}"
+            + certificate_problem(server, shown),
             hint=f"{COMPARE}, then `fleetkeeper trust {server.node}`",
         )
     return Unobservable(
-        f"its host key has changed: {saw}; known is {known(server, server.target)}",
+        f"its host key has changed: {saw}; known is {describe_known_keys(server, server.target)}",
         hint=f"it was reinstalled, or somebody stands between: {COMPARE}; "
         f"if it is right, `ssh-keygen -R '{name}'`, then `fleetkeeper trust {server.node}`",
     )
 
 
-def problem(server: Server, shown: Presented) -> str:
+def certificate_problem(server: Server, shown: Presented) -> str:
     """What is wrong with its certificate, if it showed one that an authority we know has signed."""
     if not shown.certificate:
         return ""
-    known = {entry.key for entry in about(server.entries, server.target) if entry.marker == "@cert-authority"}
+    known = {entry.key for entry in entries_about(server.entries, server.target) if entry.marker == "@cert-authority"}
     wrong = shown.certificate.problem(server.target) if shown.certificate.ca in known else "its authority is not known"
     return f"; it also shows a certificate, but {wrong}"
 
 
-def named(key: bytes) -> str:
+def name_keys(key: bytes) -> str:
     return f"{kind_of(key)} {fingerprint(key)}"
 
 
-def known(server: Server, target: Target) -> str:
-    here = [entry for entry in about(server.entries, target) if not entry.marker]
-    return ", ".join(f"{named(entry.key)} ({entry.place})" for entry in here) or "a revoked key"
+def describe_known_keys(server: Server, target: Target) -> str:
+    here = [entry for entry in entries_about(server.entries, target) if not entry.marker]
+    return ", ".join(f"{name_keys(entry.key)} ({entry.place})" for entry in here) or "a revoked key"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.known_hosts import Target, fingerprint, kind_of, presented
+from fleetkeeper.transport.ssh.known_hosts import Target, fingerprint, kind_of, parse_presented
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -57,13 +57,13 @@ def shown_keys(
     from fleetkeeper.transport.pool import Register
     from fleetkeeper.transport.ssh.jump_hosts import hop_to
     from fleetkeeper.transport.ssh.routes import Routes
-    from fleetkeeper.transport.ssh.ssh_config import resolve
+    from fleetkeeper.transport.ssh.ssh_config import resolve_target
 
     register = Register()
     routes = Routes(inventory, register.keep, ssh_config, limit)
     try:
         hop = hop_to(node, inventory)
-        way = resolve(hop.asked, ssh_config)
+        way = resolve_target(hop.asked, ssh_config)
         place = Target(way.host, way.port, 0.0, way.alias).names(way.port)
         dial = routes.dialler(hop, way)
         found = tuple(HostKey(place, key) for kinds in FAMILIES for key in key_of(kinds, dial, limit))
@@ -78,7 +78,7 @@ def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -
     """The key of one family, if the host has one. A certificate is shown as the plain key in it."""
     from paramiko.ssh_exception import IncompatiblePeer, SSHException
 
-    from fleetkeeper.transport.sockets import said
+    from fleetkeeper.transport.sockets import describe_error
     from fleetkeeper.transport.ssh.algorithms import Algorithms
     from fleetkeeper.transport.ssh.handshake import Connection
 
@@ -87,10 +87,10 @@ def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -
     try:
         connection.start_client(timeout=limit)
         if connection.initial_kex_done:
-            yield presented(connection.key).plain
+            yield parse_presented(connection.key).plain
     except IncompatiblePeer:
         return
     except (OSError, EOFError, SSHException) as error:
-        raise Unobservable(f"no SSH handshake: {said(error)}") from None
+        raise Unobservable(f"no SSH handshake: {describe_error(error)}") from None
     finally:
         connection.close()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.ssh_config import resolve
-from fleetkeeper.transport.ssh.ssh_target import Asked
+from fleetkeeper.transport.ssh.ssh_config import resolve_target
+from fleetkeeper.transport.ssh.ssh_target import SshRequest
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -23,21 +23,21 @@ class Hop:
     """A host on the way. `before` is the hop that leads to it; without one, the user's configuration may name some."""
 
     name: str
-    asked: Asked
+    asked: SshRequest
     before: Hop | None = None
 
 
 def hop_to(node: Node, inventory: Inventory) -> Hop:
     """The node as the last hop of its route, as the inventory gives it (which refuses circles when it is read)."""
-    asked = Asked(node.address or node.name, node.user, node.port, node.identity)
+    asked = SshRequest(node.address or node.name, node.user, node.port, node.identity)
     if via := inventory.nodes.get(node.jump or ""):
         if via.connection not in ("", "ssh"):
             raise Unobservable(f"its jump host {via.name} is not reached over SSH (`connection: {via.connection}`)")
         return Hop(node.name, asked, hop_to(via, inventory))
-    return Hop(node.name, asked, chain(node.jump.split(",")) if node.jump else None)
+    return Hop(node.name, asked, chain_hops(node.jump.split(",")) if node.jump else None)
 
 
-def route(hop: Hop, ssh_config: str | None) -> list[Hop]:
+def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
     """The hop and those before it, the one nearest to us last.
 
     Raises Unobservable when the jumps of the user's configuration never end (ssh itself would try for ever).
@@ -49,14 +49,14 @@ def route(hop: Hop, ssh_config: str | None) -> list[Hop]:
             circle = " → ".join(one.name for one in [*seen, here])
             raise Unobservable(f"its jump hosts lead in a circle: {circle}", hint="see ProxyJump in ~/.ssh/config")
         seen.append(here)
-        here = here.before or chain(resolve(here.asked, ssh_config).jumps)
+        here = here.before or chain_hops(resolve_target(here.asked, ssh_config).jumps)
     return seen
 
 
-def chain(specs: Sequence[str]) -> Hop | None:
+def chain_hops(specs: Sequence[str]) -> Hop | None:
     """The last of the hops, the first one being nearest to us; None for none.
 
-    >>> chain(["ops@a", "b:2222"]).before.asked
+    >>> chain_hops(["ops@a", "b:2222"]).before.asked
     Asked(address='a', user='ops', port=None, identity=None)
     """
     hop = None
@@ -65,7 +65,7 @@ def chain(specs: Sequence[str]) -> Hop | None:
     return hop
 
 
-def parse_hop(spec: str) -> Asked:
+def parse_hop(spec: str) -> SshRequest:
     """Read `[user@]host[:port]`, IPv6 addresses in brackets. Raises Unobservable for what is none.
 
     >>> parse_hop("ops@[2001:db8::1]:2222")
@@ -74,4 +74,4 @@ def parse_hop(spec: str) -> Asked:
     found = SPEC.fullmatch(spec.strip())
     if not found or found["host"].startswith("-"):
         raise Unobservable(f"{spec!r} is no jump host", hint="write it as user@host:port")
-    return Asked(found["host"].strip("[]"), found["user"], int(found["port"]) if found["port"] else None)
+    return SshRequest(found["host"].strip("[]"), found["user"], int(found["port"]) if found["port"] else None)

@@ -36,7 +36,7 @@ class Entry:
     place: str = ""
 
 
-class Ruling(Enum):
+class KeyStatus(Enum):
     """What the known_hosts files say about a key."""
 
     TRUSTED = "trusted"
@@ -62,7 +62,7 @@ def read_files(paths: Iterable[str | Path]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def beside(inventory: Inventory) -> tuple[str, ...]:
+def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
     """The known_hosts file that comes with an inventory, if there is one."""
     named = getattr(inventory, "known_hosts", None)
     if named:
@@ -86,12 +86,12 @@ def parse(text: str, name: str = "known_hosts") -> Iterator[Entry]:
         if len(fields) < 3 or (marker and marker not in MARKERS):
             continue
         hosts, kind, encoded = fields[:3]
-        key = decoded(encoded)
+        key = decode_key(encoded)
         if key is not None and kind_of(key) == kind:
             yield Entry(hosts, kind, key, marker, f"{name}:{number}")
 
 
-def decoded(encoded: str) -> bytes | None:
+def decode_key(encoded: str) -> bytes | None:
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
@@ -108,12 +108,12 @@ def kind_of(key: bytes) -> str:
     return key[4 : 4 + length].decode("ascii", "replace") if 4 < 4 + length < len(key) else ""
 
 
-def matches(hosts: str, name: str) -> bool:
+def matches_host(hosts: str, name: str) -> bool:
     """Whether a line's first field is about `name` (in lower case, `[host]:port` for a port other than 22).
 
-    >>> matches("*.example.org,!bad.example.org", "a.example.org")
+    >>> matches_host("*.example.org,!bad.example.org", "a.example.org")
     True
-    >>> matches("*.example.org,!bad.example.org", "bad.example.org")
+    >>> matches_host("*.example.org,!bad.example.org", "bad.example.org")
     False
     """
     if hosts.startswith("|"):
@@ -133,7 +133,7 @@ def matches_hash(hosts: str, name: str) -> bool:
     fields = hosts.split("|")
     if len(fields) != 4 or fields[1] != "1":
         return False
-    salt, digest = decoded(fields[2]), decoded(fields[3])
+    salt, digest = decode_key(fields[2]), decode_key(fields[3])
     if not salt or not digest:
         return False
     return hmac.compare_digest(hmac.digest(salt, name.encode("utf-8", "surrogateescape"), "sha1"), digest)
@@ -147,21 +147,21 @@ def matches_pattern(pattern: str, name: str) -> bool:
     """
     first, *rest = pattern.split("*")
     if not rest:
-        return len(pattern) == len(name) and fits(pattern, name, 0)
+        return len(pattern) == len(name) and pattern_fits(pattern, name, 0)
     last = rest.pop()
     end = len(name) - len(last)
-    if end < len(first) or not fits(first, name, 0) or not fits(last, name, end):
+    if end < len(first) or not pattern_fits(first, name, 0) or not pattern_fits(last, name, end):
         return False
     at = len(first)
     for part in rest:
-        place = next((i for i in range(at, end - len(part) + 1) if fits(part, name, i)), -1)
+        place = next((i for i in range(at, end - len(part) + 1) if pattern_fits(part, name, i)), -1)
         if place < 0:
             return False
         at = place + len(part)
     return True
 
 
-def fits(part: str, name: str, at: int) -> bool:
+def pattern_fits(part: str, name: str, at: int) -> bool:
     """Whether `part`, in which `?` is any character, stands at that place in `name`."""
     here = name[at : at + len(part)]
     return len(here) == len(part) and all(want in ("?", got) for want, got in zip(part, here, strict=True))
@@ -206,12 +206,12 @@ class Presented:
         return self.certificate.key if self.certificate else self.key
 
 
-def presented(key: bytes) -> Presented:
+def parse_presented(key: bytes) -> Presented:
     """Read what the server showed. A certificate that makes no sense counts as a key that nobody knows."""
     return Presented(key, read_certificate(key) if kind_of(key).endswith(CERTIFIED) else None)
 
 
-def rule(entries: Sequence[Entry], target: Target, shown: Presented) -> Ruling:
+def key_status(entries: Sequence[Entry], target: Target, shown: Presented) -> KeyStatus:
     """Judge a key as check_host_key() of OpenSSH does.
 
     A certificate whose CA is unknown, or that is not valid for this host, is judged again as the plain key in it;
@@ -220,39 +220,39 @@ def rule(entries: Sequence[Entry], target: Target, shown: Presented) -> Ruling:
     return rule_on_port(entries, target, shown, target.port)
 
 
-def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, port: int) -> Ruling:
+def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, port: int) -> KeyStatus:
     name = target.names(port)
-    here = [entry for entry in entries if matches(entry.hosts, name)]
-    found = compare(here, shown)
-    if found is Ruling.TRUSTED and not (shown.certificate and shown.certificate.problem(target)):
+    here = [entry for entry in entries if matches_host(entry.hosts, name)]
+    found = compare_by_type(here, shown)
+    if found is KeyStatus.TRUSTED and not (shown.certificate and shown.certificate.problem(target)):
         return found
-    portless = found is Ruling.UNKNOWN and not target.alias and port not in (0, 22)
-    if portless and rule_on_port(entries, target, shown, 0) is Ruling.TRUSTED:
-        return Ruling.TRUSTED
-    if shown.certificate and found is not Ruling.REVOKED:
+    portless = found is KeyStatus.UNKNOWN and not target.alias and port not in (0, 22)
+    if portless and rule_on_port(entries, target, shown, 0) is KeyStatus.TRUSTED:
+        return KeyStatus.TRUSTED
+    if shown.certificate and found is not KeyStatus.REVOKED:
         return rule_on_port(entries, target, Presented(shown.plain), port)
     return found
 
 
-def compare(here: Sequence[Entry], shown: Presented) -> Ruling:
+def compare_by_type(here: Sequence[Entry], shown: Presented) -> KeyStatus:
     """check_hostkeys_by_key_or_type() of hostfile.c, over the lines that are about this host."""
     certificate = shown.certificate
     bad = {entry.key for entry in here if entry.marker == "@revoked"}
     if shown.plain in bad or (certificate and certificate.ca in bad):
-        return Ruling.REVOKED
+        return KeyStatus.REVOKED
     if certificate:
         authorities = {entry.key for entry in here if entry.marker == "@cert-authority"}
-        return Ruling.TRUSTED if certificate.ca in authorities else Ruling.UNKNOWN
+        return KeyStatus.TRUSTED if certificate.ca in authorities else KeyStatus.UNKNOWN
     known = [entry.key for entry in here if not entry.marker]
     if shown.key in known:
-        return Ruling.TRUSTED
-    return Ruling.CHANGED if known else Ruling.UNKNOWN
+        return KeyStatus.TRUSTED
+    return KeyStatus.CHANGED if known else KeyStatus.UNKNOWN
 
 
-def about(entries: Sequence[Entry], target: Target) -> list[Entry]:
+def entries_about(entries: Sequence[Entry], target: Target) -> list[Entry]:
     """The lines about a host, with its port or, when there are none, without."""
     for port in (target.port, 0):
-        here = [entry for entry in entries if matches(entry.hosts, target.names(port))]
+        here = [entry for entry in entries if matches_host(entry.hosts, target.names(port))]
         if here:
             return here
     return []
@@ -265,18 +265,18 @@ def preferred_kinds(here: Sequence[Entry], supported: Sequence[str]) -> tuple[st
     ('rsa-sha2-512', 'ssh-ed25519')
     """
     revoked = {entry.key for entry in here if entry.marker == "@revoked"}
-    known = {family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
+    known = {key_family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
     authority = any(entry.marker == "@cert-authority" for entry in here)
 
     def rank(kind: str) -> int:
         if kind.endswith(CERTIFIED):
             return 0 if authority else 3
-        return 1 if family(kind) in known else 2
+        return 1 if key_family(kind) in known else 2
 
     return tuple(sorted(supported, key=rank))
 
 
-def family(kind: str) -> str:
+def key_family(kind: str) -> str:
     """The key type behind a signature algorithm."""
     return "ssh-rsa" if kind.startswith("rsa-sha2-") else kind
 
@@ -311,7 +311,7 @@ class KnownHosts:
             said = name.encode("utf-8", "surrogateescape")
             found.update(self.by_name.get(name, ()))
             found.update(place for place, salt, digest in self.hashed if hmac.digest(salt, said, "sha1") == digest)
-            found.update(pattern for pattern in self.patterns if matches(self.entries[pattern].hosts, name))
+            found.update(pattern for pattern in self.patterns if matches_host(self.entries[pattern].hosts, name))
         return tuple(self.entries[place] for place in sorted(found))
 
 

@@ -18,17 +18,17 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 from weakref import WeakSet
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.processes import ProcessChannel, ProcessStream
-from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, ask_commands
 from fleetkeeper.transport.shell_protocol import SHELL, render_stream
-from fleetkeeper.transport.sockets import left
-from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, route
-from fleetkeeper.transport.ssh.known_hosts import beside
-from fleetkeeper.transport.ssh.ssh_config import PLACEHOLDER, ask_ssh, files, resolve, written
-from fleetkeeper.transport.ssh.ssh_target import Asked
+from fleetkeeper.transport.sockets import seconds_left
+from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, hops_to
+from fleetkeeper.transport.ssh.known_hosts import known_hosts_beside
+from fleetkeeper.transport.ssh.ssh_config import PLACEHOLDER, ask_ssh, config_files, resolve_target, written_keywords
+from fleetkeeper.transport.ssh.ssh_target import SshRequest
 from fleetkeeper.transport.writing import Stream
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class OpenSSHLink:
         self.host = node.address or node.name
         self.running: WeakSet[ProcessChannel | ProcessStream] = WeakSet()
         self.shells = Shells(self.channel)
-        words = argv(hop_to(node, inventory), inventory, ssh_config)
+        words = ssh_command(hop_to(node, inventory), inventory, ssh_config)
         deadline = time.monotonic() + limit
         self.folder = tempfile.mkdtemp(prefix="fk-", dir="/tmp")
         master = (f"-oControlPath={self.folder}/c", "-oControlMaster=yes", "-oControlPersist=yes")
@@ -122,9 +122,9 @@ class OpenSSHLink:
             finally:
                 starting.close()
             said.seek(0)
-            told = lines(said.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
+            told = split_lines(said.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
         if rc:
-            raise refused(told)
+            raise ssh_refusal(told)
 
     @property
     def alive(self) -> bool:
@@ -147,7 +147,7 @@ class OpenSSHLink:
         return ("ssh", "-F", "none", f"-oControlPath={self.folder}/c", "-oControlMaster=no", "-oProxyCommand=false")
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, self.shells, room)
+        return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> tuple[str, ...]:
         return (*self.client(), "-T", "--", self.host, line)
@@ -175,7 +175,7 @@ class OpenSSHLink:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
+def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, ...]:
     """The ssh client with all of its options for a host, up to the host.
 
     The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
@@ -187,11 +187,13 @@ def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, .
         **({name: value for name, value in SAFE_SINCE_8_7.items() if name.lower() in known_to_ssh()}),
         "User": asked.user,
         "Port": str(asked.port) if asked.port else None,
-        "IdentityFile": literal(asked.identity) if asked.identity else None,
+        "IdentityFile": literal_option(asked.identity) if asked.identity else None,
         "IdentitiesOnly": "yes" if asked.identity else None,
         "UserKnownHostsFile": hosts_files(asked, inventory, ssh_config),
-        "KexAlgorithms": None if "kexalgorithms" in written(files(ssh_config)) else "^curve25519-sha256",
-        "ProxyCommand": jump(hop, inventory, ssh_config),
+        "KexAlgorithms": None
+        if "kexalgorithms" in written_keywords(config_files(ssh_config))
+        else "^curve25519-sha256",
+        "ProxyCommand": jump_command(hop, inventory, ssh_config),
     }
     client = ("ssh", "-F", ssh_config) if ssh_config else ("ssh",)
     return (*client, *(f"-o{name}={value}" for name, value in options.items() if value))
@@ -199,33 +201,33 @@ def argv(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple[str, .
 
 def known_to_ssh() -> frozenset[str]:
     """The options, in lower case, that this client has."""
-    return frozenset(line.partition(" ")[0] for line in lines(ask_ssh(PLACEHOLDER, (), "none")))
+    return frozenset(line.partition(" ")[0] for line in split_lines(ask_ssh(PLACEHOLDER, (), "none")))
 
 
-def literal(text: str) -> str:
+def literal_option(text: str) -> str:
     """Text for an option in which ssh expands tokens."""
     return text.replace("%", "%%")
 
 
-def hosts_files(asked: Asked, inventory: Inventory, ssh_config: str | None) -> str | None:
+def hosts_files(asked: SshRequest, inventory: Inventory, ssh_config: str | None) -> str | None:
     """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
-    if not beside(inventory):
+    if not known_hosts_beside(inventory):
         return None
-    theirs = resolve(asked, ssh_config).known_hosts
-    return " ".join(shlex.quote(literal(file)) for file in (*theirs, *beside(inventory)))
+    theirs = resolve_target(asked, ssh_config).known_hosts
+    return " ".join(shlex.quote(literal_option(file)) for file in (*theirs, *known_hosts_beside(inventory)))
 
 
-def jump(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
+def jump_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> str | None:
     """The ProxyCommand that leads through the host before this one; None where there is none."""
-    hops = route(hop, ssh_config)
+    hops = hops_to(hop, ssh_config)
     if len(hops) == 1:
         return None
-    words = argv(hops[1], inventory, ssh_config)
+    words = ssh_command(hops[1], inventory, ssh_config)
     # Each ssh on the way expands the tokens of its own target only.
-    return shlex.join([*map(literal, words), "-W", "[%h]:%p", "--", literal(hops[1].asked.address)])
+    return shlex.join([*map(literal_option, words), "-W", "[%h]:%p", "--", literal_option(hops[1].asked.address)])
 
 
-def refused(lines: list[str]) -> Unobservable:
+def ssh_refusal(lines: list[str]) -> Unobservable:
     """What ssh said last."""
     last = lines[-1] if lines else "ssh said nothing"
     return Unobservable(last[:300], hint="`ssh -v` shows which keys it offers" if "Permission denied" in last else "")
@@ -242,7 +244,7 @@ def in_our_words(
         return why
     register = Register()
     try:
-        Routes(inventory, register.keep, ssh_config, left(deadline)).link(node)
+        Routes(inventory, register.keep, ssh_config, seconds_left(deadline)).link(node)
     except Unobservable as better:
         about_it = "Host key" not in why.why or "host key" in better.why
         return better if about_it and "connection: ssh" not in better.hint else why

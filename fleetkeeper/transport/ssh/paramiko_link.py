@@ -17,9 +17,9 @@ from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 from fleetkeeper.transport.processes import ERR_KEPT, STALLED
-from fleetkeeper.transport.round_trip import START_LIMIT, Shells, converse
+from fleetkeeper.transport.round_trip import START_LIMIT, Shells, ask_commands
 from fleetkeeper.transport.shell_protocol import SHELL, render_stream
-from fleetkeeper.transport.sockets import said
+from fleetkeeper.transport.sockets import describe_error
 from fleetkeeper.transport.writing import Stream
 
 CHUNK = 1 << 17
@@ -40,7 +40,7 @@ class ParamikoLink:
         return bool(self.transport.is_active())
 
     def ask(self, commands: Sequence[Command], room: int = MOST_OUTPUT) -> list[Output]:
-        return converse(commands, self.sudo, self.shells, room)
+        return ask_commands(commands, self.sudo, self.shells, room)
 
     def session(self, line: str) -> Channel:
         """A channel to what a command line starts there. Raises Unobservable when there is none to be had."""
@@ -51,7 +51,7 @@ class ParamikoLink:
         except ChannelException as error:
             raise Unobservable(f"its sshd gives no session ({error.text})", hint="see MaxSessions there") from None
         except (SSHException, EOFError, OSError) as error:
-            raise Unobservable(f"the connection was lost ({said(error)})") from None
+            raise Unobservable(f"the connection was lost ({describe_error(error)})") from None
         return channel
 
     def open(self, words: tuple[str, ...], sudo: bool = False) -> Stream:
@@ -148,7 +148,7 @@ class ChannelStream:
                     raise Unobservable(f"the command was not started: {self.why()}")
                 heard += data
         except OSError as error:
-            raise Unobservable(f"the command was not started: {said(error)}") from None
+            raise Unobservable(f"the command was not started: {describe_error(error)}") from None
         self.channel.settimeout(STALLED)
         self.read_ahead = heard.partition(token + b"\n")[2]
 
@@ -160,7 +160,7 @@ class ChannelStream:
         try:
             self.channel.sendall(data)
         except OSError as error:
-            raise Unobservable(f"the data did not get through: {said(error)}") from None
+            raise Unobservable(f"the data did not get through: {describe_error(error)}") from None
 
     def close_write(self) -> None:
         with suppress(EOFError, OSError, SSHException):

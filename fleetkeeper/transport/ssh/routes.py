@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from paramiko.ssh_exception import SSHException
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.pool import Place
-from fleetkeeper.transport.sockets import Destination, ProxyCommand, left, said, tcp
+from fleetkeeper.transport.pool import ConnectionSlot
+from fleetkeeper.transport.sockets import Destination, ProxyCommand, connect_tcp, describe_error, seconds_left
 from fleetkeeper.transport.ssh.client_keys import Keyring
 from fleetkeeper.transport.ssh.handshake import Connection, connect
 from fleetkeeper.transport.ssh.host_key_check import Server
-from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, route
-from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, Target, beside, read_files
+from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, hops_to
+from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, Target, known_hosts_beside, read_files
 from fleetkeeper.transport.ssh.paramiko_link import ParamikoLink
-from fleetkeeper.transport.ssh.ssh_config import resolve
-from fleetkeeper.transport.ssh.ssh_target import Way
+from fleetkeeper.transport.ssh.ssh_config import resolve_target
+from fleetkeeper.transport.ssh.ssh_target import SshTarget
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -43,7 +43,7 @@ class Routes:
         self.ssh_config = ssh_config
         self.limit = limit
         self.keys = Keyring()
-        self.places: dict[Hop, Place[Connection]] = {}
+        self.places: dict[Hop, ConnectionSlot[Connection]] = {}
         self.known: dict[tuple[str, ...], KnownHosts] = {}
         self.guard = threading.Lock()
         make_room(len(inventory.nodes))
@@ -54,7 +54,7 @@ class Routes:
 
     def reached(self, hop: Hop, deadline: float) -> Connection:
         with self.guard:
-            place = self.places.setdefault(hop, Place())
+            place = self.places.setdefault(hop, ConnectionSlot())
         return place.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
@@ -63,37 +63,37 @@ class Routes:
             self.places.pop(hop_to(node, self.inventory), None)
 
     def connected(self, hop: Hop, deadline: float) -> Connection:
-        way = resolve(hop.asked, self.ssh_config)
+        way = resolve_target(hop.asked, self.ssh_config)
         if way.beyond:
             raise replace(way.beyond)
         server = Server(hop.name, way, self.entries(way))
         return connect(server, self.keys, self.dialler(hop, way), deadline, self.keep)
 
-    def dialler(self, hop: Hop, way: Way) -> Callable[[float], Any]:
+    def dialler(self, hop: Hop, way: SshTarget) -> Callable[[float], Any]:
         """How to get a socket to a host; called again for each try. Its argument is the deadline."""
         if hop.before or way.jumps:
-            return partial(self.through, route(hop, self.ssh_config)[1], way)
+            return partial(self.through, hops_to(hop, self.ssh_config)[1], way)
         if way.proxy_command:
             return lambda deadline: self.keep(ProxyCommand.started(way.proxy_command))
         there = Destination(way.host, way.port, way.family, way.bind)
-        return lambda deadline: tcp(there, deadline, self.keep)
+        return lambda deadline: connect_tcp(there, deadline, self.keep)
 
-    def through(self, before: Hop, way: Way, deadline: float) -> Any:
+    def through(self, before: Hop, way: SshTarget, deadline: float) -> Any:
         try:
             upstream = self.reached(before, deadline)
         except Unobservable as why:
             raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
         try:
             target, origin = (way.host, way.port), ("127.0.0.1", 0)
-            return upstream.open_channel("direct-tcpip", target, origin, timeout=left(deadline))
+            return upstream.open_channel("direct-tcpip", target, origin, timeout=seconds_left(deadline))
         except (SSHException, EOFError, OSError) as error:
-            reason = getattr(error, "text", "") or said(error)
+            reason = getattr(error, "text", "") or describe_error(error)
             told = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
             raise Unobservable(told, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
-    def entries(self, way: Way) -> tuple[Entry, ...]:
+    def entries(self, way: SshTarget) -> tuple[Entry, ...]:
         """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
-        files = (*way.known_hosts, *beside(self.inventory))
+        files = (*way.known_hosts, *known_hosts_beside(self.inventory))
         with self.guard:
             if files not in self.known:
                 self.known[files] = KnownHosts(read_files(files))

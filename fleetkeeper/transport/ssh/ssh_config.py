@@ -17,9 +17,9 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from fleetkeeper.readers.lines import last_line, lines
+from fleetkeeper.readers.lines import last_line, split_lines
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.ssh_target import Asked, Way, parse
+from fleetkeeper.transport.ssh.ssh_target import SshRequest, SshTarget, parse
 
 USER_CONFIG = "~/.ssh/config"
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -32,7 +32,7 @@ ONE_ASKS = threading.Lock()
 """Held while what is the same for all hosts is asked for: fifty threads would all ask it at once."""
 
 
-def resolve(asked: Asked, config: str | None = None) -> Way:
+def resolve_target(asked: SshRequest, config: str | None = None) -> SshTarget:
     """The way to a host. `config` replaces the user's and the system's files, as `ssh -F` does.
 
     Raises Unobservable when the configuration cannot be read.
@@ -40,11 +40,11 @@ def resolve(asked: Asked, config: str | None = None) -> Way:
     if asked.address.startswith("-"):
         raise Unobservable(f"{asked.address!r} is no address: it starts with a dash")
     if shutil.which("ssh"):
-        return override(from_ssh(asked, config), asked)
-    return override(without_ssh(asked.address, config), asked)
+        return override_target(from_ssh(asked, config), asked)
+    return override_target(without_ssh(asked.address, config), asked)
 
 
-def override(way: Way, asked: Asked) -> Way:
+def override_target(way: SshTarget, asked: SshRequest) -> SshTarget:
     """What the inventory says goes before what the configuration says."""
     if asked.identity:
         identity = os.path.expanduser(asked.identity)
@@ -52,27 +52,34 @@ def override(way: Way, asked: Asked) -> Way:
     return replace(way, user=asked.user or way.user, port=asked.port or way.port)
 
 
-def files(config: str | None) -> tuple[str, ...]:
+def config_files(config: str | None) -> tuple[str, ...]:
     """The configuration files that are read."""
     return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
 
 
-def from_ssh(asked: Asked, config: str | None) -> Way:
+def from_ssh(asked: SshRequest, config: str | None) -> SshTarget:
     """What `ssh -G` says; asked once for all hosts where the configuration cannot tell hosts apart."""
     options = tuple(f"-o{name}={value}" for name, value in (("User", asked.user), ("Port", asked.port)) if value)
-    if not same_for_all_hosts(files(config)):
-        return parse(ask_ssh(asked.address.strip("[]"), options, config), asked.address, written(files(config)))
+    if not same_for_all_hosts(config_files(config)):
+        return parse(
+            ask_ssh(asked.address.strip("[]"), options, config), asked.address, written_keywords(config_files(config))
+        )
     with ONE_ASKS:
         said = ask_ssh(PLACEHOLDER, options, config)
-        way = alike(said, written(files(config)), os.environ.get("HOME", ""), os.environ.get("SSH_AUTH_SOCK", ""))
+        way = target_alike(
+            said,
+            written_keywords(config_files(config)),
+            os.environ.get("HOME", ""),
+            os.environ.get("SSH_AUTH_SOCK", ""),
+        )
     if way.beyond or "%" in said or "$" in said:
-        way = parse(said, asked.address, written(files(config)))
+        way = parse(said, asked.address, written_keywords(config_files(config)))
     host = asked.address.strip("[]") if way.host == PLACEHOLDER else way.host
     return replace(way, address=asked.address, host=host)
 
 
 @lru_cache(maxsize=64)
-def alike(said: str, read: frozenset[str], *environment: str) -> Way:
+def target_alike(said: str, read: frozenset[str], *environment: str) -> SshTarget:
     """The way to any host for which `ssh -G` says the same: reading that costs a millisecond, and there may be 1000.
 
     `environment` is what else it is read with: HOME, and where the agent is.
@@ -109,7 +116,7 @@ def same_for_all_hosts(read: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=8)
-def written(read: tuple[str, ...]) -> frozenset[str]:
+def written_keywords(read: tuple[str, ...]) -> frozenset[str]:
     """The keywords, in lower case, that stand anywhere in the configuration."""
     lines = (line for file in read for line in lines_of(Path(file).expanduser()))
     return frozenset(re.split(r"[\s=]+", line.strip().lower(), maxsplit=1)[0] for line in lines)
@@ -136,7 +143,7 @@ def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
         text = path.read_text("utf-8", "replace")
     except OSError:
         return
-    for line in lines(text):
+    for line in split_lines(text):
         keyword, *values = re.split(r"[\s=]+", line.strip())
         if not keyword or keyword.startswith("#"):
             continue
@@ -144,11 +151,11 @@ def lines_of(path: Path, depth: int = 0) -> Iterator[str]:
         if keyword.lower() == "include" and depth < 16:
             base = Path("/etc/ssh") if str(path).startswith("/etc/ssh/") else Path("~/.ssh").expanduser()
             for pattern in values:
-                for included in globbed(base, pattern.strip('"')):
+                for included in glob_paths(base, pattern.strip('"')):
                     yield from lines_of(included, depth + 1)
 
 
-def globbed(base: Path, pattern: str) -> list[Path]:
+def glob_paths(base: Path, pattern: str) -> list[Path]:
     whole = Path(os.path.expanduser(pattern))
     root, relative = (Path("/"), str(whole.relative_to("/"))) if whole.is_absolute() else (base, pattern)
     return sorted(root.glob(relative))
@@ -157,7 +164,7 @@ def globbed(base: Path, pattern: str) -> list[Path]:
 CANNOT = frozenset({"include", "match", "canonicalizehostname", "knownhostscommand"})
 
 
-def without_ssh(address: str, config: str | None) -> Way:
+def without_ssh(address: str, config: str | None) -> SshTarget:
     """What paramiko's own reader makes of the configuration, where there is no OpenSSH to ask.
 
     Raises Unobservable for keywords that it does not know how to follow.
@@ -166,18 +173,18 @@ def without_ssh(address: str, config: str | None) -> Way:
 
     path = Path(config or USER_CONFIG).expanduser()
     text = path.read_text("utf-8", "replace") if path.exists() else ""
-    used = {re.split(r"[\s=]+", line.strip().lower())[0] for line in lines(text)}
+    used = {re.split(r"[\s=]+", line.strip().lower())[0] for line in split_lines(text)}
     if cannot := sorted(used & CANNOT):
         raise Unobservable(
             f"{path} uses {', '.join(cannot)}, which only the OpenSSH client can follow",
             hint="install the OpenSSH client here",
         )
-    found = {**defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
-    told = [f"{keyword} {value}" for keyword, said in found.items() for value in each(said)]
+    found = {**openssh_defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
+    told = [f"{keyword} {value}" for keyword, said in found.items() for value in each_value(said)]
     return parse("\n".join(told), address, used)
 
 
-def defaults() -> dict[str, str | list[str]]:
+def openssh_defaults() -> dict[str, str | list[str]]:
     """What OpenSSH takes where nothing is said."""
     return {
         "user": getpass.getuser(),
@@ -187,5 +194,5 @@ def defaults() -> dict[str, str | list[str]]:
     }
 
 
-def each(said: str | list[str]) -> list[str]:
+def each_value(said: str | list[str]) -> list[str]:
     return said if isinstance(said, list) else [said]

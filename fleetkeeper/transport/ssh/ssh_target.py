@@ -13,9 +13,9 @@ import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.algorithms import Algorithms, allowed
+from fleetkeeper.transport.ssh.algorithms import Algorithms, allowed_algorithms
 from fleetkeeper.transport.ssh.host_certificates import SIGNATURES
 
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
@@ -36,7 +36,7 @@ LEAST_RSA = 1024
 
 
 @dataclass(frozen=True)
-class Asked:
+class SshRequest:
     """What the inventory says about a way: an address or an alias of the user's config, and what overrides it."""
 
     address: str
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Way:
+class SshTarget:
     """How to reach one host. Paths are expanded; `agent` is a socket or "" for none; `jumps` as ssh -J takes them.
 
     `family` and `bind` (a local address) limit the socket; `check_ip` asks for the address's own host key too;
@@ -79,7 +79,7 @@ class Way:
     beyond: Unobservable | None = None
 
 
-def parse(output: str, address: str, written: Collection[str] = ()) -> Way:
+def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget:
     """Read what `ssh -G` prints: a lower-case keyword and its value per line.
 
     `written` are the keywords (lower case) that the user's files hold: the order of their lists is the user's wish.
@@ -89,36 +89,36 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> Way:
     ('192.0.2.7', 22, 'ops', ('/k/192.0.2.7',), ('a', 'b@c'))
     """
     said: dict[str, list[str]] = {}
-    for line in lines(output):
+    for line in split_lines(output):
         keyword, _, value = line.partition(" ")
         said.setdefault(keyword, []).append(value)
     one = {keyword: values[0] for keyword, values in said.items() if values[0].lower() != "none"}
-    way = Way(
+    way = SshTarget(
         address=address,
         host=one.get("hostname", address),
         port=int(one.get("port", "22")),
         user=one.get("user", ""),
-        only_identities=on(one, "identitiesonly"),
+        only_identities=is_on(one, "identitiesonly"),
         keys_allowed=one.get("pubkeyauthentication", "yes") not in ("no", "false"),
         jumps=tuple(one["proxyjump"].split(",")) if "proxyjump" in one else (),
         family=FAMILIES.get(one.get("addressfamily", "any"), socket.AF_UNSPEC),
         bind=one.get("bindaddress", ""),
         alias=one.get("hostkeyalias", ""),
-        check_ip=on(one, "checkhostip"),
+        check_ip=is_on(one, "checkhostip"),
         least_rsa=int(one.get("requiredrsasize", str(LEAST_RSA))),
         authorities=frozenset(one["casignaturealgorithms"].split(","))
         if "casignaturealgorithms" in one
         else SIGNATURES,
-        untried=tuple(untried(one)),
+        untried=tuple(untried_methods(one)),
     )
     return with_limits(with_paths(way, said, one), one, written)
 
 
-def on(said: Mapping[str, str], keyword: str) -> bool:
+def is_on(said: Mapping[str, str], keyword: str) -> bool:
     return said.get(keyword) in ("yes", "true")
 
 
-def untried(said: Mapping[str, str]) -> Iterator[str]:
+def untried_methods(said: Mapping[str, str]) -> Iterator[str]:
     """Other proofs of who we are than ours. Debian turns GSSAPI on everywhere: it counts where there is a ticket."""
     ticket = os.environ.get("KRB5CCNAME") or os.path.exists(f"/tmp/krb5cc_{os.getuid()}")  # noqa: S108 - as krb5 does
     for keyword, name in UNTRIED.items():
@@ -126,24 +126,24 @@ def untried(said: Mapping[str, str]) -> Iterator[str]:
             yield name
 
 
-def with_paths(way: Way, said: Mapping[str, list[str]], one: Mapping[str, str]) -> Way:
+def with_paths(way: SshTarget, said: Mapping[str, list[str]], one: Mapping[str, str]) -> SshTarget:
     """What has tokens in it. Raises Unobservable for a token that only ssh itself can expand."""
-    files = [*paths(one.get("userknownhostsfile", "")), *paths(one.get("globalknownhostsfile", ""))]
+    files = [*split_paths(one.get("userknownhostsfile", "")), *split_paths(one.get("globalknownhostsfile", ""))]
     return replace(
         way,
         agent=agent_socket(said.get("identityagent", ["SSH_AUTH_SOCK"])[0], way),
-        identities=tuple(expanded(said.get("identityfile", []), way)),
-        certificates=tuple(expanded(said.get("certificatefile", []), way)),
-        known_hosts=tuple(expanded(files, way)),
-        revoked=next(expanded([one.get("revokedhostkeys", "")], way), ""),
-        proxy_command=expand(one["proxycommand"], way) if "proxycommand" in one else "",
+        identities=tuple(expand_paths(said.get("identityfile", []), way)),
+        certificates=tuple(expand_paths(said.get("certificatefile", []), way)),
+        known_hosts=tuple(expand_paths(files, way)),
+        revoked=next(expand_paths([one.get("revokedhostkeys", "")], way), ""),
+        proxy_command=expand_tokens(one["proxycommand"], way) if "proxycommand" in one else "",
     )
 
 
-def with_limits(way: Way, one: Mapping[str, str], written: Collection[str]) -> Way:
+def with_limits(way: SshTarget, one: Mapping[str, str], written: Collection[str]) -> SshTarget:
     """Which algorithms may be used, and what of the configuration goes beyond us."""
     try:
-        way = replace(way, algorithms=allowed(one, written))
+        way = replace(way, algorithms=allowed_algorithms(one, written))
     except Unobservable as why:
         return replace(way, beyond=why)
     for keyword, name in REFUSED.items():
@@ -153,10 +153,10 @@ def with_limits(way: Way, one: Mapping[str, str], written: Collection[str]) -> W
     return way
 
 
-def paths(listed: str) -> list[str]:
+def split_paths(listed: str) -> list[str]:
     """A list of files as `ssh -G` prints it: without the quotes. Words that only together are a file are one.
 
-    >>> paths("/no/such/a /no/such/b")
+    >>> split_paths("/no/such/a /no/such/b")
     ['/no/such/a', '/no/such/b']
     """
     words, found = listed.split(), []
@@ -167,7 +167,7 @@ def paths(listed: str) -> list[str]:
     return found
 
 
-def agent_socket(said: str, way: Way) -> str:
+def agent_socket(said: str, way: SshTarget) -> str:
     """IdentityAgent of ssh_config(5): a path, `none`, SSH_AUTH_SOCK, or the name of a variable."""
     if said.lower() == "none":
         return ""
@@ -175,23 +175,23 @@ def agent_socket(said: str, way: Way) -> str:
         return os.environ.get("SSH_AUTH_SOCK", "")
     if said.startswith("$") and not said.startswith("${"):
         return os.environ.get(said[1:], "")
-    return os.path.expanduser(expand(said, way))
+    return os.path.expanduser(expand_tokens(said, way))
 
 
-def expanded(written: Sequence[str], way: Way) -> Iterator[str]:
+def expand_paths(written: Sequence[str], way: SshTarget) -> Iterator[str]:
     for path in written:
         if path and path.lower() != "none":
-            yield os.path.expanduser(expand(path, way))
+            yield os.path.expanduser(expand_tokens(path, way))
 
 
-def expand(text: str, way: Way) -> str:
+def expand_tokens(text: str, way: SshTarget) -> str:
     """Replace the tokens of ssh_config(5), TOKENS, and `${NAME}`.
 
     Raises Unobservable for a token that only ssh itself can expand.
     """
     if "%" not in text and "$" not in text:
         return text
-    values = tokens(way)
+    values = token_values(way)
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in values:
@@ -204,7 +204,7 @@ def expand(text: str, way: Way) -> str:
     return re.sub("%(.)", value, with_variables(text))
 
 
-def tokens(way: Way) -> Mapping[str, str]:
+def token_values(way: SshTarget) -> Mapping[str, str]:
     name = socket.gethostname()
     return {
         "%": "%",

@@ -39,7 +39,7 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
 
 def no_second_place(
-    policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place
+    policy: Policy, second: Elsewhere, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
 ) -> ForAPerson | None:
     """Why nothing should be copied there, if so."""
     if any(second_copy.is_one_file(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
@@ -52,7 +52,7 @@ def no_second_place(
 
 
 def to_copy(
-    backups: Sequence[Backup], here: second_copy.Place, there: second_copy.Place, second: Elsewhere
+    backups: Sequence[Backup], here: second_copy.CopyDirectory, there: second_copy.CopyDirectory, second: Elsewhere
 ) -> Backup | ForAPerson:
     """The newest of these that has no file of its name there yet. `backups` are young enough, newest first."""
     if not backups:
@@ -65,13 +65,13 @@ def to_copy(
     return ForAPerson(taken, "see what it is and move it away; nothing there is written over")
 
 
-def too_full(second: Elsewhere, there: second_copy.Place, chosen: Backup) -> ForAPerson:
+def too_full(second: Elsewhere, there: second_copy.CopyDirectory, chosen: Backup) -> ForAPerson:
     needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
     return ForAPerson(f"{show_size(there.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
 
 
 def copy_plan(
-    policy: Policy, second: Elsewhere, chosen: Backup, here: second_copy.Place, there: second_copy.Place
+    policy: Policy, second: Elsewhere, chosen: Backup, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
 ) -> Plan:
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(

@@ -14,7 +14,7 @@ from fleetkeeper.topics.backups.facts import Facts
 from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.periods import remaining_in
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.retention import Gone, needed_for, reasons_to_keep
+from fleetkeeper.topics.backups.retention import ExcessBackup, needed_for, reasons_to_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.backups.rules.dumps import retention_of, why_held
 from remediate.plan import ForAPerson, Plan
@@ -39,7 +39,7 @@ def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     return thinning_plan(fleet, policy, gone)
 
 
-def removable_backups(fleet: Fleet, policy: Policy) -> tuple[Gone, ...]:
+def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     """What may go, oldest first: what `keep` does not ask for; while that is held up, only what is broken of it.
 
     Raises Unobservable as `hold` does.
@@ -54,7 +54,7 @@ def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
     return ForAPerson(found.why, found.what_to_do) if found else None
 
 
-def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: str) -> Plan:
+def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
     found = retention_of(fleet, policy)
     unknown = sum(one.backup.state == "unknown" for one in found.kept)
@@ -74,12 +74,12 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[Gone], *notes: st
     )
 
 
-def bytes_on_disk(gone: Sequence[Gone]) -> int:
+def bytes_on_disk(gone: Sequence[ExcessBackup]) -> int:
     """Bytes on the disk."""
     return sum(one.backup.file.blocks for one in gone)
 
 
-def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Run | DeleteFiles, ...]:
+def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Run | DeleteFiles, ...]:
     """Stream again what they may go for, then delete, oldest first, while all that stays for it is what was seen."""
     catalog = catalog_of(fleet, policy)
     directory = fleet.of(policy.volume.node, Facts).directory
@@ -95,7 +95,7 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[
     )
 
 
-def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[Gone]) -> tuple[Identified, ...]:
+def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Identified, ...]:
     """All that must still be there, unchanged, before each batch: whatever stays because of which something goes."""
     catalog = catalog_of(fleet, policy)
     protected = retention_of(fleet, policy).protected

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.looking.facts import seen
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.looking.facts import raise_if_unobservable
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.served_certificate import View, fingerprint
 from fleetkeeper.topics.certificates.tls_probes import options
 from fleetkeeper.transport.commands import Unobservable
@@ -32,7 +32,7 @@ CHANGED_NOTHING = (1, 75)
 
 
 @dataclass(frozen=True)
-class There:
+class ServingContainer:
     """Where a remedy works: the node and the container that serve the name."""
 
     view: View
@@ -58,7 +58,7 @@ class There:
         says = f"{says}, one attempt: {shown_command(('certbot', *words))}"
         return self.inside(load_script(RUN_CERTBOT), given, says, unchanged=CHANGED_NOTHING, limit=300.0)
 
-    def reload(self, served: Served, path: str) -> tuple[AnyStep, ...]:
+    def reload(self, served: ServedCertificate, path: str) -> tuple[AnyStep, ...]:
         """Test, reload, and compare what is served: nothing is reloaded while the configuration is broken."""
         view = self.view
         return (
@@ -81,14 +81,14 @@ class There:
             ),
         )
 
-    def address(self, served: Served) -> tuple[str, str, str]:
+    def address(self, served: ServedCertificate) -> tuple[str, str, str]:
         host = f"[{served.host}]" if ":" in served.host else served.host
         return self.view.container.id, f"{host}:{served.port}", str(served.inside or served.port)
 
-    def still_served(self, served: Served) -> Require:
+    def still_served(self, served: ServedCertificate) -> Require:
         """The port still serves what was seen: another remedy, or somebody else, may have been quicker."""
         view = self.view
-        chain = seen(served.chain)
+        chain = raise_if_unobservable(served.chain)
         if not chain:
             raise Unobservable(f"port {served.port} gave no certificate", node=view.node)
         return Require(

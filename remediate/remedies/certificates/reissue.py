@@ -15,7 +15,7 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.readers.pki.certificate_problem import Kind
 from fleetkeeper.readers.pki.names import alternatives, covers
-from fleetkeeper.topics.certificates.facts import Lineage, Served
+from fleetkeeper.topics.certificates.facts import Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Acme, Policy
 from fleetkeeper.topics.certificates.served_certificate import (
     View,
@@ -28,7 +28,7 @@ from fleetkeeper.topics.certificates.served_certificate import (
 )
 from fleetkeeper.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
+from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, ServingContainer
 from remediate.remedies.certificates.renewal import Answer, account_options, on_node
 
 MENDED: frozenset[Kind] = frozenset(
@@ -52,7 +52,7 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 """Addresses of authorities that nobody trusts: those of Let's Encrypt, Google and Buypass say so."""
 
 
-def reissue_plan(view: View, served: Served, kinds: Iterable[Kind], finding: Finding) -> Answer:
+def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], finding: Finding) -> Answer:
     """Replace what is served, when it is certbot's own file and another certificate would be better."""
     lineage = newest(lineages(view)) or served_from(view, served)
     if not MENDED & set(kinds):
@@ -74,7 +74,7 @@ def reissue_plan(view: View, served: Served, kinds: Iterable[Kind], finding: Fin
     return new_pair(view, served, lineage, finding)
 
 
-def served_from(view: View, served: Served) -> Lineage | None:
+def served_from(view: View, served: ServedCertificate) -> Lineage | None:
     """The lineage whose file nginx serves for the name, although it is not for it: it can be widened."""
     paths = [file.path for file in configured(view, served) or ()]
     return next((lineage for lineage in view.inside.lineages if lineage.path in paths), None)
@@ -94,7 +94,7 @@ def new_key(view: View, finding: Finding) -> Answer:
     return new_pair(view, served, lineage, finding)
 
 
-def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
+def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
     """The plan: certbot once, then what every renewal ends with."""
     acme = view.certificate.acme
     names, dropped = new_and_dropped_names(view, lineage)
@@ -102,7 +102,7 @@ def new_pair(view: View, served: Served, lineage: Lineage, finding: Finding) -> 
         return ForAPerson("certbot is not there, or has lost the renewal configuration", finding.hint)
     if not isinstance(acme, Acme) or not acme.webroot:
         return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
-    there = There(view)
+    there = ServingContainer(view)
     words = (
         *certonly_command(view, lineage, names),
         "--webroot",
@@ -172,7 +172,7 @@ def by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
     )
 
 
-def points_to(view: View, served: Served, lineage: Lineage | None) -> str:
+def points_to(view: View, served: ServedCertificate, lineage: Lineage | None) -> str:
     """What to change in nginx' configuration, and where."""
     live = (
         lineage.path

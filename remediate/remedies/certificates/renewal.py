@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.certificates import issuing
 from fleetkeeper.topics.certificates.facts import Lineage
 from fleetkeeper.topics.certificates.policy import Acme
@@ -17,7 +17,7 @@ from fleetkeeper.topics.containers.placement import service_of
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import Untrusted, installed_word, shown_command
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certificates.certbot import HOOK, MARK, There
+from remediate.remedies.certificates.certbot import HOOK, MARK, ServingContainer
 from remediate.remedies.schedules.crontab_lines import (
     CANNOT_BE_INSTALLED,
     LOGGER,
@@ -99,7 +99,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
     name = view.certificate.lineage or view.certificate.name
     domains = [word for host in (view.certificate.name, *acme.names) for word in ("--domain", host)]
     words = ("certonly", "--non-interactive", "--cert-name", name, *domains, "--webroot", "-w", acme.webroot)
-    there = There(view)
+    there = ServingContainer(view)
     return Plan(
         steps=(
             there.certbot(
@@ -136,7 +136,7 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
         steps=(step,),
         undo="none: the old account's key is gone; the new one does no harm",
         success="the account of the renewal is on disk, on a fresh look",
-        requires=(require, There(view).no_other_certbot()),
+        requires=(require, ServingContainer(view).no_other_certbot()),
     )
 
 
@@ -150,7 +150,7 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
             f"the ACME account that renews {lineage.name} is gone, and the inventory does not allow a new one",
             "restore /etc/letsencrypt/accounts from a copy, or write `acme: {agree_tos: true, email: …}` for it",
         )
-    there = There(view)
+    there = ServingContainer(view)
     conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
     accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
     agreed = account_options(acme.model_copy(update={"server": lineage.server}))
@@ -167,13 +167,15 @@ def reload_hook_plan(view: View, finding: Finding) -> Answer:
         return ForAPerson(f"certbot does not run in {view.service}, so a hook there would not be run", finding.hint)
     says = f"write {HOOK}, which runs `nginx -s reload`"
     still = ("grep", "-qxF", MARK, HOOK)
-    step = There(view).inside(load_script(WRITE_HOOK), (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still)
+    step = ServingContainer(view).inside(
+        load_script(WRITE_HOOK), (HOOK,), says, undo=("rm", "-f", HOOK), undo_while=still
+    )
     return Plan(steps=(step,), undo=f"{HOOK} is removed")
 
 
 def crontab_plan(view: View, finding: Finding) -> Answer:
     """Run certbot twice a day from the node's crontab, and reload nginx when it renewed something."""
-    crontab = seen(view.facts.crontab, view.node)
+    crontab = raise_if_unobservable(view.facts.crontab, view.node)
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
     if crontab.account != "root":

@@ -6,14 +6,14 @@ A swarm task is never restarted for a certificate: a reload that does not help i
 from __future__ import annotations
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import Lineage, Served
+from fleetkeeper.topics.certificates.facts import Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Acme
 from fleetkeeper.topics.certificates.rules.validity import WANT_KEY, case_of
 from fleetkeeper.topics.certificates.served_certificate import View, configured, leaf_of, lineages, newest, served_path
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, There
+from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, ServingContainer
 from remediate.remedies.certificates.reissue import OTHERWISE, new_key, points_to, reissue_plan
 from remediate.remedies.certificates.renewal import Answer, not_reloadable, registration_step, view_of
 
@@ -30,28 +30,30 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
     if finding.want == WANT_KEY:
         return new_key(view, finding)
     served = port_of(view, finding)
-    if served is None or not seen(served.chain):
+    if served is None or not raise_if_unobservable(served.chain):
         return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
     return not_reloadable(view) or replacement_plan(view, served, finding)
 
 
-def replacement_plan(view: View, served: Served, finding: Finding) -> Answer:
+def replacement_plan(view: View, served: ServedCertificate, finding: Finding) -> Answer:
     """Serve what lies on disk, where that is good; else renew what is due, or replace what renewing would not mend."""
     if (path := good_on_disk(view, served)) is not None:
         return reload_plan(view, served, path)
     now, mine = view.fleet.looked_at, view.certificate
     kinds = {
         problem.kind
-        for problem in chain_problems.problems(chain_problems.load(seen(served.chain)), case_of(view.fleet, mine))
+        for problem in chain_problems.chain_problems(
+            chain_problems.load(raise_if_unobservable(served.chain)), case_of(view.fleet, mine)
+        )
     }
-    leaf, lineage = leaf_of(seen(served.chain)), newest(lineages(view))
+    leaf, lineage = leaf_of(raise_if_unobservable(served.chain)), newest(lineages(view))
     due = "expired" in kinds or chain_problems.left(leaf, now) < chain_problems.least(leaf, mine.min_left)
     if due and lineage and not (kinds & OTHERWISE and isinstance(mine.acme, Acme)):
         return renewal_plan(view, served, lineage, finding)
     return reissue_plan(view, served, kinds, finding)
 
 
-def renewal_plan(view: View, served: Served, lineage: Lineage, finding: Finding) -> Answer:
+def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, finding: Finding) -> Answer:
     """The plan that renews, when certbot can."""
     if not view.inside.certbot:
         return ForAPerson(f"there is no certbot in {view.service}", finding.hint)
@@ -66,7 +68,7 @@ def renewal_plan(view: View, served: Served, lineage: Lineage, finding: Finding)
             f"nginx serves {path}, which certbot does not renew (it renews {lineage.path})",
             points_to(view, served, lineage),
         )
-    there = There(view)
+    there = ServingContainer(view)
     words = ("renew", "--cert-name", lineage.name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(
         steps=(
@@ -102,8 +104,8 @@ def reload(finding: Finding, fleet: Fleet) -> Answer:
     return ForAPerson("what lies on disk is no better than what is served", finding.hint)
 
 
-def reload_plan(view: View, served: Served, path: str) -> Plan:
-    there = There(view)
+def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
+    there = ServingContainer(view)
     return Plan(
         steps=there.reload(served, path),
         disturbs=("reload",),
@@ -114,17 +116,19 @@ def reload_plan(view: View, served: Served, path: str) -> Plan:
     )
 
 
-def port_of(view: View, finding: Finding) -> Served | None:
+def port_of(view: View, finding: Finding) -> ServedCertificate | None:
     return next((handshake for handshake in view.handshakes if view.about(handshake) == finding.about), None)
 
 
-def good_on_disk(view: View, served: Served) -> str | None:
+def good_on_disk(view: View, served: ServedCertificate) -> str | None:
     """The configured file, when it holds another chain than is served, and one that a client would take."""
     for file in configured(view, served) or []:
         if not file.chain or file.chain == served.chain:
             continue
         leaf = leaf_of(file.chain)
         far = chain_problems.left(leaf, view.fleet.looked_at) >= chain_problems.least(leaf, view.certificate.min_left)
-        if far and not chain_problems.problems(chain_problems.load(file.chain), case_of(view.fleet, view.certificate)):
+        if far and not chain_problems.chain_problems(
+            chain_problems.load(file.chain), case_of(view.fleet, view.certificate)
+        ):
             return file.path
     return None

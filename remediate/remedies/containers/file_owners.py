@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Denied, Preflight
 from fleetkeeper.topics.containers.placement import Placement
@@ -22,13 +22,13 @@ def preflight_of(place: Placement) -> Preflight:
     preflight = place.container.preflight
     if preflight is None:
         raise Unobservable(f"what stands in the way of {place.container.name} was not looked at", node=place.node)
-    return seen(preflight, place.node)
+    return raise_if_unobservable(preflight, place.node)
 
 
 def ownership_steps(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
     """The steps that give the files of its own volumes to its user."""
     preflight = preflight_of(place)
-    given = [one for one in seen(preflight.denied) if not ownership_obstacle(fleet, place, one)]
+    given = [one for one in raise_if_unobservable(preflight.denied) if not ownership_obstacle(fleet, place, one)]
     return [ChangeOwner(place.node, one.source, preflight.uid, preflight.gid) for one in given]
 
 
@@ -55,7 +55,7 @@ def ownership_obstacle(fleet: Fleet, place: Placement, denied: Denied) -> str:
 def own_files(fleet: Fleet, place: Placement) -> Iterator[Reason]:
     """Files that it could not use, and that are not its own alone."""
     preflight = preflight_of(place)
-    for denied in seen(preflight.denied):
+    for denied in raise_if_unobservable(preflight.denied):
         if why := ownership_obstacle(fleet, place, denied):
             owner = f"{preflight.uid}:{preflight.gid}"
             advice = f"give them to {owner} if that is right for all: {chown_command(denied, preflight)}"
@@ -78,5 +78,5 @@ def chown_command(denied: Denied, preflight: Preflight) -> str:
 
 def all_files(place: Placement) -> Iterator[Reason]:
     preflight = preflight_of(place)
-    for denied in seen(preflight.denied):
+    for denied in raise_if_unobservable(preflight.denied):
         yield denied_files(denied, preflight), chown_command(denied, preflight)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.looking.facts import seen
+from fleetkeeper.looking.facts import raise_if_unobservable
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.services.facts import Published, SwarmService
 from fleetkeeper.transport.script_files import load_script
@@ -26,7 +26,7 @@ WHY_BEFORE = "or nobody could see afterwards that it does so again"
 
 def port_check_steps(place: Placement, name: str) -> list[Run]:
     """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
-    ports = seen(preflight_of(place).listens)
+    ports = raise_if_unobservable(preflight_of(place).listens)
     if not ports:
         return []
     words = ("sh", "-c", load_script(PORTS_LISTEN), "looking for its ports", name, *(f"{port:04X}" for port in ports))
@@ -68,7 +68,7 @@ def at_most(ports: tuple[int, ...], tries: int) -> float:
 
 def published_ports_in_use(place: Placement, told: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The published TCP ports behind which something listens today, by mode."""
-    served = seen(preflight_of(place).listens)
+    served = raise_if_unobservable(preflight_of(place).listens)
     for mode in ("host", "ingress"):
         ports = tuple(one.port for one in told.published if leads_to_listener(one, mode) and one.target in served)
         if ports:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.inventory.schema import Service, required
+from fleetkeeper.inventory.schema import Service, require_policy
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Preflight
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.containers.rules.users import wrong_processes
-from fleetkeeper.topics.services.facts import Handed, SwarmService
+from fleetkeeper.topics.services.facts import MountedSecret, SwarmService
 from fleetkeeper.topics.services.rules.drift import line_of
 from fleetkeeper.topics.services.rules.pinning import judged as unpinned
 from fleetkeeper.untrusted import shown_word
@@ -44,7 +44,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 
     Raises Unobservable while anything that could stand in the way was not seen.
     """
-    if finding.about or finding.subject not in required(fleet.inventory.services):
+    if finding.about or finding.subject not in require_policy(fleet.inventory.services):
         return for_a_person(
             "the inventory does not say what this container is for, nor as whom it may run",
             "add it under `services` with its `user`, or accept it under `waivers` with subject "
@@ -194,7 +194,7 @@ def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reaso
             )
 
 
-def is_readable(file: Handed, preflight: Preflight) -> bool:
+def is_readable(file: MountedSecret, preflight: Preflight) -> bool:
     """Whether a user may read a file that the swarm hands out (path_resolution(7))."""
     if file.uid == preflight.uid:
         return bool(file.mode & 0o400)
@@ -203,17 +203,17 @@ def is_readable(file: Handed, preflight: Preflight) -> bool:
 
 def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
     """What would not work whatever belongs to whom."""
-    if helpers := seen(preflight.helpers):
+    if helpers := raise_if_unobservable(preflight.helpers):
         yield (
             f"its start script calls {', '.join(helpers)}, which only root may use so",
             "change the start script in the image: start the program directly, `user:` does the rest",
         )
-    for port in seen(preflight.low_ports):
+    for port in raise_if_unobservable(preflight.low_ports):
         yield (
             f"it listens on port {port}, and ports below 1024 are closed to {preflight.user} there",
             f"let it listen on a port above 1024 and publish that as {port}",
         )
-    if unsaved := seen(preflight.unsaved):
+    if unsaved := raise_if_unobservable(preflight.unsaved):
         yield (
             f"it holds {len(unsaved)} changed or new files outside volumes, which a new container would not have: "
             + ", ".join(unsaved[:3]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escaped, parse
+from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escape_command, parse
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.untrusted import Untrusted, installed_word, is_shown, one_line, one_of, shell_word
@@ -38,13 +38,17 @@ def crontab_line(times: str, command: str) -> str:
     Raises Untrusted when cron would not take it, or when it holds what does not show.
     """
     times = " ".join(times.split())
-    line = f"{times} {escaped(command)}"
+    line = f"{times} {escape_command(command)}"
     if not all(map(is_shown, line)):
         raise Untrusted(f"the line would hold a character that does not show: {one_line(line)[:200]}")
-    if len(escaped(command).encode()) > LONGEST_COMMAND:
+    if len(escape_command(command).encode()) > LONGEST_COMMAND:
         raise Untrusted(f"the line would be longer than the {LONGEST_COMMAND} bytes that cron takes")
     read = parse(f"{line}\n".encode(), system=False)
-    if len(BLANKS.split(times)) != 5 or read.problems or [job.command for job in read.jobs] != [escaped(command)]:
+    if (
+        len(BLANKS.split(times)) != 5
+        or read.problems
+        or [job.command for job in read.jobs] != [escape_command(command)]
+    ):
         raise Untrusted(f"cron would not read the line as it is meant: {one_line(line)[:200]}")
     return line
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet, seen
-from fleetkeeper.readers.cron.due_times import same
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.readers.cron.due_times import same_due_times
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.topics.schedules.entry_matching import (
-    Read,
+    MatchedEntry,
     doubtful_places,
     read_entries,
     wanted_times,
@@ -44,7 +44,7 @@ NO_ROOT = "a crontab is only edited as root: set `sudo: true` for this node"
 
 
 @dataclass(frozen=True)
-class Change:
+class CrontabChange:
     """What one node's crontab should become: our line (None: no block of ours), and the lines that go."""
 
     node: str
@@ -56,7 +56,7 @@ class Change:
     @property
     def crontab(self) -> Crontab:
         """The crontab as it was seen. Raises Unobservable: what could not be read is never written (case 22)."""
-        return seen(self.facts.crontab, self.node)
+        return raise_if_unobservable(self.facts.crontab, self.node)
 
     @property
     def lines(self) -> tuple[str, ...] | None:
@@ -96,7 +96,7 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     return schedule_plan(here, changes, policy)
 
 
-def schedule_plan(here: Change, changes: Sequence[Change], policy: Policy) -> Plan:
+def schedule_plan(here: CrontabChange, changes: Sequence[CrontabChange], policy: Policy) -> Plan:
     """All edits as one plan, so that the old entry only goes when the new one stands."""
     return Plan(
         steps=tuple(step for change in changes for step in crontab_steps(change, last=change is changes[-1])),
@@ -111,14 +111,14 @@ def schedule_plan(here: Change, changes: Sequence[Change], policy: Policy) -> Pl
     )
 
 
-def suspected_entries(here: Change) -> Iterator[str]:
+def suspected_entries(here: CrontabChange) -> Iterator[str]:
     """What may be the same backup in a form that nobody could read."""
     if here.line is not None and here.facts.suspects:
         places = ", ".join(suspect.where for suspect in here.facts.suspects[:5])
         yield f"look at {places} on {here.node}: if that makes this very backup, it would be made twice"
 
 
-def crontab_steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
+def crontab_steps(change: CrontabChange, *, last: bool) -> Iterator[AnyStep]:
     account = change.facts.account
     yield EditCrontab(
         node=change.node,
@@ -138,7 +138,7 @@ def crontab_steps(change: Change, *, last: bool) -> Iterator[AnyStep]:
         )
 
 
-def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
+def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
@@ -157,22 +157,24 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Change:
     return sorted_out(home.node, facts, line, spare)
 
 
-def entries_that_stay(fleet: Fleet, meant: Sequence[Read], home: Placement, policy: Policy) -> list[Read]:
+def entries_that_stay(
+    fleet: Fleet, meant: Sequence[MatchedEntry], home: Placement, policy: Policy
+) -> list[MatchedEntry]:
     """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
     working = [one for one in meant if one.does(home)]
     times = wanted_times(policy)
     start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
-    if working and same([one.entry.times for one in working], times, start):
+    if working and same_due_times([one.entry.times for one in working], times, start):
         return working
-    return next(([one] for one in working if same([one.entry.times], times, start)), [])
+    return next(([one] for one in working if same_due_times([one.entry.times], times, start)), [])
 
 
 def facts_block(facts: Facts) -> tuple[str, ...]:
-    crontab = seen(facts.crontab)
+    crontab = raise_if_unobservable(facts.crontab)
     return crontab.block or () if isinstance(crontab, Crontab) else ()
 
 
-def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Change:
+def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> CrontabChange:
     """Any other node: no entry for the service stays there."""
     facts = fleet.of(node, Facts)
     entries, _ = read_entries(fleet, node, home, policy)
@@ -180,11 +182,11 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
     return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
 
 
-def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> Change:
+def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> CrontabChange:
     """Lines of the account's own crontab can be taken out; everything else is for a person."""
     place = f"/{facts.account}"
     mine = [entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(place) and entry.written]
-    return Change(
+    return CrontabChange(
         node,
         facts,
         line,
@@ -193,7 +195,7 @@ def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]
     )
 
 
-def why_not_edited(change: Change) -> ForAPerson | None:
+def why_not_edited(change: CrontabChange) -> ForAPerson | None:
     """Why this node's crontab is not edited by us."""
     if change.facts.account != "root":
         return ForAPerson(NO_ROOT, f"or edit it by hand with `sudo crontab -e` on {change.node}")
@@ -213,7 +215,7 @@ def mending_instructions(trouble: str) -> str:
     return f"mend it with `sudo crontab -e`{alive}, then look again"
 
 
-def not_here(change: Change, finding: Finding) -> ForAPerson | None:
+def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
     """Why nothing can be done at all: no entry is taken out anywhere before the right one stands."""
     for entry in change.by_hand:
         left_over = finding.severity == "warning" and finding.about == entry.where
@@ -222,7 +224,7 @@ def not_here(change: Change, finding: Finding) -> ForAPerson | None:
     return why_not_edited(change) if change.needed else None
 
 
-def not_there(change: Change, finding: Finding) -> ForAPerson | None:
+def not_there(change: CrontabChange, finding: Finding) -> ForAPerson | None:
     """Why what was found on another node is not for us."""
     if finding.node != change.node:
         return None
@@ -286,7 +288,7 @@ def start_cron(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if not facts.installed or starts is None:
         return ForAPerson("nothing here knows how to start cron", finding.hint)
     start, stop, runs, enable, disable = (tuple(word.format(unit=facts.unit) for word in words) for words in starts)
-    running = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
+    running = raise_if_unobservable(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
     steps: list[AnyStep] = []
     if running is None:
         steps.append(Run(node, start, says="start cron", undo=stop, undo_while=runs))

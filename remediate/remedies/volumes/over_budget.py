@@ -11,7 +11,7 @@ from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.periods import last_of_period
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.retention import Gone, Retention
+from fleetkeeper.topics.backups.retention import ExcessBackup, Retention
 from fleetkeeper.topics.backups.rules.dumps import retention_of
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import bytes_on_disk, held_back, removable_backups, thinning_plan
@@ -56,7 +56,7 @@ def too_much(usage: volumes.Facts, policy: Policy) -> int:
     return max(over, policy.volume.free - usage.free, 0)
 
 
-def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[Gone]:
+def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[ExcessBackup]:
     """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
 
     What is broken still goes only while its period keeps another file.
@@ -68,7 +68,7 @@ def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: 
             if bytes_on_disk(gone) >= over:
                 break
             if backup.counts and not (backup.linked or backup.giant) and backup.name not in found.protected:
-                gone.append(Gone(backup, "kept by keep, but over the budget"))
+                gone.append(ExcessBackup(backup, "kept by keep, but over the budget"))
     last = last_of_period([one.backup for one in gone], catalog, policy)
     return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
 

@@ -195,7 +195,7 @@ def test_the_far_network_is_late_both_ways_and_counts(monkeypatch: pytest.Monkey
 
 
 def test_everybody_gets_nothing_of_the_users_own_configuration(tmp_path: Path) -> None:
-    variables = tools.environment(stage.Stage(tmp_path, 1), tmp_path / "1")
+    variables = tools.environment(stage.BenchmarkServers(tmp_path, 1), tmp_path / "1")
     assert variables["HOME"] == str(tmp_path)
     assert "SSH_AUTH_SOCK" not in variables
 

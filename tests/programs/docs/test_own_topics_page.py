@@ -15,8 +15,8 @@ import pytest
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
-from fleetkeeper.looking.look import look
+from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.registry import TOPICS, load_inventory, observers_in
 from fleetkeeper.transport.local import LocalLink
 from remediate.plan import Plan
@@ -46,8 +46,8 @@ def judged(team: Path) -> tuple[Inventory, Verdict]:
     inventory = load_inventory(team / "team.yml")
     topic = inventory.custom_topics["maintenance"]
     observers = observers_in({"nodes": TOPICS["nodes"], "maintenance": topic})
-    fleet = look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))
-    return inventory, verdict(topic.rules[0], fleet, Subject("node", "web"))
+    fleet = look_at_fleet(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))
+    return inventory, judge_subject(topic.rules[0], fleet, Subject("node", "web"))
 
 
 def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
@@ -63,7 +63,9 @@ def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
     switch_on(team, hours=5)
     inventory, found = judged(team)
     topic = inventory.custom_topics["maintenance"]
-    fleet = look(inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC))
+    fleet = look_at_fleet(
+        inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC)
+    )
     plan = topic.remedies[found.rule.id](found.findings[0], fleet)
     assert isinstance(plan, Plan)
     assert f"{team}/maintenance.on" in plan.steps[0].show()

@@ -17,7 +17,7 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.shell.words import Unreadable, commands, literal
 from fleetkeeper.topics.backups.database import Drill
 from fleetkeeper.untrusted import shell_word, shown_word
-from remediate.backups.list_backups import rows, table
+from remediate.backups.list_backups import backup_rows, table_lines
 from remediate.journal import PlanRow, RunRow, StepRow
 from remediate.render.console import Door, Screen
 from remediate.render.outcome_text import log_lines, run_lines
@@ -27,7 +27,7 @@ from tests.helpers.hostile_text import (
     COMBINED,
     SHELL,
     TEXT,
-    Told,
+    LookOutputs,
     all_worlds,
     kinds,
     run_all,
@@ -45,7 +45,7 @@ PUTS: dict[str, Callable[[str], Callable[[str], str]]] = {
 
 def clean_scripts() -> set[str]:
     """The scripts of the same plans without hostile text."""
-    return {script for world in WORLDS.values() for script in Told(world).scripts()}
+    return {script for world in WORLDS.values() for script in LookOutputs(world).scripts()}
 
 
 class Watch:
@@ -57,7 +57,7 @@ class Watch:
         self.copied: set[str] = set()
 
     def look(self, fleet: Fleet, topic: str = "") -> None:
-        told = Told(fleet, topic)
+        told = LookOutputs(fleet, topic)
         assert told.stumbles == []
         assert unfit_for_a_terminal(told.lines) == []
         self.scripts |= set(told.scripts())
@@ -111,7 +111,7 @@ def test_every_hostile_text_in_every_kind_of_string_of_every_world(name: str, ho
 
 
 def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_a_program() -> None:
-    kinds_of_steps = {step.kind for world in WORLDS.values() for step in Told(world).steps}
+    kinds_of_steps = {step.kind for world in WORLDS.values() for step in LookOutputs(world).steps}
     assert {"edit_crontab", "run", "run_in_container", "delete_files", "update_service"} <= kinds_of_steps
     assert len(clean_scripts()) > 8
 
@@ -144,8 +144,8 @@ def test_the_list_of_backups_and_the_log_show_nothing_hidden(text: str) -> None:
     file = backups.file(backups.NOW)
     catalog = backups.catalogued([file], [backups.proof(file, "broken", text)])
     drill = Drill(file.name, backups.NOW, 1.0, 1.0, error=text)
-    told = list(rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
-    assert unfit_for_a_terminal(shown(table(told))) == []
+    told = list(backup_rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
+    assert unfit_for_a_terminal(shown(table_lines(told))) == []
     run, plan, step = (
         kind(**{field.name: hostile(field.type, text) for field in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
     )

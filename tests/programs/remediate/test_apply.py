@@ -15,15 +15,15 @@ from remediate.lock import Busy
 from remediate.plan import Plan
 from remediate.runner import Terms, exit_reasons
 from remediate.steps import EditFile, Require, Run, WriteFile
-from tests.helpers.local_nodes import Cut, FaultyLink, Stage, place, rewrite, sha, tree, writing
+from tests.helpers.local_nodes import Cut, FaultyLink, LocalNodes, place, rewrite, sha, tree, writing
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+def stage(tmp_path: Path) -> LocalNodes:
+    return LocalNodes(tmp_path)
 
 
-def ends(stage: Stage) -> list[End]:
+def ends(stage: LocalNodes) -> list[End]:
     return [ended.end for ended in stage.fix()]
 
 
@@ -31,13 +31,13 @@ NEW = {"a": "new a\n", "b": "new b\n"}
 OLD = {"a": "old a\n", "b": "old b\n"}
 
 
-def test_a_plan_that_helps_is_fixed_because_the_rule_says_so(stage: Stage) -> None:
+def test_a_plan_that_helps_is_fixed_because_the_rule_says_so(stage: LocalNodes) -> None:
     assert ends(stage) == [End.FIXED, End.FIXED]
     assert stage.texts() == NEW
     assert stage.propose().planned == ()
 
 
-def test_showing_a_plan_changes_nothing(stage: Stage) -> None:
+def test_showing_a_plan_changes_nothing(stage: LocalNodes) -> None:
     before = tree(stage.folder)
     assert len(stage.propose().planned) == 2
     assert tree(stage.folder) == before
@@ -48,7 +48,7 @@ def useless(finding, fleet) -> Plan:
     return Plan(steps=(writing(finding, fleet, "neither\n"),))
 
 
-def test_case_70_a_fix_that_does_not_fix_is_said_and_taken_back_at_once(stage: Stage) -> None:
+def test_case_70_a_fix_that_does_not_fix_is_said_and_taken_back_at_once(stage: LocalNodes) -> None:
     stage.remedy = useless
     [first, _] = stage.fix()
     assert (first.end, first.rolled_back) == (End.STILL_FAILING, True)
@@ -58,7 +58,7 @@ def test_case_70_a_fix_that_does_not_fix_is_said_and_taken_back_at_once(stage: S
     assert {code.value for code in exit_reasons(stage.propose(), [first])} == {1}
 
 
-def test_what_was_rolled_back_is_not_planned_again_while_nothing_has_changed(stage: Stage) -> None:
+def test_what_was_rolled_back_is_not_planned_again_while_nothing_has_changed(stage: LocalNodes) -> None:
     stage.remedy = useless
     stage.fix()
     planned = stage.propose().planned[0]
@@ -74,7 +74,7 @@ def two_steps(finding, fleet) -> Plan:
     return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sh", "-c", "exit 9"))))
 
 
-def test_a_step_that_fails_takes_the_steps_before_it_back(stage: Stage) -> None:
+def test_a_step_that_fails_takes_the_steps_before_it_back(stage: LocalNodes) -> None:
     stage.remedy = two_steps
     [first, second] = stage.fix()
     assert (first.end, second.end) == (End.FAILED, End.FAILED)
@@ -83,7 +83,7 @@ def test_a_step_that_fails_takes_the_steps_before_it_back(stage: Stage) -> None:
     assert stage.texts() == OLD
 
 
-def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stage: Stage) -> None:
+def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stage: LocalNodes) -> None:
     @dataclass(frozen=True)
     class Stumbling(WriteFile):
         def do(self, link, place):
@@ -110,7 +110,7 @@ def then_looked_at(finding, fleet) -> Plan:
     return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))
 
 
-def test_a_look_after_the_change_that_says_no_takes_it_back_and_it_is_not_planned_again(stage: Stage) -> None:
+def test_a_look_after_the_change_that_says_no_takes_it_back_and_it_is_not_planned_again(stage: LocalNodes) -> None:
     stage.remedy = then_looked_at
     [first, _] = stage.fix()
     assert (first.end, first.rolled_back) == (End.FAILED, True)
@@ -119,7 +119,7 @@ def test_a_look_after_the_change_that_says_no_takes_it_back_and_it_is_not_planne
     assert stage.journal.rolled_back("stage", planned.rule.id, planned.subject.name, planned.memory) is not None
 
 
-def test_case_66_a_node_that_fails_does_not_stop_the_others(stage: Stage) -> None:
+def test_case_66_a_node_that_fails_does_not_stop_the_others(stage: LocalNodes) -> None:
     def dead(words: tuple[str, ...]) -> None:
         if "file" in words:
             raise Unobservable("connection refused", node="a")
@@ -131,7 +131,7 @@ def test_case_66_a_node_that_fails_does_not_stop_the_others(stage: Stage) -> Non
     assert 3 in {code.value for code in exit_reasons(stage.propose(), [first, second])}
 
 
-def test_max_fail_stops_after_so_many_failures(stage: Stage) -> None:
+def test_max_fail_stops_after_so_many_failures(stage: LocalNodes) -> None:
     stage.remedy = two_steps
     stage.terms = Terms(max_fail=1)
     [first, second] = stage.fix()
@@ -139,20 +139,22 @@ def test_max_fail_stops_after_so_many_failures(stage: Stage) -> None:
     assert "--max-fail 1" in second.why
 
 
-def test_max_changes_stops_before_the_first_change(stage: Stage) -> None:
+def test_max_changes_stops_before_the_first_change(stage: LocalNodes) -> None:
     stage.terms = Terms(max_changes=1)
     assert ends(stage) == [End.SKIPPED, End.SKIPPED]
     assert stage.texts() == OLD
 
 
-def test_a_plan_without_consent_is_not_applied_and_says_what_it_needs(stage: Stage) -> None:
+def test_a_plan_without_consent_is_not_applied_and_says_what_it_needs(stage: LocalNodes) -> None:
     stage.remedy = lambda finding, fleet: replace(rewrite(finding, fleet), disturbs=("restart",))
     [first, _] = stage.fix()
     assert (first.end, first.why) == (End.SKIPPED, "it needs --allow restart")
     assert stage.texts() == OLD
 
 
-def test_case_30_a_world_that_changed_since_the_plan_is_looked_at_again_and_identical_steps_go_on(stage: Stage) -> None:
+def test_case_30_a_world_that_changed_since_the_plan_is_looked_at_again_and_identical_steps_go_on(
+    stage: LocalNodes,
+) -> None:
     proposal = stage.propose()
     stage.paper("a").write_text("somebody else was here\n")
     shown = proposal.planned[0].identity
@@ -160,7 +162,7 @@ def test_case_30_a_world_that_changed_since_the_plan_is_looked_at_again_and_iden
     assert [ended.end for ended in stage.fix(proposal)] == [End.FIXED, End.FIXED]
 
 
-def test_a_plan_that_was_made_anew_keeps_its_number_in_the_journal(stage: Stage) -> None:
+def test_a_plan_that_was_made_anew_keeps_its_number_in_the_journal(stage: LocalNodes) -> None:
     proposal = stage.propose()
     stage.paper("b").write_text("somebody else was here\n")
     stage.fix(proposal)
@@ -168,7 +170,7 @@ def test_a_plan_that_was_made_anew_keeps_its_number_in_the_journal(stage: Stage)
     assert [(step.plan, step.node) for step in steps if step.state == "done"] == [(1, "a"), (2, "b")]
 
 
-def test_case_30_a_world_in_which_something_else_would_have_to_be_done_is_left_alone(stage: Stage) -> None:
+def test_case_30_a_world_in_which_something_else_would_have_to_be_done_is_left_alone(stage: LocalNodes) -> None:
     def depends(finding, fleet) -> Plan:
         return Plan(steps=(writing(finding, fleet, finding.saw),))
 
@@ -181,13 +183,13 @@ def test_case_30_a_world_in_which_something_else_would_have_to_be_done_is_left_a
     assert stage.texts()["a"] == "somebody else was here\n"
 
 
-def test_a_finding_that_went_away_by_itself_needs_nothing(stage: Stage) -> None:
+def test_a_finding_that_went_away_by_itself_needs_nothing(stage: LocalNodes) -> None:
     proposal = stage.propose()
     stage.paper("a").write_text("new a\n")
     assert stage.fix(proposal)[0].end is End.ALREADY
 
 
-def test_a_finding_that_an_earlier_plan_mended_too_is_not_mended_twice(stage: Stage) -> None:
+def test_a_finding_that_an_earlier_plan_mended_too_is_not_mended_twice(stage: LocalNodes) -> None:
     script = 'echo once >>"$1/count"; printf "new a\\n" >"$1/a/paper"; printf "new b\\n" >"$1/b/paper"'
 
     def both(finding, fleet) -> Plan:
@@ -198,7 +200,7 @@ def test_a_finding_that_an_earlier_plan_mended_too_is_not_mended_twice(stage: St
     assert (stage.folder / "count").read_text() == "once\n"
 
 
-def test_a_finding_that_can_no_longer_be_seen_is_not_remedied_blindly(stage: Stage) -> None:
+def test_a_finding_that_can_no_longer_be_seen_is_not_remedied_blindly(stage: LocalNodes) -> None:
     proposal = stage.propose()
 
     def blind(words: tuple[str, ...]) -> None:
@@ -211,7 +213,7 @@ def test_a_finding_that_can_no_longer_be_seen_is_not_remedied_blindly(stage: Sta
     assert stage.texts()["a"] == "old a\n"
 
 
-def test_a_requirement_that_no_longer_holds_changes_nothing(stage: Stage) -> None:
+def test_a_requirement_that_no_longer_holds_changes_nothing(stage: LocalNodes) -> None:
     no = Require("a", ("false",), "the moon is full")
     stage.remedy = lambda finding, fleet: replace(rewrite(finding, fleet), requires=(no,))
     first = stage.fix()[0]
@@ -219,7 +221,7 @@ def test_a_requirement_that_no_longer_holds_changes_nothing(stage: Stage) -> Non
     assert stage.texts() == OLD
 
 
-def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: Stage) -> None:
+def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: LocalNodes) -> None:
     def two_files(finding, fleet) -> Plan:
         first = rewrite(finding, fleet).steps[0]
         other = EditFile(finding.node, f"{finding.about}.other", "x.y", ("line",), sha(b"not this"))
@@ -232,7 +234,7 @@ def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: Sta
 
 
 @pytest.mark.parametrize(("broken", "why"), [("cannot", "cannot be written"), ("full", "disk is full")])
-def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: Stage, broken: str, why: str) -> None:
+def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: LocalNodes, broken: str, why: str) -> None:
     from fleetkeeper.transport.commands import Output
 
     said = {"cannot": "/x: cannot be written (read-only, or no right to)", "full": "/x: the disk is full (0 KiB left)"}
@@ -258,19 +260,19 @@ def test_the_room_script_sees_a_folder_that_cannot_be_written_and_one_that_is_to
         require_room(FaultyLink(), "a", ["/proc/nothing"])
 
 
-def test_case_69_a_connection_lost_after_sending_is_looked_at_again(stage: Stage) -> None:
+def test_case_69_a_connection_lost_after_sending_is_looked_at_again(stage: LocalNodes) -> None:
     stage.links["a"] = FaultyLink(cut_after=len("new a\n"))
     assert ends(stage) == [End.FIXED, End.FIXED]
 
 
-def test_case_69_a_connection_lost_while_sending_leaves_the_old_and_is_said(stage: Stage) -> None:
+def test_case_69_a_connection_lost_while_sending_leaves_the_old_and_is_said(stage: LocalNodes) -> None:
     stage.links["a"] = FaultyLink(cut_after=2)
     first = stage.fix()[0]
     assert first.end is End.FAILED
     assert stage.texts()["a"] == "old a\n"
 
 
-def test_a_node_that_dies_for_good_in_the_middle_leaves_it_unknown(stage: Stage) -> None:
+def test_a_node_that_dies_for_good_in_the_middle_leaves_it_unknown(stage: LocalNodes) -> None:
     state = {"dead": False}
 
     def gate(words: tuple[str, ...]) -> None:
@@ -286,7 +288,7 @@ def test_a_node_that_dies_for_good_in_the_middle_leaves_it_unknown(stage: Stage)
     assert "remediate undo" in first.why
 
 
-def moments(stage: Stage) -> int:
+def moments(stage: LocalNodes) -> int:
     """How often a whole fix asks or opens something."""
     counted = []
     stage.links = {name: FaultyLink(before=counted.append, after=counted.append) for name in stage.links}
@@ -300,7 +302,7 @@ KILLS = range(0, 32, 3)
 
 @pytest.mark.parametrize("moment", KILLS)
 def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_undo(tmp_path: Path, moment: int) -> None:
-    stage = Stage(tmp_path)
+    stage = LocalNodes(tmp_path)
     left = [moment]
 
     def killer(words: tuple[str, ...]) -> None:
@@ -333,7 +335,7 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     assert [ended.end for ended in stage.fix()] == [End.FIXED, End.FIXED]
 
 
-def test_the_kills_above_reach_the_end_of_a_run(stage: Stage) -> None:
+def test_the_kills_above_reach_the_end_of_a_run(stage: LocalNodes) -> None:
     looking = 4  # before and after, on two nodes: the look that the plan comes from
     assert moments(stage) == KILLS.stop + looking
 
@@ -342,7 +344,7 @@ def test_the_kills_above_reach_the_end_of_a_run(stage: Stage) -> None:
 def test_case_68_ctrl_c_at_any_moment_leaves_whole_files_and_a_journal_that_says_what_was_done(
     tmp_path: Path, moment: int
 ) -> None:
-    stage = Stage(tmp_path)
+    stage = LocalNodes(tmp_path)
     left = [moment]
 
     def stop(words: tuple[str, ...]) -> None:
@@ -368,7 +370,7 @@ def test_case_68_ctrl_c_at_any_moment_leaves_whole_files_and_a_journal_that_says
     assert not list(tmp_path.glob("lock*"))
 
 
-def test_case_67_a_second_remediator_is_told_who_holds_the_lock_and_changes_nothing(stage: Stage) -> None:
+def test_case_67_a_second_remediator_is_told_who_holds_the_lock_and_changes_nothing(stage: LocalNodes) -> None:
     first = stage.begun()
     with pytest.raises(Busy) as busy, stage_locks(stage, first.id):
         stage.apply(stage.begun())
@@ -377,7 +379,7 @@ def test_case_67_a_second_remediator_is_told_who_holds_the_lock_and_changes_noth
     assert stage.texts() == OLD
 
 
-def stage_locks(stage: Stage, run: str):
+def stage_locks(stage: LocalNodes, run: str):
     from remediate.apply import locks_of
 
     locks = locks_of(run, stage.link, place(stage.folder))
@@ -385,7 +387,7 @@ def stage_locks(stage: Stage, run: str):
     return locks
 
 
-def test_case_81_nothing_is_changed_once_the_lock_is_not_surely_ours_any_more(stage: Stage) -> None:
+def test_case_81_nothing_is_changed_once_the_lock_is_not_surely_ours_any_more(stage: LocalNodes) -> None:
     proposal = stage.propose()
 
     def forget(words: tuple[str, ...]) -> None:
@@ -403,7 +405,7 @@ def test_case_81_nothing_is_changed_once_the_lock_is_not_surely_ours_any_more(st
     assert stage.texts() == OLD
 
 
-def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(stage: Stage) -> None:
+def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(stage: LocalNodes) -> None:
     stage.fix()
     stage.paper("a").write_text("a person's work\n")
     run = stage.journal.runs()[0]
@@ -412,7 +414,7 @@ def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(stage: 
     assert stage.texts() == {"a": "a person's work\n", "b": "old b\n"}
 
 
-def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(stage: Stage) -> None:
+def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(stage: LocalNodes) -> None:
     stage.fix()
     run = stage.journal.runs()[0]
     for expected in (0, 0):
@@ -421,7 +423,7 @@ def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(stage: Stage) 
     assert stage.texts() == OLD
 
 
-def test_what_comes_after_a_failed_plan_is_not_attempted(stage: Stage) -> None:
+def test_what_comes_after_a_failed_plan_is_not_attempted(stage: LocalNodes) -> None:
     stage.remedy = two_steps
     proposal = stage.propose()
     second = replace(proposal.planned[1], plan=replace(proposal.planned[1].plan, after=("papers.say_what_is_wanted",)))
@@ -429,7 +431,7 @@ def test_what_comes_after_a_failed_plan_is_not_attempted(stage: Stage) -> None:
     assert (ended[1].end, "comes first" in ended[1].why) == (End.SKIPPED, True)
 
 
-def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_words(stage: Stage) -> None:
+def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_words(stage: LocalNodes) -> None:
     canary = "canary-4711"
 
     def leaky(finding, fleet) -> Plan:

@@ -10,12 +10,12 @@ import pytest
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.transport.pool import Links
-from fleetkeeper.transport.writing import Stream, WritingLink, writing
+from fleetkeeper.transport.writing import Stream, WritingLink, writing_link
 from remediate.apply import End
-from remediate.lock import Busy, Held, start_holder
-from tests.helpers.local_nodes import Stage
+from remediate.lock import Busy, HeldLock, start_holder
+from tests.helpers.local_nodes import LocalNodes
 from tests.helpers.sshd import Sshd, sshd
-from tests.helpers.tcp_proxy import Cable, cable
+from tests.helpers.tcp_proxy import TcpProxy, cable
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield running
 
 
-def links_over(server: Sshd, laid: Cable | None) -> Links:
+def links_over(server: Sshd, laid: TcpProxy | None) -> Links:
     """Links to the server, through the cable when there is one."""
     node = server.node("a", sudo=False)
     if laid:
@@ -37,7 +37,7 @@ def links_over(server: Sshd, laid: Cable | None) -> Links:
 
 
 def link(links: Links) -> WritingLink:
-    return writing(links.to(links.inventory.nodes["a"]))
+    return writing_link(links.to(links.inventory.nodes["a"]))
 
 
 def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_gets_in(
@@ -50,7 +50,7 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
         links_over(server, None) as near,
     ):
         stream = start_holder(link(far), "a", path, "the one with the cut cable", patience)
-        held = Held("a", stream, beat=0.2, answer=0.5)
+        held = HeldLock("a", stream, beat=0.2, answer=0.5)
         laid.cut()
         cut_at = time.monotonic()
         refused = 0
@@ -75,11 +75,11 @@ def tried(near: WritingLink, path: str, patience: int) -> Stream | None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path, says={"a": "old a\n"})
+def stage(tmp_path: Path) -> LocalNodes:
+    return LocalNodes(tmp_path, says={"a": "old a\n"})
 
 
-def whole_fix(stage: Stage, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
+def whole_fix(stage: LocalNodes, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
     """One fix over the cable, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
     proposal = stage.propose()
     with cable((server.address, server.port)) as laid, links_over(server, laid) as links:
@@ -100,7 +100,7 @@ class Reconnecting:
         return getattr(link(self.links), name)
 
 
-def test_over_a_whole_cable_it_is_fixed(stage: Stage, server: Sshd) -> None:
+def test_over_a_whole_cable_it_is_fixed(stage: LocalNodes, server: Sshd) -> None:
     ends, sent = whole_fix(stage, server, None)
     assert ends == [End.FIXED]
     assert sent > 3000
@@ -108,7 +108,7 @@ def test_over_a_whole_cable_it_is_fixed(stage: Stage, server: Sshd) -> None:
 
 @pytest.mark.parametrize("part", range(12))
 def test_case_29_reset_at_any_point_of_a_fix_the_file_is_old_or_new_and_the_end_says_which(
-    stage: Stage, server: Sshd, part: int
+    stage: LocalNodes, server: Sshd, part: int
 ) -> None:
     [end], _ = whole_fix(stage, server, 40 + part * 900)
     text = stage.texts()["a"]
@@ -121,7 +121,7 @@ def test_case_29_reset_at_any_point_of_a_fix_the_file_is_old_or_new_and_the_end_
     assert stage.texts()["a"] == "new a\n"
 
 
-def wait_for_lock(stage: Stage) -> None:
+def wait_for_lock(stage: LocalNodes) -> None:
     deadline = time.monotonic() + 30
     while list(stage.folder.glob("lock.*")) and time.monotonic() < deadline:
         time.sleep(0.05)

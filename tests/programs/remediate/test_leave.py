@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.readers.marked_blocks import edit
+from fleetkeeper.readers.marked_blocks import edit_block
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.traces import Facts, parse, traces
 from fleetkeeper.transport.commands import Unobservable
@@ -55,7 +55,7 @@ def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     table = spool / "root"
-    table.write_bytes(edit(BEFORE, "schedules.backup", [LINE]))
+    table.write_bytes(edit_block(BEFORE, "schedules.backup", [LINE]))
     return table
 
 
@@ -182,7 +182,9 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
     assert (facts.services, facts.settings) == (("web", "db"), ())
     seen = fleet(tmp_path, facts)
     found = [
-        finding for finding in verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings if finding.about == "db"
+        finding
+        for finding in judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
+        if finding.about == "db"
     ]
     plan = take_away(found[0], seen)
     assert isinstance(plan, Plan)
@@ -234,7 +236,7 @@ def test_the_marks_go_and_every_other_line_stays(tmp_path: Path, crontab: Path) 
 
 
 def test_a_crontab_without_an_end_keeps_its_bytes(tmp_path: Path, crontab: Path) -> None:
-    crontab.write_bytes(edit(BEFORE, "a.b", [LINE]) + b"5 5 * * * true \xff\r\n\n\n")
+    crontab.write_bytes(edit_block(BEFORE, "a.b", [LINE]) + b"5 5 * * * true \xff\r\n\n\n")
     unmark(tmp_path, crontab)
     assert crontab.read_bytes() == BEFORE + f"{LINE}\n".encode() + b"5 5 * * * true \xff\r\n\n\n"
 
@@ -338,7 +340,7 @@ def fleet(tmp_path: Path, facts: Facts | Unobservable) -> Fleet:
 
 def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
     def judged(facts: Facts | Unobservable) -> Outcome:
-        return verdict(TOPIC.rules[0], fleet(tmp_path, facts), Subject("node", "here")).outcome
+        return judge_subject(TOPIC.rules[0], fleet(tmp_path, facts), Subject("node", "here")).outcome
 
     assert judged(Facts()) is Outcome.HOLDS
     assert judged(Facts(kept=0)) is Outcome.FINDING
@@ -349,7 +351,7 @@ def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
 
 def test_the_plan_needs_consent_to_delete_and_takes_the_directory_last(tmp_path: Path) -> None:
     seen = fleet(tmp_path, Facts(kept=4096, marked=(("root", "4f"), ("ops", "5a"))))
-    [first, *_] = verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings
+    [first, *_] = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
     plan = take_away(first, seen)
     assert isinstance(plan, Plan)
     assert plan.disturbs == ("deletion",)

@@ -14,7 +14,7 @@ import pytest
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from remediate import lock
-from remediate.lock import Busy, Held, Locks, Silence, start_holder
+from remediate.lock import Busy, HeldLock, Locks, Silence, start_holder
 from remediate.steps import Lost, StepContext
 
 
@@ -185,7 +185,7 @@ class Elsewhere(LocalLink):
 
 def test_a_lock_that_is_not_confirmed_now_is_not_believed_in(path: str) -> None:
     stream = start_holder(LocalLink(), "a", path, "somebody")
-    held = Held("a", stream, beat=60, answer=0.3)
+    held = HeldLock("a", stream, beat=60, answer=0.3)
     assert held.alive()
     os.kill(int(Path(path).read_text().split()[0]), signal.SIGSTOP)
     started = time.monotonic()

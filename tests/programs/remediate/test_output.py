@@ -11,7 +11,7 @@ import pytest
 
 from fleetkeeper.commands.program import exit_code_of
 from fleetkeeper.exit_codes import Changes, Exit
-from remediate.backups.restore import agreed
+from remediate.backups.restore import person_agrees
 from remediate.journal import Journal
 
 FIX = """
@@ -68,7 +68,7 @@ def test_a_fix_of_which_nobody_reads_is_done_to_its_end_and_its_exit_code_is_tru
 
 def test_a_terminal_that_has_gone_does_not_agree_to_a_restore_and_leaves_it_to_be_taken_back(monkeypatch):
     monkeypatch.setattr(sys, "stdin", os.fdopen(nowhere(), "w"))
-    assert agreed("live") is False
+    assert person_agrees("live") is False
 
 
 def test_a_code_that_a_command_exits_with_is_held_against_what_was_changed():

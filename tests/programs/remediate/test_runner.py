@@ -12,7 +12,7 @@ import pytest
 
 import remediate
 from fleetkeeper.errors import UsageError
-from fleetkeeper.exit_codes import Changes, Exit, honest
+from fleetkeeper.exit_codes import Changes, Exit, admit_changes
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
@@ -21,13 +21,13 @@ from remediate.apply import Changed, End, Needless, Proof, narrow_to_agreed
 from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import Planned
+from remediate.proposal import PlannedChange
 from remediate.render.console import Screen
-from remediate.runner import EVERYTHING, Asked, Run, Runner
+from remediate.runner import EVERYTHING, PlanRun, RequestedPlan, Runner
 from remediate.session import proof_from_verdict
 from remediate.steps import ABSENT, DeleteFiles, EditCrontab, Identified, RunInContainer, WriteFile, agreed_to
 from remediate.steps import Run as RunStep
-from tests.helpers.local_nodes import RULE, FaultyLink, Policy, Stage, StagedSession, place, rewrite, sha, writing
+from tests.helpers.local_nodes import RULE, FaultyLink, LocalNodes, Policy, StagedSession, place, rewrite, sha, writing
 
 OLD, NEW = {"a": "old a\n", "b": "old b\n"}, {"a": "new a\n", "b": "new b\n"}
 
@@ -45,39 +45,39 @@ class FullJournal(Journal):
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    return Stage(tmp_path)
+def stage(tmp_path: Path) -> LocalNodes:
+    return LocalNodes(tmp_path)
 
 
-def runner(stage: Stage, journal: Journal | None = None) -> Runner:
+def runner(stage: LocalNodes, journal: Journal | None = None) -> Runner:
     return Runner(journal or stage.journal, "stage", "", stage.link, Screen(), place(stage.folder))
 
 
-def fix(stage: Stage, journal: Journal | None = None) -> Exit:
+def fix(stage: LocalNodes, journal: Journal | None = None) -> Exit:
     """`remediate --fix`, from the proposal on."""
     proposal = stage.propose()
 
-    def work(run: Run) -> Exit:
+    def work(run: PlanRun) -> Exit:
         stage.apply(run, proposal)
         return run.code()
 
     return runner(stage, journal).run(work)
 
 
-def asked(stage: Stage, node: str = "a", text: str = "asked\n") -> Planned:
+def asked(stage: LocalNodes, node: str = "a", text: str = "asked\n") -> PlannedChange:
     """A plan that a person asked for: the paper of a node says `text`."""
-    return Planned(1, RULE, Subject("paper", str(stage.paper(node))), (), plan_of(stage, node, text))
+    return PlannedChange(1, RULE, Subject("paper", str(stage.paper(node))), (), plan_of(stage, node, text))
 
 
-def plan_of(stage: Stage, node: str, text: str) -> Plan:
+def plan_of(stage: LocalNodes, node: str, text: str) -> Plan:
     finding = Finding(saw="", want="", node=node, about=str(stage.paper(node)))
     return Plan((writing(finding, stage.session.look(), text),))
 
 
-def ask(stage: Stage, planned: Planned, wish: Asked) -> tuple[Exit, list[End]]:
+def ask(stage: LocalNodes, planned: PlannedChange, wish: RequestedPlan) -> tuple[Exit, list[End]]:
     ends: list[End] = []
 
-    def work(run: Run) -> Exit:
+    def work(run: PlanRun) -> Exit:
         ends.extend(one.end for one in run.apply([planned], wish))
         return run.code()
 
@@ -121,7 +121,7 @@ def test_how_a_plan_ended_becomes_an_exit_code_in_one_place_only() -> None:
 def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_nothing_changed(
     tmp_path: Path, moment: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = Stage(tmp_path)
+    stage = LocalNodes(tmp_path)
     journal = FullJournal(stage.journal.path)
     journal.room = moment
     if moment == 0:
@@ -147,7 +147,7 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
         assert told or stage.texts() == OLD
 
 
-def test_the_moments_above_reach_the_end_of_a_fix(stage: Stage) -> None:
+def test_the_moments_above_reach_the_end_of_a_fix(stage: LocalNodes) -> None:
     journal = FullJournal(stage.journal.path)
     fix(stage, journal)
     assert 1000 - journal.room == 12
@@ -157,7 +157,7 @@ def test_the_moments_above_reach_the_end_of_a_fix(stage: Stage) -> None:
 def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     tmp_path: Path, moment: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = Stage(tmp_path)
+    stage = LocalNodes(tmp_path)
     fix(stage)
     run = stage.journal.runs()[0]
     journal = FullJournal(stage.journal.path)
@@ -179,15 +179,15 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
 def test_no_exit_code_says_that_nothing_was_changed_once_something_was() -> None:
     Changes.begun = True
     try:
-        assert {honest(code) for code in (Exit.USAGE, Exit.LOCKED)} == {Exit.REMEDY_FAILED}
-        assert honest(Exit.FINDINGS_REMAIN) is Exit.FINDINGS_REMAIN
+        assert {admit_changes(code) for code in (Exit.USAGE, Exit.LOCKED)} == {Exit.REMEDY_FAILED}
+        assert admit_changes(Exit.FINDINGS_REMAIN) is Exit.FINDINGS_REMAIN
     finally:
         Changes.begun = False
-    assert honest(Exit.USAGE) is Exit.USAGE
+    assert admit_changes(Exit.USAGE) is Exit.USAGE
 
 
-def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(stage: Stage) -> None:
-    def work(run: Run) -> Exit:
+def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(stage: LocalNodes) -> None:
+    def work(run: PlanRun) -> Exit:
         stage.apply(run)
         raise UsageError("a wrong word")
 
@@ -195,11 +195,11 @@ def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(stage: Stage) -
     assert stage.journal.runs()[0].exit == Exit.REMEDY_FAILED
 
 
-def test_a_lock_that_is_held_after_a_change_is_a_failure(stage: Stage) -> None:
-    def work(run: Run) -> Exit:
-        run.apply([asked(stage)], Asked(lambda: plan_of(stage, "a", "asked\n")))
+def test_a_lock_that_is_held_after_a_change_is_a_failure(stage: LocalNodes) -> None:
+    def work(run: PlanRun) -> Exit:
+        run.apply([asked(stage)], RequestedPlan(lambda: plan_of(stage, "a", "asked\n")))
         with stage.begun().locks(iter(["b"])):
-            run.apply([asked(stage, "b")], Asked(lambda: plan_of(stage, "b", "asked\n")))
+            run.apply([asked(stage, "b")], RequestedPlan(lambda: plan_of(stage, "b", "asked\n")))
         return run.code()
 
     assert runner(stage).run(work) is Exit.REMEDY_FAILED
@@ -209,7 +209,7 @@ def test_a_lock_that_is_held_after_a_change_is_a_failure(stage: Stage) -> None:
 # ---- between the yes and the deed ------------------------------------------------------------------------------
 
 
-def changed_before_the_deed(stage: Stage, remedy: object) -> tuple[End, str]:
+def changed_before_the_deed(stage: LocalNodes, remedy: object) -> tuple[End, str]:
     """The end of the first plan where the remedy answers otherwise under the lock than when the plan was shown."""
     proposal = stage.propose()
     stage.remedy = remedy  # type: ignore[assignment]
@@ -217,13 +217,13 @@ def changed_before_the_deed(stage: Stage, remedy: object) -> tuple[End, str]:
     return ended.end, ended.why
 
 
-def test_what_holds_a_remedy_back_by_now_holds_it_back(stage: Stage) -> None:
+def test_what_holds_a_remedy_back_by_now_holds_it_back(stage: LocalNodes) -> None:
     end, why = changed_before_the_deed(stage, lambda finding, fleet: ForAPerson("the last drill failed", "see why"))
     assert (end, "the last drill failed" in why) == (End.CHANGED, True)
     assert stage.texts() == OLD
 
 
-def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(stage: Stage) -> None:
+def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(stage: LocalNodes) -> None:
     def blind(finding: Finding, fleet: object) -> Plan:
         raise Unobservable("the record could not be read", node="a")
 
@@ -232,20 +232,20 @@ def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(stage: Stag
     assert stage.texts() == OLD
 
 
-def test_other_steps_than_those_that_were_agreed_to_are_not_done(stage: Stage) -> None:
+def test_other_steps_than_those_that_were_agreed_to_are_not_done(stage: LocalNodes) -> None:
     end, why = changed_before_the_deed(stage, lambda finding, fleet: Plan((writing(finding, fleet, "other\n"),)))
     assert (end, "something else" in why) == (End.CHANGED, True)
     assert stage.texts() == OLD
 
 
-def test_what_disturbs_more_than_was_agreed_to_is_not_done(stage: Stage) -> None:
+def test_what_disturbs_more_than_was_agreed_to_is_not_done(stage: LocalNodes) -> None:
     end, _ = changed_before_the_deed(
         stage, lambda finding, fleet: replace(rewrite(finding, fleet), disturbs=("restart",))
     )
     assert (end, stage.texts()) == (End.CHANGED, OLD)
 
 
-def test_the_gate_is_asked_again_under_the_lock(stage: Stage) -> None:
+def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
     proposal = stage.propose()
     closed = Verdict(RULE, Subject("service", "postgres"), findings=(Finding(saw="another database", want="x"),))
     gated = replace(RULE, topic="backups")
@@ -306,7 +306,7 @@ def test_the_same_edit_of_a_file_that_has_changed_meanwhile_is_what_was_agreed_t
     assert agreed_to(WriteFile("a", "/x", b"1", ABSENT)) != agreed_to(WriteFile("a", "/x", b"2", ABSENT))
 
 
-def test_consent_is_to_data_and_not_to_sentences(stage: Stage) -> None:
+def test_consent_is_to_data_and_not_to_sentences(stage: LocalNodes) -> None:
     planned = stage.propose().planned[0]
     step = planned.plan.steps[0]
     reworded = replace(planned, plan=replace(planned.plan, disturbance="in other words", notes=("more",)))
@@ -318,41 +318,41 @@ def test_consent_is_to_data_and_not_to_sentences(stage: Stage) -> None:
 # ---- plans that a person asked for ------------------------------------------------------------------------------
 
 
-def test_a_plan_that_was_asked_for_is_done_when_the_thing_itself_shows_it(stage: Stage) -> None:
+def test_a_plan_that_was_asked_for_is_done_when_the_thing_itself_shows_it(stage: LocalNodes) -> None:
     again = lambda: plan_of(stage, "a", "asked\n")  # noqa: E731
-    assert ask(stage, asked(stage), Asked(again, lambda: (Proof.FIXED, ""))) == (Exit.NOTHING_LEFT, [End.DONE])
+    assert ask(stage, asked(stage), RequestedPlan(again, lambda: (Proof.FIXED, ""))) == (Exit.NOTHING_LEFT, [End.DONE])
 
 
-def test_a_plan_that_was_asked_for_and_is_not_proven_has_failed_and_is_taken_back(stage: Stage) -> None:
-    wish = Asked(lambda: plan_of(stage, "a", "asked\n"), lambda: (Proof.FAILING, "it is not there"))
+def test_a_plan_that_was_asked_for_and_is_not_proven_has_failed_and_is_taken_back(stage: LocalNodes) -> None:
+    wish = RequestedPlan(lambda: plan_of(stage, "a", "asked\n"), lambda: (Proof.FAILING, "it is not there"))
     assert ask(stage, asked(stage), wish) == (Exit.REMEDY_FAILED, [End.FAILED])
     assert stage.texts() == OLD
 
 
-def test_a_plan_that_was_asked_for_is_never_already_right(stage: Stage) -> None:
+def test_a_plan_that_was_asked_for_is_never_already_right(stage: LocalNodes) -> None:
     def gone() -> Plan:
         raise Changed("the container is another one by now")
 
     planned = asked(stage)
-    assert ask(stage, planned, Asked(gone)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
+    assert ask(stage, planned, RequestedPlan(gone)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
     stage.paper("a").write_text("asked\n")
-    assert ask(stage, planned, Asked(lambda: planned.plan)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
+    assert ask(stage, planned, RequestedPlan(lambda: planned.plan)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
 
 
 def test_a_plan_that_was_asked_for_and_is_for_a_person_by_now_says_what_to_do(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
+    stage: LocalNodes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, ends = ask(stage, asked(stage), Asked(lambda: ForAPerson("two containers run", "stop one of them")))
+    code, ends = ask(stage, asked(stage), RequestedPlan(lambda: ForAPerson("two containers run", "stop one of them")))
     assert (code, ends, stage.texts()) == (Exit.FINDINGS_REMAIN, [End.CHANGED], OLD)
     assert "two containers run; stop one of them; nothing was changed" in capsys.readouterr().out
 
 
 def test_a_cable_that_is_cut_leaves_it_unknown_where_only_an_exit_status_could_tell(
-    stage: Stage,
+    stage: LocalNodes,
 ) -> None:
     stage.links["a"] = FaultyLink(cut_after=3)
     plan = plan_of(stage, "a", "asked\n")
-    code, ends = ask(stage, asked(stage), Asked(lambda: plan))
+    code, ends = ask(stage, asked(stage), RequestedPlan(lambda: plan))
     assert (code, ends) == (Exit.NOT_ALL_SEEN, [End.UNKNOWN])
 
 
@@ -369,7 +369,7 @@ def test_the_time_stamp_in_a_name_that_is_made_now_is_nothing_that_was_agreed_to
 
 MINE = Finding(saw="root", want="django", node="a", about="web", rule=RULE.id)
 OTHER = Finding(saw="root", want="django", node="b", about="web", rule=RULE.id)
-PLANNED = Planned(1, RULE, Subject("service", "web"), (MINE,), Plan((WriteFile("a", "/x", b"", ABSENT),)))
+PLANNED = PlannedChange(1, RULE, Subject("service", "web"), (MINE,), Plan((WriteFile("a", "/x", b"", ABSENT),)))
 
 
 def seen(*findings: Finding, dark: str = "") -> Verdict:
@@ -395,7 +395,7 @@ def test_a_node_that_went_dark_is_doubted_and_one_that_was_dark_all_along_is_sai
     assert proof_from_verdict(seen(dark="a"), PLANNED, seen(MINE, dark="a"))[0] is Proof.UNKNOWN
 
 
-def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(stage: Stage) -> None:
+def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(stage: LocalNodes) -> None:
     session, planned = stage.session, stage.propose().planned[0]
     stage.paper("a").write_text("new a\n")
     with pytest.raises(Needless):
@@ -409,7 +409,7 @@ def dead(words: tuple[str, ...]) -> None:
     raise Unobservable("no route to host", node="a")
 
 
-def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(stage: Stage) -> None:
+def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_already_right(stage: LocalNodes) -> None:
     session, paper = stage.session, str(stage.paper("a"))
     [first, second] = session.propose(session.look()).planned
     stage.inventory.section(Policy).wanted[paper] = "newer a\n"
@@ -418,7 +418,7 @@ def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_alread
     assert session.propose_again(second)
 
 
-def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: Stage) -> None:
+def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: LocalNodes) -> None:
     stage.links["a"] = FaultyLink(before=dead)
     assert [ended.end for ended in stage.fix()] == [End.FIXED]
     assert stage.texts() == {"a": "old a\n", "b": "new b\n"}
@@ -427,7 +427,7 @@ def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: Stage) -> Non
 # ---- undoing ----------------------------------------------------------------------------------------------------
 
 
-def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: Stage) -> None:
+def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes) -> None:
     run = stage.begun()
     stage.apply(run)
     stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
@@ -441,7 +441,7 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: Stage) -> 
     assert tell_interrupted(stage.journal, told.append) == []
 
 
-def test_what_has_no_way_back_is_not_asked_about(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pytest.CaptureFixture[str]) -> None:
     stage.remedy = lambda finding, fleet: Plan((RunStep(finding.node, ("true",)),))
     stage.fix()
     run = stage.journal.runs()[0]
@@ -449,7 +449,7 @@ def test_what_has_no_way_back_is_not_asked_about(stage: Stage, capsys: pytest.Ca
     assert f"nothing of run {run.id} can be undone" in capsys.readouterr().out
 
 
-def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_on_a_line(stage: Stage) -> None:
+def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_on_a_line(stage: LocalNodes) -> None:
     for _ in range(3):
         stage.apply(stage.begun(), stage.propose())
         for node, text in OLD.items():

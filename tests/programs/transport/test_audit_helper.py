@@ -35,12 +35,12 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.observation import inspect_swarm
 from fleetkeeper.topics.traces import traces
 from fleetkeeper.topics.volumes import usage_of
-from fleetkeeper.transport.answer_frames import proven
+from fleetkeeper.transport.answer_frames import strip_proof_of_sudo
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
-from fleetkeeper.transport.shell_protocol import Script, render, render_stream
+from fleetkeeper.transport.shell_protocol import Script, render_script, render_stream
 from tests.programs.transport.test_shell_functions import SHELLS, each_shell, flipping
 
 ID = "4f" * 32
@@ -319,7 +319,7 @@ def test_the_file_that_was_opened_is_judged_whatever_takes_its_name(shell, inven
 
 def test_an_older_and_a_newer_helper_are_told_apart():
     def refused(said: str) -> str:
-        return proven(Output(77, err=said.encode()), f"{HELPER}: ").lost
+        return strip_proof_of_sudo(Output(77, err=said.encode()), f"{HELPER}: ").lost
 
     assert refused(REFUSED).endswith("it is older than this fleetkeeper")
     assert refused(f"{REFUSED} (edition {EDITION + 1})").endswith("it is newer than this fleetkeeper")
@@ -609,7 +609,7 @@ def test_the_helper_and_its_installer_are_sound_shell(shell, inventory):
 
 
 def test_an_account_for_audits_gets_the_helper_where_root_is_needed():
-    text = render([Command(("id", "-u"), sudo=True), Command(("id",))], sudo="audit").text.decode()
+    text = render_script([Command(("id", "-u"), sudo=True), Command(("id",))], sudo="audit").text.decode()
     assert f"sudo -n -- {HELPER}" in text
     assert "\nr 2 30 id -u\n" in text
     assert "\ne 30 id\n" in text

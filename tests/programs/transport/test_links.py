@@ -20,7 +20,7 @@ from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT, Link
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.testinfra import TestinfraLink
-from fleetkeeper.transport.writing import WritingLink, writing
+from fleetkeeper.transport.writing import WritingLink, writing_link
 from tests.helpers.ssh_links import inventory, links_to, sh, silent
 from tests.helpers.sshd import Sshd, gone, pids_of, sshd
 
@@ -46,7 +46,7 @@ def all_links(server: Sshd) -> Iterator[dict[str, WritingLink]]:
     connections = {"own": "", "ssh": "ssh", "local": "local"}
     nodes = [server.node(kind, sudo=True, connection=connections[kind]) for kind in KINDS]
     with links_to(server, *nodes) as links:
-        yield {node.name: writing(links.to(node)) for node in nodes}
+        yield {node.name: writing_link(links.to(node)) for node in nodes}
 
 
 @pytest.fixture(params=KINDS)
@@ -318,7 +318,7 @@ def test_a_closed_stream_ends_its_command(link):
 
 def test_other_connections_carry_no_data():
     with pytest.raises(Unobservable, match="carries no data"):
-        writing(TestinfraLink("local://", sudo=False))
+        writing_link(TestinfraLink("local://", sudo=False))
 
 
 # The end

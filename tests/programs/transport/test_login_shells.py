@@ -14,8 +14,8 @@ from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.round_trip import TOO_MUCH
-from fleetkeeper.transport.testinfra import TestinfraLink, batches
-from fleetkeeper.transport.writing import WritingLink, writing
+from fleetkeeper.transport.testinfra import TestinfraLink, split_batches
+from fleetkeeper.transport.writing import WritingLink, writing_link
 from tests.helpers.ssh_links import inventory, links_to, refusal, sh
 from tests.helpers.sshd import sshd
 
@@ -35,7 +35,7 @@ def test_case_84_any_login_shell_will_do(tmp_path, shell):
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "a b $HOME 'c'"))])[0].out == b"a b $HOME 'c'\n"
-            with writing(links.to(node)).open(("cat",)) as stream:
+            with writing_link(links.to(node)).open(("cat",)) as stream:
                 stream.write(b"data")
                 stream.close_write()
                 assert stream.read() == b"data"
@@ -53,7 +53,7 @@ def test_case_16_banner_motd_and_noise_are_ignored(tmp_path):
             with links_to(server, node) as links:
                 [answer] = links.to(node).ask([Command(("echo", "answer"))])
                 assert (answer.out, answer.err) == (b"answer\n", b"")
-                with writing(links.to(node)).open(("echo", "stream")) as stream:
+                with writing_link(links.to(node)).open(("echo", "stream")) as stream:
                     assert stream.read() == b"stream\n"
 
 
@@ -180,7 +180,7 @@ def counted(said: CommandResult, came: list[int]) -> CommandResult:
 
 def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():
     commands = [Command(("printf", "%s", "x" * 30_000)) for _ in range(10)]
-    assert sum(len(batch) for batch in batches(commands, False)) == 10
+    assert sum(len(batch) for batch in split_batches(commands, False)) == 10
     assert [len(answer.out) for answer in TestinfraLink("local://", False).ask(commands)] == [30_000] * 10
 
 

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetkeeper.transport.answer_frames import Frames, Unframer, proven
+from fleetkeeper.transport.answer_frames import Frames, Unframer, strip_proof_of_sudo
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
-from fleetkeeper.transport.shell_protocol import KILL_AFTER, SPARE, Script, render, shell_for, words_of
+from fleetkeeper.transport.shell_protocol import KILL_AFTER, SPARE, Script, render_script, shell_for, words_of
 from tests.helpers.sshd import gone
 
 TOKEN = b"0123456789abcdef" * 2
@@ -91,7 +91,7 @@ def test_an_answer_counts_when_both_streams_have_it():
 
 def run(shell: tuple[str, ...], commands: list[Command], **env: str) -> tuple[list[Output], subprocess.Popen[bytes]]:
     """What a real shell answers to the rendered script (no sudo)."""
-    script = render(commands, sudo=False, heartbeat=False)
+    script = render_script(commands, sudo=False, heartbeat=False)
     done = subprocess.run(shell, input=script.text, capture_output=True, timeout=20, env=env or None, check=False)
     frames = Frames(commands, script)
     frames.feed(done.stdout, done.stderr)
@@ -120,7 +120,7 @@ def test_case_2_a_hostile_name_runs_nothing(name, tmp_path):
 
 def test_case_2_a_nul_byte_is_refused():
     with pytest.raises(Unobservable, match="NUL"):
-        render([Command(("ls", "a\0b"))], sudo=False)
+        render_script([Command(("ls", "a\0b"))], sudo=False)
 
 
 def test_no_command_at_all_is_refused():
@@ -149,7 +149,7 @@ def test_where_nobody_can_end_a_command_its_outputs_are_cut_on_the_node(shell):
 @pytest.mark.parametrize("shell", SHELLS)
 def test_case_16_noise_before_the_first_token_is_dropped(shell, tmp_path):
     commands = [Command(("echo", "answer"))]
-    script = render(commands, sudo=False, heartbeat=False)
+    script = render_script(commands, sudo=False, heartbeat=False)
     noisy = b"echo Welcome; printf 'no newline'; echo noise >&2\n" + script.text
     done = subprocess.run(shell, input=noisy, capture_output=True, timeout=20, check=False)
     frames = Frames(commands, script)
@@ -223,7 +223,7 @@ def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
 
 
 def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_started():
-    script = render([Command(("sh", "-c", "sleep 80.5 & sleep 80.5")), Command(("echo", "late"))], sudo=False)
+    script = render_script([Command(("sh", "-c", "sleep 80.5 & sleep 80.5")), Command(("echo", "late"))], sudo=False)
     line = shell_for([Command(("id",), limit=0)]).replace(f" {SPARE} ", " 1 ")
     before = time.monotonic()
     with subprocess.Popen(("/bin/sh", "-c", line), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
@@ -247,7 +247,7 @@ def test_the_fallback_of_timeout_ends_what_ignores_sigterm():
 @settings(max_examples=12, deadline=None)
 def test_case_29_a_script_cut_anywhere_runs_nothing(tmp_path_factory, cut):
     canary = tmp_path_factory.mktemp("cut") / "canary"
-    script = render([Command(("touch", str(canary)))], sudo=False).text
+    script = render_script([Command(("touch", str(canary)))], sudo=False).text
     subprocess.run(
         ("sh",), input=script[: -(cut % len(script)) - 1 or None][:-1], capture_output=True, timeout=20, check=False
     )
@@ -265,7 +265,7 @@ def test_commands_read_no_standard_input():
 
 
 def test_the_token_is_new_each_time_and_in_no_process_list():
-    first, second = (render([Command(("ps", "axww"))], sudo=False) for _ in range(2))
+    first, second = (render_script([Command(("ps", "axww"))], sudo=False) for _ in range(2))
     assert first.token != second.token
     [answer], _ = run(("sh",), [Command(("sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"))])
     assert answer.out  # a token in there would have cut the answer
@@ -273,15 +273,15 @@ def test_the_token_is_new_each_time_and_in_no_process_list():
 
 def test_case_18_a_refusal_by_sudo_is_no_exit_status():
     said = b"sudo: a password is required\n"
-    assert proven(Output(1, err=said)).rc is None
+    assert strip_proof_of_sudo(Output(1, err=said)).rc is None
     with pytest.raises(Unobservable) as refused:
-        proven(Output(1, err=said, command="crontab -l")).text(ok={0, 1})
+        strip_proof_of_sudo(Output(1, err=said, command="crontab -l")).text(ok={0, 1})
     assert "NOPASSWD" in refused.value.hint
 
 
 def test_case_18_sudo_repeating_the_command_is_no_proof_that_it_ran():
     said = b"Sorry, user ops is not allowed to execute '/bin/sh -c echo fleet-\"started\" >&2; exec sh ls' as root.\n"
-    assert proven(Output(1, err=said)).rc is None
+    assert strip_proof_of_sudo(Output(1, err=said)).rc is None
 
 
 def test_line_ends_that_were_translated_on_the_way_are_said():

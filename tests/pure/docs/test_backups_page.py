@@ -17,7 +17,7 @@ from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.retention import Retention, apply_keep
 from fleetkeeper.transport.commands import Unobservable
-from remediate.backups.list_backups import rows, table
+from remediate.backups.list_backups import backup_rows, table_lines
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles, Run
@@ -151,9 +151,9 @@ def _strangers() -> None:
 @says("`remediate backups list` shows the reasons for each file.")
 def _listed() -> None:
     files = twice_a_day(60)
-    found = list(rows(catalogued(files), policy(), NOW, {}))
+    found = list(backup_rows(catalogued(files), policy(), NOW, {}))
     assert all(row.reasons and all(row.reasons) for row in found)
-    assert all(row.reasons[0] in line.text for row, line in zip(found, table(found), strict=True))
+    assert all(row.reasons[0] in line.text for row, line in zip(found, table_lines(found), strict=True))
 
 
 @says(

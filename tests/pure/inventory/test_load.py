@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.load import InventoryError, available, find
-from fleetkeeper.inventory.model_reference import schema
+from fleetkeeper.inventory.load import InventoryError
+from fleetkeeper.inventory.model_reference import inventory_schema
 from fleetkeeper.inventory.problems import Problem
 from fleetkeeper.inventory.schema import Service, Waiver
+from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.strict_yaml import read
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.verdicts import covers
+from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import TOPICS, load_inventory
 
@@ -336,8 +337,8 @@ def test_a_waiver_of_everything_is_refused() -> None:
 def test_a_waiver_covers_by_glob() -> None:
     waiver = Waiver(rule="containers.*", subject="re*", until=date(2027, 1, 31), owner="me", because="x")
     finding = Finding("saw", "want", rule="containers.run_as_their_own_user", subject="redis", node="vgpu")
-    assert covers(waiver, finding)
-    assert not covers(Waiver(rule="backups.*", until=date(2027, 1, 31), owner="me", because="x"), finding)
+    assert waiver_covers(waiver, finding)
+    assert not waiver_covers(Waiver(rule="backups.*", until=date(2027, 1, 31), owner="me", because="x"), finding)
 
 
 def test_own_roles_are_words_of_the_inventory() -> None:
@@ -389,13 +390,13 @@ def test_any_damage_is_an_inventory_or_an_inventory_error(start: int, length: in
 
 
 def test_the_schema_for_editors_knows_the_sections_and_no_internals() -> None:
-    sections = schema(TOPICS.values())["properties"]
+    sections = inventory_schema(TOPICS.values())["properties"]
     assert {"nodes", "services", "backups", "certificates", "waivers"} <= set(sections)
     assert not {"name", "path", "custom_topics", "sections"} & set(sections)
 
 
 def test_find_and_available_are_part_of_the_interface() -> None:
-    assert find("production") == available()["production"]
+    assert find_inventory("production") == available_inventories()["production"]
 
 
 PLACES = sorted(read(GOOD.encode()).lines, key=str)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.inventory.secret_scan import leaks, random, secrets, whispered
+from fleetkeeper.inventory.secret_scan import find_leaks, find_secrets, looks_random, secrets_in_comments
 
 ROOT = Path(__file__).parents[3]
 HARMLESS = [
@@ -30,39 +30,39 @@ HARMLESS = [
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_public_is_let_through(text: str) -> None:
-    assert list(secrets(text)) == []
+    assert list(find_secrets(text)) == []
 
 
 def test_random_tokens_are_found_nearly_always() -> None:
     dice = chance.Random(20240131)
     tokens = [base64.b64encode(dice.randbytes(30)).decode() for _ in range(500)]
-    assert sum(any(secrets(token)) for token in tokens) > 470
+    assert sum(any(find_secrets(token)) for token in tokens) > 470
 
 
 def test_hexadecimal_keys_are_found() -> None:
-    assert list(secrets(chance.Random(7).randbytes(16).hex()))
+    assert list(find_secrets(chance.Random(7).randbytes(16).hex()))
 
 
 @pytest.mark.parametrize(
     "key", ["password", "PGPASSWORD_token", "db-secret", "api_key", "apikey", "private_key", "passphrase"]
 )
 def test_a_key_that_says_secret_holds_one(key: str) -> None:
-    assert list(leaks({"a": [{key: "x"}]})) == [(("a", 0, key), "x")]
+    assert list(find_leaks({"a": [{key: "x"}]})) == [(("a", 0, key), "x")]
 
 
 @pytest.mark.parametrize("key", ["password_file", "token_env", "secret_command", "passwords", "tokens_of"])
 def test_a_key_that_says_where_the_secret_is_holds_none(key: str) -> None:
-    assert list(leaks({key: "RODAN_PASSWORD"})) == []
+    assert list(find_leaks({key: "RODAN_PASSWORD"})) == []
 
 
 def test_comments_are_read_too() -> None:
-    assert list(whispered("a: 1\nb: 2  # password=hunter2\n")) == [(2, "hunter2")]
+    assert list(secrets_in_comments("a: 1\nb: 2  # password=hunter2\n")) == [(2, "hunter2")]
 
 
 def test_words_are_not_random() -> None:
-    assert not random("averylongwordthatsomebodyliked")
+    assert not looks_random("averylongwordthatsomebodyliked")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "inventories").glob("*.yml")), ids=lambda path: path.stem)
 def test_what_we_ship_holds_no_secret(path: Path) -> None:
-    assert list(whispered(path.read_text())) == []
+    assert list(secrets_in_comments(path.read_text())) == []

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.inventory.strict_yaml import DEEPEST, LARGEST, YamlError, plain, read, surprising
+from fleetkeeper.inventory.strict_yaml import DEEPEST, LARGEST, YamlError, plain_scalar, read, why_surprising
 
 GOOD = """\
 # a comment
@@ -71,7 +71,7 @@ def test_what_other_readers_coerce_stays_text_case_6(written: str) -> None:
 
 @pytest.mark.parametrize("written", ["22:22", "on", "010"])
 def test_a_surprise_is_explained_case_6(written: str) -> None:
-    assert surprising(written)
+    assert why_surprising(written)
 
 
 def test_a_date_stays_text() -> None:
@@ -187,4 +187,4 @@ def test_where_nothing_is_surprising_we_read_what_pyyaml_reads(data: dict[str, o
 
 @given(st.integers(-(10**17), 10**17))
 def test_decimal_numbers_are_numbers(number: int) -> None:
-    assert plain(str(number)) == number
+    assert plain_scalar(str(number)) == number

@@ -15,11 +15,11 @@ from fleetkeeper.inventory.units import (
     SECONDS,
     Duration,
     Size,
-    duration,
     exact_duration,
     exact_size,
+    parse_duration,
+    parse_size,
     show_size,
-    size,
 )
 
 NOT_SIZES = [
@@ -57,46 +57,46 @@ NOT_DURATIONS = [
 @pytest.mark.parametrize("written", NOT_SIZES)
 def test_what_is_not_exactly_a_size_is_refused_with_the_grammar_case_8(written: str) -> None:
     with pytest.raises(PydanticCustomError) as refused:
-        size(written)
+        parse_size(written)
     assert "60 GiB" in (refused.value.context or {})["hint"]
 
 
 @pytest.mark.parametrize("written", NOT_DURATIONS)
 def test_what_is_not_exactly_a_duration_is_refused_with_the_grammar_case_8(written: str) -> None:
     with pytest.raises(PydanticCustomError) as refused:
-        duration(written)
+        parse_duration(written)
     assert "36 h" in (refused.value.context or {})["hint"]
 
 
 @pytest.mark.parametrize("written", [60, 1.5, True, None, ["60 GiB"]])
 def test_a_number_without_a_unit_is_no_size(written: object) -> None:
     with pytest.raises(ValueError, match="is not a size"):
-        size(written)
+        parse_size(written)
 
 
 def test_decimal_and_binary_units_differ() -> None:
-    assert (size("1 GB"), size("1 GiB")) == (10**9, 2**30)
+    assert (parse_size("1 GB"), parse_size("1 GiB")) == (10**9, 2**30)
 
 
 def test_part_of_a_byte_is_refused() -> None:
     with pytest.raises(ValueError, match="whole number of bytes"):
-        size("0.5 B")
+        parse_size("0.5 B")
 
 
 @given(st.integers(1, 10**15 - 1), st.sampled_from(sorted(BYTES)), st.sampled_from(["", " "]))
 def test_every_number_of_every_unit_is_read_exactly(number: int, unit: str, space: str) -> None:
-    assert size(f"{number}{space}{unit}") == number * BYTES[unit]
+    assert parse_size(f"{number}{space}{unit}") == number * BYTES[unit]
 
 
 @given(st.integers(1, 5000), st.sampled_from(sorted(SECONDS)))
 def test_every_duration_is_read_exactly(number: int, unit: str) -> None:
-    assert duration(f"{number} {unit}").total_seconds() == number * SECONDS[unit]
+    assert parse_duration(f"{number} {unit}").total_seconds() == number * SECONDS[unit]
 
 
 @given(st.text())
 def test_any_text_is_a_size_above_nothing_or_a_value_error(written: str) -> None:
     try:
-        count = size(written)
+        count = parse_size(written)
     except ValueError:
         return
     assert count > 0
@@ -104,14 +104,14 @@ def test_any_text_is_a_size_above_nothing_or_a_value_error(written: str) -> None
 
 @given(st.integers(1, 10**14))
 def test_a_size_survives_being_written_out_exactly(count: int) -> None:
-    assert size(exact_size(count)) == count
+    assert parse_size(exact_size(count)) == count
 
 
 @given(
     st.timedeltas(timedelta(seconds=1), timedelta(days=20000)).map(lambda span: span - span % timedelta(milliseconds=1))
 )
 def test_a_duration_survives_being_written_out_exactly(span: timedelta) -> None:
-    assert abs(duration(exact_duration(span)) - span) < timedelta(milliseconds=1)
+    assert abs(parse_duration(exact_duration(span)) - span) < timedelta(milliseconds=1)
 
 
 def test_fields_of_these_types_refuse_numbers_even_from_json() -> None:

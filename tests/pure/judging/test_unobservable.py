@@ -15,7 +15,7 @@ import pytest
 
 from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
@@ -57,10 +57,10 @@ def reads() -> Iterator[tuple[Rule, str, Subject]]:
     ("rule", "topic", "subject"), list(reads()), ids=lambda value: getattr(value, "id", str(value))
 )
 def test_case_83_what_could_not_be_seen_is_unknown(rule: Rule, topic: str, subject: Subject) -> None:
-    if verdict(rule, FLEET, subject).outcome is Outcome.NOT_APPLICABLE:
+    if judge_subject(rule, FLEET, subject).outcome is Outcome.NOT_APPLICABLE:
         assert {rule.id, f"{rule.id} {subject}"} & DOES_NOT_APPLY.keys()
         return
-    dark = verdict(rule, darkened(topic), subject)
+    dark = judge_subject(rule, darkened(topic), subject)
     assert (dark.outcome, dark.findings) == (Outcome.UNKNOWN, ())
 
 
@@ -69,7 +69,7 @@ def test_the_recorded_lab_is_clean() -> None:
         (rule.id, subject.name, judged.outcome)
         for rule in RULES.values()
         for _, subject in AUDIT.subjects(rule.id)
-        if (judged := verdict(rule, FLEET, subject)).outcome not in (Outcome.HOLDS, Outcome.NOT_APPLICABLE)
+        if (judged := judge_subject(rule, FLEET, subject)).outcome not in (Outcome.HOLDS, Outcome.NOT_APPLICABLE)
     ]
     assert bad == []
 

@@ -11,7 +11,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable
 
@@ -35,7 +35,7 @@ def judged(*said, waivers=(), now=TODAY, **options):
         name="test", path="", nodes={"here": Node(name="here", connection="local")}, waivers=waivers
     )
     rule = Rule("t", judge, lambda inventory: (), ())
-    return verdict(rule, Fleet(inventory, now, {}), Subject("node", "here"), **options)
+    return judge_subject(rule, Fleet(inventory, now, {}), Subject("node", "here"), **options)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node
 from fleetkeeper.judging.verdicts import Verdict
-from fleetkeeper.judging.waivers import notes
+from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.transport.commands import Unobservable
 
 TODAY = date(2026, 11, 22)
@@ -27,26 +27,28 @@ def waived(one: Waiver) -> Verdict:
 
 
 def test_case_75_a_waiver_with_time_left_is_not_mentioned() -> None:
-    assert notes([one := waiver(15)], [waived(one)], TODAY) == []
+    assert waiver_notes([one := waiver(15)], [waived(one)], TODAY) == []
 
 
 @pytest.mark.parametrize(("days", "when"), [(0, "today"), (1, "tomorrow"), (14, "in 14 days")])
 def test_case_75_a_fortnight_before_its_end_it_is_mentioned(days: int, when: str) -> None:
     one = waiver(days)
-    assert notes([one], [waived(one)], TODAY) == [f"the waiver of a.b ends on {one.until}, {when} (ops@example.org)"]
+    assert waiver_notes([one], [waived(one)], TODAY) == [
+        f"the waiver of a.b ends on {one.until}, {when} (ops@example.org)"
+    ]
 
 
 def test_case_75_run_out_it_is_mentioned_with_its_owner() -> None:
     found = Verdict(RULE, Subject("service", "web"), findings=(FINDING,))
-    [said] = notes([waiver(-1)], [found], TODAY)
+    [said] = waiver_notes([waiver(-1)], [found], TODAY)
     assert said == "the waiver of a.b ran out on 2026-11-21: what it accepted counts again (ops@example.org)"
 
 
 def test_a_waiver_that_nothing_needs_is_mentioned() -> None:
-    assert "needed by nothing" in notes([waiver(100)], [Verdict(RULE, Subject("service", "web"))], TODAY)[0]
+    assert "needed by nothing" in waiver_notes([waiver(100)], [Verdict(RULE, Subject("service", "web"))], TODAY)[0]
 
 
 def test_while_something_is_unknown_or_was_not_judged_no_waiver_is_called_unneeded() -> None:
     unknown = Verdict(RULE, Subject("service", "web"), unknown=(Unobservable("no route"),))
-    assert notes([waiver(100)], [unknown], TODAY) == []
-    assert notes([waiver(100)], [], TODAY, whole=False) == []
+    assert waiver_notes([waiver(100)], [unknown], TODAY) == []
+    assert waiver_notes([waiver(100)], [], TODAY, whole=False) == []

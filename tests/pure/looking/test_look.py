@@ -12,7 +12,7 @@ from typing import ClassVar
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import HERE as THIS_MACHINE
-from fleetkeeper.looking.look import look, look_at
+from fleetkeeper.looking.look import look_at, look_at_fleet
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT
 
@@ -103,7 +103,7 @@ def test_a_node_that_makes_us_stumble_is_unobservable_and_the_others_go_on() -> 
 
     nodes = {name: Node(name=name, connection="local") for name in ("odd", "good")}
     inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
-    fleet = look(inventory, odd, {"a": topic([ONE])}, datetime.now(UTC))  # type: ignore[dict-item]
+    fleet = look_at_fleet(inventory, odd, {"a": topic([ONE])}, datetime.now(UTC))  # type: ignore[dict-item]
     assert fleet.facts[("good", "a")] == ["one"]
     assert "could not be asked (OSError: No space left on device, at " in str(fleet.facts[("odd", "a")])
 
@@ -128,7 +128,7 @@ class Seen:
 
 def looked(**topics):
     one = SimpleNamespace(nodes={HERE.name: HERE})
-    return look(one, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
+    return look_at_fleet(one, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
 
 
 def far(from_here) -> SimpleNamespace:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.marked_blocks import BlockError, block, drop, edit, put, split
+from fleetkeeper.readers.marked_blocks import (
+    BlockError,
+    block_lines,
+    drop_block,
+    edit_block,
+    put_block,
+    split_lines_exactly,
+)
 
 NAME = "schedules.backup_runs_where_postgres_runs"
 OURS = ["0 0,12 * * * docker exec x backup", "# why"]
@@ -32,60 +39,60 @@ ANY = st.one_of(
 @given(ANY)
 def test_case_23_every_other_line_is_byte_identical(text: bytes):
     kept = text if text.endswith(b"\n") or not text else text + b"\n"
-    assert put(text, NAME, OURS).startswith(kept)
-    assert drop(put(text, NAME, OURS), NAME) == kept
+    assert put_block(text, NAME, OURS).startswith(kept)
+    assert drop_block(put_block(text, NAME, OURS), NAME) == kept
 
 
 @given(ANY)
 def test_putting_twice_is_putting_once(text: bytes):
-    once = put(text, NAME, OURS)
-    assert put(once, NAME, OURS) == once
+    once = put_block(text, NAME, OURS)
+    assert put_block(once, NAME, OURS) == once
 
 
 @given(ANY)
 def test_what_was_put_is_read_back(text: bytes):
-    assert block(put(text, NAME, OURS), NAME) == tuple(OURS)
+    assert block_lines(put_block(text, NAME, OURS), NAME) == tuple(OURS)
 
 
 @given(ANY, ANY)
 def test_a_block_is_replaced_where_it_stands(before: bytes, after: bytes):
-    text = put(before, NAME, ["old"]) + after
-    changed = put(text, NAME, OURS)
-    assert changed == put(before, NAME, OURS) + after
+    text = put_block(before, NAME, ["old"]) + after
+    changed = put_block(text, NAME, OURS)
+    assert changed == put_block(before, NAME, OURS) + after
 
 
 @given(ANY)
 def test_a_file_without_our_block_is_not_touched_by_dropping_it(text: bytes):
-    assert drop(text, NAME) == text
-    assert block(text, NAME) is None
+    assert drop_block(text, NAME) == text
+    assert block_lines(text, NAME) is None
 
 
 @given(st.binary(max_size=100))
 def test_splitting_loses_nothing(text: bytes):
-    assert b"".join(split(text)) == text
+    assert b"".join(split_lines_exactly(text)) == text
 
 
 def test_a_line_is_taken_out_once_and_its_first_occurrence_stays():
-    assert edit(b"a\nb\na\n", NAME, None, ["a"]) == b"a\nb\n"
+    assert edit_block(b"a\nb\na\n", NAME, None, ["a"]) == b"a\nb\n"
 
 
 def test_a_line_is_taken_out_and_the_block_is_set_in_one_edit():
-    assert edit(b"a\n x\n", NAME, ["new"], [" x"]) == put(b"a\n", NAME, ["new"])
+    assert edit_block(b"a\n x\n", NAME, ["new"], [" x"]) == put_block(b"a\n", NAME, ["new"])
 
 
 def test_a_line_of_our_own_block_is_not_taken_for_somebody_elses():
-    text = put(b"", NAME, ["a"])
+    text = put_block(b"", NAME, ["a"])
     with pytest.raises(BlockError, match="not there"):
-        edit(text, NAME, ["b"], ["a"])
+        edit_block(text, NAME, ["b"], ["a"])
 
 
 def test_a_line_that_is_not_there_any_more_stops_the_edit():
     with pytest.raises(BlockError):
-        edit(b"a\n", NAME, ["b"], ["0 0 * * * gone"])
+        edit_block(b"a\n", NAME, ["b"], ["0 0 * * * gone"])
 
 
 def test_a_line_in_a_strange_encoding_can_be_taken_out():
-    assert edit(b"a\n\xff x\n", NAME, None, [b"\xff x".decode("utf-8", "surrogateescape")]) == b"a\n"
+    assert edit_block(b"a\n\xff x\n", NAME, None, [b"\xff x".decode("utf-8", "surrogateescape")]) == b"a\n"
 
 
 @pytest.mark.parametrize(
@@ -99,11 +106,15 @@ def test_a_line_in_a_strange_encoding_can_be_taken_out():
 )
 def test_broken_marks_are_never_edited(text: bytes):
     broken = text.replace(b"%s", NAME.encode())
-    for attempt in (lambda: put(broken, NAME, OURS), lambda: drop(broken, NAME), lambda: block(broken, NAME)):
+    for attempt in (
+        lambda: put_block(broken, NAME, OURS),
+        lambda: drop_block(broken, NAME),
+        lambda: block_lines(broken, NAME),
+    ):
         with pytest.raises(BlockError, match="broken"):
             attempt()
 
 
 def test_a_line_cannot_smuggle_in_another_line():
     with pytest.raises(BlockError):
-        put(b"", NAME, ["0 0 * * * x\n* * * * * evil"])
+        put_block(b"", NAME, ["0 0 * * * x\n* * * * * evil"])

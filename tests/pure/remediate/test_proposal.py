@@ -18,13 +18,13 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver, Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node, matching_rules, the_fleet
-from fleetkeeper.judging.verdicts import Verdict, judge, verdict
+from fleetkeeper.judging.verdicts import Verdict, judge_rules, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from remediate.consent import ask_consent, is_covered, lacking_consent, parse_allowed
 from remediate.plan import ForAPerson, Plan
-from remediate.proposal import Bounds, Planned, Proposal, change_count, propose
+from remediate.proposal import Bounds, PlannedChange, Proposal, change_count, propose
 from remediate.remedies import REMEDIES
 from remediate.render import plan_text
 from remediate.render.plan_document import KEYS, plan_document
@@ -70,7 +70,7 @@ def plan_for(*words: str, **more: object) -> Plan:
 
 def proposed(rules: list[Rule], remedies: dict, gate: list[Rule] = (), bounds: Bounds = Bounds()) -> Proposal:  # noqa: B008
     seen = fleet()
-    return propose(seen, judge(rules, seen, bounds.limit), remedies, judge(gate, seen), bounds)
+    return propose(seen, judge_rules(rules, seen, bounds.limit), remedies, judge_rules(gate, seen), bounds)
 
 
 def test_each_finding_gets_its_remedys_plan() -> None:
@@ -116,7 +116,7 @@ def test_what_could_not_be_seen_is_unknown_and_never_planned() -> None:
 def test_a_waived_finding_is_not_planned_and_an_expired_waiver_protects_nothing() -> None:
     def result(until: date) -> Proposal:
         seen = fleet(Waiver(rule="a.*", until=until, owner="me", because="so"))
-        return propose(seen, judge([rule("a", "b", FOUND)], seen), {"a.b": lambda finding, fleet: plan_for()})
+        return propose(seen, judge_rules([rule("a", "b", FOUND)], seen), {"a.b": lambda finding, fleet: plan_for()})
 
     assert (result(date(2026, 11, 22)).planned, len(result(date(2026, 11, 22)).waived)) == ((), 1)
     assert len(result(date(2026, 11, 21)).planned) == 1
@@ -175,7 +175,7 @@ def test_a_remedy_that_needs_a_node_outside_limit_is_refused_whole() -> None:
 
 
 def test_limit_judges_only_its_nodes() -> None:
-    asked_about = [one.subject.name for one in judge([rule("a", "b", each=each_node)], fleet(), {"data"})]
+    asked_about = [one.subject.name for one in judge_rules([rule("a", "b", each=each_node)], fleet(), {"data"})]
     assert asked_about == ["data"]
 
 
@@ -204,11 +204,11 @@ def test_size_counts_every_file_and_no_step_that_only_looks() -> None:
 
 
 def judged(*said: Finding | Unobservable) -> Verdict:
-    return verdict(rule("a", "b", *said), fleet(), Subject("fleet", "t"))
+    return judge_subject(rule("a", "b", *said), fleet(), Subject("fleet", "t"))
 
 
 def test_proof_needs_the_finding_gone_and_everything_seen() -> None:
-    planned = Planned(1, rule("a", "b"), Subject("fleet", "t"), (FOUND,), Plan(()))
+    planned = PlannedChange(1, rule("a", "b"), Subject("fleet", "t"), (FOUND,), Plan(()))
     assert proof_from_verdict(judged(), planned)[0].value == "fixed"
     assert proof_from_verdict(judged(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
     assert proof_from_verdict(judged(Unobservable("no route")), planned)[0].value == "unknown"
@@ -220,8 +220,8 @@ def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
         raise NotApplicable("not asked for")
         yield
 
-    one = verdict(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
-    planned = Planned(1, one.rule, one.subject, (FOUND,), Plan(()))
+    one = judge_subject(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
+    planned = PlannedChange(1, one.rule, one.subject, (FOUND,), Plan(()))
     assert proof_from_verdict(one, planned)[0].value == "unknown"
 
 

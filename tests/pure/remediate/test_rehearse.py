@@ -10,17 +10,17 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import views
-from remediate.proposal import Planned
+from remediate.proposal import PlannedChange
 from remediate.rehearse import RULE, Rehearsal, certbot_views, chosen_certificates, dry_run, rehearse_renewals
 from remediate.render.console import Screen
 from remediate.steps import RunInContainer
 from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
 
 
-def planned() -> Planned:
+def planned() -> PlannedChange:
     world = fleet()
     [view] = views(world, world.inventory.section(Policy).certificates[0])
-    return Planned(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
+    return PlannedChange(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
 
 
 def test_certbot_is_asked_to_keep_nothing() -> None:

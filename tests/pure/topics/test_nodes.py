@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Outcome, verdict
+from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import nodes
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -30,7 +30,7 @@ def inventory(**clock: timedelta) -> Inventory:
 def judged(facts: nodes.Facts | Unobservable, of: Inventory | None = None):
     of = of or inventory()
     fleet = Fleet(of, datetime.fromtimestamp(NOW, UTC), {("vgpu", "nodes"): facts})
-    return verdict(RULE, fleet, Subject("node", "vgpu"))
+    return judge_subject(RULE, fleet, Subject("node", "vgpu"))
 
 
 def answers(clock: str, sent: float = NOW, received: float = NOW, root: Output | None = None) -> list[Output]:

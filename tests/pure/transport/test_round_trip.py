@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.transport import round_trip
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.round_trip import TOO_MUCH, Shells, converse
+from fleetkeeper.transport.round_trip import TOO_MUCH, Shells, ask_commands
 from fleetkeeper.transport.shell_protocol import NOISE
 
 COMMANDS = [Command(("one",), limit=1), Command(("two",), limit=1)]
@@ -65,7 +65,7 @@ def hurry() -> Iterator[None]:
 def test_a_node_that_dribbles_is_not_heard_for_ever():
     node = Node(b"@ begin\n", pause=0.02, dribble=b"x")
     before = time.monotonic()
-    one, two = converse(COMMANDS, False, Shells(node))
+    one, two = ask_commands(COMMANDS, False, Shells(node))
     assert (one.rc, one.lost, two.lost) == (None, "time limit of 1 s", "time limit of 1 s")
     assert time.monotonic() - before < 4
 
@@ -74,41 +74,41 @@ def test_an_answer_that_is_still_on_its_way_is_waited_for(monkeypatch):
     monkeypatch.setattr(round_trip, "PACE", 100)
     pieces = [b"x" * 100] * 30
     node = Node(b"@ begin\n", *pieces, b"@ 0 0\n", pause=0.05)
-    [one] = converse(COMMANDS[:1], False, Shells(node))
+    [one] = ask_commands(COMMANDS[:1], False, Shells(node))
     assert (one.rc, len(one.out)) == (0, 3000)
 
 
 def test_case_16_a_login_shell_that_prints_megabytes_is_listened_through_and_forgotten():
     noise = [b"x" * 100_000] * 100
     node = Node(*noise, b"\n@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1 0\n")
-    assert [answer.rc for answer in converse(COMMANDS, False, Shells(node), room=NOISE + 1000)] == [0, 0]
+    assert [answer.rc for answer in ask_commands(COMMANDS, False, Shells(node), room=NOISE + 1000)] == [0, 0]
     assert node.opened == 1
 
 
 def test_case_16_a_login_shell_that_never_stops_printing_is_given_up():
     before = time.monotonic()
     with pytest.raises(Unobservable, match="no shell answered within"):
-        converse(COMMANDS, False, Shells(Node(pause=0.01, dribble=b"Welcome!\n")))
+        ask_commands(COMMANDS, False, Shells(Node(pause=0.01, dribble=b"Welcome!\n")))
     assert time.monotonic() - before < 2
 
 
 def test_an_answer_that_is_too_large_is_lost_whatever_else_has_room():
     commands = [Command(("one",), most=1000), Command(("two",), most=10_000)]
     node = Node(b"@ begin\n", *[b"x" * 100] * 11, b"@ 0 0\n")
-    one, two = converse(commands, False, Shells(node))
+    one, two = ask_commands(commands, False, Shells(node))
     assert (one.lost, one.size, node.opened) == ("its answer is larger than 1000 B", 0, 2)
     assert (two.rc, two.size) == (0, 1100)
 
 
 def test_case_17_what_does_not_fit_is_lost_and_nothing_else():
     node = Node(b"@ begin\n", b"x" * 5000)
-    one, two = converse(COMMANDS, False, Shells(node), room=4000)
+    one, two = ask_commands(COMMANDS, False, Shells(node), room=4000)
     assert (one.lost, two.lost, node.opened) == (TOO_MUCH, TOO_MUCH, 2)
 
 
 def test_case_69_a_connection_that_dies_in_the_middle_of_a_frame_leaves_that_answer_unknown():
     node = Node(b"@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1")
-    one, two = converse(COMMANDS, False, Shells(node))
+    one, two = ask_commands(COMMANDS, False, Shells(node))
     assert (one.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
 
 
@@ -148,7 +148,7 @@ bodies = st.binary(max_size=60)
 )
 def test_case_69_whatever_is_cut_wherever_each_answer_is_the_right_one_or_lost(said, cuts, piece):
     try:
-        answers = converse([Command(("one",))] * len(said), False, Shells(Cut(said, cuts, piece)))
+        answers = ask_commands([Command(("one",))] * len(said), False, Shells(Cut(said, cuts, piece)))
     except Unobservable as why:
         answers = [Output(None, lost=str(why))] * len(said)
     assert len(answers) == len(said)
@@ -177,6 +177,6 @@ class Resumed(Cut):
 def test_whatever_is_cut_where_each_answer_is_whole_or_too_large(sizes, piece):
     commands = [Command((f"c{n}",), most=2000) for n, _ in enumerate(sizes)]
     node = Resumed([(b"o" * out, b"e" * err, 0) for out, err in sizes], piece)
-    for (out, err), answer in zip(sizes, converse(commands, False, Shells(node)), strict=True):
+    for (out, err), answer in zip(sizes, ask_commands(commands, False, Shells(node)), strict=True):
         assert (answer.rc is None) == (out + err > 2000)
         assert answer.rc is None or (len(answer.out), len(answer.err)) == (out, err)

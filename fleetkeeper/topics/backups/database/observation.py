@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from fleetkeeper.inventory.schema import Node, required
+from fleetkeeper.inventory.schema import Node, require_policy
 from fleetkeeper.readers.docker.engine import ABSENT
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Facts, Records
 from fleetkeeper.topics.backups.policy import Policy
@@ -40,7 +40,7 @@ NONE_YET = 3
 def observe(node: Node, inventory: Inventory) -> Look:
     """One round trip; on a node without Docker there is nothing to find."""
     policy = inventory.section(Policy)
-    asked = [clusters_of(policy, required(inventory.services)[policy.service].name)]
+    asked = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name
     answers = yield [*asked, *([records_of(policy)] if here else [])]
     records = or_why(partial(parse_records, of=backups_of(policy)), answers[1]) if here else None
@@ -86,7 +86,7 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
         return ()
     found: list[Cluster] = []
     for block in output.text().split("cluster ")[1:]:
-        container, *answers = lines(block)
+        container, *answers = split_lines(block)
         told = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
         rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]
         counted = {table: whole_number(number, least=-1) for number, table in rows}
@@ -106,7 +106,7 @@ def parse_records(output: Output, of: str = "") -> Records:
         return Records()
     try:
         version = VERSION_ADAPTER.validate_json(output.text()).version
-        kept = ADAPTER.validate_json(output.text()) if version <= VERSION else Kept()
+        kept = ADAPTER.validate_json(output.text()) if version <= VERSION else StoredRecord()
     except ValidationError as odd:
         raise Unobservable(f"the record of the database makes no sense: {odd.errors()[0]['msg']}") from None
     if version > VERSION:
@@ -121,7 +121,9 @@ def parse_records(output: Output, of: str = "") -> Records:
 
 def record_bytes(records: Records, of: str = "") -> bytes:
     """The record as it is written to the node. `of` says which backups it is about."""
-    return ADAPTER.dump_json(Kept(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
+    return (
+        ADAPTER.dump_json(StoredRecord(VERSION, records.accepted, records.drills, records.size, of), indent=1) + b"\n"
+    )
 
 
 ANOTHER = (
@@ -140,7 +142,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Kept(Version):
+class StoredRecord(Version):
     """The record's file, as it is on the node."""
 
     accepted: Accepted | None = None
@@ -150,4 +152,4 @@ class Kept(Version):
 
 
 VERSION_ADAPTER: TypeAdapter[Version] = TypeAdapter(Version)
-ADAPTER: TypeAdapter[Kept] = TypeAdapter(Kept)
+ADAPTER: TypeAdapter[StoredRecord] = TypeAdapter(StoredRecord)

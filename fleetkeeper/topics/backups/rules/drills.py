@@ -9,7 +9,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, written_at
 from fleetkeeper.topics.backups.policy import Policy
@@ -80,7 +80,10 @@ def refused_since(records: database.Records, last: database.Drill | None) -> str
 
 def records_of(fleet: Fleet, policy: Policy) -> database.Records:
     """What is written down on the volume's node. Raises Unobservable when it was not seen."""
-    return seen(fleet.of(policy.volume.node, database.Facts).records, policy.volume.node) or database.Records()
+    return (
+        raise_if_unobservable(fleet.of(policy.volume.node, database.Facts).records, policy.volume.node)
+        or database.Records()
+    )
 
 
 def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:

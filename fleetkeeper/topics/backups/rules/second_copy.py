@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, catalog_of, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
@@ -34,7 +34,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     if policy.elsewhere is None:
         yield one_place_finding(policy)
         return
-    second = required(policy.elsewhere)
+    second = require_policy(policy.elsewhere)
     backups, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
     copied = [backup for backup in backups if second_copy.is_same_copy(backup.name, here, there)]
@@ -76,11 +76,14 @@ def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
 
 def both_places(
     fleet: Fleet, policy: Policy, second: Elsewhere
-) -> tuple[Sequence[Backup], second_copy.Place, second_copy.Place]:
+) -> tuple[Sequence[Backup], second_copy.CopyDirectory, second_copy.CopyDirectory]:
     """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
     node = policy.volume.node
-    here = seen(fleet.of(node, second_copy.Facts).here, node) or second_copy.Place()
-    there = seen(fleet.of(second.node, second_copy.Facts).there, second.node) or second_copy.Place()
+    here = raise_if_unobservable(fleet.of(node, second_copy.Facts).here, node) or second_copy.CopyDirectory()
+    there = (
+        raise_if_unobservable(fleet.of(second.node, second_copy.Facts).there, second.node)
+        or second_copy.CopyDirectory()
+    )
     return catalog_of(fleet, policy).complete, here, there
 
 
@@ -89,13 +92,15 @@ def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) ->
     return [backup for backup in backups if now - backup.time <= second.max_age]
 
 
-def one_disk(policy: Policy, second: Elsewhere, here: second_copy.Place, there: second_copy.Place) -> bool:
+def one_disk(
+    policy: Policy, second: Elsewhere, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
+) -> bool:
     """Whether both places are on one file system of one node."""
     return policy.volume.node == second.node and bool(here.device) and here.device == there.device
 
 
 def not_elsewhere(
-    backups: Sequence[Backup], here: second_copy.Place, there: second_copy.Place, now: datetime
+    backups: Sequence[Backup], here: second_copy.CopyDirectory, there: second_copy.CopyDirectory, now: datetime
 ) -> tuple[str, str]:
     """What is wrong with the second place, and what can be done."""
     if not there.directory:

@@ -6,8 +6,8 @@ The rule stands where people look for it: `backups.exist_elsewhere`.
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.topics.backups.second_copy.facts import (
     DIGESTED,
+    CopyDirectory,
     Facts,
-    Place,
     is_one_file,
     is_other_file,
     is_same_copy,
@@ -20,8 +20,8 @@ RULES: tuple[Rule, ...] = ()
 __all__ = [
     "DIGESTED",
     "RULES",
+    "CopyDirectory",
     "Facts",
-    "Place",
     "is_one_file",
     "is_other_file",
     "is_same_copy",

@@ -14,7 +14,7 @@ MOST = 60
 
 
 @dataclass(frozen=True)
-class Place:
+class CopyDirectory:
     """One place: the names of all its backups and, by name, the SHA-256 of the newest ones.
 
     `directory` is where it really is, without links; empty: there is no such directory. `marks` tell a file from its
@@ -35,26 +35,26 @@ class Facts:
     """One node: the volume of the backups if it is `here`, their second place if it is `there`."""
 
     topic: ClassVar[str] = "copies"
-    here: Place | Unobservable | None = None
-    there: Place | Unobservable | None = None
+    here: CopyDirectory | Unobservable | None = None
+    there: CopyDirectory | Unobservable | None = None
 
 
-def is_same_copy(name: str, here: Place, there: Place) -> bool:
+def is_same_copy(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
     """Whether a backup is at both places, byte for byte, and is two files."""
     equal = name in here.digests and here.digests[name] == there.digests.get(name)
     return equal and not is_one_file(name, here, there)
 
 
-def is_other_file(name: str, here: Place, there: Place) -> bool:
+def is_other_file(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
     """Whether another file has its name at the second place."""
     return name in here.digests and name in there.digests and here.digests[name] != there.digests[name]
 
 
-def is_one_file(name: str, here: Place, there: Place) -> bool:
+def is_one_file(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
     """Whether both places show the very same file: one storage, seen from two sides."""
     return name in here.marks and here.marks[name] == there.marks.get(name)
 
 
-def is_uncompared(name: str, here: Place, there: Place) -> bool:
+def is_uncompared(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
     """Whether a backup has its name at both places, and nobody knows whether it is the same."""
     return name in there.names and not (name in here.digests and name in there.digests)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import Without, required
-from fleetkeeper.readers.lines import lines
+from fleetkeeper.inventory.schema import Without, require_policy
+from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
@@ -16,7 +16,7 @@ from fleetkeeper.topics.backups.observe import newest_first, place_of
 from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing, seen_whole
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import recall_digests, remember_digests
-from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, MOST, Facts, Place
+from fleetkeeper.topics.backups.second_copy.facts import DIGESTED, MOST, CopyDirectory, Facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -41,7 +41,7 @@ class Listing:
     free: int = -1
 
 
-Seeing = Generator[Sequence[Command], list[Output], Place | Unobservable]
+Seeing = Generator[Sequence[Command], list[Output], CopyDirectory | Unobservable]
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
@@ -69,7 +69,7 @@ def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, whic
         found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
         backups = newest_first(found.files, policy)
         place = f"{place_of(inventory, found.directory)} {which}"
-        recent = recent_backups(backups, policy, required(policy.elsewhere).max_age) if policy.elsewhere else []
+        recent = recent_backups(backups, policy, require_policy(policy.elsewhere).max_age) if policy.elsewhere else []
         digests = recall_digests(inventory.state, place, recent)
         unknown = within_budget([file for file in recent if file.name not in digests], backups, policy.verify)
         if unknown and not inventory.quick:
@@ -78,7 +78,7 @@ def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, whic
             remember_digests(inventory.state, place, backups, digests)
     except Unobservable as why:
         return why
-    return Place(
+    return CopyDirectory(
         names=tuple(file.name for file in backups),
         digests=digests,
         directory=found.directory,
@@ -144,5 +144,5 @@ def parse(output: Output) -> dict[str, str]:
     >>> parse(Output(0, b"e3b0 ./backup_1.sql.gz\\n"))
     {'backup_1.sql.gz': 'e3b0'}
     """
-    answers = (line.split(" ./", 1) for line in lines(output.text()))
+    answers = (line.split(" ./", 1) for line in split_lines(output.text()))
     return {name: digest for digest, name in answers}

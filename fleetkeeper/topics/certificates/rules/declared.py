@@ -10,7 +10,7 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.nginx import Site, answers
 from fleetkeeper.readers.pki.names import alternatives, covers
-from fleetkeeper.topics.certificates.facts import Facts, Inside, Lineage
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, Lineage
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from fleetkeeper.topics.containers.placement import service_of, unseen_nodes
@@ -55,7 +55,9 @@ def further(acme: object) -> tuple[str, ...]:
     return getattr(acme, "names", ())
 
 
-def strangers(inside: Inside, names: list[str], lineages: set[str], node: str) -> Iterator[Finding | Unobservable]:
+def strangers(
+    inside: ContainerFiles, names: list[str], lineages: set[str], node: str
+) -> Iterator[Finding | Unobservable]:
     for lineage in inside.lineages:
         if lineage.name not in lineages and not is_known(held(lineage), names):
             yield warning(

@@ -18,7 +18,7 @@ from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.readers.pki.names import common_name
 from fleetkeeper.readers.tls_handshakes import Refused
-from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Outside
 from fleetkeeper.topics.certificates.served_certificate import Said, View, fingerprint, leaf_of, placed
 from fleetkeeper.transport.commands import Unobservable
@@ -33,7 +33,7 @@ OFF = "where it is not meant to be reached from here, say so: `outside: {none: w
 LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
 
 
-def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobservable]:
+def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate | Unobservable]:
     """Every handshake from here, and what could not be told; nothing where the name does not lead anywhere from here.
 
     Raises Unobservable when nobody looked from here.
@@ -54,7 +54,7 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[Served | Unobserva
             yield served
 
 
-def only_guessed(fleet: Fleet, certificate: Certificate, served: Served) -> bool:
+def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertificate) -> bool:
     """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
     said = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
     ports = {
@@ -66,12 +66,12 @@ def only_guessed(fleet: Fleet, certificate: Certificate, served: Served) -> bool
     return not said and bool(ports) and served.port not in ports
 
 
-def at(served: Served) -> str:
+def at(served: ServedCertificate) -> str:
     """An address and port as people write them."""
     return f"[{served.host}]:{served.port}" if ":" in served.host else f"{served.host}:{served.port}"
 
 
-def told(served: Served, saw: str, want: str, why: str, hint: str) -> Finding:
+def told(served: ServedCertificate, saw: str, want: str, why: str, hint: str) -> Finding:
     return Finding(saw=saw, want=want, why=why, about=f"{served.name} at {at(served)}", hint=hint)
 
 
@@ -84,13 +84,13 @@ def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[],
         elif not served.chain:
             yield nothing(served)
         elif served.chain not in here:
-            for problem in chain_problems.problems(chain_problems.load(certificates(served)), case()):
+            for problem in chain_problems.chain_problems(chain_problems.load(certificates(served)), case()):
                 yield told(
                     served, f"served to the world at {at(served)}: {problem.saw}", problem.want, problem.why, LEADS
                 )
 
 
-def nothing(served: Served) -> Finding:
+def nothing(served: ServedCertificate) -> Finding:
     why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
     return told(
         served,
@@ -101,7 +101,7 @@ def nothing(served: Served) -> Finding:
     )
 
 
-def certificates(served: Served) -> tuple[str, ...]:
+def certificates(served: ServedCertificate) -> tuple[str, ...]:
     return () if isinstance(served.chain, Unobservable) else served.chain
 
 
@@ -122,7 +122,9 @@ def facts(fleet: Fleet, node: str) -> Facts:
         return Facts()
 
 
-def others(fleet: Fleet, certificate: Certificate) -> Iterator[tuple[Served, x509.Certificate] | Unobservable]:
+def others(
+    fleet: Fleet, certificate: Certificate
+) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
     """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
     leafs = {fingerprint(one) for one in own(fleet, certificate)}
     for served in asked(fleet, certificate):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.served_certificate import Said, View, each_view
 from fleetkeeper.transport.commands import Unobservable
 
@@ -31,7 +31,7 @@ def sound(view: View) -> Said:
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
 
-def protocols(view: View, served: Served) -> Finding | Unobservable | None:
+def protocols(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
     if isinstance(served.old, Unobservable):
         return Unobservable(f"port {served.port}: {served.old.why}", served.old.hint, view.node)
     if not served.old:
@@ -46,7 +46,7 @@ def protocols(view: View, served: Served) -> Finding | Unobservable | None:
     )
 
 
-def hsts(view: View, served: Served) -> Finding | Unobservable | None:
+def hsts(view: View, served: ServedCertificate) -> Finding | Unobservable | None:
     if not view.certificate.hsts or served.hsts:
         if isinstance(served.hsts, Unobservable):
             return Unobservable(f"port {served.port}: {served.hsts.why}", served.hsts.hint, view.node)

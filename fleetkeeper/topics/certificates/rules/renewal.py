@@ -9,7 +9,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
 from fleetkeeper.topics.certificates.served_certificate import Said, View, certificate_of, each_view, lineages, newest
@@ -82,7 +82,7 @@ def called(view: View) -> str:
 
 
 def all_renewals(view: View) -> list[Renewal]:
-    return [*view.inside.renewals, *seen(view.facts.renewals, view.node)]
+    return [*view.inside.renewals, *raise_if_unobservable(view.facts.renewals, view.node)]
 
 
 def scheduled(view: View, lineage: Lineage | None) -> Said:
@@ -153,7 +153,7 @@ def by_cron(view: View, working: list[Renewal]) -> Said:
     if len(outside) < len(working):
         return
     try:
-        runs = seen(view.facts.cron, view.node)
+        runs = raise_if_unobservable(view.facts.cron, view.node)
     except Unobservable as why:
         yield why
         return

@@ -10,9 +10,9 @@ from cryptography import x509
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import File, Lineage, Served
+from fleetkeeper.topics.certificates.facts import File, Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.rules import external
 from fleetkeeper.topics.certificates.served_certificate import (
     Said,
@@ -54,7 +54,9 @@ def far_from_expiry(view: View) -> Said:
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
 
-def ending(view: View, served: Served, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]) -> Finding:
+def ending(
+    view: View, served: ServedCertificate, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]
+) -> Finding:
     left, wanted = spans
     return Finding(
         saw=f"on port {served.port}: it {chain_problems.ending(leaf, left)}",
@@ -79,7 +81,7 @@ def are_served_as_on_disk(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
 
 
 def served_as_on_disk(view: View) -> Said:
-    answered = [handshake for handshake in view.handshakes if seen(handshake.chain)]
+    answered = [handshake for handshake in view.handshakes if raise_if_unobservable(handshake.chain)]
     if not answered:
         raise Unobservable("it is served on no port: see certificates.are_valid")
     lineage = newest(lineages(view))
@@ -96,7 +98,7 @@ def served_as_on_disk(view: View) -> Said:
             yield from copied(view, served, files, lineage)
 
 
-def compared(view: View, served: Served, files: list[File]) -> Said:
+def compared(view: View, served: ServedCertificate, files: list[File]) -> Said:
     """One port against the files for it."""
     there = [file for file in files if file.chain]
     if not there:
@@ -104,13 +106,13 @@ def compared(view: View, served: Served, files: list[File]) -> Said:
         path = files[0].path if files else "its file"
         yield Unobservable(f"{path} {trouble or 'holds no certificate'}", node=view.node)
         return
-    mine = fingerprint(seen(served.chain))
+    mine = fingerprint(raise_if_unobservable(served.chain))
     if mine not in [fingerprint(one.chain) for one in there]:
         yield stale(view, served, there[0])
 
 
-def stale(view: View, served: Served, file: File) -> Finding:
-    now, then = leaf_of(file.chain), leaf_of(seen(served.chain))
+def stale(view: View, served: ServedCertificate, file: File) -> Finding:
+    now, then = leaf_of(file.chain), leaf_of(raise_if_unobservable(served.chain))
     return Finding(
         saw=f"port {served.port} serves the certificate that ends {then.not_valid_after_utc:%Y-%m-%d %H:%M}; "
         f"{file.path} holds one that ends {now.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
@@ -122,7 +124,7 @@ def stale(view: View, served: Served, file: File) -> Finding:
     )
 
 
-def copied(view: View, served: Served, files: list[File], lineage: Lineage) -> Iterator[Finding]:
+def copied(view: View, served: ServedCertificate, files: list[File], lineage: Lineage) -> Iterator[Finding]:
     """A copy of certbot's file that nobody refreshes: nginx serves what it is told, and it is not what is renewed."""
     if not lineage.chain or lineage.path in [one.path for one in files]:
         return

@@ -16,7 +16,7 @@ from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case, Problem
 from fleetkeeper.readers.pki.roots import trusted
 from fleetkeeper.topics import nodes
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.certificates.rules import external
 from fleetkeeper.topics.certificates.served_certificate import (
@@ -61,7 +61,7 @@ def valid(view: View) -> Said:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
-            found = chain_problems.problems(chain_problems.load(served.chain), case)
+            found = chain_problems.chain_problems(chain_problems.load(served.chain), case)
             yield from (told(problem, view, served) for problem in found)
     yield from keys(view)
 
@@ -71,7 +71,7 @@ def case_of(fleet: Fleet, mine: Certificate) -> Case:
     return Case(mine.name, trusted(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
 
 
-def told(problem: Problem, view: View, served: Served) -> Finding:
+def told(problem: Problem, view: View, served: ServedCertificate) -> Finding:
     dated = problem.kind in ("expired", "not yet valid")
     return Finding(
         saw=f"on port {served.port}: {problem.saw}",
@@ -83,7 +83,7 @@ def told(problem: Problem, view: View, served: Served) -> Finding:
     )
 
 
-def place(view: View, served: Served) -> str:
+def place(view: View, served: ServedCertificate) -> str:
     """Where nginx is told what to serve."""
     found = directive(view, served)
     return f". nginx takes it from {found}" if found else ""
@@ -123,7 +123,7 @@ def silent_ports(view: View) -> Iterator[Finding]:
         )
 
 
-def silent(view: View, served: Served) -> Finding:
+def silent(view: View, served: ServedCertificate) -> Finding:
     return Finding(
         saw=f"port {served.port} gives no certificate: {words(served)}",
         want=f"TLS on port {served.port}",
@@ -134,7 +134,7 @@ def silent(view: View, served: Served) -> Finding:
     )
 
 
-def words(served: Served) -> str:
+def words(served: ServedCertificate) -> str:
     """Why there was no handshake, for a person."""
     if served.refused == "alert":
         return f"it refused the handshake: {served.said}"

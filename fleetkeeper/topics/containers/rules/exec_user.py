@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fleetkeeper.inventory.schema import required
+from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def each_declared_service(inventory: Inventory) -> Iterator[Subject]:
     """One subject for every service. Raises NotApplicable where the inventory says that there are none."""
-    yield from (Subject("service", key) for key in required(inventory.services))
+    yield from (Subject("service", key) for key in require_policy(inventory.services))
 
 
 def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:

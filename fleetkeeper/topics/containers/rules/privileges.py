@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding, Severity
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement
@@ -61,7 +61,7 @@ HOST_NAMESPACES = (
 
 
 @dataclass(frozen=True)
-class Way:
+class Escape:
     """One way out of a container: the benchmark's id, what was seen and is wanted, how bad it is, and why."""
 
     cis: str
@@ -113,30 +113,32 @@ def privilege_findings(place: Placement, key: str) -> Iterator[Finding | Unobser
             yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=place.node)
 
 
-def privileged_paths(container: Container) -> Iterator[Way]:
+def privileged_paths(container: Container) -> Iterator[Escape]:
     if container.isolation.privileged:
-        yield Way("5.5", "is privileged: nothing keeps it from the node", "not privileged, single capabilities at most")
+        yield Escape(
+            "5.5", "is privileged: nothing keeps it from the node", "not privileged, single capabilities at most"
+        )
 
 
-def added_capabilities(container: Container) -> Iterator[Way]:
+def added_capabilities(container: Container) -> Iterator[Escape]:
     for name in container.isolation.cap_add:
         if name in CAPABILITIES:
-            yield Way("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
+            yield Escape("5.4", f"has the capability {name}: it can {CAPABILITIES[name]}", f"without {name}")
 
 
-def socket_paths(container: Container) -> Iterator[Way]:
+def socket_paths(container: Container) -> Iterator[Escape]:
     for mount in container.mounts:
         if PurePosixPath(mount.source).name in SOCKETS:
-            yield Way(
+            yield Escape(
                 "5.32", f"holds the engine's socket {mount.source}: it can start any container", "no engine socket"
             )
 
 
-def sensitive_mounts(container: Container) -> Iterator[Way]:
+def sensitive_mounts(container: Container) -> Iterator[Escape]:
     for mount in container.mounts:
         if mount.type == "bind" and is_sensitive(mount):
             how = "write" if mount.rw else "read"
-            yield Way(
+            yield Escape(
                 "5.6",
                 f"can {how} {mount.source} of the node",
                 "only directories made for it",
@@ -161,42 +163,44 @@ def is_sensitive(mount: Mount) -> bool:
     return any(fnmatchcase(str(one), key) for one in below for key in KEYS) and (mount.rw or path.name != "passwd")
 
 
-def host_namespaces(container: Container) -> Iterator[Way]:
+def host_namespaces(container: Container) -> Iterator[Escape]:
     for kind, cis, what in HOST_NAMESPACES:
         if getattr(container.isolation, kind) == "host":
-            yield Way(cis, f"shares {what}", f"a {kind} namespace of its own")
+            yield Escape(cis, f"shares {what}", f"a {kind} namespace of its own")
 
 
-def device_paths(container: Container) -> Iterator[Way]:
+def device_paths(container: Container) -> Iterator[Escape]:
     for path in container.isolation.devices:
         if path.startswith(RAW) or path == "/dev":
-            yield Way("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
+            yield Escape("5.18", f"has the node's device {path}", "no raw memory or disk of the node")
     for rule in container.isolation.device_rules:
         if rule.startswith(("a ", "b ")):
-            yield Way("5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks")
+            yield Escape(
+                "5.18", f"may make and open devices of the node ({rule})", "no rule for all devices or for disks"
+            )
 
 
-def filter_paths(container: Container) -> Iterator[Way]:
+def filter_paths(container: Container) -> Iterator[Escape]:
     """Filters that were switched off. Docker itself drops SELinux's label where a namespace of the node is shared."""
     shared = "host" in (container.isolation.pid, container.isolation.ipc) or container.isolation.privileged
     for option in container.isolation.security_opt:
         kind, _, value = option.replace(":", "=", 1).partition("=")
         if value == "unconfined" and kind in ("seccomp", "apparmor"):
             cis = "5.22" if kind == "seccomp" else "5.2"
-            yield Way(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
+            yield Escape(cis, f"runs without {kind}'s filter", f"{kind}'s default profile")
         elif kind == "label" and value == "disable" and not shared:
-            yield Way("5.3", "runs without SELinux's label", "SELinux's default label")
+            yield Escape("5.3", "runs without SELinux's label", "SELinux's default label")
 
 
-def no_new_privileges(container: Container) -> Iterator[Way]:
+def no_new_privileges(container: Container) -> Iterator[Escape]:
     """The kernel's word on every process of its own; the option alone where nothing runs."""
-    kernel = [one.no_new_privileges for one in seen(container.processes) if not one.entered]
+    kernel = [one.no_new_privileges for one in raise_if_unobservable(container.processes) if not one.entered]
     asked = any(
         o.replace("=", ":") in ("no-new-privileges", "no-new-privileges:true") for o in container.isolation.security_opt
     )
     set_ = all(one if one is not None else asked for one in kernel) if kernel else asked
     if not set_:
-        yield Way(
+        yield Escape(
             "5.26",
             "may gain privileges through set-uid programs",
             "`security_opt: [no-new-privileges:true]`",
@@ -205,7 +209,7 @@ def no_new_privileges(container: Container) -> Iterator[Way]:
         )
 
 
-WAYS: tuple[Callable[[Container], Iterator[Way]], ...] = (
+WAYS: tuple[Callable[[Container], Iterator[Escape]], ...] = (
     privileged_paths,
     added_capabilities,
     socket_paths,

@@ -9,7 +9,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, describe_lacking, describe_processes, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process
@@ -159,7 +159,7 @@ def wanted_users(service: Service) -> str:
 
 def own_processes_of(container: Container) -> list[Process]:
     """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
-    return [one for one in seen(container.processes) if not one.entered]
+    return [one for one in raise_if_unobservable(container.processes) if not one.entered]
 
 
 def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject, each_node
-from fleetkeeper.looking.facts import Fleet, seen
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same_due_times
 from fleetkeeper.readers.cron.faults import FAULTS
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics import backups, nodes
@@ -17,7 +17,13 @@ from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.placement import Placement, running_placements
 from fleetkeeper.topics.schedules import fault_messages
-from fleetkeeper.topics.schedules.entry_matching import Read, doubtful_places, read_entries, wanted_times, zone_of
+from fleetkeeper.topics.schedules.entry_matching import (
+    MatchedEntry,
+    doubtful_places,
+    read_entries,
+    wanted_times,
+    zone_of,
+)
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
 from fleetkeeper.transport.commands import Unobservable
@@ -96,7 +102,7 @@ def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
     )
 
 
-def complaints(one: Read, home: Placement) -> list[tuple[str, str]]:
+def complaints(one: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
     """What keeps an entry from doing its work, each with a hint."""
     entry = one.entry
     told = [
@@ -119,7 +125,7 @@ def complaints(one: Read, home: Placement) -> list[tuple[str, str]]:
 BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
 
 
-def broken(entries: Iterable[Read], home: Placement, *, alone: bool) -> Iterator[Finding]:
+def broken(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> Iterator[Finding]:
     """Entries that do not do their work. Beside one that does, they are warnings, unless they hit another container."""
     for entry in entries:
         foreign = not entry.meant and (bool(entry.found) or not alone)
@@ -137,7 +143,7 @@ def broken(entries: Iterable[Read], home: Placement, *, alone: bool) -> Iterator
             yield finding(entry, home.node, saw, BY_SERVICE, "warning")
 
 
-def finding(one: Read, node: str, saw: str, hint: str, severity: str) -> Finding:
+def finding(one: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:
     return Finding(
         saw=saw,
         want="one entry that cron runs, in exactly the right container",
@@ -149,7 +155,9 @@ def finding(one: Read, node: str, saw: str, hint: str, severity: str) -> Finding
     )
 
 
-def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
+def timed(
+    fleet: Fleet, working: Sequence[MatchedEntry], home: Placement, policy: Policy
+) -> Iterator[Finding | Unobservable]:
     """Whether the entries that work are together due exactly when the policy says."""
     unknown = [one.entry.where for one in working if not is_understood(one.entry.times)]
     if unknown:
@@ -159,7 +167,7 @@ def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy
     wanted = wanted_times(policy)
     zone = zone_of(fleet, home.node)
     start = fleet.now(home.node).astimezone(zone)
-    if same(have, wanted, start):
+    if same_due_times(have, wanted, start):
         return
     where = " and ".join(one.entry.where for one in working)
     due = (
@@ -167,7 +175,7 @@ def timed(fleet: Fleet, working: Sequence[Read], home: Placement, policy: Policy
         if set(have) == {NEVER}
         else f"due at `{' + '.join(have)}`"
     )
-    twice = len(have) > 1 and any(same([times], wanted, start) for times in have)
+    twice = len(have) > 1 and any(same_due_times([times], wanted, start) for times in have)
     yield Finding(
         saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
         want="one entry" if twice else f"`{policy.schedule}`",
@@ -195,7 +203,7 @@ def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Itera
     yield from (Unobservable(why.why, why.hint, node) for why in unseen)
 
 
-def orphan(one: Read, node: str, home: Placement, policy: Policy) -> Finding:
+def orphan(one: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:
     hits = ", ".join(container.name for container in one.found)
     does = f"would run `{policy.command}` in {hits}" if hits else "fails every time it is due"
     return Finding(
@@ -217,7 +225,7 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     policy = fleet.inventory.section(Policy)
     node = subject.name
     facts = fleet.of(node, Facts)
-    cron = seen(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
+    cron = raise_if_unobservable(facts.cron, node) if isinstance(facts.cron, Unobservable) else facts.cron
     timers = any(entry.kind == "timer" for entry in facts.entries)
     tables = any(entry.kind != "timer" and "commented out" not in entry.faults for entry in facts.entries)
     scheduled = facts.jobs > 0 or tables

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, seen
+from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.database import Accepted, Cluster
 from fleetkeeper.topics.backups.database import Facts as Databases
 from fleetkeeper.topics.backups.policy import Policy
@@ -28,7 +28,7 @@ def postgres_kept_its_data(fleet: Fleet, subject: Subject) -> Iterator[Finding |
     empty database would push out the real ones.
     """
     policy = fleet.inventory.section(Policy)
-    records = seen(fleet.of(policy.volume.node, Databases).records, policy.volume.node)
+    records = raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node)
     accepted = records.accepted if records else None
     if accepted is None and not policy.floors:
         raise NotApplicable(f"nothing was accepted yet: {ACCEPT}; `floors` name the least rows of tables")
@@ -62,7 +62,9 @@ WHY = "backups of a database without its data push out the good ones; until this
 def the_only(fleet: Fleet) -> tuple[str, Cluster]:
     """The one server that runs, and its node. Raises Unobservable when there is none, or several, or one unseen."""
     found = [
-        (node, cluster) for node in fleet.inventory.nodes for cluster in seen(fleet.of(node, Databases).clusters, node)
+        (node, cluster)
+        for node in fleet.inventory.nodes
+        for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     ]
     if len(found) != 1:
         where = ", ".join(node for node, _ in found) or "nowhere"

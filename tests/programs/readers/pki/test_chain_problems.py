@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.readers.pki.chain_problems import load, problems
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load
 from tests.example_fleets.certificates import (
     MIDDLE,
     NAME,
@@ -65,6 +65,8 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
     leaf, middle, root = load([(tmp_path / f"{one}.pem").read_text() for one in ("leaf", "middle", "root")])
     now = leaf.not_valid_before_utc + timedelta(minutes=1)
     whole = replace(case("made.example.org", now=now), roots=(root,))
-    assert problems([leaf, middle], whole) == []
-    assert [problem.kind for problem in problems([leaf], whole)] == ["incomplete"]
-    assert [one.kind for one in problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))] == ["untrusted"]
+    assert chain_problems([leaf, middle], whole) == []
+    assert [problem.kind for problem in chain_problems([leaf], whole)] == ["incomplete"]
+    assert [one.kind for one in chain_problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))] == [
+        "untrusted"
+    ]

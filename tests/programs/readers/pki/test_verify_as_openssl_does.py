@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.pki.chain_problems import load, problems
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets.certificates import DAY, NAME, NOW, Made, alternative, case, key, named
 
@@ -278,7 +278,7 @@ def openssl(kind: Kind) -> tuple[bool, str]:
 
 
 def ours(kind: Kind) -> list[str]:
-    found = problems([one.certificate for one in kind.chain], case(kind.name, kind.roots))
+    found = chain_problems([one.certificate for one in kind.chain], case(kind.name, kind.roots))
     return [f"{one.kind}: {one.saw}" for one in found]
 
 
@@ -358,4 +358,4 @@ def test_a_certificate_with_one_byte_changed_is_refused_or_unreadable_and_never_
         chain = load([ssl.DER_cert_to_PEM_cert(bytes(changed)), MIDDLE.pem])
     except Unobservable:
         return
-    assert problems(chain, case(roots=(ROOT,)))
+    assert chain_problems(chain, case(roots=(ROOT,)))

@@ -14,9 +14,9 @@ from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.database_contents import Held, held
+from remediate.backups.database_contents import DatabaseContents, parse_contents
 from remediate.backups.database_swap import Swap
-from remediate.backups.restore_messages import lost, staying, way_back
+from remediate.backups.restore_messages import left_behind_lines, lost_lines, way_back
 from remediate.commands.backups import backups
 from remediate.steps import Run, dump, load
 from tests.example_fleets.backups import GOOD, NOW, policy, proofs
@@ -66,18 +66,18 @@ def test_new_names_are_plain_and_stay_within_what_postgres_keeps_of_them(live):
     assert len({live, odd.new, odd.aside}) == 3
 
 
-LIVE = Held(
+LIVE = DatabaseContents(
     {"public.runjob": 4002, "public.new": 3, "public.user": 120, "public.draft": 1, "public.bare": 0},
     ("plpgsql", "pg_trgm"),
     content={"public.user": 7, "public.runjob": 1},
 )
-RESTORED = Held(
+RESTORED = DatabaseContents(
     {"public.runjob": 4000, "public.user": 120, "public.draft": 5}, ("plpgsql",), content={"public.user": 8}
 )
 
 
-def told(live: Held | Unobservable, restored: Held) -> list[str]:
-    return [line.text.strip() for line in lost(RESTORING, live, restored)][1:]
+def told(live: DatabaseContents | Unobservable, restored: DatabaseContents) -> list[str]:
+    return [line.text.strip() for line in lost_lines(RESTORING, live, restored)][1:]
 
 
 def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
@@ -113,7 +113,7 @@ def test_where_the_live_database_is_gone_the_restored_one_only_takes_its_name():
 
 
 def test_replication_slots_that_stay_behind_are_named():
-    [line] = staying(RESTORING, held(Output(0, b"slot|mirror\n")))
+    [line] = left_behind_lines(RESTORING, parse_contents(Output(0, b"slot|mirror\n")))
     assert "the replication slots mirror" in line.text
 
 

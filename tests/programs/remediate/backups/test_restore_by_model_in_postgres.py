@@ -130,7 +130,7 @@ def refused(desk: Desk, name: str) -> Exit:
     """A restore to whose end nobody agrees."""
     from unittest.mock import patch
 
-    with patch("remediate.backups.restore.agreed", lambda live: False), patch("sys.stdin.isatty", lambda: True):
+    with patch("remediate.backups.restore.person_agrees", lambda live: False), patch("sys.stdin.isatty", lambda: True):
         return restore(desk, name, "")
 
 

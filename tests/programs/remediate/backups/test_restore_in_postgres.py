@@ -60,7 +60,7 @@ def while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], answ
         act()
         return answer
 
-    monkeypatch.setattr(restoring, "agreed", agreed)
+    monkeypatch.setattr(restoring, "person_agrees", agreed)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.database_contents import Held, held, known_names
+from remediate.backups.database_contents import DatabaseContents, known_names, parse_contents
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
@@ -208,7 +208,7 @@ def test_a_dump_with_a_subscription_can_be_dropped_again(server: PrivateServer) 
         server.sql("DROP SUBSCRIPTION feed", LIVE)
 
 
-def held_of(server: PrivateServer, script: str, *words: str) -> Held:
+def held_of(server: PrivateServer, script: str, *words: str) -> DatabaseContents:
     from fleetkeeper.transport.commands import Command
     from tests.helpers.postgres import ServerLink
 
@@ -216,7 +216,7 @@ def held_of(server: PrivateServer, script: str, *words: str) -> Held:
     [answer] = link.ask(
         [Command(("docker", "exec", link.container, "sh", "-c", script, "sh", "postgres", *(words or (LIVE,))))]
     )
-    return held(answer)
+    return parse_contents(answer)
 
 
 def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateServer) -> None:

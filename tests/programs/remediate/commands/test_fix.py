@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from fleetkeeper import state
 from fleetkeeper.commands.program import exit_code_of
-from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, worst
+from fleetkeeper.exit_codes import MEANINGS, PRECEDENCE, Changes, Exit, worst_exit
 from remediate.commands.fix import Call, remediate
 from remediate.commands.main import cli
 from remediate.commands.run_log import show_log, undo_run
@@ -212,7 +212,7 @@ def test_case_68_exit_130_when_interrupted_and_the_journal_says_so(
 def test_exit_codes_are_those_of_the_design_in_its_precedence() -> None:
     assert [int(code) for code in PRECEDENCE] == [130, 2, 5, 3, 4, 1, 0]
     for stronger, weaker in pairwise(PRECEDENCE):
-        assert worst([weaker, stronger]) is stronger
+        assert worst_exit([weaker, stronger]) is stronger
     assert set(MEANINGS) == set(Exit)
 
 
@@ -487,14 +487,14 @@ def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: Wo
     from datetime import UTC, datetime
 
     from fleetkeeper.looking import recording
-    from fleetkeeper.looking.look import look
+    from fleetkeeper.looking.look import look_at_fleet
     from fleetkeeper.topics.registry import load_inventory, observers_in
     from fleetkeeper.transport.local import LocalLink
 
     inventory = load_inventory(world.folder / "world.yml")
     observers = observers_in(inventory.custom_topics)
     saved = world.folder / "look.json"
-    saved.write_text(recording.dump(look(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))))
+    saved.write_text(recording.dump(look_at_fleet(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))))
     world.paper.write_text("new\n")
     assert world.run(replay=saved) == Exit.FINDINGS_REMAIN
     assert replace(world.call(), replay=saved).replay == saved

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.commands.host_key_trust import Trusting, changed
+from fleetkeeper.commands.host_key_trust import TrustSession, edit_known_hosts
 from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.topics.registry import load_inventory
@@ -25,7 +25,7 @@ from tests.helpers.sshd import Sshd, keygen, public, sshd
 NOWHERE = "UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\nHost *\n"
 
 
-class World:
+class TrustScene:
     """One server, an inventory beside which nothing is known yet, and what was said."""
 
     def __init__(self, folder: Path, server: Sshd) -> None:
@@ -45,7 +45,7 @@ class World:
         """Trust the node, answering at the terminal so; without answers there is none."""
         given = list(answers)
         ask = (lambda question: (self.said.append(question), given.pop(0))[1]) if answers else None
-        return Trusting(self.inventory, self.said.append, ask, fingerprints, str(self.config)).all(())
+        return TrustSession(self.inventory, self.said.append, ask, fingerprints, str(self.config)).all(())
 
     def reached(self) -> bool:
         with Links(self.inventory, str(self.config)) as links:
@@ -62,31 +62,31 @@ def shown(path: Path) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[TrustScene]:
     with sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
-        yield World(tmp_path, server)
+        yield TrustScene(tmp_path, server)
 
 
-def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(world: World) -> None:
+def test_case_12_keys_are_shown_as_ssh_keygen_shows_them_and_kept_after_a_yes(world: TrustScene) -> None:
     assert world.trust("yes")
     for fingerprint in world.fingerprints:
         assert fingerprint in "\n".join(world.said)
     assert world.reached()
 
 
-def test_case_12_nothing_is_kept_without_a_yes(world: World) -> None:
+def test_case_12_nothing_is_kept_without_a_yes(world: TrustScene) -> None:
     assert not world.trust("no")
     assert not world.trust("y")
     assert not world.known_hosts.exists()
 
 
-def test_case_12_nothing_is_kept_where_nobody_can_be_asked(world: World) -> None:
+def test_case_12_nothing_is_kept_where_nobody_can_be_asked(world: TrustScene) -> None:
     assert not world.trust()
     assert not world.known_hosts.exists()
     assert "--fingerprint" in world.said[-2]
 
 
-def test_a_named_fingerprint_is_trusted_and_no_other_key(world: World) -> None:
+def test_a_named_fingerprint_is_trusted_and_no_other_key(world: TrustScene) -> None:
     [wanted, other] = world.fingerprints
     assert world.trust(fingerprints=(wanted,))
     assert wanted in world.said[1] or wanted in world.said[2]
@@ -95,19 +95,19 @@ def test_a_named_fingerprint_is_trusted_and_no_other_key(world: World) -> None:
     assert other != wanted
 
 
-def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(world: World) -> None:
+def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(world: TrustScene) -> None:
     assert not world.trust(fingerprints=("SHA256:" + "A" * 43,))
     assert not world.known_hosts.exists()
 
 
-def test_a_trusted_node_is_left_alone(world: World) -> None:
+def test_a_trusted_node_is_left_alone(world: TrustScene) -> None:
     world.trust("yes")
     before = world.known_hosts.read_bytes()
     assert world.trust()
     assert world.known_hosts.read_bytes() == before
 
 
-def known_as_another(world: World) -> str:
+def known_as_another(world: TrustScene) -> str:
     """Write down another key for the server. Returns its fingerprint."""
     other = keygen(world.folder / "other")
     line = f"[127.0.0.1]:{world.server.port} {public(other)}\n"
@@ -115,7 +115,7 @@ def known_as_another(world: World) -> str:
     return shown(other.with_suffix(".pub"))
 
 
-def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(world: World) -> None:
+def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(world: TrustScene) -> None:
     old = known_as_another(world)
     before = world.known_hosts.read_bytes()
     assert not world.trust("yes")
@@ -125,14 +125,14 @@ def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes
     assert world.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(world: World) -> None:
+def test_case_11_a_changed_key_is_never_replaced_without_a_terminal(world: TrustScene) -> None:
     known_as_another(world)
     before = world.known_hosts.read_bytes()
     assert not world.trust(fingerprints=tuple(world.fingerprints))
     assert world.known_hosts.read_bytes() == before
 
 
-def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(world: World) -> None:
+def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(world: TrustScene) -> None:
     known_as_another(world)
     assert world.trust("db")
     text = world.known_hosts.read_text()
@@ -141,14 +141,14 @@ def test_case_11_a_changed_key_is_replaced_when_the_nodes_name_is_typed(world: W
     assert world.reached()
 
 
-def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(world: World) -> None:
+def test_a_node_that_does_not_answer_is_said_and_nothing_is_kept(world: TrustScene) -> None:
     world.server.stop()
     assert not world.trust("yes")
     assert "refused" in world.said[0]
     assert not world.known_hosts.exists()
 
 
-def test_yes_without_a_fingerprint_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yes_without_a_fingerprint_is_refused(world: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world.folder)
     ran = CliRunner().invoke(cli, ["trust", "--hosts=./mine.yml", "--yes"])
     assert ran.exit_code == 1
@@ -157,7 +157,7 @@ def test_yes_without_a_fingerprint_is_refused(world: World, monkeypatch: pytest.
 
 
 def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TrustScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(world.folder)
     words = [word for print_ in world.fingerprints for word in ("--fingerprint", print_)]
@@ -167,7 +167,7 @@ def test_hosts_that_no_inventory_has_are_kept_beside_the_one_that_will_be(
     assert world.reached()
 
 
-def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_a_terminal_a_person_is_asked(world: TrustScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world.folder)
     ours, theirs = pty.openpty()
     words = (
@@ -189,7 +189,7 @@ def test_at_a_terminal_a_person_is_asked(world: World, monkeypatch: pytest.Monke
 
 @given(st.lists(st.sampled_from(["a 1", "b 2", "# c", ""]), max_size=6), st.sets(st.integers(1, 6)))
 def test_lines_that_are_not_meant_stay_as_they_are(lines: list[str], gone: set[int]) -> None:
-    after = changed("\n".join(lines).encode(), gone, ["z 9"]).decode()
+    after = edit_known_hosts("\n".join(lines).encode(), gone, ["z 9"]).decode()
     kept = [line for number, line in enumerate(lines, 1) if number not in gone and line]
     assert [line for line in after.splitlines() if line] == [*kept, "z 9"]
     assert after.endswith("z 9\n")

@@ -26,7 +26,7 @@ from tests.remedy_scenarios import (
     LONGEST,
     WORLDS,
     Playing,
-    World,
+    Scenario,
     dumps,
     playing,
     remedies_without_a_world,
@@ -67,7 +67,7 @@ STARTED, DONE, JOURNALLED = range(3)
 """The moments around each step: its way back is written down; it is done; the journal knows."""
 
 
-def killed(world: World, moment: int) -> tuple[Playing, bool]:
+def killed(world: Scenario, moment: int) -> tuple[Playing, bool]:
     """The world after a fix that was killed, seen by the next run; False when the fix had ended by then."""
     play = playing(world, Mortal)
     assert isinstance(play.journal, Mortal)
@@ -101,13 +101,13 @@ def test_every_remedy_is_killed_on_the_lab_too() -> None:
     assert {REMEDIES[rule] for rule in rules} == set(REMEDIES.values())
 
 
-def marked(long: Collection[type[World]]) -> list[object]:
+def marked(long: Collection[type[Scenario]]) -> list[object]:
     """All worlds; some of them only when there is time."""
     return [pytest.param(kind, marks=pytest.mark.long) if kind in long else kind for kind in WORLDS]
 
 
 @pytest.mark.parametrize("kind", marked(LONGEST))
-def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[World], tmp_path: Path) -> None:
+def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
     assert mended(playing(whole))
     for moment in range(100):
@@ -142,7 +142,7 @@ def taken_back(play: Playing, run: str, before: object) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in marked(LONGEST) if not isinstance(kind, type) or kind.undone])
-def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[World], tmp_path: Path) -> None:
+def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
     assert mended(playing(whole))
     for moment in range(100):
@@ -157,7 +157,7 @@ def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[World]
 class Lost:
     """A cable that is cut at one moment: the streams that are open end, and what is sent then has no answer."""
 
-    def __init__(self, world: World, moment: int) -> None:
+    def __init__(self, world: Scenario, moment: int) -> None:
         self.world, self.left = world, moment
 
     def __call__(self, words: tuple[str, ...]) -> None:
@@ -170,7 +170,7 @@ class Lost:
 
 @pytest.mark.parametrize("kind", marked(LIKE_OTHERS))
 def test_case_69_its_cable_cut_at_each_step_it_says_so_and_the_next_run_mends_the_rest(
-    kind: type[World], tmp_path: Path
+    kind: type[Scenario], tmp_path: Path
 ) -> None:
     for moment in range(100):
         world = kind(tmp_path / str(moment))

@@ -37,7 +37,7 @@ from remediate.steps import (
 )
 from remediate.steps import StepContext as Where
 from remediate.steps.copy_file import CHUNK
-from tests.helpers.local_nodes import FaultyStream, Stage, sha
+from tests.helpers.local_nodes import FaultyStream, LocalNodes, sha
 from tests.programs.transport.test_shell_functions import each_shell
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
@@ -63,7 +63,7 @@ class Link:
 
 
 @dataclass
-class World:
+class CopyScene:
     """A source with one backup, a second place, and the links to both."""
 
     here: Path
@@ -88,14 +88,14 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> CopyScene:
     tmp_path = tmp_path.resolve()
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     (here / NAME).write_bytes(CONTENT)
     os.utime(here / NAME, (WRITTEN, WRITTEN))
-    return World(here, there, step_of(here, there))
+    return CopyScene(here, there, step_of(here, there))
 
 
 def step_of(here: Path, there: Path) -> CopyFile:
@@ -148,7 +148,7 @@ def test_both_kinds_survive_the_journal(world):
 # ── what stands in the way ──
 
 
-def refused(world: World, match: str, kind: type[Exception] = StepFailed) -> Exception:
+def refused(world: CopyScene, match: str, kind: type[Exception] = StepFailed) -> Exception:
     before = {path.name: path.read_bytes() for path in world.there.iterdir()} if world.there.is_dir() else {}
     with pytest.raises(kind, match=match) as why:
         world.run()
@@ -269,7 +269,7 @@ def test_case_68_ctrl_c_in_the_middle_leaves_nothing(world):
     settled(world, lambda: world.left == [])
 
 
-def settled(world: World, test: Callable[[], bool]) -> None:
+def settled(world: CopyScene, test: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not test() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -473,7 +473,7 @@ def programs(folder: Path, without: str) -> str:
 # ── the way back ──
 
 
-def back(world: World) -> RemoveCopy:
+def back(world: CopyScene) -> RemoveCopy:
     return world.step.inverse(world.sink, world.place)
 
 
@@ -515,10 +515,10 @@ def test_the_way_back_of_a_killed_copy_removes_its_part(world):
 # ── in a plan, under both locks ──
 
 
-def staged(tmp_path: Path) -> Stage:
+def staged(tmp_path: Path) -> LocalNodes:
     """A stage whose node b has lost its paper, while a folder of node a has what it should say."""
     folder = tmp_path.resolve()
-    stage = Stage(folder, remedy=lambda finding, fleet: bring(folder))
+    stage = LocalNodes(folder, remedy=lambda finding, fleet: bring(folder))
     stage.paper("a").write_text("new a\n")
     stage.paper("b").unlink()
     (folder / "a" / "kept").mkdir()

@@ -23,7 +23,7 @@ from fleetkeeper.topics.backups.completeness import (
     prove_command,
     verify_command,
 )
-from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.observe import newest_first, observe, split_by_budget, stream_files
 from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_listing
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
@@ -55,7 +55,7 @@ def listed(directory: Path, path: str | None = None) -> tuple[File, ...]:
     return parse_listing(ran(look_into(policy(volume=volume)), path))[1]
 
 
-def proven(directory: Path, content: bytes, name: str = NAME) -> Verified:
+def proven(directory: Path, content: bytes, name: str = NAME) -> DumpProof:
     (directory / name).write_bytes(content)
     files = newest_first(listed(directory), policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2]))
     [one] = parse_verified(ran(verify_command(str(directory), files, name.partition(".")[2])), files)
@@ -469,7 +469,7 @@ def test_case_79_a_stream_that_was_lost_leaves_the_listing():
 # ── what is remembered ──
 
 
-def streamed_from(directory: Path, *, quick: bool = False) -> tuple[int, tuple[Verified, ...]]:
+def streamed_from(directory: Path, *, quick: bool = False) -> tuple[int, tuple[DumpProof, ...]]:
     """How many files a look at a directory streams, and what it then knows."""
     text = WORLD.replace("budget: 60 GiB", f"path: {directory}")
     world = inventory(text).model_copy(update={"quick": quick})

@@ -26,7 +26,7 @@ from fleetkeeper.topics.backups.completeness import (
     prove_command,
     verify_command,
 )
-from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.backups import judging_awk
 from tests.programs.topics.backups.test_completeness import DUMP, END, HEAD, NAME, ROWS, listed, packed, ran
@@ -174,7 +174,7 @@ TEXTS = {
 class Judged:
     """What one form of all texts was said to be, by what they are called here, and what a proof of each says."""
 
-    verified: dict[tuple[str, str], Verified]
+    verified: dict[tuple[str, str], DumpProof]
     files: dict[tuple[str, str], File]
     directory: Path
 
@@ -343,7 +343,7 @@ def several(directory: Path, contents: Sequence[bytes], form: str) -> list[File]
     ]
 
 
-def judged(directory: Path, files: Sequence[File], form: str, path: str, sooner: str = "30") -> tuple[Verified, ...]:
+def judged(directory: Path, files: Sequence[File], form: str, path: str, sooner: str = "30") -> tuple[DumpProof, ...]:
     """With `sooner` seconds for a file, not 30."""
     command = verify_command(str(directory), files, form)
     words = [word.replace("/ 10000000 + 30", f"/ 10000000 + {sooner}") for word in command.words]

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from fleetkeeper.topics.backups import second_copy
-from fleetkeeper.topics.backups.second_copy import Place
+from fleetkeeper.topics.backups.second_copy import CopyDirectory
 from fleetkeeper.topics.backups.second_copy.observation import look_into_copies, parse_copies
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.backups import inventory
@@ -43,8 +43,8 @@ def test_a_second_place_that_is_missing_is_seen_to_be_missing(tmp_path, monkeypa
         "vgpu, path: /srv", f"data, path: {tmp_path}"
     )
     facts, _ = looked(text)
-    assert facts.here == Place(directory=str((tmp_path / "first").resolve()))
-    assert facts.there == Place(device=tmp_path.resolve().stat().st_dev, free=facts.there.free)
+    assert facts.here == CopyDirectory(directory=str((tmp_path / "first").resolve()))
+    assert facts.there == CopyDirectory(device=tmp_path.resolve().stat().st_dev, free=facts.there.free)
     assert facts.there.free > 0
 
 

@@ -14,14 +14,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from fleetkeeper.looking.facts import HERE
-from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.looking.recording import dump, load
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import external_probe, tls_probes
-from fleetkeeper.topics.certificates.external_probe import Way, tls_handshake
-from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.external_probe import ExternalAddress, tls_handshake
+from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Policy
-from fleetkeeper.topics.certificates.tls_probes import Place, Probe
+from fleetkeeper.topics.certificates.tls_probes import Probe, TlsEndpoint
 from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets import certificates as made
@@ -74,9 +74,9 @@ def tls(tmp_path: Path, *chain: Made, **settings: object) -> Callable[[socket.so
     return lambda connection: context.wrap_socket(connection, server_side=True).close()
 
 
-def shown(answer: Callable[[socket.socket], object], name: str = NAME) -> Served:
+def shown(answer: Callable[[socket.socket], object], name: str = NAME) -> ServedCertificate:
     with listening(answer) as port:
-        return tls_handshake(Way(name, "localhost", port, "127.0.0.1"))
+        return tls_handshake(ExternalAddress(name, "localhost", port, "127.0.0.1"))
 
 
 # the handshake
@@ -191,7 +191,7 @@ def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Pat
             for external_address in external_probe.external_addresses(certificate)
         ]
         assert tls_handshake(way).chain == GOOD
-        probe = Probe(Place(certificate, "4f" * 32, "127.0.0.1", port, 5432))
+        probe = Probe(TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432))
         assert tls_handshakes.handshake(ran(probe.on_node))[0] == GOOD
 
 
@@ -203,7 +203,7 @@ def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
             for external_address in external_probe.external_addresses(certificate)
         ]
         assert tls_handshake(way).refused == "not TLS"
-        place = Place(certificate, "4f" * 32, "127.0.0.1", port, 5432)
+        place = TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432)
         served = tls_probes.served(place, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(place)})
         assert (served.chain, served.refused) == ((), "refused")
 
@@ -211,7 +211,7 @@ def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
 def test_a_port_where_nobody_listens_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert tls_handshake(Way(NAME, NAME, port, "127.0.0.1")).refused == "closed"
+    assert tls_handshake(ExternalAddress(NAME, NAME, port, "127.0.0.1")).refused == "closed"
 
 
 def test_a_port_that_never_answers_costs_its_limit_and_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_the_look_asks_from_here_beside_the_nodes_and_it_is_recorded(tmp_path: P
 
     with listening(tls(tmp_path, OTHER, MIDDLE)) as port:
         wanted = inventory(f"{{address: localhost, ports: [{port}]}}")
-        seen = look(wanted, lambda node: Dead(), observers_in(TOPICS), NOW)
+        seen = look_at_fleet(wanted, lambda node: Dead(), observers_in(TOPICS), NOW)
     told = seen.of(HERE, Facts).outside
     assert (OTHER.pem, MIDDLE.pem) in [one.chain for one in told]
     assert load(dump(seen), wanted, observers_in(TOPICS)).of(HERE, Facts).outside == told

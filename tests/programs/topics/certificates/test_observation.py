@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from fleetkeeper.readers import nginx
 from fleetkeeper.readers.nginx import site_of
 from fleetkeeper.topics.certificates import container_files, node_commands, tls_probes
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.rules.validity import digest
-from fleetkeeper.topics.certificates.tls_probes import Place
+from fleetkeeper.topics.certificates.tls_probes import TlsEndpoint
 from fleetkeeper.transport.commands import Output
 from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME
@@ -67,7 +67,7 @@ def serve(listening: socket.socket, context: ssl.SSLContext, answer: bytes) -> N
             connection.close()
 
 
-def asked(at: Place) -> Served:
+def asked(at: TlsEndpoint) -> ServedCertificate:
     return tls_probes.served(at, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(at)})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from tests.example_fleets import certificates as made
@@ -35,7 +35,7 @@ openssl x509 -req -in leaf.csr -signkey leaf.key -days 90 -extfile right >own.pe
 
 
 @dataclass(frozen=True)
-class Place:
+class CertificateFolder:
     """A folder with what openssl made."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Place:
 
     def facts(self, served: tuple[str, ...], disk: tuple[str, ...] = ()) -> Facts:
         disk = disk or served
-        inside: Inside = replace(
+        inside: ContainerFiles = replace(
             INSIDE,
             files=(File(f"{LIVE}/fullchain.pem", disk),),
             keys=(Key(f"{LIVE}/privkey.pem", digest(leaf_of(disk))),),
@@ -66,14 +66,14 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def openssl(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def openssl(tmp_path_factory: pytest.TempPathFactory) -> CertificateFolder:
     folder = tmp_path_factory.mktemp("openssl")
     subprocess.run(["sh", "-c", MAKE], cwd=folder, env={"NAME": NAME, "PATH": "/usr/bin:/bin"}, check=True)
-    return Place(folder)
+    return CertificateFolder(folder)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_good_world_holds(openssl: Place, rule: str) -> None:
+def test_a_good_world_holds(openssl: CertificateFolder, rule: str) -> None:
     assert openssl.verdict(rule, openssl.facts(openssl.chain("leaf"))) == (Outcome.HOLDS, "")
 
 
@@ -87,29 +87,29 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_one_thing_broken_is_one_finding(openssl: Place, what: str) -> None:
+def test_one_thing_broken_is_one_finding(openssl: CertificateFolder, what: str) -> None:
     rule, leaf, days, words = BROKEN[what]
     outcome, saw = openssl.verdict(rule, openssl.facts(openssl.chain(leaf)), days=days)
     assert (outcome, words in saw) == (Outcome.FINDING, True), saw
 
 
-def test_the_intermediate_missing_or_the_root_unknown_is_found(openssl: Place) -> None:
+def test_the_intermediate_missing_or_the_root_unknown_is_found(openssl: CertificateFolder) -> None:
     outcome, saw = openssl.verdict("are_valid", openssl.facts((openssl.pem("leaf"),)))
     assert (outcome, "does not send the intermediate certificate of middle" in saw) == (Outcome.FINDING, True)
     outcome, saw = openssl.verdict("are_valid", openssl.facts(openssl.chain("leaf")), root="own")
     assert (outcome, "which is not trusted" in saw) == (Outcome.FINDING, True)
 
 
-def test_two_certificates_for_one_key_are_told_apart_by_their_fingerprint(openssl: Place) -> None:
+def test_two_certificates_for_one_key_are_told_apart_by_their_fingerprint(openssl: CertificateFolder) -> None:
     facts = openssl.facts(openssl.chain("leaf"), openssl.chain("again"))
     assert openssl.verdict("are_served_as_on_disk", facts)[0] is Outcome.FINDING
     assert openssl.verdict("are_valid", facts)[0] is Outcome.HOLDS
 
 
-def test_a_key_of_another_certificate_is_found(openssl: Place) -> None:
+def test_a_key_of_another_certificate_is_found(openssl: CertificateFolder) -> None:
     facts = openssl.facts(openssl.chain("leaf"))
     [inside] = facts.inside
-    assert isinstance(inside, Inside)
+    assert isinstance(inside, ContainerFiles)
     swapped = replace(inside, keys=(Key(f"{LIVE}/privkey.pem", digest(leaf_of(openssl.chain("middle")))),))
     outcome, saw = openssl.verdict("are_valid", replace(facts, inside=(swapped,)))
     assert (outcome, "does not belong to the certificate" in saw) == (Outcome.FINDING, True)

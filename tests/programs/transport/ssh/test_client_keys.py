@@ -11,7 +11,7 @@ import pytest
 
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.client_keys import Keyring, load
-from fleetkeeper.transport.ssh.ssh_target import Way
+from fleetkeeper.transport.ssh.ssh_target import SshTarget
 from tests.helpers.ssh_links import agent
 from tests.helpers.sshd import keygen, public
 
@@ -68,7 +68,7 @@ def test_a_public_key_that_no_agent_holds_is_called_what_it_is(tmp_path):
 def test_a_broken_public_half_hides_no_key(tmp_path):
     path = keygen(tmp_path / "key")
     path.with_suffix(".pub").write_text("ssh-ed25519 %%%\n")
-    offers, troubles = Keyring().offers(Way("a", "a", 22, "me", identities=(str(path),)))
+    offers, troubles = Keyring().offers(SshTarget("a", "a", 22, "me", identities=(str(path),)))
     assert ([offer.kind for offer in offers], troubles) == (["ssh-ed25519"], [])
 
 
@@ -79,12 +79,12 @@ def test_a_certificate_in_a_file_goes_with_the_key_that_only_the_agent_holds(tmp
         sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", "me", f"{key}.pub")
         subprocess.run(sign, check=True, capture_output=True)
         elsewhere = shutil.move(f"{key}-cert.pub", tmp_path / "elsewhere")
-        way = Way("a", "a", 22, "me", identities=(str(key),), certificates=(elsewhere,), agent=path)
+        way = SshTarget("a", "a", 22, "me", identities=(str(key),), certificates=(elsewhere,), agent=path)
         offers, _ = Keyring().offers(way)
     assert [offer.kind for offer in offers] == ["ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"]
 
 
 def test_an_agent_that_is_gone_is_said(tmp_path):
-    _, troubles = Keyring().offers(Way("a", "a", 22, "me", agent=str(tmp_path / "gone")))
+    _, troubles = Keyring().offers(SshTarget("a", "a", 22, "me", agent=str(tmp_path / "gone")))
     assert "the agent at" in troubles[0]
     assert "does not answer" in troubles[0]

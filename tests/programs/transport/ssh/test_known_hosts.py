@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
+    KeyStatus,
     Presented,
-    Ruling,
     Target,
-    decoded,
+    decode_key,
     fingerprint,
-    matches,
+    key_status,
+    matches_host,
     parse,
+    parse_presented,
     preferred_kinds,
-    presented,
-    rule,
 )
 from tests.helpers.sshd import keygen, needed, public
 
@@ -34,13 +34,13 @@ NOW = time.time()
 
 
 def blob(line: str) -> bytes:
-    key = decoded(line.split()[1])
+    key = decode_key(line.split()[1])
     assert key
     return key
 
 
 @dataclass(frozen=True)
-class Stage:
+class KeyServers:
     """Keys that a server may show, and an sshd for each that speaks on its standard input (`sshd -i`)."""
 
     folder: Path
@@ -81,7 +81,7 @@ class Stage:
 
     def we_trust(self, shows: str, text: str, host: str = HOST, port: int = PORT) -> bool:
         target = Target(host, port, time.time())
-        return rule(tuple(parse(text)), target, presented(self.shown[shows])) is Ruling.TRUSTED
+        return key_status(tuple(parse(text)), target, parse_presented(self.shown[shows])) is KeyStatus.TRUSTED
 
 
 CERTIFICATES = {
@@ -98,7 +98,7 @@ CERTIFICATES = {
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> KeyServers:
     needed()
     folder = tmp_path_factory.mktemp("stage")
     if os.getuid() == 0:
@@ -117,7 +117,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         shown[name] = blob(certificate.read_text())
         lines = f"HostKey {paths['plain']}\nHostCertificate {certificate}\nUsePAM no\nStrictModes no\n"
         (folder / f"{name}.conf").write_text(lines)
-    return Stage(folder, keys, shown)
+    return KeyServers(folder, keys, shown)
 
 
 KINDS = {"plain": "ed25519", "other": "ed25519", "ca": "ed25519", "rsa": "rsa", "ecdsa": "ecdsa"}
@@ -218,58 +218,58 @@ GOOD = Entry("db.example.org", "ssh-ed25519", KEY)
 TARGET = Target("db.example.org", 22, NOW)
 
 
-def ruling(*entries: Entry, key: bytes = KEY, target: Target = TARGET) -> Ruling:
-    return rule(entries, target, Presented(key))
+def ruling(*entries: Entry, key: bytes = KEY, target: Target = TARGET) -> KeyStatus:
+    return key_status(entries, target, Presented(key))
 
 
 def test_a_known_key_is_trusted():
-    assert ruling(GOOD) is Ruling.TRUSTED
+    assert ruling(GOOD) is KeyStatus.TRUSTED
 
 
 def test_case_11_another_key_is_changed():
-    assert ruling(GOOD, key=OTHER) is Ruling.CHANGED
+    assert ruling(GOOD, key=OTHER) is KeyStatus.CHANGED
 
 
 def test_case_12_no_line_at_all_is_unknown():
-    assert ruling() is Ruling.UNKNOWN
-    assert ruling(Entry("other.example.org", "ssh-ed25519", KEY)) is Ruling.UNKNOWN
+    assert ruling() is KeyStatus.UNKNOWN
+    assert ruling(Entry("other.example.org", "ssh-ed25519", KEY)) is KeyStatus.UNKNOWN
 
 
 def test_a_second_key_of_one_type_is_trusted_too():
-    assert ruling(Entry("db.example.org", "ssh-ed25519", OTHER), GOOD) is Ruling.TRUSTED
+    assert ruling(Entry("db.example.org", "ssh-ed25519", OTHER), GOOD) is KeyStatus.TRUSTED
 
 
 def test_a_revoked_key_is_revoked_whatever_else_is_said():
-    assert ruling(GOOD, Entry("*", "ssh-ed25519", KEY, "@revoked")) is Ruling.REVOKED
+    assert ruling(GOOD, Entry("*", "ssh-ed25519", KEY, "@revoked")) is KeyStatus.REVOKED
 
 
 def test_an_alias_stands_for_host_and_port():
     target = Target("192.0.2.1", 2222, NOW, alias="DB.example.org")
-    assert ruling(GOOD, target=target) is Ruling.TRUSTED
+    assert ruling(GOOD, target=target) is KeyStatus.TRUSTED
 
 
 @given(st.text(), st.text(max_size=30))
 def test_no_file_and_no_name_break_the_reader(text, name):
     for entry in parse(text):
-        matches(entry.hosts, name.lower())
-    matches(text, name)
+        matches_host(entry.hosts, name.lower())
+    matches_host(text, name)
 
 
 @given(st.binary(max_size=300))
 def test_no_key_breaks_the_judge(key):
-    assert rule([GOOD], TARGET, presented(key)) in (Ruling.CHANGED, Ruling.TRUSTED)
+    assert key_status([GOOD], TARGET, parse_presented(key)) in (KeyStatus.CHANGED, KeyStatus.TRUSTED)
 
 
 @given(st.binary(max_size=200))
 def test_a_certificate_that_is_garbage_is_a_key_that_nobody_knows(tail):
     kind = b"ssh-ed25519-cert-v01@openssh.com"
-    shown = presented(len(kind).to_bytes(4, "big") + kind + tail)
-    assert rule([Entry("*", "ssh-ed25519", KEY, "@cert-authority")], TARGET, shown) is not Ruling.TRUSTED
+    shown = parse_presented(len(kind).to_bytes(4, "big") + kind + tail)
+    assert key_status([Entry("*", "ssh-ed25519", KEY, "@cert-authority")], TARGET, shown) is not KeyStatus.TRUSTED
 
 
 def test_a_long_pattern_with_many_stars_takes_no_time():
     before = time.monotonic()
-    assert not matches("*a" * 12 + "*b", "a" * 60)
+    assert not matches_host("*a" * 12 + "*b", "a" * 60)
     assert time.monotonic() - before < 2
 
 

@@ -20,7 +20,7 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.transport import sockets
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
-from fleetkeeper.transport.ssh.host_certificates import packed
+from fleetkeeper.transport.ssh.host_certificates import pack_string
 from fleetkeeper.transport.ssh.host_keys import shown_keys
 from tests.helpers.ssh_links import agent, inventory, links_to, refusal, silent
 from tests.helpers.sshd import Sshd, gone, keygen, pids_of, public, sshd
@@ -63,13 +63,13 @@ def test_case_13_a_name_that_does_not_exist_is_said(name):
 
 
 def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
-    resolved = sockets.lookup
+    resolved = sockets.look_up_host
 
     def stalls(destination: sockets.Destination, flags: int) -> list[sockets.Address]:
         time.sleep(0 if flags else 20)
         return resolved(destination, flags)
 
-    monkeypatch.setattr(sockets, "lookup", stalls)
+    monkeypatch.setattr(sockets, "look_up_host", stalls)
     with Links(inventory(Node(name="node", address="slow.invalid", user="x")), limit=0.5) as links:
         before = time.monotonic()
         assert refusal(links).why == "the name slow.invalid was not resolved in time"
@@ -213,9 +213,9 @@ class RefusingAgent(socketserver.BaseRequestHandler):
         stream = self.request.makefile("rb")
         while size := stream.read(4):
             kind = stream.read(int.from_bytes(size, "big"))[0]
-            listed = b"\x0c" + (1).to_bytes(4, "big") + packed(self.server.blob, b"refused")
+            listed = b"\x0c" + (1).to_bytes(4, "big") + pack_string(self.server.blob, b"refused")
             answer = listed if kind == 11 else b"\x05"
-            self.request.sendall(packed(answer))
+            self.request.sendall(pack_string(answer))
 
 
 @contextmanager

@@ -13,9 +13,9 @@ import pytest
 
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh import ssh_config
-from fleetkeeper.transport.ssh.jump_hosts import chain, parse_hop
-from fleetkeeper.transport.ssh.ssh_config import override, resolve, same_for_all_hosts, without_ssh
-from fleetkeeper.transport.ssh.ssh_target import Asked, Way, expand, parse
+from fleetkeeper.transport.ssh.jump_hosts import chain_hops, parse_hop
+from fleetkeeper.transport.ssh.ssh_config import override_target, resolve_target, same_for_all_hosts, without_ssh
+from fleetkeeper.transport.ssh.ssh_target import SshRequest, SshTarget, expand_tokens, parse
 
 HOME = str(Path("~").expanduser())
 needs_ssh = pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH client here")
@@ -35,7 +35,7 @@ def config(tmp_path):
 
 @needs_ssh
 def test_without_configuration_a_host_is_itself(config):
-    way = resolve(Asked("db.example.org"), config(""))
+    way = resolve_target(SshRequest("db.example.org"), config(""))
     assert (way.host, way.port, way.user) == ("db.example.org", 22, getpass.getuser())
     assert f"{HOME}/.ssh/id_ed25519" in way.identities
     assert f"{HOME}/.ssh/known_hosts" in way.known_hosts
@@ -49,15 +49,15 @@ def test_case_21_aliases_match_and_include_are_followed(config, tmp_path):
         "Host db\n  HostName 192.0.2.7\n  Port 2222\nMatch user ops\n  ProxyJump gate,x@inner:33\n"
     )
     file = config(f"Include {tmp_path}/more\n")
-    way = resolve(Asked("db", user="ops"), file)
+    way = resolve_target(SshRequest("db", user="ops"), file)
     assert (way.host, way.port, way.user, way.jumps) == ("192.0.2.7", 2222, "ops", ("gate", "x@inner:33"))
-    assert resolve(Asked("db", user="other"), file).jumps == ()
+    assert resolve_target(SshRequest("db", user="other"), file).jumps == ()
 
 
 @needs_ssh
 def test_the_inventory_goes_before_the_configuration(config, tmp_path):
     file = config("Host *\n  User ops\n  Port 2222\n  IdentityFile /k/one\n")
-    way = resolve(Asked("db", user="me", port=33, identity="/k/two"), file)
+    way = resolve_target(SshRequest("db", user="me", port=33, identity="/k/two"), file)
     assert (way.user, way.port, way.identities, way.explicit_identity) == ("me", 33, ("/k/two",), True)
 
 
@@ -67,7 +67,7 @@ def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
     asked: list[str] = []
     ask = ssh_config.ask_ssh.__wrapped__
     monkeypatch.setattr(ssh_config, "ask_ssh", lambda host, *more: asked.append(host) or ask(host, *more))
-    ways = [resolve(Asked(name), file) for name in ("a", "b.example", "::1")]
+    ways = [resolve_target(SshRequest(name), file) for name in ("a", "b.example", "::1")]
     assert [(path.host, path.port, path.user) for path in ways] == [
         (name, 2222, "ops") for name in ("a", "b.example", "::1")
     ]
@@ -89,7 +89,7 @@ def test_the_shared_answer_is_the_one_that_ssh_gives_for_the_host_itself(config,
     file = config(text)
     assert same_for_all_hosts((file,))
     options = ("-oUser=me", "-oPort=33") if user else ()
-    assert resolve(Asked(name, user, port), file) == parse(ssh_config.ask_ssh(name, options, file), name)
+    assert resolve_target(SshRequest(name, user, port), file) == parse(ssh_config.ask_ssh(name, options, file), name)
 
 
 @needs_ssh
@@ -101,9 +101,9 @@ def test_what_is_read_once_for_all_hosts_is_read_again_where_the_environment_cha
 ):
     file = config(text)
     monkeypatch.setenv(variable, "/one")
-    first = resolve(Asked("a"), file)
+    first = resolve_target(SshRequest("a"), file)
     monkeypatch.setenv(variable, "/two")
-    second = resolve(Asked("b"), file)
+    second = resolve_target(SshRequest("b"), file)
     assert (first.address, first.host, second.address, second.host) == ("a", "a", "b", "b")
     assert (first.agent, first.identities) != (second.agent, second.identities)
     ssh_config.ask_ssh.cache_clear()
@@ -129,14 +129,14 @@ def test_a_configuration_that_tells_hosts_apart_is_asked_for_each(config, tmp_pa
 
 def test_tokens_and_variables_are_expanded(monkeypatch):
     monkeypatch.setenv("WHERE", "/keys")
-    way = Way("db", "192.0.2.7", 2222, "ops")
-    assert expand("${WHERE}/%h-%n-%p-%r-%%", way) == "/keys/192.0.2.7-db-2222-ops-%"
-    assert expand("%d/%u/%l/%i", way) == f"{HOME}/{getpass.getuser()}/{socket.gethostname()}/{os.getuid()}"
+    way = SshTarget("db", "192.0.2.7", 2222, "ops")
+    assert expand_tokens("${WHERE}/%h-%n-%p-%r-%%", way) == "/keys/192.0.2.7-db-2222-ops-%"
+    assert expand_tokens("%d/%u/%l/%i", way) == f"{HOME}/{getpass.getuser()}/{socket.gethostname()}/{os.getuid()}"
 
 
 def test_a_token_that_only_ssh_can_expand_is_said():
     with pytest.raises(Unobservable) as why:
-        expand("/run/%C", Way("db", "192.0.2.7", 22, "ops"))
+        expand_tokens("/run/%C", SshTarget("db", "192.0.2.7", 22, "ops"))
     assert "connection: ssh" in why.value.hint
 
 
@@ -177,13 +177,13 @@ def test_a_proxy_command_has_its_tokens_expanded():
 @needs_ssh
 def test_a_configuration_that_ssh_cannot_read_is_unknown(config):
     with pytest.raises(Unobservable, match="SSH configuration cannot be read"):
-        resolve(Asked("db"), config("Host db\n  NoSuchKeyword yes\n"))
+        resolve_target(SshRequest("db"), config("Host db\n  NoSuchKeyword yes\n"))
 
 
 @pytest.mark.parametrize("address", ["-oProxyCommand=id", "-x"])
 def test_case_1_an_address_with_a_dash_is_refused(address):
     with pytest.raises(Unobservable, match="dash"):
-        resolve(Asked(address))
+        resolve_target(SshRequest(address))
 
 
 def test_without_openssh_a_plain_configuration_is_still_read(config):
@@ -202,10 +202,10 @@ def test_without_openssh_what_cannot_be_followed_is_said(config, keyword):
 
 
 def test_jump_hosts_are_written_as_for_ssh_j():
-    assert parse_hop("ops@gate:2222") == Asked("gate", "ops", 2222)
-    assert parse_hop("ssh://ops@[2001:db8::1]:2222") == Asked("2001:db8::1", "ops", 2222)
-    assert parse_hop("gate") == Asked("gate")
-    last = chain(["a", "b"])
+    assert parse_hop("ops@gate:2222") == SshRequest("gate", "ops", 2222)
+    assert parse_hop("ssh://ops@[2001:db8::1]:2222") == SshRequest("2001:db8::1", "ops", 2222)
+    assert parse_hop("gate") == SshRequest("gate")
+    last = chain_hops(["a", "b"])
     assert (last.asked.address, last.before.asked.address, last.before.before) == ("b", "a", None)
 
 
@@ -216,6 +216,6 @@ def test_case_1_a_jump_host_that_is_none_is_refused(spec):
 
 
 def test_an_identity_with_a_tilde_is_expanded():
-    assert override(Way("a", "a", 22, "x"), Asked("a", identity="~/k")).identities == (f"{HOME}/k",)
-    way = Way("a", "a", 22, "x", identities=("/k",))
-    assert override(way, Asked("a")) == replace(way)
+    assert override_target(SshTarget("a", "a", 22, "x"), SshRequest("a", identity="~/k")).identities == (f"{HOME}/k",)
+    way = SshTarget("a", "a", 22, "x", identities=("/k",))
+    assert override_target(way, SshRequest("a")) == replace(way)

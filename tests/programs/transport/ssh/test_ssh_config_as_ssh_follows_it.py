@@ -16,7 +16,7 @@ from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.ssh.algorithms import NAMES
 from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
 from fleetkeeper.transport.ssh.known_hosts import parse
-from fleetkeeper.transport.ssh.ssh_target import REFUSED, UNTRIED, Way
+from fleetkeeper.transport.ssh.ssh_target import REFUSED, UNTRIED, SshTarget
 from tests.helpers.ssh_links import inventory
 from tests.helpers.sshd import Sshd, keygen, public, sshd
 
@@ -180,7 +180,7 @@ def test_check_host_ip_asks_for_the_address_too(lines, address, trusted):
     """As check_host_key() of OpenSSH does with strict checking: not for loopback, nor through a proxy."""
     wire = {name: b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + name[:1].encode() * 32 for name in ("key", "other")}
     text = lines.format(**{name: f"ssh-ed25519 {base64.b64encode(key).decode()}" for name, key in wire.items()})
-    server = Server("node", Way("db.example", "db.example", 22, "me", check_ip=True), tuple(parse(text)))
+    server = Server("node", SshTarget("db.example", "db.example", 22, "me", check_ip=True), tuple(parse(text)))
     with nullcontext() if trusted else pytest.raises(Unobservable, match="CheckHostIP"):
         check_host_key(server, wire["key"], address)
 

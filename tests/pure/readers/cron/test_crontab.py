@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.cron.crontab import cut, escaped, parse
+from fleetkeeper.readers.cron.crontab import cut_at_percent, escape_command, parse
 
 REFUSED = [
     "0/1 * * * * true",
@@ -137,4 +137,4 @@ def test_any_bytes_can_be_read(content: bytes, system: bool):
 
 @given(st.text(alphabet=st.characters(exclude_characters="\\\n\0"), max_size=50))
 def test_an_escaped_command_reaches_the_shell_as_it_was(command: str):
-    assert cut(escaped(command)) == (command, False)
+    assert cut_at_percent(escape_command(command)) == (command, False)

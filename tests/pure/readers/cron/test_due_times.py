@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, canonical, due, last_due, same
+from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, canonical_times, due_times, last_due, same_due_times
 
 TORONTO = ZoneInfo("America/Toronto")
 START = datetime(2026, 1, 1, tzinfo=TORONTO)
@@ -31,8 +31,8 @@ SCHEDULES = st.tuples(spans(0, 59), spans(0, 23), spans(1, 31), spans(1, 12), sp
 
 @given(SCHEDULES)
 def test_the_canonical_form_of_a_canonical_form_is_itself(fields: tuple[str, ...]):
-    once = canonical(fields)
-    assert once == NEVER or canonical(once.split()) == once
+    once = canonical_times(fields)
+    assert once == NEVER or canonical_times(once.split()) == once
 
 
 def numbers(field: str, low: int, high: int) -> set[int]:
@@ -61,7 +61,7 @@ def test_a_minute_is_due_exactly_when_debians_rule_says_so(fields: tuple[str, ..
         and moment.month in month
         and (on_day and on_weekday if starred else on_day or on_weekday)
     )
-    runs = list(islice(due(canonical(fields), moment - timedelta(seconds=1)), 1))
+    runs = list(islice(due_times(canonical_times(fields), moment - timedelta(seconds=1)), 1))
     assert (runs == [moment]) is expected
 
 
@@ -80,7 +80,7 @@ def test_a_minute_is_due_exactly_when_debians_rule_says_so(fields: tuple[str, ..
     ],
 )
 def test_schedules_are_compared_by_their_due_times(many: list[str], wanted: str, alike: bool):
-    assert same(many, wanted, START) is alike
+    assert same_due_times(many, wanted, START) is alike
 
 
 def test_the_last_due_time_is_at_or_before_the_moment():
@@ -91,5 +91,5 @@ def test_the_last_due_time_is_at_or_before_the_moment():
 
 
 def test_case_28_twelve_hours_are_thirteen_once_a_year():
-    times = list(islice(due("0 0,12 * * *", datetime(2026, 10, 31, 23, 0, tzinfo=TORONTO)), 2))
+    times = list(islice(due_times("0 0,12 * * *", datetime(2026, 10, 31, 23, 0, tzinfo=TORONTO)), 2))
     assert times[1].astimezone(UTC) - times[0].astimezone(UTC) == timedelta(hours=13)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleetkeeper.readers.pki import roots
-from fleetkeeper.readers.pki.chain_problems import load, problems
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets import certificates as made
 from tests.example_fleets.certificates import (
@@ -31,7 +31,7 @@ from tests.example_fleets.certificates import (
 
 
 def kinds(*chain: Made, **changes: object) -> list[str]:
-    return [one.kind for one in problems([one.certificate for one in chain], case(**changes))]
+    return [one.kind for one in chain_problems([one.certificate for one in chain], case(**changes))]
 
 
 def test_a_good_chain_has_no_problem() -> None:
@@ -122,7 +122,7 @@ def test_ordinary_authorities_are_not_taken_for_test_authorities() -> None:
 
 def test_an_expired_intermediate_is_named() -> None:
     old = authority("Old Intermediate", ROOT, days=(-900, -1))
-    [problem] = problems([make(Wish(), old).certificate, old.certificate], case())
+    [problem] = chain_problems([make(Wish(), old).certificate, old.certificate], case())
     assert problem.kind == "invalid"
     assert "Old Intermediate" in problem.saw
 
@@ -147,7 +147,7 @@ def test_a_forged_signature_is_not_taken() -> None:
 def test_a_sha1_signature_is_weak_but_not_the_root_s_own() -> None:
     text = Path(__file__).parents[3].joinpath("fixtures/sha1.pem").read_text()
     leaf, root = load(["-----BEGIN" + one for one in text.split("-----BEGIN")[1:]])
-    found = problems([leaf, root], replace(case(name="sha1.example.org"), roots=(root,)))
+    found = chain_problems([leaf, root], replace(case(name="sha1.example.org"), roots=(root,)))
     assert [one.kind for one in found] == ["weak signature"]
 
 
@@ -164,7 +164,7 @@ def test_a_key_of_a_kind_that_browsers_do_not_take_is_weak() -> None:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
     )
     leaf = builder.sign(MIDDLE.key, hashes.SHA256())
-    assert [problem.kind for problem in problems([leaf, MIDDLE.certificate], case())] == ["weak key"]
+    assert [problem.kind for problem in chain_problems([leaf, MIDDLE.certificate], case())] == ["weak key"]
 
 
 def test_a_self_signed_certificate_that_the_inventory_trusts_is_fine() -> None:

@@ -19,8 +19,8 @@ from fleetkeeper.topics.backups.database.observation import parse_records
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.apply import Proof
-from remediate.backups.accept import accept, in_force, plan_to_record, proof_of_record, writing
-from remediate.backups.list_backups import held_up, rows
+from remediate.backups.accept import accept, accept_plan, in_force, plan_to_record, proof_of_record
+from remediate.backups.list_backups import backup_rows, held_up
 from remediate.render.console import Screen
 from tests.example_fleets.backups import MIB, NOW, TEXT, catalogued, fleet, judged, policy, twice_a_day
 from tests.pure.topics.backups.test_database import ACCEPTED, DRILL, RIGHT, SIZE
@@ -160,7 +160,7 @@ def test_the_proof_reads_the_record_back():
 
 def test_a_drill_that_is_written_down_keeps_the_accepted_size():
     before = Records(ACCEPTED, (), "d", SIZE)
-    [step] = writing(policy(), before, Records(ACCEPTED, (DRILL,))).steps
+    [step] = accept_plan(policy(), before, Records(ACCEPTED, (DRILL,))).steps
     content = step.content if isinstance(step.content, bytes) else step.content.encode()
     assert replace(parse_records(output(content)), digest="") == Records(ACCEPTED, (DRILL,), size=SIZE)
 
@@ -170,7 +170,7 @@ def test_a_drill_that_is_written_down_keeps_the_accepted_size():
 
 def listed(records: Records | Unobservable) -> list[Any]:
     files = twice_a_day(60)
-    return list(held_up(world(files, records), rows(catalogued(files), policy(), NOW, {})))
+    return list(held_up(world(files, records), backup_rows(catalogued(files), policy(), NOW, {})))
 
 
 def test_the_list_says_what_a_failed_drill_and_an_unseen_record_hold_up():

@@ -16,13 +16,13 @@ from fleetkeeper.topics.backups.rules.drills import failed_drill
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.transport.commands import Command, Output, Unobservable
-from remediate.backups.database_contents import Held
-from remediate.backups.database_contents import held as read_answer
-from remediate.backups.drill import Trial, compared, last_success, mebibytes, told, told_failure
+from remediate.backups.database_contents import DatabaseContents
+from remediate.backups.database_contents import parse_contents as read_answer
+from remediate.backups.drill import Trial, describe_drill, last_success, missing_tables, needed_mebibytes, told_failure
 from tests.example_fleets.backups import GOOD, NOW, TEXT, fleet, judged, name, policy, proofs
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
-LIVE = Held({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
+LIVE = DatabaseContents({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
 BACKUP = build_catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
 DONE = Drill(BACKUP.name, NOW - timedelta(days=3), 12.0, 3600.0, dict(LIVE.rows), ("plpgsql",))
 MOUNT = Mount("volume", "/var/lib/docker/volumes/rodan_pg_backup/_data", "/backups", "rodan_pg_backup")
@@ -157,36 +157,36 @@ def test_a_record_that_was_not_seen_is_unknown(text):
 
 
 def test_the_same_rows_and_extensions_lack_nothing():
-    assert compared(LIVE, LIVE, LIVE.rows, 20) == []
+    assert missing_tables(LIVE, LIVE, LIVE.rows, 20) == []
 
 
 def test_a_few_rows_less_than_live_were_entered_since():
-    assert compared(replace(LIVE, rows={**LIVE.rows, "public.runjob": 3300}), LIVE, {}, 20) == []
+    assert missing_tables(replace(LIVE, rows={**LIVE.rows, "public.runjob": 3300}), LIVE, {}, 20) == []
 
 
 def test_a_table_with_too_few_rows_is_named():
     less = replace(LIVE, rows={**LIVE.rows, "public.runjob": 3000})
-    assert compared(less, LIVE, {}, 20) == ["table public.runjob has 3000 rows (4000 live)"]
+    assert missing_tables(less, LIVE, {}, 20) == ["table public.runjob has 3000 rows (4000 live)"]
 
 
 def test_a_missing_table_and_a_missing_extension_are_named():
-    bare = Held({"public.auth_user": 120, "public.session": 0}, (), {})
-    assert compared(bare, LIVE, {}, 20) == [
+    bare = DatabaseContents({"public.auth_user": 120, "public.session": 0}, (), {})
+    assert missing_tables(bare, LIVE, {}, 20) == [
         "the extension plpgsql is missing",
         "table public.runjob is missing (4000 rows live)",
     ]
 
 
 def test_an_emptied_live_database_does_not_make_an_empty_dump_good():
-    emptied = Held(dict.fromkeys(LIVE.rows, 0), ("plpgsql",), {})
-    assert "table public.runjob has 0 rows (4000 at the last drill)" in compared(emptied, emptied, LIVE.rows, 20)
+    emptied = DatabaseContents(dict.fromkeys(LIVE.rows, 0), ("plpgsql",), {})
+    assert "table public.runjob has 0 rows (4000 at the last drill)" in missing_tables(emptied, emptied, LIVE.rows, 20)
 
 
 def test_what_the_scripts_print_is_read():
     answer = read_answer(Output(0, SAID))
     assert answer.roles == ("rodan", "reader")
     assert answer.said == {"user": "rodan", "database": "rodan", "encoding": "UTF8", "preload": ""}
-    assert read_answer(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == Held(
+    assert read_answer(Output(0, b"database|odd|name\nrows public.odd|name|3\n")) == DatabaseContents(
         {"public.odd|name": 3}, said={"database": "odd|name"}
     )
 
@@ -205,8 +205,10 @@ def test_what_a_person_accepted_since_is_not_missed():
 
 def test_a_table_that_is_gone_since_the_last_drill_says_what_to_do_if_it_was_meant():
     gone = replace(DONE, error="1 difference", lacking=("table public.old is missing (99 rows at the last drill)",))
-    assert "`remediate backups accept`" in told(gone)[-1].text
-    assert "accept" not in told(replace(gone, lacking=("table public.old is missing (99 rows live)",)))[-1].text
+    assert "`remediate backups accept`" in describe_drill(gone)[-1].text
+    assert (
+        "accept" not in describe_drill(replace(gone, lacking=("table public.old is missing (99 rows live)",)))[-1].text
+    )
 
 
 def test_many_failures_do_not_push_out_the_last_success():
@@ -326,11 +328,11 @@ def test_the_throwaway_server_ends_when_nobody_holds_its_standard_input():
 
 @pytest.mark.parametrize(("form", "needed"), [("sql.gz", 512 + 12), ("dump", 512 + 12), ("sql", 512 + 2)])
 def test_room_is_reckoned_by_how_much_a_format_is_packed(form, needed):
-    assert mebibytes(2**20, form) == needed
+    assert needed_mebibytes(2**20, form) == needed
 
 
 def test_the_result_says_how_long_it_took_and_what_would_be_lost():
-    assert [line.text for line in told(DONE)] == [
+    assert [line.text for line in describe_drill(DONE)] == [
         f"{BACKUP.name} came back: 3 tables, 4127 rows",
         "  it took 12 s; with it, what was entered in the last 1 h would be lost",
     ]

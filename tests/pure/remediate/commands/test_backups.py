@@ -13,10 +13,10 @@ from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.database import Drill
 from fleetkeeper.topics.containers import Facts as Containers
 from fleetkeeper.topics.containers.facts import Container, Mount
-from remediate.backups.accept import data_volume, described, instead
+from remediate.backups.accept import data_volume, describe_database, describe_replaced
 from remediate.backups.context import Desk, one_of
-from remediate.backups.list_backups import rows, summed, table
-from remediate.backups.verify import summary
+from remediate.backups.list_backups import backup_rows, summary_lines, table_lines
+from remediate.backups.verify import verify_summary
 from remediate.plan import Plan
 from remediate.proposal import GATE
 from remediate.render.console import Screen
@@ -37,7 +37,7 @@ from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, wor
 
 
 def listed(*files, verified=None, drills=None):
-    return list(rows(catalogued(files, verified), policy(), NOW, drills or {}))
+    return list(backup_rows(catalogued(files, verified), policy(), NOW, drills or {}))
 
 
 def test_each_backup_is_listed_with_its_age_its_state_and_its_reasons():
@@ -63,7 +63,7 @@ def test_a_row_as_json_has_its_drill():
     assert first.document()["drilled"] == "2026-06-01T00:00:00+00:00"
     assert second.document()["drilled"] is None
     json.dumps(first.document())
-    [line, *_] = table([first])
+    [line, *_] = table_lines([first])
     assert line.text.endswith("came back in a drill on 2026-06-01")
 
 
@@ -76,27 +76,27 @@ def test_a_drill_that_failed_is_told():
 
 def test_one_from_the_future_has_no_age():
     [row, *_] = listed(file(NOW + timedelta(hours=30)), *GOOD)
-    [line] = table([row])
+    [line] = table_lines([row])
     assert "in 1 d" in line.text
 
 
 def test_the_list_is_summed_up():
-    assert [line.text for line in summed(listed(*GOOD), policy())] == [
+    assert [line.text for line in summary_lines(listed(*GOOD), policy())] == [
         "4 backups in rodan_pg_backup on data, 4 MiB; all of them stay"
     ]
-    assert "; 40 may go, 40 MiB" in next(iter(summed(listed(*twice_a_day(60)), policy()))).text
-    assert list(summed([], policy())) == []
+    assert "; 40 may go, 40 MiB" in next(iter(summary_lines(listed(*twice_a_day(60)), policy()))).text
+    assert list(summary_lines([], policy())) == []
 
 
 def test_the_table_has_one_line_for_each_and_says_when_there_is_none():
-    assert [line.text for line in table([])] == ["there is no backup"]
-    lines = [line.text for line in table(listed(*GOOD))]
+    assert [line.text for line in table_lines([])] == ["there is no backup"]
+    lines = [line.text for line in table_lines(listed(*GOOD))]
     assert len(lines) == 4
     assert lines[0].startswith("backup_2026_06_15T12_01_00.sql.gz     29 min      1 MiB  complete; stays: last")
 
 
 def test_verifying_says_what_is_not_complete_and_how_many_there_are():
-    lines = summary([proof(GOOD[0]), proof(GOOD[1], "broken", "cut short"), proof(GOOD[2], "unknown", "no awk")])
+    lines = verify_summary([proof(GOOD[0]), proof(GOOD[1], "broken", "cut short"), proof(GOOD[2], "unknown", "no awk")])
     assert [line.text for line in lines] == [
         f"broken: {GOOD[1].name}: cut short",
         f"unknown: {GOOD[2].name}: no awk",
@@ -128,11 +128,11 @@ def test_the_data_volume_is_the_deepest_mount_above_the_data_directory():
 
 def test_who_accepts_sees_which_tables_are_not_there_and_which_database_it_replaces():
     lacking = replace(RIGHT, rows={"auth_user": 120, "gone": -1})
-    lines = [line.text for line in described(world(lacking), ACCEPTED)]
+    lines = [line.text for line in describe_database(world(lacking), ACCEPTED)]
     assert lines[0].startswith(f"cluster {RIGHT.system}, made on 20")
     assert lines[2:] == ["  auth_user: 120 rows", "  gone: is not there"]
-    assert instead(None, ACCEPTED) == instead(ACCEPTED, ACCEPTED) == []
-    [line] = instead(replace(ACCEPTED, system="5"), ACCEPTED)
+    assert describe_replaced(None, ACCEPTED) == describe_replaced(ACCEPTED, ACCEPTED) == []
+    [line] = describe_replaced(replace(ACCEPTED, system="5"), ACCEPTED)
     assert line.text.startswith("  instead of cluster 5 on vgpu, accepted on 2026-05-01 by ops@example.org")
 
 

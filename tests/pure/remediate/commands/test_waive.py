@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.commands.waiver_lines import FILL_IN, Waiving, Wanted, glob, inserted, wanted
+from fleetkeeper.commands.waiver_lines import FILL_IN, NewWaiver, Waiving, insert_waivers, literal_glob, new_waivers
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.verdicts import covers
+from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.topics.registry import load_inventory
 
 HEAD = """\
@@ -40,7 +40,7 @@ LISTS = {
     "the end of the document marked": f"waivers:\n  - {OLD}\n...\n",
     "none, and the end of the document marked": "clock: {within: 5 s}\n...\n",
 }
-ONE = Wanted("nodes.can_be_looked_at", "here", "here", "its clock is 7 s ahead of ours")
+ONE = NewWaiver("nodes.can_be_looked_at", "here", "here", "its clock is 7 s ahead of ours")
 
 
 def waiving(path: Path) -> Waiving:
@@ -88,28 +88,28 @@ def test_case_9_what_was_seen_and_looks_like_a_secret_is_left_out(tmp_path: Path
     path = tmp_path / "mine.yml"
     path.write_text(HEAD)
     secret = "password=hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
-    waiving(path).write([Wanted(ONE.rule, "here", "here", secret)])
+    waiving(path).write([NewWaiver(ONE.rule, "here", "here", secret)])
     assert "hunter2" not in path.read_text()
     assert load_inventory(path).waivers[0].because == FILL_IN
 
 
 def test_a_list_that_is_none_is_refused_and_left_alone() -> None:
     with pytest.raises(UsageError, match="no list"):
-        inserted(HEAD + "waivers: {}\n", [[("rule", "x")]])
+        insert_waivers(HEAD + "waivers: {}\n", [[("rule", "x")]])
 
 
 def test_a_waiver_means_the_thing_and_not_its_neighbours() -> None:
-    [one] = wanted([Finding("root", "www", rule="containers.x", subject="web", about="db[1]*", node="data")])
+    [one] = new_waivers([Finding("root", "www", rule="containers.x", subject="web", about="db[1]*", node="data")])
     assert (one.rule, one.subject, one.node) == ("containers.x", "db[[]1][*]", "data")
 
 
 def test_a_task_of_the_swarm_may_be_another_one_tomorrow() -> None:
-    assert glob("rodan_web.2.abcdefghijklmnopqrstuvwxy") == "rodan_web.2.*"
+    assert literal_glob("rodan_web.2.abcdefghijklmnopqrstuvwxy") == "rodan_web.2.*"
 
 
 def test_the_same_thing_is_waived_once() -> None:
     finding = Finding("a", "b", rule="r.x", subject="s", node="n")
-    assert len(wanted([finding, finding])) == 1
+    assert len(new_waivers([finding, finding])) == 1
 
 
 NASTY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -120,6 +120,6 @@ def test_case_73_whatever_was_seen_the_file_still_loads(tmp_path_factory, subjec
     path = tmp_path_factory.mktemp("waive") / "mine.yml"
     path.write_text(HEAD)
     finding = Finding(saw, "b", rule=ONE.rule, subject=subject or "x", node="here")
-    waiving(path).write(wanted([finding]))
+    waiving(path).write(new_waivers([finding]))
     [waiver] = load_inventory(path).waivers
-    assert covers(waiver, finding) or not finding.subject.isprintable()
+    assert waiver_covers(waiver, finding) or not finding.subject.isprintable()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fleetkeeper.topics.backups.catalog import build_catalog
-from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.periods import periods_of_keep
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import (
@@ -28,7 +28,7 @@ from tests.example_fleets.backups import NOW, TORONTO, catalogued, file, policy,
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
-def thinned(files: tuple[File, ...], verified: tuple[Verified, ...] | None = None, **changes: Any) -> Retention:
+def thinned(files: tuple[File, ...], verified: tuple[DumpProof, ...] | None = None, **changes: Any) -> Retention:
     return apply_keep(catalogued(files, verified, **changes), policy(**changes), NOW)
 
 
@@ -163,7 +163,7 @@ def test_the_newest_at_least_stay_whatever_the_rules_say(keep):
     assert [one.backup.name for one in found.kept][:3] == [one.name for one in files[:3]]
 
 
-def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...], tuple[Verified, ...]]:
+def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...], tuple[DumpProof, ...]]:
     """Two files a day, some of them broken."""
     files = twice_a_day(count)
     states = ("broken" if place in broken else "complete" for place in range(count))
@@ -210,10 +210,10 @@ KEEPS = st.fixed_dictionaries(dict.fromkeys(("last", "hourly", "daily", "weekly"
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[Verified, ...], Policy]:
+def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]:
     """Files at any times, with any proofs, mtimes off by anything, links; and any policy."""
     files: list[File] = []
-    verified: list[Verified] = []
+    verified: list[DumpProof] = []
     for back, state in draw(st.dictionaries(HOURS, STATES, max_size=40)).items():
         moment = NOW - timedelta(hours=back)
         off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))

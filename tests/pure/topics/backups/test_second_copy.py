@@ -9,7 +9,7 @@ import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.topics.backups import second_copy
-from fleetkeeper.topics.backups.second_copy import Place
+from fleetkeeper.topics.backups.second_copy import CopyDirectory
 from fleetkeeper.topics.backups.second_copy.observation import recent_backups, within_budget
 from fleetkeeper.transport.commands import Unobservable
 from remediate.remedies import REMEDIES
@@ -19,12 +19,14 @@ RULE = "backups.exist_elsewhere"
 SECOND = TEXT.replace("  at_least: 3", "  at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies}")
 NAMES = tuple(one.name for one in GOOD)
 DIGESTS = {name: f"digest of {name}" for name in NAMES[:3]}
-HERE = Place(NAMES, DIGESTS, "/volume", {name: f"{name} here" for name in NAMES[:3]}, device=1)
+HERE = CopyDirectory(NAMES, DIGESTS, "/volume", {name: f"{name} here" for name in NAMES[:3]}, device=1)
 COPIES = replace(HERE, directory="/srv/copies", marks={name: f"{name} there" for name in NAMES[:3]}, free=2**40)
-EMPTY = Place(directory="/srv/copies", device=1, free=2**40)
+EMPTY = CopyDirectory(directory="/srv/copies", device=1, free=2**40)
 
 
-def world(there: Place | Unobservable, files=GOOD, here: Place | Unobservable = HERE, text: str = SECOND):
+def world(
+    there: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
+):
     seen = fleet(files, text=text)
     facts = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
     return replace(seen, facts={**seen.facts, **facts})
@@ -56,7 +58,7 @@ def test_no_copy_is_a_finding_at_the_second_place():
 
 
 def test_a_missing_directory_is_a_finding_of_its_own():
-    [found] = copied(Place()).findings
+    [found] = copied(CopyDirectory()).findings
     assert found.saw == "there is no such directory"
 
 
@@ -86,7 +88,7 @@ def test_a_name_that_is_there_and_was_not_compared_is_unknown():
 def test_an_old_copy_is_a_finding_that_says_how_old():
     old = twice_a_day(3, NOW - timedelta(days=3))
     names = tuple(one.name for one in old)
-    both = Place(names, dict.fromkeys(names, "same"), "/srv/copies")
+    both = CopyDirectory(names, dict.fromkeys(names, "same"), "/srv/copies")
     [found] = copied(both, files=old, here=both).findings
     assert found.saw == "the newest with a true copy is 3 d old"
 
@@ -123,7 +125,7 @@ def test_the_newest_is_copied_and_the_plan_needs_both_nodes():
 
 
 def test_a_missing_directory_is_made_and_the_plan_says_so():
-    [step] = remedy(Place(free=2**40)).steps
+    [step] = remedy(CopyDirectory(free=2**40)).steps
     assert step.makes
     assert "is made, for root only" in step.show()
 
@@ -191,7 +193,7 @@ def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
 def test_a_copy_of_an_implausible_dump_alone_is_no_copy_of_a_backup_and_no_reason_to_copy_an_old_one():
     old = twice_a_day(5, NOW - timedelta(days=3))
     wrong = replace(GOOD[0], size=410)
-    both = Place((wrong.name,), {wrong.name: "same"}, "/srv/copies")
+    both = CopyDirectory((wrong.name,), {wrong.name: "same"}, "/srv/copies")
     verdict = copied(both, files=(wrong, *old), here=replace(both, directory="/v"))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "but is implausibly small: 410 B" in str(verdict.unknown[0])

@@ -11,7 +11,7 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import HERE
 from fleetkeeper.topics.certificates import external_probe
 from fleetkeeper.topics.certificates.external_probe import from_here, resolve_name
-from fleetkeeper.topics.certificates.facts import Facts, Served
+from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
@@ -31,7 +31,7 @@ from tests.example_fleets.certificates import (
 )
 
 ASKED_HERE = ("are_valid", "are_far_from_expiry", "are_served_as_on_disk")
-OUTSIDE = Served(NAME, "", 443, "203.0.113.7", protocol="TLSv1.3", chain=GOOD)
+OUTSIDE = ServedCertificate(NAME, "", 443, "203.0.113.7", protocol="TLSv1.3", chain=GOOD)
 OTHER = make(Wish(days=(-1, 89)), MIDDLE)
 
 
@@ -80,7 +80,7 @@ def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) 
 # what is made of it
 
 
-def seen(rule: str, *outside: Served, policy: str = "", facts: Facts = FACTS) -> list[str]:
+def seen(rule: str, *outside: ServedCertificate, policy: str = "", facts: Facts = FACTS) -> list[str]:
     return [finding.saw for finding in judged(rule, fleet(facts, policy=policy, outside=outside)).findings]
 
 

@@ -19,19 +19,19 @@ from fleetkeeper.readers.cron.snapshot import read as printed_schedules
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import site_of
 from fleetkeeper.topics.certificates import container_files, observation, renewal_schedule, tls_probes
-from fleetkeeper.topics.certificates.facts import Served
+from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.rules.validity import digest
-from fleetkeeper.topics.certificates.tls_probes import Place, Probe
+from fleetkeeper.topics.certificates.tls_probes import Probe, TlsEndpoint
 from fleetkeeper.topics.containers.facts import Container, Port
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME, inventory
 
 
-def place(port: int, policy: str = "", name: str = NAME) -> Place:
+def place(port: int, policy: str = "", name: str = NAME) -> TlsEndpoint:
     [certificate] = inventory(policy).section(Policy).certificates
-    return Place(certificate.model_copy(update={"name": name}), "4f" * 32, "127.0.0.1", port, 443)
+    return TlsEndpoint(certificate.model_copy(update={"name": name}), "4f" * 32, "127.0.0.1", port, 443)
 
 
 @pytest.mark.parametrize("rc", [124, 137])
@@ -66,7 +66,7 @@ def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
 @given(st.text(max_size=300), st.integers(0, 255))
 def test_any_output_of_a_handshake_is_read_or_unobservable(text: str, rc: int) -> None:
     answer = Output(rc, text.encode("utf-8", "surrogatepass"), command="TLS handshake")
-    seen = tls_probes.judged(Served(NAME, "id", 443), {"now": answer, "old": answer})
+    seen = tls_probes.judged(ServedCertificate(NAME, "id", 443), {"now": answer, "old": answer})
     assert seen.chain == () or isinstance(seen.chain, Unobservable)
     assert seen.chain or seen.refused
 

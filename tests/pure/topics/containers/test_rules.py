@@ -16,7 +16,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service, Without
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.containers import Container, Facts, Isolation, Mount, Process, observation, parse, process_scan
@@ -60,7 +60,7 @@ def judged(
         waivers=(),
     )
     fleet = Fleet(inventory, datetime.now(UTC), {(name, "containers"): facts for name, facts in seen.items()})
-    return verdict(RULES[rule], fleet, subject or Subject("service", "web"))
+    return judge_subject(RULES[rule], fleet, subject or Subject("service", "web"))
 
 
 def runs_as(*found: Container, **more: Any) -> Verdict:

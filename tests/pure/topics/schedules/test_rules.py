@@ -16,7 +16,7 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
-from fleetkeeper.readers.cron.due_times import due
+from fleetkeeper.readers.cron.due_times import due_times
 from fleetkeeper.topics import containers, schedules
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules import Facts
@@ -532,7 +532,7 @@ def test_case_28_a_run_in_the_missing_hour_is_expected_once_and_soon_after():
 
 
 def test_case_28_a_run_in_the_repeated_hour_is_expected_once():
-    assert [f"{moment:%d %H:%M %Z}" for moment in islice(due("30 1 * * *", REPEATED), 2)] == [
+    assert [f"{moment:%d %H:%M %Z}" for moment in islice(due_times("30 1 * * *", REPEATED), 2)] == [
         "01 01:30 EDT",
         "02 01:30 EST",
     ]

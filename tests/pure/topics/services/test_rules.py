@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import Outcome, Verdict, verdict
+from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers, services
 from fleetkeeper.topics.containers import Container
 from fleetkeeper.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observation
-from fleetkeeper.topics.services.facts import Handed, Published
+from fleetkeeper.topics.services.facts import MountedSecret, Published
 from fleetkeeper.topics.services.rules import drift, pinning
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -67,11 +67,11 @@ def fleet(
 
 
 def running(*found: Container, **more: Any) -> Verdict:
-    return verdict(RULES["are_running"], fleet(*found, **more), Subject("service", "postgres"))
+    return judge_subject(RULES["are_running"], fleet(*found, **more), Subject("service", "postgres"))
 
 
 def pinned(**more: Any) -> Verdict:
-    return verdict(RULES["with_local_data_are_pinned"], fleet(TASK, **more), Subject("service", "postgres"))
+    return judge_subject(RULES["with_local_data_are_pinned"], fleet(TASK, **more), Subject("service", "postgres"))
 
 
 # Does it run
@@ -348,8 +348,8 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
     facts = observation.parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
     [service] = facts.services
     assert service.handed == (
-        Handed("secret", "db_password", 0, 33, 0o400),
-        Handed("config", "/etc/site.conf", 0, 0, 0o444),
+        MountedSecret("secret", "db_password", 0, 33, 0o400),
+        MountedSecret("config", "/etc/site.conf", 0, 0, 0o444),
     )
     assert (service.lent, service.mounts[0].mode) == ("django", 0o700)
     adapter = TypeAdapter(Facts)
@@ -423,7 +423,9 @@ def inspected(updates: Any, label: str | None) -> SwarmService:
 
 
 def lent(told: SwarmService | None, **more: Any) -> Verdict:
-    return verdict(RULES["have_their_own_settings"], fleet(TASK, told=told, **more), Subject("service", "postgres"))
+    return judge_subject(
+        RULES["have_their_own_settings"], fleet(TASK, told=told, **more), Subject("service", "postgres")
+    )
 
 
 def test_a_service_that_a_killed_change_has_left_with_our_settings_is_found_and_noted_whatever_is_asked():

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.commands.init.dumps import Around, backups_of
+from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import Login, node_of
 from fleetkeeper.commands.init.inventory_text import text
-from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Scheduled
-from fleetkeeper.commands.init.survey import Looking, NotTrusted
+from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, Scheduled
+from fleetkeeper.commands.init.survey import NotTrusted, Survey
 from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.containers.facts import Mount, Placement
@@ -50,8 +50,8 @@ def looked(volume: Path, scheduled: Sequence[Scheduled] = ()) -> tuple[Backups |
     def ask(node: str, commands: Sequence[Command]) -> list[Output]:
         return LocalLink().ask(commands)
 
-    around = Around(seen(database), {"a": machine}, scheduled, ask)
-    return backups_of(around, Found("db", "db", database=True), [Placement("a", database)])
+    around = SurveyContext(seen(database), {"a": machine}, scheduled, ask)
+    return backups_of(around, FoundService("db", "db", database=True), [Placement("a", database)])
 
 
 def test_the_dumps_are_found_with_their_names_zone_and_size(volume: Path) -> None:
@@ -96,7 +96,7 @@ def server(tmp_path: Path) -> Iterator[Sshd]:
 
 def look_at(server: Sshd, tmp_path: Path, *, trusted: bool) -> Findings:
     print_ = shown(server.folder / "host_ed25519.pub")
-    looking = Looking(
+    looking = Survey(
         tmp_path / "mine.yml", lambda line: None, None, (print_,) if trusted else (), str(tmp_path / "ssh_config")
     )
     host = node_of(f"{server.user}@127.0.0.1:{server.port}", Login(server.identity))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
@@ -58,7 +58,7 @@ class Node:
         self.program("docker", run)
         mount = Mount("volume", "/x", str(self.backups), "rodan_pg_backup")
         line = entry_line(policy(), replace(POSTGRES, mounts=(mount,)), SEEN)  # type: ignore[arg-type]
-        command = cut(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0]
+        command = cut_at_percent(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0]
         command = command.replace("/usr/bin/docker", f"{self.folder}/docker")
         words = [self.shell, "sh", "-c", command] if self.shell == "busybox" else [self.shell, "-c", command]
         done = subprocess.run(words, capture_output=True, env={"PATH": f"{self.folder}:/usr/bin:/bin"}, check=False)
@@ -114,7 +114,9 @@ def test_our_own_reader_still_takes_the_line_for_the_backup() -> None:
     line = entry_line(policy(), POSTGRES, SEEN)  # type: ignore[arg-type]
     [run] = [
         docker_execution
-        for docker_execution in docker_executions(cut(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0])
+        for docker_execution in docker_executions(
+            cut_at_percent(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0]
+        )
         if docker_execution.runs(["backup"])
     ]
     assert resolve_target(run.target, [POSTGRES, schedules.NGINX]) == (POSTGRES,)

@@ -20,7 +20,7 @@ from fleetkeeper.commands.init.filename_patterns import of_name, pattern_of, sch
 from fleetkeeper.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
 from fleetkeeper.commands.init.inventory_text import text
 from fleetkeeper.commands.init.proposals import KEEP, budget
-from fleetkeeper.commands.init.results import Backups, Findings, Found, Machine, Site, Stranger
+from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import NotApplicable, UsageError
@@ -28,7 +28,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.cron.snapshot import File as Table
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
@@ -169,7 +169,7 @@ def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_the
 
 
 def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
-    two = tuple(Found(key, key, database=True) for key in ("db", "pg"))
+    two = tuple(FoundService(key, key, database=True) for key in ("db", "pg"))
     written = text(Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path)
     assert "no dumps of db, pg" in reason_for_none(load_inventory(tmp_path / "x.yml", written))
 
@@ -209,8 +209,8 @@ def test_a_visit_is_no_service() -> None:
 # Backups
 
 
-def crontab(content: str) -> Printed:
-    return Printed(files=[Table("/var/spool/cron/crontabs/root", "user", 0, 0, 0o600, 1, 0.0, content.encode())])
+def crontab(content: str) -> Snapshot:
+    return Snapshot(files=[Table("/var/spool/cron/crontabs/root", "user", 0, 0, 0o600, 1, 0.0, content.encode())])
 
 
 def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten() -> None:
@@ -234,9 +234,9 @@ NIGHTLY = "#!/bin/bash\nset -e\nif docker info; then\n docker exec db sh -c 'pg_
 
 def test_a_script_in_cron_daily_is_found_with_the_time_at_which_run_parts_starts_it() -> None:
     script = Table("/etc/cron.daily/dump", "directory", 0, 0, 0o755, 1, 0.0, NIGHTLY.encode())
-    [one] = jobs("a", Printed(files=[DAILY, script]))
+    [one] = jobs("a", Snapshot(files=[DAILY, script]))
     assert (one.times, one.command, one.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
-    [late] = jobs("a", Printed(lines={"anacron": [""]}, files=[DAILY, script]))
+    [late] = jobs("a", Snapshot(lines={"anacron": [""]}, files=[DAILY, script]))
     assert late.times == ""
 
 
@@ -247,10 +247,10 @@ SERVICE = "ExecStart={ path=/usr/bin/docker ; argv[]=/usr/bin/docker exec db bac
 
 def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
     service = ["Id=nightly-backup.service", SERVICE]
-    [one] = jobs("a", Printed(lines={"timer": [*TIMER, CALENDAR], "service": service}))
+    [one] = jobs("a", Snapshot(lines={"timer": [*TIMER, CALENDAR], "service": service}))
     assert (one.times, one.command, one.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
     stopped = [line.replace("=active", "=inactive") for line in TIMER]
-    assert list(jobs("a", Printed(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
+    assert list(jobs("a", Snapshot(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
 
 
 def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
@@ -283,7 +283,7 @@ def test_a_budget_has_room_for_all_that_keep_keeps_and_fits_on_the_disk() -> Non
 
 # What is written
 
-DATABASE = Found("postgres", "rodan_postgres", ("postgres",), nodes=("data",), database=True)
+DATABASE = FoundService("postgres", "rodan_postgres", ("postgres",), nodes=("data",), database=True)
 WHOLE = Findings(
     "mine",
     (
@@ -292,15 +292,15 @@ WHOLE = Findings(
     ),
     (
         DATABASE,
-        Found("web", "rodan_web", ("a", "b"), "root", ("data",), web=True),
-        Found("old", "old", note="it runs as root"),
+        FoundService("web", "rodan_web", ("a", "b"), "root", ("data",), web=True),
+        FoundService("old", "old", note="it runs as root"),
     ),
     Backups(
         "postgres", "rodan_pg_backup", "data", "/backups", pattern="b_%Y_%m_%dT%H_%M.dump", timezone="America/Toronto",
         schedule="0 3 * * *", command="backup --now", where="data: /etc/cron.d/x:1", nodes=("data", "far"), number=3,
         used=10**9, newest=10**8, free=10**12,
     ),
-    (Site("rodan.example.org", "web", "R3", "2027-01-01"),),
+    (ServedSite("rodan.example.org", "web", "R3", "2027-01-01"),),
     (Stranger("gpu", "192.0.2.9"),),
     ("far: containers: no connection",),
 )  # fmt: skip
@@ -345,7 +345,7 @@ def test_case_2_and_73_no_word_of_a_server_gets_out_of_its_place(a: str, b: str,
         WHOLE,
         services=(replace(DATABASE, note=a),),
         backups=replace(WHOLE.backups, command=f"x{b}", where=c),  # type: ignore[type-var]
-        sites=(Site("rodan.example.org", "postgres", d, c),),
+        sites=(ServedSite("rodan.example.org", "postgres", d, c),),
         strangers=(Stranger(a, b),),
         unseen=(c, d),
     )
@@ -363,7 +363,9 @@ def test_case_71_what_looks_like_a_secret_in_the_words_of_a_server_is_not_writte
 ) -> None:
     monkeypatch.chdir(tmp_path)
     secret = "password: hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
-    write(Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(Site("rodan.example.org", "web", secret, "x"),)))
+    write(
+        Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(ServedSite("rodan.example.org", "web", secret, "x"),))
+    )
     assert "hunter2" not in (tmp_path / "mine.yml").read_text()
     assert load_inventory(tmp_path / "mine.yml").section(Certificates).certificates[0].service == "web"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
-from fleetkeeper.topics.backups.facts import File, Verified
+from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.periods import periods_of_keep
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Unobservable
@@ -22,7 +22,7 @@ from remediate.steps import DeleteFiles, Run
 from tests.example_fleets.backups import TEXT, fleet, usage
 from tests.pure.topics.backups.test_retention import worlds
 
-World = tuple[tuple[File, ...], tuple[Verified, ...], Policy]
+World = tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]
 BUDGET = "60 GiB"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.readers.nginx import Nginx
-from fleetkeeper.topics.certificates.facts import Facts, File, Inside, Key
+from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
@@ -41,7 +41,7 @@ FROM_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 MISMATCH = f'SSL_CTX_use_PrivateKey("{LIVE}/privkey.pem") failed (SSL: error:05800074:x509::key values mismatch)'
 
 
-def world(*chain: Made, inside: Inside | None = None) -> Facts:
+def world(*chain: Made, inside: ContainerFiles | None = None) -> Facts:
     """A chain that is served, and lies on disk where certbot keeps it."""
     pem = tuple(one.pem for one in chain)
     kept = replace(

@@ -9,13 +9,13 @@ import pytest
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.judging.rules import Subject
-from fleetkeeper.judging.verdicts import verdict
+from fleetkeeper.judging.verdicts import judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers, services
 from fleetkeeper.topics.containers import Container, Mount, Process
 from fleetkeeper.topics.containers.facts import Denied, Preflight
 from fleetkeeper.topics.services import Member, ServiceMount, SwarmService, Volume
-from fleetkeeper.topics.services.facts import Handed, Published
+from fleetkeeper.topics.services.facts import MountedSecret, Published
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
@@ -56,7 +56,7 @@ def answer(container: Container = WEB, told: SwarmService | None = TOLD, **more:
         **more.get("facts", {}),
     }
     fleet = Fleet(inventory, datetime.now(UTC), facts)
-    seen = verdict(RULE, fleet, more.get("subject", Subject("service", "web")))
+    seen = judge_subject(RULE, fleet, more.get("subject", Subject("service", "web")))
     return run_as_their_own_user((*seen.findings, *seen.warnings)[0], fleet)
 
 
@@ -213,12 +213,12 @@ def test_case_63_what_would_not_work_is_not_tried_and_the_reason_is_exact(found,
 @pytest.mark.parametrize(
     ("file", "closed"),
     [
-        (Handed("secret", "db", mode=0o400), True),
-        (Handed("config", "site.conf", mode=0o640), True),
-        (Handed("secret", "db"), False),
-        (Handed("secret", "db", uid=4000, mode=0o400), False),
-        (Handed("secret", "db", gid=4000, mode=0o040), False),
-        (Handed("secret", "db", uid=4000, mode=0o044), True),
+        (MountedSecret("secret", "db", mode=0o400), True),
+        (MountedSecret("config", "site.conf", mode=0o640), True),
+        (MountedSecret("secret", "db"), False),
+        (MountedSecret("secret", "db", uid=4000, mode=0o400), False),
+        (MountedSecret("secret", "db", gid=4000, mode=0o040), False),
+        (MountedSecret("secret", "db", uid=4000, mode=0o044), True),
     ],
 )
 def test_case_63_a_secret_or_config_that_it_could_not_read_is_for_a_person(file, closed):

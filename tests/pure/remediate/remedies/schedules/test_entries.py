@@ -10,7 +10,7 @@ import pytest
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers import marked_blocks
-from fleetkeeper.readers.cron.crontab import cut, parse
+from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.own_crontab import not_shown
 from fleetkeeper.topics import containers
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -53,7 +53,7 @@ def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
             assert not isinstance(seen, Unobservable)
             assert step.expect == seen.digest
             old = machine.files.get(ROOT, File(b"")).bytes
-            new = File(marked_blocks.edit(old, step.block, step.lines, step.without))
+            new = File(marked_blocks.edit_block(old, step.block, step.lines, step.without))
             machines[step.node] = replace(machine, files={**machine.files, ROOT: new})
     return machines
 
@@ -318,7 +318,7 @@ def test_the_line_is_one_that_debians_cron_accepts():
     line = line_of(text=TEXT.replace("command: backup", 'command: "backup --stamp %F"'))
     table = parse(line.encode() + b"\n", system=False)
     assert table.problems == []
-    command, percent = cut(table.jobs[0].command)
+    command, percent = cut_at_percent(table.jobs[0].command)
     assert not percent
     assert "--stamp %F" in command
 
