@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from fleetkeeper.inventory.problems import InventoryError
 from fleetkeeper.readers import nginx, tls_handshakes
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
-from fleetkeeper.readers.cron.snapshot import Printed
+from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.cron.snapshot import read as printed_schedules
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import site_of
@@ -304,7 +304,7 @@ def indented(text: str) -> str:
     return "".join(f"|{line}\n" for line in text.splitlines()).rstrip("\n")
 
 
-def a_container(text: str = PRINTED) -> container_files.Inside:
+def a_container(text: str = PRINTED) -> container_files.ContainerFiles:
     kind = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     public = LEAF.certificate.public_key().public_bytes(*kind).decode()
     return container_files.parse(
@@ -479,9 +479,9 @@ def test_systemd_s_timer_counts_while_it_is_active() -> None:
 
 
 def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
-    empty = read_own_crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), Printed(), "x")
+    empty = read_own_crontab(Output(1, b"", b"no crontab for root\n", command="crontab"), Snapshot(), "x")
     assert getattr(empty, "digest", None) == "absent"
-    denied = read_own_crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), Printed(), "x")
+    denied = read_own_crontab(Output(1, b"", b"crontab: permission denied\n", command="crontab"), Snapshot(), "x")
     assert isinstance(denied, Unobservable)
 
 
