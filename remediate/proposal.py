@@ -13,6 +13,7 @@ from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson, Plan, Remedy
 from remediate.steps import agreed_to, content_digest
 
@@ -142,6 +143,8 @@ def remedy_answers(
             answer = remedy(finding, fleet) if remedy else no_remedy(one.rule, finding)
         except Unobservable as why:
             yield [Unknown(one.rule.id, one.subject.name, why)]
+        except Untrusted as why:
+            yield [ByHand(finding, ForAPerson(f"nothing is done with what the node says: {why}", finding.hint))]
         except (ValueError, LookupError, TypeError, AttributeError) as odd:
             yield [ByHand(finding, ForAPerson(f"no plan could be made ({type(odd).__name__}: {odd})", finding.hint))]
         else:

@@ -7,29 +7,34 @@ of it; what a person may copy makes no file in dash or BusyBox; nothing that doe
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.shell.words import Unreadable, commands, literal
 from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.topics.registry import RULES
 from fleetkeeper.untrusted import shell_word, shown_word
 from remediate.backups.list_backups import backup_rows, table_lines
 from remediate.journal import PlanRow, RunRow, StepRow
+from remediate.remedies import REMEDIES
 from remediate.render.console import Door, Screen
 from remediate.render.outcome_text import log_lines, run_lines
 from remediate.render.plan_text import Line
 from tests.example_fleets import backups
 from tests.helpers.hostile_text import (
     COMBINED,
+    DIGITS,
     SHELL,
     TEXT,
     LookOutputs,
     all_worlds,
     kinds,
+    leaves,
     run_all,
     unfit_for_a_terminal,
     with_text,
@@ -114,6 +119,54 @@ def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_
     kinds_of_steps = {step.kind for world in WORLDS.values() for step in LookOutputs(world).steps}
     assert {"edit_crontab", "run", "run_in_container", "delete_files", "update_service"} <= kinds_of_steps
     assert len(clean_scripts()) > 8
+
+
+def test_every_remedy_makes_a_plan_in_some_world() -> None:
+    planned = {one.rule.id for world in WORLDS.values() for one in Told(world).proposal.planned}
+    assert set(REMEDIES) - planned == set()
+
+
+def test_every_text_that_a_node_can_say_stands_in_some_world() -> None:
+    """A text that no world holds is never made hostile: whoever adds a field gives it a place in a world."""
+    kinds_of_facts = {kind for rule in RULES.values() for kind in rule.looks_at}
+    wanted = {text for kind in kinds_of_facts for text in declared_texts(kind)}
+    filled = {text for world in WORLDS.values() for fact in world.facts.values() for text in filled_texts(fact)}
+    assert wanted - filled == set()
+
+
+def declared_texts(kind: type, known: frozenset[type] = frozenset()) -> Iterator[tuple[str, str]]:
+    """The fields of a class of facts, and of those within it, that may hold text."""
+    for name, hint in get_type_hints(kind).items():
+        for one in types_in(hint):
+            if one is str and name != "topic":
+                yield kind.__name__, name
+            elif is_dataclass(one) and one not in known:
+                yield from declared_texts(one, known | {kind})
+
+
+def types_in(hint: Any) -> Iterator[type]:
+    """The types that a hint is made of."""
+    inner = get_args(hint)
+    if not inner and isinstance(hint, type):
+        yield hint
+    for one in inner:
+        yield from types_in(one)
+
+
+def filled_texts(value: Any) -> Iterator[tuple[str, str]]:
+    """The fields of a fact, and of those within it, that do hold text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            inner = getattr(value, field.name)
+            if next(leaves(inner), None) is not None or (field.name in DIGITS and inner):
+                yield type(value).__name__, field.name
+            yield from filled_texts(inner)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from filled_texts(one)
+    elif isinstance(value, tuple | list | frozenset):
+        for one in value:
+            yield from filled_texts(one)
 
 
 @pytest.mark.parametrize("quote", [shell_word, shown_word])

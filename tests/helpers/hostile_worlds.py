@@ -1,0 +1,141 @@
+"""Further looks in which much is wrong, so that every string that a node can say stands in one of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics import containers, services
+from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount
+from fleetkeeper.topics.registry import load_inventory
+from fleetkeeper.topics.services.facts import Handed, Member, Published, ServiceMount, Volume
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    from fleetkeeper.topics.containers import Container
+    from fleetkeeper.topics.services.facts import SwarmService
+
+UNSEEN = Unobservable("no route to host", hint="look at it", node="data")
+
+
+def database_worlds() -> dict[str, Fleet]:
+    """Another database than the accepted one, drills that failed or were refused, a size that was accepted."""
+    from tests.example_fleets.backups import NOW, name
+    from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, world
+
+    failed = database.Drill(
+        *(name(NOW - timedelta(days=1)), NOW - timedelta(hours=3), 60.0, 3600.0, {"public.a": 3}),
+        extensions=("plpgsql 1.0",),
+        lacking=("table x is missing",),
+        error="it does not restore",
+    )
+    refused = replace(failed, at=NOW - timedelta(hours=1), error="", refused="no room")
+    size = database.AcceptedSize(
+        name(NOW - timedelta(days=9)), 2**20, NOW - timedelta(days=9), NOW - timedelta(days=8), "ops", "a clean-up"
+    )
+    records = database.Records(ACCEPTED, (failed, refused), "d" * 64, size)
+    text = FLOORS.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
+    other = replace(RIGHT, system="7575134923612332072", rows={"auth_user": 3})
+    return {
+        "another database": world(other, records=records, text=text),
+        "on another node": world(RIGHT, records=replace(records, accepted=replace(ACCEPTED, node="data")), text=text),
+    }
+
+
+def volume_worlds() -> dict[str, Fleet]:
+    """A second place that lacks the newest, or has another content; a volume over its budget; one that is dark."""
+    from tests.example_fleets import backups as b
+    from tests.pure.topics.backups import test_second_copy as c
+
+    files = b.twice_a_day(60)
+    text = b.TEXT.replace("60 GiB", "10 MiB")
+    dark = b.fleet()
+    return {
+        "no copy": c.world(c.EMPTY),
+        "another copy": c.world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"))),
+        "over budget": b.fleet(files, volume=b.usage(files, used=100 * 2**30), text=text),
+        "full of others": b.fleet(b.GOOD, volume=b.usage(b.GOOD, used=100 * 2**30), text=text),
+        "dark": replace(dark, facts={**dark.facts, ("data", "backups"): UNSEEN, ("data", "volumes"): UNSEEN}),
+    }
+
+
+def swarm_worlds() -> dict[str, Fleet]:
+    """A service that cannot be placed, one that is not well, and what a killed change has left."""
+    from tests.pure.remediate.remedies.containers import test_service_user as u
+    from tests.pure.topics.services import test_rules as s
+
+    open_wide = Isolation(
+        *(True, ("SYS_ADMIN",), ("ALL",), ("apparmor=unconfined",), ("/dev/mem",), ("a *:* rwm",)),
+        *("host", "host", "host", "host", "host", "host"),
+    )
+    mounts = (Mount("bind", "/var/run/docker.sock", "/var/run/docker.sock"), Mount("bind", "/etc", "/host"))
+    denied = Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",))
+    closed = replace(u.CLEAR, helpers=("gosu",), unsaved=("/app/x",), low_ports=(80,), denied=(denied,))
+    lent = replace(
+        u.TOLD, lent_updates="lent", lent="rodan", helpers=("gosu",), stack="rodan", order="start-first",
+        handed=(Handed("secret", "/run/secrets/x"),), mounts=(ServiceMount("volume", "pg", "/data"),),
+        published=(Published(80, 80),), constraints=("node.labels.queue == gpu",),
+    )  # fmt: skip
+    nowhere = replace(s.POSTGRES, constraints=("node.labels.queue == GPU",))
+    pending = replace(s.RUNS, state="pending", error="no suitable node")
+    members = (*s.MEMBERS, Member("n9", "ghost", state="down", availability="drain", engine_labels={"a": "b"}))
+    manager = services.Facts("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
+    there = services.Facts("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
+    return {
+        "open": told(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
+        "closed": told(replace(u.WEB, preflight=closed), u.TOLD),
+        "lent": told(u.WEB, lent),
+        "paused": told(u.WEB, replace(lent, update_state="paused")),
+        "pending": s.fleet(manager_services=manager, vgpu_services=replace(there, remote_mounts=("/srv/nfs",))),
+        "not well": s.fleet(
+            replace(s.TASK, health="unhealthy", restarts=3),
+            replace(s.TASK, id="5f" * 32, name="rodan_postgres.2.y", state="restarting", exit_code=1),
+        ),
+    }
+
+
+def told(container: Container, service: SwarmService) -> Fleet:
+    """Two nodes with one service of a swarm."""
+    from tests.helpers.hostile_text import USERS
+    from tests.pure.remediate.remedies.containers.test_service_user import MEMBERS
+
+    facts = {
+        ("data", "containers"): containers.Facts("present", (container,)),
+        ("manager", "containers"): containers.Facts("present", ()),
+        ("data", "services"): services.Facts("worker", "n2", volumes=(Volume("pg"),)),
+        ("manager", "services"): services.Facts("manager", "n1", MEMBERS, (service,)),
+    }
+    return Fleet(load_inventory(Path("users.yml"), USERS), datetime.now(UTC), facts)  # type: ignore[arg-type]
+
+
+def schedule_worlds() -> dict[str, Fleet]:
+    """Places that could not be read, and lines that may be the backup."""
+    from fleetkeeper.topics.schedules.facts import Facts, Suspect
+    from tests.example_fleets import schedules as s
+
+    world = s.fleet(s.Machine({}))
+    facts = {
+        key: replace(fact, suspects=(Suspect("/etc/crontab", 3, "it cannot be read"),), unseen=(UNSEEN,))
+        if isinstance(fact, Facts)
+        else fact
+        for key, fact in world.facts.items()
+    }
+    return {"in doubt": replace(world, facts=facts)}
+
+
+def certificate_worlds() -> dict[str, Fleet]:
+    """A server that speaks old protocols too, and one that could not be asked."""
+    from tests.example_fleets import certificates as c
+
+    old = (replace(c.SERVED, old=("TLS 1.0",)), replace(c.SERVED, port=8443, old=UNSEEN))
+    return {"old protocols": c.fleet(replace(c.FACTS, served=old))}
+
+
+def more_worlds() -> dict[str, Fleet]:
+    """All of them, by name."""
+    parts = (database_worlds, volume_worlds, swarm_worlds, schedule_worlds, certificate_worlds)
+    return {name: fleet for worlds in parts for name, fleet in worlds().items()}
