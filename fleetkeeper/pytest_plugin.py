@@ -121,9 +121,11 @@ def misread_options(args: Sequence[str]) -> Iterator[str]:
 
 def prepare_audit(config: pytest.Config, hosts: str) -> Audit:
     """The audit for this run. Raises UsageError."""
+    from fleetkeeper import state
     from fleetkeeper.audit import open_audit
 
     option = config.option
+    state.known_version(state.path_of(option.state))
     strict = bool(config.getini("strict"))
     audit = open_audit(hosts, option.limit, strict=strict, quick=option.quick, state=option.state)
     audit.ssh_config = option.ssh_config

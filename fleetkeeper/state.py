@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
+from fleetkeeper.errors import UsageError
+from fleetkeeper.versions import UPGRADE, is_newer
+
 VARIABLE = "FLEETKEEPER_STATE"
+VERSION = 1
+"""Of the directory: which files it has. One without a version is older, and has the same files as version 1."""
 
 
 class Unwritable(Exception):
@@ -16,22 +23,51 @@ class Unwritable(Exception):
 
 
 def directory(given: str | Path | None = None) -> Path:
-    """The state directory: `given` (--state), $FLEETKEEPER_STATE, or $XDG_STATE_HOME/fleetkeeper. Made when missing.
+    """The state directory. Made when missing.
 
-    Raises OSError when it cannot be made.
+    Raises OSError when it cannot be made, and UsageError when it is a newer fleetkeeper's.
     """
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    path = Path(given or os.environ.get(VARIABLE) or Path(base) / "fleetkeeper").expanduser()
+    path = path_of(given)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not known_version(path):
+        with suppress(OSError):  # on a full disk it stays without
+            replace_text(path / "version", f"{VERSION}\n")
     return path
+
+
+def path_of(given: str | Path | None) -> Path:
+    """Where the state directory is: `given` (--state), $FLEETKEEPER_STATE, or $XDG_STATE_HOME/fleetkeeper."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(given or os.environ.get(VARIABLE) or Path(base) / "fleetkeeper").expanduser()
+
+
+def known_version(path: Path) -> int:
+    """The version of a state directory; 0 where it has none. Raises UsageError when it is newer, or not a number."""
+    file = path / "version"
+    try:
+        text = file.read_bytes().strip()
+    except OSError:
+        return 0
+    if not re.fullmatch(rb"[0-9]{1,9}", text):
+        raise UsageError(f"{file} holds no version", hint="remove it if the directory is this fleetkeeper's")
+    if newer := is_newer(str(path), int(text), VERSION):
+        raise UsageError(newer, hint=f"{UPGRADE}; --state names another directory")
+    return int(text)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file so that there is the old text or the new, never a part. Raises OSError."""
+    waiting = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        waiting.write_text(text, encoding="utf-8")
+        waiting.replace(path)
+    finally:
+        waiting.unlink(missing_ok=True)
 
 
 def remember_audited(given: str | Path | None, inventory: str) -> None:
     """Remember the inventory of the last audit, as it was named: `remediate` without --hosts uses it."""
-    state = directory(given)
-    waiting = state / f"last_audited.{os.getpid()}"
-    waiting.write_text(f"{inventory}\n", encoding="utf-8")
-    waiting.replace(state / "last_audited")
+    replace_text(directory(given) / "last_audited", f"{inventory}\n")
 
 
 def last_audited(given: str | Path | None) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.state import Unwritable
+from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 1
 ROLLED_BACK, HELPED = "rolled back", "fixed"
@@ -109,22 +110,28 @@ class Journal:
         path.touch(mode=0o600)
         self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
         try:
+            version = self.known_version()
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA synchronous = FULL")
-            self.prepare()
+            if not version:
+                self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         except sqlite3.OperationalError as why:
             self.close()
             raise UsageError(f"the journal {path} cannot be written ({why}); nothing was changed", hint=ROOM) from None
         except sqlite3.DatabaseError as why:
             raise UsageError(f"the journal {path} cannot be used: {why}", hint=MOVE) from None
 
-    def prepare(self) -> None:
-        """Make the tables, or refuse a journal that a newer program wrote."""
+    def known_version(self) -> int:
+        """The version of the journal's tables; 0 where it is empty. Raises UsageError for any other file."""
         [version] = self.db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise UsageError(f"the journal {self.path} was written by a newer program (schema {version})", hint=MOVE)
-        if version == 0:
-            self.db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        [tables] = self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if newer := is_newer(f"the journal {self.path}", version, VERSION):
+            self.close()
+            raise UsageError(newer, hint=f"{UPGRADE}; --state names another directory")
+        if version < 0 or bool(version) != bool(tables):
+            self.close()
+            raise UsageError(f"{self.path} is no journal of fleetkeeper", hint=MOVE)
+        return int(version)
 
     def close(self) -> None:
         self.db.close()

@@ -15,6 +15,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.facts import HERE, Facts, Fleet
 from fleetkeeper.looking.observer import Observers
 from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 1
 
@@ -48,15 +49,14 @@ def load(text: str, inventory: Inventory, observers: Observers) -> Fleet:
     """
     try:
         recorded = json.loads(text)
+        if newer := is_newer("the recording", recorded["schema"], VERSION):
+            raise UsageError(newer, hint=UPGRADE)
         facts = {(one["node"], one["topic"]): fact_of(one, observers) for one in recorded["facts"]}
         looked_at = datetime.fromisoformat(recorded["looked_at"])
-        version = recorded["schema"]
     except (ValueError, LookupError, TypeError, ValidationError) as odd:
         raise UsageError(
             f"this is not a recording of a look: {odd}", hint="make one with `pytest --record FILE`"
         ) from None
-    if version != VERSION:
-        raise UsageError(f"the recording has schema {version}, this program reads {VERSION}")
     strangers = {node for node, _ in facts} - {HERE, *inventory.nodes}
     if strangers:
         raise UsageError(

@@ -6,11 +6,18 @@ are invalid, and none of it is ours to correct.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fleetkeeper.versions import UPGRADE, is_newer
+
 BEGIN = b"# BEGIN fleetkeeper "
 END = b"# END fleetkeeper "
+VERSION = 1
+"""Of the marks, which name it: `# BEGIN fleetkeeper v1 NAME`. Marks without one are older, and mean the same."""
+OURS = b"v%d " % VERSION
+VERSIONED = re.compile(rb"# (?:BEGIN|END) fleetkeeper v([0-9]{1,9}) ")
 
 
 class BlockError(ValueError):
@@ -31,7 +38,7 @@ def edit_block(text: bytes, name: str, lines: Sequence[str] | None, without: Seq
     A line that occurs twice loses its last occurrence, so that the first one stays. Raises BlockError.
 
     >>> edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]).decode().split("\\n")[:-1]
-    ['MAILTO=me', '# BEGIN fleetkeeper a.b', '@daily true', '# END fleetkeeper a.b']
+    ['MAILTO=me', '# BEGIN fleetkeeper v1 a.b', '@daily true', '# END fleetkeeper v1 a.b']
     """
     rest = take_out(text, name, without)
     return drop_block(rest, name) if lines is None else put_block(rest, name, lines)
@@ -43,7 +50,10 @@ def put_block(text: bytes, name: str, lines: Sequence[str]) -> bytes:
     The last line of a file that does not end with a newline gets one: there is no other way to add a line.
     """
     rows = split_lines_exactly(text)
-    new = [mark + b"\n" for mark in (BEGIN + encode_line(name), *map(encode_line, lines), END + encode_line(name))]
+    new = [
+        mark + b"\n"
+        for mark in (BEGIN + OURS + encode_line(name), *map(encode_line, lines), END + OURS + encode_line(name))
+    ]
     span = find_block(rows, name)
     if span is None:
         return b"".join([*rows[:-1], *(end_with_newline(row) for row in rows[-1:]), *new])
@@ -58,12 +68,14 @@ def drop_block(text: bytes, name: str) -> bytes:
 
 
 def remove_marks(text: bytes) -> bytes:
-    """Take every mark of ours out; the lines between them stay, as ordinary ones.
+    """Take every mark of ours out; the lines between them stay, as ordinary ones. Raises BlockError.
 
     >>> remove_marks(edit_block(b"MAILTO=me\\n", "a.b", ["@daily true"]))
     b'MAILTO=me\\n@daily true\\n'
     """
-    return b"".join(row for row in split_lines_exactly(text) if not row.startswith((BEGIN, END)))
+    rows = split_lines_exactly(text)
+    raise_if_newer(rows)
+    return b"".join(row for row in rows if not row.startswith((BEGIN, END)))
 
 
 def block_lines(text: bytes, name: str) -> tuple[str, ...] | None:
@@ -91,14 +103,28 @@ def take_out(text: bytes, name: str, lines: Sequence[str]) -> bytes:
 
 
 def find_block(rows: Sequence[bytes], name: str) -> Span | None:
-    """The marks of a block. Raises BlockError when there are several, or one without the other."""
-    first = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == BEGIN + encode_line(name)]
-    last = [n for n, row in enumerate(rows) if row.rstrip(b"\r\n") == END + encode_line(name)]
+    """The marks of a block. Raises BlockError when there are several, one without the other, or newer ones."""
+    raise_if_newer(rows)
+    first, last = (
+        [
+            n
+            for n, row in enumerate(rows)
+            if row.rstrip(b"\r\n") in (mark + encode_line(name), mark + OURS + encode_line(name))
+        ]
+        for mark in (BEGIN, END)
+    )
     if not first and not last:
         return None
     if len(first) != 1 or len(last) != 1 or first[0] > last[0]:
         raise BlockError(f"the marks around the block of {name} are broken: {len(first)} begin, {len(last)} end")
     return Span(first[0], last[0])
+
+
+def raise_if_newer(rows: Sequence[bytes]) -> None:
+    """Raises BlockError where a newer fleetkeeper has set a block: what its marks mean is not known here."""
+    for number in (int(mark[1]) for row in rows if (mark := VERSIONED.match(row))):
+        if newer := is_newer("a block of lines of ours", number, VERSION):
+            raise BlockError(f"{newer}: {UPGRADE}")
 
 
 def split_lines_exactly(text: bytes) -> list[bytes]:

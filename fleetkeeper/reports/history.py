@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.reports.results import Item, write
+from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 1
 JUDGED_IN_FULL = {Outcome.HOLDS.name.lower(), Outcome.FINDING.name.lower(), Outcome.WAIVED.name.lower()}
@@ -75,11 +77,15 @@ def file_of(state: Path, name: str, path: str) -> Path:
 
 
 def recall(path: Path) -> Memory:
-    """What the last audit left. Nothing, when there was none or its file makes no sense."""
+    """What the last audit left. Nothing, when there was none or its file makes no sense.
+
+    Raises UsageError when a newer fleetkeeper wrote it.
+    """
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        known = tuple(OpenFinding(**one) for one in said["open"])
-        return Memory(str(said["finished"]), known) if said["schema"] == VERSION else Memory()
+        if newer := is_newer(str(path), said["schema"], VERSION):
+            raise UsageError(newer, UPGRADE)
+        return Memory(str(said["finished"]), tuple(OpenFinding(**one) for one in said["open"]))
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
 

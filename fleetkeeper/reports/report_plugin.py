@@ -15,6 +15,7 @@ import pytest
 
 from fleetkeeper import state
 from fleetkeeper.audit import Audit
+from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
@@ -138,7 +139,7 @@ class Reports:
                 changes = history.compare(name, self.items, history.recall(place), self.started.isoformat())
                 history.remember(place, changes, self.finished.isoformat())
                 self.changes.append(changes)
-        except OSError as why:
+        except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
 
     def waiver_notes(self) -> Iterator[str]:

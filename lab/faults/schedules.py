@@ -4,7 +4,7 @@ from lab import nodes, setup, swarm
 from lab.engine import Engine
 from lab.names import DATA, NODES, Node
 
-REPAIRED = "# BEGIN fleetkeeper schedules."
+REPAIRED = "# BEGIN fleetkeeper v1 schedules."
 
 
 def lose_entry(engine: Engine) -> None:

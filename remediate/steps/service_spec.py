@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from fleetkeeper.topics.services.facts import LENT
-from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, is_careful, own_updates
+from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, is_careful, label_of, own_updates
 
 Json = dict[str, Any]
 STACK = "com.docker.stack.namespace"
@@ -55,7 +54,7 @@ def with_careful_updates(spec: Json) -> Json:
     labels = without_label(spec)
     if is_careful(own):
         return {**spec, "Labels": labels, **({"UpdateConfig": own} if own else {})}
-    return {**spec, "Labels": {**labels, OWN_UPDATES: json.dumps(own)}, "UpdateConfig": {**own, **CAREFUL}}
+    return {**spec, "Labels": {**labels, OWN_UPDATES: label_of(own)}, "UpdateConfig": {**own, **CAREFUL}}
 
 
 def with_own_updates(spec: Mapping[str, Any], *, unmark: bool = False) -> Json | None:

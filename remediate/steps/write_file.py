@@ -198,7 +198,10 @@ class UnmarkCrontab:
         now = read_content(link, place, "crontab", self.user)
         if now is None or content_digest(now) != self.expect:
             raise Stale(f"{target_name('crontab', self.user)} has been changed since the plan was made")
-        return marked_blocks.remove_marks(now)
+        try:
+            return marked_blocks.remove_marks(now)
+        except marked_blocks.BlockError as why:
+            raise StepFailed(f"{target_name('crontab', self.user)}: {why}", changed=False) from None
 
 
 @dataclass(frozen=True)

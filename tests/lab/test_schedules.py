@@ -144,7 +144,7 @@ def test_case_24_an_entry_on_the_wrong_node_is_moved_and_every_other_line_stays(
     assert ran.status == 0, ran.said
     after = {node.name: setup.crontab(lab.engine, node) for node in NODES}
     assert after["vgpu"].startswith(before["vgpu"])
-    assert f"# BEGIN fleetkeeper {RULE}" in after["vgpu"]
+    assert f"# BEGIN fleetkeeper v1 {RULE}" in after["vgpu"]
     assert after["data"] == before["data"].replace(f"{setup.ENTRY}\n", "")
     assert after["manager"] == before["manager"]
     assert RULE in outcomes(lab.audit("-k", "schedules"), "holds")

@@ -257,6 +257,25 @@ def test_what_is_not_a_recording_is_a_usage_error(audit, pytester: pytest.Pytest
     assert audit("--replay=look.json").ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_an_audit_with_a_newer_state_directory_is_a_usage_error_that_changes_nothing_there(audit, pytester) -> None:
+    (pytester.path / "state").mkdir()
+    (pytester.path / "state/version").write_text("2\n")
+    ran = audit()
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*state has version 2, and this fleetkeeper knows versions up to 1", "*upgrade*"])
+    assert [path.name for path in (pytester.path / "state").iterdir()] == ["version"]
+
+
+def test_what_a_newer_audit_left_open_is_said_in_one_line_and_stays(audit, pytester: pytest.Pytester) -> None:
+    audit()
+    [place] = (pytester.path / "state/audits/mine").glob("open-*.json")
+    place.write_text('{"schema": 2}')
+    ran = audit()
+    assert ran.ret == 1
+    ran.stdout.fnmatch_lines([f"what changed since the last audit is not known: {place} has version 2, *upgrade*"])
+    assert place.read_text() == '{"schema": 2}'
+
+
 def test_case_80_checks_without_hosts_never_exit_0(audit, pytester: pytest.Pytester) -> None:
     ran = pytester.runpytest_subprocess()
     assert ran.ret == pytest.ExitCode.USAGE_ERROR

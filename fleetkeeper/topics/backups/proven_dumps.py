@@ -12,9 +12,11 @@ from contextlib import closing, contextmanager
 
 from fleetkeeper import state
 from fleetkeeper.topics.backups.facts import DumpProof, File
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.versions import UPGRADE, is_newer
 
 VERSION = 3
-"""Of the definition of complete: a proof by another one is none."""
+"""Of the file, and of the definition of complete: a proof by an older one is none."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS verified (
@@ -31,7 +33,10 @@ DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode =
 
 
 def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
-    """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read."""
+    """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read.
+
+    Raises Unobservable when a newer fleetkeeper keeps the memory.
+    """
     identities = {file.name: file.identity for file in files}
     try:
         with open_database(given) as known:
@@ -57,7 +62,7 @@ def remember_proofs(given: str, place: str, proofs: Sequence[DumpProof]) -> None
         with open_database(given) as known:
             known.execute("DELETE FROM verified WHERE place = ?", (place,))
             known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, Unobservable):
         return
 
 
@@ -67,7 +72,7 @@ def fits_in_sqlite(*numbers: int) -> bool:
 
 
 def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, str]:
-    """The SHA-256 of exactly these files, by name, as far as it is remembered."""
+    """The SHA-256 of exactly these files, by name, as far as it is remembered. Raises Unobservable as above."""
     known: dict[str, str] = {}
     try:
         with open_database(given) as memory:
@@ -93,7 +98,7 @@ def remember_digests(given: str, place: str, files: Sequence[File], digests: Map
         with open_database(given) as memory:
             memory.execute("DELETE FROM digests WHERE place = ?", (place,))
             memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, Unobservable):
         return
 
 
@@ -102,15 +107,20 @@ def forget_digests(given: str, place: str) -> None:
     try:
         with open_database(given) as memory:
             memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(place), place))
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, Unobservable):
         return
 
 
 @contextmanager
 def open_database(given: str) -> Iterator[sqlite3.Connection]:
-    """The database, in one transaction. Raises sqlite3.Error or OSError."""
+    """The database, in one transaction. Raises sqlite3.Error or OSError, and Unobservable when it is a newer one's."""
     path = state.directory(given) / "verified.sqlite"
     with closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        if newer := is_newer(str(path), version, VERSION):
+            raise Unobservable(newer, UPGRADE)
+        if version != VERSION:
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute(TABLE)
         connection.execute(DIGESTS)
         yield connection

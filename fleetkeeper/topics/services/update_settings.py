@@ -6,9 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from fleetkeeper.transport.commands import Unobservable
+from fleetkeeper.versions import UPGRADE, is_newer
+
 Json = dict[str, Any]
 OWN_UPDATES = "fleetkeeper.update-config"
 """The label that holds the service's own update settings while ours are in force: they survive a crash there."""
+VERSION, VERSION_KEY = 1, "fleetkeeper"
+"""Of the label's JSON, and the key that holds it. A label without it is older, and means the same."""
 CAREFUL = {"Order": "stop-first", "FailureAction": "pause"}
 USUAL = {"Parallelism": 0, "Delay": 0, "Monitor": 0, "MaxFailureRatio": 0, **CAREFUL}
 """What the engine takes for a setting that is left out (swarmkit's zero values)."""
@@ -21,7 +26,7 @@ def own_updates(spec: Mapping[str, Any]) -> Json | None:
     """The service's own update settings while ours are in force; None when those in force are the service's own.
 
     The label is believed only as long as the settings are exactly what we made of it: what somebody has set since is
-    newer. `spec` is a service's, as the Engine API has it.
+    newer. `spec` is a service's, as the Engine API has it. Raises Unobservable for a newer fleetkeeper's label.
 
     >>> label = {OWN_UPDATES: '{"Order": "start-first", "Parallelism": 2}'}
     >>> own_updates({"Labels": label, "UpdateConfig": {**CAREFUL, "Parallelism": 2}})
@@ -35,6 +40,11 @@ def own_updates(spec: Mapping[str, Any]) -> Json | None:
     return kept
 
 
+def label_of(own: Mapping[str, Any]) -> str:
+    """What the label holds for a service's own update settings."""
+    return json.dumps({VERSION_KEY: VERSION, **own})
+
+
 def read(label: str) -> Json | None:
     """The settings in a label; None for anything else."""
     if len(label) > LONGEST:
@@ -43,7 +53,14 @@ def read(label: str) -> Json | None:
         found = json.loads(label)
     except (ValueError, RecursionError):
         return None
-    sound = isinstance(found, dict) and all(found.get(key, "") in known for key, known in KNOWN.items())
+    version = found.pop(VERSION_KEY, VERSION) if isinstance(found, dict) else VERSION
+    if isinstance(version, int) and (newer := is_newer(f"the label {OWN_UPDATES}", version, VERSION)):
+        raise Unobservable(newer, UPGRADE)
+    sound = (
+        isinstance(found, dict)
+        and version == VERSION
+        and all(found.get(key, "") in known for key, known in KNOWN.items())
+    )
     return found if sound else None
 
 

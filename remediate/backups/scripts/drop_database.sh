@@ -26,7 +26,10 @@ SQL
   ) || exit 70
   case $said in
     '') continue ;;
-    "there fleetkeeper: $gone was never live; "*) ;;
+    "there fleetkeeper: $gone was never live; being restored") ;;
+    "there fleetkeeper: $gone was never live; "*" rows; sha256 "*) ;;
+    "there fleetkeeper: $gone was never live; "*)
+      keep "$gone" "this fleetkeeper does not know its mark: upgrade it here"; continue ;;
     'there ')
       case $gone in *_filling_*) ;; *) keep "$gone" "nothing says that it was never live"; continue ;; esac
       inside=$(on "$gone" <<'SQL'

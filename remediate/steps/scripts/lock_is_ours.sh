@@ -5,5 +5,5 @@
 ours() {
   [ -n "$who" ] || return 0
   IFS= read -r line <"$lock" 2>/dev/null || return 1
-  rest=${line#* }; [ "${rest#* }" = "$who" ]
+  rest=${line#* }; [ "${rest#* v1 }" = "$who" ]
 }

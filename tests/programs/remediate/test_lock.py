@@ -125,6 +125,28 @@ def test_whoever_died_while_taking_a_dead_lock_over_does_not_jam_it(path: str) -
         assert mine.take(["a"]) == {}
 
 
+def test_the_lock_says_its_version_and_whose_it_is(path: str) -> None:
+    with locks(path) as mine:
+        mine.take(["a"])
+        pid, birth, version, who = Path(path).read_text().split(" ", 3)
+        assert (pid.isdigit(), birth, version, who.strip()) == (True, born(int(pid)), "v1", mine.who)
+
+
+def test_an_older_lock_is_respected_while_its_holder_lives(path: str) -> None:
+    Path(path).write_text(f"{os.getpid()} {born(os.getpid())} root@elsewhere (process 1, run x)\n")
+    with locks(path) as mine, pytest.raises(Busy) as busy:
+        mine.take(["a"])
+    assert busy.value.who == "root@elsewhere (process 1, run x)"
+
+
+@pytest.mark.parametrize("line", ["1 1 v2 somebody\n", "v2 1 1 somebody\n", "v2\n", "not a lock", '{"version": 2}\n'])
+def test_a_lock_that_is_not_understood_is_nobodys_to_take_over(path: str, line: str) -> None:
+    Path(path).write_text(line)
+    with locks(path) as mine, pytest.raises(Busy, match=f"upgrade this one; .* remove {path}"):
+        mine.take(["a"])
+    assert Path(path).read_text() == line
+
+
 def test_a_cut_connection_frees_it(path: str) -> None:
     stream = start_holder(LocalLink(), "a", path, "somebody")
     stream.close()

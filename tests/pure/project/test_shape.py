@@ -65,7 +65,7 @@ def test_only_apply_imports_the_writing_link() -> None:
 
 
 FLOORS = {
-    0: ("errors", "untrusted", "imports", "state"),
+    0: ("errors", "untrusted", "imports", "state", "versions"),
     1: ("inventory", "transport", "readers"),
     2: ("looking",),
     3: ("judging",),

@@ -122,8 +122,25 @@ def test_two_runs_of_one_second_have_different_ids(journal: Journal) -> None:
 def test_a_journal_of_a_newer_program_is_refused_with_a_way_out(journal: Journal) -> None:
     journal.db.execute(f"PRAGMA user_version = {VERSION + 1}")
     journal.close()
-    with pytest.raises(UsageError, match="newer program"):
+    content = journal.path.read_bytes()
+    with pytest.raises(UsageError, match=f"journal.sqlite has version {VERSION + 1}, and this .* to {VERSION}") as why:
         Journal(journal.path)
+    assert "upgrade fleetkeeper" in why.value.hint
+    assert journal.path.read_bytes() == content
+
+
+def test_another_database_is_no_journal_and_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    for statement in ("CREATE TABLE runs (id TEXT)", "DROP TABLE runs", "PRAGMA user_version = -1"):
+        with sqlite3.connect(path) as db:
+            db.execute(statement)
+        db.close()
+        content = path.read_bytes()
+        if statement.startswith("DROP"):
+            continue
+        with pytest.raises(UsageError, match="is no journal of fleetkeeper"):
+            Journal(path)
+        assert path.read_bytes() == content
 
 
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import one_line
+from fleetkeeper.versions import UPGRADE, is_newer
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -43,7 +44,8 @@ def observe(node: Node, inventory: Inventory) -> Look:
     asked = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name
     answers = yield [*asked, *([records_of(policy)] if here else [])]
-    records = or_why(partial(parse_records, of=backups_of(policy)), answers[1]) if here else None
+    parse = partial(parse_records, of=backups_of(policy), path=record_path(policy))
+    records = or_why(parse, answers[1]) if here else None
     return Facts(or_why(parse_clusters, answers[0]), records)
 
 
@@ -96,7 +98,7 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     return tuple(found)
 
 
-def parse_records(output: Output, of: str = "") -> Records:
+def parse_records(output: Output, of: str = "", path: str = "the record of the database") -> Records:
     """The record, or an empty one. Raises Unobservable when it is there and cannot be read or understood, and when it
     is about other backups than `of`: what was accepted or failed there says nothing here.
 
@@ -108,14 +110,11 @@ def parse_records(output: Output, of: str = "") -> Records:
         version = VERSION_ADAPTER.validate_json(output.text()).version
         kept = ADAPTER.validate_json(output.text()) if version <= VERSION else StoredRecord()
     except ValidationError as odd:
-        raise Unobservable(f"the record of the database makes no sense: {odd.errors()[0]['msg']}") from None
-    if version > VERSION:
-        raise Unobservable(
-            f"the record of the database is of version {version}, and this fleetkeeper knows {VERSION}",
-            hint="a newer fleetkeeper wrote it: use that one here, too",
-        )
+        raise Unobservable(f"{path} makes no sense: {odd.errors()[0]['msg']}") from None
+    if newer := is_newer(path, version, VERSION):
+        raise Unobservable(newer, UPGRADE)
     if of and kept.of and kept.of != of:
-        raise Unobservable(f"the record of the database is about other backups ({one_line(kept.of)})", hint=ANOTHER)
+        raise Unobservable(f"{path} is about other backups ({one_line(kept.of)})", hint=ANOTHER)
     return Records(kept.accepted, kept.drills, hashlib.sha256(output.out).hexdigest(), kept.size)
 
 

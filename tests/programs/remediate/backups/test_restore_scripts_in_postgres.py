@@ -139,6 +139,14 @@ def test_what_is_left_of_a_killed_fill_goes_with_its_mark_or_while_it_is_empty(s
         assert set(server.databases()) == {LIVE}
 
 
+def test_a_database_with_a_newer_mark_is_kept(server: PrivateServer) -> None:
+    restored(server)
+    server.sql(f"COMMENT ON DATABASE {NEW} IS 'fleetkeeper: {NEW} was never live; v2; 100 rows; sha512 f00'")
+    assert server.run(load_script("remediate/backups/scripts/drop_database.sh"), "postgres", LIVE, NEW) == 67
+    assert "is kept: this fleetkeeper does not know its mark: upgrade it here" in server.said
+    assert NEW in server.databases()
+
+
 def test_only_the_databases_that_were_seen_change_their_names(server: PrivateServer) -> None:
     restored(server)
     known = server.databases()

@@ -138,6 +138,15 @@ def test_the_hook_is_written_whole_and_reloads(tmp_path: Path) -> None:
     assert (tmp_path / "called").read_text() == "-s reload\n"
 
 
+@pytest.mark.parametrize("text", ["# Set up by fleetkeeper v2: another way\n", "somebody's own\n"])
+def test_a_hook_that_is_not_what_we_write_is_not_written_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "reload").write_text(text)
+    hook = load_script("remediate/remedies/certificates/scripts/write_hook.sh")
+    rc, told = script(hook, str(tmp_path / "reload"), place=tmp_path)
+    assert (rc, told) == (1, f"exit 1: {tmp_path}/reload is there already, and is not what this fleetkeeper writes")
+    assert (tmp_path / "reload").read_text() == text
+
+
 def test_a_new_account_is_named_in_the_renewal_and_nothing_else_is_changed(tmp_path: Path) -> None:
     conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
     conf.write_text("version = 2\n[renewalparams]\naccount = old\nserver = https://x/dir\n")

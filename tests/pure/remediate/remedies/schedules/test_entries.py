@@ -92,7 +92,7 @@ def test_an_empty_crontab_gets_the_entry():
     [step] = plan.steps
     assert isinstance(step, EditCrontab)
     assert step.expect == "absent"
-    assert after["vgpu"].files[ROOT].bytes.startswith(b"# BEGIN fleetkeeper " + RULE.encode())
+    assert after["vgpu"].files[ROOT].bytes.startswith(b"# BEGIN fleetkeeper v1 " + RULE.encode())
 
 
 def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
