@@ -122,7 +122,7 @@ def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_
 
 
 def test_every_remedy_makes_a_plan_in_some_world() -> None:
-    planned = {one.rule.id for world in WORLDS.values() for one in Told(world).proposal.planned}
+    planned = {one.rule.id for world in WORLDS.values() for one in LookOutputs(world).proposal.planned}
     assert set(REMEDIES) - planned == set()
 
 

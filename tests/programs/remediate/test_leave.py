@@ -203,7 +203,7 @@ def test_nothing_goes_while_a_killed_change_has_left_a_service_with_our_update_s
     facts = looked(tmp_path)
     assert (facts.services, facts.settings) == ((), ("web",))
     seen = fleet(tmp_path, facts)
-    found = verdict(TOPIC.rules[0], seen, Subject("node", "here")).findings
+    found = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
     assert "web" in [finding.about for finding in found]
     for finding in found:
         answer = take_away(finding, seen)
