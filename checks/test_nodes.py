@@ -1,9 +1,9 @@
 """The machines: can they be asked, with the rights we are meant to have, and is their clock right."""
 
 from fleetkeeper.promises import Judged, promise
-from fleetkeeper.topics import nodes
+from fleetkeeper.topics.nodes import rules
 
 
-@promise(nodes.can_be_looked_at)
+@promise(rules.can_be_looked_at)
 def test_can_be_looked_at(verdict: Judged) -> None:
     assert verdict.holds

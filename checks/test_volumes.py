@@ -1,7 +1,7 @@
 """Volumes: within their budgets, with room left on their disks, and for long enough."""
 
 from fleetkeeper.promises import Judged, promise
-from fleetkeeper.topics import volumes
+from fleetkeeper.topics.volumes import rules as volumes
 
 
 @promise(volumes.are_within_budget)

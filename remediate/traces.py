@@ -16,7 +16,7 @@ from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.services.facts import LENT
 from fleetkeeper.topics.services.update_settings import OWN_UPDATES
-from fleetkeeper.topics.traces import FIND_TRACES, KEPT, SPOOLS, Facts, observe
+from fleetkeeper.traces import FIND_TRACES, KEPT, SPOOLS, Facts, observe
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan

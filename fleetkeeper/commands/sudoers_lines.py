@@ -18,21 +18,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from fleetkeeper import traces
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import inspect_containers
-from fleetkeeper.topics import traces
 from fleetkeeper.topics.backups import parse
 from fleetkeeper.topics.backups.completeness import verify_command
-from fleetkeeper.topics.backups.database import observation as databases
+from fleetkeeper.topics.backups.database import observe as databases
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
-from fleetkeeper.topics.backups.second_copy import observation as copies
+from fleetkeeper.topics.backups.second_copy import observe as copies
 from fleetkeeper.topics.certificates import node_commands as certificates
-from fleetkeeper.topics.containers import observation as containers
-from fleetkeeper.topics.services import observation as services
-from fleetkeeper.topics.volumes import usage_of
+from fleetkeeper.topics.containers import observe as containers
+from fleetkeeper.topics.services import observe as services
+from fleetkeeper.topics.volumes.observe import usage_of
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, STARTED

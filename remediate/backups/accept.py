@@ -13,19 +13,12 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
-from fleetkeeper.topics.backups.database import (
-    Accepted,
-    AcceptedSize,
-    Cluster,
-    Records,
-    contains_addition,
-    merge_records,
-)
-from fleetkeeper.topics.backups.database import Facts as Databases
-from fleetkeeper.topics.backups.database.observation import backups_of, record_bytes, record_path
-from fleetkeeper.topics.backups.database.record import put_right
+from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.database.observe import backups_of, record_bytes, record_path
+from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, put_right
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers import Facts as Containers
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.services.rules.kept_data import the_only
 from fleetkeeper.transport.commands import Unobservable

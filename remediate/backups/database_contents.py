@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fleetkeeper.readers.numbers import MOST, whole_number
 from fleetkeeper.redact import masked
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.transport.commands import OK, Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.untrusted import one_line, without_values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.topics.backups.database import Records
+from fleetkeeper.topics.backups.database.facts import Records
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import Changed, Proof
 from remediate.backups.accept import plan_again, plan_to_record, proof_of_record

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fleetkeeper.topics.backups.catalog import Backup
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Placement
 from remediate.backups.database_contents import DatabaseContents
 from remediate.plan import Plan
 from remediate.steps import DropDatabase, RestoreDatabase, Run, SwapDatabases

@@ -1,7 +1,6 @@
 """`remediate backups drill`: restore a backup into a throwaway server, and see whether everything came back.
 
-The server is a container of the database's own image, without network, with limits, and with a clock of its own that
-ends it: whatever happens to us, nothing of it is left.
+The server is a container of the database's image, without network, with limits, and with a clock of its own: it ends.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
-from fleetkeeper.topics.backups.database import Accepted, Drill, Records, merge_records
+from fleetkeeper.topics.backups.database.facts import Accepted, Drill, Records
+from fleetkeeper.topics.backups.database.record import merge_records
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.rules.drills import last_failure
-from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Mount, Placement
+from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script

@@ -12,8 +12,8 @@ from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished_dumps
-from fleetkeeper.topics.backups.database import Drill
-from fleetkeeper.topics.backups.database import Facts as Databases
+from fleetkeeper.topics.backups.database.facts import Drill
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Retention, apply_keep

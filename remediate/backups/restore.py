@@ -20,11 +20,11 @@ from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.completeness import prove_command
-from fleetkeeper.topics.backups.database import Records
+from fleetkeeper.topics.backups.database.facts import Records
 from fleetkeeper.topics.backups.facts import Facts
 from fleetkeeper.topics.backups.observe import database_service_name
-from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Mount, Placement
+from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.apply import Changed, Proof

@@ -10,13 +10,14 @@ from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups import Facts, second_copy
 from fleetkeeper.topics.backups.catalog import Backup, Catalog
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
-from fleetkeeper.topics.backups.facts import DumpProof
+from fleetkeeper.topics.backups.facts import DumpProof, Facts
 from fleetkeeper.topics.backups.observe import database_service_name, place_of
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.proven_dumps import forget_digests, remember_proofs
+from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory, is_other_file
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
 from remediate.backups.context import Desk, one_of
@@ -92,17 +93,14 @@ def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
     forget_digests(desk.inventory.state, f"{Path(desk.inventory.path).absolute()} ")
     fleet = desk.look("copies")
     try:
-        here = (
-            raise_if_unobservable(fleet.of(desk.policy.volume.node, second_copy.Facts).here)
-            or second_copy.CopyDirectory()
-        )
-        there = raise_if_unobservable(fleet.of(second.node, second_copy.Facts).there) or second_copy.CopyDirectory()
+        here = raise_if_unobservable(fleet.of(desk.policy.volume.node, Copies).here) or CopyDirectory()
+        there = raise_if_unobservable(fleet.of(second.node, Copies).there) or CopyDirectory()
     except Unobservable as why:
         return [DumpProof(second.path, 0, 0, 0, "unknown", str(why))]
     return [
         DumpProof(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
         for backup in catalog.backups
-        if second_copy.is_other_file(backup.name, here, there)
+        if is_other_file(backup.name, here, there)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fleetkeeper.topics.traces import KEPT
+from fleetkeeper.traces import KEPT
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:

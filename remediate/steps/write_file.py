@@ -10,7 +10,7 @@ from pydantic import PlainSerializer
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.redact import masked
-from fleetkeeper.topics.traces import KEPT
+from fleetkeeper.traces import KEPT
 from fleetkeeper.untrusted import plain_path
 from remediate.steps.put_content import (
     PutRequest,

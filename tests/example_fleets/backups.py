@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.verdicts import Verdict, judge_subject, subjects_of
 from fleetkeeper.looking.facts import Facts, Fleet
-from fleetkeeper.topics import nodes, volumes
-from fleetkeeper.topics.backups import DumpProof, File, Policy
-from fleetkeeper.topics.backups import Facts as Seen
 from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
+from fleetkeeper.topics.backups.facts import DumpProof, File
+from fleetkeeper.topics.backups.facts import Facts as Seen
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.registry import RULES, load_inventory
+from fleetkeeper.topics.volumes.facts import Entry
+from fleetkeeper.topics.volumes.facts import Facts as Volumes
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -120,14 +123,14 @@ def fleet(
     *,
     text: str = TEXT,
     ahead: float = 0.0,
-    volume: volumes.Facts | Unobservable | None = None,
+    volume: Volumes | Unobservable | None = None,
     now: datetime = NOW,
 ) -> Fleet:
     """One look at the world. `verified` None: every file is proven complete."""
     seen = files if isinstance(files, Unobservable) else tuple(files)
     if verified is None:
         verified = () if isinstance(files, Unobservable) else proofs(files)
-    node = nodes.Facts(ahead=ahead, uncertainty=0.01, hostname="data", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
+    node = Nodes(ahead=ahead, uncertainty=0.01, hostname="data", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     facts: dict[tuple[str, str], Facts | Unobservable] = {
         ("data", "backups"): Seen(
             "/var/lib/docker/volumes/rodan_pg_backup/_data",
@@ -140,9 +143,9 @@ def fleet(
     return Fleet(inventory(text), now, facts)
 
 
-def usage(files: Sequence[File], **changes: Any) -> volumes.Facts:
+def usage(files: Sequence[File], **changes: Any) -> Volumes:
     """The volume that holds these files and nothing else, on a disk with much room."""
-    made = volumes.Facts(
+    made = Volumes(
         path="/var/lib/docker/volumes/rodan_pg_backup/_data",
         used=4096 + sum(one.blocks for one in files),
         entries=1 + len(files),
@@ -150,7 +153,7 @@ def usage(files: Sequence[File], **changes: Any) -> volumes.Facts:
         free=100 * 2**30,
         inodes=10**6,
         free_inodes=10**6,
-        biggest=tuple(volumes.Entry(one.name, one.blocks) for one in files[:40]),
+        biggest=tuple(Entry(one.name, one.blocks) for one in files[:40]),
     )
     return replace(made, **changes)
 

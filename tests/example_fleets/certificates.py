@@ -25,11 +25,11 @@ from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.topics import certificates as topic
-from fleetkeeper.topics import nodes
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key, Lineage, Renewal, ServedCertificate
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 
@@ -38,7 +38,7 @@ NAME = "rodan2.example.org"
 DAY = timedelta(days=1)
 ID = "4f" * 32
 LIVE = f"/etc/letsencrypt/live/{NAME}"
-RULES = {rule.name: rule for rule in topic.RULES}
+RULES = {rule.name: rule for rule in topic.TOPIC.rules}
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ def fleet(
     outside: Sequence[ServedCertificate] = (),
 ) -> Fleet:
     """One look at the world; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
-    clock = nodes.Facts(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
+    clock = Nodes(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     there = Containers("present", (container,) if container else ())
     seen = {("web", "certificates"): facts, ("web", "containers"): there, ("web", "nodes"): clock}
     seen |= {(HERE, "certificates"): Facts(outside=tuple(outside))}

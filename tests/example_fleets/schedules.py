@@ -11,8 +11,14 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Verdict, judge_subject
 from fleetkeeper.looking.facts import Facts, Fleet
 from fleetkeeper.readers.marked_blocks import split_lines_exactly
-from fleetkeeper.topics import backups, containers, nodes, schedules
+from fleetkeeper.topics import schedules
+from fleetkeeper.topics.backups.facts import Facts as Backups
+from fleetkeeper.topics.backups.facts import File as BackupsFile
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.registry import RULES, load_inventory
+from fleetkeeper.topics.schedules.facts import Facts as Schedules
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = datetime(2026, 6, 15, 16, 30, tzinfo=UTC)
@@ -37,14 +43,12 @@ backups:
   keep: {last: 4, daily: 14}
 certificates: {none: "not here"}
 """
-POSTGRES = containers.Container(
+POSTGRES = Container(
     id="612b4ae59567" + "0" * 52,
     name="rodan_postgres.1.abcdefghijklmnop",
     labels={"com.docker.swarm.service.name": "rodan_postgres"},
 )
-NGINX = containers.Container(
-    id="99" * 32, name="rodan_nginx.1.xyz", labels={"com.docker.swarm.service.name": "rodan_nginx"}
-)
+NGINX = Container(id="99" * 32, name="rodan_nginx.1.xyz", labels={"com.docker.swarm.service.name": "rodan_nginx"})
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,10 @@ class Machine:
         lines += [f"denied {word}" for word in words if word in self.denied]
         return Output(0, b"".join(rows) + "".join(f"{line}\n" for line in [*lines, "end"]).encode())
 
-    def seen(self, text: str = TEXT, own: Output | None = None) -> schedules.Facts:
+    def seen(self, text: str = TEXT, own: Output | None = None) -> Schedules:
         """Drive the topic's generator against this machine."""
         inventory = load_inventory(Path("world.yml"), text)
-        looking = schedules.observe(inventory.nodes["vgpu"], inventory)
+        looking = schedules.observe.observe(inventory.nodes["vgpu"], inventory)
         next(looking)
         try:
             [asked] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
@@ -143,9 +147,9 @@ def fleet(
     vgpu: Machine | Unobservable | None = None,
     *,
     data: Machine | Unobservable | None = None,
-    here: Sequence[containers.Container] | Unobservable = (POSTGRES,),
-    there: Sequence[containers.Container] = (),
-    files: Sequence[backups.File] | Unobservable = (),
+    here: Sequence[Container] | Unobservable = (POSTGRES,),
+    there: Sequence[Container] = (),
+    files: Sequence[BackupsFile] | Unobservable = (),
     text: str = TEXT,
     now: datetime = NOW,
 ) -> Fleet:
@@ -153,7 +157,7 @@ def fleet(
     empty = Machine({})
     machines = {"manager": empty, "data": data or empty, "vgpu": vgpu or Machine(GOOD)}
     running = {"manager": (NGINX,), "data": there, "vgpu": here}
-    node = nodes.Facts(ahead=0.0, uncertainty=0.01, hostname="x", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
+    node = Nodes(ahead=0.0, uncertainty=0.01, hostname="x", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     facts: dict[tuple[str, str], Facts | Unobservable] = {}
     for name, machine in machines.items():
         facts[name, "schedules"] = machine if isinstance(machine, Unobservable) else machine.seen(text)
@@ -162,9 +166,9 @@ def fleet(
         facts[name, "containers"] = (
             containing
             if isinstance(containing, Unobservable)
-            else containers.Facts(docker="present", containers=tuple(containing))
+            else Containers(docker="present", containers=tuple(containing))
         )
-    facts["data", "backups"] = backups.Facts("/backups", files if isinstance(files, Unobservable) else tuple(files))
+    facts["data", "backups"] = Backups("/backups", files if isinstance(files, Unobservable) else tuple(files))
     return Fleet(load_inventory(Path("world.yml"), text), now, facts)
 
 

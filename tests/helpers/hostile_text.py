@@ -20,7 +20,10 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Verdict, judge_rules
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.reports import annotations, history, results, terminal
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.registry import RULES
+from fleetkeeper.topics.services.facts import Facts as Services
 from remediate.plan import Plan
 from remediate.proposal import Proposal, propose
 from remediate.remedies import REMEDIES
@@ -334,7 +337,6 @@ def user_worlds() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
     from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
-    from fleetkeeper.topics import containers, services
     from fleetkeeper.topics.containers.facts import Denied
     from fleetkeeper.topics.registry import load_inventory
     from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
@@ -347,10 +349,10 @@ def user_worlds() -> dict[str, Fleet]:
 
     def world(container: Any, told: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
         facts = {
-            ("data", "containers"): containers.Facts("present", (container,)),
-            ("manager", "containers"): containers.Facts("present", ()),
-            ("data", "services"): services.Facts("worker", "n2"),
-            ("manager", "services"): services.Facts("manager", "n1", u.MEMBERS, told),
+            ("data", "containers"): Containers("present", (container,)),
+            ("manager", "containers"): Containers("present", ()),
+            ("data", "services"): Services("worker", "n2"),
+            ("manager", "services"): Services("manager", "n1", u.MEMBERS, told),
         }
         return Fleet(inventory, datetime.now(UTC), facts)  # type: ignore[arg-type]
 
@@ -358,5 +360,5 @@ def user_worlds() -> dict[str, Fleet]:
         "user": world(u.WEB),
         "compose": world(compose, ()),
         "by hand": world(replace(u.WEB, name="rodan_web", labels={}), ()),
-        "files": world(replace(u.WEB, preflight=denied, mounts=(containers.Mount("bind", "/srv/data", "/data"),))),
+        "files": world(replace(u.WEB, preflight=denied, mounts=(Mount("bind", "/srv/data", "/data"),))),
     }

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import containers, services
-from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database.facts import AcceptedSize, Drill, Records
 from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.services.facts import Handed, Member, Published, ServiceMount, Volume
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import Member, MountedSecret, Published, ServiceMount, Volume
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
-    from fleetkeeper.topics.containers import Container
+    from fleetkeeper.topics.containers.facts import Container
     from fleetkeeper.topics.services.facts import SwarmService
 
 UNSEEN = Unobservable("no route to host", hint="look at it", node="data")
@@ -27,17 +28,17 @@ def database_worlds() -> dict[str, Fleet]:
     from tests.example_fleets.backups import NOW, name
     from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, world
 
-    failed = database.Drill(
+    failed = Drill(
         *(name(NOW - timedelta(days=1)), NOW - timedelta(hours=3), 60.0, 3600.0, {"public.a": 3}),
         extensions=("plpgsql 1.0",),
         lacking=("table x is missing",),
         error="it does not restore",
     )
     refused = replace(failed, at=NOW - timedelta(hours=1), error="", refused="no room")
-    size = database.AcceptedSize(
+    size = AcceptedSize(
         name(NOW - timedelta(days=9)), 2**20, NOW - timedelta(days=9), NOW - timedelta(days=8), "ops", "a clean-up"
     )
-    records = database.Records(ACCEPTED, (failed, refused), "d" * 64, size)
+    records = Records(ACCEPTED, (failed, refused), "d" * 64, size)
     text = FLOORS.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
     other = replace(RIGHT, system="7575134923612332072", rows={"auth_user": 3})
     return {
@@ -77,14 +78,14 @@ def swarm_worlds() -> dict[str, Fleet]:
     closed = replace(u.CLEAR, helpers=("gosu",), unsaved=("/app/x",), low_ports=(80,), denied=(denied,))
     lent = replace(
         u.TOLD, lent_updates="lent", lent="rodan", helpers=("gosu",), stack="rodan", order="start-first",
-        handed=(Handed("secret", "/run/secrets/x"),), mounts=(ServiceMount("volume", "pg", "/data"),),
+        handed=(MountedSecret("secret", "/run/secrets/x"),), mounts=(ServiceMount("volume", "pg", "/data"),),
         published=(Published(80, 80),), constraints=("node.labels.queue == gpu",),
     )  # fmt: skip
     nowhere = replace(s.POSTGRES, constraints=("node.labels.queue == GPU",))
     pending = replace(s.RUNS, state="pending", error="no suitable node")
     members = (*s.MEMBERS, Member("n9", "ghost", state="down", availability="drain", engine_labels={"a": "b"}))
-    manager = services.Facts("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
-    there = services.Facts("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
+    manager = Services("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
+    there = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
     return {
         "open": told(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
         "closed": told(replace(u.WEB, preflight=closed), u.TOLD),
@@ -104,10 +105,10 @@ def told(container: Container, service: SwarmService) -> Fleet:
     from tests.pure.remediate.remedies.containers.test_service_user import MEMBERS
 
     facts = {
-        ("data", "containers"): containers.Facts("present", (container,)),
-        ("manager", "containers"): containers.Facts("present", ()),
-        ("data", "services"): services.Facts("worker", "n2", volumes=(Volume("pg"),)),
-        ("manager", "services"): services.Facts("manager", "n1", MEMBERS, (service,)),
+        ("data", "containers"): Containers("present", (container,)),
+        ("manager", "containers"): Containers("present", ()),
+        ("data", "services"): Services("worker", "n2", volumes=(Volume("pg"),)),
+        ("manager", "services"): Services("manager", "n1", MEMBERS, (service,)),
     }
     return Fleet(load_inventory(Path("users.yml"), USERS), datetime.now(UTC), facts)  # type: ignore[arg-type]
 

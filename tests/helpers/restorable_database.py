@@ -13,11 +13,14 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
-from fleetkeeper.topics import containers
-from fleetkeeper.topics.backups import Facts as Backups
-from fleetkeeper.topics.backups import File, Policy, database
-from fleetkeeper.topics.backups.database import Cluster, Records, observation
+from fleetkeeper.topics.backups.database import observe
+from fleetkeeper.topics.backups.database.facts import Cluster, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.facts import Facts as Backups
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.transport.commands import Command
 from remediate.backups.context import Desk
 from remediate.commands.run_log import Undoing
@@ -49,8 +52,8 @@ class Database:
         self.link = ServerLink(server=self.server)
         self.journal = Journal(self.folder / "journal.sqlite")
         self.inventory: Inventory = backups.inventory(TEXT)
-        observation.RECORDS = str(self.folder)
-        self.records = Path(observation.record_path(self.policy))
+        observe.RECORDS = str(self.folder)
+        self.records = Path(observe.record_path(self.policy))
         self.server.sql(f"CREATE DATABASE {LIVE}")
         self.server.sql("CREATE TABLE t (id int PRIMARY KEY)", LIVE)
 
@@ -95,24 +98,22 @@ class Database:
         facts = {
             **world.facts,
             ("data", "backups"): replace(seen, directory=str(self.dumps)),
-            ("data", "containers"): containers.Facts("present", (self.container,)),
-            ("vgpu", "containers"): containers.Facts("present", ()),
-            ("data", "databases"): database.Facts((Cluster(self.link.container, system, "/d"),), self.recorded),
-            ("vgpu", "databases"): database.Facts(()),
+            ("data", "containers"): Containers("present", (self.container,)),
+            ("vgpu", "containers"): Containers("present", ()),
+            ("data", "databases"): Databases((Cluster(self.link.container, system, "/d"),), self.recorded),
+            ("vgpu", "databases"): Databases(()),
         }
         return replace(world, inventory=self.inventory, facts=facts)
 
     @property
     def recorded(self) -> Records:
         """What is written down."""
-        [answer] = self.link.inner.ask(
-            [Command(("sh", "-c", observation.SHELL_RECORDS, "read-record", str(self.records)))]
-        )
-        return observation.parse_records(answer)
+        [answer] = self.link.inner.ask([Command(("sh", "-c", observe.SHELL_RECORDS, "read-record", str(self.records)))])
+        return observe.parse_records(answer)
 
     def record(self, records: Records) -> None:
         """What somebody else writes down."""
-        self.records.write_bytes(observation.record_bytes(records))
+        self.records.write_bytes(observe.record_bytes(records))
 
     def desk(self, screen: Screen | None = None) -> FolderDesk:
         made = FolderDesk(self.inventory, self.policy, self.session, screen or Screen(), self.journal)

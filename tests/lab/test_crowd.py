@@ -57,14 +57,15 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
         inventory = load_inventory(ROOT / "inventories/lab.yml")
         with Links(inventory) as links:
             link = Counting(links.to(inventory.nodes["data"]))
-            looked = {"containers": containers.observe(inventory.nodes["data"], inventory)}
+            looked = {"containers": containers.observe.observe(inventory.nodes["data"], inventory)}
             facts = drive_in_lockstep(looked, link)["containers"]
             assert len(facts.containers) >= CROWD
             assert all(isinstance(container.processes, tuple) for container in facts.containers)
             assert link.trips == 2
             inspecting = seconds(lab, lambda: link.ask([INSPECT]))
             looking = seconds(
-                lab, lambda: drive_in_lockstep({"c": containers.observe(inventory.nodes["data"], inventory)}, link)
+                lab,
+                lambda: drive_in_lockstep({"c": containers.observe.observe(inventory.nodes["data"], inventory)}, link),
             )
         assert looking <= 1.5 * inspecting, f"a look {looking:.2f} s of the node's CPU, inspecting {inspecting:.2f} s"
     finally:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from fleetkeeper.topics.backups.policy import Policy as Backups
+from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.registry import load_inventory
 from lab.names import DATA, IDENTITY, NODES, SITE, Node
 from tests.lab.conftest import BIN, ROOT, Lab, Ran, outcomes
@@ -126,13 +128,13 @@ def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) ->
 def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
     found, ours = load_inventory(newcomer.folder / "mine.yml"), load_inventory(ROOT / "inventories" / "lab.yml")
-    backups, wanted = found.backups, ours.backups
+    backups, wanted = found.section(Backups), ours.section(Backups)
     for key in ("service", "schedule", "command", "timezone", "pattern"):
         assert getattr(backups, key) == getattr(wanted, key), key
-    assert (backups.volume.name, backups.volume.node) == ("rodan_pg_backup", "data")  # type: ignore[union-attr]
+    assert (backups.volume.name, backups.volume.node) == ("rodan_pg_backup", "data")
     assert found.services["nginx"].master == "root"  # type: ignore[index]
     assert found.services["nginx"].user == ("www-data",)  # type: ignore[index]
-    assert [certificate.name for certificate in found.certificates] == [SITE]  # type: ignore[union-attr]
+    assert [certificate.name for certificate in found.section(Certificates).certificates] == [SITE]
     assert all(node.sudo for node in found.nodes.values())
 
 

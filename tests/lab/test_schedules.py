@@ -16,6 +16,7 @@ from fleetkeeper.readers.cron.snapshot import File
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.topics import containers
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory, observers_in
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
@@ -110,7 +111,7 @@ def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
     inventory = load_inventory(ROOT / "inventories" / "lab.yml")
     with Links(inventory) as links:
         seen = look_at_fleet(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
-    there = seen.of("vgpu", containers.Facts).containers
+    there = seen.of("vgpu", Containers).containers
     assert len(there) >= 2
     for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():
         [found] = docker_executions(f"docker exec $(docker ps -q {line}) x")

@@ -10,9 +10,11 @@ from hashlib import sha256
 
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
-from fleetkeeper.topics import containers
-from fleetkeeper.topics.backups import File, second_copy
+from fleetkeeper.topics.backups.facts import File
+from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from tests.example_fleets import backups
 from tests.remedy_scenarios.base import Scenario
 
@@ -57,7 +59,7 @@ class Backups(Scenario):
     def fleet(self) -> Fleet:
         seen = backups.fleet(self.files, text=self.text, now=NOW, volume=backups.usage(self.files, free=self.free))
         here = {("vgpu", "containers"): (POSTGRES,), ("data", "containers"): ()}
-        found = {place: containers.Facts("present", there) for place, there in here.items()}
+        found = {place: Containers("present", there) for place, there in here.items()}
         return replace(seen, facts={**seen.facts, **found})
 
     @property
@@ -93,17 +95,15 @@ class OnePlaceOnly(Backups):
         super().build()
         self.at("vgpu", self.copied).parent.mkdir()
 
-    def place(self, node: str, path: str) -> second_copy.CopyDirectory:
+    def place(self, node: str, path: str) -> CopyDirectory:
         files = {one.name: one for one in self.at(node, path).glob("backup_*.gz")}
         digests = {name: sha256(one.read_bytes()).hexdigest() for name, one in files.items()}
         marks = {name: f"{one.stat().st_ino} {node}" for name, one in files.items()}
         there = path if self.at(node, path).exists() else ""
-        return second_copy.CopyDirectory(
-            tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40
-        )
+        return CopyDirectory(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
 
     def fleet(self) -> Fleet:
         seen = super().fleet()
         here, there = self.place("data", VOLUME), self.place("vgpu", self.copied)
-        found = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
+        found = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=there)}
         return replace(seen, facts={**seen.facts, **found})

@@ -10,9 +10,11 @@ from typing import ClassVar
 
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
-from fleetkeeper.topics import containers, services
 from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight, Process
-from fleetkeeper.topics.services import Member, ServiceMount, SwarmService
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import Member, ServiceMount, SwarmService
+from fleetkeeper.topics.services.facts import SwarmService as ServicesSwarmService
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, lent_updates
 from tests.example_fleets import backups
 from tests.helpers.fake_programs import serve
@@ -97,17 +99,17 @@ class SettingsLent(CarelessService):
         serve(self.folder / "manager", "django", TOLD.image, Labels=labels, UpdateConfig=ours)
 
 
-def look_at_service(web: Container, told: services.SwarmService) -> Fleet:
+def look_at_service(web: Container, told: ServicesSwarmService) -> Fleet:
     inventory = backups.inventory(SERVICE)
     members = (Member("n1", "manager", role="manager"), Member("n2", "data"))
     return Fleet(
         inventory,
         datetime.now(UTC),
         {
-            ("data", "containers"): containers.Facts("present", (web,)),
-            ("manager", "containers"): containers.Facts("present", ()),
-            ("data", "services"): services.Facts("worker", "n2"),
-            ("manager", "services"): services.Facts("manager", "n1", members, (told,)),
+            ("data", "containers"): Containers("present", (web,)),
+            ("manager", "containers"): Containers("present", ()),
+            ("data", "services"): Services("worker", "n2"),
+            ("manager", "services"): Services("manager", "n1", members, (told,)),
         },
     )
 

@@ -20,8 +20,8 @@ from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Volume
-from fleetkeeper.topics.volumes import parse as parse_usage
-from fleetkeeper.topics.volumes import usage_of
+from fleetkeeper.topics.volumes.observe import usage_of
+from fleetkeeper.topics.volumes.parse import parse as parse_usage
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 
 Ask = Callable[[str, Sequence[Command]], list[Output]]

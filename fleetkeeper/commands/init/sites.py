@@ -12,8 +12,8 @@ from fleetkeeper.commands.init.dumps import Ask, hinted
 from fleetkeeper.commands.init.results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
-from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import ContainerFiles
+from fleetkeeper.topics.certificates.parse import parse
 from fleetkeeper.topics.certificates.policy import HostName
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.transport.commands import Unobservable

@@ -24,7 +24,7 @@ from fleetkeeper.readers.cron.snapshot import list_schedules
 from fleetkeeper.topics import registry
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Placement
-from fleetkeeper.topics.nodes import Facts as Nodes
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.rules.running import managers, swarm_facts
 from fleetkeeper.transport.commands import Command, Output, Unobservable

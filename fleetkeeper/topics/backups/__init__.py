@@ -1,25 +1,23 @@
 """Database dumps that happen, are complete, can be told apart, and fit: the heart of the audit."""
 
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.backups import database, second_copy
-from fleetkeeper.topics.backups.facts import DumpProof, Facts, File
-from fleetkeeper.topics.backups.observe import observe
-from fleetkeeper.topics.backups.policy import Elsewhere, Keep, Policy, Volume
-from fleetkeeper.topics.backups.rules.dumps import RULES
+from fleetkeeper.topics.backups import facts, observe, policy, rules
+from fleetkeeper.topics.backups.database import facts as database_facts
+from fleetkeeper.topics.backups.database import observe as database_observe
+from fleetkeeper.topics.backups.second_copy import facts as copy_facts
+from fleetkeeper.topics.backups.second_copy import observe as copy_observe
 from fleetkeeper.topics.protocol import Topic
 
 TOPIC = Topic(
     "backups",
     observers=(
-        Observer(database.Facts, database.observe),
-        Observer(second_copy.Facts, second_copy.observe),
-        Observer(Facts, observe),
+        Observer(database_facts.Facts, database_observe.observe),
+        Observer(copy_facts.Facts, copy_observe.observe),
+        Observer(facts.Facts, observe.observe),
     ),
-    rules=RULES,
-    policy=Policy,
+    rules=rules.RULES,
+    policy=policy.Policy,
     about="Who dumps the database, when and where to; or `none: why`.",
     required=True,
     remedies=("backups.are_fresh", "backups.exist_elsewhere", "backups.are_thinned"),
 )
-
-__all__ = ["RULES", "TOPIC", "DumpProof", "Elsewhere", "Facts", "File", "Keep", "Policy", "Volume", "observe"]

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics import nodes
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
 from fleetkeeper.topics.backups.plausible_size import Judged, TooSmall, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable
 
 GROWING = timedelta(minutes=1)
@@ -141,7 +141,7 @@ def accepted_size(fleet: Fleet, policy: Policy) -> AcceptedSize | None:
 
 def true_clock(fleet: Fleet, node: str) -> datetime:
     """The node's clock, if it can be believed."""
-    ahead = fleet.of(node, nodes.Facts).ahead
+    ahead = fleet.of(node, Nodes).ahead
     if abs(ahead) > CLOCK:
         off = f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
         raise Unobservable(f"{off}: ages of backups mean nothing", hint="set the clock right (NTP)", node=node)

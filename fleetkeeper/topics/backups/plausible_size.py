@@ -22,7 +22,7 @@ from fleetkeeper.inventory.units import show_size
 
 if TYPE_CHECKING:
     from fleetkeeper.topics.backups.catalog import Backup
-    from fleetkeeper.topics.backups.database import AcceptedSize
+    from fleetkeeper.topics.backups.database.facts import AcceptedSize
     from fleetkeeper.topics.backups.policy import Policy
 
 LAST = 30

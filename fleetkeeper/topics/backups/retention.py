@@ -26,7 +26,7 @@ from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, 
 from fleetkeeper.topics.backups.policy import Keep, Policy
 
 if TYPE_CHECKING:
-    from fleetkeeper.topics.backups.database import AcceptedSize
+    from fleetkeeper.topics.backups.database.facts import AcceptedSize
 
 BROKEN_STAYS = timedelta(days=1)
 """A dump that waits for a lock writes nothing for a long time, and looks cut short: so young a one may still grow."""

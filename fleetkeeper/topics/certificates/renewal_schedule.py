@@ -22,8 +22,8 @@ from fleetkeeper.readers.docker.docker_exec import Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.readers.shell.words import Unreadable
 from fleetkeeper.readers.systemd_units import commanded, units
-from fleetkeeper.topics.certificates.container_files import runs_reload, runs_renewal
 from fleetkeeper.topics.certificates.facts import Renewal
+from fleetkeeper.topics.certificates.parse import runs_reload, runs_renewal
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
 

@@ -1,37 +1,12 @@
 """Containers: what runs on each node, as whom, and how far it is kept apart from the node."""
 
-from fleetkeeper.judging.rules import Rule, each_node
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Mount, Port, Process
-from fleetkeeper.topics.containers.observation import observe
-from fleetkeeper.topics.containers.rules.exec_user import each_declared_service, enter_as_their_own_user
-from fleetkeeper.topics.containers.rules.privileges import cannot_gain_privileges
-from fleetkeeper.topics.containers.rules.users import each_service_and_node, run_as_their_own_user
+from fleetkeeper.topics.containers import facts, observe, rules
 from fleetkeeper.topics.protocol import Topic
-
-RULES: tuple[Rule, ...] = (
-    Rule(topic="containers", judge=run_as_their_own_user, each=each_service_and_node, looks_at=(Facts,)),
-    Rule(
-        topic="containers",
-        judge=enter_as_their_own_user,
-        each=each_declared_service,
-        looks_at=(Facts,),
-        person="the image or the stack file says as whom one enters, and both are kept elsewhere",
-    ),
-    Rule(
-        topic="containers",
-        judge=cannot_gain_privileges,
-        each=each_node,
-        looks_at=(Facts,),
-        person="what a container needs of its node is decided where the stack or compose file is kept",
-    ),
-)
 
 TOPIC = Topic(
     "containers",
-    observers=(Observer(Facts, observe),),
-    rules=RULES,
+    observers=(Observer(facts.Facts, observe.observe),),
+    rules=rules.RULES,
     remedies=("containers.run_as_their_own_user",),
 )
-
-__all__ = ["RULES", "TOPIC", "Container", "Facts", "Isolation", "Mount", "Port", "Process", "observe"]

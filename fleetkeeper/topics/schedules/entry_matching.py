@@ -10,9 +10,9 @@ from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical_times
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.placement import Placement, service_of
+from fleetkeeper.topics.containers.placement import service_of
 from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.fault_messages import harmful
 from fleetkeeper.transport.commands import Unobservable

@@ -1,54 +1,12 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
-from fleetkeeper.judging.rules import Rule
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.backups.database import Facts as Databases
-from fleetkeeper.topics.backups.rules.dumps import each_database
-from fleetkeeper.topics.containers import Facts as Containers
-from fleetkeeper.topics.containers.rules.exec_user import each_declared_service
 from fleetkeeper.topics.protocol import Topic
-from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService, Task, Volume
-from fleetkeeper.topics.services.observation import observe
-from fleetkeeper.topics.services.rules.drift import have_their_own_settings
-from fleetkeeper.topics.services.rules.kept_data import postgres_kept_its_data
-from fleetkeeper.topics.services.rules.pinning import with_local_data_are_pinned
-from fleetkeeper.topics.services.rules.running import are_running
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        topic="services",
-        judge=are_running,
-        each=each_declared_service,
-        looks_at=(Containers, Facts),
-        person="why a service does not run must be understood before anything is done about it",
-    ),
-    Rule(
-        topic="services",
-        judge=with_local_data_are_pinned,
-        each=each_declared_service,
-        looks_at=(Facts,),
-        person="where data lives is decided in the stack file, and a new constraint restarts the service",
-    ),
-    Rule(
-        topic="services",
-        judge=have_their_own_settings,
-        each=each_declared_service,
-        looks_at=(Facts,),
-    ),
-    Rule(
-        topic="services",
-        judge=postgres_kept_its_data,
-        each=each_database,
-        looks_at=(Databases,),
-        person="only a person can say which database is the right one, and bring the old data back",
-    ),
-)
+from fleetkeeper.topics.services import facts, observe, rules
 
 TOPIC = Topic(
     "services",
-    observers=(Observer(Facts, observe),),
-    rules=RULES,
+    observers=(Observer(facts.Facts, observe.observe),),
+    rules=rules.RULES,
     remedies=("services.have_their_own_settings",),
 )
-
-__all__ = ["RULES", "TOPIC", "Facts", "Member", "ServiceMount", "SwarmService", "Task", "Volume", "observe"]

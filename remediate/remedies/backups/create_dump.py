@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.facts import Mount
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Mount, Placement
+from fleetkeeper.topics.containers.placement import running_placements
+from fleetkeeper.topics.volumes.facts import Facts as Volumes
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
@@ -137,7 +137,7 @@ def room_needed(fleet: Fleet, policy: Policy) -> int:
 def room_first(fleet: Fleet, policy: Policy, needed: int) -> tuple[Run | DeleteFiles, ...] | ForAPerson:
     """What makes room for the dump: nothing, thinning by `keep`, or a person."""
     try:
-        free = fleet.of(policy.volume.node, volumes.Facts).free
+        free = fleet.of(policy.volume.node, Volumes).free
     except Unobservable:
         return ()  # df in the container decides: not to have seen the disk must not stop a backup
     if free >= needed:

@@ -8,10 +8,10 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young_enough
+from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory, is_one_file
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import identified_file
 from remediate.steps import CopyFile
@@ -38,11 +38,9 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     return copy_plan(policy, second, chosen, here, there)
 
 
-def no_second_place(
-    policy: Policy, second: Elsewhere, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
-) -> ForAPerson | None:
+def no_second_place(policy: Policy, second: Elsewhere, here: CopyDirectory, there: CopyDirectory) -> ForAPerson | None:
     """Why nothing should be copied there, if so."""
-    if any(second_copy.is_one_file(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
+    if any(is_one_file(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
         same = f"{second.path} on {second.node} is on the disk of the backups themselves"
         return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
     if there.directory not in {"", second.path}:
@@ -52,7 +50,7 @@ def no_second_place(
 
 
 def to_copy(
-    backups: Sequence[Backup], here: second_copy.CopyDirectory, there: second_copy.CopyDirectory, second: Elsewhere
+    backups: Sequence[Backup], here: CopyDirectory, there: CopyDirectory, second: Elsewhere
 ) -> Backup | ForAPerson:
     """The newest of these that has no file of its name there yet. `backups` are young enough, newest first."""
     if not backups:
@@ -65,14 +63,12 @@ def to_copy(
     return ForAPerson(taken, "see what it is and move it away; nothing there is written over")
 
 
-def too_full(second: Elsewhere, there: second_copy.CopyDirectory, chosen: Backup) -> ForAPerson:
+def too_full(second: Elsewhere, there: CopyDirectory, chosen: Backup) -> ForAPerson:
     needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
     return ForAPerson(f"{show_size(there.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
 
 
-def copy_plan(
-    policy: Policy, second: Elsewhere, chosen: Backup, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
-) -> Plan:
+def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirectory, there: CopyDirectory) -> Plan:
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
         node=second.node,

@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
-from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.untrusted import one_line, shown_command, shown_word
 from remediate.plan import ForAPerson
 from remediate.remedies.containers.file_owners import Reason

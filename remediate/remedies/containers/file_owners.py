@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import Denied, Preflight
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Denied, Placement, Preflight
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_command

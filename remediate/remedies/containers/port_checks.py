@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fleetkeeper.looking.facts import raise_if_unobservable
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.services.facts import Published, SwarmService
 from fleetkeeper.transport.script_files import load_script
 from remediate.remedies.containers.file_owners import preflight_of

@@ -14,8 +14,7 @@ from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users
-from fleetkeeper.topics.containers.facts import Container, Preflight
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Container, Placement, Preflight
 from fleetkeeper.topics.containers.rules.users import wrong_processes
 from fleetkeeper.topics.services.facts import MountedSecret, SwarmService
 from fleetkeeper.topics.services.rules.drift import line_of

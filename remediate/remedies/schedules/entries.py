@@ -15,8 +15,8 @@ from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import same_due_times
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Container, Placement
+from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
     doubtful_places,

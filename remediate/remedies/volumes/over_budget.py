@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import volumes
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.periods import last_of_period
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import ExcessBackup, Retention
 from fleetkeeper.topics.backups.rules.dumps import retention_of
+from fleetkeeper.topics.volumes import rules as volumes
+from fleetkeeper.topics.volumes.facts import Facts as Volumes
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import bytes_on_disk, held_back, removable_backups, thinning_plan
 
@@ -25,7 +26,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: backups are deleted for good (`--allow delete`). Way back: none.
     """
     policy = fleet.inventory.section(Policy)
-    usage = fleet.of(policy.volume.node, volumes.Facts)
+    usage = fleet.of(policy.volume.node, Volumes)
     taken = sum(backup.file.blocks for backup in catalog_of(fleet, policy).backups)
     if policy.volume.budget is not None and taken <= policy.volume.budget:
         return ForAPerson(
@@ -50,7 +51,7 @@ def make_room(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     return thinning_plan(fleet, policy, gone, *notes)
 
 
-def too_much(usage: volumes.Facts, policy: Policy) -> int:
+def too_much(usage: Volumes, policy: Policy) -> int:
     """Bytes that must go to come within the budget, and to leave free what must stay free."""
     over = usage.used - policy.volume.budget if policy.volume.budget is not None else 0
     return max(over, policy.volume.free - usage.free, 0)
@@ -73,7 +74,7 @@ def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: 
     return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
 
 
-def describe_other_files(usage: volumes.Facts, policy: Policy) -> str:
+def describe_other_files(usage: Volumes, policy: Policy) -> str:
     """What a person can do, with what else is in the volume."""
     others = volumes.strangers(usage, policy)
     return f"{others}; " * bool(others) + "make room there, keep fewer backups, or raise the budget"

@@ -16,7 +16,7 @@ import pytest
 
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.shell.words import Unreadable, commands, literal
-from fleetkeeper.topics.backups.database import Drill
+from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.untrusted import shell_word, shown_word
 from remediate.backups.list_backups import backup_rows, table_lines

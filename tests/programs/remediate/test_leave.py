@@ -17,7 +17,7 @@ from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.marked_blocks import edit_block
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.traces import Facts, parse, traces
+from fleetkeeper.traces import Facts, parse, traces
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
@@ -308,7 +308,7 @@ def test_the_directory_goes_with_all_that_is_in_it_when_nothing_else_is_left(tmp
         sh(
             load_script("remediate/scripts/remove_kept.sh"),
             str(tmp_path / "kept"),
-            load_script("fleetkeeper/topics/scripts/find_traces.sh"),
+            load_script("fleetkeeper/scripts/find_traces.sh"),
             str(crontab.parent),
         )
         == 0
@@ -323,7 +323,7 @@ def test_the_directory_stays_while_anything_else_is_left_or_was_not_seen(tmp_pat
         sh(
             load_script("remediate/scripts/remove_kept.sh"),
             str(tmp_path / "kept"),
-            load_script("fleetkeeper/topics/scripts/find_traces.sh"),
+            load_script("fleetkeeper/scripts/find_traces.sh"),
             str(crontab.parent),
         )
         == 72

@@ -7,15 +7,17 @@ import subprocess
 
 import pytest
 
-from fleetkeeper.topics import volumes
+from fleetkeeper.topics.volumes.facts import Facts as Volumes
+from fleetkeeper.topics.volumes.observe import usage_of
+from fleetkeeper.topics.volumes.parse import parse as parse_volumes
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.backups import policy
 
 
-def measured(path) -> volumes.Facts:
+def measured(path) -> Volumes:
     volume = {"name": "here", "node": "data", "path": str(path)}
-    done = subprocess.run(volumes.usage_of(policy(volume=volume)).words, capture_output=True, check=False)
-    return volumes.parse(Output(done.returncode, done.stdout, done.stderr, command="sh"))
+    done = subprocess.run(usage_of(policy(volume=volume)).words, capture_output=True, check=False)
+    return parse_volumes(Output(done.returncode, done.stdout, done.stderr, command="sh"))
 
 
 def test_the_script_counts_bytes_and_entries_of_a_directory(tmp_path):
@@ -45,7 +47,7 @@ def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
 def test_a_volume_that_could_not_be_measured_whole_is_unknown():
     said = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
     with pytest.raises(Unobservable, match="not be measured whole"):
-        volumes.parse(Output(0, said, b"du: cannot read directory './x': Permission denied\n"))
+        parse_volumes(Output(0, said, b"du: cannot read directory './x': Permission denied\n"))
 
 
 def test_a_name_that_holds_a_line_of_du_is_not_counted_as_the_sum(tmp_path):

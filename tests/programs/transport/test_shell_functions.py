@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.readers.docker.engine import inspect_containers
-from fleetkeeper.topics.services.observation import inspect_swarm
+from fleetkeeper.topics.services.observe import inspect_swarm
 from fleetkeeper.transport.script_files import load_script
 
 SHELLS = [shell for shell in (("dash",), ("bash", "--posix"), ("busybox", "sh")) if shutil.which(shell[0])]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics import volumes
-from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import build_catalog
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.retention import Retention, apply_keep
+from fleetkeeper.topics.volumes.facts import Entry
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.list_backups import backup_rows, table_lines
 from remediate.plan import ForAPerson, Plan
@@ -317,7 +317,7 @@ def _many() -> None:
 @says("While the record of drills and sizes cannot be read, nothing goes either.")
 def _record() -> None:
     world = fleet(twice_a_day(100))
-    unseen = database.Facts((), Unobservable("permission denied"))
+    unseen = Databases((), Unobservable("permission denied"))
     dark = replace(world, facts={**world.facts, ("data", "databases"): unseen})
     assert judged("backups.are_thinned", dark).outcome is Outcome.UNKNOWN
     with pytest.raises(Unobservable):
@@ -371,7 +371,7 @@ def _budget() -> None:
     below = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
     plan = plan_for(fleet(files, text=below, volume=usage(files)), "volumes.are_within_budget")
     assert len(files) - len(plan.steps[1].files) == 4
-    heavy = usage(files, used=40 * 2**30, biggest=(volumes.Entry("core", 39 * 2**30),))
+    heavy = usage(files, used=40 * 2**30, biggest=(Entry("core", 39 * 2**30),))
     said = plan_for(fleet(files, text=TEXT.replace("60 GiB", "30 GiB"), volume=heavy), "volumes.are_within_budget")
     assert isinstance(said, ForAPerson)
 

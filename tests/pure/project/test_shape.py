@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import getsource
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -120,8 +122,8 @@ NEEDED_TOPICS = {
     ("volumes", "nodes"): "a forecast begins at the node's own clock",
 }
 """Which topic needs which other, and why. What two topics read alike belongs to `readers/`, not to one of them."""
-LOOKING = ("observe", "observation", "parse")
-NEEDED_LOOKS = {"certificates.observation": "containers.parse"}
+LOOKING = ("observe", "parse")
+NEEDED_LOOKS = {"certificates.observe": "containers.parse"}
 """Who reads another's answers: of a container its ports are needed before they can be asked, in the same look."""
 
 
@@ -188,6 +190,43 @@ def test_a_topic_has_one_name_wherever_it_appears() -> None:
         assert topic.name == name
         assert name in {observer.name for observer in topic.observers}
         assert all(rule.topic == name for rule in topic.rules)
+
+
+PARTS = ("facts", "observe", "parse", "rules")
+"""The parts of every topic, each a module, or a folder, of that name; `policy` too, where it has a section."""
+SHORT = 20
+"""A part under so many lines may share the file of another."""
+
+
+def code_of(part: object) -> tuple[str, int]:
+    """The module that defines a class or function, and how many lines that takes."""
+    return str(getattr(part, "__module__", "")), len(getsource(part).splitlines())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_every_topic_has_the_same_parts_under_the_same_names(name: str) -> None:
+    topic, package = TOPICS[name], f"fleetkeeper.topics.{name}"
+    facts, observe = next((each.facts, each.observe) for each in topic.observers if each.facts.topic == name)
+    wanted = {"facts": facts, "observe": observe, **({"policy": topic.policy} if topic.policy else {})}
+    for part, code in wanted.items():
+        module, lines = code_of(code)
+        assert module == f"{package}.{part}" or lines < SHORT, f"{module} holds the {part} of {name}"
+    assert all(rule.judge.__module__.startswith(f"{package}.rules") for rule in topic.rules)
+    folder = ROOT / "fleetkeeper" / "topics" / name
+    missing = [part for part in PARTS if not (folder / f"{part}.py").exists() and not (folder / part).is_dir()]
+    assert len(missing) <= 1, f"{name} has no {', '.join(missing)}"
+
+
+def test_a_topic_s_package_holds_its_topic_and_no_name_that_hides_a_module() -> None:
+    for init in sorted((ROOT / "fleetkeeper" / "topics").rglob("__init__.py")):
+        package = ".".join(init.parent.relative_to(ROOT).parts)
+        beside = {path.stem for path in init.parent.iterdir()} - {"__init__", "__pycache__", "scripts"}
+        here = vars(import_module(package))
+        hidden = [name for name in beside & set(here) if not isinstance(here[name], ModuleType)]
+        assert hidden == [], package
+        if init.parent.parent == ROOT / "fleetkeeper" / "topics":
+            assigned = [node for node in ast.parse(init.read_text()).body if not isinstance(node, ast.ImportFrom)]
+            assert [type(node).__name__ for node in assigned] == ["Expr", "Assign"], f"{package} holds more than TOPIC"
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))

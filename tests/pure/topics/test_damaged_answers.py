@@ -16,15 +16,17 @@ from fleetkeeper.readers import nginx, tls_handshakes
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.json_documents import MOST_ELEMENTS, json_document, json_documents
 from fleetkeeper.readers.nginx import tokens
-from fleetkeeper.topics import nodes, volumes
-from fleetkeeper.topics.backups.database.observation import parse_clusters
+from fleetkeeper.topics.backups.database.observe import parse_clusters
 from fleetkeeper.topics.backups.parse import parse_entries, parse_listing
-from fleetkeeper.topics.backups.second_copy import observation as copies
-from fleetkeeper.topics.certificates import container_files
+from fleetkeeper.topics.backups.second_copy import observe as copies
+from fleetkeeper.topics.certificates.parse import parse as parse_inside
 from fleetkeeper.topics.containers import parse, preflight, process_scan
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.nodes.parse import printed_number, read_clock, timezone_name
 from fleetkeeper.topics.schedules.facts import Facts as Schedules
-from fleetkeeper.topics.services import observation as services
+from fleetkeeper.topics.services.parse import parse as parse_services
+from fleetkeeper.topics.services.parse import remote_mounts
+from fleetkeeper.topics.volumes.parse import parse as parse_volumes
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.schedules import GOOD, File, Machine
 from tests.helpers.processor_time import work_of
@@ -55,7 +57,7 @@ SCAN = shown(7, 999, FIRST) + shown(8, 999, FIRST) + shown(20, 33, SECOND)
 WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     "docker inspect": (INSPECTED, parse.parse_containers),
     "start words": (INSPECTED, preflight.start_words),
-    "swarm": (SWARM, lambda text: services.parse(text, ())),
+    "swarm": (SWARM, lambda text: parse_services(text, ())),
     "scan of /proc": (SCAN, lambda text: process_scan.by_container(out(text), THERE)),
     "accounts": ("=7\n root:0\n postgres:999\n\n=8\n!ended\n", lambda text: process_scan.parse_accounts(out(text))),
     "preflight": (
@@ -66,9 +68,9 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
         "floor 1024\nport 0050\nport 1F40\nhelper gosu\n",
         lambda text: (preflight.low_ports(text), preflight.parse_helpers(text)),
     ),
-    "mounts": ("nas:/b /srv/my\\040data nfs4 rw 0 0\n", lambda text: services.remote_mounts(out(text))),
+    "mounts": ("nas:/b /srv/my\\040data nfs4 rw 0 0\n", lambda text: remote_mounts(out(text))),
     "schedules": (Machine(GOOD).printed().decode(), snapshot.read),
-    "container": (PRINTED, lambda text: container_files.parse(text, "id", "nginx")),
+    "container": (PRINTED, lambda text: parse_inside(text, "id", "nginx")),
     "nginx": (DUMP, lambda text: nginx.read(0, text)),
     "odd nginx": (ODD, lambda text: nginx.read(0, text)),
     "nginx complaint": (
@@ -84,9 +86,9 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda text: tls_handshakes.max_age(out(text)),
     ),
     "status": ("404\n", lambda text: tls_handshakes.status(out(text))),
-    "clock": ("1764000000.250000000 -0500\n", nodes.read_clock),
-    "who": ("0\n", lambda text: (nodes.printed_number(out(text)), nodes.timezone_name(out(text)))),
-    "volume": ("at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n", lambda text: volumes.parse(out(text))),
+    "clock": ("1764000000.250000000 -0500\n", read_clock),
+    "who": ("0\n", lambda text: (printed_number(out(text)), timezone_name(out(text)))),
+    "volume": ("at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n24\t.\n20\t./a\n", lambda text: parse_volumes(out(text))),
     "copies": ("2048 65024 \0", lambda text: copies.parse_copies(out(text))),
     "digests": ("e3b0 ./backup_1.sql.gz\n", lambda text: copies.parse(out(text))),
     "cluster": (

@@ -12,14 +12,15 @@ from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import nodes
+from fleetkeeper.topics.nodes import rules as nodes
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
+from fleetkeeper.topics.nodes.observe import observe as observe_nodes
+from fleetkeeper.topics.nodes.parse import clock_skew, read_clock
 from fleetkeeper.transport.commands import Output, Unobservable
 
 NOW = 1764000000.0
 [RULE] = nodes.RULES
-GOOD = nodes.Facts(
-    ahead=0.02, uncertainty=0.05, hostname="vgpu", timezone="Etc/UTC", utc_offset=0, uid=1000, root_uid=0
-)
+GOOD = Nodes(ahead=0.02, uncertainty=0.05, hostname="vgpu", timezone="Etc/UTC", utc_offset=0, uid=1000, root_uid=0)
 
 
 def inventory(**clock: timedelta) -> Inventory:
@@ -27,7 +28,7 @@ def inventory(**clock: timedelta) -> Inventory:
     return Inventory.model_construct(name="lab", nodes={"vgpu": node}, waivers=(), clock=Clock(**clock))
 
 
-def judged(facts: nodes.Facts | Unobservable, of: Inventory | None = None):
+def judged(facts: Nodes | Unobservable, of: Inventory | None = None):
     of = of or inventory()
     fleet = Fleet(of, datetime.fromtimestamp(NOW, UTC), {("vgpu", "nodes"): facts})
     return judge_subject(RULE, fleet, Subject("node", "vgpu"))
@@ -43,8 +44,8 @@ def answers(clock: str, sent: float = NOW, received: float = NOW, root: Output |
     ]
 
 
-def observed(*rounds: list[Output]) -> nodes.Facts:
-    looking = nodes.observe(Node(name="vgpu", address="192.0.2.13"), inventory())
+def observed(*rounds: list[Output]) -> Nodes:
+    looking = observe_nodes(Node(name="vgpu", address="192.0.2.13"), inventory())
     next(looking)
     for outputs in rounds:
         try:
@@ -60,7 +61,7 @@ def test_a_good_node_holds():
 
 def test_what_a_node_answers_becomes_its_facts():
     facts = observed(answers("1764000000.500000000 -0500\n", sent=NOW, received=NOW + 1))
-    assert facts == nodes.Facts(0.0, 0.5, "vgpu", "America/Toronto", -18000, 1000, 0)
+    assert facts == Nodes(0.0, 0.5, "vgpu", "America/Toronto", -18000, 1000, 0)
 
 
 def test_a_node_that_does_not_answer_is_unknown_and_no_finding():
@@ -115,13 +116,13 @@ def test_the_time_is_asked_again_alone_when_the_first_round_trip_was_slow():
 @pytest.mark.parametrize("printed", ["", "Sun Nov 22", "-5 +0000", "1764000000.5", "9" * 40 + ".0 +0000"])
 def test_a_time_that_cannot_be_read_is_unobservable(printed):
     with pytest.raises(Unobservable):
-        nodes.read_clock(printed)
+        read_clock(printed)
 
 
 @given(st.text())
 def test_no_text_breaks_the_reading_of_the_clock(printed):
     try:
-        seconds, resolution, offset = nodes.read_clock(printed)
+        seconds, resolution, offset = read_clock(printed)
     except Unobservable:
         return
     assert seconds >= 0
@@ -134,12 +135,12 @@ def test_the_true_skew_always_lies_within_the_uncertainty(true, trip, when):
     """However long the round trip, and at whatever moment of it the node read its clock."""
     read = NOW + trip * when + true
     clock = Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip)
-    ahead, uncertainty = nodes.clock_skew(clock)
+    ahead, uncertainty = clock_skew(clock)
     assert abs(ahead - true) <= uncertainty + 1e-5
 
 
 @given(true=st.floats(-5, 5), trip=st.floats(0, 60), when=st.floats(0, 1))
 def test_a_clock_within_the_tolerance_is_never_a_finding(true, trip, when):
     read = NOW + trip * when + true
-    ahead, uncertainty = nodes.clock_skew(Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip))
+    ahead, uncertainty = clock_skew(Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip))
     assert judged(replace(GOOD, ahead=ahead, uncertainty=uncertainty + 1e-5)).outcome is not Outcome.FINDING

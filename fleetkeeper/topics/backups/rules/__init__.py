@@ -1,1 +1,31 @@
 """The rules about backups."""
+
+from fleetkeeper.judging.rules import Rule
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.rules.drills import come_back
+from fleetkeeper.topics.backups.rules.dumps import (
+    BROKEN,
+    DRILL,
+    FILES,
+    READS,
+    SIZE,
+    TIME,
+    are_complete,
+    are_fresh,
+    are_thinned,
+    each_database,
+    have_plausible_size,
+    tell_their_time,
+)
+from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
+
+RULES: tuple[Rule, ...] = (
+    Rule("backups", are_fresh, each_database, READS),
+    Rule("backups", are_complete, each_database, FILES, person=BROKEN),
+    Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
+    Rule("backups", tell_their_time, each_database, FILES, person=TIME),
+    Rule("backups", are_thinned, each_database, READS),
+    Rule("backups", exist_elsewhere, each_database, (*READS, Copies)),
+    Rule("backups", come_back, each_database, (Databases,), person=DRILL),
+)

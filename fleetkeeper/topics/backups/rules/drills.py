@@ -10,7 +10,8 @@ from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database.facts import Drill, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, written_at
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
@@ -54,7 +55,7 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     )
 
 
-def wanted_drill(failed: database.Drill | None, policy: Policy) -> str:
+def wanted_drill(failed: Drill | None, policy: Policy) -> str:
     """Which drill would do."""
     if failed is not None or policy.drills is None:
         return "a drill that succeeded since, of that dump or of a newer one"
@@ -70,7 +71,7 @@ def show_age(age: timedelta) -> str:
     return f"{show_duration(age)} ago" if age >= -EARLY else f"{show_duration(-age)} ahead, by a clock that was wrong"
 
 
-def refused_since(records: database.Records, last: database.Drill | None) -> str:
+def refused_since(records: Records, last: Drill | None) -> str:
     """Why the newest drill could not be tried at all, where it came after the last one that proved something."""
     newest = max(records.drills, key=lambda drill: drill.at, default=None)
     if newest is None or not newest.refused or (last and last.at > newest.at):
@@ -78,12 +79,9 @@ def refused_since(records: database.Records, last: database.Drill | None) -> str
     return f"one could not be tried on {newest.at:%Y-%m-%d}: {newest.refused}"
 
 
-def records_of(fleet: Fleet, policy: Policy) -> database.Records:
+def records_of(fleet: Fleet, policy: Policy) -> Records:
     """What is written down on the volume's node. Raises Unobservable when it was not seen."""
-    return (
-        raise_if_unobservable(fleet.of(policy.volume.node, database.Facts).records, policy.volume.node)
-        or database.Records()
-    )
+    return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
 
 def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
@@ -91,7 +89,7 @@ def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
 
     Raises Unobservable when the record was looked for and not seen, or drills are asked for and nobody looked.
     """
-    if policy.drills is None and (policy.volume.node, database.Facts.topic) not in fleet.facts:
+    if policy.drills is None and (policy.volume.node, Databases.topic) not in fleet.facts:
         return None
     failed = last_failure(records_of(fleet, policy), policy)
     if failed is None:
@@ -99,7 +97,7 @@ def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
     return Hold(f"{failed.backup} did not come back when it was last tried: {failed.error}", DRILL_AGAIN)
 
 
-def last_failure(records: database.Records, policy: Policy) -> database.Drill | None:
+def last_failure(records: Records, policy: Policy) -> Drill | None:
     """The last drill that failed and that none has made up for: a later one that succeeded, of that dump or a newer.
 
     An older dump that comes back says nothing about what has broken since it was made.
@@ -111,14 +109,14 @@ def last_failure(records: database.Records, policy: Policy) -> database.Drill | 
     return None
 
 
-def makes_up_for(later: database.Drill, failed: database.Drill, policy: Policy) -> bool:
+def makes_up_for(later: Drill, failed: Drill, policy: Policy) -> bool:
     """Whether a drill succeeded with the dump that had failed, or with a newer one."""
     if later.error:
         return False
     return later.backup == failed.backup or dumped_at(later, policy) > dumped_at(failed, policy)
 
 
-def dumped_at(drill: database.Drill, policy: Policy) -> datetime:
+def dumped_at(drill: Drill, policy: Policy) -> datetime:
     """When the dump of a drill was made, by its name; never after the drill itself."""
     written = drill.at.timestamp() - drill.age
     local = stamp_in_name(drill.backup, policy.pattern)

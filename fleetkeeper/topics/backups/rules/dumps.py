@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import nodes
-from fleetkeeper.topics.backups import database, second_copy
 from fleetkeeper.topics.backups.catalog import (
     CHANGED,
     NOT_YET,
@@ -25,6 +23,7 @@ from fleetkeeper.topics.backups.catalog import (
     true_clock,
     unfinished_dumps,
 )
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import max_age
 from fleetkeeper.topics.backups.facts import Facts, File
 from fleetkeeper.topics.backups.plausible_size import TooSmall
@@ -38,8 +37,8 @@ from fleetkeeper.topics.backups.retention import (
     let_go,
     let_go_before,
 )
-from fleetkeeper.topics.backups.rules.drills import come_back, failed_drill
-from fleetkeeper.topics.backups.rules.second_copy import exist_elsewhere
+from fleetkeeper.topics.backups.rules.drills import failed_drill
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
@@ -294,19 +293,9 @@ def why_held(fleet: Fleet, policy: Policy) -> Hold | None:
 
 ODD_GIANT = "see which (`remediate backups drill NAME`); `remediate backups accept --because TEXT` ends this"
 TINY = "look into the database; if a dump of it is so small, say so: `backups.smallest`"
-FILES = (Facts, nodes.Facts)
-READS = (*FILES, database.Facts)
+FILES = (Facts, Nodes)
+READS = (*FILES, Databases)
 DRILL = "a drill takes minutes and a share of the server: `remediate backups drill` does it when you say so"
 BROKEN = "only a person can find out why a dump broke; a new one is made by backups.are_fresh"
 SIZE = "only a person knows whether the database was meant to shrink: `remediate backups accept --because TEXT`"
 TIME = "only a person can tell which of two times is right"
-
-RULES: tuple[Rule, ...] = (
-    Rule("backups", are_fresh, each_database, READS),
-    Rule("backups", are_complete, each_database, FILES, person=BROKEN),
-    Rule("backups", have_plausible_size, each_database, READS, person=SIZE),
-    Rule("backups", tell_their_time, each_database, FILES, person=TIME),
-    Rule("backups", are_thinned, each_database, READS),
-    Rule("backups", exist_elsewhere, each_database, (*READS, second_copy.Facts)),
-    Rule("backups", come_back, each_database, (database.Facts,), person=DRILL),
-)

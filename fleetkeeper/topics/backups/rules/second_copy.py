@@ -11,9 +11,16 @@ from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups import second_copy
 from fleetkeeper.topics.backups.catalog import Backup, catalog_of, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
+from fleetkeeper.topics.backups.second_copy.facts import (
+    CopyDirectory,
+    is_one_file,
+    is_other_file,
+    is_same_copy,
+    is_uncompared,
+)
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.transport.commands import Unobservable
 
 NAMED = 3
@@ -37,7 +44,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     second = require_policy(policy.elsewhere)
     backups, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    copied = [backup for backup in backups if second_copy.is_same_copy(backup.name, here, there)]
+    copied = [backup for backup in backups if is_same_copy(backup.name, here, there)]
     apart = not one_disk(policy, second, here, there)
     if copied and apart and now - copied[0].time <= second.max_age:
         return
@@ -69,21 +76,18 @@ def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
             return f"{one.name} stands in {second.path}, but is {one.small}"
         if one.state == "unknown":
             return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
-        if second_copy.is_uncompared(one.name, here, there):
+        if is_uncompared(one.name, here, there):
             return f"{one.name} stands in {second.path}, but was not compared"
     return ""
 
 
 def both_places(
     fleet: Fleet, policy: Policy, second: Elsewhere
-) -> tuple[Sequence[Backup], second_copy.CopyDirectory, second_copy.CopyDirectory]:
+) -> tuple[Sequence[Backup], CopyDirectory, CopyDirectory]:
     """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
     node = policy.volume.node
-    here = raise_if_unobservable(fleet.of(node, second_copy.Facts).here, node) or second_copy.CopyDirectory()
-    there = (
-        raise_if_unobservable(fleet.of(second.node, second_copy.Facts).there, second.node)
-        or second_copy.CopyDirectory()
-    )
+    here = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
+    there = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
     return catalog_of(fleet, policy).complete, here, there
 
 
@@ -92,23 +96,21 @@ def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) ->
     return [backup for backup in backups if now - backup.time <= second.max_age]
 
 
-def one_disk(
-    policy: Policy, second: Elsewhere, here: second_copy.CopyDirectory, there: second_copy.CopyDirectory
-) -> bool:
+def one_disk(policy: Policy, second: Elsewhere, here: CopyDirectory, there: CopyDirectory) -> bool:
     """Whether both places are on one file system of one node."""
     return policy.volume.node == second.node and bool(here.device) and here.device == there.device
 
 
 def not_elsewhere(
-    backups: Sequence[Backup], here: second_copy.CopyDirectory, there: second_copy.CopyDirectory, now: datetime
+    backups: Sequence[Backup], here: CopyDirectory, there: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
     """What is wrong with the second place, and what can be done."""
     if not there.directory:
         return "there is no such directory", SECOND
-    if any(second_copy.is_one_file(one.name, here, there) for one in backups):
+    if any(is_one_file(one.name, here, there) for one in backups):
         return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
-    copied = [backup for backup in backups if second_copy.is_same_copy(backup.name, here, there)]
-    differing = [one.name for one in backups if second_copy.is_other_file(one.name, here, there)]
+    copied = [backup for backup in backups if is_same_copy(backup.name, here, there)]
+    differing = [one.name for one in backups if is_other_file(one.name, here, there)]
     told = (
         f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
         if copied

@@ -15,7 +15,6 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case, Problem
 from fleetkeeper.readers.pki.roots import trusted
-from fleetkeeper.topics import nodes
 from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.certificates.rules import external
@@ -29,6 +28,7 @@ from fleetkeeper.topics.certificates.served_certificate import (
     leaf_of,
     lineages,
 )
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable
 
 NOTABLE = 60.0
@@ -92,7 +92,7 @@ def place(view: View, served: ServedCertificate) -> str:
 def skew(view: View) -> str:
     """What to know about the node's clock, where it is off: a server with a wrong clock renews at the wrong time."""
     try:
-        ahead = view.fleet.of(view.node, nodes.Facts).ahead
+        ahead = view.fleet.of(view.node, Nodes).ahead
     except Unobservable:
         return ""
     if abs(ahead) < NOTABLE:

@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same_due_times
 from fleetkeeper.readers.cron.faults import FAULTS
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
-from fleetkeeper.topics import backups, nodes
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.rules.dumps import each_database
-from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Placement
+from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules import fault_messages
 from fleetkeeper.topics.schedules.entry_matching import (
     MatchedEntry,
@@ -25,7 +23,6 @@ from fleetkeeper.topics.schedules.entry_matching import (
     zone_of,
 )
 from fleetkeeper.topics.schedules.facts import Facts
-from fleetkeeper.topics.schedules.rules.evidence import backups_appeared
 from fleetkeeper.transport.commands import Unobservable
 
 NO_BACKUPS = "no backup is made, and nobody is told"
@@ -251,21 +248,3 @@ def cron_is_active(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
             severity="warning",
             hint="`remediate` enables it",
         )
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        topic="schedules",
-        judge=backup_runs_where_postgres_runs,
-        each=each_database,
-        looks_at=(Facts, Containers, nodes.Facts),
-    ),
-    Rule(topic="schedules", judge=cron_is_active, each=each_node, looks_at=(Facts,)),
-    Rule(
-        topic="schedules",
-        judge=backups_appeared,
-        each=each_database,
-        looks_at=(Facts, Containers, nodes.Facts, backups.Facts),
-        person="why an entry that is right did nothing is in the logs of its node; nothing there is to be guessed at",
-    ),
-)

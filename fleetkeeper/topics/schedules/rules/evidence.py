@@ -10,10 +10,11 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import last_due
-from fleetkeeper.topics import backups
 from fleetkeeper.topics.backups import dump_times
+from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.containers.placement import Placement, running_placements
+from fleetkeeper.topics.containers.facts import Placement
+from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.topics.schedules.entry_matching import MatchedEntry, read_entries, wanted_times, zone_of
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.transport.commands import Unobservable
@@ -64,7 +65,7 @@ def standing_since(facts: Facts, working: Sequence[MatchedEntry]) -> float:
 def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:
     """When each backup was made: by its name, and by its mtime."""
     zone = policy.zone
-    for file in raise_if_unobservable(fleet.of(policy.volume.node, backups.Facts).files, policy.volume.node):
+    for file in raise_if_unobservable(fleet.of(policy.volume.node, Backups).files, policy.volume.node):
         local = dump_times.stamp_in_name(file.name, policy.pattern)
         if local is not None and file.kind == "file":
             yield dump_times.moment_of_stamp(local, zone, file.mtime)

@@ -1,1 +1,42 @@
 """The rules about services."""
+
+from fleetkeeper.judging.rules import Rule
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.rules.dumps import each_database
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.containers.rules.exec_user import each_declared_service
+from fleetkeeper.topics.services.facts import Facts
+from fleetkeeper.topics.services.rules.drift import have_their_own_settings
+from fleetkeeper.topics.services.rules.kept_data import postgres_kept_its_data
+from fleetkeeper.topics.services.rules.pinning import with_local_data_are_pinned
+from fleetkeeper.topics.services.rules.running import are_running
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        topic="services",
+        judge=are_running,
+        each=each_declared_service,
+        looks_at=(Containers, Facts),
+        person="why a service does not run must be understood before anything is done about it",
+    ),
+    Rule(
+        topic="services",
+        judge=with_local_data_are_pinned,
+        each=each_declared_service,
+        looks_at=(Facts,),
+        person="where data lives is decided in the stack file, and a new constraint restarts the service",
+    ),
+    Rule(
+        topic="services",
+        judge=have_their_own_settings,
+        each=each_declared_service,
+        looks_at=(Facts,),
+    ),
+    Rule(
+        topic="services",
+        judge=postgres_kept_its_data,
+        each=each_database,
+        looks_at=(Databases,),
+        person="only a person can say which database is the right one, and bring the old data back",
+    ),
+)

@@ -8,11 +8,11 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups.database import Accepted, Cluster
-from fleetkeeper.topics.backups.database import Facts as Databases
+from fleetkeeper.topics.backups.database.facts import Accepted, Cluster
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.services.facts import Facts
-from fleetkeeper.topics.services.observation import below
+from fleetkeeper.topics.services.parse import below
 from fleetkeeper.transport.commands import Unobservable
 
 ACCEPT = "`remediate backups accept` writes down that what runs now is right"

@@ -11,7 +11,7 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService
-from fleetkeeper.topics.services.observation import below
+from fleetkeeper.topics.services.parse import below
 from fleetkeeper.topics.services.rules.running import managers, swarm_facts, told_to_swarm, unseen
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import shown_word

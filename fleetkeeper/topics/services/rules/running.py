@@ -11,9 +11,8 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT
 from fleetkeeper.topics.containers import placement
-from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.containers.placement import Placement
 from fleetkeeper.topics.containers.rules.users import why_idle
 from fleetkeeper.topics.services.facts import Facts, SwarmService, Task
 from fleetkeeper.transport.commands import Unobservable

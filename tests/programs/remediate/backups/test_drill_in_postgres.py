@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.topics.backups.database import Drill, Records
+from fleetkeeper.topics.backups.database.facts import Drill, Records
 from fleetkeeper.transport.commands import Output
 from fleetkeeper.transport.script_files import load_script
 from remediate.apply import locks_of

@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fleetkeeper.topics.backups.catalog import build_catalog
-from fleetkeeper.topics.containers.facts import Container
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Container, Placement
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.database_contents import DatabaseContents, parse_contents

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from fleetkeeper.topics.backups.database import Records
-from fleetkeeper.topics.backups.database.observation import SHELL_RECORDS, parse_records
+from fleetkeeper.topics.backups.database.facts import Records
+from fleetkeeper.topics.backups.database.observe import SHELL_RECORDS, parse_records
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 

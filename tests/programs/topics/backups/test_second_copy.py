@@ -8,9 +8,10 @@ import subprocess
 
 import pytest
 
-from fleetkeeper.topics.backups import second_copy
-from fleetkeeper.topics.backups.second_copy import CopyDirectory
-from fleetkeeper.topics.backups.second_copy.observation import look_into_copies, parse_copies
+from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory, is_one_file, is_other_file, is_same_copy
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
+from fleetkeeper.topics.backups.second_copy.observe import look_into_copies, parse_copies
+from fleetkeeper.topics.backups.second_copy.observe import observe as observe_second_copy
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.backups import inventory
 from tests.pure.topics.backups.test_second_copy import NAMES, SECOND
@@ -30,8 +31,8 @@ def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
     facts, asked = looked(text)
     assert asked == 4
     assert len(facts.here.names) == 5
-    assert second_copy.is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
-    assert second_copy.is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
+    assert is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
+    assert is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
     again, asked = looked(text)
     assert (again.here, again.there.digests, asked) == (facts.here, facts.there.digests, 2)
 
@@ -76,14 +77,14 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
     text = SECOND.replace("budget: 60 GiB", f"path: {first}")
     for place, shared in ((first, True), (second, False)):
         facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {place}"))
-        assert second_copy.is_one_file(NAMES[0], facts.here, facts.there) is shared
-        assert second_copy.is_same_copy(NAMES[0], facts.here, facts.there) is not shared
+        assert is_one_file(NAMES[0], facts.here, facts.there) is shared
+        assert is_same_copy(NAMES[0], facts.here, facts.there) is not shared
 
 
-def looked(text: str) -> tuple[second_copy.Facts, int]:
+def looked(text: str) -> tuple[Copies, int]:
     """The facts of node `data`, and how many commands it was asked."""
     world = inventory(text)
-    look = second_copy.observe(world.nodes["data"], world)
+    look = observe_second_copy(world.nodes["data"], world)
     asked = 0
     try:
         commands = next(look)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.readers import nginx
 from fleetkeeper.readers.nginx import site_of
-from fleetkeeper.topics.certificates import container_files, node_commands, tls_probes
+from fleetkeeper.topics.certificates import node_commands, parse, tls_probes
 from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import TlsEndpoint
@@ -153,7 +153,7 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     with running_nginx(tmp_path, dump) as env:
         said = look_inside(env)
     assert "PRIVATE" not in said
-    seen = container_files.parse(said, "id", "nginx")
+    seen = parse.parse(said, "id", "nginx")
     assert [file.chain for file in seen.files if file.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [key.public for key in seen.keys if key.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
@@ -211,7 +211,7 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
         (tmp_path / name).write_text(GOOD[0])
     with running_nginx(tmp_path, ODD_FILES.replace("PLACE", str(tmp_path))) as env:
         said = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
-    seen = container_files.parse(said, "id", "nginx")
+    seen = parse.parse(said, "id", "nginx")
     found = {
         file.path.removeprefix(f"{tmp_path}/"): bool(file.chain) for file in seen.files if "/etc/" not in file.path
     }
@@ -316,4 +316,4 @@ def test_an_nginx_that_does_not_run_is_not_started(tmp_path: Path) -> None:
     alone = ("unshare", "--pid", "--fork", "--mount-proc")
     said = look_inside({"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}, before=alone)
     assert not (tmp_path / "started").exists()
-    assert container_files.parse(said, "id", "nginx").nginx is None
+    assert parse.parse(said, "id", "nginx").nginx is None

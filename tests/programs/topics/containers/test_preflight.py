@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service
-from fleetkeeper.topics.containers import Container, Isolation, Mount, Process, observation, preflight
-from fleetkeeper.topics.containers.facts import Preflight
+from fleetkeeper.topics.containers import observe, preflight
+from fleetkeeper.topics.containers.facts import Container, Isolation, Mount, Preflight, Process
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from tests.programs.transport.test_shell_functions import each_shell
@@ -104,7 +104,7 @@ def test_an_odd_answer_is_unobservable():
 
 def test_quick_leaves_it_out():
     quick = Inventory.model_construct(services=SERVICES, quick=True)
-    looking = observation.observe(Node(name="x", address="192.0.2.1"), quick)
+    looking = observe.observe(Node(name="x", address="192.0.2.1"), quick)
     next(looking)
     inspected = f'[{{"Id": "{WEB.id}", "Name": "/web", "State": {{"Status": "running", "Pid": 7}}}}]'
     looking.send([Output(0, f"1\n{inspected}".encode()), Output(0)])

@@ -12,11 +12,11 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import containers
-from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.database import Drill, Records
-from fleetkeeper.topics.backups.database.observation import parse_records
+from fleetkeeper.topics.backups.database.facts import Drill, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.database.observe import parse_records
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.apply import Proof
 from remediate.backups.accept import accept, accept_plan, in_force, plan_to_record, proof_of_record
@@ -30,15 +30,15 @@ from tests.pure.topics.backups.test_plausible_size import sized
 def world(files: Any = None, records: Records | Unobservable | None = None, text: str = TEXT) -> Fleet:
     """The good world with its database on vgpu."""
     base = fleet(sized(*[100 * MIB] * 9, *[10 * MIB] * 2) if files is None else files, text=text)
-    seen = database.Facts((), Records(digest="") if records is None else records)
+    seen = Databases((), Records(digest="") if records is None else records)
     return replace(
         base,
         facts={
             **base.facts,
             ("data", "databases"): seen,
-            ("vgpu", "databases"): database.Facts((RIGHT,)),
-            ("data", "containers"): containers.Facts("present", ()),
-            ("vgpu", "containers"): containers.Facts("present", ()),
+            ("vgpu", "databases"): Databases((RIGHT,)),
+            ("data", "containers"): Containers("present", ()),
+            ("vgpu", "containers"): Containers("present", ()),
         },
     )
 
@@ -62,7 +62,7 @@ class Desk:
     def apply(self, plan: Any, asked: Any) -> Exit:
         [step] = asked.make().steps
         self.written.append(step.content if isinstance(step.content, bytes) else step.content.encode())
-        record = database.Facts((), parse_records(output(self.written[-1])))
+        record = Databases((), parse_records(output(self.written[-1])))
         self.seen = replace(self.seen, facts={**self.seen.facts, ("data", "databases"): record})
         self.proof = asked.prove_it()
         return Exit.NOTHING_LEFT

@@ -8,13 +8,12 @@ from datetime import timedelta
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import build_catalog
-from fleetkeeper.topics.backups.database import Accepted, Drill, Records
+from fleetkeeper.topics.backups.database.facts import Accepted, Drill, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.database.record import drills_to_keep
 from fleetkeeper.topics.backups.rules.drills import failed_drill
-from fleetkeeper.topics.containers.facts import Container, Mount
-from fleetkeeper.topics.containers.placement import Placement
+from fleetkeeper.topics.containers.facts import Container, Mount, Placement
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_contents import parse_contents as read_answer
@@ -32,7 +31,7 @@ SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\npreload|\nrole|rodan\nrole|r
 
 def drilled(*drills: Drill, text: str = DRILLS):
     world = fleet(text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), Records(drills=drills))})
+    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), Records(drills=drills))})
 
 
 def test_a_young_drill_that_succeeded_holds():
@@ -148,7 +147,7 @@ def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_record_that_was_not_seen_is_unknown(text):
     world = drilled(text=text)
-    hidden = database.Facts((), Unobservable("permission denied"))
+    hidden = Databases((), Unobservable("permission denied"))
     unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
     assert judged("backups.come_back", unseen).outcome is Outcome.UNKNOWN
 

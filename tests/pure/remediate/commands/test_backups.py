@@ -10,9 +10,9 @@ import pytest
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.topics.backups.catalog import build_catalog
-from fleetkeeper.topics.backups.database import Drill
-from fleetkeeper.topics.containers import Facts as Containers
+from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from remediate.backups.accept import data_volume, describe_database, describe_replaced
 from remediate.backups.context import Desk, one_of
 from remediate.backups.list_backups import backup_rows, summary_lines, table_lines

@@ -12,25 +12,17 @@ from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import services
-from fleetkeeper.topics.backups import database
-from fleetkeeper.topics.backups.database import (
-    Accepted,
-    AcceptedSize,
-    Cluster,
-    Drill,
-    Records,
-    contains_addition,
-    merge_records,
-)
-from fleetkeeper.topics.backups.database.observation import (
+from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
+from fleetkeeper.topics.backups.database.observe import (
     backups_of,
     parse_clusters,
     parse_records,
     record_bytes,
     record_path,
 )
-from fleetkeeper.topics.backups.database.record import put_right
+from fleetkeeper.topics.backups.database.record import contains_addition, merge_records, put_right
+from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Volume
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.proposal import GATE
@@ -46,9 +38,9 @@ def world(
 ) -> Fleet:
     """The good world, with these servers on vgpu and this record on the volume's node."""
     base = fleet(text=text)
-    here = database.Facts(data, records or Records())
-    there = database.Facts(on_vgpu)
-    volumes = services.Facts("worker", volumes=(Volume("rodan_pg_data"),))
+    here = Databases(data, records or Records())
+    there = Databases(on_vgpu)
+    volumes = Services("worker", volumes=(Volume("rodan_pg_data"),))
     return replace(
         base,
         facts={
@@ -87,7 +79,7 @@ def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
 def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
     """The accepted cluster, running on data instead."""
     world_ = world(records=Records(accepted), data=(RIGHT,))
-    seen = services.Facts("worker", volumes=volumes, remote_mounts=mounts)
+    seen = Services("worker", volumes=volumes, remote_mounts=mounts)
     return replace(world_, facts={**world_.facts, ("vgpu", "services"): seen})
 
 

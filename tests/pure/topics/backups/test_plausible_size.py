@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
-from fleetkeeper.topics.backups.database import AcceptedSize, Records
+from fleetkeeper.topics.backups.database.facts import AcceptedSize, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.plausible_size import AGREEING, LAST
 from fleetkeeper.topics.backups.retention import apply_keep, before_the_change
@@ -60,7 +60,7 @@ def accepted(of: File, at: datetime = NOW) -> AcceptedSize:
 def with_size(files: Sequence[File], size: AcceptedSize | None, text: str = TEXT) -> Fleet:
     """The world whose record has this accepted size."""
     world = fleet(files, text=text)
-    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), Records(size=size))})
+    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), Records(size=size))})
 
 
 def thinning(world: Fleet) -> Plan | ForAPerson | None:

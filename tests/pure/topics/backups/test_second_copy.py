@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.backups import second_copy
-from fleetkeeper.topics.backups.second_copy import CopyDirectory
-from fleetkeeper.topics.backups.second_copy.observation import recent_backups, within_budget
+from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory
+from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
+from fleetkeeper.topics.backups.second_copy.observe import recent_backups, within_budget
 from fleetkeeper.transport.commands import Unobservable
 from remediate.remedies import REMEDIES
 from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, policy, twice_a_day
@@ -28,7 +28,7 @@ def world(
     there: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
 ):
     seen = fleet(files, text=text)
-    facts = {("data", "copies"): second_copy.Facts(here=here), ("vgpu", "copies"): second_copy.Facts(there=there)}
+    facts = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=there)}
     return replace(seen, facts={**seen.facts, **facts})
 
 
@@ -72,12 +72,12 @@ def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
 def test_another_directory_of_the_same_disk_is_no_second_place():
     text = SECOND.replace("{node: vgpu,", "{node: data,")
     seen = fleet(text=text)
-    facts = {("data", "copies"): second_copy.Facts(here=HERE, there=COPIES)}
+    facts = {("data", "copies"): Copies(here=HERE, there=COPIES)}
     same_disk = replace(seen, facts={**seen.facts, **facts})
     [found] = judged(RULE, same_disk).findings
     assert "on the same disk" in found.saw
     assert "on the disk of the backups themselves" in REMEDIES[RULE](found, same_disk).why
-    other = {("data", "copies"): second_copy.Facts(here=HERE, there=replace(COPIES, device=2))}
+    other = {("data", "copies"): Copies(here=HERE, there=replace(COPIES, device=2))}
     assert judged(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
 
 
@@ -109,7 +109,7 @@ def test_quick_reads_no_copy_and_says_so():
 def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
     unverified = fleet(verified=(), text=SECOND)
     for there, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
-        facts = {("data", "copies"): second_copy.Facts(here=HERE), ("vgpu", "copies"): second_copy.Facts(there=there)}
+        facts = {("data", "copies"): Copies(here=HERE), ("vgpu", "copies"): Copies(there=there)}
         assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
 
 

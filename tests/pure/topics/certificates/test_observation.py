@@ -18,8 +18,8 @@ from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.cron.snapshot import read as printed_schedules
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import site_of
-from fleetkeeper.topics.certificates import container_files, observation, renewal_schedule, tls_probes
-from fleetkeeper.topics.certificates.facts import ServedCertificate
+from fleetkeeper.topics.certificates import observe, parse, renewal_schedule, tls_probes
+from fleetkeeper.topics.certificates.facts import ContainerFiles, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.tls_probes import Probe, TlsEndpoint
@@ -42,7 +42,7 @@ def test_a_port_that_says_nothing_within_the_limit_is_unknown(rc: int) -> None:
 
 def test_a_node_without_openssl_asks_through_the_container() -> None:
     at = place(443)
-    asking = observation.ask([], tls_probes.probes(at))
+    asking = observe.ask([], tls_probes.probes(at))
     first = next(asking)
     second = asking.send([Output(tls_handshakes.NO_OPENSSL, command="TLS handshake")] * len(first))
     assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
@@ -304,10 +304,10 @@ def indented(text: str) -> str:
     return "".join(f"|{line}\n" for line in text.splitlines()).rstrip("\n")
 
 
-def a_container(text: str = PRINTED) -> container_files.ContainerFiles:
+def a_container(text: str = PRINTED) -> ContainerFiles:
     kind = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     public = LEAF.certificate.public_key().public_bytes(*kind).decode()
-    return container_files.parse(
+    return parse.parse(
         text.replace("CHAIN", indented("".join(GOOD))).replace("PUBLIC", indented(public)), "id", "nginx"
     )
 
@@ -368,13 +368,13 @@ def test_a_certbot_that_happens_to_run_is_no_schedule() -> None:
 @pytest.mark.parametrize("cut", [0, 10, 200, len(PRINTED) - 2])
 def test_output_that_was_cut_short_is_unobservable(cut: int) -> None:
     with pytest.raises(Unobservable):
-        container_files.parse(PRINTED[:cut], "id", "nginx")
+        parse.parse(PRINTED[:cut], "id", "nginx")
 
 
 @given(st.text(alphabet="|!\nabc keynginx 01/.", max_size=200))
 def test_any_output_of_a_container_is_read_or_unobservable(text: str) -> None:
     with suppress(Unobservable):
-        container_files.parse(f"{text}\nend\n", "id", "nginx")
+        parse.parse(f"{text}\nend\n", "id", "nginx")
 
 
 CHALLENGES = """# configuration file /etc/nginx/nginx.conf:

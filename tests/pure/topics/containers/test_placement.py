@@ -8,7 +8,8 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service, Without
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.containers import Container, Facts, placement
+from fleetkeeper.topics.containers import placement
+from fleetkeeper.topics.containers.facts import Container, Facts
 from fleetkeeper.transport.commands import Unobservable
 
 SWARM = "com.docker.swarm.service.name"

@@ -19,13 +19,14 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics import containers
-from fleetkeeper.topics.containers import Container, Facts, Isolation, Mount, Process, observation, parse, process_scan
+from fleetkeeper.topics.containers import observe, parse, process_scan
+from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Mount, Process
 from fleetkeeper.transport.commands import Output, Unobservable
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "docker"
 SWARM = "com.docker.swarm.service.name"
 ID = "4f" * 32
-RULES = {rule.name: rule for rule in containers.RULES}
+RULES = {rule.name: rule for rule in containers.TOPIC.rules}
 ACCOUNTS = {"root": 0, "toor": 0, "www-data": 33, "django": 4000, "postgres": 999}
 EMPTY = Inventory.model_construct(services=Without(none="nothing here"))
 WHOLE = ((0, 0, 4294967295),)
@@ -563,7 +564,7 @@ def test_accounts_that_nobody_told_of_are_unobservable():
 
 
 def looked(*rounds: list[Output]) -> Facts:
-    looking = observation.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
+    looking = observe.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
     next(looking)
     for outputs in rounds:
         try:

@@ -17,9 +17,12 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.due_times import due_times
-from fleetkeeper.topics import containers, schedules
+from fleetkeeper.topics import schedules
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.registry import load_inventory
-from fleetkeeper.topics.schedules import Facts
+from fleetkeeper.topics.schedules.facts import Facts
+from fleetkeeper.topics.schedules.facts import Facts as Schedules
 from fleetkeeper.transport.commands import Output, Unobservable
 from tests.example_fleets.backups import file as backup
 from tests.example_fleets.schedules import (
@@ -38,7 +41,7 @@ from tests.example_fleets.schedules import (
 )
 
 REPEATED = datetime(2026, 11, 1, 0, 0, tzinfo=ZoneInfo("America/Toronto"))
-OTHER = containers.Container(id="ab" * 32, name="other_postgres", labels={})
+OTHER = Container(id="ab" * 32, name="other_postgres", labels={})
 
 
 def broken(line: str, **changes) -> list[str]:
@@ -436,7 +439,7 @@ def test_a_team_without_backups_is_told_so():
     text = TEXT[: TEXT.index("backups:")] + 'backups: {none: "not here"}\ncertificates: {none: "not here"}\n'
     inventory = load_inventory(Path("world.yml"), text)
     with pytest.raises(NotApplicable, match="not here"):
-        next(schedules.observe(inventory.nodes["vgpu"], inventory))
+        next(schedules.observe.observe(inventory.nodes["vgpu"], inventory))
 
 
 # Cron itself, and the evidence.
@@ -539,7 +542,7 @@ def test_case_28_a_run_in_the_repeated_hour_is_expected_once():
 
 
 @pytest.mark.parametrize("node", ["manager", "data", "vgpu"])
-@pytest.mark.parametrize("kind", [schedules.Facts, containers.Facts])
+@pytest.mark.parametrize("kind", [Schedules, Containers])
 def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
     seen = fleet()
     facts = {**seen.facts, (node, kind.topic): Unobservable("cut off")}
@@ -594,10 +597,10 @@ def test_a_week_of_systemd_ends_on_sunday():
     assert judged(seen).outcome is Outcome.HOLDS
 
 
-def composed(project: str, number: int) -> containers.Container:
+def composed(project: str, number: int) -> Container:
     labels = {"com.docker.compose.service": "postgres", "com.docker.compose.project": project}
     labels["com.docker.compose.project.working_dir"] = f"/srv/{project}"
-    return containers.Container(id=f"{number:x}" * 64, name=f"{project}-postgres-1", labels=labels)
+    return Container(id=f"{number:x}" * 64, name=f"{project}-postgres-1", labels=labels)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,21 @@ from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import containers, services
-from fleetkeeper.topics.containers import Container
-from fleetkeeper.topics.services import Facts, Member, ServiceMount, SwarmService, Task, Volume, observation
-from fleetkeeper.topics.services.facts import MountedSecret, Published
+from fleetkeeper.topics import services
+from fleetkeeper.topics.containers.facts import Container
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.services.facts import (
+    Facts,
+    Member,
+    MountedSecret,
+    Published,
+    ServiceMount,
+    SwarmService,
+    Task,
+    Volume,
+)
+from fleetkeeper.topics.services.parse import parse
+from fleetkeeper.topics.services.parse import service as observe_service
 from fleetkeeper.topics.services.rules import drift, pinning
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -26,7 +37,7 @@ from fleetkeeper.transport.commands import Output, Unobservable
 NOW = 1764000000.0
 SWARM = "com.docker.swarm.service.name"
 COMPOSE, PROJECT = "com.docker.compose.service", "com.docker.compose.project"
-RULES = {rule.name: rule for rule in services.RULES}
+RULES = {rule.name: rule for rule in services.TOPIC.rules}
 MEMBERS = (
     Member("n1", "manager", role="manager"),
     Member("n2", "data"),
@@ -52,9 +63,9 @@ def fleet(
         ("manager", "services"): manager,
         ("data", "services"): Facts("worker", "n2"),
         ("vgpu", "services"): Facts("worker", "n3", volumes=(Volume("rodan_pg_data"),)),
-        ("manager", "containers"): containers.Facts("present", (), NOW),
-        ("data", "containers"): containers.Facts("present", (), NOW),
-        ("vgpu", "containers"): containers.Facts("present", found, NOW),
+        ("manager", "containers"): Containers("present", (), NOW),
+        ("data", "containers"): Containers("present", (), NOW),
+        ("vgpu", "containers"): Containers("present", found, NOW),
     }
     facts |= {tuple(key.split("_")): value for key, value in changed.items()}  # type: ignore[misc]
     inventory = Inventory.model_construct(
@@ -144,13 +155,13 @@ def test_a_container_that_was_created_and_never_started_says_so():
 
 
 def test_two_servers_where_one_is_wanted_are_a_finding():
-    other = containers.Facts("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
+    other = Containers("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
     [found] = running(TASK, data_containers=other).findings
     assert found.saw.startswith("2 of rodan_postgres run")
 
 
 def test_two_tasks_in_the_middle_of_an_update_are_no_finding():
-    other = containers.Facts("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
+    other = Containers("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
     assert (
         running(TASK, data_containers=other, told=replace(POSTGRES, update_state="updating")).outcome is Outcome.HOLDS
     )
@@ -168,7 +179,7 @@ def test_a_declared_service_that_the_swarm_was_told_to_run_zero_times_is_a_findi
 
 
 def test_a_global_service_may_run_on_every_node():
-    everywhere = containers.Facts("present", (TASK,), NOW)
+    everywhere = Containers("present", (TASK,), NOW)
     assert running(TASK, data_containers=everywhere, told=replace(POSTGRES, replicas=None)).outcome is Outcome.HOLDS
 
 
@@ -326,7 +337,7 @@ SPEC = {
 def test_a_manager_tells_of_members_services_and_tasks():
     member = {"ID": "n1", "Spec": {"Role": "manager", "Labels": {"a": "b"}}, "Description": {"Hostname": "m"}}
     task = {"Name": "rodan_web.1", "Node": "m", "DesiredState": "Running", "CurrentState": "Running 2 hours ago"}
-    facts = observation.parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
+    facts = parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
     [service] = facts.services
     assert facts.swarm == "manager"
     assert facts.members[0].labels == {"a": "b"}
@@ -345,7 +356,7 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
         "Mounts": [{"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"Mode": 448}}],
     }
     spec = {"Name": "web", "Labels": {"fleetkeeper.user": "django"}, "TaskTemplate": {"ContainerSpec": made}}
-    facts = observation.parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
+    facts = parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
     [service] = facts.services
     assert service.handed == (
         MountedSecret("secret", "db_password", 0, 33, 0o400),
@@ -357,24 +368,24 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
 
 
 def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
-    facts = observation.parse(printed(ACTIVE, [], [], [SPEC]), ())
+    facts = parse(printed(ACTIVE, [], [], [SPEC]), ())
     assert b"hunter2" not in TypeAdapter(Facts).dump_json(facts)
 
 
 def test_a_worker_tells_of_itself_only():
-    assert observation.parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
+    assert parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
 
 
 @pytest.mark.parametrize("state", ["pending", "locked", "error"])
 def test_a_swarm_in_between_is_unobservable(state):
     with pytest.raises(Unobservable, match=state):
-        observation.parse(printed({"LocalNodeState": state}, []), ())
+        parse(printed({"LocalNodeState": state}, []), ())
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3])
 def test_an_answer_that_was_cut_short_is_unobservable(missing):
     with pytest.raises(Unobservable):
-        observation.parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
+        parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
 
 
 @given(st.integers(0, 10**4))
@@ -382,11 +393,11 @@ def test_an_answer_cut_at_any_byte_is_unobservable_or_whole(cut):
     whole = printed(ACTIVE, [], [], [SPEC])
     cut = min(cut, len(whole) - 1)
     with pytest.raises(Unobservable):
-        observation.parse(whole[:cut], ())
+        parse(whole[:cut], ())
 
 
 def test_a_node_without_docker_is_in_no_swarm():
-    looking = services.observe(Node(name="x", address="192.0.2.1"), Inventory.model_construct())
+    looking = services.observe.observe(Node(name="x", address="192.0.2.1"), Inventory.model_construct())
     next(looking)
     with pytest.raises(StopIteration) as done:
         looking.send([Output(69, command="docker service inspect"), Output(0)])
@@ -419,7 +430,7 @@ UPDATES = st.fixed_dictionaries(
 def inspected(updates: Any, label: str | None) -> SwarmService:
     labels = {"a": "b"} if label is None else {"a": "b", OWN_UPDATES: label}
     spec = {"Name": "rodan_postgres", "Labels": labels, "TaskTemplate": {"ContainerSpec": {"Image": "a"}}}
-    return observation.service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
+    return observe_service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
 
 
 def lent(told: SwarmService | None, **more: Any) -> Verdict:

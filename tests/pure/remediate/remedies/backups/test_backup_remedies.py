@@ -11,9 +11,11 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
-from fleetkeeper.topics import containers, volumes
-from fleetkeeper.topics.backups import database
+from fleetkeeper.topics.backups.database.facts import Drill, Records
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.containers.facts import Container, Mount
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.volumes.facts import Entry
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
@@ -31,7 +33,7 @@ POSTGRES = Container(
 def placed(world: Fleet, *found: tuple[str, Container]) -> Fleet:
     """The world with these containers on these nodes."""
     on = {node: tuple(one for where, one in found if where == node) for node in ("data", "vgpu")}
-    seen = {(node, "containers"): containers.Facts("present", these) for node, these in on.items()}
+    seen = {(node, "containers"): Containers("present", these) for node, these in on.items()}
     return replace(world, facts={**world.facts, **seen})
 
 
@@ -147,14 +149,14 @@ def test_case_82_each_file_is_planned_once():
 # ── after a drill that failed ──
 
 
-def drilled(world: Fleet, *drills: database.Drill | Unobservable) -> Fleet:
+def drilled(world: Fleet, *drills: Drill | Unobservable) -> Fleet:
     """The world after these drills, or in which their record was not seen."""
     hidden = [drill for drill in drills if isinstance(drill, Unobservable)]
-    records = hidden[0] if hidden else database.Records(drills=drills)  # type: ignore[arg-type]
-    return replace(world, facts={**world.facts, ("data", "databases"): database.Facts((), records)})
+    records = hidden[0] if hidden else Records(drills=drills)  # type: ignore[arg-type]
+    return replace(world, facts={**world.facts, ("data", "databases"): Databases((), records)})
 
 
-CAME_BACK = database.Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
+CAME_BACK = Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
 FAILED = replace(CAME_BACK, at=NOW - timedelta(hours=1), error="it does not restore: ERROR")
 ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
 
@@ -212,7 +214,7 @@ def test_a_volume_over_budget_is_thinned_by_keep():
 
 def test_case_78_a_stray_file_of_40_gib_costs_no_backup():
     files = twice_a_day(100)
-    stray = volumes.Entry("core.1234", 40 * 2**30)
+    stray = Entry("core.1234", 40 * 2**30)
     heavy = usage(files, used=100 * MIB + stray.used, biggest=(stray,))
     text = TEXT.replace("60 GiB", "30 GiB")
     said = answer("volumes.are_within_budget", fleet(files, text=text, volume=heavy))

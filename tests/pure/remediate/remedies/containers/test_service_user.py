@@ -11,18 +11,18 @@ from fleetkeeper.inventory.schema import Node, Service
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.judging.verdicts import judge_subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics import containers, services
-from fleetkeeper.topics.containers import Container, Mount, Process
-from fleetkeeper.topics.containers.facts import Denied, Preflight
-from fleetkeeper.topics.services import Member, ServiceMount, SwarmService, Volume
-from fleetkeeper.topics.services.facts import MountedSecret, Published
+from fleetkeeper.topics import containers
+from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight, Process
+from fleetkeeper.topics.containers.facts import Facts as Containers
+from fleetkeeper.topics.services.facts import Facts as Services
+from fleetkeeper.topics.services.facts import Member, MountedSecret, Published, ServiceMount, SwarmService, Volume
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.containers.service_user import run_as_their_own_user
 from remediate.steps import ChangeOwner, Run, UpdateService
 
-RULE = next(rule for rule in containers.RULES if rule.name == "run_as_their_own_user")
+RULE = next(rule for rule in containers.TOPIC.rules if rule.name == "run_as_their_own_user")
 CLEAR = Preflight("django", 4000, 4000, (), (), (), ())
 WEB = Container(
     id="4f" * 32,
@@ -49,10 +49,10 @@ def answer(container: Container = WEB, told: SwarmService | None = TOLD, **more:
         waivers=(),
     )
     facts = {
-        ("data", "containers"): containers.Facts("present", (container,)),
-        ("manager", "containers"): containers.Facts("present", ()),
-        ("data", "services"): services.Facts("worker", "n2"),
-        ("manager", "services"): services.Facts("manager", "n1", MEMBERS, (told,) if told else ()),
+        ("data", "containers"): Containers("present", (container,)),
+        ("manager", "containers"): Containers("present", ()),
+        ("data", "services"): Services("worker", "n2"),
+        ("manager", "services"): Services("manager", "n1", MEMBERS, (told,) if told else ()),
         **more.get("facts", {}),
     }
     fleet = Fleet(inventory, datetime.now(UTC), facts)
@@ -175,7 +175,7 @@ def test_files_on_a_volume_of_its_own_are_given_to_it_first_with_consent_to_that
 
 def test_files_that_another_container_uses_too_are_for_a_person():
     neighbour = replace(OWNER, id="5e" * 32, name="celery", labels={}, processes=(Process(9, 33, 33, "celery"),))
-    shared = {("data", "containers"): containers.Facts("present", (OWNER, neighbour))}
+    shared = {("data", "containers"): Containers("present", (OWNER, neighbour))}
     said = refused(OWNER, PINNED, facts=shared)
     assert "more than 1000 files of /data could not be used by django (uid 4000)" in said.why
     assert "celery uses them too" in said.why
@@ -184,13 +184,13 @@ def test_files_that_another_container_uses_too_are_for_a_person():
 
 def test_replicas_of_one_service_share_its_own_volume():
     twin = replace(OWNER, id="5e" * 32, name="rodan_web.2.y", pid=9, processes=(Process(9, 0, 0, "python3"),))
-    plan = answer(OWNER, PINNED, facts={("data", "containers"): containers.Facts("present", (OWNER, twin))})
+    plan = answer(OWNER, PINNED, facts={("data", "containers"): Containers("present", (OWNER, twin))})
     assert isinstance(plan, Plan)
     assert [type(step) for step in plan.steps] == [ChangeOwner, UpdateService, ChangeOwner]
 
 
 def test_files_on_the_network_or_in_a_directory_of_the_node_are_for_a_person():
-    network = {("data", "services"): services.Facts("worker", "n2", volumes=(Volume("media", remote=True),))}
+    network = {("data", "services"): Services("worker", "n2", volumes=(Volume("media", remote=True),))}
     assert "on the network" in refused(OWNER, PINNED, facts=network).why
     bound = replace(OWNER, mounts=(Mount("bind", MEDIA, "/data"),))
     assert "a directory of the node" in refused(bound, PINNED).why
@@ -320,7 +320,7 @@ def test_what_stands_in_the_way_of_a_compose_service_is_said_first():
 
 
 def test_a_service_of_a_swarm_that_nobody_looks_at_is_changed_by_a_manager():
-    said = refused(told=None, facts={("manager", "services"): services.Facts("worker", "n1")})
+    said = refused(told=None, facts={("manager", "services"): Services("worker", "n1")})
     assert "none of its managers" in said.why
 
 
@@ -350,13 +350,13 @@ def test_no_plan_is_made_while_a_node_was_not_seen():
 
 def test_case_25_a_name_that_two_services_have_is_nobody_s_to_guess():
     twin = replace(composed(service="rodan_web"), id="5e" * 32, pid=9, processes=(Process(9, 33, 33, "x"),))
-    said = refused(facts={("data", "containers"): containers.Facts("present", (WEB, twin))})
+    said = refused(facts={("data", "containers"): Containers("present", (WEB, twin))})
     assert "rodan/rodan_web of Compose, rodan_web of the swarm" in said.why
 
 
 def test_a_replica_that_is_right_already_does_not_stand_in_the_way():
     right = replace(WEB, id="5e" * 32, name="rodan_web.2.y", processes=(Process(7, 4000, 4000, "x"),), preflight=None)
-    plan = answer(facts={("data", "containers"): containers.Facts("present", (WEB, right))})
+    plan = answer(facts={("data", "containers"): Containers("present", (WEB, right))})
     assert isinstance(plan, Plan)
 
 
@@ -364,7 +364,7 @@ def test_a_replica_that_is_right_already_does_not_stand_in_the_way():
 
 
 def noted(told: SwarmService) -> list[str]:
-    facts = {("manager", "services"): services.Facts("manager", "n1", MEMBERS, (told,))}
+    facts = {("manager", "services"): Services("manager", "n1", MEMBERS, (told,))}
     inventory = Inventory.model_construct(
         nodes={name: Node(name=name, address="192.0.2.1") for name in ("data", "manager")}
     )

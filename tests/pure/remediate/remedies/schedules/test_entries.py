@@ -12,7 +12,7 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.own_crontab import not_shown
-from fleetkeeper.topics import containers
+from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.schedules.entries import schedule_backup, start_cron
@@ -136,7 +136,7 @@ def test_case_48_the_same_fix_twice_has_nothing_left_to_do():
 
 
 def test_an_ambiguous_name_becomes_a_label():
-    other = containers.Container(id="ab" * 32, name="other_postgres", labels={})
+    other = Container(id="ab" * 32, name="other_postgres", labels={})
     plan, _, verdict = repaired(Machine(GOOD), here=(POSTGRES, other))
     assert verdict.outcome is Outcome.HOLDS
     assert "--filter label=com.docker.swarm.service.name=rodan_postgres" in plan.steps[0].show()
@@ -290,7 +290,7 @@ def test_an_account_without_root_is_for_a_person():
     assert "sudo: true" in answer.why
 
 
-def line_of(here: containers.Container = POSTGRES, text: str = TEXT) -> str:
+def line_of(here: Container = POSTGRES, text: str = TEXT) -> str:
     [plan] = proposed(fleet(Machine({}), here=(here,), text=text))
     assert isinstance(plan, Plan)
     [step] = plan.steps

@@ -18,8 +18,8 @@ from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
 from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
 from fleetkeeper.topics.certificates import node_commands, renewal_schedule
-from fleetkeeper.topics.certificates.container_files import parse
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
+from fleetkeeper.topics.certificates.parse import parse
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, places, probes, served
 from fleetkeeper.topics.containers.facts import Container

@@ -2,126 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.looking.observer import Observer
-from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.topics import backups, nodes
-from fleetkeeper.topics.backups import database
 from fleetkeeper.topics.backups.catalog import catalog_of, true_clock
+from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
+from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.forecast import Forecast, Room, make_forecast
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import Hold
 from fleetkeeper.topics.backups.rules.dumps import why_held
-from fleetkeeper.topics.protocol import Topic
-from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.script_files import load_script
+from fleetkeeper.topics.nodes.facts import Facts as Nodes
+from fleetkeeper.topics.volumes.facts import Facts
+from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.inventory.schema import Node
-    from fleetkeeper.looking.observer import Look
-
-MEASURE_VOLUME = "fleetkeeper/topics/scripts/measure_volume.sh"
 
 
-KIB = 1024
-KIBS = re.compile("[0-9]{1,18}", re.ASCII)
 FEW_INODES = 1000
 TOLD = 3
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
-
-    path: str
-    used: int
-
-
-@dataclass(frozen=True)
-class Facts:
-    """One volume, as seen from the node where it is counted. Sizes are bytes on the disk.
-
-    `entries` are its files and directories. `free` and `free_inodes` are what is left on its file system for anybody
-    but root; a file system without a table of inodes has 0 `inodes`. `biggest` begins with the biggest.
-    """
-
-    topic: ClassVar[str] = "volumes"
-    path: str
-    used: int
-    entries: int
-    disk: int
-    free: int
-    inodes: int
-    free_inodes: int
-    biggest: tuple[Entry, ...]
-
-
-def observe(node: Node, inventory: Inventory) -> Look:
-    """Look at the volume of the backups, from the node that counts it."""
-    policy = inventory.section(Policy)
-    if policy.volume.node != node.name:
-        return None
-    [answer] = yield [usage_of(policy)]
-    return parse(answer)
-
-
-def usage_of(policy: Policy) -> Command:
-    """The command that measures a policy's volume and its disk."""
-    volume = policy.volume
-    return Command(
-        ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120
-    )
-
-
-def parse(output: Output) -> Facts:
-    r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
-
-    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
-    >>> usage.used, usage.free, usage.biggest
-    (24576, 409600, (Entry(path='a', used=20480),))
-    """
-    lines = output.text().split("\n")
-    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
-    grave = [line for line in complaints if not line.endswith("No such file or directory")]
-    if grave:
-        raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
-    told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
-    total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
-    entries = [one for line in lines[5:] if (one := entry(line)) is not None]
-    return Facts(
-        path=lines[0].partition(" ")[2],
-        used=total,
-        entries=int(told["entries"][0]),
-        disk=int(told["disk"][0]) * KIB,
-        free=int(told["disk"][1]) * KIB,
-        inodes=number(told["inodes"], 0),
-        free_inodes=number(told["inodes"], 1),
-        biggest=tuple(one for one in entries if one.used <= total),
-    )
-
-
-def entry(line: str) -> Entry | None:
-    """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
-    size, tab, path = line.removeprefix("1 ").partition("\t")
-    if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
-        return None
-    return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
-
-
-def number(words: list[str], place: int) -> int:
-    """A count of df's; `-` or nothing where the file system has none."""
-    return whole_number(words[place]) if words[place:] and words[place] != "-" else 0
 
 
 def each_volume(inventory: Inventory) -> Iterable[Subject]:
@@ -227,7 +133,5 @@ PERSON = "only a person can decide between fewer backups and more room"
 
 RULES: tuple[Rule, ...] = (
     Rule("volumes", are_within_budget, each_volume, (Facts,)),
-    Rule("volumes", will_last, each_volume, (Facts, backups.Facts, nodes.Facts, database.Facts), person=PERSON),
+    Rule("volumes", will_last, each_volume, (Facts, Backups, Nodes, Databases), person=PERSON),
 )
-
-TOPIC = Topic("volumes", observers=(Observer(Facts, observe),), rules=RULES, remedies=("volumes.are_within_budget",))

@@ -1,4 +1,4 @@
-"""How the swarm and the volumes of a node are seen: one script that prints JSON documents one after the other."""
+"""What the engine says of its swarm and its volumes, as facts: JSON documents, one after the other."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from fleetkeeper.inventory.schema import Node
-from fleetkeeper.readers.docker.engine import ABSENT, engine_says, has_healthcheck
+from fleetkeeper.readers.docker.engine import has_healthcheck
 from fleetkeeper.readers.json_documents import (
     Json,
     flag_in,
@@ -36,14 +35,7 @@ from fleetkeeper.topics.services.facts import (
     Volume,
 )
 from fleetkeeper.topics.services.update_settings import lent_updates
-from fleetkeeper.transport.commands import Command, Output, Unobservable
-from fleetkeeper.transport.script_files import load_script
-
-if TYPE_CHECKING:
-    from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.observer import Look
-
-INSPECT_SWARM = "fleetkeeper/topics/services/scripts/inspect_swarm.sh"
+from fleetkeeper.transport.commands import Output, Unobservable
 
 NETWORK = (
     "nfs",
@@ -59,21 +51,6 @@ NETWORK = (
     "virtiofs",
 )
 HELPERS = ("runuser", "su", "gosu", "su-exec", "setpriv", "sudo", "chown", "chmod", "setuidgid")
-
-MOUNTS = Command(("cat", "/proc/self/mounts"))
-
-
-def inspect_swarm() -> Command:
-    """The command that prints the swarm's state, the node's volumes, and on a manager members, services and tasks."""
-    return Command(("sh", "-c", load_script(INSPECT_SWARM), "docker service inspect"), sudo=True)
-
-
-def observe(node: Node, inventory: Inventory) -> Look:
-    """One round trip: the swarm's state, this node's volumes, and on a manager the members, services and tasks."""
-    answer, mounts = yield [inspect_swarm(), MOUNTS]
-    if answer.rc == ABSENT:
-        return Facts("absent")
-    return parse(engine_says(answer), remote_mounts(mounts))
 
 
 def parse(printed: str, remote: tuple[str, ...]) -> Facts:

@@ -21,7 +21,7 @@ KEPT = "/var/lib/fleetkeeper"
 """The directory on a node where old content and records are kept, for root only."""
 SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
 
-FIND_TRACES = "fleetkeeper/topics/scripts/find_traces.sh"
+FIND_TRACES = "fleetkeeper/scripts/find_traces.sh"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""How a machine is asked who and where we are, and what time it is there."""
+
+from __future__ import annotations
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Clock, Node
+from fleetkeeper.looking.observer import Look
+from fleetkeeper.topics.nodes.facts import Facts
+from fleetkeeper.topics.nodes.parse import clock_skew, printed_number, read_clock, timezone_name
+from fleetkeeper.transport.commands import Command
+
+CLOCK = Command(("date", "+%s.%N %z"))
+HOSTNAME = Command(("uname", "-n"))
+WHO = Command(("id", "-u"))
+WHO_AS_ROOT = Command(("id", "-u"), sudo=True)
+TIMEZONE = Command(("sh", "-c", "cat /etc/timezone 2>/dev/null || readlink -f /etc/localtime", "time zone"))
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Ask who and where we are; ask for the time once more, alone, when the first round trip was too slow to tell."""
+    clock, hostname, who, root, zone = yield [CLOCK, HOSTNAME, WHO, WHO_AS_ROOT, TIMEZONE]
+    ahead, uncertainty = clock_skew(clock)
+    if too_wide(uncertainty, clock_tolerance(inventory)):
+        [clock] = yield [CLOCK]
+        ahead, uncertainty = min(clock_skew(clock), (ahead, uncertainty), key=lambda guess: guess[1])
+    return Facts(
+        ahead=ahead,
+        uncertainty=uncertainty,
+        hostname=hostname.text().strip(),
+        timezone=timezone_name(zone),
+        utc_offset=read_clock(clock.text())[2],
+        uid=printed_number(who),
+        root_uid=printed_number(root),
+    )
+
+
+def clock_tolerance(inventory: Inventory) -> float:
+    """Seconds that a clock may be off: section `clock` of the inventory, else 5."""
+    clock = getattr(inventory, "clock", None)
+    return (clock if isinstance(clock, Clock) else Clock()).within.total_seconds()
+
+
+def too_wide(uncertainty: float, allowed: float) -> bool:
+    """Whether a round trip was so slow that it says little about the clock."""
+    return uncertainty > allowed / 2

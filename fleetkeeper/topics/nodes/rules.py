@@ -1,0 +1,86 @@
+"""The machines themselves: can they be asked, with the rights we are meant to have, and is their clock right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.nodes.facts import Facts
+from fleetkeeper.topics.nodes.observe import clock_tolerance, too_wide
+from fleetkeeper.transport.commands import Unobservable
+
+if TYPE_CHECKING:
+    pass
+
+
+def can_be_looked_at(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """The node answers, gives the rights the inventory says it gives, and its clock is right.
+
+    A node that cannot be asked hides everything else that is wrong with it, and a wrong clock makes every age wrong:
+    backups look fresh, certificates valid. The clock is compared with ours around one round trip; only a difference
+    that lies wholly outside the tolerance (section `clock`, 5 s by default) counts.
+    """
+    node = fleet.inventory.nodes[subject.name]
+    facts = fleet.of(node.name, Facts)
+    yield from judged_rights(facts, node)
+    yield from judged_clock(facts, node.name, clock_tolerance(fleet.inventory))
+
+
+def judged_rights(facts: Facts, node: Node) -> Iterator[Finding | Unobservable]:
+    if isinstance(facts.root_uid, Unobservable):
+        yield replace(facts.root_uid, node=node.name)
+    elif node.sudo and facts.root_uid != 0:
+        yield Finding(
+            saw=f"sudo makes us user id {facts.root_uid}",
+            want=f"user id 0, since the inventory says `sudo: {str(node.sudo).lower()}`",
+            why="what only root may read stays unknown",
+            node=node.name,
+            hint="look at `sudo -l` on the node, or set `sudo: false`",
+        )
+
+
+def judged_clock(facts: Facts, node: str, allowed: float) -> Iterator[Finding | Unobservable]:
+    least, most = facts.ahead - facts.uncertainty, facts.ahead + facts.uncertainty
+    if least > allowed or most < -allowed:
+        yield Finding(
+            saw=f"its clock is {span_in_words(abs(facts.ahead))} {'ahead of' if facts.ahead > 0 else 'behind'} ours",
+            want=f"within {allowed:g} s",
+            why="ages of backups and certificates, and the hours of scheduled jobs, are wrong by as much",
+            node=node,
+            hint="start time synchronisation on the node (systemd-timesyncd or chrony), and check the clock here too",
+        )
+    elif (least < -allowed or most > allowed) and too_wide(facts.uncertainty, allowed):
+        yield Unobservable(
+            f"the answer took {span_in_words(2 * facts.uncertainty)}: "
+            f"too long to see if the clock is within {allowed:g} s",
+            hint="look again when the node or the connection is less busy",
+            node=node,
+        )
+
+
+def span_in_words(seconds: float) -> str:
+    """A span for people.
+
+    >>> span_in_words(7.26), span_in_words(600), span_in_words(90000)
+    ('7.3 s', '10 min', '25 h')
+    """
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        topic="nodes",
+        judge=can_be_looked_at,
+        each=each_node,
+        looks_at=(Facts,),
+        person="only a person can mend a connection, a right or a clock: every other remedy stands on them",
+    ),
+)

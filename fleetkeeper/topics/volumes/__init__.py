@@ -1,0 +1,12 @@
+"""Volumes: what they take, what they may take, and what is left on their disks."""
+
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.protocol import Topic
+from fleetkeeper.topics.volumes import facts, observe, rules
+
+TOPIC = Topic(
+    "volumes",
+    observers=(Observer(facts.Facts, observe.observe),),
+    rules=rules.RULES,
+    remedies=("volumes.are_within_budget",),
+)

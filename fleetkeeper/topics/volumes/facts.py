@@ -1,0 +1,33 @@
+"""What was seen of one volume and its disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or directory below the volume's root, and the bytes that it takes on the disk."""
+
+    path: str
+    used: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One volume, as seen from the node where it is counted. Sizes are bytes on the disk.
+
+    `entries` are its files and directories. `free` and `free_inodes` are what is left on its file system for anybody
+    but root; a file system without a table of inodes has 0 `inodes`. `biggest` begins with the biggest.
+    """
+
+    topic: ClassVar[str] = "volumes"
+    path: str
+    used: int
+    entries: int
+    disk: int
+    free: int
+    inodes: int
+    free_inodes: int
+    biggest: tuple[Entry, ...]

@@ -1,0 +1,30 @@
+"""How the volume of the backups is measured: one script, on the node that counts it."""
+
+from __future__ import annotations
+
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Node
+from fleetkeeper.looking.observer import Look
+from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.volumes.parse import parse
+from fleetkeeper.transport.commands import Command
+from fleetkeeper.transport.script_files import load_script
+
+MEASURE_VOLUME = "fleetkeeper/topics/volumes/scripts/measure_volume.sh"
+
+
+def observe(node: Node, inventory: Inventory) -> Look:
+    """Look at the volume of the backups, from the node that counts it."""
+    policy = inventory.section(Policy)
+    if policy.volume.node != node.name:
+        return None
+    [answer] = yield [usage_of(policy)]
+    return parse(answer)
+
+
+def usage_of(policy: Policy) -> Command:
+    """The command that measures a policy's volume and its disk."""
+    volume = policy.volume
+    return Command(
+        ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120
+    )

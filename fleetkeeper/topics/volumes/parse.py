@@ -1,0 +1,52 @@
+"""What the script printed of a volume: sizes in KiB, as du and df count them."""
+
+from __future__ import annotations
+
+import re
+
+from fleetkeeper.readers.numbers import whole_number
+from fleetkeeper.topics.volumes.facts import Entry, Facts
+from fleetkeeper.transport.commands import Output, Unobservable
+
+KIB = 1024
+KIBS = re.compile("[0-9]{1,18}", re.ASCII)
+
+
+def parse(output: Output) -> Facts:
+    r"""Read what the script prints. Raises Unobservable when a part of the volume could not be counted.
+
+    >>> usage = parse(Output(0, b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n1 20\t./a\n"))
+    >>> usage.used, usage.free, usage.biggest
+    (24576, 409600, (Entry(path='a', used=20480),))
+    """
+    lines = output.text().split("\n")
+    complaints = [line for line in output.err.decode("utf-8", "replace").split("\n") if line]
+    grave = [line for line in complaints if not line.endswith("No such file or directory")]
+    if grave:
+        raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
+    told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
+    total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
+    entries = [one for line in lines[5:] if (one := entry(line)) is not None]
+    return Facts(
+        path=lines[0].partition(" ")[2],
+        used=total,
+        entries=int(told["entries"][0]),
+        disk=int(told["disk"][0]) * KIB,
+        free=int(told["disk"][1]) * KIB,
+        inodes=number(told["inodes"], 0),
+        free_inodes=number(told["inodes"], 1),
+        biggest=tuple(one for one in entries if one.used <= total),
+    )
+
+
+def entry(line: str) -> Entry | None:
+    """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
+    size, tab, path = line.removeprefix("1 ").partition("\t")
+    if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
+        return None
+    return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
+
+
+def number(words: list[str], place: int) -> int:
+    """A count of df's; `-` or nothing where the file system has none."""
+    return whole_number(words[place]) if words[place:] and words[place] != "-" else 0
