@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fleetkeeper.imports import later
 from fleetkeeper.inventory import load as inventory_files
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics import backups, certificates, containers, nodes, schedules, services, volumes
 from fleetkeeper.topics.custom_topics import import_topic
 from fleetkeeper.topics.protocol import Topic
-
-with later("cryptography.x509"):  # for the day on which there are certificates to judge
-    from fleetkeeper.topics import backups, certificates, containers, nodes, schedules, services, volumes
 
 TOPICS: dict[str, Topic] = {
     "nodes": nodes.TOPIC,

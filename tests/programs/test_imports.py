@@ -103,13 +103,6 @@ def test_a_module_that_is_used_at_once_is_imported_at_once(tmp_path: Path, monke
     assert hasty.VALUE == sys.modules["dear"].VALUE == 8
 
 
-def test_nobody_pays_for_reading_certificates_before_there_is_one() -> None:
-    told = run(
-        "import json, sys, fleetkeeper.topics.registry; print(json.dumps({'x': 'cryptography.x509' in sys.modules}))"
-    )
-    assert told == {"x": False}
-
-
 def run(code: str) -> dict[str, object]:
     done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True)
     told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
