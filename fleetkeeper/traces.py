@@ -6,9 +6,11 @@ certbot, and marks on services whose user was changed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -68,3 +70,7 @@ def parse(printed: str) -> Facts:
         services=tuple(rest for key, rest in said if key == "service"),
         settings=tuple(rest for key, rest in said if key == "settings"),
     )
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    yield traces().words

@@ -1,8 +1,9 @@
-"""What root does for an audit: every question there is, and the helper on a node that lets nothing else pass.
+"""The helper on a node that lets an audit ask as root what the topics declare, and nothing else.
 
 An account with `sudo: audit` may run one program as root, `fleetkeeper-look`, which belongs to root. It is given the
-words of a command and compares them with the questions below: scripts as whole texts, everything else by what it may
-look like. So neither this account nor whoever has its key can run anything else. None of the scripts writes.
+words of a command and compares them with the questions that the topics declare (`root_questions`): scripts as whole
+texts, everything else by what it may look like. So neither this account nor whoever has its key can run anything else.
+None of the scripts writes.
 
 Whatever names a place is compared with what the node itself or the inventory says: dumps with the directory, the names
 and the service of `backups:`, mounts with those of containers, processes with those in containers. What passes, form by
@@ -16,36 +17,16 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from fleetkeeper import traces
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.schema import require_policy
-from fleetkeeper.readers.cron.snapshot import OWN, list_schedules
-from fleetkeeper.readers.docker.engine import inspect_containers
-from fleetkeeper.topics.backups import parse
-from fleetkeeper.topics.backups.completeness import verify_command
-from fleetkeeper.topics.backups.database import observe as databases
-from fleetkeeper.topics.backups.policy import Elsewhere, Policy
-from fleetkeeper.topics.backups.second_copy import observe as copies
-from fleetkeeper.topics.certificates import node_commands as certificates
-from fleetkeeper.topics.containers import observe as containers
-from fleetkeeper.topics.services import observe as services
-from fleetkeeper.topics.volumes.observe import usage_of
+from fleetkeeper.topics.protocol import Argument, RootQuestion
+from fleetkeeper.topics.registry import TOPICS, topics_of
 from fleetkeeper.transport.audit_helper import EDITION, HELPER, REFUSED
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, STARTED
 
-ASK_ABOUT_WORDS = "fleetkeeper/readers/cron/scripts/ask_about_words.sh"
-READ_ACCOUNTS = "fleetkeeper/topics/containers/scripts/read_accounts.sh"
-READ_START_SCRIPTS = "fleetkeeper/topics/containers/scripts/read_start_scripts.sh"
-CHECK_ACCESS = "fleetkeeper/topics/containers/scripts/check_access.sh"
-LIST_CHANGED_FILES = "fleetkeeper/topics/containers/scripts/list_changed_files.sh"
-LOOK_INSIDE = "fleetkeeper/topics/certificates/scripts/look_inside.sh"
-HANDSHAKE = "fleetkeeper/topics/certificates/scripts/handshake.sh"
-OLD_HANDSHAKE = "fleetkeeper/topics/certificates/scripts/old_handshake.sh"
-REQUEST_HEADERS = "fleetkeeper/topics/certificates/scripts/request_headers.sh"
 HELPER_KINDS = "fleetkeeper/commands/scripts/helper_kinds.sh"
 ROOT_OF_VOLUME = "fleetkeeper/topics/backups/scripts/root_of_volume.sh"
 HELPER_FITS = "fleetkeeper/commands/scripts/helper_fits.sh"
@@ -55,108 +36,17 @@ RUN_WITH_LIMIT = "fleetkeeper/transport/scripts/run_with_limit.sh"
 SUDOERS = "/etc/sudoers.d/fleetkeeper-look"
 
 
-@dataclass(frozen=True)
-class Text:
-    """A word that is always the same: a program, an option, a whole script."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A word that must look like something: the name of a function of the helper, `is_NAME`. `many`: none to any."""
-
-    name: str
-    many: bool = False
-
-
-Question = tuple[Text | Kind, ...]
-
-
-def script(text: str, *rest: Kind) -> Question:
-    """`sh -c TEXT` with a name for messages, then arguments."""
-    return (Text("sh"), Text("-c"), Text(text), Kind("text"), *rest)
-
-
-def inside(text: str, *rest: Kind) -> Question:
-    """The same in a container, as certificates are asked about there."""
-    outer = certificates.in_container("", certificates.look_inside("")).words[2]
-    return (*script(outer, Kind("id")), Text("sh"), Text("-c"), Text(text), Text(certificates.MARK), *rest)
-
-
-def fixed(words: tuple[str, ...]) -> Question:
-    return tuple(Text(word) for word in words)
-
-
-def questions() -> Iterator[Question]:
-    """Every command that an audit runs as root whatever the inventory says, and the look for our traces."""
-    tls, here = Kind("tls", many=True), Kind("here")
-    process, word = Kind("process"), Kind("word")
-    yield fixed(("id", "-u"))
-    yield fixed(OWN.words)
-    yield fixed(list_schedules().words)
-    yield fixed(inspect_containers().words)
-    yield fixed(containers.scan_processes().words)
-    yield fixed(services.inspect_swarm().words)
-    yield script(load_script(ASK_ABOUT_WORDS), Kind("asked", many=True))
-    yield script(load_script(READ_ACCOUNTS), Kind("processes", many=True))
-    yield script(load_script(READ_START_SCRIPTS), process, Kind("word", many=True))
-    yield script(load_script(CHECK_ACCESS), process, word, Kind("access", many=True))
-    yield script(load_script(LIST_CHANGED_FILES), process, Kind("id"))
-    yield fixed(traces.traces().words)
-    yield inside(load_script(LOOK_INSIDE), Kind("served", many=True))
-    yield inside(load_script(HANDSHAKE), here, tls)
-    yield inside(load_script(OLD_HANDSHAKE), here, tls)
-    yield inside(load_script(REQUEST_HEADERS), here, Kind("where"), tls)
-
-
-def about_dumps(policy: Policy, service: str, number: int) -> Iterator[Question]:
-    """The questions about one inventory's dumps: their volume, directory, service and tables are part of the helper."""
-    dumps = (Kind(f"dumps_{number}"), Kind(f"dump_{number}", many=True))
-    copied = (Kind(f"copies_{number}"), Kind(f"dump_{number}", many=True))
-    yield fixed(parse.look_into(policy).words)
-    yield fixed(usage_of(policy).words)
-    shell, option, text, label, _, *how = verify_command("", (), policy.format, service).words
-    yield (*fixed((shell, option, text, label)), dumps[0], *fixed(tuple(how)), dumps[1])
-    digest = copies.digest_command("", ()).words
-    yield (*fixed(digest[:4]), *dumps)
-    if isinstance(policy.elsewhere, Elsewhere):
-        yield fixed(copies.look_into_copies(policy.elsewhere.path).words)
-        yield (*fixed(digest[:4]), *copied)
-    yield fixed(databases.records_of(policy).words)
-    yield fixed(databases.clusters_of(policy, service).words)
-
-
-def kinds_of(policy: Policy, number: int) -> str:
-    """What a directory and a file of one inventory's dumps look like, as functions of the helper."""
-    volume = policy.volume
-    where = shlex.join((volume.name, volume.path or "", policy.path))
-    second = shlex.quote(policy.elsewhere.path) if isinstance(policy.elsewhere, Elsewhere) else "/proc"
-    return f"""\
-is_dumps_{number}() {{ stands_in "$(place_of {where})" "$1"; }}
-is_copies_{number}() {{ stands_in "$(place_of - {second} '')" "$1"; }}
-is_dump_{number}() {{
-  case $1 in ./*/*) return 1 ;; ./{named_like(policy.pattern)}) [ ! -h "$1" ] ;; *) return 1 ;; esac
-}}
-"""
-
-
-WIDTHS = {"Y": 4, "j": 3, "f": 6, **dict.fromkeys("mdHIMSyUW", 2), "w": 1, "u": 1}
-
-
-def named_like(pattern: str) -> str:
-    """A pattern of the shell for what strftime makes of a pattern: digits where it puts digits.
-
-    >>> named_like("backup_%Y-%m.sql")
-    "'backup_'[0-9][0-9][0-9][0-9]'-'[0-9][0-9]'.sql'"
-    """
-    parts = []
-    for directive, plain in re.findall(r"%(.)|([^%]+)", pattern):
-        if plain or directive == "%":
-            parts.append(f"'{plain or '%'}'")
-        else:
-            parts.append("[0-9]" * WIDTHS.get(directive, 0) or "*")
-    return "".join(parts)
+def all_questions(inventories: Sequence[Inventory]) -> Iterator[RootQuestion]:
+    """Every command that an audit runs as root: what the topics declare, and the look for our traces."""
+    for topic in TOPICS.values():
+        yield from topic.root_questions()
+    yield from traces.root_questions()
+    for inventory in inventories:
+        for topic in inventory.custom_topics.values():
+            yield from topic.root_questions()
+        for topic in topics_of(inventory).values():
+            with suppress(NotApplicable):
+                yield from topic.root_questions_about(inventory)
 
 
 def helper(inventories: Sequence[Inventory] = ()) -> str:
@@ -165,17 +55,15 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
     Without an inventory it answers nothing about dumps.
     """
     texts: dict[str, str] = {}
-    asked, data = list(questions()), []
-    for number, (policy, service) in enumerate(with_dumps(inventories)):
-        asked += about_dumps(policy, service, number)
-        data.append(kinds_of(policy, number))
-    calls = [f"fits '{' '.join(form(one, texts) for one in question)}' \"$@\"" for question in asked]
+    tests: dict[str, str] = {}
+    asked = dict.fromkeys(all_questions(inventories))
+    calls = [f"fits '{' '.join(form(word, texts, tests) for word in question)}' \"$@\"" for question in asked]
     known = [f"{name}={shlex.quote(text)}" for text, name in texts.items()]
     body = [
         load_script(HELPER_KINDS).strip(),
         FOR_DOCKER,
         load_script(ROOT_OF_VOLUME).strip(),
-        *data,
+        *(f"is_{name}() {{ {test}; }}" for test, name in tests.items()),
         load_script(HELPER_FITS).strip(),
         *known,
     ]
@@ -183,23 +71,19 @@ def helper(inventories: Sequence[Inventory] = ()) -> str:
     return f"{HEAD}# edition {EDITION}, {digest_of(rest)}\n{rest}"
 
 
-def with_dumps(inventories: Sequence[Inventory]) -> Iterator[tuple[Policy, str]]:
-    """The policies of inventories that have backups, each with what Docker calls the database's service."""
-    for inventory in inventories:
-        with suppress(NotApplicable):
-            policy = inventory.section(Policy)
-            yield policy, require_policy(inventory.services)[policy.service].name
-
-
 def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def form(one: Text | Kind, texts: dict[str, str]) -> str:
-    """How the helper calls a form: `=NAME` of a text, or a kind, with `*` when there may be many."""
-    if isinstance(one, Kind):
-        return one.name + "*" * one.many
-    return "=" + texts.setdefault(one.text, f"text_{len(texts)}")
+def form(word: str | Argument, texts: dict[str, str], tests: dict[str, str]) -> str:
+    """How the helper calls a word: `=NAME` of a text, or a kind, with `*` when there may be many.
+
+    Texts and tests that have no name yet get one.
+    """
+    if isinstance(word, str):
+        return "=" + texts.setdefault(word, f"text_{len(texts)}")
+    kind = tests.setdefault(word.test, f"{word.kind}_{len(tests)}") if word.test else word.kind
+    return kind + "*" * word.many
 
 
 HEAD = f"""\

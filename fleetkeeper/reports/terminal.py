@@ -14,6 +14,7 @@ from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.results import Item, found
 from fleetkeeper.reports.text import count
+from fleetkeeper.transport.audit_helper import other_versions
 from fleetkeeper.untrusted import one_line, printable_text
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def unknown_lines(items: Iterable[Item]) -> Lines:
         yield f"  hides {one_line(folded(names))}"
         if hint:
             yield f"  hint  {one_line(hint)}"
+    yield from other_versions((node, why) for node, why, _ in hidden)
 
 
 def folded(names: Sequence[str], at_most: int = 3) -> str:

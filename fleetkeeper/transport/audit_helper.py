@@ -1,17 +1,19 @@
 """The helper that answers for an account with `sudo: audit`: where it is on a node, and how its refusal is read.
 
-What it lets pass is written in fleetkeeper/commands/sudoers_lines.py.
+What it lets pass is declared in the topics; fleetkeeper/commands/sudoers_lines.py makes the helper from it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone."""
 EDITION = 3
-"""Which helper this code expects: it is counted up when a question is added or changed."""
+"""The version of the helper that this code asks. A test holds it together with what the helper says."""
 REFUSED = "this is no question that the helper knows"
+OF_ANOTHER_VERSION = re.compile(rf"{REFUSED}(?: \(edition ([0-9]{{1,6}})\))?: it is (older|newer) ")
 
 
 def compared_editions(refusal: str) -> str:
@@ -27,3 +29,19 @@ def compared_editions(refusal: str) -> str:
     if edition == EDITION:
         return ""
     return f": it is {'older' if edition < EDITION else 'newer'} than this fleetkeeper"
+
+
+def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A line for each version of the helper that is not ours, from nodes and why each could not be looked at.
+
+    >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
+    ['1 node has helper 1, and helper 3 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
+    """
+    nodes: dict[tuple[int, str], set[str]] = {}
+    for node, why in refusals:
+        if refused := OF_ANOTHER_VERSION.search(why):
+            nodes.setdefault((int(refused[1] or 0), refused[2]), set()).add(node)
+    for (version, age), names in sorted(nodes.items()):
+        have = f"{len(names)} {'node has' if len(names) == 1 else 'nodes have'} helper {version}"
+        advice = "run `fleetkeeper sudoers`" if age == "older" else "upgrade fleetkeeper"
+        yield f"{have}, and helper {EDITION} is asked: {advice}; what is new is unknown there"

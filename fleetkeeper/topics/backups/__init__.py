@@ -1,7 +1,7 @@
 """Database dumps that happen, are complete, can be told apart, and fit: the heart of the audit."""
 
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.backups import facts, observe, policy, rules
+from fleetkeeper.topics.backups import facts, observe, policy, root_questions, rules
 from fleetkeeper.topics.backups.database import facts as database_facts
 from fleetkeeper.topics.backups.database import observe as database_observe
 from fleetkeeper.topics.backups.second_copy import facts as copy_facts
@@ -20,4 +20,5 @@ TOPIC = Topic(
     about="Who dumps the database, when and where to; or `none: why`.",
     required=True,
     remedies=("backups.are_fresh", "backups.exist_elsewhere", "backups.are_thinned"),
+    root_questions_about=root_questions.root_questions_about,
 )

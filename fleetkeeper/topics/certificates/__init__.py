@@ -1,7 +1,7 @@
 """Certificates: valid, served as they lie on disk, and renewed before they end."""
 
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.certificates import external_probe, facts, observe, policy, rules
+from fleetkeeper.topics.certificates import external_probe, facts, node_commands, observe, policy, rules
 from fleetkeeper.topics.protocol import Topic
 
 TOPIC = Topic(
@@ -17,4 +17,5 @@ TOPIC = Topic(
         "certificates.are_served_as_on_disk",
         "certificates.will_renew",
     ),
+    root_questions=node_commands.root_questions,
 )

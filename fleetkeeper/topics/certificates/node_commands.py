@@ -6,8 +6,9 @@ file with certificates only the certificates, whatever else stands in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 
@@ -58,3 +59,16 @@ def look_inside(container: str, names: Sequence[str] = ()) -> Command:
     return in_container(
         container, Command(("sh", "-c", load_script(LOOK_INSIDE), "look into the container", *names), limit=60.0)
     )
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    """What root asks in containers; on the node itself handshakes need no root."""
+    here, tls = Argument("here"), Argument("tls", many=True)
+    asked: tuple[tuple[Command, tuple[Argument, ...]], ...] = (
+        (look_inside(""), (Argument("served", many=True),)),
+        (in_container("", handshake("", ())), (here, tls)),
+        (in_container("", old_handshake("", ())), (here, tls)),
+        (in_container("", headers("", "", ())), (here, Argument("where"), tls)),
+    )
+    for command, arguments in asked:
+        yield (*command.words[:3], Argument("text"), Argument("id"), *command.words[5:9], *arguments)

@@ -9,4 +9,5 @@ TOPIC = Topic(
     observers=(Observer(facts.Facts, observe.observe),),
     rules=rules.RULES,
     remedies=("containers.run_as_their_own_user",),
+    root_questions=observe.root_questions,
 )

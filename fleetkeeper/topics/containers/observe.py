@@ -7,14 +7,16 @@ between, and costs one start of the client. Users come from /proc, because an im
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.readers.docker.engine import ABSENT, engine_says, inspect_containers
 from fleetkeeper.readers.numbers import epoch_seconds
 from fleetkeeper.topics.containers import parse, process_scan
-from fleetkeeper.topics.containers.facts import Facts
-from fleetkeeper.topics.containers.preflight import run_preflights
+from fleetkeeper.topics.containers.facts import Container, Facts
+from fleetkeeper.topics.containers.preflight import preflight_commands, run_preflights
+from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 
@@ -31,6 +33,11 @@ def scan_processes() -> Command:
     return Command(("sh", "-c", load_script(SCAN_PROCESSES), "scan of /proc"), sudo=True)
 
 
+def read_accounts(pids: Sequence[str]) -> Command:
+    """The command that prints the accounts of the containers with these first processes."""
+    return Command(("sh", "-c", load_script(READ_ACCOUNTS), "reading /etc/passwd of containers", *pids), sudo=True)
+
+
 def observe(node: Node, inventory: Inventory) -> Look:
     """Inspect and scan in one round trip; a second one reads the account names of the containers that run.
 
@@ -42,18 +49,21 @@ def observe(node: Node, inventory: Inventory) -> Look:
     clock, _, listed = engine_says(inspected).partition("\n")
     containers = parse.parse_containers(listed)
     pids = tuple(str(container.pid) for container in containers if container.pid)
-    accounts = (
-        (
-            yield [
-                Command(("sh", "-c", load_script(READ_ACCOUNTS), "reading /etc/passwd of containers", *pids), sudo=True)
-            ]
-        )
-        if pids
-        else []
-    )
+    accounts = (yield [read_accounts(pids)]) if pids else []
     processes = process_scan.by_container(scan, containers)
     names = process_scan.parse_accounts(accounts[0]) if accounts else {}
     joined = process_scan.join_processes(containers, processes, names)
     if isinstance(inventory.services, dict) and not inventory.quick:
         joined = yield from run_preflights(listed, joined, inventory.services)
     return Facts("present", joined, epoch_seconds(clock))
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    yield inspect_containers().words
+    yield scan_processes().words
+    yield (*read_accounts(()).words[:3], Argument("text"), Argument("processes", many=True))
+    start, access, changed = (command.words[:3] for command in preflight_commands(Container("", ""), "", ()))
+    process = (Argument("text"), Argument("process"))
+    yield (*start, *process, Argument("word", many=True))
+    yield (*access, *process, Argument("word"), Argument("access", many=True))
+    yield (*changed, *process, Argument("id"))

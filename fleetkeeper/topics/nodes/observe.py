@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
 from fleetkeeper.looking.observer import Look
 from fleetkeeper.topics.nodes.facts import Facts
 from fleetkeeper.topics.nodes.parse import clock_skew, printed_number, read_clock, timezone_name
+from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.transport.commands import Command
 
 CLOCK = Command(("date", "+%s.%N %z"))
@@ -43,3 +46,7 @@ def clock_tolerance(inventory: Inventory) -> float:
 def too_wide(uncertainty: float, allowed: float) -> bool:
     """Whether a round trip was so slow that it says little about the clock."""
     return uncertainty > allowed / 2
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    yield WHO_AS_ROOT.words

@@ -9,4 +9,5 @@ TOPIC = Topic(
     observers=(Observer(facts.Facts, observe.observe),),
     rules=rules.RULES,
     remedies=("schedules.cron_is_active", "schedules.backup_runs_where_postgres_runs"),
+    root_questions=observe.root_questions,
 )

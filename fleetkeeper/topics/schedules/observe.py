@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
 from fleetkeeper.readers.cron.snapshot import OWN, File, Snapshot, ask, list_schedules
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.topics.schedules.facts import Entry, Facts
 from fleetkeeper.topics.schedules.parse import Candidate, ScheduledBackups, find, follow
 from fleetkeeper.topics.schedules.run_parts import in_directories
@@ -118,3 +120,9 @@ def judged(one: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
 def enabled(state: str) -> bool | None:
     """Whether the manager starts it at boot, from the word that `systemctl is-enabled` has for it."""
     return state.startswith("enabled") if state else None
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    yield OWN.words
+    yield list_schedules().words
+    yield (*ask([]).words[:3], Argument("text"), Argument("asked", many=True))

@@ -9,4 +9,5 @@ TOPIC = Topic(
     observers=(Observer(facts.Facts, observe.observe),),
     rules=rules.RULES,
     remedies=("services.have_their_own_settings",),
+    root_questions=observe.root_questions,
 )

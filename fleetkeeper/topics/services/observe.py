@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.readers.docker.engine import ABSENT, engine_says
+from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.topics.services.facts import (
     Facts,
 )
@@ -34,3 +36,7 @@ def observe(node: Node, inventory: Inventory) -> Look:
     if answer.rc == ABSENT:
         return Facts("absent")
     return parse(engine_says(answer), remote_mounts(mounts))
+
+
+def root_questions() -> Iterator[RootQuestion]:
+    yield inspect_swarm().words

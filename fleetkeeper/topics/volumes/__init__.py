@@ -9,4 +9,5 @@ TOPIC = Topic(
     observers=(Observer(facts.Facts, observe.observe),),
     rules=rules.RULES,
     remedies=("volumes.are_within_budget",),
+    root_questions_about=observe.root_questions_about,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.looking.observer import Look
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.protocol import RootQuestion
 from fleetkeeper.topics.volumes.parse import parse
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
@@ -28,3 +31,8 @@ def usage_of(policy: Policy) -> Command:
     return Command(
         ("sh", "-c", load_script(MEASURE_VOLUME), "sh", volume.name, volume.path or ""), sudo=True, limit=120
     )
+
+
+def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
+    """The question of an inventory with backups. Raises NotApplicable for one without."""
+    yield usage_of(inventory.section(Policy)).words

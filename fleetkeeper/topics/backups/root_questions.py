@@ -1,0 +1,66 @@
+"""What root is asked about one inventory's dumps: their volume, directory, service and tables are constant words."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fleetkeeper.inventory.schema import require_policy
+from fleetkeeper.topics.backups.completeness import verify_command
+from fleetkeeper.topics.backups.database.observe import clusters_of, records_of
+from fleetkeeper.topics.backups.parse import look_into
+from fleetkeeper.topics.backups.policy import Elsewhere, Policy
+from fleetkeeper.topics.backups.second_copy.observe import digest_command, look_into_copies
+from fleetkeeper.topics.protocol import Argument, RootQuestion
+
+if TYPE_CHECKING:
+    from fleetkeeper.inventory.load import Inventory
+
+
+def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
+    """The questions of an inventory with backups. Raises NotApplicable for one without."""
+    policy = inventory.section(Policy)
+    service = require_policy(inventory.services)[policy.service].name
+    volume = policy.volume
+    directory = shlex.join((volume.name, volume.path or "", policy.path))
+    dumps, dump = Argument("dumps", test=lies_in(directory)), Argument("dump", many=True, test=is_dump(policy.pattern))
+    yield look_into(policy).words
+    verifying = verify_command("", (), policy.format, service).words
+    yield (*verifying[:4], dumps, *verifying[5:], dump)
+    digest = digest_command("", ()).words[:4]
+    yield (*digest, dumps, dump)
+    if isinstance(policy.elsewhere, Elsewhere):
+        yield look_into_copies(policy.elsewhere.path).words
+        yield (*digest, Argument("copies", test=lies_in(f"- {shlex.quote(policy.elsewhere.path)} ''")), dump)
+    yield records_of(policy).words
+    yield clusters_of(policy, service).words
+
+
+def lies_in(place: str) -> str:
+    """The test for the directory of a place: a volume, a path, and a directory below it, quoted for the shell."""
+    return f'stands_in "$(place_of {place})" "$1"'
+
+
+def is_dump(pattern: str) -> str:
+    """The test for a file of that directory which is named like a dump and is no link."""
+    return f'case $1 in ./*/*) return 1 ;; ./{named_like(pattern)}) [ ! -h "$1" ] ;; *) return 1 ;; esac'
+
+
+WIDTHS = {"Y": 4, "j": 3, "f": 6, **dict.fromkeys("mdHIMSyUW", 2), "w": 1, "u": 1}
+
+
+def named_like(pattern: str) -> str:
+    """A pattern of the shell for what strftime makes of a pattern: digits where it puts digits.
+
+    >>> named_like("backup_%Y-%m.sql")
+    "'backup_'[0-9][0-9][0-9][0-9]'-'[0-9][0-9]'.sql'"
+    """
+    parts = []
+    for directive, plain in re.findall(r"%(.)|([^%]+)", pattern):
+        if plain or directive == "%":
+            parts.append(f"'{plain or '%'}'")
+        else:
+            parts.append("[0-9]" * WIDTHS.get(directive, 0) or "*")
+    return "".join(parts)
