@@ -33,7 +33,7 @@ def verdict(request: pytest.FixtureRequest) -> Judged:
 
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
-    request.node.stash[ITEM] = {"check": request.node.nodeid, **results.item(judged, inventory)}
+    request.node.stash[ITEM] = results.item(judged, inventory, request.node.nodeid)
     option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
     if option.show_facts or (option.verbose > 1 and broken):
         request.node.stash[FACTS] = facts_read(request.config, inventory, judged)

@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from fleetkeeper.reports.results import Item
 from fleetkeeper.untrusted import annotation_text
+
+if TYPE_CHECKING:
+    from fleetkeeper.reports.results_schema import Found, Judged
 
 VARIABLE = "GITHUB_ACTIONS"
 MOST = 10
@@ -32,7 +35,7 @@ def silence() -> tuple[str, str]:
     return f"::stop-commands::{token}", f"::{token}::"
 
 
-def lines(items: Iterable[Item]) -> list[str]:
+def lines(items: Iterable[Judged]) -> list[str]:
     """The annotations of an audit, the worst first, ten of a kind at most; the rest is counted."""
     errors: list[str] = []
     warnings: list[str] = []
@@ -48,7 +51,7 @@ def most(texts: list[str], kind: str) -> list[str]:
     return [*texts[: MOST - 1], command(kind, "fleetkeeper", f"{more} more of this kind: see the log of this step")]
 
 
-def told(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+def told(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
     """Kind and text of the annotation of every open finding, and of every promise that could not be judged."""
     dark: dict[tuple[str, str], None] = {}
     for item in items:
@@ -62,7 +65,7 @@ def told(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
         yield "error", command("error", "could not be looked at", f"{node}: {why}" if node else why)
 
 
-def said(finding: Mapping[str, str]) -> str:
+def said(finding: Found) -> str:
     where = f"on {finding['node']}: " if finding["node"] and finding["node"] not in finding["saw"] else ""
     return f"{where}{finding['saw']}; wanted: {finding['want']}"
 

@@ -11,15 +11,18 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.reports.results import Item, write
+from fleetkeeper.reports.results import write
 from fleetkeeper.versions import UPGRADE, is_newer
+
+if TYPE_CHECKING:
+    from fleetkeeper.reports.results_schema import Change, Found, Judged
 
 VERSION = 1
 JUDGED_IN_FULL = {Outcome.HOLDS.name.lower(), Outcome.FINDING.name.lower(), Outcome.WAIVED.name.lower()}
@@ -96,7 +99,7 @@ def remember(path: Path, changes: Changes, finished: str) -> None:
     write(path, {"schema": VERSION, "finished": finished, "open": open_})
 
 
-def compare(inventory: str, items: Sequence[Item], before: Memory, now: str) -> Changes:
+def compare(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
     """Sort what is open now against what was open before. `now` is ISO 8601, in UTC."""
     mine = [item for item in items if item["inventory"] == inventory]
     first = {one.key: one.since for one in before.open}
@@ -116,14 +119,14 @@ def compare(inventory: str, items: Sequence[Item], before: Memory, now: str) -> 
     )
 
 
-def judged_in_full(items: Iterable[Item]) -> set[tuple[str, str]]:
+def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
     """Rule and subject of every promise that was judged with nothing left unknown, or is no longer asked for."""
     return {
         (item["rule"], item["subject"]) for item in items if item["outcome"] in JUDGED_IN_FULL and not item["unknown"]
     } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
 
 
-def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[OpenFinding]:
+def known(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:
     """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
@@ -134,19 +137,20 @@ def known(items: Iterable[Item], *, waived: bool = False) -> Iterator[OpenFindin
                 yield made(finding, digest((*same, str(times[same]))))
 
 
-def made(finding: Mapping[str, Any], key: str) -> OpenFinding:
-    return OpenFinding(key, *(str(finding[name]) for name in ("rule", "subject", "node", "about", "saw", "severity")))
+def made(finding: Found, key: str) -> OpenFinding:
+    about, saw, severity = finding["about"], finding["saw"], finding["severity"]
+    return OpenFinding(key, finding["rule"], finding["subject"], finding["node"], about, saw, severity)
 
 
-def sameness(finding: Mapping[str, Any]) -> tuple[str, ...]:
+def sameness(finding: Found) -> tuple[str, ...]:
     """What makes a finding the same one tomorrow: not its numbers, nor the task that the swarm has started since.
 
     >>> a = {"rule": "r", "subject": "s", "node": "n", "about": "db.1.0123456789abcdefghijklmno", "want": "under 5 d"}
     >>> sameness(a) == sameness({**a, "about": "db.1.onmlkjihgfedcba9876543210", "want": "under 6 d"})
     True
     """
-    about = TASK.sub("", str(finding["about"]))
-    return finding["rule"], finding["subject"], finding["node"], about, DIGITS.sub("#", str(finding["want"]))
+    about = TASK.sub("", finding["about"])
+    return finding["rule"], finding["subject"], finding["node"], about, DIGITS.sub("#", finding["want"])
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -154,7 +158,7 @@ def digest(parts: Iterable[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def document(changes: Changes) -> dict[str, Any]:
+def document(changes: Changes) -> Change:
     """The changes as results.json has them."""
     lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")}
-    return {"inventory": changes.inventory, "previous": changes.previous or None, **lists}
+    return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

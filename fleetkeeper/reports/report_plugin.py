@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +24,9 @@ from fleetkeeper.reports.heartbeat import Pulse
 from fleetkeeper.reports.text import count
 from fleetkeeper.topics import registry
 from fleetkeeper.untrusted import one_line
+
+if TYPE_CHECKING:
+    from fleetkeeper.reports.results_schema import Judged, Results, Run
 
 BAD = ("finding", "unknown")
 
@@ -57,7 +60,7 @@ class Reports:
         self.started = datetime.now(UTC)
         self.began = time.monotonic()
         self.finished = self.started
-        self.items: list[results.Item] = []
+        self.items: list[Judged] = []
         self.facts: list[str] = []
         self.written: Path | None = None
         self.changes: list[history.Changes] = []
@@ -162,14 +165,15 @@ class Reports:
         names = "+".join(self.audit.inventories)
         return given or state.directory(self.config.option.state) / "audits" / names / "results.json"
 
-    def document(self, exit_status: int) -> dict[str, Any]:
-        run = {
+    def document(self, exit_status: int) -> Results:
+        run: Run = {
             "fleetkeeper": version("fleetkeeper"),
             "started": self.started.isoformat(),
             "finished": self.finished.isoformat(),
+            "exit_status": exit_status,
         }
         changes = [history.document(change) for change in self.changes]
-        return results.document(run, self.audit.fleets.values(), self.items, exit_status, changes)
+        return results.document(run, self.audit.fleets.values(), self.items, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self.sections.restore(terminalreporter)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
@@ -17,33 +17,36 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import json_document
 
-VERSION = 1
-Item = dict[str, Any]
+if TYPE_CHECKING:
+    from fleetkeeper.reports.results_schema import Change, Found, Judged, NodeState, Results, Run
+
+VERSION: Literal[1] = 1
 
 
-def item(verdict: Verdict, inventory: str) -> Item:
-    """One judged promise: its outcome, and everything that led to it."""
+def item(verdict: Verdict, inventory: str, check: str) -> Judged:
+    """One judged promise: its outcome, and everything that led to it. `check` is pytest's id of the item."""
     open_ = (*verdict.findings, *verdict.warnings)
     return {
+        "check": check,
         "inventory": inventory,
         "rule": verdict.rule.id,
         "subject": verdict.subject.name,
         "kind": verdict.subject.kind,
         "promise": verdict.rule.promise,
-        "outcome": verdict.outcome.name.lower(),
+        "outcome": cast("Any", verdict.outcome.name.lower()),
         "findings": [found(f, None) for f in open_] + [found(f, w) for f, w in verdict.waived],
-        "unknown": [asdict(why) for why in verdict.unknown],
+        "unknown": [{"why": why.why, "hint": why.hint, "node": why.node} for why in verdict.unknown],
         "reason": verdict.not_applicable,
     }
 
 
-def found(finding: Finding, waiver: Waiver | None) -> Item:
+def found(finding: Finding, waiver: Waiver | None) -> Found:
     """One finding, with the waiver that accepts it, if any."""
     waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
-    return {**asdict(finding), "waived": waived}
+    return cast("Found", {**asdict(finding), "waived": waived})
 
 
-def node_states(fleet: Fleet) -> Item:
+def node_states(fleet: Fleet) -> dict[str, NodeState]:
     """For every node whether anything could be seen there, and the reason when nothing could."""
     here: dict[str, list[object]] = {name: [] for name in fleet.inventory.nodes}
     for (node, _), fact in fleet.facts.items():
@@ -51,7 +54,7 @@ def node_states(fleet: Fleet) -> Item:
     return {name: node_state(here[name]) for name in fleet.inventory.nodes}
 
 
-def node_state(here: Sequence[object]) -> Item:
+def node_state(here: Sequence[object]) -> NodeState:
     """`here` is all that was seen, or not, on one node."""
     lost = [fact for fact in here if isinstance(fact, Unobservable)]
     blind = bool(here) and len(lost) == len(here)
@@ -59,17 +62,16 @@ def node_state(here: Sequence[object]) -> Item:
 
 
 def document(
-    run: Mapping[str, Any],
+    run: Run,
     fleets: Iterable[Fleet],
-    items: Sequence[Item],
-    exit_status: int,
-    changes: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
+    items: Sequence[Judged],
+    changes: Sequence[Change] = (),
+) -> Results:
     """The whole of results.json; `fleetkeeper.reports.results_schema` says what each key means."""
     outcomes = [outcome.name.lower() for outcome in Outcome]
     return {
         "schema": VERSION,
-        "run": {**run, "exit_status": exit_status},
+        "run": run,
         "inventories": [
             {
                 "name": fleet.inventory.name,
@@ -79,7 +81,7 @@ def document(
             }
             for fleet in fleets
         ],
-        "summary": {outcome: sum(one["outcome"] == outcome for one in items) for outcome in outcomes},
+        "summary": cast("Any", {outcome: sum(one["outcome"] == outcome for one in items) for outcome in outcomes}),
         "changes": list(changes),
         "items": list(items),
     }

@@ -5,20 +5,21 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BUG
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
-from fleetkeeper.reports.results import Item, found
+from fleetkeeper.reports.results import found
 from fleetkeeper.reports.text import count
 from fleetkeeper.transport.audit_helper import other_versions
 from fleetkeeper.untrusted import one_line, printable_text
 
 if TYPE_CHECKING:
     import pytest
+
+    from fleetkeeper.reports.results_schema import Found, Judged
 
 Lines = Iterator[str]
 WORDS = ("want", "why", "hint")
@@ -27,7 +28,7 @@ WORDS = ("want", "why", "hint")
 def message(verdict: Verdict) -> str:
     """What a failed or unknown check says: also what JUnit and `-rA` show."""
     lines = list(finding_lines([found(finding, None) for finding in verdict.findings]))
-    lines += [f"could not be seen: {one_line(str(why))}" + hint_of(asdict(why)) for why in verdict.unknown]
+    lines += [f"could not be seen: {one_line(str(why))}" + hint_of(why.hint) for why in verdict.unknown]
     judged = [f"  judge {verdict.rule.line}"] if verdict.findings else []
     return "\n".join([verdict.rule.promise, *lines, *judged])
 
@@ -40,9 +41,9 @@ def accepted(verdict: Verdict) -> str:
     )
 
 
-def finding_lines(findings: Iterable[Item]) -> Lines:
+def finding_lines(findings: Iterable[Found]) -> Lines:
     """Saw, wanted, why and hint, a line each; what is wanted of several alike is said once, under all that was seen."""
-    alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for finding in findings:
         alike[finding["want"], finding["why"], finding["hint"]].append(finding)
     for said, group in alike.items():
@@ -50,20 +51,20 @@ def finding_lines(findings: Iterable[Item]) -> Lines:
         yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, said, strict=True) if text)
 
 
-def seen_line(finding: Item) -> str:
+def seen_line(finding: Found) -> str:
     """What was seen, and where unless that says it already."""
     places = (finding["node"] and f"on {finding['node']}", finding["about"])
     where = " ".join(place for place in places if place and place not in finding["saw"])
     return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
 
 
-def hint_of(unknown: Item) -> str:
-    return f"\n  hint  {one_line(unknown['hint'])}" if unknown["hint"] else ""
+def hint_of(hint: str) -> str:
+    return f"\n  hint  {one_line(hint)}" if hint else ""
 
 
 def summary(
     reporter: pytest.TerminalReporter,
-    items: Sequence[Item],
+    items: Sequence[Judged],
     inventory: str,
     changes: Sequence[Changes] = (),
     rules: Mapping[str, Rule] | None = None,
@@ -83,7 +84,7 @@ def summary(
         reporter.write_line("what is waived fails all the same: --runxfail was given")
 
 
-def sections(reporter: pytest.TerminalReporter, items: Sequence[Item], rules: Mapping[str, Rule]) -> None:
+def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: Mapping[str, Rule]) -> None:
     wrong = Outcome.FINDING.name.lower()
     failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
     warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
@@ -103,11 +104,11 @@ def write(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **
         reporter.write_line(printable_text(line), **({} if line.startswith(" ") else colour))
 
 
-def title(item: Item) -> str:
+def title(item: Judged) -> str:
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
-def told(judged: Iterable[tuple[Item, list[Item]]], rules: Mapping[str, Rule]) -> Lines:
+def told(judged: Iterable[tuple[Judged, list[Found]]], rules: Mapping[str, Rule]) -> Lines:
     """A title, its findings, and where they were judged, for each item that has any."""
     for item, findings in judged:
         if findings:
@@ -117,16 +118,16 @@ def told(judged: Iterable[tuple[Item, list[Item]]], rules: Mapping[str, Rule]) -
                 yield f"  judge {rule.line}"
 
 
-def open_findings(item: Item, severity: str = "") -> list[Item]:
+def open_findings(item: Judged, severity: str = "") -> list[Found]:
     return [f for f in item["findings"] if not f["waived"] and severity in ("", f["severity"])]
 
 
-def unknown_lines(items: Iterable[Item]) -> Lines:
+def unknown_lines(items: Iterable[Judged]) -> Lines:
     """One line for each reason, however many promises it hides: a dead node is said once."""
     hidden: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for item in items:
-        for why in item["unknown"]:
-            hidden[why["node"], why["why"], why["hint"]].append(f"{item['rule']} [{item['subject']}]")
+        for dark in item["unknown"]:
+            hidden[dark["node"], dark["why"], dark["hint"]].append(f"{item['rule']} [{item['subject']}]")
     for (node, why, hint), names in hidden.items():
         yield one_line(f"{node}: {why}" if node else why)
         yield f"  hides {one_line(folded(names))}"
@@ -145,7 +146,7 @@ def folded(names: Sequence[str], at_most: int = 3) -> str:
     return ", ".join(names[:at_most]) + (f" and {count(more, 'more promise')}" if more > 0 else "")
 
 
-def waived_lines(items: Iterable[Item]) -> Lines:
+def waived_lines(items: Iterable[Judged]) -> Lines:
     for item in items:
         for finding in item["findings"]:
             if waiver := finding["waived"]:
@@ -154,7 +155,7 @@ def waived_lines(items: Iterable[Item]) -> Lines:
                 yield one_line(f"  until {waiver['until']}, accepted by {waiver['owner']}: {waiver['because']}")
 
 
-def reason_lines(items: Iterable[Item]) -> Lines:
+def reason_lines(items: Iterable[Judged]) -> Lines:
     """Why promises were not judged, a line for each reason."""
     skipped: dict[str, list[str]] = defaultdict(list)
     for item in items:
@@ -197,7 +198,7 @@ def minute(moment: str) -> str:
     return f"{moment[:16].replace('T', ' ')} UTC"
 
 
-def next_command(items: Sequence[Item], inventory: str) -> str:
+def next_command(items: Sequence[Judged], inventory: str) -> str:
     """The one command to run next.
 
     >>> next_command([{"outcome": "unknown"}], "./my servers.yml")

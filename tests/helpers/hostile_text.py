@@ -155,7 +155,7 @@ class LookOutputs:
         rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
         self.verdicts: list[Verdict] = judge_rules(rules, fleet)
         self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
-        self.items = [{"check": "x", **results.item(verdict, "lab")} for verdict in self.verdicts]
+        self.items = [results.item(verdict, "lab", "x") for verdict in self.verdicts]
         self.lines = list(self.terminal_lines())
         self.check_documents()
 
