@@ -178,7 +178,7 @@ def test_case_23_only_our_lines_of_a_crontab_change_and_the_way_back_is_byte_ide
     back = step.inverse(LINK, here)
     step.do(LINK, here)
     assert table.read_bytes().startswith(
-        b'MAILTO="a b"\n%odd\xff line\r\n\n# end, no newline\n# BEGIN fleetkeeper x.y\n'
+        b'MAILTO="a b"\n%odd\xff line\r\n\n# end, no newline\n# BEGIN fleetkeeper v1 x.y\n'
     )
     back.still_true(LINK, place(tmp_path, number=2))
     back.do(LINK, place(tmp_path, number=2))
@@ -245,7 +245,7 @@ def test_editing_keeps_the_files_own_mode(tmp_path: Path) -> None:
     path.chmod(0o600)
     EditFile("a", str(path), "x.y", ("line",), sha(OLD)).do(LINK, place(tmp_path))
     assert path.stat().st_mode & 0o777 == 0o600
-    assert path.read_bytes() == b"old\n# BEGIN fleetkeeper x.y\nline\n# END fleetkeeper x.y\n"
+    assert path.read_bytes() == b"old\n# BEGIN fleetkeeper v1 x.y\nline\n# END fleetkeeper v1 x.y\n"
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
