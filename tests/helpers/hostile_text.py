@@ -322,17 +322,6 @@ def backup_worlds() -> dict[str, Fleet]:
     }
 
 
-USERS = """
-nodes:
-  manager: {address: 192.0.2.11, sudo: true}
-  data: {address: 192.0.2.12, sudo: true}
-services:
-  web: {name: rodan_web, user: [rodan, django]}
-backups: {none: not here}
-certificates: {none: not here}
-"""
-
-
 def user_worlds() -> dict[str, Fleet]:
     from datetime import UTC, datetime
 
@@ -340,6 +329,7 @@ def user_worlds() -> dict[str, Fleet]:
     from fleetkeeper.topics.containers.facts import Denied
     from fleetkeeper.topics.registry import load_inventory
     from remediate.remedies.containers.compose_instructions import DIRECTORY, FILES
+    from tests.helpers.hostile_worlds import USERS
     from tests.pure.remediate.remedies.containers import test_service_user as u
 
     labels = {COMPOSE_PROJECT: "rodan", COMPOSE_SERVICE: "rodan_web", DIRECTORY: "/srv/rodan", FILES: "prod.yml"}

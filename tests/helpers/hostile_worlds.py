@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from fleetkeeper.topics.containers.facts import Container
     from fleetkeeper.topics.services.facts import SwarmService
 
+USERS = """
+nodes:
+  manager: {address: 192.0.2.11, sudo: true}
+  data: {address: 192.0.2.12, sudo: true}
+services:
+  web: {name: rodan_web, user: [rodan, django]}
+backups: {none: not here}
+certificates: {none: not here}
+"""
 UNSEEN = Unobservable("no route to host", hint="look at it", node="data")
 
 
@@ -55,9 +64,11 @@ def volume_worlds() -> dict[str, Fleet]:
     files = b.twice_a_day(60)
     text = b.TEXT.replace("60 GiB", "10 MiB")
     dark = b.fleet()
+    parts = {".fleetkeeper.x.part": 0.0}
+    copies = c.world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"), parts=parts))
     return {
         "no copy": c.world(c.EMPTY),
-        "another copy": c.world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"))),
+        "another copy": replace(copies, facts={**copies.facts, ("vgpu", "nodes"): copies.facts["data", "nodes"]}),
         "over budget": b.fleet(files, volume=b.usage(files, used=100 * 2**30), text=text),
         "full of others": b.fleet(b.GOOD, volume=b.usage(b.GOOD, used=100 * 2**30), text=text),
         "dark": replace(dark, facts={**dark.facts, ("data", "backups"): UNSEEN, ("data", "volumes"): UNSEEN}),
@@ -87,10 +98,10 @@ def swarm_worlds() -> dict[str, Fleet]:
     manager = Services("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
     there = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
     return {
-        "open": told(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
-        "closed": told(replace(u.WEB, preflight=closed), u.TOLD),
-        "lent": told(u.WEB, lent),
-        "paused": told(u.WEB, replace(lent, update_state="paused")),
+        "open": service_world(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
+        "closed": service_world(replace(u.WEB, preflight=closed), u.TOLD),
+        "lent": service_world(u.WEB, lent),
+        "paused": service_world(u.WEB, replace(lent, update_state="paused")),
         "pending": s.fleet(manager_services=manager, vgpu_services=replace(there, remote_mounts=("/srv/nfs",))),
         "not well": s.fleet(
             replace(s.TASK, health="unhealthy", restarts=3),
@@ -99,9 +110,8 @@ def swarm_worlds() -> dict[str, Fleet]:
     }
 
 
-def told(container: Container, service: SwarmService) -> Fleet:
+def service_world(container: Container, service: SwarmService) -> Fleet:
     """Two nodes with one service of a swarm."""
-    from tests.helpers.hostile_text import USERS
     from tests.pure.remediate.remedies.containers.test_service_user import MEMBERS
 
     facts = {

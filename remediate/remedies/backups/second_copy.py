@@ -10,7 +10,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
-from fleetkeeper.topics.backups.rules.second_copy import both_places, one_disk, young_enough
+from fleetkeeper.topics.backups.rules.second_copy import NO_PART, both_places, one_disk, young_enough
 from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory, is_one_file
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.backups.thinning import identified_file
@@ -25,6 +25,8 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """
     policy = fleet.inventory.section(Policy)
     second = policy.elsewhere
+    if finding.want == NO_PART:
+        return ForAPerson("nothing is removed from the second place by itself", finding.hint)
     if second is None or isinstance(second, Without):
         return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")
     backups, here, there = both_places(fleet, policy, second)

@@ -11,7 +11,7 @@ from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups.catalog import Backup, catalog_of, true_clock
+from fleetkeeper.topics.backups.catalog import ABANDONED, Backup, catalog_of, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy.facts import (
     CopyDirectory,
@@ -24,6 +24,7 @@ from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.transport.commands import Unobservable
 
 NAMED = 3
+NO_PART = "a whole copy, or none"
 SAME_DISK = "is on the same disk as the backups"
 ANOTHER = "a second place is a directory of another disk, best of another machine"
 SECOND = "`remediate` copies the newest; if something else should (rsync, a job), see why it has stopped"
@@ -35,7 +36,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     A backup beside the database burns with it. Judged by SHA-256 at both places: the newest complete backup that has a
     true copy must be younger than `elsewhere.max_age`. The same storage seen from another node is no second place, nor
     is another directory of the same disk. An inventory without a second place is told so as a warning, until it says
-    why: `elsewhere: {none: why}`.
+    why: `elsewhere: {none: why}`. What a copy left there whose node was switched off is told as a warning.
     """
     policy = fleet.inventory.section(Policy)
     if policy.elsewhere is None:
@@ -44,6 +45,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     second = require_policy(policy.elsewhere)
     backups, here, there = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
+    yield from abandoned_parts(fleet, second, there)
     copied = [backup for backup in backups if is_same_copy(backup.name, here, there)]
     apart = not one_disk(policy, second, here, there)
     if copied and apart and now - copied[0].time <= second.max_age:
@@ -63,6 +65,21 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         node=second.node,
         hint=hint,
     )
+
+
+def abandoned_parts(fleet: Fleet, second: Elsewhere, there: CopyDirectory) -> Iterator[Finding]:
+    """Warnings about copies that never came to their end. Raises Unobservable while the node's clock was not seen."""
+    for name, written in there.parts.items():
+        if fleet.now(second.node).timestamp() - written > ABANDONED:
+            yield Finding(
+                saw=f"{name} in {second.path} is what a copy has left that never came to its end",
+                want=NO_PART,
+                why="it takes room, and is no backup",
+                node=second.node,
+                about=name,
+                severity="warning",
+                hint=f"the next copy that `remediate` makes removes it; or remove it by hand on {second.node}",
+            )
 
 
 def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:

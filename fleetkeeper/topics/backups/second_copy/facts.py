@@ -19,7 +19,8 @@ class CopyDirectory:
 
     `directory` is where it really is, without links; empty: there is no such directory. `marks` tell a file from its
     copy (inode and time of last change, which no copy shares with the file). `device` is the newest file's. `free` are
-    the bytes that the place may still take; -1 where nobody asked.
+    the bytes that the place may still take; -1 where nobody asked. `parts` are what copies of ours left that did not
+    end, each with the epoch second when somebody last wrote to it.
     """
 
     names: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class CopyDirectory:
     marks: dict[str, str] = field(default_factory=dict)
     device: int = 0
     free: int = -1
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

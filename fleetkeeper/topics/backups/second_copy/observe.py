@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -85,7 +86,12 @@ def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, whic
         marks={file.name: file_mark(file) for file in backups if file.name in digests},
         device=found.device or (backups[0].device if backups else 0),
         free=found.free,
+        parts={file.name: file.mtime for file in found.files if file.kind == "file" and PART.fullmatch(file.name)},
     )
+
+
+PART = re.compile(r"\.fleetkeeper\..+\.part", re.DOTALL)
+"""What a copy is called until it is whole (see take_copy.sh)."""
 
 
 def parse_copies(output: Output) -> Listing:

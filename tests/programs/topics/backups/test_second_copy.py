@@ -25,12 +25,14 @@ def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
         for day in range(1, 6):
             (place / f"backup_2026_01_0{day}T00_00_00.sql.gz").write_bytes(b"x" * day)
     (second / "backup_2026_01_05T00_00_00.sql.gz").write_bytes(b"other")
+    (second / ".fleetkeeper.backup_2026_01_06T00_00_00.sql.gz.part").write_bytes(b"half")
     text = SECOND.replace("budget: 60 GiB", f"path: {first}").replace(
         "vgpu, path: /srv/copies", f"data, path: {second}"
     )
     facts, asked = looked(text)
     assert asked == 4
     assert len(facts.here.names) == 5
+    assert list(facts.there.parts) == [".fleetkeeper.backup_2026_01_06T00_00_00.sql.gz.part"]
     assert is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
     assert is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
     again, asked = looked(text)

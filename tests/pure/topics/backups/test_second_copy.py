@@ -12,6 +12,7 @@ from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory
 from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.topics.backups.second_copy.observe import recent_backups, within_budget
 from fleetkeeper.transport.commands import Unobservable
+from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
 from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, policy, twice_a_day
 
@@ -49,6 +50,18 @@ def test_a_true_copy_of_the_newest_holds():
 def test_a_true_copy_of_the_one_before_is_young_enough():
     before = replace(COPIES, names=NAMES[1:], digests={name: DIGESTS[name] for name in NAMES[1:3]})
     assert copied(before).outcome is Outcome.HOLDS
+
+
+def test_what_a_copy_has_left_that_never_ended_is_told_until_it_is_gone():
+    parts = {".fleetkeeper.old.part": NOW.timestamp() - 7200, ".fleetkeeper.new.part": NOW.timestamp() - 60}
+    seen = world(replace(COPIES, parts=parts))
+    seen = replace(seen, facts={**seen.facts, ("vgpu", "nodes"): seen.facts["data", "nodes"]})
+    judged_now = judged(RULE, seen)
+    [told] = judged_now.warnings
+    assert (judged_now.outcome, told.about, told.node) == (Outcome.HOLDS, ".fleetkeeper.old.part", "vgpu")
+    answer = REMEDIES[RULE](told, seen)
+    assert isinstance(answer, ForAPerson)
+    assert "by hand on vgpu" in answer.what_to_do
 
 
 def test_no_copy_is_a_finding_at_the_second_place():
