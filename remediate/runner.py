@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link

@@ -28,9 +28,9 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     """
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
+    from fleetkeeper.inventory.units import count
     from fleetkeeper.judging.rules import matching_rules
     from fleetkeeper.reports.progress import Progress
-    from fleetkeeper.reports.text import count
     from fleetkeeper.topics.registry import rules_of
 
     name = named_or_last(given["hosts"], given["state"])

@@ -18,9 +18,9 @@ import yaml
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.units import count
 from fleetkeeper.local_files import write_file
 from fleetkeeper.readers.lines import split_lines
-from fleetkeeper.reports.text import count
 from fleetkeeper.topics.registry import load_inventory, rules_of
 from fleetkeeper.untrusted import one_line, yaml_text
 

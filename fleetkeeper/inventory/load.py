@@ -15,7 +15,17 @@ from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.fields import Name, PathName, Words
 from fleetkeeper.inventory.heartbeat import Beat
 from fleetkeeper.inventory.problems import InventoryError, Problem, mask_secrets, show, translate_errors
-from fleetkeeper.inventory.schema import Clock, Nodes, Section, Services, Strict, Waiver, Without, require_policy
+from fleetkeeper.inventory.schema import (
+    Clock,
+    Nodes,
+    Section,
+    Services,
+    Strict,
+    Undecided,
+    Waiver,
+    Without,
+    require_policy,
+)
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
 from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read
@@ -48,6 +58,8 @@ class TopicSection(Protocol):
     def about(self) -> str: ...
     @property
     def required(self) -> bool: ...
+    @property
+    def init_lines(self) -> Any: ...
     @property
     def rule_ids(self) -> tuple[str, ...]: ...
 
@@ -194,9 +206,13 @@ class Loading:
 
     def section_of(self, topic: TopicSection, written: Inventory) -> Any:
         """The section as it was written; for one that nobody has written yet, why nothing is judged by it."""
-        undecided = f"not asked for: `{topic.key}` is undecided; write it into {self.file}, or `none: why`"
         section = getattr(written, topic.key)
-        return Without(none=undecided) if section is None else section
+        if section is not None:
+            return section
+        advice = (
+            f"`fleetkeeper init --update {self.file}` proposes it" if topic.init_lines else f"write it into {self.file}"
+        )
+        return Undecided(none=f"not asked for: `{topic.key}` is undecided; {advice}, or `none: why`")
 
     def look_over(self) -> None:
         """What no model can see: keys that stand twice, keys that we fill in, secrets, jumps in a circle."""

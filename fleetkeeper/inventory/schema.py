@@ -42,6 +42,10 @@ class Without(Strict):
     none: Words = Field(description="Why this environment does without the section.")
 
 
+class Undecided(Without):
+    """A section that an inventory lacks, and why nothing is judged by it."""
+
+
 def section_tag(section: Any) -> str:
     """Which of the two a section is: one with the key `none`, or the real thing."""
     left_out = isinstance(section, Without) or (isinstance(section, dict) and "none" in section)

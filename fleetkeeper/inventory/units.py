@@ -193,3 +193,12 @@ Share = Annotated[
     WithJsonSchema({**NUMBER_OR_PERCENT, "examples": [5, "10 %"]}),
 ]
 """A policy field that is a number or a percentage, written `5` or `10 %`."""
+
+
+def count(number: int, thing: str) -> str:
+    """A number and its noun.
+
+    >>> count(1, "node"), count(3, "promise")
+    ('1 node', '3 promises')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

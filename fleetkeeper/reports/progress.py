@@ -6,7 +6,7 @@ import sys
 import threading
 from types import TracebackType
 
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 
 
 class Progress:

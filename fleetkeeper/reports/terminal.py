@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BUG
+from fleetkeeper.inventory.units import count
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.results import found
-from fleetkeeper.reports.text import count
 from fleetkeeper.transport.audit_helper import other_versions
 from fleetkeeper.untrusted import one_line, printable_text
 

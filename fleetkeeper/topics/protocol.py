@@ -11,6 +11,7 @@ from fleetkeeper.looking.observer import Observer
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
+    from fleetkeeper.inventory.survey_results import Findings
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Topic:
     remedies: Collection[str] = ()
     root_questions: Callable[[], Iterable[RootQuestion]] = no_questions
     root_questions_about: Callable[[Inventory], Iterable[RootQuestion]] = no_questions
-    init_lines: Callable[[Any], Iterable[str]] | None = None
+    init_lines: Callable[[Findings], Iterable[str]] | None = None
 
     @property
     def key(self) -> str:

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
-from fleetkeeper.inventory.units import show_duration
+from fleetkeeper.inventory.units import count, show_duration
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
-from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import Backup, true_clock
 from fleetkeeper.topics.backups.database.facts import Accepted, Drill, Records
 from fleetkeeper.topics.backups.database.record import merge_records

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.units import show_size
+from fleetkeeper.inventory.units import count, show_size
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished_dumps
 from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.backups.database.facts import Facts as Databases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from remediate.backups.database_contents import DatabaseContents
 
 

@@ -17,8 +17,8 @@ import click
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
+from fleetkeeper.inventory.units import count
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.reports.text import count
 from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.database.facts import Records
 from fleetkeeper.topics.backups.facts import Facts

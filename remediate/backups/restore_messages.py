@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_swap import Swap

@@ -14,7 +14,7 @@ from fleetkeeper import state
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link

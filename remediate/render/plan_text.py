@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from fleetkeeper.inventory.units import count
 from fleetkeeper.redact import masked
-from fleetkeeper.reports.text import count
 from fleetkeeper.untrusted import one_line, printable_text
 from remediate.plan import Plan
 

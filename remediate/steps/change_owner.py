@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.units import count
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path

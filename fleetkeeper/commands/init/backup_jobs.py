@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from fleetkeeper.commands.init.results import Scheduled
+from fleetkeeper.inventory.survey_results import Scheduled
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import body, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, UNKNOWN_TIMES

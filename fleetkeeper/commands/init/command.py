@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,11 +15,11 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from fleetkeeper.commands.init.results import Findings
+    from fleetkeeper.inventory.survey_results import Findings
 
 
 @click.command()
-@click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+@click.argument("hosts", nargs=-1, metavar="HOST...")
 @click.option(
     "--name", metavar="NAME", help="Name of the inventory: NAME.yml is written here (default: the first host)."
 )
@@ -28,13 +29,31 @@ if TYPE_CHECKING:
 @click.option(
     "--fingerprint", "fingerprints", multiple=True, metavar="SHA256:…", help="Host key to trust (repeatable)."
 )
+@click.option(
+    "--update",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Look at the nodes of an inventory, and write the sections that it lacks to its end.",
+)
 @click.option("--force", is_flag=True, help="Write over an inventory that is there.")
-def init(hosts: tuple[str, ...], **given: Any) -> None:
+def init(hosts: tuple[str, ...], update: Path | None, **given: Any) -> None:
     """Look at HOSTS (ops@host, ops@host:2222, local), and write a commented inventory of what was found there.
 
     Nothing is changed on them. A host key that is not known is shown, and kept beside the inventory once you have
-    compared it. What could not be seen is written down with the right that is missing.
+    compared it. What could not be seen is written down with the right that is missing. With --update, an inventory that
+    is older than this fleetkeeper gets the sections that it lacks; what stands in it is not touched.
     """
+    from fleetkeeper.commands.init.update import update_inventory
+
+    if bool(hosts) == bool(update):
+        raise UsageError("name HOSTS, or an inventory with --update", hint="fleetkeeper init ops@host")
+    if update:
+        sys.exit(update_inventory(update, given["fingerprints"]))
+    write_new(hosts, given)
+
+
+def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
+    """Look at hosts, and write their inventory. Ends the program with what could be seen."""
     from fleetkeeper.commands.init.hosts import Login, each_once, node_of
     from fleetkeeper.commands.init.survey import NotTrusted, Survey
     from fleetkeeper.commands.trust import ask_at_terminal

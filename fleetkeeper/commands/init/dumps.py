@@ -10,8 +10,8 @@ from statistics import median
 
 from fleetkeeper.commands.init.backup_jobs import LIKE_A_BACKUP
 from fleetkeeper.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
-from fleetkeeper.commands.init.results import Backups, FoundService, Machine, Scheduled
 from fleetkeeper.inventory.fields import NAME
+from fleetkeeper.inventory.survey_results import Backups, FoundService, Machine, Scheduled
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File

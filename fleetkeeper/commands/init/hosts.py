@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from fleetkeeper.commands.init.results import Machine, Stranger
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Without
+from fleetkeeper.inventory.survey_results import Machine, Stranger
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.audit_helper import HELPER
 from fleetkeeper.transport.commands import Command, Output, Sudo, Unobservable

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fleetkeeper.commands.init.proposals import KEEP, budget, free
-from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, ServedSite
-from fleetkeeper.inventory.units import exact_size, show_size
+from fleetkeeper.inventory.survey_results import Findings, FoundService, Machine, nothing
+from fleetkeeper.inventory.yaml_lines import flow
 from fleetkeeper.readers.lines import split_lines
-from fleetkeeper.reports.text import count
-from fleetkeeper.untrusted import one_line, yaml_text
+from fleetkeeper.topics.protocol import Topic
+from fleetkeeper.topics.registry import TOPICS
+from fleetkeeper.untrusted import one_line
 
 Lines = Iterator[str]
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}", re.ASCII)
-WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
 WIDTH = 110
 TAIL = """
 # What follows may be left out.
@@ -34,11 +30,17 @@ def text(found: Findings, day: str, base: Path) -> str:
         head(found, day),
         nodes(found, base),
         services(found),
-        backups(found.backups, found),
-        certificates(found),
+        proposed_sections(found, TOPICS.values()),
         split_lines(TAIL),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
+
+
+def proposed_sections(found: Findings, topics: Iterable[Topic]) -> Lines:
+    """The sections of topics that propose one, with an empty line between them."""
+    proposals = [list(topic.init_lines(found)) for topic in topics if topic.init_lines]
+    for number, lines in enumerate(proposals):
+        yield from ("", *lines) if number else lines
 
 
 def head(found: Findings, day: str) -> Lines:
@@ -122,110 +124,7 @@ def services(found: Findings) -> Lines:
     yield ""
 
 
-def nothing(found: Findings, seen: str) -> str:
-    """Why a section is left out: that there is nothing may only be said where everything was seen."""
-    dark = [*found.blind, *(stranger.hostname for stranger in found.strangers)]
-    again = "run `fleetkeeper init` again once that is mended"
-    return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen
-
-
 def described(one: FoundService) -> dict[str, object]:
     users: object = list(one.users) if len(one.users) > 1 else "".join(one.users)
     keys = {"name": one.name, "user": users, "master": one.master}
     return {key: value for key, value in keys.items() if value}
-
-
-def backups(one: Backups | None, found: Findings) -> Lines:
-    if one is None:
-        databases = ", ".join(service.key for service in found.services if service.database)
-        why = f"no dumps of {databases} on a volume" if databases else nothing(found, "no database was found")
-        yield f"backups: {flow({'none': f'{why}; docs/inventory.md says how to name one'})}"
-        yield ""
-        return
-    yield "# The database dumps."
-    yield from story(one)
-    yield "backups:"
-    yield from (f"  {key}: {value}" for key, value in policy(one).items())
-    yield f"  # elsewhere: {{node: {other(one, found)}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
-    yield "  # or, where that is accepted: elsewhere: {none: why}"
-    yield ""
-
-
-def other(one: Backups, found: Findings) -> str:
-    """A node for copies: one that does not see the backups, else one that is not theirs."""
-    names = [machine.node.name for machine in found.machines if machine.node.name != one.node]
-    return next((name for name in names if name not in one.nodes), names[0] if names else "ANOTHER_NODE")
-
-
-def story(one: Backups) -> Lines:
-    """What was found of the dumps, and what is only a proposal."""
-    shared = [node for node in one.nodes if node != one.node]
-    if one.number:
-        number, each, used = count(one.number, "dump"), show_size(one.newest), show_size(one.used)
-        yield f"# {number} of about {each} were found; the volume takes {used}."
-    if shared:
-        names = ", ".join(shared)
-        yield f"# {names} see the same files; they are counted once, on {one.node}: name the node whose disk it is."
-    if one.where:
-        yield f"# They are made by {one_line(one.where)}."
-    yield f"# `keep` and `budget` are proposals: {sum(KEEP.values())} dumps and a week's more, twice over."
-    if one.guessed:
-        yield f"# Nothing on the servers says what is right for: {', '.join(one.guessed)}. See to these."
-
-
-def policy(one: Backups) -> Mapping[str, str]:
-    """The keys of `backups`, as they are written. What is the default is left out."""
-    least = free(one)
-    volume: dict[str, object] = {"name": one.volume, "node": one.node, "budget": exact_size(budget(one))}
-    volume |= {"path": one.path} if one.path else {}
-    volume |= {"free": exact_size(least)} if least else {}
-    keys = {
-        "service": one.service,
-        "schedule": json.dumps(one.schedule),
-        "command": scalar(one.command),
-        "volume": flow(volume),
-        "timezone": scalar(one.timezone) if one.timezone else "",
-        "pattern": json.dumps(one.pattern) if one.pattern else "",
-        "directory": scalar(one.directory) if one.directory != "/backups" else "",
-        "keep": flow(KEEP),
-        "at_least": "3",
-    }
-    return {key: value for key, value in keys.items() if value}
-
-
-def certificates(found: Findings) -> Lines:
-    if not found.sites:
-        yield f"certificates: {flow({'none': nothing(found, 'no name was seen that is served with TLS')})}"
-        return
-    yield "# The names that are served with TLS, and the service that serves them."
-    yield "certificates:"
-    for site in found.sites:
-        yield f"  - {flow({'name': site.name, 'service': site.service})}   # {about(site)}"
-    yield "# A private or a test authority is a finding until you say that it is meant: `ca: ./authority.pem` for all,"
-    yield "# `allow_issuer: [its name]` for one name."
-
-
-def about(site: ServedSite) -> str:
-    said = site.note or f"issued by {site.issuer}, until {site.until}"
-    return one_line(said)[:WIDTH]
-
-
-def flow(keys: Mapping[str, object]) -> str:
-    """A mapping on one line."""
-    return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in keys.items()) + "}"
-
-
-def scalar(value: object) -> str:
-    """A value as YAML, in quotes unless it can only mean itself.
-
-    >>> scalar("ops"), scalar("10:22"), scalar(["a", "b c"]), scalar(True), scalar("60 GiB")
-    ('ops', '"10:22"', '[a, "b c"]', 'true', '60 GiB')
-    """
-    if isinstance(value, bool | int):
-        return json.dumps(value)
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return f"[{', '.join(scalar(one) for one in value)}]"
-    said = str(value)
-    plain = PLAIN.fullmatch(said) and said.lower() not in WORDS
-    size = re.fullmatch(r"[0-9.]+ [kMGT]?i?B", said)
-    return said if plain or size else yaml_text(said)

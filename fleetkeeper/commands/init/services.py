@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from fleetkeeper.commands.init.results import FoundService
 from fleetkeeper.inventory.fields import DEPLOYED, USER
 from fleetkeeper.inventory.schema import Service
+from fleetkeeper.inventory.survey_results import FoundService
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.topics.containers import placement

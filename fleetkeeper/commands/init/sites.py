@@ -9,7 +9,7 @@ from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.commands.init.dumps import Ask, hinted
-from fleetkeeper.commands.init.results import FoundService, ServedSite
+from fleetkeeper.inventory.survey_results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.facts import ContainerFiles

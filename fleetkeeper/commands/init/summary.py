@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleetkeeper.commands.init.results import Findings
-from fleetkeeper.inventory.units import show_size
-from fleetkeeper.reports.text import count
+from fleetkeeper.inventory.survey_results import Findings
+from fleetkeeper.inventory.units import count, show_size
 from fleetkeeper.untrusted import one_line
 
 

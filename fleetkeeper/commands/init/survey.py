@@ -11,11 +11,11 @@ from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
 from fleetkeeper.commands.init.backup_jobs import jobs, scripts
 from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
-from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, Scheduled, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
+from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, Scheduled, Stranger
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron import snapshot as schedules

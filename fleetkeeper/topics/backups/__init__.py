@@ -1,7 +1,7 @@
 """Database dumps that happen, are complete, can be told apart, and fit: the heart of the audit."""
 
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.backups import facts, observe, policy, root_questions, rules
+from fleetkeeper.topics.backups import facts, init_lines, observe, policy, root_questions, rules
 from fleetkeeper.topics.backups.database import facts as database_facts
 from fleetkeeper.topics.backups.database import observe as database_observe
 from fleetkeeper.topics.backups.second_copy import facts as copy_facts
@@ -21,4 +21,5 @@ TOPIC = Topic(
     required=True,
     remedies=("backups.are_fresh", "backups.exist_elsewhere", "backups.are_thinned"),
     root_questions_about=root_questions.root_questions_about,
+    init_lines=init_lines.init_lines,
 )

@@ -1,7 +1,7 @@
 """Certificates: valid, served as they lie on disk, and renewed before they end."""
 
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics.certificates import external_probe, facts, node_commands, observe, policy, rules
+from fleetkeeper.topics.certificates import external_probe, facts, init_lines, node_commands, observe, policy, rules
 from fleetkeeper.topics.protocol import Topic
 
 TOPIC = Topic(
@@ -18,4 +18,5 @@ TOPIC = Topic(
         "certificates.will_renew",
     ),
     root_questions=node_commands.root_questions,
+    init_lines=init_lines.init_lines,
 )

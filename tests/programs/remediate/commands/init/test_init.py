@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import Login, node_of
 from fleetkeeper.commands.init.inventory_text import text
-from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, Scheduled
 from fleetkeeper.commands.init.survey import NotTrusted, Survey
 from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.schema import Node
+from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, Scheduled
 from fleetkeeper.topics.containers.facts import Mount, Placement
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output

@@ -19,18 +19,18 @@ from fleetkeeper.commands.init.command import write
 from fleetkeeper.commands.init.filename_patterns import of_name, pattern_of, schedule_of, zone_of
 from fleetkeeper.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
 from fleetkeeper.commands.init.inventory_text import text
-from fleetkeeper.commands.init.proposals import KEEP, budget
-from fleetkeeper.commands.init.results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
+from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.cron.snapshot import File as Table
 from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
+from fleetkeeper.topics.backups.proposals import KEEP, budget
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from fleetkeeper.commands.init.results import Backups
+from fleetkeeper.inventory.survey_results import Backups
 from fleetkeeper.inventory.units import BYTES
 from fleetkeeper.topics.backups.policy import WHEN
 

@@ -106,3 +106,10 @@ class Findings:
     strangers: tuple[Stranger, ...] = ()
     unseen: tuple[str, ...] = field(default=())
     blind: tuple[str, ...] = field(default=())
+
+
+def nothing(found: Findings, seen: str) -> str:
+    """Why a section is left out: that there is nothing may only be said where everything was seen."""
+    dark = [*found.blind, *(stranger.hostname for stranger in found.strangers)]
+    again = "run `fleetkeeper init` again once that is mended"
+    return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen

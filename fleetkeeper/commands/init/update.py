@@ -1,0 +1,51 @@
+"""`fleetkeeper init --update FILE`: the sections that an older inventory lacks, proposed at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from fleetkeeper.commands.init.inventory_text import proposed_sections
+from fleetkeeper.commands.init.survey import NotTrusted, Survey
+from fleetkeeper.commands.trust import ask_at_terminal
+from fleetkeeper.errors import UsageError
+from fleetkeeper.exit_codes import Exit
+from fleetkeeper.inventory.load import Inventory
+from fleetkeeper.inventory.schema import Undecided
+from fleetkeeper.local_files import write_file
+from fleetkeeper.topics.protocol import Topic
+from fleetkeeper.topics.registry import load_inventory, topics_of
+
+
+def undecided_topics(inventory: Inventory) -> list[Topic]:
+    """The topics that propose a section, and whose section the inventory lacks."""
+    topics = topics_of(inventory).values()
+    return [one for one in topics if one.init_lines and isinstance(inventory.sections.get(one.policy), Undecided)]
+
+
+def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
+    """Look at the nodes, and write what is proposed behind what stands in the file. Nothing else of it is touched."""
+    content = path.read_bytes()
+    inventory = load_inventory(path, content)
+    undecided = undecided_topics(inventory)
+    if not undecided:
+        click.echo(f"{path} has every section: nothing was written")
+        return Exit.NOTHING_LEFT
+    try:
+        found = Survey(path, click.echo, ask_at_terminal(), fingerprints).all(
+            list(inventory.nodes.values()), follow=False
+        )
+    except NotTrusted as why:
+        raise UsageError(f"the key of {why} is not trusted, so nothing was written", "fleetkeeper trust") from None
+    if any(machine.trouble for machine in found.machines):
+        click.echo("not every node could be seen: nothing was written", err=True)
+        return Exit.NOT_ALL_SEEN
+    added = "\n".join(("", *proposed_sections(found, undecided), ""))
+    longer = content + b"\n" * (not content.endswith(b"\n")) + added.encode("utf-8")
+    if any(one in undecided for one in undecided_topics(load_inventory(path, longer))):
+        raise UsageError(f"{path} ends in a way that nothing can be added to", hint=f"write it yourself:\n{added}")
+    write_file(path, longer)
+    click.echo(f"written to the end of {path}, for you to read:\n{added}", nl=False)
+    return Exit.NOTHING_LEFT

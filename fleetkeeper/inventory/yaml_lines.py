@@ -1,0 +1,33 @@
+"""Values as lines of YAML that can only be read as they are meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from fleetkeeper.untrusted import yaml_text
+
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}", re.ASCII)
+WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
+
+
+def flow(keys: Mapping[str, object]) -> str:
+    """A mapping on one line."""
+    return "{" + ", ".join(f"{key}: {scalar(value)}" for key, value in keys.items()) + "}"
+
+
+def scalar(value: object) -> str:
+    """A value as YAML, in quotes unless it can only mean itself.
+
+    >>> scalar("ops"), scalar("10:22"), scalar(["a", "b c"]), scalar(True), scalar("60 GiB")
+    ('ops', '"10:22"', '[a, "b c"]', 'true', '60 GiB')
+    """
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return f"[{', '.join(scalar(one) for one in value)}]"
+    said = str(value)
+    plain = PLAIN.fullmatch(said) and said.lower() not in WORDS
+    size = re.fullmatch(r"[0-9.]+ [kMGT]?i?B", said)
+    return said if plain or size else yaml_text(said)
