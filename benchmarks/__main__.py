@@ -20,7 +20,7 @@ from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, middle, run
 from benchmarks.scripts import case
 from benchmarks.stage import INSIDE, BenchmarkServers, stage
 from benchmarks.table import Case, Results, table
-from benchmarks.tools import FLOOR, LOOK, OURS, TOOLS, WHOLE, Tool
+from benchmarks.tools import FLOOR, LOOK, OPENSSH, OURS, TOOLS, WHOLE, Tool
 
 FAR = (10, 100)
 """Numbers of nodes that are also measured 50 ms away."""
@@ -35,9 +35,8 @@ BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    everything = [1, 10, 50, 100, 500, 1000]
     parser.add_argument(
-        "--nodes", type=numbers, default=everything, metavar="N,N", help="default: 1,10,50,100,500,1000"
+        "--nodes", type=numbers, default=EVERYTHING, metavar="N,N", help="default: 1,10,50,100,500,1000"
     )
     parser.add_argument(
         "--rounds", type=positive, default=3, help="how often each is run; medians are shown (default: 3)"
@@ -106,7 +105,7 @@ def once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Samp
         return Sample(patience, 0.0, 0.0, ended=True)
     if of.delayed:
         sample = replace(sample, trips=stages.trips()[1] / of.nodes)
-    return replace(sample, wall=float(printed.split()[-1])) if tool.name == LOOK else sample
+    return replace(sample, wall=float(printed.split()[-1])) if tool.name in (LOOK, OPENSSH) else sample
 
 
 def measure(asked: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:

@@ -108,6 +108,14 @@ def case(stage: BenchmarkServers, number: int, *, delayed: bool) -> Path:
     return folder
 
 
+def inventory(stage: BenchmarkServers, nodes: list[str], at: int, connection: str) -> str:
+    """Our inventory of the nodes."""
+    more = f"port: {at}, identity: {stage.identity}, connection: {connection}"
+    return INVENTORY.format(known_hosts=stage.known_hosts) + "".join(
+        f"  n{node}: {{address: {node}, {more}}}\n" for node in nodes
+    )
+
+
 def files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     """Every tool's files, by their names below the folder of a case."""
     lines = [shlex.join(words) for words in OBSERVATIONS]
@@ -117,8 +125,8 @@ def files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     return {
         "nodes": "".join(f"{node}\n" for node in nodes),
         "five.py": TOPIC.format(words=repr(OBSERVATIONS)),
-        "inventory.yml": INVENTORY.format(known_hosts=stage.known_hosts)
-        + "".join(f"  n{node}: {{address: {node}, port: {at}, identity: {stage.identity}}}\n" for node in nodes),
+        "inventory.yml": inventory(stage, nodes, at, "''"),
+        "openssh.yml": inventory(stage, nodes, at, "ssh"),
         "only_five.py": ONLY_FIVE,
         "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
         "ours/test_five.py": "".join(CHECK.format(number=number) for number in range(len(lines))),

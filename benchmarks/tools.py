@@ -13,6 +13,7 @@ from benchmarks.stage import BenchmarkServers
 
 Words = tuple[str, ...]
 FLOOR, LOOK, WHOLE, AUDIT = "ssh host true", "our look", "our whole pytest", "our whole audit"
+OPENSSH = "our look by ssh"
 """WHOLE asks the five observations, as everybody does here; AUDIT also what our own topics look at on a bare node."""
 PYINFRA, ANSIBLE, ANSIBLE_DEFAULT = "pyinfra", "Ansible", "Ansible as it comes"
 """ANSIBLE has pipelining switched on, as its documentation recommends; without that it is about twice as slow."""
@@ -81,6 +82,10 @@ def our_look(stage: BenchmarkServers, folder: Path) -> Words:
     return (sys.executable, "-m", "benchmarks.looking", str(folder / "inventory.yml"))
 
 
+def our_look_through_openssh(stage: BenchmarkServers, folder: Path) -> Words:
+    return (sys.executable, "-m", "benchmarks.looking", str(folder / "openssh.yml"))
+
+
 def our_pytest(stage: BenchmarkServers, folder: Path) -> Words:
     return (*our_audit(stage, folder), "-p", "only_five")
 
@@ -126,6 +131,7 @@ TOOLS: dict[str, Tool] = {
     for tool in (
         Tool(FLOOR, floor),
         Tool(LOOK, our_look),
+        Tool(OPENSSH, our_look_through_openssh),
         Tool(WHOLE, our_pytest),
         Tool(AUDIT, our_audit),
         Tool(PYINFRA, pyinfra),
@@ -135,4 +141,4 @@ TOOLS: dict[str, Tool] = {
         Tool(ANSIBLE_DEFAULT, ansible("ansible_as_it_comes"), slow=True, most=10),
     )
 }
-OURS = (FLOOR, LOOK, WHOLE, AUDIT)
+OURS = (FLOOR, LOOK, OPENSSH, WHOLE, AUDIT)
