@@ -17,7 +17,7 @@ from benchmarks.delay import Proxy, Traffic, Trips
 from benchmarks.goals import goals
 from benchmarks.measuring import Failed, Sample, middle, run
 from benchmarks.table import Case, table
-from benchmarks.tools import ANSIBLE_DEFAULT, AUDIT, FLOOR, LOOK, TOOLS, WHOLE
+from benchmarks.tools import ANSIBLE_DEFAULT, AUDIT, FLOOR, LOOK, OPENSSH, TOOLS, WHOLE
 
 ROOT = Path(__file__).parents[3]
 HERE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
@@ -122,7 +122,7 @@ def test_a_number_of_nodes_is_measured_once_and_in_order() -> None:
 
 def test_quick_measures_the_floor_and_ours_alone() -> None:
     quick = arguments(["--quick"])
-    assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, WHOLE, AUDIT], 1)
+    assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, OPENSSH, WHOLE, AUDIT], 1)
     assert list(cases(quick)) == [Case(1), Case(10), Case(10, delayed=True)]
 
 
