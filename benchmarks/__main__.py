@@ -52,23 +52,23 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    asked = parser.parse_args(words)
-    if unknown := [name for name in asked.tools if name not in TOOLS]:
+    args = parser.parse_args(words)
+    if unknown := [name for name in args.tools if name not in TOOLS]:
         parser.error(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
-    narrowed = asked.quick or asked.no_delay or asked.nodes != EVERYTHING or asked.tools != list(TOOLS)
-    if asked.save and narrowed:
+    narrowed = args.quick or args.no_delay or args.nodes != EVERYTHING or args.tools != list(TOOLS)
+    if args.save and narrowed:
         parser.error("--save takes everything: the page shows no half of a measurement")
-    if asked.quick:
-        asked.nodes, asked.rounds, asked.tools = [1, 10], 1, [name for name in asked.tools if name in OURS]
-    return asked
+    if args.quick:
+        args.nodes, args.rounds, args.tools = [1, 10], 1, [name for name in args.tools if name in OURS]
+    return args
 
 
 def numbers(text: str) -> list[int]:
     """Numbers of nodes, separated by commas; there are addresses for 1000, and memory for no more."""
-    found = sorted({positive(part) for part in text.split(",")})
-    if found[-1] > 1000:
+    match = sorted({positive(part) for part in text.split(",")})
+    if match[-1] > 1000:
         raise argparse.ArgumentTypeError("between 1 and 1000 nodes")
-    return found
+    return match
 
 
 def positive(text: str) -> int:
@@ -77,11 +77,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def cases(asked: argparse.Namespace) -> Iterator[Case]:
+def cases(namespace: argparse.Namespace) -> Iterator[Case]:
     """Near ones first, then 50 ms away: there the wire is what costs, so 10 and 100 nodes say enough."""
-    yield from (Case(number) for number in asked.nodes)
-    if not asked.no_delay:
-        yield from (Case(number, delayed=True) for number in asked.nodes if number in FAR)
+    yield from (Case(number) for number in namespace.nodes)
+    if not namespace.no_delay:
+        yield from (Case(number, delayed=True) for number in namespace.nodes if number in FAR)
 
 
 def measured(of: Case, tool: Tool, number: int) -> bool:
@@ -108,23 +108,23 @@ def once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Samp
     return replace(sample, wall=float(printed.split()[-1])) if tool.name in (LOOK, OPENSSH) else sample
 
 
-def measure(asked: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
+def measure(namespace: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
     """The medians of every case. Within a case the tools take turns, so that all meet the same noise."""
     with tempfile.TemporaryDirectory(prefix="fleetkeeper-bench-") as folder, stage(Path(folder), 1000) as built:
-        for of in cases(asked):
+        for of in cases(namespace):
             samples: dict[str, list[Sample]] = {}
-            for number, name in product(range(asked.rounds), asked.tools):
+            for number, name in product(range(namespace.rounds), namespace.tools):
                 if name in missing or not measured(of, TOOLS[name], number):
                     continue
                 try:
-                    patience = asked.patience if TOOLS[name].slow else LIMIT
+                    patience = namespace.patience if TOOLS[name].slow else LIMIT
                     samples.setdefault(name, []).append(once(built, of, TOOLS[name], patience))
                 except Failed as why:
                     missing[name] = f"failed with {of} nodes"
                     say(f"{name}, {of}: {why}")
                 else:
                     say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
-            yield from ((name, of, middle(found)) for name, found in samples.items() if found)
+            yield from ((name, of, middle(match)) for name, match in samples.items() if match)
 
 
 def say(text: str) -> None:
@@ -132,24 +132,24 @@ def say(text: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    asked = arguments(words)
+    question = arguments(words)
     if INSIDE not in os.environ:
         stages.install()
         if why := stages.hindrance():
             say(f"no stage can be built: {why}")
             return 2
-        if not set(asked.tools) <= set(OURS):
+        if not set(question.tools) <= set(OURS):
             tools.install()
         stages.enter(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     missing = {name: "not installed" for name in tools.PACKAGES if not tools.program(name).exists()}
-    missing = {name: why for name, why in missing.items() if name in asked.tools}
+    missing = {name: why for name, why in missing.items() if name in question.tools}
     load = os.getloadavg()[0]
-    results = {(name, of): sample for name, of, sample in measure(asked, missing)}
-    told = page(results, missing, asked.rounds, load)
-    print(told)  # noqa: T201
-    if asked.save:
-        PAGE.write_text(replaced(PAGE.read_text("utf-8"), told), "utf-8")
+    results = {(name, of): sample for name, of, sample in measure(question, missing)}
+    text = page(results, missing, question.rounds, load)
+    print(text)  # noqa: T201
+    if question.save:
+        PAGE.write_text(replaced(PAGE.read_text("utf-8"), text), "utf-8")
     return 0
 
 
@@ -163,7 +163,7 @@ def page(results: Results, missing: dict[str, str], rounds: int, load: float) ->
     return "\n\n".join((table(results, missing), how, goals(results)))
 
 
-def replaced(text: str, told: str) -> str:
+def replaced(text: str, sentence: str) -> str:
     r"""A page with what was measured between its two marks.
 
     >>> replaced(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
@@ -171,7 +171,7 @@ def replaced(text: str, told: str) -> str:
     """
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{told}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{sentence}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

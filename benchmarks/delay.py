@@ -32,9 +32,9 @@ class Traffic:
         >>> counted.taken(), counted.taken()
         ('2 10', '0 0')
         """
-        told = f"{self.connections} {self.trips}"
+        text = f"{self.connections} {self.trips}"
         self.connections = self.trips = 0
-        return told
+        return text
 
 
 @dataclass
@@ -92,12 +92,12 @@ class Proxy:
         address = back.get_extra_info("sockname")[0]
         await asyncio.sleep(2 * self.way)
         try:
-            far, there = await asyncio.open_connection(address, TARGET)
+            far, present = await asyncio.open_connection(address, TARGET)
         except OSError:
             back.close()
             return
         trips = Trips()
-        self.spawn(self.carry(near, there, trips, client=True))
+        self.spawn(self.carry(near, present, trips, client=True))
         await asyncio.sleep(self.way)
         self.spawn(self.carry(far, back, trips, client=False))
 
@@ -121,8 +121,8 @@ class Proxy:
         back.close()
 
 
-async def serve(port: int, way: float, control: int) -> None:
-    proxy = Proxy(way)
+async def serve(port: int, route: float, control: int) -> None:
+    proxy = Proxy(route)
     await asyncio.start_server(proxy.accept, "0.0.0.0", port, backlog=4096)  # noqa: S104 - of its own namespace
     server = await asyncio.start_server(proxy.tell, "127.0.0.1", control)
     await server.serve_forever()

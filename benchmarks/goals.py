@@ -41,16 +41,16 @@ class Goal:
     shown: Sequence[Shown]
 
     def row(self) -> str:
-        known = [shown.reached for shown in self.shown if shown.reached is not None]
-        some = "yes" if all(known) else f"{sum(known)} of {len(known)}" if any(known) else "no"
-        said = some if known else "not known" if self.shown else "not measured"
-        return f"| {self.sentence} | {said} | {'; '.join(map(str, self.shown))} |"
+        reacheds = [shown.reached for shown in self.shown if shown.reached is not None]
+        some = "yes" if all(reacheds) else f"{sum(reacheds)} of {len(reacheds)}" if any(reacheds) else "no"
+        text = some if reacheds else "not known" if self.shown else "not measured"
+        return f"| {self.sentence} | {text} | {'; '.join(map(str, self.shown))} |"
 
 
-def pairs(results: Results, one: str, other: str) -> Iterator[tuple[Case, Sample, Sample]]:
+def pairs(results: Results, item: str, other: str) -> Iterator[tuple[Case, Sample, Sample]]:
     """The cases in which two tools were measured."""
     for (name, case), sample in results.items():
-        if name == one and (beside := results.get((other, case))):
+        if name == item and (beside := results.get((other, case))):
             yield case, sample, beside
 
 
@@ -73,8 +73,8 @@ def linear(results: Results) -> Iterator[Shown]:
     least = results.get((WHOLE, least_of))
     for (_, case), sample in select(results, WHOLE):
         if case.nodes == 1000 and least:
-            here, there = sample.cpu / case.nodes, least.cpu / least_of.nodes
-            yield Shown(case, f"{1000 * there:.0f} ms at {least_of}, {1000 * here:.0f}", here <= there)
+            here, present = sample.cpu / case.nodes, least.cpu / least_of.nodes
+            yield Shown(case, f"{1000 * present:.0f} ms at {least_of}, {1000 * here:.0f}", here <= present)
 
 
 def memory(results: Results) -> Iterator[Shown]:
@@ -101,7 +101,7 @@ def goals(results: Results) -> str:
     >>> print(goals({(FLOOR, Case(10)): Sample(1, 1, 8), (LOOK, Case(10)): Sample(1.1, 1, 60)}).splitlines()[3])
     | looking ≤ 1.2 times the floor at 10 nodes | yes | 1.10 at 10 |
     """
-    found = (
+    match = (
         Goal("looking ≤ 1.05 times the floor from 100 nodes on", [*looks(results, 1.05, lambda nodes: nodes >= 100)]),
         Goal("looking ≤ 1.2 times the floor at 10 nodes", [*looks(results, 1.2, lambda nodes: nodes == 10)]),
         Goal("the whole process ≤ that + 0.6 s + 1 ms an item", [*starts(results)]),
@@ -112,5 +112,5 @@ def goals(results: Results) -> str:
         Goal("3 times ahead of pyinfra", [*ahead(results, "pyinfra", 3)]),
     )
     return "\n".join(
-        ["| goal | reached | measured |", "|------|---------|----------|", *(goal.row() for goal in found)]
+        ["| goal | reached | measured |", "|------|---------|----------|", *(goal.row() for goal in match)]
     )

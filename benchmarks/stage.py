@@ -194,7 +194,7 @@ def until_it_listens(port: int) -> None:
 
 def trips() -> tuple[int, int]:
     """Connections and round trips through the delaying proxy since this was last asked."""
-    with socket.create_connection(("127.0.0.1", CONTROL), 10) as asked:
-        told = asked.makefile().read()
-    connections, counted = map(int, told.split())
+    with socket.create_connection(("127.0.0.1", CONTROL), 10) as question:
+        text = question.makefile().read()
+    connections, counted = map(int, text.split())
     return connections, counted

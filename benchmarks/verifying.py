@@ -73,12 +73,12 @@ def main() -> None:
             seconds, used, answer = timed(BOUND + command.words)
             proof.append((seconds, used))
             print(f"gzip | tail {plain[-1][0]:.1f} s, proof {seconds:.1f} s")  # noqa: T201
-        [found] = parse_verified(Output(0, answer), [file])
+        [match] = parse_verified(Output(0, answer), [file])
         wall, cpu = (sorted(column)[ROUNDS // 2] for column in zip(*proof, strict=True))
         wall_plain, cpu_plain = (sorted(column)[ROUNDS // 2] for column in zip(*plain, strict=True))
         size = seen.st_size / 10**6
         ratios = f"{wall / wall_plain:.2f} times gzip alone ({cpu / cpu_plain:.2f} times its processor time)"
-        print(f"{size:.0f} MB: {found.state}; {ratios}, no process above {MOST >> 10} MiB")  # noqa: T201
+        print(f"{size:.0f} MB: {match.state}; {ratios}, no process above {MOST >> 10} MiB")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -107,8 +107,8 @@ def exit_codes(codes: Collection[Exit]) -> str:
 def consent() -> str:
     """The kinds of disturbance, and the word that allows each."""
     words = {kind: f"`--allow {word}`" for word, kind in WORDS.items()}
-    asked = {kind: question.format(count="…") for kind, question in QUESTIONS.items()}
-    rows = [f"| {kind} | {words.get(kind, '`--yes`')} | {asked[kind]} |" for kind in QUESTIONS]
+    request = {kind: question.format(count="…") for kind, question in QUESTIONS.items()}
+    rows = [f"| {kind} | {words.get(kind, '`--yes`')} | {request[kind]} |" for kind in QUESTIONS]
     head = [
         "## Consent",
         "",
@@ -120,7 +120,7 @@ def consent() -> str:
 
 def document() -> list[str]:
     """The keys of the JSON document."""
-    return ["| key | what it says |", "| --- | --- |", *(f"| `{key}` | {said} |" for key, said in KEYS.items())]
+    return ["| key | what it says |", "| --- | --- |", *(f"| `{key}` | {text} |" for key, text in KEYS.items())]
 
 
 def steps() -> str:
@@ -139,9 +139,9 @@ def described(path: str, command: click.Command) -> Iterator[str]:
     """Each command with its options, groups after their parents."""
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    said = (command.help or "").split("\b")[0].strip()
+    text = (command.help or "").split("\b")[0].strip()
     rows = [row(option, context) for option in command.params]
-    yield "\n".join([f"### {path}", "", f"`{usage}`", "", said, "", *table([found for found in rows if found])])
+    yield "\n".join([f"### {path}", "", f"`{usage}`", "", text, "", *table([match for match in rows if match])])
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)

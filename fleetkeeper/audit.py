@@ -58,11 +58,11 @@ class Audit:
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """Judge one promise about one subject, looking first where nobody has looked yet."""
-        known = rules_of(self.inventories[inventory])[rule]
+        known_value = rules_of(self.inventories[inventory])[rule]
         if subject.kind == NOTHING:
-            return nothing_judged(known, subject)
+            return nothing_judged(known_value, subject)
         self.look()
-        return judge_subject(known, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+        return judge_subject(known_value, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
         """Every promise of one inventory, judged."""
@@ -73,8 +73,8 @@ class Audit:
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
         for name, inventory in self.inventories.items():
-            known = rules_of(inventory).get(rule)
-            for subject in subjects_of(known, inventory, self.limit) if known else ():
+            known_value = rules_of(inventory).get(rule)
+            for subject in subjects_of(known_value, inventory, self.limit) if known_value else ():
                 yield name, subject
 
     def record(self, path: Path) -> None:
@@ -129,8 +129,8 @@ def open_audit(
     names = [name.strip() for name in hosts.split(",")]
     if not all(names):
         raise UsageError("--hosts= names no inventory", hint="say which one, for example --hosts=local")
-    told = {"quick": quick, "state": str(state or "")}
-    loaded = [load_inventory(find_inventory(name)).model_copy(update=told) for name in names]
+    lines = {"quick": quick, "state": str(state or "")}
+    loaded = [load_inventory(find_inventory(name)).model_copy(update=lines) for name in names]
     inventories = {inventory.name: inventory for inventory in loaded}
     if len(inventories) < len(loaded):
         raise UsageError(f"--hosts={hosts} names an inventory twice")
@@ -139,7 +139,7 @@ def open_audit(
 
 
 def known_nodes(limit: Iterable[str], inventories: Iterable[Inventory]) -> None:
-    known = {node for inventory in inventories for node in inventory.nodes}
+    nodes = {node for inventory in inventories for node in inventory.nodes}
     for node in limit:
-        if node not in known:
-            raise UsageError(f"--limit {node}: no such node", hint=nearest_name(node, known, "nodes"))
+        if node not in nodes:
+            raise UsageError(f"--limit {node}: no such node", hint=nearest_name(node, nodes, "nodes"))

@@ -40,7 +40,7 @@ def field_error(what: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint})
 
 
-def nearest_name(name: str, known: Iterable[str], kind: str) -> str:
+def nearest_name(name: str, known_names: Iterable[str], kind: str) -> str:
     """A hint that names the nearest known name, and all of them while they are few.
 
     >>> nearest_name("prodction", ["local", "production"], "inventories")
@@ -48,15 +48,15 @@ def nearest_name(name: str, known: Iterable[str], kind: str) -> str:
     >>> nearest_name("x", [], "nodes")
     'there are no nodes'
     """
-    names = sorted(known)
+    names = sorted(known_names)
     if not names:
         return f"there are no {kind}"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    meant = f"did you mean {quoted(close[0])}?" if close else ""
+    intended = f"did you mean {quoted(close[0])}?" if close else ""
     if close and len(names) > MANY:
-        return meant
+        return intended
     few = ", ".join(quoted(name)[1:-1] for name in names[:MANY]) + (", …" if len(names) > MANY else "")
-    return f"{meant} Known {kind} are {few}" if meant else f"known {kind} are {few}"
+    return f"{intended} Known {kind} are {few}" if intended else f"known {kind} are {few}"
 
 
 def quoted(value: str, limit: int = 60) -> str:

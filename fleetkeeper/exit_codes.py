@@ -44,8 +44,8 @@ def worst_exit(reasons: Iterable[Exit]) -> Exit:
     >>> worst_exit([Exit.FINDINGS_REMAIN, Exit.REMEDY_FAILED, Exit.NOT_ALL_SEEN])
     <Exit.REMEDY_FAILED: 3>
     """
-    found = {Exit.NOTHING_LEFT, *reasons}
-    return next(code for code in PRECEDENCE if code in found)
+    exits = {Exit.NOTHING_LEFT, *reasons}
+    return next(code for code in PRECEDENCE if code in exits)
 
 
 class Changes:

@@ -45,14 +45,14 @@ def as_written(config: pytest.Config) -> Iterator[None]:
     (not in a system's folders, nor under PYTHONDONTWRITEBYTECODE). None of ours asserts.
     """
     hook = getattr(config.pluginmanager, "rewrite_hook", None)
-    place = sys.meta_path.index(hook) if hook in sys.meta_path else None
-    if place is not None:
-        del sys.meta_path[place]
+    index = sys.meta_path.index(hook) if hook in sys.meta_path else None
+    if index is not None:
+        del sys.meta_path[index]
     try:
         yield
     finally:
-        if place is not None:
-            sys.meta_path.insert(place, cast(Any, hook))
+        if index is not None:
+            sys.meta_path.insert(index, cast(Any, hook))
 
 
 class Later:
@@ -64,8 +64,8 @@ class Later:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):  # what `import` itself asks for
             raise AttributeError(attribute)
-        there: object = sys.modules.get(self.name)
-        if there is self:
+        module: object = sys.modules.get(self.name)
+        if module is self:
             del sys.modules[self.name]
         return getattr(importlib.import_module(self.name), attribute)
 

@@ -106,8 +106,8 @@ class Checks:
         from fleetkeeper.errors import nearest_name
 
         name = name.removeprefix("test_")
-        known = self.rules if "." in name else {rule.name for rule in self.rules.values()}
-        hint = nearest_name(name, known, "rules")
+        rules = self.rules if "." in name else {rule.name for rule in self.rules.values()}
+        hint = nearest_name(name, rules, "rules")
         return f"\n  hint: write {write} above it; {hint}" if write else f"\n  hint: {hint}"
 
     def twofold(self) -> Iterator[str]:

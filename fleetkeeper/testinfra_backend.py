@@ -62,10 +62,10 @@ def using(hostspec: str) -> tuple[Using, str]:
     if not CURRENT:
         raise RuntimeError("no inventory is in use: give one with --hosts=NAME")
     inventory, _, node = hostspec.rpartition(":")
-    found = CURRENT.get(inventory) or next(iter(CURRENT.values()))
-    if node not in found.inventory.nodes:
-        raise RuntimeError(unknown(node, found.inventory))
-    return found, node
+    match = CURRENT.get(inventory) or next(iter(CURRENT.values()))
+    if node not in match.inventory.nodes:
+        raise RuntimeError(unknown(node, match.inventory))
+    return match, node
 
 
 class FleetBackend(base.BaseBackend):  # type: ignore[misc]
@@ -104,9 +104,9 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
         """
         line = self.get_command(command, *args)
         shell = () if self.node.connection == "local" else (IN_LOGIN_SHELL, "sh")
-        asked = Command(("/bin/sh", "-c", *shell, line), limit=self.limit, most=MOST_OUTPUT)
+        question = Command(("/bin/sh", "-c", *shell, line), limit=self.limit, most=MOST_OUTPUT)
         try:
-            [answer] = self.using.links.to(self.node).ask([asked])
+            [answer] = self.using.links.to(self.node).ask([question])
         except Unobservable as why:
             raise RuntimeError(f"{why} ({why.hint})" if why.hint else str(why)) from None
         if answer.rc is None:
@@ -116,5 +116,5 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
 
 def unknown(name: str, inventory: Inventory) -> str:
     near = difflib.get_close_matches(name, inventory.nodes, 1)
-    known = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
-    return f"the inventory {inventory.name} has no node {name!r}: {known}"
+    known_value = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
+    return f"the inventory {inventory.name} has no node {name!r}: {known_value}"

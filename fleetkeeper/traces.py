@@ -61,14 +61,14 @@ def parse(printed: str) -> Facts:
     rows = printed.split("\n")
     if rows[-2:] != ["end", ""]:
         raise Unobservable("the look for traces was cut short")
-    said = [row.partition(" ")[::2] for row in rows[:-2]]
+    lines = [row.partition(" ")[::2] for row in rows[:-2]]
     return Facts(
-        kept=next((int(rest) * 1024 for key, rest in said if key == "kept"), None),
-        marked=tuple(dict(rest.split(" ", 1)[::-1] for key, rest in said if key == "marks").items()),
-        unseen=tuple(rest for key, rest in said if key == "unseen"),
-        hooks=tuple(rest for key, rest in said if key == "hook"),
-        services=tuple(rest for key, rest in said if key == "service"),
-        settings=tuple(rest for key, rest in said if key == "settings"),
+        kept=next((int(rest) * 1024 for key, rest in lines if key == "kept"), None),
+        marked=tuple(dict(rest.split(" ", 1)[::-1] for key, rest in lines if key == "marks").items()),
+        unseen=tuple(rest for key, rest in lines if key == "unseen"),
+        hooks=tuple(rest for key, rest in lines if key == "hook"),
+        services=tuple(rest for key, rest in lines if key == "service"),
+        settings=tuple(rest for key, rest in lines if key == "settings"),
     )
 
 

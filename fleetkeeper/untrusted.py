@@ -100,16 +100,16 @@ def installed_path(path: str, what: str = "the directory") -> str:
     return "/" + "/".join(installed_word(name, f"a name in {what}") for name in path.strip("/").split("/"))
 
 
-def one_of(text: str, known: Iterable[str], what: str) -> str:
+def one_of(text: str, known_names: Iterable[str], what: str) -> str:
     """The member of a closed set that the text is. Raises Untrusted for any other; `what` says what it is for.
 
     >>> one_of("/usr/bin/docker", {"/usr/bin/docker"}, "the client")
     '/usr/bin/docker'
     """
-    found = next((one for one in known if one == text), None)
-    if found is None:
+    match = next((known_name for known_name in known_names if known_name == text), None)
+    if match is None:
         raise Untrusted(f"{what} is {one_line(repr(text[:60]))}, which is none of the places that are known here")
-    return found
+    return match
 
 
 def plain_path(path: str) -> str:
@@ -245,5 +245,5 @@ def without_values(text: str) -> str:
     marks = list(SAID_BY_SERVER.finditer(text))
     if not marks:
         return one_line(text)
-    known = CLASSES.match(text, marks[0].end())
-    return one_line(known.group()) if known else NOT_REPEATED
+    match = CLASSES.match(text, marks[0].end())
+    return one_line(match.group()) if match else NOT_REPEATED

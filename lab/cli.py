@@ -51,12 +51,12 @@ def main() -> None:
 @told
 def up(broken: bool, names: str) -> None:
     """Bring the lab up; nothing happens to one that is up."""
-    wanted = [*(faults.DEMO if broken else ()), *filter(None, names.split(","))]
-    if unknown := set(wanted) - set(faults.FAULTS):
+    expected = [*(faults.DEMO if broken else ()), *filter(None, names.split(","))]
+    if unknown := set(expected) - set(faults.FAULTS):
         raise click.BadParameter(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(faults.FAULTS)}")
     with bringup.alone():
         engine = bringup.up()
-        break_all(engine, wanted)
+        break_all(engine, expected)
     say("the lab is up; look around with `python -m lab status` and `python -m lab ssh vgpu`")
 
 
@@ -87,7 +87,7 @@ def ssh(node: str, command: tuple[str, ...]) -> None:
     bringup.require()
     if not shutil.which("ssh"):
         raise LabError("OpenSSH's `ssh` is not installed", "install openssh-client")
-    words = nodes.ssh_words(next(one for one in NODES if one.name == node))
+    words = nodes.ssh_words(next(item for item in NODES if item.name == node))
     os.execvp("ssh", [*words, *command])  # noqa: S606 - this process becomes ssh, terminal and all
 
 
@@ -132,9 +132,9 @@ def demo() -> None:
 def engine() -> None:
     """Make sure of a Docker engine and of the base image; say where the engine listens."""
     with bringup.alone():
-        found = engines.with_buildkit(engines.ensure())
-        base.ensure(found)
-    engines.describe(found)
+        buildkit = engines.with_buildkit(engines.ensure())
+        base.ensure(buildkit)
+    engines.describe(buildkit)
 
 
 def break_all(engine: Engine, names: Iterable[str]) -> None:

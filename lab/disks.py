@@ -49,8 +49,8 @@ def pipe(engine: Engine, source: list[str], sink: list[str]) -> None:
 
 
 def seeded(engine: Engine) -> bool:
-    known = with_disk(engine, "cat /lab/data/seeded 2>/dev/null || true").strip()
-    return bool(known) and known == images.fingerprint(engine)
+    known_value = with_disk(engine, "cat /lab/data/seeded 2>/dev/null || true").strip()
+    return bool(known_value) and known_value == images.fingerprint(engine)
 
 
 def with_disk(engine: Engine, script: str, *words: str) -> str:

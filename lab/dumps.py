@@ -65,9 +65,9 @@ def name(moment: datetime) -> str:
     return moment.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
 
 
-def write(directory: Path, dump: bytes, times: Sequence[datetime], wanted: Iterable[datetime]) -> list[Path]:
-    chosen = frozenset(wanted)
-    ages = [(moment, place / len(times)) for place, moment in enumerate(times, 1) if moment in chosen]
+def write(directory: Path, dump: bytes, times: Sequence[datetime], moments: Iterable[datetime]) -> list[Path]:
+    chosen = frozenset(moments)
+    ages = [(moment, index / len(times)) for index, moment in enumerate(times, 1) if moment in chosen]
     packed = shrunken(dump, [share for _, share in ages])
     return [store(directory / name(moment), moment, content) for (moment, _), content in zip(ages, packed, strict=True)]
 

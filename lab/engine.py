@@ -79,8 +79,8 @@ def find() -> Engine | None:
 
 
 def answers(engine: Engine) -> bool:
-    asked = engine.attempt("version", "--format", "{{.Server.Version}}", limit=15)
-    return asked.returncode == 0 and bool(asked.stdout.strip())
+    process = engine.attempt("version", "--format", "{{.Server.Version}}", limit=15)
+    return process.returncode == 0 and bool(process.stdout.strip())
 
 
 def private_client() -> str | None:
@@ -117,8 +117,8 @@ def install() -> None:
 
 
 def installed(package: str) -> bool:
-    asked = attempt(["dpkg-query", "-W", "-f", "${Status}", package])
-    return asked.stdout.strip().endswith(b"ok installed")
+    process = attempt(["dpkg-query", "-W", "-f", "${Status}", package])
+    return process.stdout.strip().endswith(b"ok installed")
 
 
 def start() -> Engine:
@@ -190,7 +190,7 @@ def left_behind() -> bool:
 
 def mounts_below(*places: Path) -> list[str]:
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [point for point in points if any(Path(point).is_relative_to(place) for place in places)]
+    return [point for point in points if any(Path(point).is_relative_to(path) for path in places)]
 
 
 def owner(engine: Engine) -> str | None:

@@ -85,8 +85,8 @@ def awake(engine: Engine, node: Node) -> bool:
     if attempt_on(engine, node, "sh", "-c", "docker version && ss -ltn | grep -q ':22 '").returncode == 0:
         return True
     if states(engine).get(node.name) != "running":
-        said = engine.attempt("logs", "--tail=5", node.container)
-        raise LabError(f"{node.name} went off while starting: {(said.stdout + said.stderr).decode().strip()}")
+        process = engine.attempt("logs", "--tail=5", node.container)
+        raise LabError(f"{node.name} went off while starting: {(process.stdout + process.stderr).decode().strip()}")
     return False
 
 

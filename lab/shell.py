@@ -37,8 +37,8 @@ def run(
     """Run to success within `limit` seconds and return standard output."""
     done = attempt(words, limit=limit, given=given, env=env)
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise LabError(f"`{brief(words)}` failed ({done.returncode}): {said[-1500:]}", hint)
+        text = (done.stderr or done.stdout).decode(errors="replace").strip()
+        raise LabError(f"`{brief(words)}` failed ({done.returncode}): {text[-1500:]}", hint)
     return done.stdout.decode(errors="replace")
 
 

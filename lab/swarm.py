@@ -45,7 +45,7 @@ def replicas(engine: Engine) -> dict[str, str]:
 
 def all_run(engine: Engine) -> bool:
     counts = [count.split("/") for count in replicas(engine).values()]
-    return bool(counts) and all(running == wanted for running, wanted in counts)
+    return bool(counts) and all(running == expected for running, expected in counts)
 
 
 def wait_for_services(engine: Engine, limit: float = 90) -> None:
@@ -71,8 +71,8 @@ def home(engine: Engine, service: str, limit: float = 60) -> tuple[Node, str]:
 
 def find(engine: Engine, service: str) -> tuple[Node, str] | None:
     with ThreadPoolExecutor(len(NODES)) as pool:
-        found = pool.map(lambda node: containers(engine, node, service), NODES)
-    return next(((node, ids[0]) for node, ids in zip(NODES, found, strict=True) if ids), None)
+        matches = pool.map(lambda node: containers(engine, node, service), NODES)
+    return next(((node, ids[0]) for node, ids in zip(NODES, matches, strict=True) if ids), None)
 
 
 def within(engine: Engine, service: str, *words: str, limit: float = 60, given: bytes | None = None) -> str:

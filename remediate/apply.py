@@ -163,14 +163,14 @@ class Applier:
         """Look again. A plan that did not help is taken back at once."""
         planned = doing.planned
         proof, why = self.origin.prove(planned, lost)
-        said = "; ".join(part for part in (lost, why) if part)
+        text = "; ".join(part for part in (lost, why) if part)
         if proof is Proof.FIXED:
-            return PlanEnd(planned, End.FIXED if planned.findings else End.DONE, said or doing.said)
+            return PlanEnd(planned, End.FIXED if planned.findings else End.DONE, text or doing.said)
         if proof is Proof.UNKNOWN:
             back = f"; `remediate undo {self.run.id}` is the way back" if self.run.undoable else ""
-            return PlanEnd(planned, End.UNKNOWN, f"{said}{back}")
+            return PlanEnd(planned, End.UNKNOWN, f"{text}{back}")
         end = End.FAILED if lost or not planned.findings else End.STILL_FAILING
-        return doing.stopped(end, said, by_itself=not lost)
+        return doing.stopped(end, text, by_itself=not lost)
 
     def write_down(self, planned: PlannedChange) -> None:
         shown, subject = step_heads(planned.plan), planned.subject.name
@@ -192,43 +192,43 @@ class Applier:
 
     def step(self, step: AnyStep, plan: int) -> str:
         """One step: precondition, way back into the journal, change. Returns its harmless words."""
-        place = self.next_place()
+        context = self.next_place()
         link = self.writing_to(step.node)
         try:
-            step.still_true(link, place)
-            inverse = step.inverse(link, place)
+            step.still_true(link, context)
+            inverse = step.inverse(link, context)
         except ODD as why:
             raise Unobservable(not_understood(why), node=step.node) from why
-        row = starting_row(place, plan, step, inverse)
+        row = starting_row(context, plan, step, inverse)
         self.journal.starting(row)
         if step.changes:
             self.run.begun.append(row)
             Changes.begun = True
-        return self.done(step, link, place)
+        return self.done(step, link, context)
 
-    def done(self, step: AnyStep, link: WritingLink, place: StepContext) -> str:
+    def done(self, step: AnyStep, link: WritingLink, context: StepContext) -> str:
         """Do one step that is written down, and write down how it ended."""
         try:
-            done = step.do(link, place)
+            done = step.do(link, context)
         except ODD as why:
-            self.ended(place, "lost", None, not_understood(why))
+            self.ended(context, "lost", None, not_understood(why))
             raise Lost(f"{step.node}: {not_understood(why)}") from why
         except (Stale, StepFailed) as why:
             changed = isinstance(why, StepFailed) and why.changed
-            self.ended(place, "failed" if changed else "not done", rc_of(why), str(why))
+            self.ended(context, "failed" if changed else "not done", rc_of(why), str(why))
             raise
         except (Lost, Unobservable) as why:
-            self.ended(place, "lost", None, str(why))
+            self.ended(context, "lost", None, str(why))
             raise Lost(str(why)) from None
         except KeyboardInterrupt:
-            self.ended(place, "lost", None, "interrupted")
+            self.ended(context, "lost", None, "interrupted")
             raise
-        self.journal.left(self.run.id, place.number, done.before, done.after)
-        self.ended(place, "done", done.rc, done.said)
+        self.journal.left(self.run.id, context.number, done.before, done.after)
+        self.ended(context, "done", done.rc, done.said)
         return done.said
 
-    def ended(self, place: StepContext, state: str, rc: int | None, said: str) -> None:
-        self.journal.ended(self.run.id, place.number, state, rc, said)
+    def ended(self, context: StepContext, state: str, rc: int | None, text: str) -> None:
+        self.journal.ended(self.run.id, context.number, state, rc, text)
 
 
 ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -240,9 +240,9 @@ def not_understood(why: Exception) -> str:
     return f"an answer was not understood ({type(why).__name__})"
 
 
-def locks_of(run: str, link_to: Callable[[str], Link], place: StepContext) -> Locks:
+def locks_of(run: str, link_to: Callable[[str], Link], context: StepContext) -> Locks:
     """The locks of a run, none taken yet."""
-    return Locks(lambda node: writing_link(link_to(node)), run, place.lock)
+    return Locks(lambda node: writing_link(link_to(node)), run, context.lock)
 
 
 def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callable[[str], WritingLink]:
@@ -258,13 +258,13 @@ def guarded_writing_link(locks: Locks, link_to: Callable[[str], Link]) -> Callab
     return writing_to
 
 
-def starting_row(place: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
+def starting_row(context: StepContext, plan: int, step: AnyStep, inverse: AnyStep | None) -> StepRow:
     """The journal's row of a step that is about to be done."""
     shown = one_line(masked(step.show().split("\n")[0]))
     way_back = json.dumps(dump(inverse)) if inverse else None
     forward = json.dumps(journal_form(step))
     return StepRow(
-        *(place.run, place.number, plan, step.node, shown, forward, way_back),
+        *(context.run, context.number, plan, step.node, shown, forward, way_back),
         *("starting", "", "", None, "", "", None),
     )
 

@@ -18,8 +18,8 @@ def require_room(link: Link, node: str, directories: Iterable[str]) -> None:
     """A full or read-only disk is noticed before any change. Raises StepFailed, or Unobservable."""
     paths = tuple(directories)
     if paths:
-        said = (
+        text = (
             ask_one(link, Command(("sh", "-c", load_script(CHECK_DIRECTORIES), "sh", *paths), sudo=True)).text().strip()
         )
-        if said:
-            raise StepFailed(f"{node}: {split_lines(said)[0]}", changed=False)
+        if text:
+            raise StepFailed(f"{node}: {split_lines(text)[0]}", changed=False)

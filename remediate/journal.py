@@ -164,10 +164,10 @@ class Journal:
             values,
         )
 
-    def ended(self, run: str, step: int, state: str, rc: int | None = None, said: str = "") -> None:
+    def ended(self, run: str, step: int, state: str, rc: int | None = None, text: str = "") -> None:
         self.write(
             "UPDATE steps SET state = ?, rc = ?, said = ?, ended = ? WHERE run = ? AND number = ?",
-            (state, rc, said, utc_now(), run, step),
+            (state, rc, text, utc_now(), run, step),
         )
 
     def left(self, run: str, step: int, before: str, after: str) -> None:
@@ -187,13 +187,13 @@ class Journal:
         Raises UsageError when there is none, or when several begin so.
         """
         if name == "last":
-            found = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY rowid DESC LIMIT 1")]
+            rows = [RunRow(*row) for row in self.all(f"{WITH_STEPS} ORDER BY rowid DESC LIMIT 1")]
         else:
-            found = [run for run in self.runs(-1) if run.id.startswith(name)]
-        if len(found) != 1:
-            what = "several runs begin with" if found else "there is no run"
+            rows = [run for run in self.runs(-1) if run.id.startswith(name)]
+        if len(rows) != 1:
+            what = "several runs begin with" if rows else "there is no run"
             raise UsageError(f"{what} {name!r}", hint=nearest_name(name, [run.id for run in self.runs()], "runs"))
-        return found[0]
+        return rows[0]
 
     def plans(self, run: str) -> list[PlanRow]:
         return [PlanRow(*row) for row in self.all("SELECT * FROM plans WHERE run = ? ORDER BY number", run)]
@@ -215,13 +215,13 @@ class Journal:
 
     def rolled_back(self, inventory: str, rule: str, subject: str, memory: str) -> tuple[RunRow, str] | None:
         """The run that tried the same and took it back, and why; None when nobody did, or when it has helped since."""
-        found = self.all(
+        matches = self.all(
             "SELECT run, why, outcome FROM plans JOIN runs ON runs.id = run"
             " WHERE inventory = ? AND rule = ? AND subject = ? AND memory = ?"
             " AND outcome IN (?, ?) ORDER BY runs.rowid DESC, number DESC LIMIT 1",
             *(inventory, rule, subject, memory, ROLLED_BACK, HELPED),
         )
-        return next(((self.run(run), why) for run, why, outcome in found if outcome == ROLLED_BACK), None)
+        return next(((self.run(run), why) for run, why, outcome in matches if outcome == ROLLED_BACK), None)
 
     def write(self, statement: str, values: Sequence[object]) -> None:
         """Change the journal: it is on the disk when this returns. Raises Unwritable."""

@@ -88,11 +88,11 @@ class HeldLock:
 
     def alive(self) -> bool:
         """Whether the lock is ours now: asks the node, and waits for its answer."""
-        asked = time.monotonic()
+        question = time.monotonic()
         self.wanted.set()
         with self.news:
-            self.news.wait_for(lambda: self.lost or self.confirmed >= asked, self.answer)
-            return not self.lost and self.confirmed >= asked
+            self.news.wait_for(lambda: self.lost or self.confirmed >= question, self.answer)
+            return not self.lost and self.confirmed >= question
 
     @property
     def silence(self) -> float:
@@ -166,21 +166,21 @@ class Locks:
         if not self.alive(node):
             raise Lost(taken_away(node))
 
-    def guarding(self, place: StepContext) -> StepContext:
+    def guarding(self, context: StepContext) -> StepContext:
         """The place of a step that asks for these locks again before each of its writes."""
-        return replace(place, confirm=self.confirm, token=self.who)
+        return replace(context, confirm=self.confirm, token=self.who)
 
     def listen(self) -> None:
         """Tell whoever waits when a node goes silent, again after a while, and when it answers again."""
-        told: dict[str, float] = {}
+        lines: dict[str, float] = {}
         while not self.over.wait(self.pace.check):
             for node, held in list(self.held.items()):
                 silence = held.silence
-                if silence >= told.get(node, 0.0) + (self.pace.again if node in told else self.pace.first):
-                    told[node] = silence
+                if silence >= lines.get(node, 0.0) + (self.pace.again if node in lines else self.pace.first):
+                    lines[node] = silence
                     self.tell(f"no answer from {node} for {silence:.0f} s")
-                elif node in told and silence < told[node]:
-                    del told[node]
+                elif node in lines and silence < lines[node]:
+                    del lines[node]
                     self.tell(
                         f"{node} does not answer any more, and its lock is lost"
                         if held.lost
@@ -206,16 +206,16 @@ def start_holder(link: WritingLink, node: str, path: str, who: str, patience: in
     """Start the holder on the node. Raises Busy, or Unobservable when there can be no lock."""
     stream = link.open(("sh", "-c", load_script(HOLD_LOCK), "sh", path, str(patience), who), sudo=True)
     try:
-        said = read_line(stream)
-        if said == "taken":
+        line = read_line(stream)
+        if line == "taken":
             return stream
         rc = stream.wait(10.0)
     except BaseException:
         stream.close()
         raise
     stream.close()
-    if said.startswith("held ") and rc == BUSY:
-        raise Busy(node, one_line(said.removeprefix("held ")))
+    if line.startswith("held ") and rc == BUSY:
+        raise Busy(node, one_line(line.removeprefix("held ")))
     raise Unobservable(f"the node could not be locked: {path} cannot be written (exit {rc})", hint=RIGHT, node=node)
 
 
@@ -224,13 +224,13 @@ RIGHT = "set `sudo: true` for the node, or log in as root; a full or read-only /
 
 def read_line(stream: Stream) -> str:
     """One line from the node. Raises Unobservable when the connection is gone."""
-    said = b""
-    while not said.endswith(b"\n"):
+    text = b""
+    while not text.endswith(b"\n"):
         got = stream.read(1)
         if not got:
             break
-        said += got
-    return said.decode("utf-8", "replace").strip()
+        text += got
+    return text.decode("utf-8", "replace").strip()
 
 
 def holder_name(run: str) -> str:

@@ -45,8 +45,8 @@ class Plan:
 
 def other_nodes(step: AnyStep | Require) -> tuple[str, ...]:
     """The other nodes that a step needs, such as the one that a file is copied from."""
-    found: tuple[str, ...] = getattr(step, "also", ())
-    return found
+    matches: tuple[str, ...] = getattr(step, "also", ())
+    return matches
 
 
 @dataclass(frozen=True)

@@ -50,22 +50,22 @@ class Rehearsal:
     screen: Screen
     journal: Journal
 
-    def run(self, wanted: Sequence[Certificate], *, yes: bool) -> Exit:
-        planned, codes = self.plans(self.session.look(TOPICS), wanted)
+    def run(self, certificates: Sequence[Certificate], *, yes: bool) -> Exit:
+        planned, codes = self.plans(self.session.look(TOPICS), certificates)
         if not planned:
             return worst_exit(codes)
         if not yes:
-            names = ", ".join(one.subject.name for one in planned)
+            names = ", ".join(change.subject.name for change in planned)
             question = f"Rehearse the renewal of {names}? Hooks of certbot may stop the server for a moment."
             if not click.confirm(question, err=True):
                 return Exit.FINDINGS_REMAIN
         return worst_exit([*codes, *self.apply(planned)])
 
-    def plans(self, fleet: Fleet, wanted: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
+    def plans(self, fleet: Fleet, certificates: Sequence[Certificate]) -> tuple[list[PlannedChange], list[Exit]]:
         """A plan for each certificate that certbot keeps; what cannot be rehearsed is said."""
         planned: list[PlannedChange] = []
         codes: list[Exit] = []
-        for certificate in wanted:
+        for certificate in certificates:
             try:
                 for view in certbot_views(views(fleet, certificate), certificate):
                     self.add(planned, Subject("certificate", certificate.name), dry_run(view))
@@ -79,7 +79,7 @@ class Rehearsal:
 
     def add(self, planned: list[PlannedChange], subject: Subject, plan: Plan) -> None:
         """One more plan, unless another name in the same certificate has brought it already."""
-        same = [one.subject.name for one in planned if one.plan == plan]
+        same = [change.subject.name for change in planned if change.plan == plan]
         if same:
             self.screen.say(f"{subject}: rehearsed with {same[0]}, in the same certificate")
         else:
@@ -91,8 +91,8 @@ class Rehearsal:
 
     def work(self, run: PlanRun, planned: Sequence[PlannedChange]) -> Exit:
         """Rehearse each. Judged by certbot's own exit status: what the rule says afterwards was so before."""
-        for one in planned:
-            run.apply([one], RequestedPlan(partial(self.plan_again, one), said="certbot could renew it now"))
+        for change in planned:
+            run.apply([change], RequestedPlan(partial(self.plan_again, change), said="certbot could renew it now"))
         return worst_exit(OF_END[ended.end] for ended in run.ends)
 
     def plan_again(self, planned: PlannedChange) -> Plan:
@@ -100,35 +100,35 @@ class Rehearsal:
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
         try:
-            found = {view.node: view for view in certbot_views(views(fleet, certificate), certificate)}
+            matches = {view.node: view for view in certbot_views(views(fleet, certificate), certificate)}
         except LookupError as why:
             raise Changed(str(why.args[0])) from None
-        for node in planned.plan.nodes & set(found):
-            return dry_run(found[node])
+        for node in planned.plan.nodes & set(matches):
+            return dry_run(matches[node])
         raise Changed(f"no container of {certificate.service} runs on {', '.join(sorted(planned.plan.nodes))} any more")
 
 
-def certbot_views(found: Sequence[View], certificate: Certificate) -> Iterator[View]:
+def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator[View]:
     """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
-    if not found:
+    if not matches:
         raise LookupError(f"no container of {certificate.service} runs")
-    able = [view for view in found if view.inside.certbot and newest(lineages(view))]
+    able = [view for view in matches if view.inside.certbot and newest(lineages(view))]
     if not able:
         raise LookupError("certbot keeps no certificate for it there")
     yield from able
 
 
 def dry_run(view: View) -> Plan:
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     lineage = newest(lineages(view))
     name = lineage.name if lineage else view.certificate.name
     words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(
-        steps=(there.certbot(*words, says=f"rehearse the renewal of {name}"),),
+        steps=(server.certbot(*words, says=f"rehearse the renewal of {name}"),),
         disturbs=("restart",),
         disturbance="hooks of certbot may stop the server for a moment",
         undo="nothing is kept, so there is nothing to undo",
-        requires=(there.no_other_certbot(),),
+        requires=(server.no_other_certbot(),),
     )
 
 
@@ -142,11 +142,11 @@ def rehearse_renewals(names: Sequence[str], hosts: str | None, given: Path | Non
         )
     screen = Screen()
     inventory = for_repairs(open_audit(inventory_name(Call(hosts=hosts, state=given), screen), state=given).one())
-    wanted = chosen_certificates(inventory, names)
+    certificates = chosen_certificates(inventory, names)
     journal = Journal(state.directory(given) / "journal.sqlite")
     try:
         with Links(inventory) as links:
-            return Rehearsal(inventory, Session(inventory, links.to), screen, journal).run(wanted, yes=yes)
+            return Rehearsal(inventory, Session(inventory, links.to), screen, journal).run(certificates, yes=yes)
     finally:
         journal.close()
 
@@ -156,8 +156,8 @@ def chosen_certificates(inventory: Inventory, names: Sequence[str]) -> list[Cert
         certificates = inventory.section(Policy).certificates
     except NotApplicable as why:
         raise UsageError(f"{inventory.name} has no certificates: {why}") from None
-    known = {certificate.name: certificate for certificate in certificates}
+    known_names = {certificate.name: certificate for certificate in certificates}
     for name in names:
-        if name not in known:
-            raise UsageError(f"no certificate {quoted(name)}", hint=nearest_name(name, known, "certificates"))
-    return [known[name] for name in dict.fromkeys(names or known)]
+        if name not in known_names:
+            raise UsageError(f"no certificate {quoted(name)}", hint=nearest_name(name, known_names, "certificates"))
+    return [known_names[name] for name in dict.fromkeys(names or known_names)]

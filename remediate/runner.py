@@ -203,16 +203,16 @@ class PlanRun:
         Raises Busy before any change, KeyboardInterrupt, and Unwritable when the journal can no longer be written.
         """
         first = len(self.ends)
-        plans = [replace(one, number=number) for number, one in enumerate(plans, first + 1)]
-        wanted = [plan for plan in plans if is_covered(plan.plan, terms.agreed)]
-        if refused := too_many(wanted, terms):
-            self.ends += [PlanEnd(one, End.SKIPPED, refused) for one in plans]
+        plans = [replace(change, number=number) for number, change in enumerate(plans, first + 1)]
+        changes = [plan for plan in plans if is_covered(plan.plan, terms.agreed)]
+        if refused := too_many(changes, terms):
+            self.ends += [PlanEnd(change, End.SKIPPED, refused) for change in plans]
             return self.ends[first:]
-        with self.locks(node for one in wanted for node in one.plan.nodes) as (locks, unlocked):
+        with self.locks(node for change in changes for node in change.plan.nodes) as (locks, unlocked):
             applying = Applying(self, origin, terms, locks, unlocked)
-            for number, one in enumerate(plans):
+            for number, change in enumerate(plans):
                 try:
-                    self.ends.append(applying.one(one))
+                    self.ends.append(applying.one(change))
                 except (KeyboardInterrupt, Unwritable) as why:
                     self.ends += applying.cut_short(plans[number:], why)
                     raise
@@ -253,17 +253,17 @@ class Applying:
         """The ends of the plan that was cut short, if it had begun, and of those after it."""
         interrupted = isinstance(why, KeyboardInterrupt)
         begun = {row.plan for row in self.run.begun}
-        for one in left:
-            if one.number in begun:
+        for change in left:
+            if change.number in begun:
                 end = End.INTERRUPTED if interrupted else End.UNKNOWN
-                yield PlanEnd(one, end, f"what its last step did is not known{'' if interrupted else f' ({why})'}")
+                yield PlanEnd(change, end, f"what its last step did is not known{'' if interrupted else f' ({why})'}")
             else:
-                yield PlanEnd(one, End.SKIPPED, "the run was interrupted before" if interrupted else str(why))
+                yield PlanEnd(change, End.SKIPPED, "the run was interrupted before" if interrupted else str(why))
 
 
-def too_many(wanted: Sequence[PlannedChange], terms: Terms) -> str:
+def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
     """Why nothing at all is done: the plan is larger than --max-changes."""
-    changes = sum(change_count(one.plan) for one in wanted)
+    changes = sum(change_count(change.plan) for change in expected)
     if terms.max_changes is None or changes <= terms.max_changes:
         return ""
     return f"the plan makes {count(changes, 'change')}, more than --max-changes {terms.max_changes}"
@@ -285,10 +285,10 @@ def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> st
 
 def exit_reasons(left: Proposal, ends: Sequence[PlanEnd] = ()) -> list[Exit]:
     """The reasons for an exit code: what a look shows to be left, and how plans ended. Warnings alone leave it 0."""
-    found = [Exit.NOT_ALL_SEEN for _ in left.unknown]
-    found += [Exit.FINDINGS_REMAIN for one in left.by_hand if one.finding.severity == "error"]
-    found += [Exit.FINDINGS_REMAIN for one in left.planned if answers_errors(one)]
-    return found + [OF_END[ended.end] for ended in ends if answers_errors(ended.planned) or ended.end in BAD]
+    exits = [Exit.NOT_ALL_SEEN for _ in left.unknown]
+    exits += [Exit.FINDINGS_REMAIN for action in left.by_hand if action.finding.severity == "error"]
+    exits += [Exit.FINDINGS_REMAIN for change in left.planned if answers_errors(change)]
+    return exits + [OF_END[ended.end] for ended in ends if answers_errors(ended.planned) or ended.end in BAD]
 
 
 def answers_errors(planned: PlannedChange) -> bool:

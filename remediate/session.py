@@ -70,7 +70,9 @@ class Session:
 
     def look(self, names: Collection[str] = ()) -> Fleet:
         """A fresh look at all nodes; for some kinds of facts only, when they are named."""
-        observers = {name: one for name, one in observers_in(self.topics).items() if not names or name in names}
+        observers = {
+            name: observer for name, observer in observers_in(self.topics).items() if not names or name in names
+        }
         return look_at_fleet(self.inventory, self.link_to, observers, datetime.now(UTC), self.progress)
 
     def verdicts(self, fleet: Fleet) -> list[Verdict]:
@@ -83,7 +85,7 @@ class Session:
 
     def propose(self, fleet: Fleet) -> Proposal:
         verdicts = self.verdicts(fleet)
-        self.proposed = frozenset(known for one in verdicts for known in finding_keys(one))
+        self.proposed = frozenset(known_names for verdict in verdicts for known_names in finding_keys(verdict))
         proposal = propose(fleet, verdicts, self.remedies, self.gate(fleet), self.bounds)
         whole = not self.only and not self.bounds.limit
         waivers = waiver_notes(self.inventory.waivers, verdicts, fleet.looked_at.date(), whole=whole)
@@ -98,8 +100,8 @@ class Session:
         fleet = self.look()
         self.before = judge_subject(planned.rule, fleet, planned.subject)
         now = judge_subject(planned.rule, fleet, planned.subject, nodes=self.bounds.limit)
-        wanted = {finding_key(finding) for finding in planned.findings}
-        if not wanted & finding_keys(now):
+        expected = {finding_key(finding) for finding in planned.findings}
+        if not expected & finding_keys(now):
             for why in unseen_about(now, planned, planned.dark):
                 raise why
             new = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) not in self.proposed]
@@ -107,9 +109,11 @@ class Session:
                 raise Changed("what is wrong there by now is something else: look at it first")
             raise Needless("the finding is gone")
         proposal = propose(fleet, [now], self.remedies, self.gate(fleet), self.bounds)
-        again = [one for one in proposal.planned if wanted & {finding_key(finding) for finding in one.findings}]
+        again = [
+            change for change in proposal.planned if expected & {finding_key(finding) for finding in change.findings}
+        ]
         if not again:
-            raise why_withdrawn(proposal, wanted)
+            raise why_withdrawn(proposal, expected)
         plan = narrow_to_agreed(again[0].plan, planned.plan)
         if plan is None:
             raise Changed("what would have to be done now is something else: look at it first")
@@ -152,10 +156,10 @@ def dark_nodes(now: Verdict) -> frozenset[str]:
     return frozenset(why.node for why in now.unknown)
 
 
-def why_withdrawn(proposal: Proposal, wanted: Collection[Key]) -> Changed | Unobservable:
+def why_withdrawn(proposal: Proposal, expected: Collection[Key]) -> Changed | Unobservable:
     """Why there is a finding and no plan for it any more."""
     for by_hand in proposal.by_hand:
-        if finding_key(by_hand.finding) in wanted:
+        if finding_key(by_hand.finding) in expected:
             return Changed(by_hand.answer.why)
     for unknown in proposal.unknown:
         return unknown.why
@@ -167,10 +171,10 @@ def proof_from_verdict(now: Verdict, planned: PlannedChange, before: Verdict | N
 
     Findings of the same rule that were there before, and that other plans answer, do not count against this one.
     """
-    wanted = {finding_key(finding) for finding in planned.findings}
-    known, dark = (finding_keys(before), dark_nodes(before)) if before else (wanted, planned.dark)
-    left = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) in wanted]
-    new = [finding for finding in now.findings if finding_key(finding) not in known]
+    expected = {finding_key(finding) for finding in planned.findings}
+    known_names, dark = (finding_keys(before), dark_nodes(before)) if before else (expected, planned.dark)
+    left = [finding for finding in (*now.findings, *now.warnings) if finding_key(finding) in expected]
+    new = [finding for finding in now.findings if finding_key(finding) not in known_names]
     for finding in (*left, *new):
         where = f" on {finding.node}" if finding in new and finding.node else ""
         return Proof.FAILING, f"saw{where}: {finding.saw}; wanted: {finding.want}"

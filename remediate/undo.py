@@ -39,20 +39,20 @@ def take_back(
 
     `begun` is told of each step right before it is undone.
     """
-    said: list[str] = []
+    lines: list[str] = []
     whole = True
     for row in sorted(rows, key=lambda row: row.number, reverse=True):
         text, gone = one_back(journal, row, writing_to, next_place(), begun)
-        said += [text] if text else []
+        lines += [text] if text else []
         whole = whole and gone
-    return Back(tuple(said), whole)
+    return Back(tuple(lines), whole)
 
 
 def one_back(
     journal: Journal,
     row: StepRow,
     writing_to: Callable[[str], WritingLink],
-    place: StepContext,
+    context: StepContext,
     begun: Callable[[StepRow], None],
 ) -> tuple[str, bool]:
     """Undo one step, and look whether it is undone: what to say, and whether its change is gone now."""
@@ -62,12 +62,12 @@ def one_back(
     what = one_line(masked(inverse.show().split("\n")[0]))
     try:
         link = writing_to(row.node)
-        inverse.still_true(link, place)
+        inverse.still_true(link, context)
         journal.state(row.run, row.number, "undoing")
         begun(row)
         Changes.begun = True
-        inverse.do(link, place)
-        doubt = still_there(inverse, link, place)
+        inverse.do(link, context)
+        doubt = still_there(inverse, link, context)
     except AlreadyBack as why:
         journal.state(row.run, row.number, "undone")
         return (f"kept on {row.node}: {why}" if isinstance(why, LeftInPlace) else ""), True
@@ -79,10 +79,10 @@ def one_back(
     return f"undone on {row.node}: {what}", True
 
 
-def still_there(inverse: AnyStep, link: WritingLink, place: StepContext) -> str:
+def still_there(inverse: AnyStep, link: WritingLink, context: StepContext) -> str:
     """Why a step that was just undone may not be; empty when it is, or when its exit status is all there is to see."""
     try:
-        inverse.still_true(link, place)
+        inverse.still_true(link, context)
     except AlreadyBack:
         return ""
     except (Stale, Unobservable) as why:

@@ -42,10 +42,10 @@ def explain_rule(name: str, hosts: str | None = None) -> str:
 
 def installed_remedies() -> Mapping[str, Remedy]:
     """The remedies of every installed program that changes servers, by the id of the rule that they answer."""
-    found: dict[str, Remedy] = {}
+    matches: dict[str, Remedy] = {}
     for entry in entry_points(group=REMEDIES):
-        found.update(entry.load())
-    return found
+        matches.update(entry.load())
+    return matches
 
 
 def explain_text(rule: Rule, remedy: Remedy | None) -> str:
@@ -69,5 +69,5 @@ def about_remedy(rule: Rule, remedy: Remedy | None) -> str:
     """What the remedy does, or why there is none."""
     if remedy is None:
         return f"Remedy: none; {rule.person or 'there is none yet'}."
-    said = re.sub(r"\s*\bRaises [^.]*\.", "", inspect.getdoc(remedy) or "it has no description")
-    return f"Remedy (remediate --hosts=NAME --only {rule.id}): {said}"
+    text = re.sub(r"\s*\bRaises [^.]*\.", "", inspect.getdoc(remedy) or "it has no description")
+    return f"Remedy (remediate --hosts=NAME --only {rule.id}): {text}"

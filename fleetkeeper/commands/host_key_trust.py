@@ -51,8 +51,8 @@ class KeyComparison:
     @property
     def unknown(self) -> tuple[HostKey, ...]:
         """The shown keys that no file has."""
-        there = {entry.key for entry in self.known if not entry.marker}
-        return tuple(key for key in self.keys if key.key not in there)
+        keys = {entry.key for entry in self.known if not entry.marker}
+        return tuple(key for key in self.keys if key.key not in keys)
 
     @property
     def replaced(self) -> tuple[Entry, ...]:
@@ -64,12 +64,12 @@ class KeyComparison:
 def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None) -> KeyComparison:
     """Ask a node for its keys, and hold them against what is known. Raises Unobservable."""
     keys = shown_keys(inventory, node, ssh_config)
-    way = resolve_target(SshRequest(node.address or node.name, node.user, node.port, node.identity), ssh_config)
-    target = Target(way.host, way.port, time.time(), way.alias)
-    entries = read_files((*way.known_hosts, *known_hosts_beside(inventory)))
+    route = resolve_target(SshRequest(node.address or node.name, node.user, node.port, node.identity), ssh_config)
+    target = Target(route.host, route.port, time.time(), route.alias)
+    entries = read_files((*route.known_hosts, *known_hosts_beside(inventory)))
     rulings = {key_status(entries, target, parse_presented(key.key)) for key in keys}
     worst = next(
-        one for one in (KeyStatus.REVOKED, KeyStatus.TRUSTED, KeyStatus.CHANGED, KeyStatus.UNKNOWN) if one in rulings
+        item for item in (KeyStatus.REVOKED, KeyStatus.TRUSTED, KeyStatus.CHANGED, KeyStatus.UNKNOWN) if item in rulings
     )
     return KeyComparison(node.name, keys, tuple(entries_about(entries, target)), worst)
 
@@ -81,14 +81,14 @@ def place_of(inventory: Inventory) -> Path:
 
 def in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
     """The nodes, those first that others are reached through. Raises UsageError for a name that is none."""
-    wanted = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
-    for name in wanted:
+    expected = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
+    for name in expected:
         if name not in inventory.nodes:
             raise UsageError(f"no node {name}", hint=nearest_name(name, inventory.nodes, "nodes"))
         if inventory.nodes[name].connection not in ("", "ssh"):
             raise UsageError(f"{name} is not reached over SSH: it has no host key")
     return sorted(
-        (inventory.nodes[name] for name in dict.fromkeys(wanted)), key=lambda node: count_hops(inventory, node)
+        (inventory.nodes[name] for name in dict.fromkeys(expected)), key=lambda node: count_hops(inventory, node)
     )
 
 
@@ -145,17 +145,17 @@ class TrustSession:
             if self.ask is None:
                 self.say("  a changed key is only replaced by a person at a terminal")
                 return []
-            said = self.ask(f"  Type the name of the node, {seen.node}, to replace what is known")
-            return list(seen.keys) if said.strip() == seen.node else []
+            text = self.ask(f"  Type the name of the node, {seen.node}, to replace what is known")
+            return list(seen.keys) if text.strip() == seen.node else []
         if self.fingerprints:
             return [key for key in seen.keys if key.fingerprint in self.fingerprints]
         if self.ask is None:
             self.say("  nobody is here to compare: name the fingerprint: --fingerprint SHA256:…")
             return []
-        said = self.ask(f"  Are these the keys of {seen.node}? (yes, or a fingerprint to trust that one alone)").strip()
-        if said.lower() == "yes":
+        text = self.ask(f"  Are these the keys of {seen.node}? (yes, or a fingerprint to trust that one alone)").strip()
+        if text.lower() == "yes":
             return list(seen.keys)
-        return [key for key in seen.keys if key.fingerprint == said]
+        return [key for key in seen.keys if key.fingerprint == text]
 
     def keep(self, seen: KeyComparison, keys: Sequence[HostKey]) -> None:
         """Write the keys down, in place of those of this node that the same file has."""

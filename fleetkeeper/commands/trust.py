@@ -50,12 +50,12 @@ def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
     from fleetkeeper.commands.init.hosts import Login, node_of, provisional, spelled
 
     names: list[str] = []
-    found = []
+    nodes = []
     for host in hosts:
         node = node_of(host, Login())
         names.append(spelled(node.name, names))
-        found.append(node.model_copy(update={"name": names[-1]}))
-    return provisional(found, Path("new.yml"))
+        nodes.append(node.model_copy(update={"name": names[-1]}))
+    return provisional(nodes, Path("new.yml"))
 
 
 def ask_at_terminal() -> Ask | None:

@@ -46,12 +46,12 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
         verdicts = verdicts_of_rules(audit, sorted(only))
     finally:
         audit.close()
-    found = new_waivers(finding for verdict in verdicts for finding in verdict.findings)
-    dark = sum(bool(one.unknown) for one in verdicts)
+    waivers = new_waivers(finding for verdict in verdicts for finding in verdict.findings)
+    dark = sum(bool(verdict.unknown) for verdict in verdicts)
     if dark:
         click.echo(f"{count(dark, 'promise')} could not be judged, and cannot be waived", err=True)
-    if found:
-        Waiving(inventory, until, owner, click.echo).write(found, only_show=given["show"])
+    if waivers:
+        Waiving(inventory, until, owner, click.echo).write(waivers, only_show=given["show"])
     else:
         click.echo("nothing stands that could be waived")
     sys.exit(Exit.NOT_ALL_SEEN if dark else Exit.NOTHING_LEFT)

@@ -57,13 +57,13 @@ class NewWaiver:
 
 def new_waivers(findings: Iterable[Finding]) -> list[NewWaiver]:
     """One waiver for each finding, each thing once."""
-    found = [
+    waivers = [
         NewWaiver(
             finding.rule, literal_glob(finding.about or finding.subject), finding.node, one_line(finding.saw)[:160]
         )
         for finding in findings
     ]
-    return list({(one.rule, one.subject, one.node): one for one in found}.values())
+    return list({(waiver.rule, waiver.subject, waiver.node): waiver for waiver in waivers}.values())
 
 
 def literal_glob(name: str) -> str:
@@ -113,9 +113,9 @@ def insert_waivers(text: str, waivers: Sequence[Sequence[tuple[str, str]]]) -> s
         raise UsageError("`waivers` is no list", hint="write it as one, or take the key out")
     if node.flow_style:
         return in_flow(text, node, waivers)
-    place = end_of(node, text)
-    before = text[:place] if text[:place].endswith("\n") else text[:place] + newline
-    return before + waiver_block(waivers, node.start_mark.column).replace("\n", newline) + text[place:]
+    index = end_of(node, text)
+    before = text[:index] if text[:index].endswith("\n") else text[:index] + newline
+    return before + waiver_block(waivers, node.start_mark.column).replace("\n", newline) + text[index:]
 
 
 def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
@@ -126,11 +126,11 @@ def waivers_node(root: yaml.Node | None) -> yaml.Node | None:
 
 def in_flow(text: str, node: yaml.SequenceNode, waivers: Sequence[Sequence[tuple[str, str]]]) -> str:
     """`[{…}]`: added behind the last item, as `{…}`; commas, comments and ends of lines behind it stay."""
-    place = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
+    index = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
     items = ", ".join(
         "{" + ", ".join(f"{key}: {yaml_scalar(value)}" for key, value in waiver) + "}" for waiver in waivers
     )
-    return text[:place] + (", " if node.value else "") + items + text[place:]
+    return text[:index] + (", " if node.value else "") + items + text[index:]
 
 
 def end_of(node: yaml.Node, text: str) -> int:
@@ -184,7 +184,7 @@ class Waiving:
                 continue
             if only_waivers_differ(self.inventory, loaded, len(waivers)):
                 return after, pairs
-        shown = waiver_block([list(one.pairs(self.until, self.owner, bare=True)) for one in waivers], 2)
+        shown = waiver_block([list(waiver.pairs(self.until, self.owner, bare=True)) for waiver in waivers], 2)
         raise UsageError(
             f"the waivers do not fit into {path}, which is left as it is: {trouble}",
             hint=f"add them by hand:\nwaivers:\n{shown}",

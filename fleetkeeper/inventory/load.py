@@ -180,8 +180,8 @@ class Loading:
         self.secrets: list[str] = []
         self.custom_topics: dict[str, TopicSection] = {}
 
-    def problem(self, place: tuple[str | int, ...], what: str, hint: str = "") -> None:
-        self.problems.append(Problem(self.file, self.document.line(place), show(place), what, hint))
+    def problem(self, places: tuple[str | int, ...], what: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, self.document.line(places), show(places), what, hint))
 
     def inventory(self) -> Inventory | None:
         """The inventory, when nothing is wrong with its own sections."""
@@ -216,14 +216,14 @@ class Loading:
 
     def look_over(self) -> None:
         """What no model can see: keys that stand twice, keys that we fill in, secrets, jumps in a circle."""
-        for place, odd in self.document.twice:
-            self.problems.append(Problem(self.file, odd.line, show(place), odd.what, odd.hint))
+        for places, error in self.document.twice:
+            self.problems.append(Problem(self.file, error.line, show(places), error.what, error.hint))
         for name in FILLED_IN:
             if name in self.data:
                 self.problem((name,), "unknown key", f"the {name} is not written in the file")
-        for place, secret in find_leaks(self.data):
+        for places, secret in find_leaks(self.data):
             self.secrets.append(secret)
-            self.problem(place, "this looks like a secret (not shown here)", HINT)
+            self.problem(places, "this looks like a secret (not shown here)", HINT)
         for name, other in nodes_on_one_machine(raw_section(self.data, "nodes")):
             self.problem(("nodes", name), f"this is the same machine as {quoted(other)}", "one node for each machine")
         for circle in circles_of_jumps(raw_section(self.data, "nodes")):
@@ -231,7 +231,7 @@ class Loading:
 
     def listen(self, text: str) -> None:
         """Find secrets in comments, where no secret was found in the data of the same line."""
-        lines = {self.document.line(place) for place, _ in find_leaks(self.data)}
+        lines = {self.document.line(places) for places, _ in find_leaks(self.data)}
         for line, secret in secrets_in_comments(text):
             self.secrets.append(secret)
             if line not in lines:
@@ -242,15 +242,15 @@ class Loading:
         """Import the team's own topics, each under a name of its own."""
         taken = {*Inventory.model_fields, *self.topics, *(topic.key for topic in self.topics.values())} - {""}
         listed = self.data.get("topics")
-        for place, written in enumerate(listed if isinstance(listed, list) else []):
+        for index, written in enumerate(listed if isinstance(listed, list) else []):
             try:
                 topic = self.import_topic(self.path.parent.joinpath(Path(str(written)).expanduser()).absolute())
             except UsageError as odd:
-                self.problem(("topics", place), odd.message, odd.hint)
+                self.problem(("topics", index), odd.message, odd.hint)
                 continue
             if taken & {topic.name, topic.key}:
                 name = topic.name if topic.name in taken else topic.key
-                self.problem(("topics", place), f"{quoted(name)} is taken", "give the file another name")
+                self.problem(("topics", index), f"{quoted(name)} is taken", "give the file another name")
                 continue
             taken |= {topic.name, topic.key} - {""}
             self.topics[topic.name] = self.custom_topics[topic.name] = topic
@@ -282,8 +282,8 @@ def shortest_path(path: Path) -> str:
 
 def raw_section(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A section as it was written, when it is one."""
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}
+    match = data.get(name)
+    return match if isinstance(match, dict) else {}
 
 
 def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -291,19 +291,19 @@ def nodes_on_one_machine(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     first: dict[tuple[str, ...], str] = {}
     for name, node in nodes.items():
         if isinstance(node, dict):
-            way = tuple(str(node.get(key)) for key in ("connection", "address", "port", "jump"))
-            if first.setdefault(way, name) != name:
-                yield name, first[way]
+            route = tuple(str(node.get(key)) for key in ("connection", "address", "port", "jump"))
+            if first.setdefault(route, name) != name:
+                yield name, first[route]
 
 
 def circles_of_jumps(nodes: Mapping[str, Any]) -> Iterator[list[str]]:
     """Each circle of jumps once, beginning and ending with the first of its nodes."""
     jumps = {name: node.get("jump") for name, node in nodes.items() if isinstance(node, dict)}
-    told: set[str] = set()
+    lines: set[str] = set()
     for start in jumps:
-        way = [start]
-        while isinstance(there := jumps.get(way[-1]), str) and there in jumps and there not in way:
-            way.append(there)
-        if jumps[way[-1]] == start and not told & set(way):
-            told |= set(way)
-            yield [*way, start]
+        route = [start]
+        while isinstance(jump := jumps.get(route[-1]), str) and jump in jumps and jump not in route:
+            route.append(jump)
+        if jumps[route[-1]] == start and not lines & set(route):
+            lines |= set(route)
+            yield [*route, start]

@@ -66,7 +66,7 @@ def inventory_schema(topics: Iterable[TopicSection]) -> dict[str, Any]:
 def with_sizes(part: Any) -> Any:
     """The schema with defaults of sizes as they would be written."""
     if isinstance(part, list):
-        return [with_sizes(one) for one in part]
+        return [with_sizes(item) for item in part]
     if not isinstance(part, dict):
         return part
     inner = {key: with_sizes(value) for key, value in part.items()}
@@ -129,7 +129,7 @@ def value_options(part: Schema, whole: Schema) -> list[Schema]:
     """What a value may be, one schema for each."""
     inner = part.get("oneOf") or part.get("anyOf")
     if inner:
-        return [option for one in inner for option in value_options(one, whole)]
+        return [option for item in inner for option in value_options(item, whole)]
     return [resolve_reference(part, whole)]
 
 
@@ -164,7 +164,7 @@ def type_word(option: Schema, whole: Schema) -> str:
     if option.get("title") == "Without":
         return "`none: why`"
     if "enum" in option or "const" in option:
-        return ", ".join(f"`{one}`" for one in option.get("enum", [option.get("const")]))
+        return ", ".join(f"`{item}`" for item in option.get("enum", [option.get("const")]))
     if option.get("type") == "array":
         return f"list of {kind_in_words(option.get('items', {}), whole)}"
     if option.get("type") == "object":

@@ -77,12 +77,12 @@ def path_in_file(data: Any, loc: Iterable[str | int]) -> Path:
     """The part of pydantic's location that stands in the file; names of union members are pydantic's own."""
     path: list[str | int] = []
     rest = list(loc)
-    for place, part in enumerate(rest):
-        there = part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))
-        if there:
+    for index, part in enumerate(rest):
+        exists = part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))
+        if exists:
             path.append(part)
             data = data[part]
-        elif place == len(rest) - 1 and part not in ("asked", "without", "[key]"):
+        elif index == len(rest) - 1 and part not in ("asked", "without", "[key]"):
             path.append(part)
     return tuple(path)
 

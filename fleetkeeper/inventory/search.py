@@ -41,12 +41,12 @@ def at_path(name: str) -> Path:
 
 def available_inventories() -> dict[str, Path]:
     """Every inventory that can be named, by name. The first folder that has a name wins."""
-    found: dict[str, Path] = {}
+    matches: dict[str, Path] = {}
     for folder in inventory_folders():
         for path in sorted(folder.iterdir()):
             if path.suffix in ENDINGS and NAME.fullmatch(path.stem) and path.is_file():
-                found.setdefault(path.stem, path)
-    return found
+                matches.setdefault(path.stem, path)
+    return matches
 
 
 def inventory_folders() -> Iterator[Path]:

@@ -36,8 +36,8 @@ def find_leaks(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         for key, value in data.items():
             yield from find_leaks(value, (*path, key))
     elif isinstance(data, list):
-        for place, value in enumerate(data):
-            yield from find_leaks(value, (*path, place))
+        for index, value in enumerate(data):
+            yield from find_leaks(value, (*path, index))
     elif isinstance(data, str | int) and data and data is not True and path and SECRETIVE.search(str(path[-1])):
         yield path, str(data)
     elif isinstance(data, str):

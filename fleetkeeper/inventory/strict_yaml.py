@@ -118,18 +118,18 @@ def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Docum
 
 
 def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    matches: dict[str, Any] = {}
     while not isinstance(event := next(stream), ev.MappingEndEvent):
         key = key_of(event)
         here = (*path, key)
-        if key in found:
+        if key in matches:
             again = f"{quoted(key)} stands here again, first on line {document.lines[here]}"
             document.twice.append((here, YamlError(line_of(event), again, "keep one of them")))
             compose_value(next(stream), stream, here, Document())
         else:
             document.lines[here] = line_of(event)
-            found[key] = compose_value(next(stream), stream, here, document)
-    return found
+            matches[key] = compose_value(next(stream), stream, here, document)
+    return matches
 
 
 def key_of(event: Any) -> str:
@@ -142,10 +142,10 @@ def key_of(event: Any) -> str:
 
 
 def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
-    found: list[Any] = []
+    matches: list[Any] = []
     while not isinstance(event := next(stream), ev.SequenceEndEvent):
-        found.append(compose_value(event, stream, (*path, len(found)), document))
-    return found
+        matches.append(compose_value(event, stream, (*path, len(matches)), document))
+    return matches
 
 
 def plain_scalar(text: str) -> Any:
@@ -173,11 +173,11 @@ def why_surprising(text: str) -> str:
     return ""
 
 
-def malformed_error(odd: yaml.MarkedYAMLError, text: str) -> YamlError:
+def malformed_error(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     """The parser's own complaint, with a hint for the usual mistakes."""
-    mark = odd.problem_mark or odd.context_mark
+    mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
-    what = ", ".join(part for part in (odd.context, odd.problem) if part)
+    what = ", ".join(part for part in (error.context, error.problem) if part)
     at = text.split("\n")[line - 1 : line]
     tabbed = bool(at) and "\t" in at[0]
     hint = (

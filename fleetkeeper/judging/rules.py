@@ -87,11 +87,11 @@ def matching_rules(names: Iterable[str], rules: Iterable[str]) -> frozenset[str]
 
     Raises UsageError for a name that is none of them.
     """
-    known = list(rules)
-    found: set[str] = set()
+    known_names = list(rules)
+    matches: set[str] = set()
     for name in names:
-        matching = {rule for rule in known if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
+        matching = {rule for rule in known_names if fnmatchcase(rule, name) or rule.partition(".")[0] == name}
         if not matching:
-            raise UsageError(f"{name}: no such rule", hint=nearest_name(name, known, "rules"))
-        found |= matching
-    return frozenset(found)
+            raise UsageError(f"{name}: no such rule", hint=nearest_name(name, known_names, "rules"))
+        matches |= matching
+    return frozenset(matches)

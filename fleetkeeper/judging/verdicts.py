@@ -129,8 +129,8 @@ def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     """Let the judge speak to its end, or until it meets something that could not be seen."""
     heard = Heard()
     try:
-        for said in rule.judge(fleet, subject):
-            (heard.unknown if isinstance(said, Unobservable) else heard.findings).append(said)  # type: ignore[arg-type]
+        for finding in rule.judge(fleet, subject):
+            (heard.unknown if isinstance(finding, Unobservable) else heard.findings).append(finding)  # type: ignore[arg-type]
     except Unobservable as why:
         heard.unknown.append(why)
     except NotApplicable as why:

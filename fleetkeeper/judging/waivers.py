@@ -20,14 +20,16 @@ def waiver_notes(
     anything is unknown, since that may hide what it is for.
     """
     sure = whole and not any(verdict.unknown for verdict in verdicts)
-    said = [waiver_note(waiver, verdicts, today, sure) for waiver in waivers]
-    return [text for text in said if text]
+    lines = [waiver_note(waiver, verdicts, today, sure) for waiver in waivers]
+    return [text for text in lines if text]
 
 
 def waiver_note(waiver: Waiver, verdicts: Sequence[Verdict], today: date, sure: bool) -> str:
     """What to say about one waiver; nothing when all is well with it."""
     used = any(accepting is waiver for verdict in verdicts for _, accepting in verdict.waived)
-    over = any(waiver_covers(waiver, finding) for one in verdicts for finding in (*one.findings, *one.warnings))
+    over = any(
+        waiver_covers(waiver, finding) for verdict in verdicts for finding in (*verdict.findings, *verdict.warnings)
+    )
     if waiver.until < today and over:
         return f"{waiver_name(waiver)} ran out on {waiver.until}: what it accepted counts again ({waiver.owner})"
     if used and waiver.until - today <= SOON:

@@ -85,15 +85,15 @@ def drive_in_lockstep(looks: Mapping[str, Look], link: Link) -> dict[str, Any]:
     for name, generator in looks.items():
         advance_generator(name, generator, None, asking, facts)
     while asking:
-        commands = list(dict.fromkeys(command for wanted in asking.values() for command in wanted))
+        commands = list(dict.fromkeys(command for commands in asking.values() for command in commands))
         try:
             answers = dict(zip(commands, link.ask(commands, room), strict=True)) if commands else {}
         except Unobservable as why:
             return facts | dict.fromkeys(asking, why)
         room -= sum(answer.size for answer in answers.values())
-        for name, wanted in list(asking.items()):
+        for name, expected in list(asking.items()):
             del asking[name]
-            advance_generator(name, looks[name], [answers[command] for command in wanted], asking, facts)
+            advance_generator(name, looks[name], [answers[command] for command in expected], asking, facts)
     return facts
 
 

@@ -25,10 +25,10 @@ def json_document(text: str, printer: str) -> Any:
     >>> json_document('[{"Id": 1}]', "docker")
     [{'Id': 1}]
     """
-    found = list(json_documents(text, printer))
-    if len(found) != 1:
-        raise Unobservable(f"{printer} printed {len(found) or 'no'} documents where one was asked for")
-    return found[0]
+    matches = list(json_documents(text, printer))
+    if len(matches) != 1:
+        raise Unobservable(f"{printer} printed {len(matches) or 'no'} documents where one was asked for")
+    return matches[0]
 
 
 def json_documents(text: str, printer: str) -> Iterator[Any]:
@@ -54,8 +54,8 @@ def json_documents(text: str, printer: str) -> Iterator[Any]:
 
 def end_of_blanks(text: str, at: int) -> int:
     """Where the blanks end that begin there."""
-    found = BLANKS.match(text, at)
-    return found.end() if found else at
+    match = BLANKS.match(text, at)
+    return match.end() if match else at
 
 
 def refuse_constant(constant: str) -> NoReturn:
@@ -64,33 +64,33 @@ def refuse_constant(constant: str) -> NoReturn:
 
 def part(of: Json, key: str) -> Json:
     """A nested object, or an empty one where it is left out or null. Raises Unobservable for anything else."""
-    found = of.get(key)
-    return {} if found is None else mapping(found, key)
+    match = of.get(key)
+    return {} if match is None else mapping(match, key)
 
 
-def mapping(found: object, key: str) -> Json:
+def mapping(match: object, key: str) -> Json:
     """A nested object. Raises Unobservable for anything else."""
-    if not isinstance(found, Mapping):
+    if not isinstance(match, Mapping):
         raise Unobservable(f"{one_line(key[:60])} is no object of JSON")
-    return found
+    return match
 
 
 def listed(of: Json, key: str) -> list[Any]:
     """A list, or an empty one where it is left out or null. Raises Unobservable for anything else."""
-    found = of.get(key)
-    if found is not None and not isinstance(found, list):
+    match = of.get(key)
+    if match is not None and not isinstance(match, list):
         raise Unobservable(f"{key} is no list")
-    return found or []
+    return match or []
 
 
 def parts(of: Json, key: str) -> list[Json]:
     """A list of objects. Raises Unobservable for anything else."""
-    return [mapping(one, key) for one in listed(of, key)]
+    return [mapping(item, key) for item in listed(of, key)]
 
 
 def texts(of: Json, key: str) -> tuple[str, ...]:
     """A list of texts. Raises Unobservable for anything else."""
-    return tuple(text_in({key: one}, key) for one in listed(of, key))
+    return tuple(text_in({key: item}, key) for item in listed(of, key))
 
 
 def text_in(of: Json, key: str, default: str = "") -> str:
@@ -99,15 +99,15 @@ def text_in(of: Json, key: str, default: str = "") -> str:
     >>> text_in({"Name": "db"}, "Name"), text_in({}, "Name"), text_in({"Role": None}, "Role", "worker")
     ('db', '', 'worker')
     """
-    found = of.get(key)
-    if found is not None and not isinstance(found, str):
+    match = of.get(key)
+    if match is not None and not isinstance(match, str):
         raise Unobservable(f"{one_line(key[:60])} is no text")
-    return found or default
+    return match or default
 
 
 def flag_in(of: Json, key: str, default: bool = False) -> bool:
     """True or false; `default` where it is left out or null. Raises Unobservable for anything else."""
-    found = of.get(key)
-    if found is not None and not isinstance(found, bool):
+    match = of.get(key)
+    if match is not None and not isinstance(match, bool):
         raise Unobservable(f"{key} is neither true nor false")
-    return default if found is None else found
+    return default if match is None else match

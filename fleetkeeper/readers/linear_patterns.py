@@ -57,12 +57,12 @@ class Pattern:
 
     def step(self, here: frozenset[int], char: str) -> frozenset[int]:
         """The states after one more character, none of them at an end; remembered, as most of them come again."""
-        known = self.steps.get((here, char))
-        if known is None:
+        step = self.steps.get((here, char))
+        if step is None:
             if len(self.steps) > REMEMBERED:
                 self.steps.clear()
-            known = self.steps[here, char] = self.reached(self.after(here, char))
-        return known
+            step = self.steps[here, char] = self.reached(self.after(here, char))
+        return step
 
     def after(self, here: frozenset[int], char: str) -> list[int]:
         tests = [(state.test, state.ways) for state in map(self.states.__getitem__, here) if state.test]
@@ -70,17 +70,17 @@ class Pattern:
 
     def reached(self, first: Sequence[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
         """These states, and all that are reached from them for nothing."""
-        found: set[int] = set()
+        matches: set[int] = set()
         left = list(first)
         while left:
-            place = left.pop()
-            state = self.states[place]
-            if place in found or (state.anchor == "^" and not start) or (state.anchor == "$" and not end):
+            index = left.pop()
+            state = self.states[index]
+            if index in matches or (state.anchor == "^" and not start) or (state.anchor == "$" and not end):
                 continue
-            found.add(place)
+            matches.add(index)
             if state.test is None:
                 left.extend(state.ways)
-        return frozenset(found)
+        return frozenset(matches)
 
 
 def refuse_pattern(why: str) -> NoReturn:
@@ -109,13 +109,13 @@ def path_pattern(written: str) -> Pattern:
     [True, False]
     """
     parts = {"*": "[^/]*", "?": "[^/]", "[!": "[^", "[": "[", "]": "]"}
-    found = re.findall(r"\\.|\[!|.", written, re.DOTALL)
+    matches = re.findall(r"\\.|\[!|.", written, re.DOTALL)
     inside = False
     expression = ""
-    for one in found:
-        plain = one[-1] if one[-1].isalnum() or not one[-1].isascii() else f"\\{one[-1]}"
-        expression += parts.get(one, plain) if not inside or one == "]" else one
-        inside = one in ("[", "[!") or (inside and one != "]")
+    for match in matches:
+        plain = match[-1] if match[-1].isalnum() or not match[-1].isascii() else f"\\{match[-1]}"
+        expression += parts.get(match, plain) if not inside or match == "]" else match
+        inside = match in ("[", "[!") or (inside and match != "]")
     return pattern_of(f"^{expression}$")
 
 
@@ -126,8 +126,8 @@ def in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apart: re
     True
     """
     for part in apart.split(text):
-        found = first.search(part)
-        if found and then.search(part, found.end()):
+        match = first.search(part)
+        if match and then.search(part, match.end()):
             return True
     return False
 
@@ -160,9 +160,9 @@ class Reader:
         self.states.append(State(test, ways, anchor))
         return len(self.states) - 1
 
-    def lead(self, place: int, *ways: int) -> None:
-        state = self.states[place]
-        self.states[place] = State(state.test, (*state.ways, *ways), state.anchor)
+    def lead(self, index: int, *ways: int) -> None:
+        state = self.states[index]
+        self.states[index] = State(state.test, (*state.ways, *ways), state.anchor)
 
     def peek(self) -> str:
         return self.text[self.at : self.at + 1]
@@ -180,7 +180,7 @@ class Reader:
         first, last = self.add(ways=tuple(piece.first for piece in pieces)), self.add()
         for piece in pieces:
             self.lead(piece.last, last)
-        return Piece(first, last, any(one.repeats for one in pieces), any(one.anchors for one in pieces))
+        return Piece(first, last, any(piece.repeats for piece in pieces), any(piece.anchors for piece in pieces))
 
     def sequence(self) -> Piece:
         first = last = self.add()
@@ -219,8 +219,8 @@ class Reader:
         if char == "(":
             return self.group()
         if char in "^$":
-            place = self.add(anchor=char)
-            return Piece(place, place, anchors=True)
+            index = self.add(anchor=char)
+            return Piece(index, index, anchors=True)
         if char in "*+?{":
             refuse_pattern("nothing stands before what repeats it")
         return self.one(self.test(char))
@@ -244,7 +244,7 @@ class Reader:
 
     def named(self) -> None:
         rest = self.text[self.at :]
-        opening = next((one for one in ("?:", "?P<", "?<") if rest.startswith(one)), "")
+        opening = next((item for item in ("?:", "?P<", "?<") if rest.startswith(item)), "")
         name, ended, _ = rest[len(opening) :].partition(">")
         if not opening or (opening != "?:" and not (ended and name.isidentifier() and name.isascii())):
             refuse_pattern("it has a group of a kind that is not read alike everywhere")
@@ -253,7 +253,7 @@ class Reader:
     def test(self, char: str) -> Test:
         """What one character must be."""
         if char == ".":
-            return lambda found: found != "\n"
+            return lambda match: match != "\n"
         if char == "[":
             return self.bracketed()
         if char == "\\":
@@ -261,8 +261,8 @@ class Reader:
         return self.among(char)
 
     def among(self, chars: str, *, none_of: bool = False) -> Test:
-        known = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
-        return lambda found: (found in known) != none_of
+        known_names = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
+        return lambda match: (match in known_names) != none_of
 
     def escaped(self) -> tuple[Test, str]:
         """What a backslash makes of the next character, and the characters that it stands for, where they are few."""

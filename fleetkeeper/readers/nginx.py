@@ -55,7 +55,9 @@ class Block:
     def inherited(self) -> dict[str, Sequence[Token]]:
         """What this level says about certificates; where it says nothing, the level above counts."""
         own = {
-            name: [Token(words[1], place) for words, place in self.directives if words[0] == name and len(words) > 1]
+            name: [
+                Token(words[1], location) for words, location in self.directives if words[0] == name and len(words) > 1
+            ]
             for name in INHERITED
         }
         return {name: own[name] or self.above.get(name, ()) for name in INHERITED}
@@ -80,17 +82,17 @@ def read(rc: int, printed: str) -> Nginx:
     root = Block()
     prefix = PurePosixPath(main).parent
     fill(root, tokens(files[main], main), Files(files, prefix))
-    found = list(servers(root))
-    secure = {port for server in found for port in tls_ports(server)}
-    return Nginx(tuple(one for server in found for one in site(server, secure, prefix)), roots=roots(root))
+    blocks = list(servers(root))
+    secure = {port for server in blocks for port in tls_ports(server)}
+    return Nginx(tuple(item for server in blocks for item in site(server, secure, prefix)), roots=roots(root))
 
 
 def complaint(printed: str) -> str:
     """The first error that nginx names, else the last thing it says."""
-    told = [line for line in split_lines(printed) if line.strip()]
-    grave = [line for line in told if re.search(r"\[(emerg|alert|crit)\]", line)]
-    said = (grave[0] if grave else told[-1]) if told else "nothing was printed"
-    return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", said)[:300]
+    lines = [line for line in split_lines(printed) if line.strip()]
+    grave = [line for line in lines if re.search(r"\[(emerg|alert|crit)\]", line)]
+    text = (grave[0] if grave else lines[-1]) if lines else "nothing was printed"
+    return re.sub(r"^(nginx: )?(\S+ \S+ )?\[\w+\] (\d+#\d+: )?|^nginx: ", "", text)[:300]
 
 
 def configuration_files(printed: str) -> dict[str, str]:
@@ -157,16 +159,16 @@ def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> 
         if token.word not in (";", "{"):
             line.append(token)
             continue
-        said = [one.word for one in line]
+        lines = [item.word for item in line]
         if token.word == "{":
-            inner = Block(said[0] if said else "", about_challenges=any("well-known" in word for word in said))
+            inner = Block(lines[0] if lines else "", about_challenges=any("well-known" in word for word in lines))
             block.blocks.append(inner)
             fill(inner, words, files, depth + 1)
-        elif said[:1] == ["include"] and len(said) > 1:
-            for _, inside in files.included(said[1], depth):
+        elif lines[:1] == ["include"] and len(lines) > 1:
+            for _, inside in files.included(lines[1], depth):
                 fill(block, inside, files, depth + 1)
-        elif said:
-            block.directives.append((said, line[0].place))
+        elif lines:
+            block.directives.append((lines, line[0].place))
         line = []
 
 
@@ -188,16 +190,16 @@ def servers(block: Block) -> Iterator[Block]:
 
 def roots(block: Block) -> tuple[str, ...] | None:
     """The directories that files are served from; None where challenges are handed on, or one is not written out."""
-    found = {words[0] for name in ("root", "alias") for words in block.values(name)}
+    matches = {words[0] for name in ("root", "alias") for words in block.values(name)}
     for inner in block.blocks:
         if inner.name == "location" and inner.about_challenges and any(map(inner.values, HANDED_ON)):
             return None
         below = roots(inner)
         if below is None:
             return None
-        found.update(below)
-    plain = all(path.startswith("/") and "$" not in path for path in found)
-    return tuple(sorted(found)) if plain else None
+        matches.update(below)
+    plain = all(path.startswith("/") and "$" not in path for path in matches)
+    return tuple(sorted(matches)) if plain else None
 
 
 def tls_ports(server: Block) -> Iterator[int]:
@@ -211,7 +213,7 @@ def tls_ports(server: Block) -> Iterator[int]:
 def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
     """A server that speaks TLS. One `ssl` is enough for a port: it counts for every server that listens there."""
     ports = [(port, words) for words in server.values("listen") if (port := port_of(words[0])) in secure]
-    found = server.inherited()
+    matches = server.inherited()
     if ports:
         yield Site(
             names=tuple(
@@ -221,9 +223,9 @@ def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Itera
             ),
             ports=tuple(dict.fromkeys(port for port, _ in ports)),
             default=tuple(port for port, words in ports if {"default_server", "default"} & set(words)),
-            certificates=absolute(found["ssl_certificate"], prefix),
-            keys=absolute(found["ssl_certificate_key"], prefix),
-            places=tuple(one.place for one in found["ssl_certificate"]),
+            certificates=absolute(matches["ssl_certificate"], prefix),
+            keys=absolute(matches["ssl_certificate_key"], prefix),
+            places=tuple(item.place for item in matches["ssl_certificate"]),
         )
 
 
@@ -251,15 +253,15 @@ def site_of(sites: Sequence[Site], name: str, port: int) -> Site | None:
     In nginx' order: exact name, longest wildcard, regular expression, the default, the first.
     Raises Unobservable where that turns on an expression that is not followed here.
     """
-    there = [one for one in sites if port in one.ports]
-    ranked = [(rank(pattern, name), one) for one in there for pattern in one.names]
+    present = [item for item in sites if port in item.ports]
+    ranked = [(rank(pattern, name), item) for item in present for pattern in item.names]
     matched = [pair for pair in ranked if pair[0] > (0, 0)]
     if matched:
         return for_name(max(matched, key=lambda pair: pair[0])[1], name)
-    for one in there:
-        if any(pattern.startswith("~") and answers(pattern, name) for pattern in one.names):
-            return for_name(one, name)
-    default = next((one for one in there if port in one.default), there[0] if there else None)
+    for item in present:
+        if any(pattern.startswith("~") and answers(pattern, name) for pattern in item.names):
+            return for_name(item, name)
+    default = next((item for item in present if port in item.default), present[0] if present else None)
     return default and for_name(default, name)
 
 

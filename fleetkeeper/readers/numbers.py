@@ -81,15 +81,15 @@ def number_in(document: Mapping[str, Any], key: str, default: int = 0, least: in
     >>> number_in({"Pid": 7, "UID": "33", "Port": None}, "Pid"), number_in({}, "Pid"), number_in({"UID": "33"}, "UID")
     (7, 0, 33)
     """
-    found = document.get(key)
-    if found is None or found == "":
+    match = document.get(key)
+    if match is None or match == "":
         return default
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    if isinstance(found, bool) or not isinstance(found, int | str):
+    if isinstance(match, float) and match.is_integer():
+        match = int(match)
+    if isinstance(match, bool) or not isinstance(match, int | str):
         raise Unobservable(f"{key} is no whole number")
     try:
-        return whole_number(found if isinstance(found, str) else written_out(found), least, most)
+        return whole_number(match if isinstance(match, str) else written_out(match), least, most)
     except Unobservable as why:
         raise Unobservable(f"{key}: {why.why}") from None
 

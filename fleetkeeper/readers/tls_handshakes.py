@@ -24,16 +24,16 @@ def chain(text: str) -> tuple[str, ...]:
     """The certificates that the server sent, leaf first: those between `Certificate chain` and `Server certificate`."""
     _, began, rest = text.partition("Certificate chain")
     sent, ended, _ = rest.partition("Server certificate")
-    return tuple(pem(found) for found in PEM.findall(sent)) if began and ended else ()
+    return tuple(pem(match) for match in PEM.findall(sent)) if began and ended else ()
 
 
 def certificates(text: str) -> tuple[str, ...]:
     """All certificates in a text, as PEM."""
-    return tuple(pem(found) for found in PEM.findall(text))
+    return tuple(pem(match) for match in PEM.findall(text))
 
 
-def pem(found: str) -> str:
-    return "\n".join(line.strip() for line in split_lines(found) if line.strip()) + "\n"
+def pem(match: str) -> str:
+    return "\n".join(line.strip() for line in split_lines(match) if line.strip()) + "\n"
 
 
 def handshake(answer: Output) -> tuple[tuple[str, ...], str]:
@@ -99,8 +99,8 @@ def said(text: str) -> str:
 
 
 def last(text: str) -> str:
-    found = [line for line in split_lines(text) if line.strip(" -")]
-    return found[-1][:200] if found else ""
+    lines = [line for line in split_lines(text) if line.strip(" -")]
+    return lines[-1][:200] if lines else ""
 
 
 def old(answer: Output) -> tuple[str, ...]:

@@ -65,34 +65,34 @@ def request(kind: Kind, url: str, ping: Ping) -> Request | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("not a URL of http or https")
-    said = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return {"healthchecks": healthchecks, "sentry": sentry, "uptime-kuma": kuma}[kind](parts, said, ping)
+    qsl = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return {"healthchecks": healthchecks, "sentry": sentry, "uptime-kuma": kuma}[kind](parts, qsl, ping)
 
 
-def healthchecks(parts: Any, said: dict[str, str], ping: Ping) -> Request:
+def healthchecks(parts: Any, lines: dict[str, str], ping: Ping) -> Request:
     """`/start` and `/fail` behind the URL; `rid` pairs start and end, so that overlapping runs are told apart."""
     ending = {"start": "/start", "success": "", "failure": "/fail"}[ping.state]
     path = parts.path.rstrip("/") + ending
-    return Request(with_query(parts._replace(path=path), {**said, "rid": ping.run}), ping.summary.encode())
+    return Request(with_query(parts._replace(path=path), {**lines, "rid": ping.run}), ping.summary.encode())
 
 
-def sentry(parts: Any, said: dict[str, str], ping: Ping) -> Request:
+def sentry(parts: Any, lines: dict[str, str], ping: Ping) -> Request:
     status = {"start": "in_progress", "success": "ok", "failure": "error"}[ping.state]
     took = {} if ping.duration is None else {"duration": f"{ping.duration:.3f}"}
-    return Request(with_query(parts, {**said, "status": status, "check_in_id": ping.run.replace("-", ""), **took}))
+    return Request(with_query(parts, {**lines, "status": status, "check_in_id": ping.run.replace("-", ""), **took}))
 
 
-def kuma(parts: Any, said: dict[str, str], ping: Ping) -> Request | None:
+def kuma(parts: Any, lines: dict[str, str], ping: Ping) -> Request | None:
     """A push monitor takes any ping as an end. `ping` is in milliseconds."""
     if ping.state == "start":
         return None
     status = "up" if ping.state == "success" else "down"
     took = "" if ping.duration is None else f"{ping.duration * 1000:.0f}"
-    return Request(with_query(parts, {**said, "status": status, "msg": ping.summary or status, "ping": took}))
+    return Request(with_query(parts, {**lines, "status": status, "msg": ping.summary or status, "ping": took}))
 
 
-def with_query(parts: Any, said: Mapping[str, str]) -> str:
-    return str(urlunsplit(parts._replace(query=urlencode(said), fragment="")))
+def with_query(parts: Any, lines: Mapping[str, str]) -> str:
+    return str(urlunsplit(parts._replace(query=urlencode(lines), fragment="")))
 
 
 @dataclass
@@ -142,31 +142,31 @@ class Pulse:
 
     def deliver(self, ping: Ping) -> None:
         try:
-            wanted = request(self.policy.kind or kind_of(self.url), self.url, ping)
-            if wanted is not None and (refused := REFUSAL.search(deliver(wanted, self.patience))):
+            expected = request(self.policy.kind or kind_of(self.url), self.url, ping)
+            if expected is not None and (refused := REFUSAL.search(deliver(expected, self.patience))):
                 self.troubles[ping.state] = f"it answered {refused.group().decode()}"
         except Exception as odd:  # noqa: BLE001 - no ping may harm the audit, and most errors hold the URL
             self.troubles[ping.state] = harmless(odd)
 
 
-def deliver(wanted: Request, limit: float) -> bytes:
+def deliver(expected: Request, limit: float) -> bytes:
     """Send a request, and return a little of the answer. Raises whatever urllib does."""
     from urllib.request import Request as Http
     from urllib.request import urlopen
 
-    asked = Http(wanted.url, data=wanted.body, headers={"User-Agent": "fleetkeeper"})  # noqa: S310 - http(s) only
-    with urlopen(asked, timeout=limit) as answer:  # noqa: S310
+    question = Http(expected.url, data=expected.body, headers={"User-Agent": "fleetkeeper"})  # noqa: S310 - http(s) only
+    with urlopen(question, timeout=limit) as answer:  # noqa: S310
         return bytes(answer.read(1024))
 
 
-def harmless(odd: Exception) -> str:
+def harmless(error: Exception) -> str:
     """An error in words that cannot hold the URL."""
     import ssl
     from urllib.error import HTTPError, URLError
 
-    if isinstance(odd, HTTPError):
-        return f"it answered {odd.code}"
-    reason = odd.reason if isinstance(odd, URLError) else odd
+    if isinstance(error, HTTPError):
+        return f"it answered {error.code}"
+    reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return "its certificate is not one that this machine trusts"
     if isinstance(reason, ssl.SSLError):

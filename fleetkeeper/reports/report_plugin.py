@@ -88,8 +88,8 @@ class Reports:
 
     def made(self) -> dict[str, Pulse]:
         """The heartbeats of the inventories that have one."""
-        wanted = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
-        return {name: Pulse(beat, began=self.began) for name, beat in wanted.items() if beat}
+        expected = {name: inventory.heartbeat for name, inventory in self.audit.inventories.items()}
+        return {name: Pulse(beat, began=self.began) for name, beat in expected.items() if beat}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the verdict, and the facts that its rule read."""
@@ -138,9 +138,9 @@ class Reports:
         try:
             base = state.directory(self.config.option.state)
             for name, inventory in self.audit.inventories.items():
-                place = history.file_of(base, name, inventory.path)
-                changes = history.compare(name, self.items, history.recall(place), self.started.isoformat())
-                history.remember(place, changes, self.finished.isoformat())
+                path = history.file_of(base, name, inventory.path)
+                changes = history.compare(name, self.items, history.recall(path), self.started.isoformat())
+                history.remember(path, changes, self.finished.isoformat())
                 self.changes.append(changes)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")

@@ -46,15 +46,15 @@ def finding_lines(findings: Iterable[Found]) -> Lines:
     alike: dict[tuple[str, ...], list[Found]] = defaultdict(list)
     for finding in findings:
         alike[finding["want"], finding["why"], finding["hint"]].append(finding)
-    for said, group in alike.items():
+    for lines, group in alike.items():
         yield from (seen_line(finding) for finding in group)
-        yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, said, strict=True) if text)
+        yield from (f"  {label:<5} {one_line(text)}" for label, text in zip(WORDS, lines, strict=True) if text)
 
 
 def seen_line(finding: Found) -> str:
     """What was seen, and where unless that says it already."""
     places = (finding["node"] and f"on {finding['node']}", finding["about"])
-    where = " ".join(place for place in places if place and place not in finding["saw"])
+    where = " ".join(location for location in places if location and location not in finding["saw"])
     return one_line(f"  saw   {finding['saw']}" + (f"  ({where})" if where else ""))
 
 
@@ -176,17 +176,19 @@ def changed_lines(changes: Changes) -> Lines:
         ("old", changes.old),
         ("not judged again", changes.unseen),
     )
-    numbers = ", ".join(f"{len(found)} {word}" for word, found in parts if found) or "nothing was open, nothing is"
+    numbers = (
+        ", ".join(f"{len(findings)} {word}" for word, findings in parts if findings) or "nothing was open, nothing is"
+    )
     yield f"{one_line(changes.inventory)}, against {minute(changes.previous)}: {numbers}"
-    yield from (f"  new   {known_line(one)}" for one in changes.new)
-    yield from (f"  gone  {known_line(one)}" for one in changes.gone)
+    yield from (f"  new   {known_line(finding)}" for finding in changes.new)
+    yield from (f"  gone  {known_line(finding)}" for finding in changes.gone)
     if changes.old:
-        first = min(changes.old, key=lambda one: one.since)
+        first = min(changes.old, key=lambda item: item.since)
         yield f"  old   the longest open since {minute(first.since)}: {known_line(first)}"
 
 
-def known_line(known: OpenFinding) -> str:
-    return one_line(f"{known.rule} [{known.subject}] {known.saw}")
+def known_line(finding: OpenFinding) -> str:
+    return one_line(f"{finding.rule} [{finding.subject}] {finding.saw}")
 
 
 def minute(moment: str) -> str:

@@ -31,9 +31,9 @@ def import_topic(path: Path) -> Topic:
         version = source.stat().st_mtime_ns
     except OSError as why:
         raise UsageError(f"no topic there: {why.strerror}", f"looked for {source}") from None
-    known = sys.modules.get(f"{PREFIX}.{name}")
-    if known and (known.__file__, getattr(known, "__version_read__", 0)) == (str(source), version):
-        return topic_in(known)
+    module_type = sys.modules.get(f"{PREFIX}.{name}")
+    if module_type and (module_type.__file__, getattr(module_type, "__version_read__", 0)) == (str(source), version):
+        return topic_in(module_type)
     return topic_in(imported(name, source, version))
 
 

@@ -37,19 +37,19 @@ class Unframer:
         self.searched = max(0, len(self.pending) - len(self.token))
 
     def cut(self, at: int, end: int) -> None:
-        body, told = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end])
+        body, text = bytes(self.pending[:at]), bytes(self.pending[at + len(self.token) : end])
         del self.pending[: end + 1]
         self.searched = 0
-        if told.endswith(b"\r"):
+        if text.endswith(b"\r"):
             raise Unobservable("its line ends come as CRLF: what it says is not what was written", hint=PLAIN)
-        said = told.split()
-        if said == [b"begin"] and not self.begun:
+        lines = text.split()
+        if lines == [b"begin"] and not self.begun:
             self.begun = True
-        elif self.begun and len(said) == 2 and said[0] == b"%d" % len(self.parts) and said[1].isdigit():
-            self.parts.append((int(said[1]), body))
+        elif self.begun and len(lines) == 2 and lines[0] == b"%d" % len(self.parts) and lines[1].isdigit():
+            self.parts.append((int(lines[1]), body))
             self.kept += len(body)
         elif self.begun:
-            raise Unobservable(f"the node's shell answered out of order ({said!r})", hint=PLAIN)
+            raise Unobservable(f"the node's shell answered out of order ({lines!r})", hint=PLAIN)
 
     @property
     def size(self) -> int:
@@ -117,8 +117,8 @@ class Frames:
 
     def noise(self) -> str:
         """The last line before the first token: why a node that answers nothing refused us."""
-        said = bytes(self.err.pending).strip() or bytes(self.out.pending)
-        return last_line(said.decode("utf-8", "replace"))[:200]
+        text = bytes(self.err.pending).strip() or bytes(self.out.pending)
+        return last_line(text.decode("utf-8", "replace"))[:200]
 
 
 def too_large(most: int) -> str:
@@ -136,6 +136,6 @@ def strip_proof_of_sudo(answer: Output, through: str = "") -> Output:
     before, started, after = (b"\n" + answer.err).partition(b"\n" + STARTED)
     if started:
         return replace(answer, err=after)
-    said = last_line(before.decode("utf-8", "replace"))[:200]
-    why = said or f"sudo ended with {answer.rc} and said nothing"
+    text = last_line(before.decode("utf-8", "replace"))[:200]
+    why = text or f"sudo ended with {answer.rc} and said nothing"
     return replace(answer, rc=None, lost=through + why + compared_editions(why))

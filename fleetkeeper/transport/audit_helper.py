@@ -24,8 +24,8 @@ def compared_editions(refusal: str) -> str:
     """
     if not refusal.startswith(REFUSED):
         return ""
-    told = re.search(r"\(edition ([0-9]{1,6})\)", refusal)
-    edition = int(told[1]) if told else 0
+    match = re.search(r"\(edition ([0-9]{1,6})\)", refusal)
+    edition = int(match[1]) if match else 0
     if edition == EDITION:
         return ""
     return f": it is {'older' if edition < EDITION else 'newer'} than this fleetkeeper"

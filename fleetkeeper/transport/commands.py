@@ -88,9 +88,9 @@ class Output:
 
     def refusal(self) -> Unobservable:
         """Why a command that ended badly could not tell us anything, with the right that is missing."""
-        said = self.err.decode("utf-8", "replace")
-        last = last_line(said) or "nothing on standard error"
-        return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(said))
+        text = self.err.decode("utf-8", "replace")
+        last = last_line(text) or "nothing on standard error"
+        return Unobservable(f"`{self.command}` exited {self.rc}: {last[:200]}", hint=missing_right(text))
 
 
 def unknown_by_bug(what: str, error: Exception) -> Unobservable:
@@ -99,7 +99,7 @@ def unknown_by_bug(what: str, error: Exception) -> Unobservable:
     return Unobservable(f"{what} ({seen})", hint=hint)
 
 
-def missing_right(said: str) -> str:
+def missing_right(text: str) -> str:
     """The right that is missing, guessed from what a command printed on standard error.
 
     >>> missing_right("sudo: a password is required")
@@ -108,7 +108,7 @@ def missing_right(said: str) -> str:
     ''
     """
     for sign, hint in RIGHTS:
-        if sign in said.lower():
+        if sign in text.lower():
             return hint
     return ""
 

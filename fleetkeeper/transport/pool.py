@@ -87,17 +87,17 @@ class Register:
         with self.guard:
             self.closed = True
             opened = list(self.open)
-        for one in opened:
-            close(one)
+        for closable in opened:
+            close(closable)
 
 
-def close(one: Closable) -> None:
+def close(closable: Closable) -> None:
     """Close it so that a thread that waits in it wakes up (a socket that still connects needs a shutdown)."""
     with suppress(OSError, EOFError):
-        if isinstance(one, socket.socket):
-            one.shutdown(socket.SHUT_RDWR)
+        if isinstance(closable, socket.socket):
+            closable.shutdown(socket.SHUT_RDWR)
     with suppress(OSError, EOFError):
-        one.close()
+        closable.close()
 
 
 class Links:
@@ -118,11 +118,11 @@ class Links:
         Raises Unobservable, with the node's name, when it cannot be reached within the limit.
         """
         with self.guard:
-            place = self.places.setdefault(node.name, ConnectionSlot())
+            location = self.places.setdefault(node.name, ConnectionSlot())
         if self.register.closed:
             raise Unobservable("stopped", node=node.name)
         try:
-            return place.filled(lambda: self.register.keep(self.opened(node)))
+            return location.filled(lambda: self.register.keep(self.opened(node)))
         except Unobservable as why:
             raise replace(why, node=why.node or node.name) from None
 
@@ -151,12 +151,12 @@ class Links:
 
         An idle connection holds a thread and 75 KiB. That a node could not be reached stays known.
         """
-        place = self.places.get(name)
-        if place is None or place.held is None or name in self.jumps:
+        location = self.places.get(name)
+        if location is None or location.held is None or name in self.jumps:
             return
         with self.guard:
             del self.places[name]
-        close(place.held)
+        close(location.held)
         if "routes" in self.__dict__ and not self.inventory.nodes[name].connection:
             self.routes.forget(self.inventory.nodes[name])
 

@@ -58,10 +58,10 @@ def connect_tcp(destination: Destination, deadline: float, keep: Keep) -> socket
 
     Raises Unobservable, in the words of the kernel.
     """
-    found = addresses_of_host(destination, deadline)
+    addresses = addresses_of_host(destination, deadline)
     trouble = "no address"
-    for number, (family, address) in enumerate(found):
-        share = seconds_left(deadline) / (len(found) - number)
+    for number, (family, address) in enumerate(addresses):
+        share = seconds_left(deadline) / (len(addresses) - number)
         connection = keep(TcpSocket(family, socket.SOCK_STREAM))
         try:
             connection.settimeout(share)
@@ -136,10 +136,10 @@ def addresses_of_host(destination: Destination, deadline: float) -> list[Address
 
 
 def look_up_host(destination: Destination, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(
+    matches = socket.getaddrinfo(
         destination.host, destination.port, family=destination.family, type=socket.SOCK_STREAM, flags=flags
     )
-    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
+    return [(family, address) for family, _, _, _, address in matches]  # type: ignore[misc]
 
 
 def unix_socket(path: str) -> socket.socket:
@@ -182,8 +182,8 @@ class ProxyCommand(socket.socket):
         except subprocess.TimeoutExpired:
             return ""
         self.said.seek(max(0, self.said.seek(0, os.SEEK_END) - LAST_WORDS))
-        told = last_line(self.said.read().decode("utf-8", "replace"))[:200]
-        return told or f"status {status}, nothing was said"
+        text = last_line(self.said.read().decode("utf-8", "replace"))[:200]
+        return text or f"status {status}, nothing was said"
 
     def close(self) -> None:
         super().close()

@@ -56,13 +56,13 @@ class TestinfraLink:
         sent = time.time()
         try:
             text = script.text.decode("utf-8", "surrogateescape")
-            said = self.host.backend.run("/bin/sh -c %s sh %s %s", CAPPED, text, str(room))
+            process = self.host.backend.run("/bin/sh -c %s sh %s %s", CAPPED, text, str(room))
         except (RuntimeError, OSError, ValueError, AssertionError) as error:
             raise Unobservable(f"{self.host.backend.get_pytest_id()}: {str(error)[:200]}") from None
-        frames.feed(said.stdout_bytes, said.stderr_bytes)
-        cut = room in (len(said.stdout_bytes), len(said.stderr_bytes))
+        frames.feed(process.stdout_bytes, process.stderr_bytes)
+        cut = room in (len(process.stdout_bytes), len(process.stderr_bytes))
         if not frames.begun or not (frames.answered or cut):
-            raise Unobservable(f"no shell was started there: {frames.noise() or f'exit status {said.rc}'}")
+            raise Unobservable(f"no shell was started there: {frames.noise() or f'exit status {process.rc}'}")
         answers = [frames.output(number) for number in range(frames.answered)]
         received = time.time()
         if cut and len(answers) < len(commands):

@@ -53,8 +53,8 @@ def in_nginx(engine: Engine, script: str) -> None:
 
 def replace(engine: Engine, begin: float, end: float, *request: str) -> None:
     """Serve a certificate from the lab's second authority, for the key in use, valid in these days from now."""
-    asked = swarm.within(engine, "nginx", *(request or ("csr",)))
-    swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, asked, begin, end).encode())
+    question = swarm.within(engine, "nginx", *(request or ("csr",)))
+    swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, question, begin, end).encode())
 
 
 def age(engine: Engine) -> None:
@@ -95,9 +95,9 @@ def stage(engine: Engine) -> None:
 
 def open_second_site(engine: Engine) -> None:
     """Serve another name on the same port, with a certificate that ended yesterday."""
-    asked = swarm.within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
+    question = swarm.within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
     script = load_script("open_second_site.sh")
-    swarm.within(engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.aged(engine, asked, -91, -1).encode())
+    swarm.within(engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.aged(engine, question, -91, -1).encode())
 
 
 def close_second_site(engine: Engine) -> None:

@@ -38,11 +38,11 @@ def give_settings_back(engine: Engine) -> None:
     swarm.update(engine, WEB, *usual, "--label-rm", OWN_UPDATES)
 
 
-def place_database(engine: Engine, there: str, not_there: str) -> None:
+def place_database(engine: Engine, present: str, not_there: str) -> None:
     """Have the swarm run postgres on another node; a second time changes nothing."""
     constraints = swarm.inspect(engine, f"{STACK}_{DATABASE}", "{{json .Spec.TaskTemplate.Placement.Constraints}}")
     if not_there in constraints:
-        change = (f"--constraint-rm=node.hostname == {not_there}", f"--constraint-add=node.hostname == {there}")
+        change = (f"--constraint-rm=node.hostname == {not_there}", f"--constraint-add=node.hostname == {present}")
         swarm.update(engine, DATABASE, *change)
 
 

@@ -77,10 +77,10 @@ def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
     """Whether all of it is written down now, as a fresh look saw it."""
     try:
-        there = contains_addition(records_of(fleet, policy), addition)
+        exists = contains_addition(records_of(fleet, policy), addition)
     except Unobservable as why:
         return Proof.UNKNOWN, f"the record could not be read back: {why}"
-    return (Proof.FIXED, "") if there else (Proof.FAILING, "the record was read back, and lacks what was written")
+    return (Proof.FIXED, "") if exists else (Proof.FAILING, "the record was read back, and lacks what was written")
 
 
 def records_of(fleet: Fleet, policy: Policy) -> Records:
@@ -116,7 +116,7 @@ VERIFY = "`remediate backups verify` streams those that are not known; without a
 
 def waits_for_a_person(catalog: Catalog) -> bool:
     """Whether some size is one that only a person can explain."""
-    return catalog.whole[0].small is not None or any(one.giant for one in catalog.whole)
+    return catalog.whole[0].small is not None or any(backup.giant for backup in catalog.whole)
 
 
 def size_lines(newest: Backup, policy: Policy) -> list[Line]:
@@ -140,8 +140,8 @@ def asked_reason(*, yes: bool) -> str:
     if yes or not sys.stdin.isatty():
         hint = "add --because 'why it is'; or answer at a terminal, where the size can be left as it is"
         raise UsageError("the size of the newest dump needs a reason to be accepted", hint=hint)
-    asked = "Why is a dump of this size right? (empty: only the database is accepted)"
-    return str(click.prompt(asked, err=True, default="", show_default=False)).strip()
+    question = "Why is a dump of this size right? (empty: only the database is accepted)"
+    return str(click.prompt(question, err=True, default="", show_default=False)).strip()
 
 
 def size_of(newest: Backup, because: str) -> AcceptedSize:

@@ -104,8 +104,8 @@ def open_context(
 
 def one_of(catalog: Catalog, name: str) -> Backup:
     """The backup of that name. Raises UsageError when there is none."""
-    found = {backup.name: backup for backup in catalog.backups}
-    if name not in found:
+    matches = {backup.name: backup for backup in catalog.backups}
+    if name not in matches:
         newest = catalog.backups[0].name if catalog.backups else "there is none at all"
         raise UsageError(f"no backup {name}", hint=f"`remediate backups list` shows them; the newest: {newest}")
-    return found[name]
+    return matches[name]

@@ -34,8 +34,8 @@ class Creating:
 
     def plan(self, fleet: Fleet) -> Plan | ForAPerson:
         """How it is made, from a look. Raises Unobservable."""
-        asked = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
-        made = make_one(asked, fleet)
+        finding = Finding(saw="a backup was asked for", want=f"one of {datetime.now(UTC):%H:%M} UTC")
+        made = make_one(finding, fleet)
         if isinstance(made, Plan) and made.disturbs != ("nothing",):
             return NO_ROOM
         if isinstance(made, Plan):

@@ -57,25 +57,25 @@ def parse_contents(answer: Output) -> DatabaseContents:
     ({'user': 'a|b'}, ('rodan',), {'public.auth_user': 120}, {'public.auth_user': -7})
     """
     counted: dict[str, dict[str, int]] = {"rows": {}, "content": {}}
-    told: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     for line in answer.out.decode("utf-8", "replace").split("\n"):
         kind, _, table = line.rpartition("|")[0].partition(" ")
         if kind in counted and table:
             counted[kind][table] = whole_number(line.rpartition("|")[2], least=-MOST)
         elif line:
             what, _, value = line.partition("|")
-            told.setdefault(what, []).append(value)
+            lines.setdefault(what, []).append(value)
     return DatabaseContents(
         rows=counted["rows"],
-        extensions=tuple(told.pop("extension", ())),
+        extensions=tuple(lines.pop("extension", ())),
         content=counted["content"],
-        roles=tuple(told.pop("role", ())),
-        tablespaces=tuple(told.pop("tablespace", ())),
-        besides=tuple(told.pop("besides", ())),
-        prepared=tuple(told.pop("prepared", ())),
-        slots=tuple(told.pop("slot", ())),
-        subscriptions=tuple(told.pop("subscription", ())),
-        said={what: values[0] for what, values in told.items()},
+        roles=tuple(lines.pop("role", ())),
+        tablespaces=tuple(lines.pop("tablespace", ())),
+        besides=tuple(lines.pop("besides", ())),
+        prepared=tuple(lines.pop("prepared", ())),
+        slots=tuple(lines.pop("slot", ())),
+        subscriptions=tuple(lines.pop("subscription", ())),
+        said={what: values[0] for what, values in lines.items()},
     )
 
 
@@ -110,12 +110,13 @@ def known_names(answer: Output, names: Sequence[str]) -> tuple[str, tuple[Name, 
     """
     lines = answer.text().split("\n")
     system = "".join(line.partition("|")[2] for line in lines if line.startswith("system|"))
-    told = [line for line in lines if line.startswith(("oid ", "absent|"))]
-    if len(told) != len(names):
-        raise Unobservable(f"the server told of {len(told)} databases, not of {len(names)}")
-    found = [(line.partition("|")[0].partition(" ")[2], line.partition("|")[2]) for line in told]
+    texts = [line for line in lines if line.startswith(("oid ", "absent|"))]
+    if len(texts) != len(names):
+        raise Unobservable(f"the server told of {len(texts)} databases, not of {len(names)}")
+    matches = [(line.partition("|")[0].partition(" ")[2], line.partition("|")[2]) for line in texts]
     return system, tuple(
-        Name(name, str(whole_number(oid)) if oid else "", mark) for name, (oid, mark) in zip(names, found, strict=True)
+        Name(name, str(whole_number(oid)) if oid else "", mark)
+        for name, (oid, mark) in zip(names, matches, strict=True)
     )
 
 
@@ -133,11 +134,11 @@ def why_failed(text: str) -> str:
     'it does not restore: gzip: crc error'
     """
     text = COMMAND.sub(r"\1", text)
-    found = SAID.search(text)
-    if not found:
+    match = SAID.search(text)
+    if not match:
         return one_line(masked(text))
-    line = f" (line {found[1]} of its SQL)" if found[1] else ""
-    return f"{one_line(masked(text[: found.start()]))}{without_values(text[found.start() :])}{line}"
+    line = f" (line {match[1]} of its SQL)" if match[1] else ""
+    return f"{one_line(masked(text[: match.start()]))}{without_values(text[match.start() :])}{line}"
 
 
 def ask(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
@@ -147,6 +148,6 @@ def ask(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
     return answer
 
 
-def contents_command(place: Placement, script: str, *words: str, limit: float) -> Command:
+def contents_command(placement: Placement, script: str, *words: str, limit: float) -> Command:
     """One of the scripts that only read, in the live container."""
-    return Command(("docker", "exec", place.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)
+    return Command(("docker", "exec", placement.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)

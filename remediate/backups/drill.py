@@ -65,22 +65,22 @@ def drill(desk: Desk, name: str | None) -> Exit:
     fleet = desk.look(*TOPICS)
     try:
         backup = choose_backup(desk, fleet, name)
-        found = running_placements(fleet, desk.policy.service)
+        placements = running_placements(fleet, desk.policy.service)
         records = records_of(fleet, desk.policy)
         now = true_clock(fleet, desk.policy.volume.node)
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    if len(found) != 1:
-        return refuse_drill(desk, not_one(desk.policy, found))
-    mount = backup_mount(found[0], desk.policy)
+    if len(placements) != 1:
+        return refuse_drill(desk, not_one(desk.policy, placements))
+    mount = backup_mount(placements[0], desk.policy)
     if isinstance(mount, ForAPerson):
         return refuse_drill(desk, mount)
-    desk.screen.say(f"restoring {safe_line(backup.name)} into a throwaway server on {found[0].node}")
-    link = desk.session.link_to(desk.inventory.nodes[found[0].node])
+    desk.screen.say(f"restoring {safe_line(backup.name)} into a throwaway server on {placements[0].node}")
+    link = desk.session.link_to(desk.inventory.nodes[placements[0].node])
     age = (now - backup.time).total_seconds()
     try:
-        done, doubtful = Trial(found[0], mount, backup, desk.policy).tried(link, last_success(records), age)
+        done, doubtful = Trial(placements[0], mount, backup, desk.policy).tried(link, last_success(records), age)
     except NotTried as why:
         desk.screen.error(str(why), hint=why.hint)
         refusal = Drill(backup.name, datetime.now(UTC), 0.0, age, refused=why.why[:300])
@@ -290,8 +290,8 @@ def database_account(policy: Policy) -> tuple[str, str]:
 def last_success(records: Records) -> Mapping[str, int]:
     """The rows of the last drill that succeeded, since the database was accepted: a person knew then what is gone."""
     since = records.accepted.at if records.accepted else None
-    good = (one for one in reversed(records.drills) if not (one.error or one.refused or (since and one.at < since)))
-    return next((one.rows for one in good), {})
+    good = (each for each in reversed(records.drills) if not each.error and not each.refused)
+    return next((each.rows for each in good if not since or each.at >= since), {})
 
 
 def missing_tables(
@@ -314,22 +314,22 @@ def missing_tables(
 
 def doubts_about_live(restored: DatabaseContents, live: DatabaseContents, tolerance: int) -> list[str]:
     """Why the live database may have lost its data: tables of some size that the dump holds, and it does not."""
-    found = []
+    matches = []
     for table, rows in restored.rows.items():
         here = live.rows.get(table, 0)
         if rows >= TINY and here < rows * (100 - tolerance) / 100:
-            found.append(f"table {table} has {here} rows in the live database, and {rows} in the dump")
-    return found
+            matches.append(f"table {table} has {here} rows in the live database, and {rows} in the dump")
+    return matches
 
 
 def describe_drill(done: Drill) -> list[Line]:
     """The result for a person: what came back, how long it took, how much would have been lost."""
     if done.error:
-        meant = [Line(MEANT)] if any(BEFORE in one for one in done.lacking) else []
+        accept_hint = [Line(MEANT)] if any(BEFORE in item for item in done.lacking) else []
         return [
             Line(f"{safe_line(done.backup)} did not come back: {safe_line(done.error)}", "bad"),
             *drill_lines(done.lacking),
-            *meant,
+            *accept_hint,
         ]
     rows, tables = sum(done.rows.values()), sum("." in name for name in done.rows)
     took, lost = show_seconds(done.seconds), show_seconds(done.age)
@@ -340,7 +340,7 @@ def describe_drill(done: Drill) -> list[Line]:
 
 
 def drill_lines(lacking: tuple[str, ...]) -> list[Line]:
-    return [Line(f"  {safe_line(one)}") for one in lacking]
+    return [Line(f"  {safe_line(item)}") for item in lacking]
 
 
 def show_seconds(seconds: float) -> str:

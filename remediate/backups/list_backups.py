@@ -68,28 +68,28 @@ def show(desk: Desk) -> Exit:
     fleet = desk.look(*TOPICS)
     try:
         catalog, now = desk.catalog(fleet), true_clock(fleet, desk.policy.volume.node)
-        found = list(held_up(fleet, backup_rows(catalog, desk.policy, now, drills_by_name(fleet))))
+        rows = list(held_up(fleet, backup_rows(catalog, desk.policy, now, drills_by_name(fleet))))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
     if desk.screen.json:
-        desk.screen.document({"schema": 1, "backups": [row.document() for row in found]})
-    desk.screen.lines(table_lines(found))
+        desk.screen.document({"schema": 1, "backups": [row.document() for row in rows]})
+    desk.screen.lines(table_lines(rows))
     desk.screen.lines(part_lines(unfinished_dumps(catalog, desk.policy, now)))
-    desk.screen.lines(summary_lines(found, desk.policy))
+    desk.screen.lines(summary_lines(rows, desk.policy))
     return Exit.NOTHING_LEFT
 
 
-def held_up(fleet: Fleet, found: Iterable[BackupRow]) -> Iterator[BackupRow]:
+def held_up(fleet: Fleet, rows: Iterable[BackupRow]) -> Iterator[BackupRow]:
     """The rows, with what the record of the database holds up: of all, or of the whole ones."""
     policy = fleet.inventory.section(Policy)
     try:
         hold = failed_drill(fleet, policy)
     except Unobservable as why:
         unseen = f"nothing goes while the record of the database is not seen: {why}"
-        yield from (row if row.stays else replace(row, stays=True, reasons=(unseen,)) for row in found)
+        yield from (row if row.stays else replace(row, stays=True, reasons=(unseen,)) for row in rows)
         return
-    for row in found:
+    for row in rows:
         stays = row.stays or hold is None or row.backup.state == "broken"
         yield row if stays or hold is None else replace(row, stays=True, reasons=(hold.why,))
 
@@ -100,33 +100,33 @@ def drills_by_name(fleet: Fleet) -> dict[str, Drill]:
         records = fleet.of(fleet.inventory.section(Policy).volume.node, Databases).records
     except Unobservable:
         return {}
-    known = () if records is None or isinstance(records, Unobservable) else records.drills
-    return {drill.backup: drill for drill in known if not drill.refused}
+    drills = () if records is None or isinstance(records, Unobservable) else records.drills
+    return {drill.backup: drill for drill in drills if not drill.refused}
 
 
 def backup_rows(catalog: Catalog, policy: Policy, now: datetime, drilled: dict[str, Drill]) -> Iterator[BackupRow]:
     """Every backup, newest first. Pure."""
-    found: Retention = apply_keep(catalog, policy, now)
-    kept = {one.backup.name: one.reasons for one in found.kept}
-    gone = {one.backup.name: (one.reason,) for one in found.excess}
+    retention: Retention = apply_keep(catalog, policy, now)
+    kept = {kept.backup.name: kept.reasons for kept in retention.kept}
+    gone = {excess.backup.name: (excess.reason,) for excess in retention.excess}
     for backup in catalog.backups:
         reasons = kept.get(backup.name) or gone[backup.name]
         age = (now - backup.time).total_seconds()
         yield BackupRow(backup, age, backup.name in kept, reasons, drilled.get(backup.name))
 
 
-def table_lines(found: list[BackupRow]) -> Iterator[Line]:
+def table_lines(rows: list[BackupRow]) -> Iterator[Line]:
     """The rows as lines of text, in columns."""
-    if not found:
+    if not rows:
         yield Line("there is no backup")
-    width = max((len(safe_line(row.backup.name)) for row in found), default=0)
-    for row in found:
+    width = max((len(safe_line(row.backup.name)) for row in rows), default=0)
+    for row in rows:
         style = {"complete": "", "broken": "bad", "unknown": "loud"}[row.backup.state]
         fate = f"{'stays' if row.stays else 'may go'}: {', '.join(row.reasons)}"
-        said = "; ".join(filter(None, (row.said, fate, row.tried)))
+        text = "; ".join(filter(None, (row.said, fate, row.tried)))
         size = show_size(row.backup.file.size)
         yield Line(
-            f"{safe_line(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe_line(said)}", style
+            f"{safe_line(row.backup.name):<{width}}  {shown_age(row.age):>9}  {size:>9}  {safe_line(text)}", style
         )
 
 
@@ -136,13 +136,13 @@ def part_lines(parts: Iterable[File]) -> Iterator[Line]:
         yield Line(f"{safe_line(part.name)}  {show_size(part.size)}  {UNFINISHED}", "loud")
 
 
-def summary_lines(found: list[BackupRow], policy: Policy) -> Iterator[Line]:
+def summary_lines(rows: list[BackupRow], policy: Policy) -> Iterator[Line]:
     """How many there are, what they take, and what of it may go."""
-    if found:
-        gone = [row.backup.file.blocks for row in found if not row.stays]
+    if rows:
+        gone = [row.backup.file.blocks for row in rows if not row.stays]
         freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"
-        total = show_size(sum(row.backup.file.blocks for row in found))
-        yield Line(f"{count(len(found), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
+        total = show_size(sum(row.backup.file.blocks for row in rows))
+        yield Line(f"{count(len(rows), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
 
 
 def shown_age(seconds: float) -> str:

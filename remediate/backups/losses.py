@@ -55,10 +55,10 @@ def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ..
     >>> entered_rows(Held({"public.a": 9, "public.b": 5000}), Held({"public.a": 2}))
     ('5000 rows in public.b, a new table', '7 rows in public.a')
     """
-    found = count_losses(now, then)
+    losses = count_losses(now, then)
     rows = [
-        f"{count(number, 'row')} in {table}{', a new table' if table in found.whole else ''}"
-        for table, number in found.rows.items()
+        f"{count(number, 'row')} in {table}{', a new table' if table in losses.whole else ''}"
+        for table, number in losses.rows.items()
         if number
     ]
-    return (*rows, *(f"changes within the rows of {table}" for table in found.changed))
+    return (*rows, *(f"changes within the rows of {table}" for table in losses.changed))

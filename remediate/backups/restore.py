@@ -108,16 +108,16 @@ def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
         state = f"{name} is {backup.state}: {backup.why}"
         raise Refused(state, "only a complete backup is restored; `remediate backups list` shows them")
     policy = desk.policy
-    place, mount = find_database(desk, fleet)
-    server = server_of(desk, place)
+    placement, mount = find_database(desk, fleet)
+    server = server_of(desk, placement)
     if server.prepared:
-        told = (
+        text = (
             f"{count(len(server.prepared), 'prepared transaction')} in {server.tell('database')}: {server.prepared[0]}"
         )
-        raise Refused(told, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
+        raise Refused(text, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
     path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
     swap = Swap(
-        *(policy, place, backup, path, server.tell("user"), server.tell("database")),
+        *(policy, placement, backup, path, server.tell("user"), server.tell("database")),
         stamp=stamp or f"{datetime.now(UTC):%Y%m%d_%H%M%S}",
         there="encoding" in server.said,
         called=database_service_name(desk.inventory),
@@ -136,21 +136,21 @@ def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
 
 def find_database(desk: Desk, fleet: Fleet) -> tuple[Placement, Mount]:
     """The container of the database, and its mount of the backups. Raises Refused, Unobservable."""
-    found = running_placements(fleet, desk.policy.service)
-    mount = backup_mount(found[0], desk.policy) if len(found) == 1 else not_one(desk.policy, found)
+    placements = running_placements(fleet, desk.policy.service)
+    mount = backup_mount(placements[0], desk.policy) if len(placements) == 1 else not_one(desk.policy, placements)
     if isinstance(mount, ForAPerson):
         raise Refused(mount.why, mount.what_to_do)
-    return found[0], mount
+    return placements[0], mount
 
 
-def server_of(desk: Desk, place: Placement) -> DatabaseContents:
+def server_of(desk: Desk, placement: Placement) -> DatabaseContents:
     """What the server says of itself. Raises Unobservable."""
-    link = desk.session.link_to(desk.inventory.nodes[place.node])
+    link = desk.session.link_to(desk.inventory.nodes[placement.node])
     return parse_contents(
         ask(
             link,
             contents_command(
-                place, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60
+                placement, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60
             ),
         )
     )
@@ -188,8 +188,8 @@ class Restoring:
         self.desk.screen.lines(self.left())
         return code
 
-    def do(self, plan: Plan, asked: RequestedPlan) -> Exit:
-        self.run.apply([self.desk.planned(RULE, plan)], asked)
+    def do(self, plan: Plan, request: RequestedPlan) -> Exit:
+        self.run.apply([self.desk.planned(RULE, plan)], request)
         return self.run.code()
 
     def fill_again(self) -> Plan:
@@ -203,9 +203,9 @@ class Restoring:
         self.same_container(now.swap.place)
         return now.swap.beside(now.proof)
 
-    def same_container(self, place: Placement) -> None:
+    def same_container(self, placement: Placement) -> None:
         """Raises Changed when the database runs in another container than the one that was seen."""
-        if (place.node, place.container.id) != (self.swap.place.node, self.swap.place.container.id):
+        if (placement.node, placement.container.id) != (self.swap.place.node, self.swap.place.container.id):
             raise Changed(f"the container of {self.swap.policy.service} is not the one that was seen: it was replaced")
 
     def finish(self) -> Exit:
@@ -298,13 +298,17 @@ class Restoring:
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
-            known = records_of(fleet, self.desk.policy).accepted
+            known_value = records_of(fleet, self.desk.policy).accepted
         except Unobservable as why:
             self.desk.screen.error(
                 f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
             )
             return Exit.NOT_ALL_SEEN
-        if known and (known.system, known.node, known.volume) == (accepted.system, accepted.node, accepted.volume):
+        if known_value and (known_value.system, known_value.node, known_value.volume) == (
+            accepted.system,
+            accepted.node,
+            accepted.volume,
+        ):
             return Exit.NOTHING_LEFT
         return write_down(self.desk, self.run, RULE, Records(accepted=accepted))
 
@@ -328,7 +332,7 @@ def contents_of_live(desk: Desk, swap: Swap) -> DatabaseContents | Unobservable:
 def person_agrees(live: str) -> bool:
     """Whether a person at the terminal types the database's name. A terminal that has gone says no."""
     try:
-        said: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)
+        text: str = click.prompt(f"Type the name of the database to replace it ({live})", default="", err=True)
     except (click.Abort, OSError):
         return False
-    return said == live
+    return text == live

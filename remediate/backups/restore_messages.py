@@ -24,19 +24,19 @@ def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: Data
     if isinstance(live, Unobservable):
         yield Line(f"  what would be lost is not known: {safe_line(live.why)}", "loud")
         return
-    found = count_losses(live, restored)
-    for table, more in found.rows.items():
-        told = f"the whole table, {count(more, 'row')}," if table in found.whole else f"at least {count(more, 'row')}"
-        yield Line(f"  lost: {told} of {safe_line(table)}", "loud")
-    yield from (Line(f"  lost: the extension {safe_line(name)}", "loud") for name in found.extensions)
-    if found.changed:
-        yield Line(f"  lost: changes within rows of {safe_line(', '.join(found.changed))}", "loud")
-    if found.back:
-        yield Line(f"  come back: rows of {safe_line(', '.join(found.back))}")
-    if found.none:
+    losses = count_losses(live, restored)
+    for table, more in losses.rows.items():
+        text = f"the whole table, {count(more, 'row')}," if table in losses.whole else f"at least {count(more, 'row')}"
+        yield Line(f"  lost: {text} of {safe_line(table)}", "loud")
+    yield from (Line(f"  lost: the extension {safe_line(name)}", "loud") for name in losses.extensions)
+    if losses.changed:
+        yield Line(f"  lost: changes within rows of {safe_line(', '.join(losses.changed))}", "loud")
+    if losses.back:
+        yield Line(f"  come back: rows of {safe_line(', '.join(losses.back))}")
+    if losses.none:
         yield Line("  Nothing that could be compared has changed since then.")
-    if found.blind:
-        yield Line(f"  Not compared within rows: {safe_line(', '.join(found.blind))}")
+    if losses.blind:
+        yield Line(f"  Not compared within rows: {safe_line(', '.join(losses.blind))}")
 
 
 def left_behind_lines(swap: Swap, server: DatabaseContents) -> Iterator[Line]:

@@ -186,7 +186,9 @@ class Remediation:
         given = parse_allowed(self.call.allow) | silently
         if not asks:
             return given
-        return ask_consent([one.plan for one in proposal.planned], given, lambda text: click.confirm(text, err=True))
+        return ask_consent(
+            [change.plan for change in proposal.planned], given, lambda text: click.confirm(text, err=True)
+        )
 
     def finish(self, proposal: Proposal, fixing: FixSession | None, code: Exit) -> None:
         """The JSON document, or where the journal is."""

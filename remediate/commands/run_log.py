@@ -41,8 +41,8 @@ def show_log(run: str | None, given: Path | None) -> None:
     if run is None:
         screen.lines(run_lines(journal.runs()) if journal.runs(1) else [Line("no run has changed anything yet")])
     else:
-        found = journal.run(run)
-        screen.lines(log_lines(found, journal.plans(found.id), journal.steps(found.id)))
+        row = journal.run(run)
+        screen.lines(log_lines(row, journal.plans(row.id), journal.steps(row.id)))
     journal.close()
 
 
@@ -51,13 +51,13 @@ def tell_interrupted(journal: Journal, note: Callable[[str], None]) -> list[RunR
 
     The newest is told step by step, each older one on one line.
     """
-    found = {run.undoes or run.id: run for run in journal.interrupted()}
+    matches = {run.undoes or run.id: run for run in journal.interrupted()}
     left = []
-    for changed, run in found.items():
+    for changed, run in matches.items():
         steps = undoable_steps(journal.steps(changed))
         if steps:
             left.append(journal.run(changed))
-        last = changed == list(found)[-1]
+        last = changed == list(matches)[-1]
         for line in told_in_full(changed, run, steps) if last else told_in_short(changed, run, steps):
             note(line)
         if not steps:
@@ -187,8 +187,8 @@ class Undoing:
         with run.locks(row.node for row in rows) as (locks, unlocked):
             for why in unlocked.values():
                 self.screen.error(str(why), hint=why.hint)
-            place = partial(guarded_place, run, locks)
-            back = take_back(self.journal, rows, guarded_writing_link(locks, self.link_to), place, run.begun.append)
+            location = partial(guarded_place, run, locks)
+            back = take_back(self.journal, rows, guarded_writing_link(locks, self.link_to), location, run.begun.append)
         self.screen.lines(Line(safe_line(text)) for text in back.said)
         shown = "\n".join(back.said)
         end = "undone" if back.whole else "not all undone"

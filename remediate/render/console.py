@@ -62,10 +62,10 @@ class Screen:
             if not self.json:
                 self.out.put(line.text, STYLES.get(line.style, ""))
 
-    def document(self, told: object) -> None:
+    def document(self, text: object) -> None:
         """One JSON document on standard output."""
         try:
-            click.echo(json_document(told))
+            click.echo(json_document(text))
         except OSError as why:
             given_up(self.out.file, why, matters=True)
 

@@ -39,8 +39,8 @@ def end_lines(ends: Sequence[PlanEnd]) -> Iterator[Line]:
             yield Line(f"  {'':<{width}}  its last words (secrets struck out; kept nowhere else):")
         for word in ended.words:
             yield Line(f"  {'':<{width}}  | {safe_line(word)}", "faint")
-        for said in ended.undone:
-            yield Line(f"  {'':<{width}}  {safe_line(said)}")
+        for text in ended.undone:
+            yield Line(f"  {'':<{width}}  {safe_line(text)}")
     yield Line()
 
 

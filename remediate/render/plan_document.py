@@ -55,9 +55,9 @@ def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: 
         "schema": VERSION,
         "inventory": inventory,
         "run": applied.run if applied else None,
-        "plans": [planned_document(one) for one in proposal.planned],
-        "for_a_person": [by_hand(one) for one in proposal.by_hand],
-        "unknown": [unknown_document(one) for one in proposal.unknown],
+        "plans": [planned_document(change) for change in proposal.planned],
+        "for_a_person": [by_hand(action) for action in proposal.by_hand],
+        "unknown": [unknown_document(unknown) for unknown in proposal.unknown],
         "waived": [{**finding_document(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
         "notes": list(proposal.notes),
         "held_back": proposal.held_back or None,
@@ -71,20 +71,20 @@ def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: 
 
 def remaining_document(left: Proposal) -> Json:
     """What is still wrong or dark, whoever has to mend it."""
-    planned = [finding for one in left.planned for finding in one.findings]
+    planned = [finding for change in left.planned for finding in change.findings]
     return {
-        "findings": [finding_document(finding) for finding in (*planned, *(one.finding for one in left.by_hand))],
-        "unknown": [unknown_document(one) for one in left.unknown],
+        "findings": [finding_document(finding) for finding in (*planned, *(action.finding for action in left.by_hand))],
+        "unknown": [unknown_document(unknown) for unknown in left.unknown],
     }
 
 
-def planned_document(one: PlannedChange) -> Json:
-    plan = one.plan
+def planned_document(change: PlannedChange) -> Json:
+    plan = change.plan
     return {
-        "number": one.number,
-        "rule": one.rule.id,
-        "subject": one.subject.name,
-        "findings": [finding_document(finding) for finding in one.findings],
+        "number": change.number,
+        "rule": change.rule.id,
+        "subject": change.subject.name,
+        "findings": [finding_document(finding) for finding in change.findings],
         "steps": [{**journal_form(step), "shown": step.show()} for step in plan.steps],
         "requires": [{"node": require.node, "because": require.because} for require in plan.requires],
         "disturbs": list(plan.disturbs),
@@ -100,21 +100,25 @@ def finding_document(finding: Finding) -> Json:
     return asdict(finding)
 
 
-def by_hand(one: ByHand) -> Json:
-    return {"finding": finding_document(one.finding), "why": one.answer.why, "what_to_do": one.answer.what_to_do}
-
-
-def unknown_document(one: Unknown) -> Json:
-    return {"rule": one.rule, "subject": one.subject, "why": str(one.why), "hint": one.why.hint}
-
-
-def end_document(one: PlanEnd) -> Json:
+def by_hand(action: ByHand) -> Json:
     return {
-        "number": one.planned.number,
-        "outcome": one.end.name.lower(),
-        "why": one.why,
-        "undone": list(one.undone),
-        "rolled_back": one.rolled_back,
+        "finding": finding_document(action.finding),
+        "why": action.answer.why,
+        "what_to_do": action.answer.what_to_do,
+    }
+
+
+def unknown_document(unknown: Unknown) -> Json:
+    return {"rule": unknown.rule, "subject": unknown.subject, "why": str(unknown.why), "hint": unknown.why.hint}
+
+
+def end_document(end: PlanEnd) -> Json:
+    return {
+        "number": end.planned.number,
+        "outcome": end.end.name.lower(),
+        "why": end.why,
+        "undone": list(end.undone),
+        "rolled_back": end.rolled_back,
     }
 
 

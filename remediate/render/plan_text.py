@@ -78,26 +78,26 @@ def diff_style(text: str) -> str:
     return {"+": "added", "-": "removed"}.get(text.lstrip()[:1], "faint")
 
 
-def plan_lines(one: PlannedChange, total: int, before: str = "") -> Iterator[Line]:
+def plan_lines(change: PlannedChange, total: int, before: str = "") -> Iterator[Line]:
     """One plan. `before` names the earlier one that has the same steps, if any."""
-    subject = f" ({safe_line(one.subject.name)})" if one.subject.name else ""
-    yield Line(f"{one.number}/{total}  {one.rule.id}{subject}", "head")
+    subject = f" ({safe_line(change.subject.name)})" if change.subject.name else ""
+    yield Line(f"{change.number}/{total}  {change.rule.id}{subject}", "head")
     yield Line("  wrong:", "label")
-    yield from (Line(f"    {finding_text(finding)}") for finding in one.findings)
+    yield from (Line(f"    {finding_text(finding)}") for finding in change.findings)
     yield from (
         Line(f"  why it matters: {safe_line(why)}", "label")
-        for why in dict.fromkeys(f.why for f in one.findings)
+        for why in dict.fromkeys(f.why for f in change.findings)
         if why
     )
     yield Line("  change:", "label")
-    yield from shown_steps(one.plan, before)
-    for require in one.plan.requires:
+    yield from shown_steps(change.plan, before)
+    for require in change.plan.requires:
         yield Line(f"  only while: {safe_line(require.because)} ({require.node})", "label")
-    loud = "loud" if needs_consent(one.plan) else "label"
-    yield Line(f"  disturbs: {safe_line(one.plan.disturbance)}{consent_kinds(one.plan)}", loud)
-    yield Line(f"  way back: {safe_line(one.plan.undo)}", "label")
-    yield Line(f"  fixed when: {safe_line(one.plan.success)}", "label")
-    for note in one.plan.notes:
+    loud = "loud" if needs_consent(change.plan) else "label"
+    yield Line(f"  disturbs: {safe_line(change.plan.disturbance)}{consent_kinds(change.plan)}", loud)
+    yield Line(f"  way back: {safe_line(change.plan.undo)}", "label")
+    yield Line(f"  fixed when: {safe_line(change.plan.success)}", "label")
+    for note in change.plan.notes:
         yield Line(f"  note: {safe_line(note)}", "label")
 
 
@@ -108,23 +108,25 @@ def needs_consent(plan: Plan) -> bool:
 def consent_kinds(plan: Plan) -> str:
     """The kinds of disturbance that need a word of their own, as --allow takes them."""
     words = {"restart": "restart", "deletion": "delete", "ownership": "ownership"}
-    asked = [words[kind] for kind in plan.disturbs if kind in words]
-    return f" [needs --allow {','.join(asked)}]" if asked else ""
+    questions = [words[kind] for kind in plan.disturbs if kind in words]
+    return f" [needs --allow {','.join(questions)}]" if questions else ""
 
 
 def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
     """What a person must do, the findings of one rule together; errors first, then warnings."""
     groups: dict[tuple[bool, str, str], list[ByHand]] = {}
-    for one in sorted(by_hand, key=lambda one: one.finding.severity == "warning"):
-        groups.setdefault((one.finding.severity == "warning", one.finding.rule, one.answer.why), []).append(one)
+    for action in sorted(by_hand, key=lambda item: item.finding.severity == "warning"):
+        groups.setdefault((action.finding.severity == "warning", action.finding.rule, action.answer.why), []).append(
+            action
+        )
     for (warning, rule, why), group in groups.items():
         yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe_line(why)}", "head")
         advice = ""
-        for one in sorted(group, key=lambda one: one.answer.what_to_do):
-            if one.answer.what_to_do != advice:
-                advice = one.answer.what_to_do
+        for action in sorted(group, key=lambda element: element.answer.what_to_do):
+            if action.answer.what_to_do != advice:
+                advice = action.answer.what_to_do
                 yield from (Line(text) for text in indent_lines(f"to do: {advice}", "    "))
-            yield Line(f"      {finding_text(one.finding)}", "faint")
+            yield Line(f"      {finding_text(action.finding)}", "faint")
 
 
 def finding_text(finding: Finding) -> str:
@@ -137,8 +139,8 @@ def finding_text(finding: Finding) -> str:
 def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
     """What could not be looked at: one line for each reason, however many promises it hides."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for one in unknown:
-        reasons.setdefault((str(one.why), one.why.hint), []).append(one.rule)
+    for item in unknown:
+        reasons.setdefault((str(item.why), item.why.hint), []).append(item.rule)
     for (why, hint), rules in reasons.items():
         rest = f" and {count(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
         yield Line(f"    {safe_line(why)} ({rules[0]}{rest})")
@@ -149,11 +151,11 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
 def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
     """Everything that follows from one look."""
     first: dict[str, str] = {}
-    for one in proposal.planned:
-        steps = steps_text(one.plan)
-        yield from plan_lines(one, len(proposal.planned), first.get(steps, ""))
+    for change in proposal.planned:
+        steps = steps_text(change.plan)
+        yield from plan_lines(change, len(proposal.planned), first.get(steps, ""))
         yield Line()
-        first.setdefault(steps, f"{one.number}/{len(proposal.planned)}")
+        first.setdefault(steps, f"{change.number}/{len(proposal.planned)}")
     yield from section_lines("For a person", hand_lines(proposal.by_hand))
     yield from section_lines("Could not be looked at", unknown_lines(proposal.unknown))
     yield from section_lines("Notes", (Line(f"  {safe_line(note)}") for note in proposal.notes))
@@ -163,10 +165,10 @@ def proposal_lines(proposal: Proposal, inventory: str) -> Iterator[Line]:
 
 
 def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
-    found = list(lines)
-    if found:
+    matches = list(lines)
+    if matches:
         yield Line(f"{title}:", "title")
-        yield from found
+        yield from matches
         yield Line()
 
 
@@ -180,5 +182,5 @@ def proposal_summary(proposal: Proposal, inventory: str) -> str:
     ]
     if proposal.left:
         parts.append(f"{count(len(proposal.left), 'service')} that a killed change has left unfinished (see the notes)")
-    said = ", ".join(part for part in parts if part)
-    return f"{inventory}: {said}" if said else f"{inventory}: nothing to do"
+    text = ", ".join(part for part in parts if part)
+    return f"{inventory}: {text}" if text else f"{inventory}: nothing to do"

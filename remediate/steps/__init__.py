@@ -64,15 +64,15 @@ def dump(step: AnyStep) -> dict[str, Any]:
 
 def journal_form(step: AnyStep) -> dict[str, Any]:
     """A step as the journal and documents tell it: digests instead of content, no secret. It cannot be loaded again."""
-    told = dump(step)
-    for name, lines in told.items():
+    texts = dump(step)
+    for name, lines in texts.items():
         if name in LINES and isinstance(lines, list):
-            told[name] = (
+            texts[name] = (
                 f"{len(lines)} lines, sha256:{content_digest(chr(10).join(lines).encode('utf-8', 'surrogateescape'))}"
             )
-    for name in WORDS & told.keys():
-        told[name] = masked(shell_command(word.replace("\0", "\\0") for word in told[name]))
-    return told
+    for name in WORDS & texts.keys():
+        texts[name] = masked(shell_command(word.replace("\0", "\\0") for word in texts[name]))
+    return texts
 
 
 def agreed_to(step: AnyStep) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class ChangeOwner:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         answer = ask_one(
             link, Command(("sh", "-c", load_script(ENTER_EXACTLY), "looking for a volume", self.directory), sudo=True)
         )
@@ -70,10 +70,10 @@ class ChangeOwner:
             raise Stale(f"{self.directory} is not there, or is reached through a link")
         answer.text()
 
-    def inverse(self, link: Link, place: StepContext) -> TakeBackOwner:
-        return TakeBackOwner(self.node, self.directory, self.uid, self.gid, place.directory)
+    def inverse(self, link: Link, context: StepContext) -> TakeBackOwner:
+        return TakeBackOwner(self.node, self.directory, self.uid, self.gid, context.directory)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         owner = (str(self.uid), str(self.gid))
         words = (
             "sh",
@@ -82,12 +82,12 @@ class ChangeOwner:
             "giving files away",
             self.directory,
             *owner,
-            place.directory,
+            context.directory,
             load_script(WITHIN),
-            place.lock,
+            context.lock,
         )
-        place.confirm(self.node)
-        answer = raise_if_incomplete(ask_one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
+        context.confirm(self.node)
+        answer = raise_if_incomplete(ask_one(link, Command((*words, context.token), sudo=True, limit=LIMIT)), self)
         if answer.rc in WHY:
             raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
         return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count(int(answer.text()), 'file')} given")
@@ -118,13 +118,13 @@ class TakeBackOwner:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """The kept owners decide, in `do`."""
 
-    def inverse(self, link: Link, place: StepContext) -> ChangeOwner:
+    def inverse(self, link: Link, context: StepContext) -> ChangeOwner:
         return ChangeOwner(self.node, self.directory, self.uid, self.gid)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         owner = f"{self.uid}:{self.gid}"
         words = (
             "sh",
@@ -135,10 +135,10 @@ class TakeBackOwner:
             owner,
             self.kept,
             load_script(WITHIN),
-            place.lock,
+            context.lock,
         )
-        place.confirm(self.node)
-        answer = raise_if_incomplete(ask_one(link, Command((*words, place.token), sudo=True, limit=LIMIT)), self)
+        context.confirm(self.node)
+        answer = raise_if_incomplete(ask_one(link, Command((*words, context.token), sudo=True, limit=LIMIT)), self)
         if answer.rc == NOTHING_KEPT:
             raise AlreadyBack("no file had been given away")
         return Done(rc=0, said=f"{count(int(answer.text()), 'file')} given back")

@@ -86,7 +86,7 @@ class CopyFile:
     def directories(self) -> tuple[str, ...]:
         return (self.target,)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """The source is the file that was seen, and the target can take it. Raises Stale, StepFailed, Unobservable."""
         words = (
             "sh",
@@ -97,7 +97,7 @@ class CopyFile:
             self.file.name,
             self.file.identity,
         )
-        answer = ask_one(place.reach(self.source), Command(words, sudo=True))
+        answer = ask_one(context.reach(self.source), Command(words, sudo=True))
         if answer.rc in scripts.STALE:
             raise Stale(f"{self.file.name} on {self.source} {scripts.STALE[answer.rc]}")
         answer.text()
@@ -120,10 +120,10 @@ class CopyFile:
         """KiB that must be free."""
         return (self.file.size + self.reserve) // 1024 + 1
 
-    def inverse(self, link: Link, place: StepContext) -> RemoveCopy:
+    def inverse(self, link: Link, context: StepContext) -> RemoveCopy:
         return RemoveCopy(self.node, self.target, self.file.name, self.file.size, self.sha256, self.makes)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         """Stream it. Whatever ends early leaves nothing under its name."""
         begun = time.monotonic()
         sending = ("sh", "-c", load_script(SEND_COPY), "sh", self.directory, self.file.name, self.file.identity)
@@ -140,23 +140,23 @@ class CopyFile:
         where = (f"@{self.file.mtime}", str(self.needed))
         with (
             link.open((*taking, *where), sudo=True) as sink,
-            place.reach(self.source).open(sending, sudo=True) as spring,
+            context.reach(self.source).open(sending, sudo=True) as spring,
         ):
-            rc = self.poured(spring, sink, place)
+            rc = self.poured(spring, sink, context)
         if rc != 0:
             raise self.refused(rc)
         seconds = max(time.monotonic() - begun, 0.001)
         speed = f"{size_in_words(self.file.size)} in {seconds:.0f} s"
         return Done(ABSENT, self.sha256, 0, f"{self.file.name} copied, {speed}, its digest is the source's")
 
-    def poured(self, spring: Stream, sink: Stream, place: StepContext) -> int:
+    def poured(self, spring: Stream, sink: Stream, context: StepContext) -> int:
         """The target's exit status. Raises Lost when nobody knows it, StepFailed when the source failed."""
         watch = threading.Timer(self.limit, getattr(spring, "abort", spring.close))
         watch.daemon = True
         watch.start()
         trouble = ""
         try:
-            trouble = stream_to_sink(spring, sink, self, CopyProgress(place, self))
+            trouble = stream_to_sink(spring, sink, self, CopyProgress(context, self))
         except Unobservable as why:
             trouble = str(why)
         finally:
@@ -176,8 +176,8 @@ class CopyFile:
 class CopyProgress:
     """Says from time to time how far a copy is."""
 
-    def __init__(self, place: StepContext, step: CopyFile) -> None:
-        self.place, self.step, self.next = place, step, time.monotonic() + EVERY
+    def __init__(self, context: StepContext, step: CopyFile) -> None:
+        self.place, self.step, self.next = context, step, time.monotonic() + EVERY
 
     def about(self, done: int) -> None:
         if time.monotonic() >= self.next:
@@ -199,10 +199,10 @@ def stream_to_sink(spring: Stream, sink: Stream, step: CopyFile, telling: CopyPr
         passed += len(held)
         held = data
         telling.about(passed)
-    said = b"".join(iter(lambda: spring.read(CHUNK), b""))
-    if passed + len(held) < step.file.size or len(said) < DIGEST:
+    text = b"".join(iter(lambda: spring.read(CHUNK), b""))
+    if passed + len(held) < step.file.size or len(text) < DIGEST:
         return f"the source {scripts.STALE.get(exit_status(spring, 5) or 0, 'ended early')}"
-    if said.decode("ascii", "replace").strip() != step.sha256:
+    if text.decode("ascii", "replace").strip() != step.sha256:
         return "the source has another digest than it had"
     sink.write(held)
     return ""
@@ -247,7 +247,7 @@ class RemoveCopy:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         words = ("sh", "-c", load_script(COPY_STATE), "look-at-copy", self.target, self.name)
         now = ask_one(link, Command(words, sudo=True, limit=60 + self.size / DISK_PACE)).text().strip()
         if now == ABSENT:
@@ -255,10 +255,10 @@ class RemoveCopy:
         if now not in {self.sha256, "part"}:
             raise Stale(f"{self.target}/{self.name} is no longer the copy that was made")
 
-    def inverse(self, link: Link, place: StepContext) -> None:
+    def inverse(self, link: Link, context: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         words = ("sh", "-c", load_script(REMOVE_COPY), "remove-copy", self.target, self.name, self.sha256)
         unmake = "unmake" if self.unmake else ""
         answer = ask_one(link, Command((*words, unmake), sudo=True, limit=60 + self.size / DISK_PACE))

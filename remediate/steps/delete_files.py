@@ -40,8 +40,8 @@ class Identified:
     links: int = 1
 
     def __post_init__(self) -> None:
-        odd = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
-        if odd or "/" in self.name or self.name in {"", ".", ".."}:
+        unusual = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
+        if unusual or "/" in self.name or self.name in {"", ".", ".."}:
             raise ValueError(f"not a plain file name: {self.name!r}")
 
     @property
@@ -78,8 +78,8 @@ class DeleteFiles:
         """This deletion without the files that `agreed` does not name; None when nothing is left of it."""
         if (self.node, self.directory) != (agreed.node, agreed.directory):
             return None
-        known = {(file.name, file.identity) for file in agreed.files}
-        files = tuple(file for file in self.files if (file.name, file.identity) in known)
+        known_names = {(file.name, file.identity) for file in agreed.files}
+        files = tuple(file for file in self.files if (file.name, file.identity) in known_names)
         return replace(self, files=files) if files else None
 
     def show(self) -> str:
@@ -92,7 +92,7 @@ class DeleteFiles:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """Every survivor is there, unchanged, and the directory is writable; room is not needed."""
         self.survive(link)
 
@@ -103,26 +103,26 @@ class DeleteFiles:
                 if state != "same":
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
 
-    def inverse(self, link: Link, place: StepContext) -> None:
+    def inverse(self, link: Link, context: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         """Delete in order; before each batch the lock is confirmed and the survivors are looked at again."""
         states: list[str] = []
         for batch in in_batches(self.files):
-            place.confirm(self.node)
+            context.confirm(self.node)
             self.survive(link)
-            states += self.delete(link, place, batch)
+            states += self.delete(link, context, batch)
             if len(self.files) > AT_ONCE:
-                place.say(
+                context.say(
                     f"{len(states)} of {count(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
                 )
         return deletion_result(self.files, states)
 
-    def delete(self, link: Link, place: StepContext, batch: tuple[Identified, ...]) -> list[str]:
+    def delete(self, link: Link, context: StepContext, batch: tuple[Identified, ...]) -> list[str]:
         """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
         try:
-            return ask(link, (load_script(DELETE_FILES), place.lock, place.token), self.directory, batch)
+            return ask(link, (load_script(DELETE_FILES), context.lock, context.token), self.directory, batch)
         except NotOurs:
             raise Lost(f"{taken_away(self.node)}; the rest is not deleted") from None
 
@@ -135,12 +135,12 @@ def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
     """What became of the files. Raises StepFailed when one could not be deleted."""
     skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
     failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
-    said = f"{count(states.count('deleted'), 'file')} deleted"
+    text = f"{count(states.count('deleted'), 'file')} deleted"
     if skipped:
-        said += f", {len(skipped)} skipped because they are no longer the files that were seen: {some_names(skipped)}"
+        text += f", {len(skipped)} skipped because they are no longer the files that were seen: {some_names(skipped)}"
     if failed:
-        raise StepFailed(f"{said}; could not delete {some_names(failed)}", changed="deleted" in states)
-    return Done(said=said, rc=0)
+        raise StepFailed(f"{text}; could not delete {some_names(failed)}", changed="deleted" in states)
+    return Done(said=text, rc=0)
 
 
 def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:

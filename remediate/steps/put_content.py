@@ -37,7 +37,7 @@ class PutRequest:
     mode: int | None = None
     owner: str = ""
 
-    def words(self, place: StepContext) -> tuple[str, ...]:
+    def words(self, context: StepContext) -> tuple[str, ...]:
         """The command that does it; the content, if any, follows on its standard input."""
         return (
             *(
@@ -51,7 +51,13 @@ class PutRequest:
                 self.wanted,
                 self.expected,
             ),
-            *(place.directory, "" if self.mode is None else f"{self.mode:04o}", self.owner, self.kept, place.crontab),
+            *(
+                context.directory,
+                "" if self.mode is None else f"{self.mode:04o}",
+                self.owner,
+                self.kept,
+                context.crontab,
+            ),
         )
 
     @property
@@ -61,9 +67,9 @@ class PutRequest:
         return "none" if self.wanted == ABSENT else "kept"
 
 
-def put_content(link: WritingLink, place: StepContext, wish: PutRequest) -> None:
+def put_content(link: WritingLink, context: StepContext, wish: PutRequest) -> None:
     """Do it. Raises Stale, StepFailed or Lost."""
-    rc = send(link, wish.words(place), wish.content or b"")
+    rc = send(link, wish.words(context), wish.content or b"")
     if rc == file_scripts.STALE:
         raise Stale(f"{target_name(wish.what, wish.target)} has been changed since the plan was made")
     if rc != 0:
@@ -100,23 +106,23 @@ def target_name(what: What, target: str) -> str:
     return target if what == "file" else f"the crontab of {target}"
 
 
-def digest_on_node(link: Link, place: StepContext, what: What, target: str) -> str:
+def digest_on_node(link: Link, context: StepContext, what: What, target: str) -> str:
     """The digest of what is there now, or ABSENT. Raises Unobservable."""
     if what == "crontab":
-        content = read_content(link, place, what, target)
+        content = read_content(link, context, what, target)
         return ABSENT if content is None else content_digest(content)
     return ask_one(link, Command(("sh", "-c", load_script(FILE_STATE), "sh", target), sudo=True)).text().strip()
 
 
-def read_content(link: Link, place: StepContext, what: What, target: str) -> bytes | None:
+def read_content(link: Link, context: StepContext, what: What, target: str) -> bytes | None:
     """The content that is there now; None when there is none. Raises Unobservable for anything else."""
     if what == "crontab":
-        answer = ask_one(link, Command((place.crontab, "-u", target, "-l"), sudo=True))
+        answer = ask_one(link, Command((context.crontab, "-u", target, "-l"), sudo=True))
         if answer.rc == 1 and b"no crontab for" in answer.err:
             return None
     else:
         answer = ask_one(link, Command(("cat", "--", target), sudo=True))
-        if answer.rc == 1 and digest_on_node(link, place, what, target) == ABSENT:
+        if answer.rc == 1 and digest_on_node(link, context, what, target) == ABSENT:
             return None
     answer.text()
     return answer.out
@@ -127,9 +133,9 @@ def ask_one(link: Link, command: Command) -> Output:
     return output
 
 
-def raise_if_changed(link: Link, place: StepContext, what: What, target: str, digest_: str) -> None:
+def raise_if_changed(link: Link, context: StepContext, what: What, target: str, digest_: str) -> None:
     """Raises Stale when something else is there than the plan saw."""
-    now = digest_on_node(link, place, what, target)
+    now = digest_on_node(link, context, what, target)
     if now != digest_:
         raise Stale(f"{target_name(what, target)} {show_difference(now, digest_)}")
 

@@ -82,12 +82,12 @@ class Run:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """A command has no precondition of its own (the plan's `requires` say what must hold); a way back may have."""
         if self.only_while:
             still_stands(ask_one(link, Command(self.only_while, self.sudo)))
 
-    def inverse(self, link: Link, place: StepContext) -> Run | None:
+    def inverse(self, link: Link, context: StepContext) -> Run | None:
         if not self.undo:
             return None
         return Run(
@@ -98,7 +98,7 @@ class Run:
             limit=self.limit,
         )
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         return outcome_of_exit(ask_one(link, Command(self.words, self.sudo, self.limit)), self)
 
 
@@ -132,7 +132,7 @@ class RunInContainer:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         answer = ask_one(link, Command((*RUNNING, self.container), sudo=True))
         if answer.lost or answer.rc is None:
             answer.text()
@@ -143,7 +143,7 @@ class RunInContainer:
         if self.only_while:
             still_stands(ask_one(link, self.command(self.only_while)))
 
-    def inverse(self, link: Link, place: StepContext) -> RunInContainer | None:
+    def inverse(self, link: Link, context: StepContext) -> RunInContainer | None:
         if not self.undo:
             return None
         return RunInContainer(
@@ -153,7 +153,7 @@ class RunInContainer:
             limit=self.limit,
         )
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         return outcome_of_exit(ask_one(link, self.command(self.words)), self)
 
     def command(self, words: tuple[str, ...]) -> Command:
@@ -178,11 +178,11 @@ def outcome_of_exit(answer: Output, step: Run | RunInContainer) -> Done:
     """What the exit status means. What was printed is dropped, unless the remedy said that it is harmless."""
     if answer.lost or answer.rc is None:
         raise Lost(f"`{answer.command}` gave no answer: {answer.lost or 'it did not end'}")
-    said = last_line(answer) if step.tells else ""
+    text = last_line(answer) if step.tells else ""
     if answer.rc not in step.expect:
         changed = step.changes and answer.rc not in step.unchanged
-        raise StepFailed(f"exit {answer.rc}" + (f": {said}" if said else ""), changed=changed, rc=answer.rc)
-    return Done(rc=answer.rc, said=said)
+        raise StepFailed(f"exit {answer.rc}" + (f": {text}" if text else ""), changed=changed, rc=answer.rc)
+    return Done(rc=answer.rc, said=text)
 
 
 def last_line(answer: Output) -> str:

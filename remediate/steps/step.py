@@ -118,15 +118,15 @@ class Step(Protocol):
         """Directories that must take new content: asked, before any change, whether they are writable and have room."""
         ...
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """Ask whether the step may run now. Raises Stale, or Unobservable."""
         ...
 
-    def inverse(self, link: Link, place: StepContext) -> Step | None:
+    def inverse(self, link: Link, context: StepContext) -> Step | None:
         """The step that undoes this one, written to the journal before `do`. None when there is no way back."""
         ...
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         """Make the change. Raises StepFailed, Lost or Stale."""
         ...
 

@@ -50,8 +50,8 @@ class Server:
     limit: float = 600.0
 
     def command(self, script: str, *words: str, limit: float = 0.0) -> Command:
-        asked = ("docker", "exec", self.container, "sh", "-c", script, "sh", self.user, *words)
-        return Command(asked, sudo=True, limit=limit or self.limit)
+        questions = ("docker", "exec", self.container, "sh", "-c", script, "sh", self.user, *words)
+        return Command(questions, sudo=True, limit=limit or self.limit)
 
     def change(self, script: str, *words: str) -> RunInContainer:
         """One of the scripts that change something."""
@@ -65,24 +65,24 @@ class Server:
             limit=self.limit,
         )
 
-    def strictly(self, link: Link, place: StepContext) -> None:
+    def strictly(self, link: Link, context: StepContext) -> None:
         """Raises Stale when the container is not the one that was seen."""
-        self.change(load_script(LIST_DATABASES)).still_true(link, place)
+        self.change(load_script(LIST_DATABASES)).still_true(link, context)
 
-    def now(self, link: Link, place: StepContext) -> Server:
+    def now(self, link: Link, context: StepContext) -> Server:
         """The same server, in the container where it runs now. Raises Stale when it does not run on this node."""
         try:
-            self.strictly(link, place)
+            self.strictly(link, context)
         except Stale as gone:
             if not (self.called and self.system):
                 raise
             answer = ask_one(
                 link, Command(("sh", "-c", load_script(FIND_CONTAINERS), "find-container", self.called), sudo=True)
             )
-            found = answer.text().split()
-            if len(found) != 1:
-                raise Stale(f"{gone}, and {len(found)} others run on {self.node}") from None
-            return replace(self, container=found[0])
+            matches = answer.text().split()
+            if len(matches) != 1:
+                raise Stale(f"{gone}, and {len(matches)} others run on {self.node}") from None
+            return replace(self, container=matches[0])
         return self
 
     def do(self, link: Link, step: RunInContainer) -> Done:
@@ -94,12 +94,12 @@ class Server:
 
     def names(self, link: Link, *names: str) -> tuple[Name, ...]:
         """What the server knows by these names, in their order. Raises Stale for another server, Unobservable."""
-        system, found = known_names(
+        system, matches = known_names(
             ask_one(link, self.command(load_script(LIST_DATABASES), self.live, *names, limit=120.0)), names
         )
         if self.system and system != self.system:
             raise Stale(f"{self.service} runs on other data now: system identifier {system or 'unknown'}")
-        return found
+        return matches
 
     def changes_names(self, link: Link) -> bool:
         """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
@@ -141,15 +141,15 @@ class RestoreDatabase:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        self.server.strictly(link, place)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        self.server.strictly(link, context)
         if self.server.names(link, self.new)[0].there:
             raise Stale(f"there is a database {self.new} already")
 
-    def inverse(self, link: Link, place: StepContext) -> DropDatabase:
+    def inverse(self, link: Link, context: StepContext) -> DropDatabase:
         return DropDatabase(self.server, self.new)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         return self.server.do(link, self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form))
 
 
@@ -179,8 +179,8 @@ class DropDatabase:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        server = self.server.now(link, place)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        server = self.server.now(link, context)
         before, _, stamp = self.name.rpartition("_restored_")
         filling, whole = server.names(link, f"{before}_filling_{stamp}", self.name)
         if not filling.there and not whole.there:
@@ -188,11 +188,11 @@ class DropDatabase:
         if whole.there and not whole.never_live:
             raise LeftInPlace(kept_database_note(self.name, "it was live"))
 
-    def inverse(self, link: Link, place: StepContext) -> None:
+    def inverse(self, link: Link, context: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        server = self.server.now(link, place)
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        server = self.server.now(link, context)
         return server.do(link, server.change(load_script(DROP_DATABASE), self.name))
 
 
@@ -253,9 +253,9 @@ class SwapDatabases:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """Raises AlreadyBack when the names are changed already, Stale when other databases have them."""
-        server = self.at(link, place)
+        server = self.at(link, context)
         live, takes, aside = server.names(link, self.server.live, self.takes, self.aside)
         if self.takes_oid and live.oid == self.takes_oid:
             raise AlreadyBack(f"{live.name} is that database already")
@@ -266,14 +266,14 @@ class SwapDatabases:
         if aside.there:
             raise Stale(f"there is a database {self.aside} already")
 
-    def at(self, link: Link, place: StepContext) -> Server:
+    def at(self, link: Link, context: StepContext) -> Server:
         """The server where it runs: on the way there only in the container that was seen. Raises Stale."""
         if self.back:
-            return self.server.now(link, place)
-        self.server.strictly(link, place)
+            return self.server.now(link, context)
+        self.server.strictly(link, context)
         return self.server
 
-    def inverse(self, link: Link, place: StepContext) -> SwapDatabases | None:
+    def inverse(self, link: Link, context: StepContext) -> SwapDatabases | None:
         if not self.replaces:
             return None
         return SwapDatabases(
@@ -281,25 +281,25 @@ class SwapDatabases:
             back=not self.back,
         )
 
-    def losses(self, link: Link, place: StepContext) -> tuple[str, ...]:
+    def losses(self, link: Link, context: StepContext) -> tuple[str, ...]:
         """What a person should know before this is done: what was entered since, and where it stays.
 
         Nothing where it cannot be done, or has been done: then nothing is lost.
         """
         live = self.server.live
         try:
-            self.still_true(link, place)
+            self.still_true(link, context)
         except (Stale, Unobservable):
             return ()
         stays = kept_database_note(self.aside, f"it is what is called {live} now, with all that is in it")
         try:
             since = entered_rows(
-                self.at(link, place).holds(link, live), DatabaseContents(dict(self.rows), content=dict(self.content))
+                self.at(link, context).holds(link, live), DatabaseContents(dict(self.rows), content=dict(self.content))
             )
         except (Unobservable, Stale) as why:
             return (f"what was entered in {live} since could not be counted: {why}", stays)
         return (*(f"undo loses {line}, entered since in {live}" for line in since), stays)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        server = self.at(link, place)
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        server = self.at(link, context)
         return server.do(link, self.in_server(server))

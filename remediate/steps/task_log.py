@@ -55,17 +55,17 @@ def strike_secrets(printed: str, hidden: Iterable[str]) -> tuple[str, ...]:
     """
     for value in sorted(set(hidden), key=len, reverse=True):
         printed = printed.replace(value, "***")
-    found = [line.rstrip() for line in split_lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
-    return tuple(one_line(line)[:WIDTH] for line in found[-LINES:])
+    matches = [line.rstrip() for line in split_lines(LONG_WORD.sub(unless_random, masked(printed))) if line.strip()]
+    return tuple(one_line(line)[:WIDTH] for line in matches[-LINES:])
 
 
-def unless_random(found: re.Match[str]) -> str:
+def unless_random(match: re.Match[str]) -> str:
     """A long word as it is, or struck out: of letters and digits, and no path, it is a key that nobody told us of.
 
     >>> re.sub(LONG_WORD, unless_random, "/var/lib/postgresql/15/main/base 0123456789abcdef0123456789abcdef")
     '/var/lib/postgresql/15/main/base ***'
     """
-    word = found[0]
+    word = match[0]
     parts = word.split("/")
     if len(parts) > 1 and all(map(PART.fullmatch, parts)):
         return word
@@ -79,8 +79,8 @@ def secrets_of_service(made: Mapping[str, Any]) -> set[str]:
     """
     words = [*(made.get("Env") or ()), *(made.get("Command") or ()), *(made.get("Args") or ())]
     pairs = [str(word).partition("=")[::2] for word in words if "=" in str(word)]
-    wanted = [value for name, value in pairs if len(value) >= SHORT or SECRET_NAME.search(name)]
-    return {form for value in wanted for form in spellings_of(value) if form.strip()}
+    values = [value for name, value in pairs if len(value) >= SHORT or SECRET_NAME.search(name)]
+    return {form for value in values for form in spellings_of(value) if form.strip()}
 
 
 def spellings_of(value: str) -> Iterator[str]:

@@ -43,22 +43,22 @@ class Watch:
         """Ask until it is settled. Raises StepFailed with the reason that the engine gives."""
         most, progress, settled = 0, self.pace.clock(), None
         while True:
-            service, found = ask()
-            new = [task for task in found if task["ID"] not in self.before]
+            service, matches = ask()
+            new = [task for task in matches if task["ID"] not in self.before]
             raise_for_ends(service, new)
             running, now = sum(task["Status"]["State"] == "running" for task in new), self.pace.clock()
             if running > most:
                 most, progress = running, now
-            settled = (settled or now) if running >= self.wanted and not self.left(found) else None
+            settled = (settled or now) if running >= self.wanted and not self.left(matches) else None
             if settled is not None and now - settled >= self.settle:
                 return
             if settled is None and now - progress > self.limit:
                 raise StepFailed(f"not healthy within {self.limit:.0f} s: {describe_task_states(new)}")
             self.pace.sleep(POLL)
 
-    def left(self, found: Iterable[Json]) -> bool:
+    def left(self, matches: Iterable[Json]) -> bool:
         """Whether an old task is still meant to run: the swarm has not replaced it yet."""
-        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in found)
+        return any(task["ID"] in self.before and task["DesiredState"] == "running" for task in matches)
 
 
 def raise_for_ends(service: Mapping[str, Any], new: Iterable[Json]) -> None:

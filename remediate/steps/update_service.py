@@ -53,10 +53,10 @@ def current_settings(link: Link, service: str) -> ServiceSpec:
     answer = ask_one(link, Command((*INSPECT, SEEN, service), sudo=True)).text()
     user, image, labels, *_ = (*answer.removesuffix("\n").split("\n"), "", "")
     try:
-        found = json.loads(labels or "null") or {}
+        match = json.loads(labels or "null") or {}
     except ValueError:
         raise Unobservable(f"the labels of {service} were not understood") from None
-    return ServiceSpec(user, image.strip(), found if isinstance(found, dict) else {})
+    return ServiceSpec(user, image.strip(), match if isinstance(match, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class UpdateService:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         """A way back is only nothing to do once user, mark and update settings are all back."""
         now = current_settings(link, self.service)
         if self.back and now.user == self.user:
@@ -106,22 +106,22 @@ class UpdateService:
         if image != self.image:
             raise Stale(f"{self.service} has been given another image since")
 
-    def inverse(self, link: Link, place: StepContext) -> UpdateService:
+    def inverse(self, link: Link, context: StepContext) -> UpdateService:
         return replace(self, user=self.was, was=self.user, back=not self.back)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         from remediate.steps.engine_api import open_engine  # the SDK takes 0.2 s to import
 
         def confirm() -> None:
-            place.confirm(self.node)
+            context.confirm(self.node)
 
         try:
             with open_engine(link) as swarm:
                 return self.update(swarm, link, confirm=confirm)
         except Lost as why:
-            return self.resumed(link, place, why)
+            return self.resumed(link, context, why)
 
-    def resumed(self, link: WritingLink, place: StepContext, lost: Lost) -> Done:
+    def resumed(self, link: WritingLink, context: StepContext, lost: Lost) -> Done:
         """The engine went away in mid-update: once it is back, see to the end what the swarm was told.
 
         Raises the same Lost when it does not come back, when the lock is not ours any more, or when the swarm was never
@@ -131,17 +131,17 @@ class UpdateService:
 
         patience = time.monotonic() + AWAY
         while time.monotonic() < patience:
-            place.confirm(self.node)
+            context.confirm(self.node)
             try:
                 with open_engine(link) as swarm:
                     if user_of(swarm.service(self.service)["Spec"]) != self.user:
                         raise lost
-                    finish_update(swarm, self.given, unmark=self.back, confirm=lambda: place.confirm(self.node))
+                    finish_update(swarm, self.given, unmark=self.back, confirm=lambda: context.confirm(self.node))
                     return Done(self.was, self.user)
             except (Lost, StepFailed) as why:
                 if why is lost or (isinstance(why, StepFailed) and why.changed):
                     raise
-            place.say(f"the engine of {self.node} does not answer: waiting until it is back")
+            context.say(f"the engine of {self.node} does not answer: waiting until it is back")
             time.sleep(2)
         raise lost
 
@@ -162,14 +162,14 @@ class UpdateService:
             spec = with_forced_update(spec)
         else:
             self.compare(user_of(spec), spec["TaskTemplate"]["ContainerSpec"]["Image"])
-        known, wanted = frozenset(task["ID"] for task in before), self.wanted(spec, before)
+        known_names, expected = frozenset(task["ID"] for task in before), self.wanted(spec, before)
         confirm()
         swarm.update(service, with_user(spec, self.user, lent=not self.back))
-        watch = Watch(known, wanted, self.settle, self.limit + pause_between(spec), pace or Pace())
+        watch = Watch(known_names, expected, self.settle, self.limit + pause_between(spec), pace or Pace())
         try:
             watch.over(lambda: (swarm.service(service["ID"]), swarm.tasks(service["ID"])))
         except StepFailed as why:
-            task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known)
+            task = worst_task_id(task for task in swarm.tasks(service["ID"]) if task["ID"] not in known_names)
             logs = shown_command(("docker", "service", "logs", "--tail", "20", self.service))
             where = f"`{logs}` on {self.node}"
             raise StepFailed(f"{why}; its log: {where}", words=last_words(link, task, spec)) from None
@@ -210,18 +210,18 @@ class GiveSettingsBack:
     def directories(self) -> tuple[str, ...]:
         return ()
 
-    def still_true(self, link: Link, place: StepContext) -> None:
+    def still_true(self, link: Link, context: StepContext) -> None:
         if OWN_UPDATES not in current_settings(link, self.service).labels:
             raise Stale(f"{self.service} has its own update settings")
 
-    def inverse(self, link: Link, place: StepContext) -> None:
+    def inverse(self, link: Link, context: StepContext) -> None:
         return None
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
+    def do(self, link: WritingLink, context: StepContext) -> Done:
         from remediate.steps.engine_api import open_engine
 
         with open_engine(link) as swarm:
-            finish_update(swarm, self, unmark=False, confirm=lambda: place.confirm(self.node))
+            finish_update(swarm, self, unmark=False, confirm=lambda: context.confirm(self.node))
         return Done(said=f"{self.service} has its own update settings again")
 
 

@@ -60,17 +60,17 @@ class WriteFile:
     def directories(self) -> tuple[str, ...]:
         return (parent_directory(self.path), KEPT)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        raise_if_changed(link, place, "file", self.path, self.expect)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        raise_if_changed(link, context, "file", self.path, self.expect)
 
-    def inverse(self, link: Link, place: StepContext) -> PutBack:
-        return PutBack(self.node, "file", self.path, place.kept, self.expect, content_digest(self.content))
+    def inverse(self, link: Link, context: StepContext) -> PutBack:
+        return PutBack(self.node, "file", self.path, context.kept, self.expect, content_digest(self.content))
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        wanted = content_digest(self.content)
-        wish = PutRequest("file", self.path, self.expect, wanted, self.content, mode=self.mode, owner=self.owner)
-        put_content(link, place, wish)
-        return Done(self.expect, wanted)
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        expected = content_digest(self.content)
+        wish = PutRequest("file", self.path, self.expect, expected, self.content, mode=self.mode, owner=self.owner)
+        put_content(link, context, wish)
+        return Done(self.expect, expected)
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,18 @@ class EditFile:
     def directories(self) -> tuple[str, ...]:
         return (parent_directory(self.path), KEPT)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        raise_if_changed(link, place, "file", self.path, self.expect)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        raise_if_changed(link, context, "file", self.path, self.expect)
 
-    def inverse(self, link: Link, place: StepContext) -> PutBack:
-        left = content_digest(edited_content(link, place, "file", self.path, self))
-        return PutBack(self.node, "file", self.path, place.kept, self.expect, left)
+    def inverse(self, link: Link, context: StepContext) -> PutBack:
+        left = content_digest(edited_content(link, context, "file", self.path, self))
+        return PutBack(self.node, "file", self.path, context.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        content = edited_content(link, place, "file", self.path, self)
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        content = edited_content(link, context, "file", self.path, self)
         new = self.expect == ABSENT
         wish = PutRequest("file", self.path, self.expect, content_digest(content), content)
-        put_content(link, place, with_mode(wish, self.mode, self.owner) if new else wish)
+        put_content(link, context, with_mode(wish, self.mode, self.owner) if new else wish)
         return Done(self.expect, content_digest(content))
 
 
@@ -146,16 +146,16 @@ class EditCrontab:
     def directories(self) -> tuple[str, ...]:
         return (CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        raise_if_changed(link, place, "crontab", self.user, self.expect)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        raise_if_changed(link, context, "crontab", self.user, self.expect)
 
-    def inverse(self, link: Link, place: StepContext) -> PutBack:
-        left = content_digest(edited_content(link, place, "crontab", self.user, self))
-        return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
+    def inverse(self, link: Link, context: StepContext) -> PutBack:
+        left = content_digest(edited_content(link, context, "crontab", self.user, self))
+        return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        content = edited_content(link, place, "crontab", self.user, self)
-        put_content(link, place, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        content = edited_content(link, context, "crontab", self.user, self)
+        put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))
 
 
@@ -181,21 +181,21 @@ class UnmarkCrontab:
     def directories(self) -> tuple[str, ...]:
         return (CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        raise_if_changed(link, place, "crontab", self.user, self.expect)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        raise_if_changed(link, context, "crontab", self.user, self.expect)
 
-    def inverse(self, link: Link, place: StepContext) -> PutBack:
-        left = content_digest(self.unmarked(link, place))
-        return PutBack(self.node, "crontab", self.user, place.kept, self.expect, left)
+    def inverse(self, link: Link, context: StepContext) -> PutBack:
+        left = content_digest(self.unmarked(link, context))
+        return PutBack(self.node, "crontab", self.user, context.kept, self.expect, left)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        content = self.unmarked(link, place)
-        put_content(link, place, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        content = self.unmarked(link, context)
+        put_content(link, context, PutRequest("crontab", self.user, self.expect, content_digest(content), content))
         return Done(self.expect, content_digest(content))
 
-    def unmarked(self, link: Link, place: StepContext) -> bytes:
+    def unmarked(self, link: Link, context: StepContext) -> bytes:
         """What the crontab will be. Raises Stale when it is not the one that the plan saw."""
-        now = read_content(link, place, "crontab", self.user)
+        now = read_content(link, context, "crontab", self.user)
         if now is None or content_digest(now) != self.expect:
             raise Stale(f"{target_name('crontab', self.user)} has been changed since the plan was made")
         try:
@@ -232,24 +232,24 @@ class PutBack:
     def directories(self) -> tuple[str, ...]:
         return (parent_directory(self.target) if self.what == "file" else CRONTABS, KEPT)
 
-    def still_true(self, link: Link, place: StepContext) -> None:
-        now = digest_on_node(link, place, self.what, self.target)
+    def still_true(self, link: Link, context: StepContext) -> None:
+        now = digest_on_node(link, context, self.what, self.target)
         if now == self.was:
             raise AlreadyBack(f"{target_name(self.what, self.target)} is as it was before")
         if now != self.left:
             raise Stale(f"{target_name(self.what, self.target)} has been changed since, by somebody else")
 
-    def inverse(self, link: Link, place: StepContext) -> PutBack:
-        return PutBack(self.node, self.what, self.target, place.kept, was=self.left, left=self.was)
+    def inverse(self, link: Link, context: StepContext) -> PutBack:
+        return PutBack(self.node, self.what, self.target, context.kept, was=self.left, left=self.was)
 
-    def do(self, link: WritingLink, place: StepContext) -> Done:
-        put_content(link, place, PutRequest(self.what, self.target, self.left, self.was, kept=self.kept))
+    def do(self, link: WritingLink, context: StepContext) -> Done:
+        put_content(link, context, PutRequest(self.what, self.target, self.left, self.was, kept=self.kept))
         return Done(self.left, self.was)
 
 
-def edited_content(link: Link, place: StepContext, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
+def edited_content(link: Link, context: StepContext, what: What, target: str, step: EditFile | EditCrontab) -> bytes:
     """What the file will be. Raises Stale when it is not the one that the plan saw."""
-    now = read_content(link, place, what, target)
+    now = read_content(link, context, what, target)
     if (ABSENT if now is None else content_digest(now)) != step.expect:
         raise Stale(f"{target_name(what, target)} has been changed since the plan was made")
     try:

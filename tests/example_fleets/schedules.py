@@ -127,9 +127,9 @@ class Machine:
         looking = schedules.observe.observe(inventory.nodes["vgpu"], inventory)
         next(looking)
         try:
-            [asked] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
-            [asked] = looking.send([self.told(asked.words[4:])])
-            looking.send([self.told(asked.words[4:])])
+            [question] = looking.send([Output(0, self.printed(), command="sh -c"), own or self.own()])
+            [question] = looking.send([self.told(question.words[4:])])
+            looking.send([self.told(question.words[4:])])
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         raise AssertionError("the topic asks too often")

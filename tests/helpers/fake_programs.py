@@ -155,8 +155,8 @@ class NodeLink(FaultyLink):
     def ask(self, commands: list[Command]) -> list:  # type: ignore[override]
         for command in commands:
             self.before(command.words)
-        there = [Command(self.with_own_lock(one.words), one.sudo, one.limit) for one in commands]
-        answers = self.inner.ask(there)
+        present = [Command(self.with_own_lock(command.words), command.sudo, command.limit) for command in commands]
+        answers = self.inner.ask(present)
         for command in commands:
             self.after(command.words)
         return answers

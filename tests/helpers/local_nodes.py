@@ -59,8 +59,8 @@ def place(tmp_path: Path, run: str = "run", number: int = 1) -> StepContext:
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its content, without what the engine itself keeps."""
     own = ("kept/", "lock", "state/")
-    found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in sorted(found.items()) if not name.startswith(own)}
+    match = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in sorted(match.items()) if not name.startswith(own)}
 
 
 class Cut(BaseException):
@@ -130,7 +130,7 @@ class FaultyLink:
     def ask(self, commands: Sequence[Command], room: int = 0) -> list[Output]:
         for command in commands:
             self.before(command.words)
-        answers = self.inner.ask([replace(one, words=self.with_own_lock(one.words)) for one in commands])
+        answers = self.inner.ask([replace(command, words=self.with_own_lock(command.words)) for command in commands])
         for command in commands:
             self.after(command.words)
         return answers
@@ -198,9 +198,9 @@ def say_what_is_wanted(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
     Only for tests: a paper is a file in a folder that is called like its node.
     """
     says = fleet.of(node_of(subject.name), Facts).says[subject.name]
-    wanted = fleet.inventory.section(Policy).wanted[subject.name]
-    if says != wanted:
-        yield Finding(saw=repr(says), want=repr(wanted), node=node_of(subject.name), about=subject.name)
+    expected = fleet.inventory.section(Policy).wanted[subject.name]
+    if says != expected:
+        yield Finding(saw=repr(says), want=repr(expected), node=node_of(subject.name), about=subject.name)
 
 
 def rewrite(finding: Finding, fleet: Fleet) -> Plan:
@@ -255,14 +255,14 @@ class LocalNodes:
         for node, text in self.says.items():
             (self.folder / node).mkdir(exist_ok=True)
             self.paper(node).write_text(text)
-        wanted = {str(self.paper(node)): f"new {node}\n" for node in self.says}
+        expected = {str(self.paper(node)): f"new {node}\n" for node in self.says}
         nodes = {name: Node(name=name, connection="local") for name in self.says}
         none = Without(none="a test")
         self.inventory = Inventory(
             name="stage",
             nodes=nodes,
             services=none,
-            sections={Policy: Policy(wanted=wanted)},
+            sections={Policy: Policy(wanted=expected)},
         )
         (self.folder / "state").mkdir(exist_ok=True)
         self.journal = Journal(self.folder / "state" / "journal.sqlite")

@@ -49,8 +49,8 @@ def silent(say: bytes = b"") -> Iterator[int]:
         threading.Thread(target=accept, daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
-        for one in taken:
-            one.close()
+        for item in taken:
+            item.close()
 
 
 def refusal(links: Links, name: str = "node") -> Unobservable:

@@ -122,8 +122,8 @@ def prepare(server: Sshd, options: Sequence[str], kinds: Sequence[str]) -> None:
         if not path.exists():
             keygen(path, kind)
     (folder / "authorized_keys").write_text(public(server.identity) + "\n")
-    place = f"[{server.address}]:{server.port}"
-    server.known_hosts.write_text("".join(f"{place} {public(path)}\n" for path in host_keys))
+    location = f"[{server.address}]:{server.port}"
+    server.known_hosts.write_text("".join(f"{location} {public(path)}\n" for path in host_keys))
     server.config.write_text(f"UserKnownHostsFile {server.known_hosts}\nGlobalKnownHostsFile /dev/null\nHost *\n")
     lines = [
         *options,
@@ -163,15 +163,15 @@ def until_it_listens(server: Sshd, child: subprocess.Popen[bytes]) -> None:
 
 def children_of(pid: int) -> list[int]:
     """The direct children of a process."""
-    found = []
+    match = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(path.read_text("ascii", "replace").rpartition(")")[2].split()[1])
         except (OSError, IndexError, ValueError):
             continue
         if parent == pid:
-            found.append(int(path.parent.name))
-    return found
+            match.append(int(path.parent.name))
+    return match
 
 
 def end(pid: int) -> None:
@@ -183,14 +183,14 @@ def end(pid: int) -> None:
 
 def pids_of(word: str) -> list[int]:
     """Processes that have `word` among their arguments."""
-    found = []
+    match = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if word.encode() in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+                match.append(int(path.parent.name))
         except OSError:
             continue
-    return found
+    return match
 
 
 def gone(word: str, within: float = 3.0) -> bool:

@@ -61,18 +61,18 @@ class TcpProxy:
         return data
 
     def reset(self, *both: socket.socket) -> None:
-        for one in both:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        for item in both:
+            item.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)  # a close alone waits for the other thread's recv
-            one.close()
+                item.shutdown(socket.SHUT_RDWR)  # a close alone waits for the other thread's recv
+            item.close()
 
     def close(self) -> None:
         self.listener.close()
         self.flowing.set()
-        for one in self.sockets:
+        for item in self.sockets:
             with contextlib.suppress(OSError):
-                one.close()
+                item.close()
 
 
 @contextmanager

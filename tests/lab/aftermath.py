@@ -41,13 +41,13 @@ def left(lab: Lab) -> Left:
         for name, *task in map(str.split, lab.on(node.name, "sh", "-c", BY_HAND).splitlines())
         if not task
     ]
-    lent = [spec["Name"] for spec in specs(lab) if LABEL in (spec.get("Labels") or {})]
-    return Left(tuple(lent), databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
+    temporary = [spec["Name"] for spec in specs(lab) if LABEL in (spec.get("Labels") or {})]
+    return Left(tuple(temporary), databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
 
 
 def specs(lab: Lab) -> list[dict[str, Any]]:
-    asked = "docker service inspect $(docker service ls -q)"
-    return [load["Spec"] for load in json.loads(lab.on("manager", "sh", "-c", asked))]
+    question = "docker service inspect $(docker service ls -q)"
+    return [load["Spec"] for load in json.loads(lab.on("manager", "sh", "-c", question))]
 
 
 def spec_of(lab: Lab, service: str = WEB) -> dict[str, Any]:
@@ -63,8 +63,18 @@ def settings(lab: Lab) -> tuple[str, dict[str, Any], bool]:
 
 def databases(lab: Lab) -> tuple[str, ...]:
     container = lab.on("vgpu", "docker", "ps", "-qf", POSTGRES).strip()
-    asked = ("psql", "-X", "-At", "-U", "rodan", "-d", "postgres", "-c", "SELECT datname FROM pg_database ORDER BY 1")
-    return tuple(lab.on("vgpu", "docker", "exec", container, *asked).split())
+    question = (
+        "psql",
+        "-X",
+        "-At",
+        "-U",
+        "rodan",
+        "-d",
+        "postgres",
+        "-c",
+        "SELECT datname FROM pg_database ORDER BY 1",
+    )
+    return tuple(lab.on("vgpu", "docker", "exec", container, *question).split())
 
 
 @dataclass

@@ -67,7 +67,7 @@ class Lab:
         return self.engine.ask("exec", self.node(node).container, *words)
 
     def node(self, name: str) -> Node:
-        return next(one for one in NODES if one.name == name)
+        return next(item for item in NODES if item.name == name)
 
 
 def outcomes(results: dict[str, Any], *which: str) -> set[str]:

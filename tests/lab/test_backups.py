@@ -179,8 +179,8 @@ def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> Non
 @pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
 def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: Lab, seconds: float) -> None:
     newest, processes = listed(kept)[0]["name"], server_processes(kept)
-    asked = ("backups", "restore", newest, "--hosts=lab", "--yes-restore=rodan", "--state", str(kept.place))
-    words = [BIN / "remediate", *asked]
+    question = ("backups", "restore", newest, "--hosts=lab", "--yes-restore=rodan", "--state", str(kept.place))
+    words = [BIN / "remediate", *question]
     restoring = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
     restoring.kill()
@@ -199,8 +199,8 @@ def test_case_76_no_remedy_runs_while_another_database_runs_than_the_accepted_on
     record = json.loads(kept.on("data", "cat", RECORD))
     other = str(int(record["accepted"]["system"]) + 1)
     kept.on("data", "sed", "-i", f"s/{record['accepted']['system']}/{other}/", RECORD)
-    found = kept.audit("checks/test_services.py")
-    assert "services.postgres_kept_its_data" in outcomes(found, "finding")
+    match = kept.audit("checks/test_services.py")
+    assert "services.postgres_kept_its_data" in outcomes(match, "finding")
     refused = backups(kept, "create")
     assert refused.status == 1, refused.said
     assert "held back" in refused.said
@@ -212,13 +212,13 @@ def test_case_76_postgres_came_up_empty_elsewhere_and_nothing_that_stands_on_it_
     broken("database-moved", "cron-missing", "copies-lost", "volume-over-budget", "backup-stale", "root-container")
     crontabs = [kept.on(node, "sh", "-c", "crontab -u root -l; true") for node in ("vgpu", "data")]
     files = kept.on("data", "ls", VOLUME)
-    [found] = [
+    [match] = [
         item["findings"][0]
         for item in kept.audit("checks/test_services.py")["items"]
         if item["rule"] == "services.postgres_kept_its_data"
     ]
-    assert "nodes with a volume rodan_pg_data: data, vgpu" in found["hint"]
-    assert "it was on vgpu then" in found["hint"]
+    assert "nodes with a volume rodan_pg_data: data, vgpu" in match["hint"]
+    assert "it was on vgpu then" in match["hint"]
     fixed = kept.remediate("--fix", "--yes", "--allow", "restart,delete,ownership")
     assert fixed.status == 1, fixed.said
     held = fixed.out.split("For a person:")[1]

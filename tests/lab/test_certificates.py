@@ -116,8 +116,8 @@ def test_where_the_inventory_does_not_say_how_the_whole_command_is_shown(broken)
     )
     shown = lab.run("remediate", f"--hosts={silent}", "--only", "certificates.are_valid")
     assert shown.status == 1, shown.said
-    said = " ".join(shown.out.split())
-    assert f"certbot certonly --non-interactive --cert-name {SITE} --domain {SITE}" in said
+    text = " ".join(shown.out.split())
+    assert f"certbot certonly --non-interactive --cert-name {SITE} --domain {SITE}" in text
 
 
 def outer(lab: Lab, address: str, port: int) -> str:
@@ -161,8 +161,8 @@ def test_what_a_person_must_mend_is_told_in_its_own_words(broken, fault: str) ->
     lab = broken(fault)
     results = lab.audit("-k", "certificates")
     rule, words = TOLD[fault]
-    said = [one["saw"] for item in results["items"] if item["rule"] == rule for one in item["findings"]]
-    assert any(words in one for one in said), results["said"]
+    text = [element["saw"] for item in results["items"] if item["rule"] == rule for element in item["findings"]]
+    assert any(words in item for item in text), results["said"]
 
 
 def test_case_54_nothing_is_reloaded_while_the_configuration_is_broken(broken) -> None:
@@ -185,8 +185,8 @@ def test_case_55_a_challenge_that_fails_is_tried_once_and_its_reason_is_shown(br
 
 def attempts(lab: Lab) -> int:
     """How often certbot has begun, by its own logs."""
-    said = swarm.within(lab.engine, "nginx", "sh", "-c", "cat /var/log/letsencrypt/*.log* | grep -c 'certbot version'")
-    return int(said)
+    text = swarm.within(lab.engine, "nginx", "sh", "-c", "cat /var/log/letsencrypt/*.log* | grep -c 'certbot version'")
+    return int(text)
 
 
 @pytest.mark.long

@@ -25,8 +25,8 @@ Broken = Callable[..., Lab]
 
 def user(lab: Lab) -> str:
     """As whom the swarm was told to run the web application."""
-    asked = "{{.Spec.TaskTemplate.ContainerSpec.User}}"
-    return lab.on("manager", "docker", "service", "inspect", "--format", asked, "rodan_rodan-main").strip()
+    question = "{{.Spec.TaskTemplate.ContainerSpec.User}}"
+    return lab.on("manager", "docker", "service", "inspect", "--format", question, "rodan_rodan-main").strip()
 
 
 def owners(lab: Lab) -> str:
@@ -43,9 +43,9 @@ def owners(lab: Lab) -> str:
 )
 def test_case_63_and_77_what_would_not_work_is_not_tried(broken: Broken, fault: str, reason: str) -> None:
     lab = broken(fault)
-    said = lab.remediate(*FIX)
-    assert reason in said.said
-    assert said.status == 1
+    text = lab.remediate(*FIX)
+    assert reason in text.said
+    assert text.status == 1
     assert user(lab) == "root"
 
 
@@ -60,22 +60,22 @@ def test_files_of_root_are_given_away_with_consent_and_come_back_with_undo(broke
     assert user(lab) == "django"
     assert " 0:0 " not in owners(lab)
     assert RULE not in outcomes(lab.audit("checks/test_containers.py"), "finding", "unknown")
-    found = re.search(r"remediate undo (\S+?)`", done.said)
-    assert found
-    undone = lab.run("remediate", "undo", found[1], "--yes")
+    match = re.search(r"remediate undo (\S+?)`", done.said)
+    assert match
+    undone = lab.run("remediate", "undo", match[1], "--yes")
     assert (owners(lab), user(lab)) == (before, "root"), undone.said
 
 
 @pytest.mark.long
 def test_case_63_a_service_that_dies_as_its_own_user_is_rolled_back_and_not_tried_again(broken: Broken) -> None:
     lab = broken("root-or-dead")
-    said = lab.remediate(*FIX)
-    assert said.status == 3, said.said
-    assert "non-zero exit (3)" in said.said
-    assert "| no right to /srv/media with ***" in said.said
+    text = lab.remediate(*FIX)
+    assert text.status == 3, text.said
+    assert "non-zero exit (3)" in text.said
+    assert "| no right to /srv/media with ***" in text.said
     kept = b"".join(path.read_bytes() for path in (lab.place / "state").rglob("*") if path.is_file())
     assert b"no right to" not in kept
-    assert faults.CANARY.encode() not in kept + said.said.encode()
+    assert faults.CANARY.encode() not in kept + text.said.encode()
     assert user(lab) == "root"
     audit = lab.audit("checks/test_services.py")
     assert not outcomes(audit, "finding", "unknown"), audit["said"]
@@ -100,11 +100,11 @@ def test_a_published_service_answers_from_outside_and_is_noted_until_its_stack_f
 def test_a_compose_service_is_judged_and_its_patch_and_command_are_what_mends_it(broken: Broken) -> None:
     lab = broken("root-compose")
     assert RULE in outcomes(lab.audit("checks/test_containers.py"), "finding")
-    said = lab.remediate(*FIX)
-    assert said.status == 1
-    assert "on data, in /srv/wiki/docker-compose.yml: services.web.user: www-data" in said.said
+    text = lab.remediate(*FIX)
+    assert text.status == 1
+    assert "on data, in /srv/wiki/docker-compose.yml: services.web.user: www-data" in text.said
     command = "cd /srv/wiki && docker-compose up -d --no-deps web"
-    assert command in said.said
+    assert command in text.said
     lab.on("data", "sed", "-i", "s/user: root/user: www-data/", "/srv/wiki/docker-compose.yml")
     lab.on("data", "sh", "-c", command)
     assert RULE not in outcomes(lab.audit("checks/test_containers.py"), "finding", "unknown")
@@ -113,6 +113,6 @@ def test_a_compose_service_is_judged_and_its_patch_and_command_are_what_mends_it
 def test_a_root_container_that_nobody_declared_is_a_finding_for_a_person(broken: Broken) -> None:
     lab = broken("stranger")
     assert RULE in outcomes(lab.audit("checks/test_containers.py"), "finding")
-    said = lab.remediate(*ONLY)
-    assert said.status == 1
-    assert "notes" in said.said
+    text = lab.remediate(*ONLY)
+    assert text.status == 1
+    assert "notes" in text.said

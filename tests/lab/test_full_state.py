@@ -75,7 +75,7 @@ def small_disk(lab: Lab, room: int) -> Iterator[Path]:
 
 def databases(lab: Lab) -> str:
     _, container = swarm.home(lab.engine, "postgres")
-    asked = (
+    question = (
         "psql",
         "-X",
         "-At",
@@ -86,7 +86,7 @@ def databases(lab: Lab) -> str:
         "-c",
         "SELECT oid, datname FROM pg_database ORDER BY 1",
     )
-    return lab.on("vgpu", "docker", "exec", container, *asked)
+    return lab.on("vgpu", "docker", "exec", container, *question)
 
 
 def changeable(lab: Lab) -> dict[str, str]:

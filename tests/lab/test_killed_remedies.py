@@ -32,14 +32,14 @@ def killed(lab: Lab, after: float) -> str:
         words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as child:
         assert child.stderr is not None
-        said = ""
+        text = ""
         for line in child.stderr:
-            said += line
+            text += line
             if ", step 1/" in line:
                 break
         time.sleep(after)
         child.kill()
-    return said
+    return text
 
 
 @pytest.mark.parametrize("after", MOMENTS.values(), ids=list(MOMENTS))
@@ -60,9 +60,9 @@ def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> N
     lab = broken("cron-missing")
     before = lab.on("vgpu", "crontab", "-l")
     killed(lab, 1.5)
-    told = lab.remediate()
-    assert told.status in {0, 1}
-    if "never came to its end" in told.err:
+    text = lab.remediate()
+    assert text.status in {0, 1}
+    if "never came to its end" in text.err:
         assert lab.run("remediate", "undo", "last", "--yes").status == 0
         assert lab.on("vgpu", "crontab", "-l") == before
 

@@ -77,10 +77,10 @@ def test_a_service_that_a_kill_has_left_with_our_settings_is_told_found_and_fini
     assert settings(careless)[1:] == ({**settings(careless)[1], "Order": "stop-first", "FailureAction": "pause"}, True)
     audit = careless.audit("checks/test_services.py", "checks/test_containers.py")
     assert SETTINGS in outcomes(audit, "finding")
-    told = careless.remediate("--only=schedules")
-    assert "never came to its end" in told.said
-    assert "has fleetkeeper's update settings" in told.said
-    assert "nothing to do" not in told.said or "has fleetkeeper's update settings" in told.said
+    text = careless.remediate("--only=schedules")
+    assert "never came to its end" in text.said
+    assert "has fleetkeeper's update settings" in text.said
+    assert "nothing to do" not in text.said or "has fleetkeeper's update settings" in text.said
     again = careless.run("remediate", *FIX)
     assert again.status == 0, again.said
     assert "fixed" in again.said
@@ -112,10 +112,10 @@ def test_an_undo_that_is_killed_twice_is_finished_by_the_third(careless: Lab) ->
     assert "never came to its end" not in careless.remediate().said
 
 
-def run_of(said: str) -> str:
-    found = re.search(r"remediate undo (\S+?)`", said)
-    assert found, said
-    return found[1]
+def run_of(text: str) -> str:
+    match = re.search(r"remediate undo (\S+?)`", text)
+    assert match, text
+    return match[1]
 
 
 def state(lab: Lab) -> str:
@@ -310,11 +310,11 @@ def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_pat
     lab.on("vgpu", *inside, "mount", "-t", "tmpfs", "-o", "size=12k,mode=1777", "none", "/backups")
     try:
         made = lab.run("remediate", "backups", "create", f"--hosts={small}")
-        there = lab.on("vgpu", *inside, "ls", "-A", "/backups")
+        present = lab.on("vgpu", *inside, "ls", "-A", "/backups")
     finally:
         lab.on("vgpu", *inside, "umount", "/backups")
     assert made.status in {1, 3}, made.said
-    assert there == "", there
+    assert present == "", present
     assert dumps(lab) == before
     assert "whole" not in made.out.partition("What was done:")[2]
 

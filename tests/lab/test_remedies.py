@@ -25,8 +25,8 @@ FIX = ("--fix", "--yes", "--allow", "restart,delete")
 @pytest.mark.parametrize("fault", REPAIRED)
 def test_a_fault_is_repaired_and_proven_by_the_rule_that_found_it(broken, fault: str) -> None:
     lab = broken(fault)
-    found = outcomes(lab.audit(), "finding")
-    assert found >= REPAIRED[fault]
+    match = outcomes(lab.audit(), "finding")
+    assert match >= REPAIRED[fault]
     fixed = lab.remediate(*FIX)
     assert fixed.status == 0, fixed.said
     after = lab.audit()

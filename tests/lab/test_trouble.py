@@ -88,10 +88,10 @@ def test_case_30_the_crontab_changes_while_a_person_reads_the_plan(broken, meanw
 
 def wait_for(stream: IO[str], words: str) -> None:
     """Read until the words of a question, which ends no line."""
-    said = ""
-    while words not in said and (char := stream.read(1)):
-        said += char
-    assert words in said, said
+    text = ""
+    while words not in text and (char := stream.read(1)):
+        text += char
+    assert words in text, text
 
 
 def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_before(broken) -> None:

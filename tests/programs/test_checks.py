@@ -134,11 +134,11 @@ def test_are_counted(verdict):
 def test_a_check_gets_the_host_of_its_node_and_a_report_says_where_it_was_judged(run, asserting: str) -> None:
     ran = run(RIGHT, "test_greetings.py", f"--assert={asserting}", "-rA")
     ran.assert_outcomes(passed=1, failed=1, errors=3)
-    told = ran.stdout.str()
-    assert {"test_say_hello[a]", "test_say_hello[b]"} == set(re.findall(r"test_say_hello\[.*?\]", told))
+    text = ran.stdout.str()
+    assert {"test_say_hello[a]", "test_say_hello[b]"} == set(re.findall(r"test_say_hello\[.*?\]", text))
     line = 1 + TOPIC.strip().split("\n").index("def say_goodbye(fleet, subject):")
-    assert f"  judge greetings.py:{line}" in told
-    assert "saw   hello" in told
+    assert f"  judge greetings.py:{line}" in text
+    assert "saw   hello" in text
 
 
 def test_a_bug_in_a_rule_shows_its_own_line_and_is_no_missing_access(run) -> None:
@@ -159,11 +159,11 @@ def test_a_promise_without_its_rule_is_refused_where_it_is_written() -> None:
 
 
 def test_the_facts_that_a_rule_read_are_shown_without_secrets(run) -> None:
-    told = run(RIGHT, "test_greetings.py", "-k", "goodbye", "-vv").stdout.str()
-    assert "greetings.say_goodbye [a] read\na/greetings\n" in told
-    assert '"said": "PASSWORD=*** hello' in told
-    assert "greetings.say_goodbye [b] read\nb/greetings could not be seen" in told
-    assert "hunter2" not in told
+    text = run(RIGHT, "test_greetings.py", "-k", "goodbye", "-vv").stdout.str()
+    assert "greetings.say_goodbye [a] read\na/greetings\n" in text
+    assert '"said": "PASSWORD=*** hello' in text
+    assert "greetings.say_goodbye [b] read\nb/greetings could not be seen" in text
+    assert "hunter2" not in text
 
 
 def test_facts_are_printed_and_nothing_is_judged(run, pytester: pytest.Pytester) -> None:

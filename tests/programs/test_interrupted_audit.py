@@ -84,10 +84,10 @@ def test_case_68_ctrl_c_ends_an_audit_at_once_and_everything_it_started(folder, 
     for _ in range(times):
         child.send_signal(signal.SIGINT)
         time.sleep(0.05)
-    said = child.communicate(timeout=20)[0].decode()
+    text = child.communicate(timeout=20)[0].decode()
     assert (child.returncode, time.monotonic() - before < 5) == (status, True)
-    assert times == 2 or "interrupted while looking: nothing was judged" in said
-    assert "Traceback" not in said
+    assert times == 2 or "interrupted while looking: nothing was judged" in text
+    assert "Traceback" not in text
     assert gone("71.7", within=5)
 
 

@@ -191,19 +191,19 @@ def test_a_node_that_does_not_answer_is_an_error_and_not_a_finding(audit, pytest
 
 
 def test_findings_come_first_then_unknown_then_waived_then_the_next_command(audit) -> None:
-    said = audit().stdout.str()
+    message = audit().stdout.str()
     places = [
-        said.index(text) for text in ("- findings -", "- could not be looked at -", "- waived -", "next: remediate")
+        message.index(text) for text in ("- findings -", "- could not be looked at -", "- waived -", "next: remediate")
     ]
     assert places == sorted(places)
-    assert "= FAILURES =" not in said
-    assert "short test summary" not in said
+    assert "= FAILURES =" not in message
+    assert "short test summary" not in message
 
 
 def test_case_73_what_a_server_said_is_shown_without_its_control_characters(audit) -> None:
-    said = audit("-k", "is_wrong").stdout.str()
-    assert "hello \\x1b[31m<script>" in said
-    assert "\x1b[31m<script>" not in said
+    text = audit("-k", "is_wrong").stdout.str()
+    assert "hello \\x1b[31m<script>" in text
+    assert "\x1b[31m<script>" not in text
 
 
 def test_a_dead_reason_is_said_once_however_many_promises_it_hides(audit) -> None:
@@ -234,12 +234,12 @@ def test_case_74_xdist_and_serial_runs_give_the_same_verdicts_of_one_look(audit,
     looks = pytester.path / "looks"
     noted = f'Command(("sh", "-c", "echo x >> {looks}; echo hello"))'
     pytester.makefile(".py", promises=TOPIC.replace('Command(("echo", "hello"))', noted))
-    serial, found = audit(), results(pytester)
+    serial, match = audit(), results(pytester)
     looks.unlink()
     parallel = audit("-n", "2")
     assert looks.read_text() == "x\n"
-    assert (parallel.ret, results(pytester)["items"]) == (serial.ret, found["items"])
-    assert results(pytester)["summary"] == found["summary"]
+    assert (parallel.ret, results(pytester)["items"]) == (serial.ret, match["items"])
+    assert results(pytester)["summary"] == match["summary"]
 
 
 def key(item: dict) -> tuple[str, str, str]:
@@ -325,5 +325,5 @@ def test_a_value_that_pytest_takes_for_a_place_of_tests_is_told_how_to_be_writte
     ran = pytester.runpytest_inprocess("--hosts=./mine.yml", "--state", str(elsewhere))
     assert ran.ret == pytest.ExitCode.USAGE_ERROR
     ran.stderr.fnmatch_lines([f"*hint: write --state={elsewhere}*"])
-    told = pytester.runpytest_inprocess("--hosts=./mine.yml", f"--state={elsewhere}")
-    assert "hint: write --state" not in told.stderr.str()
+    runpytest_inprocess = pytester.runpytest_inprocess("--hosts=./mine.yml", f"--state={elsewhere}")
+    assert "hint: write --state" not in runpytest_inprocess.stderr.str()

@@ -70,8 +70,8 @@ def test_a_value_in_yaml_comes_back_as_it_was_and_shows_nothing_hidden(text: str
 
 @given(st.text())
 def test_an_annotation_is_one_line_and_begins_no_command(text: str) -> None:
-    told = annotation_text(text, ":,")
-    assert not set("\r\n:,") & set(told)
+    sentence = annotation_text(text, ":,")
+    assert not set("\r\n:,") & set(sentence)
 
 
 @pytest.mark.parametrize(

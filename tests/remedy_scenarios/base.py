@@ -67,12 +67,12 @@ class Scenario(ABC):
 
     def tree(self) -> dict[str, tuple[int, int, int, bytes]]:
         """Every file and directory that is not a program of ours: mode, owner, group and content."""
-        found = [path for node in self.nodes for path in (self.folder / node).glob("**/*")]
-        kept = [path for path in found if not path.relative_to(self.folder).parts[1].startswith(PROGRAMS)]
+        paths = [path for node in self.nodes for path in (self.folder / node).glob("**/*")]
+        kept = [path for path in paths if not path.relative_to(self.folder).parts[1].startswith(PROGRAMS)]
         state = [(str(path.relative_to(self.folder)), path, path.stat()) for path in sorted(kept)]
         return {
-            name: (one.st_mode, one.st_uid, one.st_gid, path.read_bytes() if path.is_file() else b"")
-            for name, path, one in state
+            name: (item.st_mode, item.st_uid, item.st_gid, path.read_bytes() if path.is_file() else b"")
+            for name, path, item in state
         }
 
 

@@ -30,7 +30,7 @@ class Site(Scenario):
     account = "0f"
     known = True
     policy = ", acme: {agree_tos: true, email: ops@example.org, webroot: /var/www/le}"
-    made: Mapping[str, certificates.Made] = {one.pem: one for one in (OLD, RENEWED, OTHER)}
+    made: Mapping[str, certificates.Made] = {item.pem: item for item in (OLD, RENEWED, OTHER)}
     own = "etc/letsencrypt"
     hook = f"{own}/renewal-hooks/deploy/fleetkeeper-reload"
 
@@ -59,11 +59,11 @@ class Site(Scenario):
         content = table.read_bytes() if table.exists() else b""
         hooked = self.hooked or self.at("web", self.hook).exists()
         entry = Renewal("/var/spool/cron/crontabs/root:1", entered=True, containers=(certificates.ID,), reloads=hooked)
-        found = Crontab(
+        match = Crontab(
             "root", sha256(content).hexdigest() if content else "absent", block_lines(content, renewal_schedule.BLOCK)
         )
         renewals = (entry,) if b"certbot" in content else ()
-        facts = replace(certificates.FACTS, served=served, inside=(self.inside(),), renewals=renewals, crontab=found)
+        facts = replace(certificates.FACTS, served=served, inside=(self.inside(),), renewals=renewals, crontab=match)
         return certificates.fleet(facts, policy=self.policy)
 
     def inside(self) -> ContainerFiles:
@@ -73,9 +73,9 @@ class Site(Scenario):
         leaf = self.leaf(path)
         names = self.at("web", f"{self.own}/renewal/{NAME}.conf").read_text()
         account = names.rpartition("account = ")[2].strip()
-        there = self.at("web", f"{self.own}/accounts/acme.example.org/directory/{account}").exists()
+        present = self.at("web", f"{self.own}/accounts/acme.example.org/directory/{account}").exists()
         lineage = replace(
-            certificates.LINEAGE, account=account, account_found=there, chain=(leaf.pem, certificates.MIDDLE.pem)
+            certificates.LINEAGE, account=account, account_found=present, chain=(leaf.pem, certificates.MIDDLE.pem)
         )
         chain = (leaf.pem, certificates.MIDDLE.pem)
         live = Certificate(f"{certificates.LIVE}/fullchain.pem", chain)

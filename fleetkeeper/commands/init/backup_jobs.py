@@ -64,8 +64,10 @@ def made_by(text: str) -> list[str]:
     >>> made_by("docker exec db sh -c 'pg_dump -U rodan rodan > /backups/x'")
     ['pg_dump -U rodan rodan > /backups/x']
     """
-    found = in_containers(text) or [in_container for line in split_lines(text) for in_container in in_containers(line)]
-    return list(dict.fromkeys(found))
+    matches = in_containers(text) or [
+        in_container for line in split_lines(text) for in_container in in_containers(line)
+    ]
+    return list(dict.fromkeys(matches))
 
 
 def in_containers(text: str) -> list[str]:

@@ -63,17 +63,17 @@ def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
     path = place(given["name"] or nodes[0].name, force=given["force"])
     looking = Survey(path, click.echo, ask_at_terminal(), given["fingerprints"])
     try:
-        found = looking.all(nodes, follow=given["follow"])
+        findings = looking.all(nodes, follow=given["follow"])
     except NotTrusted as why:
         raise UsageError(
             f"the key of {why} is not trusted, so nothing was asked there, and nothing was written",
             hint="at a terminal you are asked; else add --fingerprint SHA256:… once you have compared it",
         ) from None
-    if all(machine.trouble for machine in found.machines):
+    if all(machine.trouble for machine in findings.machines):
         click.echo("nothing could be seen anywhere: nothing was written", err=True)
         sys.exit(Exit.NOT_ALL_SEEN)
-    write(path, found)
-    sys.exit(Exit.NOT_ALL_SEEN if any(machine.trouble for machine in found.machines) else Exit.NOTHING_LEFT)
+    write(path, findings)
+    sys.exit(Exit.NOT_ALL_SEEN if any(machine.trouble for machine in findings.machines) else Exit.NOTHING_LEFT)
 
 
 def place(name: str, *, force: bool) -> Path:
@@ -88,18 +88,20 @@ def place(name: str, *, force: bool) -> Path:
     return path
 
 
-def without_words(found: Findings) -> Findings:
+def without_words(findings: Findings) -> Findings:
     """What was found, without anything that servers said in words of their own."""
     return replace(
-        found,
-        services=tuple(replace(service, note="") for service in found.services),
-        sites=tuple(replace(site, issuer="somebody", note="") for site in found.sites),
-        backups=found.backups and replace(found.backups, where=""),
-        unseen=("what could not be seen is not written here, since it looked like a secret",) if found.unseen else (),
+        findings,
+        services=tuple(replace(service, note="") for service in findings.services),
+        sites=tuple(replace(site, issuer="somebody", note="") for site in findings.sites),
+        backups=findings.backups and replace(findings.backups, where=""),
+        unseen=("what could not be seen is not written here, since it looked like a secret",)
+        if findings.unseen
+        else (),
     )
 
 
-def write(path: Path, found: Findings) -> None:
+def write(path: Path, findings: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
     from fleetkeeper.commands.init.inventory_text import text
     from fleetkeeper.commands.init.summary import summary
@@ -107,12 +109,12 @@ def write(path: Path, found: Findings) -> None:
     from fleetkeeper.topics.registry import load_inventory
 
     today, base = date.today().isoformat(), path.absolute().parent
-    written = text(found, today, base)
+    written = text(findings, today, base)
     try:
         load_inventory(path, written)
     except UsageError:  # words of a server, in a comment, that look like a secret
-        written = text(without_words(found), today, base)
+        written = text(without_words(findings), today, base)
         load_inventory(path, written)
     write_file(path, written.encode("utf-8"))
-    for line in summary(found, path):
+    for line in summary(findings, path):
         click.echo(line)

@@ -74,9 +74,9 @@ def backups_of(
     best = max(listed, key=worth, default=None)
     if best is None:
         return None, unseen
-    alike = [one for one in listed if one.files and names(one) == names(best)]
+    alike = [listing for listing in listed if listing.files and names(listing) == names(best)]
     home = max(alike or [best], key=preferred)
-    backups = described(home, database, sorted({one.node for one in alike}))
+    backups = described(home, database, sorted({listing.node for listing in alike}))
     backups = with_schedule(backups, home, around.scheduled)
     backups = with_timezone(backups, home.dumps, around.machines)
     return with_usage(backups, home, around.ask, unseen), unseen
@@ -84,12 +84,12 @@ def backups_of(
 
 def listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
     """Every mount of the database that may hold dumps, on every node that has it."""
-    for place, mount in ((one, mount) for one in places for mount in candidates(one.container)):
+    for placement, mount in ((each, mount) for each in places for mount in candidates(each.container)):
         path = "" if mount.name else mount.source
         volume = mount.name or PurePosixPath(mount.source).name
         if not re.fullmatch(NAME, volume):
             continue
-        for node in having(around.fleet, mount) if mount.name else [place.node]:
+        for node in having(around.fleet, mount) if mount.name else [placement.node]:
             looking = policy(volume, node, path=path or None)
             try:
                 [answer] = around.ask(node, [look_into(looking)])
@@ -131,18 +131,18 @@ def remote(fleet: Fleet, node: str, name: str) -> bool:
     return any(volume.name == name and volume.remote for volume in volumes(fleet, node))
 
 
-def worth(one: DumpListing) -> tuple[int, bool]:
+def worth(listing: DumpListing) -> tuple[int, bool]:
     """A place with many dumps before one that is only called so."""
-    return len(one.dumps), bool(LIKE_A_BACKUP.search(f"{one.volume} {one.directory}"))
+    return len(listing.dumps), bool(LIKE_A_BACKUP.search(f"{listing.volume} {listing.directory}"))
 
 
-def names(one: DumpListing) -> frozenset[str]:
-    return frozenset(file.name for file in one.files)
+def names(listing: DumpListing) -> frozenset[str]:
+    return frozenset(file.name for file in listing.files)
 
 
-def preferred(one: DumpListing) -> tuple[bool, bool]:
+def preferred(listing: DumpListing) -> tuple[bool, bool]:
     """Of nodes that share a place: one whose own disk it is, then one that is called after it."""
-    return one.on_this_disk, bool(STORES.search(one.node))
+    return listing.on_this_disk, bool(STORES.search(listing.node))
 
 
 def described(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
@@ -164,14 +164,14 @@ def described(home: DumpListing, database: FoundService, nodes: Sequence[str]) -
 def with_schedule(backups: Backups, home: DumpListing, scheduled: Sequence[Scheduled]) -> Backups:
     """What makes the dumps: an entry of some schedule; else what their names tell; else a proposal."""
     stamps = [local for file in home.dumps for local in [stamp_in_name(file.name, home.pattern)] if local]
-    one = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
-    times = one.times or (schedule_of(stamps) if stamps else "")
-    nowhere = {"schedule": not times, "command": not one.command}
+    job = next(iter(sorted(scheduled, key=lambda each: not each.times)), Scheduled("", "", "", ""))
+    times = job.times or (schedule_of(stamps) if stamps else "")
+    nowhere = {"schedule": not times, "command": not job.command}
     return replace(
         backups,
         schedule=times or EVERY_NIGHT,
-        command=one.command or "backup",
-        where=one.where and f"{one.node}: {one.where}",
+        command=job.command or "backup",
+        where=job.where and f"{job.node}: {job.where}",
         guessed=(*backups.guessed, *(key for key, guess in nowhere.items() if guess)),
     )
 
@@ -190,6 +190,6 @@ def with_usage(backups: Backups, home: DumpListing, ask: Ask, unseen: list[str])
 def with_timezone(backups: Backups, files: Sequence[File], machines: Mapping[str, Machine]) -> Backups:
     """The zone of the stamps: one of the nodes', or UTC, whichever agrees with the times of the files."""
     zones = dict.fromkeys([*(machine.timezone for machine in machines.values() if machine.timezone), "UTC"])
-    told = zone_of(files, backups.pattern, list(zones)) if backups.pattern else ""
+    zone = zone_of(files, backups.pattern, list(zones)) if backups.pattern else ""
     home = machines[backups.node].timezone or "UTC"
-    return replace(backups, timezone=told or home, guessed=backups.guessed if told else (*backups.guessed, "timezone"))
+    return replace(backups, timezone=zone or home, guessed=backups.guessed if zone else (*backups.guessed, "timezone"))

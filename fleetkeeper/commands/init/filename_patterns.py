@@ -31,21 +31,21 @@ def pattern_of(names: Iterable[str]) -> str:
     >>> pattern_of(["backup_2026_11_22T00_00_01.sql.gz", "backup_2026_11_21T12_00_01.sql.gz", "notes.txt"])
     'backup_%Y_%m_%dT%H_%M_%S.sql.gz'
     """
-    found = Counter(pattern for name in names for pattern in [of_name(name)] if pattern)
-    return found.most_common(1)[0][0] if found else ""
+    match = Counter(pattern for name in names for pattern in [of_name(name)] if pattern)
+    return match.most_common(1)[0][0] if match else ""
 
 
 def of_name(name: str) -> str:
     """The pattern of one name, when it is one that the policy takes and that gives the same name back."""
     if not name.endswith(ENDS):
         return ""
-    found = STAMP.search(name)
-    if not found:
+    match = STAMP.search(name)
+    if not match:
         return ""
-    part = found.groupdict()
+    part = match.groupdict()
     seconds = f"{part['f']}%S" if part["S"] else ""
     inner = f"%Y{part['a']}%m{part['b']}%d{part['c']}%H{part['e']}%M{seconds}"
-    pattern = f"{escaped(name[: found.start()])}{inner}{escaped(name[found.end() :])}"
+    pattern = f"{escaped(name[: match.start()])}{inner}{escaped(name[match.end() :])}"
     return pattern if stamp_in_name(name, pattern) and accepted(pattern) else ""
 
 
@@ -101,8 +101,8 @@ def schedule_of(stamps: Sequence[datetime]) -> str:
     >>> schedule_of(days)
     '0 0,12 * * *'
     """
-    recent = [one for one in stamps if one > max(stamps) - timedelta(days=10)]
-    times = Counter((one.hour, one.minute) for one in recent)
+    recent = [moment for moment in stamps if moment > max(stamps) - timedelta(days=10)]
+    times = Counter((moment.hour, moment.minute) for moment in recent)
     often = [time for time, number in times.items() if number >= SOME]
     minutes = {minute for _, minute in often}
     if not often or len(minutes) > 1:

@@ -59,11 +59,11 @@ def node_of(written: str, login: Login) -> Node:
     if written == HERE:
         return Node(name=spelled(socket.gethostname()), connection=HERE)
     try:
-        asked = parse_hop(written)
+        request = parse_hop(written)
     except Unobservable as why:
         raise UsageError(f"{written!r}: {why.why}", hint="write a host as ops@host or ops@host:2222") from None
-    given = {"address": asked.address, "user": asked.user, "port": asked.port}
-    return made(spelled(asked.address), {**given, "identity": login.identity, "jump": login.jump or None}, written)
+    given = {"address": request.address, "user": request.user, "port": request.port}
+    return made(spelled(request.address), {**given, "identity": login.identity, "jump": login.jump or None}, written)
 
 
 def made(name: str, given: Mapping[str, object], written: str) -> Node:
@@ -86,7 +86,7 @@ def spelled(host: str, taken: Collection[str] = ()) -> str:
     label = host if address else host.partition(".")[0]
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", label).strip("-._") or "node"
     names = [name, *(f"{name}-{number}" for number in range(2, 1000))]
-    return next(one for one in names if one not in taken)
+    return next(name for name in names if name not in taken)
 
 
 def provisional(nodes: Iterable[Node], path: Path) -> Inventory:
@@ -106,15 +106,15 @@ def each_once(nodes: Iterable[Node]) -> list[Node]:
 
 def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     """What the probe says about a host: its name, and its rights. Raises Unobservable."""
-    told = split_lines(answer.text())
-    said = dict(line.partition(" ")[::2] for line in told)
-    if told[-1:] != ["end"]:
+    lines = split_lines(answer.text())
+    texts = dict(line.partition(" ")[::2] for line in lines)
+    if lines[-1:] != ["end"]:
         raise Unobservable("the first look was cut short", node=node.name)
-    root = said.get("uid") == "0"
-    hostname = said.get("host", "")
-    sudo: Sudo = not root and ("sudo" in said or ("audit" if "looks" in said else False))
+    root = texts.get("uid") == "0"
+    hostname = texts.get("host", "")
+    sudo: Sudo = not root and ("sudo" in texts or ("audit" if "looks" in texts else False))
     missing = [] if root or sudo else [NO_ROOT]
-    if "engine" in said and not (root or sudo or "docker" in said):
+    if "engine" in texts and not (root or sudo or "docker" in texts):
         missing.append(NO_DOCKER)
     name = spelled(hostname or node.name, taken)
     return Machine(node.model_copy(update={"name": name, "sudo": sudo}), hostname, missing=tuple(missing))

@@ -28,9 +28,9 @@ def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
     for seen_container in placement.seen_containers(fleet):
         if seen_container.container.running and not visitor(seen_container.container):
             by_name[deployed(seen_container.container)].append(seen_container)
-    told = {service.name: service for facts in managers(fleet) for service in facts.services if service.replicas != 0}
-    names = sorted({*by_name, *told})
-    keys = dict(zip(names, keys_of(names, told), strict=True))
+    lines = {service.name: service for facts in managers(fleet) for service in facts.services if service.replicas != 0}
+    names = sorted({*by_name, *lines})
+    keys = dict(zip(names, keys_of(names, lines), strict=True))
     return tuple(
         found(keys[name], name, by_name[name])
         if by_name[name]
@@ -60,30 +60,30 @@ def deployed(container: Container) -> str:
     return f"{project}/{compose}" if compose and project else container.service
 
 
-def keys_of(names: Iterable[str], told: Mapping[str, SwarmService]) -> Iterator[str]:
+def keys_of(names: Iterable[str], lines: Mapping[str, SwarmService]) -> Iterator[str]:
     """Short names for people, each once: without the stack or project before it, where that leaves them apart."""
     listed = list(names)
-    short = [shortened(name, told.get(name)) for name in listed]
+    short = [shortened(name, lines.get(name)) for name in listed]
     for name, key in zip(listed, short, strict=True):
         yield re.sub(r"[^A-Za-z0-9_.-]", "_", key if short.count(key) == 1 else name)
 
 
-def shortened(name: str, told: SwarmService | None) -> str:
+def shortened(name: str, service: SwarmService | None) -> str:
     """A service's name without its stack or project.
 
     >>> shortened("shop/web", None), shortened("rodan_db", SwarmService("1", "rodan_db", stack="rodan"))
     ('web', 'db')
     """
     short = name.rpartition("/")[2]
-    return short.removeprefix(f"{told.stack}_") if told and told.stack else short
+    return short.removeprefix(f"{service.stack}_") if service and service.stack else short
 
 
 def found(key: str, name: str, places: list[Placement]) -> FoundService:
     """One service with the users that its processes have today."""
-    programs = {process.name for place in places for process in processes(place.container)}
-    nodes = tuple(dict.fromkeys(place.node for place in places))
+    programs = {process.name for location in places for process in processes(location.container)}
+    nodes = tuple(dict.fromkeys(location.node for location in places))
     try:
-        users, master, note = users_of(name, [place.container for place in places])
+        users, master, note = users_of(name, [location.container for location in places])
     except Unobservable as why:
         users, master, note = (), "", f"as whom it runs could not be seen: {why.why}"
     return FoundService(key, name, users, master, nodes, bool(programs & DATABASES), bool(programs & WEB), note)

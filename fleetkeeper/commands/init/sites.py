@@ -34,38 +34,40 @@ class TlsContainer:
 
 def serving(places: Sequence[Placement], services: Sequence[FoundService]) -> Iterator[TlsContainer]:
     """The running containers that have a web server, or that publish 443."""
-    for place in places:
+    for placement in places:
         for service in services:
-            if place.container.running and place.container.belongs_to(service.name):
-                port = published(place)
+            if placement.container.running and placement.container.belongs_to(service.name):
+                port = published(placement)
                 if service.web or port:
-                    yield TlsContainer(place, service, port)
+                    yield TlsContainer(placement, service, port)
 
 
-def published(place: Placement) -> int:
+def published(placement: Placement) -> int:
     """The port of the node that leads to 443 in the container, or 443 of the node itself."""
-    ports = [port for port in place.container.ports if port.host and port.protocol == "tcp"]
-    return next((one.host for one in ports if HTTPS in (one.container, one.host) and one.host), 0)
+    ports = [port for port in placement.container.ports if port.host and port.protocol == "tcp"]
+    return next((port.host for port in ports if HTTPS in (port.container, port.host) and port.host), 0)
 
 
-def sites_of(found: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> list[ServedSite]:
+def sites_of(servers: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> list[ServedSite]:
     """Every name once, with what is served for it now."""
     sites: dict[str, ServedSite] = {}
-    for one in found:
-        for name in names_of(one, ask, unseen):
-            sites.setdefault(name, served(one, name, ask))
+    for server in servers:
+        for name in names_of(server, ask, unseen):
+            sites.setdefault(name, served(server, name, ask))
     return list(sites.values())
 
 
-def names_of(one: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
+def names_of(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
     """The names for which a container has a certificate; without any word of its own, those of what it serves."""
     try:
-        [answer] = ask(one.place.node, [node_commands.look_inside(one.place.container.id)])
-        inside = parse(answer.text(), one.place.container.id, one.service.key)
+        [answer] = ask(server.place.node, [node_commands.look_inside(server.place.container.id)])
+        inside = parse(answer.text(), server.place.container.id, server.service.key)
     except Unobservable as why:
-        unseen.append(f"{one.place.node}: {one.place.container.name} could not be looked into: {why.why}{hinted(why)}")
-        inside = ContainerFiles(one.place.container.id, one.service.key)
-    return configured(inside) or spoken(one, ask)
+        unseen.append(
+            f"{server.place.node}: {server.place.container.name} could not be looked into: {why.why}{hinted(why)}"
+        )
+        inside = ContainerFiles(server.place.container.id, server.service.key)
+    return configured(inside) or spoken(server, ask)
 
 
 def configured(inside: ContainerFiles) -> list[str]:
@@ -75,9 +77,9 @@ def configured(inside: ContainerFiles) -> list[str]:
     return [name for name in dict.fromkeys([*names, *lineages]) if valid(name)]
 
 
-def spoken(one: TlsContainer, ask: Ask) -> list[str]:
+def spoken(server: TlsContainer, ask: Ask) -> list[str]:
     """The names in the certificate that is served to whoever names none."""
-    chain = shaken(one, ("-noservername",), ask)
+    chain = shaken(server, ("-noservername",), ask)
     return [name for name in alternative(chain[0]) if valid(name)] if chain else []
 
 
@@ -91,31 +93,31 @@ def valid(name: str) -> bool:
 def alternative(pem: str) -> list[str]:
     """The DNS names of a certificate (RFC 5280, 4.2.1.6)."""
     try:
-        found = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
+        extension = x509.load_pem_x509_certificate(pem.encode()).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         )
     except (ValueError, x509.ExtensionNotFound):
         return []
-    return found.value.get_values_for_type(x509.DNSName)
+    return extension.value.get_values_for_type(x509.DNSName)
 
 
-def shaken(one: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
+def shaken(server: TlsContainer, options: tuple[str, ...], ask: Ask) -> tuple[str, ...]:
     """The chain of one handshake, made on the node itself; nothing when there is none."""
-    if not one.port:
+    if not server.port:
         return ()
     try:
-        [answer] = ask(one.place.node, [node_commands.handshake(f"127.0.0.1:{one.port}", options)])
+        [answer] = ask(server.place.node, [node_commands.handshake(f"127.0.0.1:{server.port}", options)])
         return tls_handshakes.handshake(answer)[0]
     except Unobservable:
         return ()
 
 
-def served(one: TlsContainer, name: str, ask: Ask) -> ServedSite:
+def served(server: TlsContainer, name: str, ask: Ask) -> ServedSite:
     """A name with the issuer and the end of the certificate that is served for it now."""
-    chain = shaken(one, ("-servername", name), ask)
+    chain = shaken(server, ("-servername", name), ask)
     if not chain:
-        return ServedSite(name, one.service.key, note="nothing is served for it on 443 now")
+        return ServedSite(name, server.service.key, note="nothing is served for it on 443 now")
     leaf = x509.load_pem_x509_certificate(chain[0].encode())
     attributes = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     issuer = str(attributes[0].value) if attributes else leaf.issuer.rfc4514_string()
-    return ServedSite(name, one.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")
+    return ServedSite(name, server.service.key, issuer, f"{leaf.not_valid_after_utc:%Y-%m-%d}")

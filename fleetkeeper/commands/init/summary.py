@@ -10,17 +10,17 @@ from fleetkeeper.inventory.units import count, show_size
 from fleetkeeper.untrusted import one_line
 
 
-def summary(found: Findings, path: Path) -> Iterator[str]:
+def summary(findings: Findings, path: Path) -> Iterator[str]:
     """What was found in a few lines, what was not, and the command to run next."""
-    parts = [count(len(found.machines), "node"), count(len(found.services), "service")]
-    if found.backups:
-        parts.append(f"{count(found.backups.number, 'backup')} ({show_size(found.backups.used)})")
-    parts.append(count(len(found.sites), "certificate"))
+    parts = [count(len(findings.machines), "node"), count(len(findings.services), "service")]
+    if findings.backups:
+        parts.append(f"{count(findings.backups.number, 'backup')} ({show_size(findings.backups.used)})")
+    parts.append(count(len(findings.sites), "certificate"))
     yield f"found: {', '.join(parts)}"
-    lost = [f"{machine.node.name}: {machine.trouble}" for machine in found.machines if machine.trouble]
-    rights = [f"{one.node.name}: {right}" for one in found.machines for right in one.missing]
-    yield from (f"  not seen: {one_line(line)}" for line in (*lost, *rights, *found.unseen))
-    if found.strangers:
-        names = ", ".join(f"{stranger.hostname} ({stranger.address})" for stranger in found.strangers)
+    lost = [f"{machine.node.name}: {machine.trouble}" for machine in findings.machines if machine.trouble]
+    rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]
+    yield from (f"  not seen: {one_line(line)}" for line in (*lost, *rights, *findings.unseen))
+    if findings.strangers:
+        names = ", ".join(f"{stranger.hostname} ({stranger.address})" for stranger in findings.strangers)
         yield f"  not looked at: {names}; --follow looks at all members of the swarm"
     yield f"written: {path}; read it, then: pytest --hosts=./{path}"

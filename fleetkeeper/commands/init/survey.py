@@ -72,9 +72,9 @@ class Survey:
 
     def arrive(self, node: Node) -> None:
         """Trust a host, and see which rights there are. One that does not answer is written down as it is."""
-        known = [machine.node for machine in self.machines.values()]
+        nodes = [machine.node for machine in self.machines.values()]
         node = node.model_copy(update={"name": spelled(node.name, list(self.machines))})
-        inventory = provisional([*known, node], self.path)
+        inventory = provisional([*nodes, node], self.path)
         self.say(f"looking at {node.address or 'this machine'}" + (f", port {node.port}" if node.port else ""))
         try:
             self.trust(inventory, node)
@@ -97,7 +97,9 @@ class Survey:
 
     def first_look(self, links: Links) -> Fleet:
         """Clocks, containers and the swarm; machines are told what they are."""
-        observers = {name: one for name, one in registry.observers_in(registry.TOPICS).items() if name in FIRST}
+        observers = {
+            name: observer for name, observer in registry.observers_in(registry.TOPICS).items() if name in FIRST
+        }
         fleet = look_at_fleet(self.inventory, links.to, observers, datetime.now(UTC))
         self.machines = {name: told(machine, fleet) for name, machine in self.machines.items()}
         return fleet
@@ -108,9 +110,9 @@ class Survey:
         tried = {machine.node.address for machine in self.machines.values()}
         members = {member.id: member for facts in managers(fleet) for member in facts.members}
         return [
-            Stranger(one.hostname, one.address)
-            for one in members.values()
-            if one.id not in seen and one.address not in tried and one.state != "down"
+            Stranger(member.hostname, member.address)
+            for member in members.values()
+            if member.id not in seen and member.address not in tried and member.state != "down"
         ]
 
     def members(self, fleet: Fleet) -> Iterator[Node]:
@@ -154,7 +156,7 @@ class Survey:
         """The dumps of the first database that has a place for them."""
         unseen: list[str] = []
         for database in (service for service in services if service.database):
-            mine = [place for place in places if place.container.belongs_to(database.name)]
+            mine = [location for location in places if location.container.belongs_to(database.name)]
             backups, more = backups_of(around, database, mine)
             unseen += more
             if backups:
@@ -183,10 +185,10 @@ def schedules_of(
     """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
     [answer] = ask(node, [list_schedules()])
     printed = schedules.read(answer.text())
-    wanted = scripts(printed)
-    if not wanted:
+    expected = scripts(printed)
+    if not expected:
         return printed, {}
-    [answer] = ask(node, [questions([f"={path}" for path in wanted])])
+    [answer] = ask(node, [questions([f"={path}" for path in expected])])
     read = schedules.read(answer.text()).files
     return printed, {file.path: file.content.decode("utf-8", "surrogateescape") for file in read}
 

@@ -155,8 +155,8 @@ def cut_at_percent(command: str) -> tuple[str, bool]:
     >>> cut_at_percent(r"date +\%F"), cut_at_percent("date +%F")
     (('date +%F', False), ('date +', True))
     """
-    found = re.search(r"(?<!\\)%", command)
-    return (command[: found.start()] if found else command).replace(r"\%", "%"), found is not None
+    match = re.search(r"(?<!\\)%", command)
+    return (command[: match.start()] if match else command).replace(r"\%", "%"), match is not None
 
 
 def escape_command(command: str) -> str:

@@ -59,10 +59,10 @@ RUN_PARTS, LINE = re.compile(r"run-parts\b"), re.compile(r"\n")
 def run_parts(file: File, printed: Snapshot) -> Job | None:
     """The line of /etc/crontab, or of a file in /etc/cron.d, that runs the directory of a script."""
     directory = file.path.rpartition("/")[0]
-    tables = [parse(one.content, system=True) for one in printed.files if one.kind == "system"]
+    tables = [parse(file.content, system=True) for file in printed.files if file.kind == "system"]
     jobs = [job for table in tables for job in table.jobs]
-    wanted = re.compile(re.escape(directory) + r"\b")
-    return next((job for job in jobs if in_order(job.command, RUN_PARTS, wanted, LINE)), None)
+    expected = re.compile(re.escape(directory) + r"\b")
+    return next((job for job in jobs if in_order(job.command, RUN_PARTS, expected, LINE)), None)
 
 
 def directory_faults(file: File, printed: Snapshot) -> Iterator[Fault]:

@@ -162,11 +162,11 @@ def last_due(times: str, before: datetime) -> datetime | None:
     """The last due time at or before `before`, in its time zone; None when there was none in the last year or so."""
     if times in (NEVER, REBOOT):
         return None
-    found = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
-    return found if found and before - found <= HORIZON else None
+    moment = next(iter(CronSim(times, before + timedelta(seconds=1), reverse=True)), None)
+    return moment if moment and before - moment <= HORIZON else None
 
 
-def same_due_times(many: Sequence[str], wanted: str, start: datetime) -> bool:
+def same_due_times(many: Sequence[str], expected: str, start: datetime) -> bool:
     """Whether several entries together are due exactly when `wanted` is, each time once.
 
     >>> from zoneinfo import ZoneInfo
@@ -174,10 +174,10 @@ def same_due_times(many: Sequence[str], wanted: str, start: datetime) -> bool:
     >>> same_due_times(["0 0 * * *", "0 12 * * *"], "0 0,12 * * *", start)
     True
     """
-    if list(many) == [wanted]:
+    if list(many) == [expected]:
         return True
     return coming_due_times(merge(*(due_times(times, start) for times in many)), start) == coming_due_times(
-        due_times(wanted, start), start
+        due_times(expected, start), start
     )
 
 

@@ -38,10 +38,10 @@ class Execution:
     path: str = ""
     quiet: bool = True
 
-    def runs(self, wanted: Sequence[str]) -> bool:
+    def runs(self, expected: Sequence[str]) -> bool:
         """Whether it runs exactly that command, with or without a directory before it or a shell around it."""
         return any(
-            [first.rpartition("/")[2], *rest] == [wanted[0].rpartition("/")[2], *wanted[1:]]
+            [first.rpartition("/")[2], *rest] == [expected[0].rpartition("/")[2], *expected[1:]]
             for first, *rest in self.inner()
             if first
         )
@@ -126,9 +126,9 @@ def substitute_variables(word: Word, context: Context) -> Word:
     """The word with known variables put in; an unknown one stays. Raises Unreadable when it grows beyond measure."""
     parts: list[Part] = []
     for part in word:
-        known = context.variables.get(part.text) if part.kind == "variable" else None
-        parts.extend(known if known is not None else (part,))
-        if known and (len(parts) > MOST_PARTS or sum(len(one.text) for one in parts) > MOST_CHARACTERS):
+        variable = context.variables.get(part.text) if part.kind == "variable" else None
+        parts.extend(variable if variable is not None else (part,))
+        if variable and (len(parts) > MOST_PARTS or sum(len(part.text) for part in parts) > MOST_CHARACTERS):
             raise Unreadable("its variables hold more than is followed here")
     return tuple(parts)
 
@@ -146,11 +146,11 @@ def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Ite
     elif name == "xargs" and context.before is not None:
         yield from through_xargs(rest, own, context)
     elif name in CLIENTS:
-        if found := docker_execution(rest, name):
-            quiet = found.quiet and not context.assigned and not own
-            target = replace(found.target, directory=found.target.directory or context.directory)
+        if execution := docker_execution(rest, name):
+            quiet = execution.quiet and not context.assigned and not own
+            target = replace(execution.target, directory=execution.target.directory or context.directory)
             yield replace(
-                found, target=target if target.kind == "compose" else found.target, path=set_path, quiet=quiet
+                execution, target=target if target.kind == "compose" else execution.target, path=set_path, quiet=quiet
             )
     elif name not in INERT:
         yield from behind_unknown_program(name, rest[1:], inner)
@@ -162,12 +162,13 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
     for number, word in enumerate(words):
         text = literal(word) or ""
         if text.rpartition("/")[2] in CLIENTS:
-            found = docker_execution(words[number:], text.rpartition("/")[2])
-            yield from [replace(found, target=Target("unclear", why=why), quiet=False)] if found else []
+            execution = docker_execution(words[number:], text.rpartition("/")[2])
+            yield from [replace(execution, target=Target("unclear", why=why), quiet=False)] if execution else []
             return
         if "docker" in text and " exec " in text:
             yield from (
-                replace(one, target=Target("unclear", why=why), quiet=False) for one in docker_executions(text, context)
+                replace(execution, target=Target("unclear", why=why), quiet=False)
+                for execution in docker_executions(text, context)
             )
 
 

@@ -37,15 +37,15 @@ def engine_says(inspected: Output) -> str:
     return inspected.text()
 
 
-def only_gone(said: str) -> bool:
+def only_gone(text: str) -> bool:
     """Whether all complaints are about containers that ended between the list and the look at them.
 
     >>> only_gone("Error: No such container: 5f2\\n"), only_gone("Cannot connect to the Docker daemon")
     (True, False)
     """
-    found = [line for line in split_lines(said) if line.strip()]
-    return bool(found) and all(
-        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in found
+    lines = [line for line in split_lines(text) if line.strip()]
+    return bool(lines) and all(
+        re.match(r"(Error( response from daemon)?: )?No such (container|object)", x) for x in lines
     )
 
 

@@ -90,9 +90,9 @@ def lookup_target(script: Sequence[Simple]) -> Target:
 def compose_target(words: Sequence[Word], lines: int) -> Target:
     """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
     texts = [literal(word) or "" for word in words]
-    asked = texts[texts.index("ps") + 1 :]
-    service = [text for text in asked if not text.startswith("-")]
-    if lines > 1 or len(service) != 1 or not {"-q", "--quiet"} & set(asked):
+    questions = texts[texts.index("ps") + 1 :]
+    service = [text for text in questions if not text.startswith("-")]
+    if lines > 1 or len(service) != 1 or not {"-q", "--quiet"} & set(questions):
         return Target("unclear", why="it does not look its container up with `docker ps`")
     return of_project(service[0], words[: texts.index("ps")])
 
@@ -122,8 +122,8 @@ def docker_ps_target(words: Sequence[str], first: bool) -> Target:
         quiet = quiet or "q" in letters or name == "--quiet" or value.replace(" ", "") in ("{{.ID}}", "{{.Names}}")
         everything = everything or "a" in letters or name == "--all"
         if "f" in letters or name == "--filter":
-            key, _, wanted = (value or text.partition("f")[2]).partition("=")
-            filters.append((key, wanted))
+            key, _, expected = (value or text.partition("f")[2]).partition("=")
+            filters.append((key, expected))
     if not quiet:
         return Target("unclear", why="`docker ps` without -q prints a table")
     return Target("lookup", filters=tuple(filters), everything=everything, first=first)
@@ -136,26 +136,26 @@ def resolve_target(target: Target, containers: Iterable[C]) -> tuple[C, ...]:
     """
     if target.kind == "unclear":
         raise Unobservable(f"cannot tell which container is meant: {target.why}", hint=BY_LABEL)
-    there = tuple(containers)
+    types = tuple(containers)
     if target.kind == "name":
-        return containers_by_name(target.name, there)
+        return containers_by_name(target.name, types)
     if target.kind == "compose":
-        return of_compose(target, tuple(c for c in there if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
+        return of_compose(target, tuple(c for c in types if c.label(COMPOSE_SERVICE) == target.name and c.state in UP))
     stopped = target.everything or any(key == "status" for key, _ in target.filters)
-    return tuple(c for c in there if (stopped or c.state in UP) and passes_filters(c, target.filters))
+    return tuple(c for c in types if (stopped or c.state in UP) and passes_filters(c, target.filters))
 
 
-def of_compose(target: Target, there: Sequence[C]) -> tuple[C, ...]:
+def of_compose(target: Target, types: Sequence[C]) -> tuple[C, ...]:
     """Those of the project that is meant. Compose takes the one of the directory where it runs, unless it is named.
 
     Raises Unobservable when there are several projects, and the entry does not say which.
     """
     if target.project:
-        return tuple(c for c in there if c.label(COMPOSE_PROJECT) == target.project)
-    known = tuple(c for c in there if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
-    if known or len({c.label(COMPOSE_PROJECT) for c in there}) < 2:
-        return known or tuple(there)
-    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in there}))
+        return tuple(c for c in types if c.label(COMPOSE_PROJECT) == target.project)
+    type_var_types = tuple(c for c in types if target.directory and c.label(WORKING_DIRECTORY) == target.directory)
+    if type_var_types or len({c.label(COMPOSE_PROJECT) for c in types}) < 2:
+        return type_var_types or tuple(types)
+    projects = " or ".join(sorted({c.label(COMPOSE_PROJECT) for c in types}))
     raise Unobservable(
         f"cannot tell which project of compose is meant: {projects}", hint="name it: `docker compose -p …`"
     )
@@ -192,8 +192,8 @@ def docker_match(pattern: str, text: str) -> bool:
         raise Unobservable(why.why, hint=BY_LABEL) from None
 
 
-def has_label(container: ListedContainer, wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
+def has_label(container: ListedContainer, expected: str) -> bool:
+    key, equals, value = expected.partition("=")
     labels = container.labels or {}
     if not key.startswith("com.docker."):
         raise Unobservable(f"the label {key} is not among those that were looked at", hint=BY_LABEL)

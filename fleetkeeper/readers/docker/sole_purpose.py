@@ -41,7 +41,7 @@ NOWHERE = "/dev/null"
 LISTS = frozenset({"ps", "ls", "list"})
 
 
-def has_sole_purpose(script: str, wanted: Sequence[str] = ()) -> bool:
+def has_sole_purpose(script: str, expected: Sequence[str] = ()) -> bool:
     """Whether a script runs one command in one container (`wanted`, where it is given) and does nothing else.
 
     False, too, where it could hold a secret, or cannot be read: such a line is neither kept nor taken out.
@@ -53,27 +53,27 @@ def has_sole_purpose(script: str, wanted: Sequence[str] = ()) -> bool:
     """
     try:
         runs = list(docker_executions(script))
-        return len(runs) == 1 and runs[0].quiet and runs_only(runs[0], wanted) and leaves_nothing(script)
+        return len(runs) == 1 and runs[0].quiet and runs_only(runs[0], expected) and leaves_nothing(script)
     except Unreadable:
         return False
 
 
-def runs_only(run: Execution, wanted: Sequence[str]) -> bool:
+def runs_only(run: Execution, expected: Sequence[str]) -> bool:
     """Whether all that it runs in the container is the wanted command, by itself or as the one command of a shell."""
-    if not wanted:
+    if not expected:
         return True
     inner = run.inner()
     name = (run.words[0] or "").rpartition("/")[2] if run.words else ""
     script = script_of([() if word is None else (Part("text", word),) for word in run.words[1:]])
     direct = name not in SHELLS or script is None
-    return run.runs(wanted) and len(inner) == 1 and (direct or plain_words(script or ""))
+    return run.runs(expected) and len(inner) == 1 and (direct or plain_words(script or ""))
 
 
 def plain_words(script: str) -> bool:
     """Whether a script is one command of plain words, without redirection, substitution or assignment."""
-    found = commands(script)
-    plain = all(literal(word) is not None for command in found for word in command.words)
-    return len(found) == 1 and plain and not found[0].assigned and not redirections(script)
+    simples = commands(script)
+    plain = all(literal(word) is not None for command in simples for word in command.words)
+    return len(simples) == 1 and plain and not simples[0].assigned and not redirections(script)
 
 
 def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bool:

@@ -53,43 +53,43 @@ class Case:
     allowed: tuple[str, ...] = ()
 
 
-def subject_name(one: x509.Certificate) -> str:
+def subject_name(certificate: x509.Certificate) -> str:
     """How a certificate is called in messages.
 
     The name is quoted: it is whatever the server sent.
     """
-    return f'"{common_name(one.subject)}"'
+    return f'"{common_name(certificate.subject)}"'
 
 
-def issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether a certificate names that issuer and bears its signature.
 
     Signatures with MD5 and SHA-1 are not checked by the library any more: there the name decides, so that they are told
     as weak and not as missing an issuer. Nothing is trusted by this: only the verifier says what is.
     """
-    if one.issuer != issuer.subject:
+    if certificate.issuer != issuer.subject:
         return False
-    if isinstance(signed_with(one), WEAK):
+    if isinstance(signed_with(certificate), WEAK):
         return True
     try:
-        one.verify_directly_issued_by(issuer)
+        certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
 
-def signed_with(one: x509.Certificate) -> hashes.HashAlgorithm | None:
+def signed_with(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
     """The digest of a signature; None where there is none, or the library does not know it."""
     try:
-        return one.signature_hash_algorithm
+        return certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
         return None
 
 
-def key_weakness(one: x509.Certificate) -> str:
+def key_weakness(certificate: x509.Certificate) -> str:
     """Why a key is too weak, or of a kind that clients do not take; empty when it is neither."""
     try:
-        key = one.public_key()
+        key = certificate.public_key()
     except Exception as odd:  # noqa: BLE001 - cryptography raises several kinds for keys that it does not know
         return f"of a kind that cannot be read ({odd})"
     if isinstance(key, rsa.RSAPublicKey):

@@ -45,15 +45,15 @@ SHORT = timedelta(days=10)
 
 def load(chain: Sequence[str]) -> list[x509.Certificate]:
     """The certificates of a chain. Raises Unobservable when one, or an extension in it, cannot be read."""
-    return [read(one) for one in chain]
+    return [read(item) for item in chain]
 
 
-def read(one: str) -> x509.Certificate:
+def read(item: str) -> x509.Certificate:
     try:
         with warnings.catch_warnings():
             # Serial numbers of private authorities are often odd; that is nobody's trouble here.
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            certificate = x509.load_pem_x509_certificate(one.encode())
+            certificate = x509.load_pem_x509_certificate(item.encode())
         _ = certificate.extensions, certificate.subject, certificate.issuer
     except (ValueError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as odd:
         raise Unobservable(f"a certificate cannot be read: {odd}") from None
@@ -63,24 +63,24 @@ def read(one: str) -> x509.Certificate:
 def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
     """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
     leaf = certificates[0]
-    found = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
+    problems = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
     test = list(test_issuers(certificates, case.allowed))
     trust = list(trusted(certificates, case))
-    return [*found, *test, *(one for one in trust if not follows(one, kinds([*found, *test])))]
+    return [*problems, *test, *(problem for problem in trust if not follows(problem, kinds([*problems, *test])))]
 
 
-def follows(one: Problem, others: set[Kind]) -> bool:
+def follows(problem: Problem, others: set[Kind]) -> bool:
     """Whether a chain is only refused for what has been told already: one cause, one finding.
 
     A test authority is not trusted anyway; what is weak or out of date breaks the path that it is part of.
     """
-    if one.kind == "invalid":
+    if problem.kind == "invalid":
         return bool(others & {"weak key", "weak signature", "expired", "not yet valid"})
-    return one.kind == "untrusted" and "test issuer" in others
+    return problem.kind == "untrusted" and "test issuer" in others
 
 
-def kinds(found: Sequence[Problem]) -> set[Kind]:
-    return {one.kind for one in found}
+def kinds(problems: Sequence[Problem]) -> set[Kind]:
+    return {problem.kind for problem in problems}
 
 
 def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
@@ -107,11 +107,13 @@ def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
 def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
     if is_for(leaf, name):
         return
-    found = alternatives(leaf)
-    shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    matches = alternatives(leaf)
+    shown = ", ".join(matches[:5]) + (", …" if len(matches) > 5 else "")
     yield Problem(
         "wrong name",
-        f"it is for {shown}" if found else f"it names no host at all (only the old common name: {subject_name(leaf)})",
+        f"it is for {shown}"
+        if matches
+        else f"it names no host at all (only the old common name: {subject_name(leaf)})",
         f"a certificate for {name}",
         "every client refuses a certificate for another name",
         "get one that names it (`remediate` does, where the inventory says `acme:`), or let the site use the right "
@@ -121,21 +123,21 @@ def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
 
 def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[Problem]:
     """Keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
-    for place, one in enumerate(certificates):
-        if place and one in roots:
+    for index, certificate in enumerate(certificates):
+        if index and certificate in roots:
             continue
-        if why := key_weakness(one):
+        if why := key_weakness(certificate):
             yield Problem(
                 "weak key",
-                f"the key of {subject_name(one)} is {why}",
+                f"the key of {subject_name(certificate)} is {why}",
                 "RSA of 2048 bits or more, or the curves P-256, P-384, P-521",
                 "today's clients refuse it, and it could be forged",
                 "get a certificate with a new key (`certbot renew --new-key`)",
             )
-        if not issued_by(one, one) and isinstance(digest := signed_with(one), WEAK):
+        if not issued_by(certificate, certificate) and isinstance(digest := signed_with(certificate), WEAK):
             yield Problem(
                 "weak signature",
-                f"{subject_name(one)} is signed with {digest.name.upper()}",
+                f"{subject_name(certificate)} is signed with {digest.name.upper()}",
                 "SHA-256 or better",
                 "today's clients refuse it, and it could be forged",
                 "get a new certificate; the authority's own chain may be out of date",

@@ -22,16 +22,16 @@ def dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def subject_alternatives(certificate: x509.Certificate, kind: type[x509.DNSName] | type[x509.IPAddress]) -> list[Any]:
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        name = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         return []
-    return list(found.get_values_for_type(kind))
+    return list(name.get_values_for_type(kind))
 
 
 def is_for(certificate: x509.Certificate, name: str) -> bool:
     """Whether a certificate is for exactly this name or address, or for its wildcard. An address is no DNS name."""
-    if (wanted := address(name)) is not None:
-        return wanted in subject_alternatives(certificate, x509.IPAddress)
+    if (expected := address(name)) is not None:
+        return expected in subject_alternatives(certificate, x509.IPAddress)
     return any(covers(pattern, name) for pattern in dns_names(certificate))
 
 
@@ -63,6 +63,6 @@ def address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 def common_name(name: x509.Name) -> str:
     """What people call an issuer or subject: its common name, else its organisation, else all of it."""
     for kind in (x509.oid.NameOID.COMMON_NAME, x509.oid.NameOID.ORGANIZATION_NAME):
-        for one in name.get_attributes_for_oid(kind):
-            return one.value if isinstance(one.value, str) else one.value.decode("utf-8", "replace")
+        for attribute in name.get_attributes_for_oid(kind):
+            return attribute.value if isinstance(attribute.value, str) else attribute.value.decode("utf-8", "replace")
     return name.rfc4514_string() or "a nameless one"

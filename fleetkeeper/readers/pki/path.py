@@ -50,73 +50,78 @@ class Sent:
     @cached_property
     def way(self) -> list[x509.Certificate]:
         """From the leaf as far up as an issuer can be found: among the roots first, then the first that is valid."""
-        way = [self.leaf]
-        while len(way) <= LONGEST and way[-1].issuer != way[-1].subject:
-            above = [one for one in (*self.anchors, *self.others) if one not in way and issued_by(way[-1], one)]
+        certificates = [self.leaf]
+        while len(certificates) <= LONGEST and certificates[-1].issuer != certificates[-1].subject:
+            above = [
+                certificate
+                for certificate in (*self.anchors, *self.others)
+                if certificate not in certificates and issued_by(certificates[-1], certificate)
+            ]
             if not above:
                 break
-            way.append(next((one for one in above if valid(one, self.when)), above[0]))
-        return way
+            certificates.append(next((certificate for certificate in above if valid(certificate, self.when)), above[0]))
+        return certificates
 
     @property
     def top(self) -> x509.Certificate:
         return self.way[-1]
 
 
-def valid(one: x509.Certificate, when: datetime) -> bool:
-    return one.not_valid_before_utc <= when <= one.not_valid_after_utc
+def valid(certificate: x509.Certificate, when: datetime) -> bool:
+    return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
-def purposes(found: Sequence[x509.Certificate]) -> Iterator[str]:
+def purposes(certificates: Sequence[x509.Certificate]) -> Iterator[str]:
     """Authorities on the way that may not vouch for servers: their extended key usage leaves TLS servers out."""
-    for one in found[1:]:
-        usage = extension(one, x509.ExtendedKeyUsage)
+    for certificate in certificates[1:]:
+        usage = extension(certificate, x509.ExtendedKeyUsage)
         if usage is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in usage:
-            yield f"{subject_name(one)} may not vouch for TLS servers (its extended key usage)"
+            yield f"{subject_name(certificate)} may not vouch for TLS servers (its extended key usage)"
 
 
-def faults(found: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
+def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator[str]:
     """Everything that keeps a way from holding. Signatures were checked when it was found."""
-    known = {getattr(x509.oid.ExtensionOID, name) for name in KNOWN}
-    for depth, one in enumerate(found):
-        for critical in one.extensions:
-            if critical.critical and critical.oid not in known:
-                yield f"{subject_name(one)} has a critical extension that nobody knows ({critical.oid.dotted_string})"
-        if depth and not valid(one, when):
-            yield f"{subject_name(one)} is not valid now"
+    known_names = {getattr(x509.oid.ExtensionOID, name) for name in KNOWN}
+    for depth, certificate in enumerate(certificates):
+        for critical in certificate.extensions:
+            if critical.critical and critical.oid not in known_names:
+                number = critical.oid.dotted_string
+                yield f"{subject_name(certificate)} has a critical extension that nobody knows ({number})"
+        if depth and not valid(certificate, when):
+            yield f"{subject_name(certificate)} is not valid now"
         if depth:
-            yield from authority_faults(one, found[1:depth])
-            yield from constrained(one, found[:depth])
+            yield from authority_faults(certificate, certificates[1:depth])
+            yield from constrained(certificate, certificates[:depth])
 
 
-def authority_faults(one: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
+def authority_faults(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
     """RFC 5280, 4.2.1.9 and 4.2.1.3. A path length does not count authorities that issued themselves."""
-    basic, usage = extension(one, x509.BasicConstraints), extension(one, x509.KeyUsage)
+    basic, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
     if basic is None or not basic.ca:
-        yield f"{subject_name(one)} is not marked as an authority"
+        yield f"{subject_name(certificate)} is not marked as an authority"
     elif basic.path_length is not None and basic.path_length < sum(other.issuer != other.subject for other in below):
-        yield f"{subject_name(one)} allows fewer authorities below it"
+        yield f"{subject_name(certificate)} allows fewer authorities below it"
     if usage is not None and not usage.key_cert_sign:
-        yield f"{subject_name(one)} may not sign certificates"
+        yield f"{subject_name(certificate)} may not sign certificates"
 
 
-def constrained(one: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
+def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> Iterator[str]:
     """RFC 5280, 4.2.1.10: names that an authority may not vouch for."""
-    constraints = extension(one, x509.NameConstraints)
+    constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return
     for name in names_of(below):
         alike = [other for other in constraints.permitted_subtrees or () if type(other) is type(name)]
         if alike and not any(within(name, other) for other in alike):
-            yield f"{subject_name(one)} may not vouch for {shown(name)}"
+            yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
         if any(within(name, other) for other in constraints.excluded_subtrees or ()):
-            yield f"{subject_name(one)} may not vouch for {shown(name)}"
+            yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
 
 
 def names_of(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
     """The names that constraints are held against: of the leaf, and the subjects of all."""
     yield from extension(below[0], x509.SubjectAlternativeName) or ()
-    yield from (x509.DirectoryName(one.subject) for one in below if one.subject.rdns)
+    yield from (x509.DirectoryName(certificate.subject) for certificate in below if certificate.subject.rdns)
 
 
 def within(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
@@ -142,8 +147,8 @@ def shown(name: x509.GeneralName) -> str:
     return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
 
 
-def extension(one: x509.Certificate, kind: type[E]) -> E | None:
+def extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
     try:
-        return one.extensions.get_extension_for_class(kind).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, ValueError):
         return None

@@ -57,9 +57,9 @@ class Sorted:
 def by_name(roots: Roots) -> Sorted:
     """Sort roots once: comparing names with each of them, for each certificate, takes longer than everything else."""
     ends: dict[str, Roots] = {}
-    for one in roots:
-        if one.issuer == one.subject:
-            ends[known_as(one.subject)] = (*ends.get(known_as(one.subject), ()), one)
+    for certificate in roots:
+        if certificate.issuer == certificate.subject:
+            ends[known_as(certificate.subject)] = (*ends.get(known_as(certificate.subject), ()), certificate)
     return Sorted(ends, tuple(root for root in roots if root.issuer != root.subject))
 
 
@@ -71,14 +71,14 @@ def from_file(path: str) -> Roots:
     """The certificates of a PEM file. Raises Unobservable when it cannot be read or holds none."""
     try:
         state = Path(path).stat()
-        found = read(path, state.st_mtime_ns, state.st_size)
+        certificates = read(path, state.st_mtime_ns, state.st_size)
     except OSError as why:
         raise Unobservable(
             f"the authorities in {path} cannot be read: {why.strerror}", hint="see `ca:` in the inventory"
         ) from None
-    if not found:
+    if not certificates:
         raise Unobservable(f"{path} holds no certificate that can be read", hint="see `ca:` in the inventory")
-    return found
+    return certificates
 
 
 @cache
@@ -91,8 +91,8 @@ def system() -> Roots:
     """The roots of the system, where OpenSSL and the distributions keep them; empty when there are none."""
     own = ssl.get_default_verify_paths()
     for path in (own.cafile, own.openssl_cafile, *BUNDLES):
-        if path and Path(path).is_file() and (found := parsed(Path(path).read_bytes())):
-            return found
+        if path and Path(path).is_file() and (certificates := parsed(Path(path).read_bytes())):
+            return certificates
     folder = Path(own.capath or own.openssl_capath or "/etc/ssl/certs")
     files = sorted(folder.glob("*.0")) if folder.is_dir() else []
     return tuple(root for file in files for root in parsed(file.read_bytes()))
@@ -100,13 +100,13 @@ def system() -> Roots:
 
 def parsed(content: bytes) -> Roots:
     """Every certificate of a PEM file that can be read; one that cannot is no reason to lose the others."""
-    found: dict[bytes, x509.Certificate] = {}
+    matches: dict[bytes, x509.Certificate] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for block in PEM.findall(content):
             try:
-                one = x509.load_pem_x509_certificate(block)
+                certificate = x509.load_pem_x509_certificate(block)
             except ValueError:
                 continue
-            found[one.tbs_certificate_bytes] = one
-    return tuple(found.values())
+            matches[certificate.tbs_certificate_bytes] = certificate
+    return tuple(matches.values())

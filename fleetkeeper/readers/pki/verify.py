@@ -20,7 +20,7 @@ def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Pr
     """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
     leaf, roots = certificates[0], by_name(case.roots)
     others = (*certificates[1:], *roots.others)
-    named = dict.fromkeys(known_as(one.issuer) for one in (leaf, *others))
+    named = dict.fromkeys(known_as(certificate.issuer) for certificate in (leaf, *others))
     anchors = [root for name in named for root in roots.ends.get(name, ())]
     if issued_by(leaf, leaf):
         if leaf not in anchors:
@@ -73,26 +73,34 @@ def verifier(roots: Sequence[x509.Certificate], when: datetime) -> x509.verifica
     )
 
 
-def must_be_authority(policy: x509.verification.Policy, one: x509.Certificate, found: x509.BasicConstraints) -> None:
-    if not found.ca:
-        raise ValueError(f"{subject_name(one)} is not marked as an authority")
+def must_be_authority(
+    policy: x509.verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints
+) -> None:
+    if not constraints.ca:
+        raise ValueError(f"{subject_name(certificate)} is not marked as an authority")
 
 
-def must_sign(policy: x509.verification.Policy, one: x509.Certificate, found: x509.KeyUsage | None) -> None:
-    if found is not None and not found.key_cert_sign:
-        raise ValueError(f"{subject_name(one)} may not sign certificates")
+def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError(f"{subject_name(certificate)} may not sign certificates")
 
 
-def untrusted(sent: Sent, said: str) -> Problem:
+def untrusted(sent: Sent, text: str) -> Problem:
     """Why no path leads to a root: something in it is broken, it is cut short, or it ends where nobody trusts it."""
     top = sent.top
-    ended = [one for one in sent.way[1:] if not valid(one, sent.when)]
+    ended = [certificate for certificate in sent.way[1:] if not valid(certificate, sent.when)]
     if ended:
         return broken(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
     if top in sent.anchors:
-        weak = [f"the key of {subject_name(one)} is {why}" for one in sent.way if (why := key_weakness(one))]
-        return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(said)))
-    if same := [one for one in (*sent.anchors, *sent.others) if one.subject == top.issuer != top.subject]:
+        weak = [
+            f"the key of {subject_name(certificate)} is {why}"
+            for certificate in sent.way
+            if (why := key_weakness(certificate))
+        ]
+        return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(text)))
+    if same := [
+        certificate for certificate in (*sent.anchors, *sent.others) if certificate.subject == top.issuer != top.subject
+    ]:
         return broken(f"the signature of {subject_name(top)} is not that of {subject_name(same[0])}")
     if len(sent.way) == 1:
         return incomplete(top)
@@ -105,21 +113,25 @@ def untrusted(sent: Sent, said: str) -> Problem:
     )
 
 
-def in_short(said: str) -> str:
+def in_short(text: str) -> str:
     """The library's words without what it tried.
 
     >>> in_short("validation failed: candidates exhausted: Forbidden signature algorithm: AlgorithmIdentifier { … }")
     'Forbidden signature algorithm'
     """
     words = [
-        part.strip() for part in said.split(":") if part.strip() not in ("validation failed", "candidates exhausted")
+        part.strip() for part in text.split(":") if part.strip() not in ("validation failed", "candidates exhausted")
     ]
-    return next(iter(words), said)[:200]
+    return next(iter(words), text)[:200]
 
 
-def dated(one: x509.Certificate, now: datetime) -> str:
-    ended = now > one.not_valid_after_utc
-    return f"ended on {one.not_valid_after_utc:%Y-%m-%d}" if ended else f"begins on {one.not_valid_before_utc:%Y-%m-%d}"
+def dated(certificate: x509.Certificate, now: datetime) -> str:
+    ended = now > certificate.not_valid_after_utc
+    return (
+        f"ended on {certificate.not_valid_after_utc:%Y-%m-%d}"
+        if ended
+        else f"begins on {certificate.not_valid_before_utc:%Y-%m-%d}"
+    )
 
 
 def broken(about: str) -> Problem:

@@ -22,10 +22,10 @@ def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
 def given(words: Sequence[Word], *names: str) -> str:
     """The value of the first of these options that is among the words, as `-p x`, `--name x` or `--name=x`."""
     texts = [literal(word) or "" for word in words]
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         name, equals, value = text.partition("=")
         if name in names:
-            return value if equals else "".join(texts[place + 1 : place + 2])
+            return value if equals else "".join(texts[index + 1 : index + 2])
     return ""
 
 

@@ -61,16 +61,16 @@ def commands(text: str) -> tuple[Simple, ...]:
     """
     if len(text) > LONGEST or "\0" in text:
         raise Unreadable("too long, or not text")
-    found: list[Simple] = []
+    simples: list[Simple] = []
     words: list[Word] = []
     piped = False
     for token in Reader(text).tokens():
         if isinstance(token, tuple):
             words.append(token)
             continue
-        found += simple(words, piped)
+        simples += simple(words, piped)
         words, piped = [], token in ("|", "|&")
-    return (*found, *simple(words, piped))
+    return (*simples, *simple(words, piped))
 
 
 def redirections(text: str) -> tuple[tuple[str, Word], ...]:
@@ -127,7 +127,7 @@ class Reader:
                 self.at = end if (end := self.text.find("\n", self.at)) >= 0 else len(self.text)
             elif redirection := REDIRECTION.match(self.text, self.at):
                 self.redirect(redirection)
-            elif separator := next((one for one in SEPARATORS if self.text.startswith(one, self.at)), ""):
+            elif separator := next((item for item in SEPARATORS if self.text.startswith(item, self.at)), ""):
                 self.at += len(separator)
                 yield separator
             else:

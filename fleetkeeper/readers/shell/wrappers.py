@@ -50,10 +50,10 @@ def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     words by rules of its own.
     """
     rest, path, assigned = list(words), "", False
-    found = 0
+    match = 0
     while rest and (name := (literal(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
-        found += 1
-        if found > MOST_WRAPPERS:
+        match += 1
+        if match > MOST_WRAPPERS:
             raise Unreadable("too many programs run one another")
         behind = after_options(rest[1:], WRAPPERS[name])
         if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
@@ -83,16 +83,16 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
     ['x', 'x', None]
     """
     rest = list(words)
-    wanted = False
+    expected = False
     while rest:
         text = literal(rest[0]) or ""
         if not text.startswith(("-", "+")) or text == "-":
-            if wanted or not anywhere:
-                return source(rest[0]) if wanted else None
+            if expected or not anywhere:
+                return source(rest[0]) if expected else None
             rest.pop(0)
             continue
         rest.pop(0)
-        wanted = wanted or text == "--command" or ("c" in text and not text.startswith("--"))
+        expected = expected or text == "--command" or ("c" in text and not text.startswith("--"))
         if text in ("-o", "+o", "-O") or (anywhere and text in ("-s", "-g", "-G", "-u", "-w")):
             rest = rest[1:]
     return None

@@ -165,7 +165,7 @@ def build_catalog(
     accepted: AcceptedSize | None = None,
 ) -> Catalog:
     """Tell backups from other files, order them, and judge their sizes. The order of `files` does not matter."""
-    proven = {one.name: one for one in verified}
+    proven = {proof.name: proof for proof in verified}
     backups = []
     foreign = []
     for file in files:
@@ -181,19 +181,19 @@ def build_catalog(
 
 def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
     """The same backups; of several names of one file only the first counts: when it rots, all of them do."""
-    known: dict[tuple[int, int], str] = {}
-    found = []
+    known_names: dict[tuple[int, int], str] = {}
+    backups = []
     for backup in newest_first:
         file = (backup.file.device, backup.file.inode)
-        first = known.setdefault(file, backup.name) if backup.linked and backup.whole else backup.name
+        first = known_names.setdefault(file, backup.name) if backup.linked and backup.whole else backup.name
         same = f"it is the very file that is called {first}, too"
-        found.append(backup if first == backup.name else replace(backup, odd=same))
-    return found
+        backups.append(backup if first == backup.name else replace(backup, odd=same))
+    return backups
 
 
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, each with what its size says."""
-    sizes = judge_sizes((one for one in backups if one.whole), policy, accepted)
+    sizes = judge_sizes((backup for backup in backups if backup.whole), policy, accepted)
     if sizes == Judged():
         return list(backups)
     return [

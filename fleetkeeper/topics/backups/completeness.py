@@ -85,7 +85,7 @@ def bytes_to_stream(file: File) -> int:
     return min(max(file.size, COST), LARGEST)
 
 
-def parse_verified(output: Output, asked: Sequence[File]) -> tuple[DumpProof, ...]:
+def parse_verified(output: Output, files: Sequence[File]) -> tuple[DumpProof, ...]:
     """What the streams proved. A file that is not the same before and after is not known.
 
     Nor is one whose answer makes no sense: that costs this file, and no other.
@@ -96,7 +96,7 @@ def parse_verified(output: Output, asked: Sequence[File]) -> tuple[DumpProof, ..
     now = {file.name: file.identity for file in parse_entries(after)}
     return tuple(
         proof_of_file(file, answers.get(number, []), now.get(file.name) == file.identity)
-        for number, file in enumerate(asked, 1)
+        for number, file in enumerate(files, 1)
     )
 
 
@@ -137,15 +137,15 @@ def parse_stream_report(line: str) -> Streamed:
     >>> parse_stream_report("- broken end 2 1 - gzip: stdin: unexpected end of file").said
     'gzip: stdin: unexpected end of file'
     """
-    kind, state, reason, number, rc, _, said = (line + " ").split(" ", 6)
+    kind, state, reason, number, rc, _, text = (line + " ").split(" ", 6)
     if state not in {"complete", "broken", "unknown"} or not (number.isascii() and number.isdigit()):
         raise ValueError("no state, or no line")
-    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(said))
+    return Streamed(state, reason, int(number[:18]), kind, int(rc), one_line(text))
 
 
-def one_line(said: str) -> str:
+def one_line(text: str) -> str:
     """A tool's message, which may quote any byte of a damaged file."""
-    return "".join(char if char.isprintable() else " " for char in said).strip()[:MESSAGE]
+    return "".join(char if char.isprintable() else " " for char in text).strip()[:MESSAGE]
 
 
 MESSAGE = 300
@@ -263,16 +263,16 @@ def judge_damage(seen: Streamed) -> tuple[State, str]:
 
     What stands in double quotes is the file's own, not the program's.
     """
-    said = re.sub(r'"[^"]*"?', '""', seen.said.lower())
+    text = re.sub(r'"[^"]*"?', '""', seen.said.lower())
     if is_unreadable(seen):
         return "unknown", f"it could not be read to its end: {seen.said}"
-    if "trailing garbage" in said:
+    if "trailing garbage" in text:
         whole = seen.state != "broken" or seen.reason not in BROKEN or seen.reason == "empty"
         return ("unknown", GARBAGE) if whole else ("broken", BROKEN[seen.reason].format(seen.line))
-    if any(sign in said for sign in NO_GZIP):
+    if any(sign in text for sign in NO_GZIP):
         other = PACKED.get(seen.kind) or TEXTS.get(seen.kind) or "something else"
         return "unknown", f"it is not what its name says, but {other}: nobody can judge it by that name"
-    if why := next((why for sign, why in DAMAGE if sign in said), ""):
+    if why := next((why for sign, why in DAMAGE if sign in text), ""):
         return "broken", why
     ended = UNKNOWN["slow"] if seen.rc in ENDED else f"exit status {seen.rc}"
     return "unknown", f"it could not be read to its end: {seen.said or ended}"

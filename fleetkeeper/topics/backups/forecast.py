@@ -45,16 +45,16 @@ class Room:
     free: int
 
 
-def make_forecast(known: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
+def make_forecast(catalog: Catalog, policy: Policy, room: Room, now: datetime, *, thinned: bool = True) -> Forecast:
     """Reckon from day to day; not `thinned`: as if nothing were ever removed, since something holds that up."""
-    trend = trend_of(known.complete)
-    expected = Forecast(known.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
-    others = room.used - total_size(known.backups)
-    future = coming_backups(known.complete[0], trend, policy, now)
-    standing = kept_by(known.complete, [], policy)
+    trend = trend_of(catalog.complete)
+    expected = Forecast(catalog.complete[0].file.size, max(0.0, trend.slope * DAY.total_seconds()))
+    others = room.used - total_size(catalog.backups)
+    future = coming_backups(catalog.complete[0], trend, policy, now)
+    standing = kept_by(catalog.complete, [], policy)
     for step in range(STEPS + 1):
         day = now + policy.horizon * step / STEPS
-        made = [one for one in future if one.time <= day]
+        made = [backup for backup in future if backup.time <= day]
         total = others + total_size(kept_by(standing, made, policy)) if thinned else room.used + total_size(made)
         if policy.volume.budget is not None and total > policy.volume.budget:
             return replace(expected, runs_out=day, of="its budget")

@@ -35,13 +35,13 @@ def observe(node: Node, inventory: Inventory) -> Look:
         return None
     [listed] = yield [look_into(policy)]
     directory, files = parse_listing(listed)
-    place = place_of(inventory, directory)
-    remembered = recall_proofs(inventory.state, place, files)
+    location = place_of(inventory, directory)
+    remembered = recall_proofs(inventory.state, location, files)
     if inventory.quick:
         return Facts(directory, files, remembered)
     verified = yield from stream_files(directory, files, policy, remembered, service=database_service_name(inventory))
     if not isinstance(verified, Unobservable):
-        remember_proofs(inventory.state, place, verified)
+        remember_proofs(inventory.state, location, verified)
     return Facts(directory, files, verified)
 
 
@@ -61,28 +61,28 @@ def stream_files(
     directory: str, files: Sequence[File], policy: Policy, remembered: Sequence[DumpProof] = (), service: str = ""
 ) -> Stream:
     """Stream the newest, and of the others that nobody remembers as many as fit in the policy's `verify`."""
-    found = newest_first(files, policy)
-    newest = {file.name for file in found[:1]}
-    known = {one.name for one in remembered} - newest
-    batch, waiting = split_by_budget([file for file in found if file.name not in known], policy.verify)
-    verified = [one for one in remembered if one.name not in newest]
+    matches = newest_first(files, policy)
+    newest = {file.name for file in matches[:1]}
+    known_names = {proof.name for proof in remembered} - newest
+    batch, waiting = split_by_budget([file for file in matches if file.name not in known_names], policy.verify)
+    verified = [proof for proof in remembered if proof.name not in newest]
     for _ in range(TRIES):
         if not batch:
             break
         for part in split_batch(batch):
             [answer] = yield [verify_command(directory, part, policy.format, service)]
             verified += proofs_in_answer(answer, part)
-        done = any(one.state == "complete" for one in verified)
+        done = any(proof.state == "complete" for proof in verified)
         batch, waiting = ([], waiting) if done else (waiting[:1], waiting[1:])
     return tuple(verified)
 
 
-def proofs_in_answer(answer: Output, asked: Sequence[File]) -> Sequence[DumpProof]:
+def proofs_in_answer(answer: Output, files: Sequence[File]) -> Sequence[DumpProof]:
     """What an answer proves of these files; that there was none is not known of each of them."""
     try:
-        return parse_verified(answer, asked)
+        return parse_verified(answer, files)
     except Unobservable as why:
-        return [DumpProof(file.name, *file.identity, "unknown", str(why)) for file in asked]
+        return [DumpProof(file.name, *file.identity, "unknown", str(why)) for file in files]
 
 
 def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
@@ -96,7 +96,7 @@ def split_batch(batch: Sequence[File]) -> Iterator[Sequence[File]]:
     yield batch[:1]
     part: list[File] = []
     for file in batch[1:]:
-        if len(part) == AT_ONCE or sum(len(one.name) for one in part) > NAMES:
+        if len(part) == AT_ONCE or sum(len(file.name) for file in part) > NAMES:
             yield part
             part = []
         part.append(file)

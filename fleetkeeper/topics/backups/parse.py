@@ -65,7 +65,7 @@ def parse_entries(listed: bytes) -> Iterator[File]:
 def parse_entry(name: str, facts: bytes) -> File:
     """One entry of the directory. A size below nothing or beyond any disk is taken for the nearest there can be."""
     kind, *written = facts.decode("ascii").split(" ")
-    size, inode, device, links, uid, blocks = (parse_whole_number(written[place]) for place in (0, 2, 3, 4, 5, 6))
+    size, inode, device, links, uid, blocks = (parse_whole_number(written[index]) for index in (0, 2, 3, 4, 5, 6))
     return File(
         name=name,
         size=size,

@@ -40,7 +40,7 @@ def periods_of_keep(complete: Sequence[Backup], policy: Policy) -> Iterator[Peri
         if count == 0:
             continue
         bucket_of = bucket(form, policy.zone)
-        filled = list(dict.fromkeys(bucket_of(one) for one in complete))
+        filled = list(dict.fromkeys(bucket_of(backup) for backup in complete))
         yield Period(period, bucket_of, filled[count - 1] if 0 < count <= len(filled) else "")
 
 
@@ -59,8 +59,8 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
 
     A period is an hour, day, week, month or year as far back as `keep` reaches with it; any file in it counts.
     """
-    going = {one.name for one in gone}
-    broken = {one.name for one in gone if one.state == "broken"}
+    going = {backup.name for backup in gone}
+    broken = {backup.name for backup in gone if backup.state == "broken"}
     reasons: dict[str, str] = {}
     for period in periods_of_keep(catalog.complete, policy) if broken else ():
         buckets: dict[str, list[Backup]] = {}
@@ -69,7 +69,7 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
                 buckets.setdefault(period.bucket_of(backup), []).append(backup)
         for name, members in buckets.items():
             last = next((member for member in members if member.name in broken), None)
-            if last is not None and all(one.name in going for one in members):
+            if last is not None and all(backup.name in going for backup in members):
                 reasons[last.name] = f"the last file of its period ({period.name} {name})"
                 going.discard(last.name)
     return reasons
@@ -77,14 +77,14 @@ def last_of_period(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> 
 
 def remaining_in(gone: Sequence[Backup], catalog: Catalog, policy: Policy) -> tuple[Backup, ...]:
     """For each broken one that goes, what its period still has then: the newest other file, whatever it is."""
-    going = {one.name for one in gone}
-    broken = [one for one in gone if one.state == "broken"]
-    found: dict[str, Backup] = {}
+    going = {backup.name for backup in gone}
+    broken = [backup for backup in gone if backup.state == "broken"]
+    matches: dict[str, Backup] = {}
     for period in periods_of_keep(catalog.complete, policy) if broken else ():
         left: dict[str, Backup] = {}
         for backup in catalog.backups:
             if backup.name not in going:
                 left.setdefault(period.bucket_of(backup), backup)
-        near = (left.get(period.bucket_of(one)) for one in broken if period.reaches(one))
-        found |= {one.name: one for one in near if one is not None}
-    return tuple(one for one in catalog.backups if one.name in found)
+        near = (left.get(period.bucket_of(backup)) for backup in broken if period.reaches(backup))
+        matches |= {backup.name: backup for backup in near if backup is not None}
+    return tuple(backup for backup in catalog.backups if backup.name in matches)

@@ -72,25 +72,25 @@ def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize 
     oldest_first = sorted(whole, key=lambda backup: (backup.time, backup.name))
     if accepted is None:
         return Scan(policy).over(oldest_first)
-    before = [one for one in oldest_first if one.time < accepted.made]
-    since = [one for one in oldest_first if one.time >= accepted.made]
+    before = [backup for backup in oldest_first if backup.time < accepted.made]
+    since = [backup for backup in oldest_first if backup.time >= accepted.made]
     start = Yardstick(accepted.size, f"{show_size(accepted.size)} were accepted on {accepted.at:%Y-%m-%d}")
     earlier = Scan(policy).over(before)
     likely = least_size(start, policy).least
-    meant = {one.name for one in newest_refused(before, earlier.refused) if one.file.size >= likely}
+    names = {backup.name for backup in newest_refused(before, earlier.refused) if backup.file.size >= likely}
     later = Scan(policy, deque([start], LAST)).over(since)
-    refused = {name: why for name, why in earlier.refused.items() if name not in meant}
+    refused = {name: why for name, why in earlier.refused.items() if name not in names}
     return replace(later, refused={**refused, **later.refused})
 
 
 def newest_refused(oldest_first: Sequence[Backup], refused: Mapping[str, TooSmall]) -> list[Backup]:
     """The newest ones that were refused, down to the first that was not: what a person accepted, they accepted too."""
-    found: list[Backup] = []
+    backups: list[Backup] = []
     for backup in reversed(oldest_first):
         if backup.name not in refused:
             break
-        found.append(backup)
-    return found
+        backups.append(backup)
+    return backups
 
 
 def least_size(yardstick: Yardstick | None, policy: Policy, size: int = 0) -> TooSmall:
@@ -125,7 +125,7 @@ class Scan:
 
     def judge(self, backup: Backup) -> None:
         """Refuse one dump, or take it as a yardstick for those after it."""
-        yardstick = max(self.window, key=lambda one: one.size, default=None)
+        yardstick = max(self.window, key=lambda item: item.size, default=None)
         size = backup.file.size
         if size < least_size(yardstick, self.policy).least:
             self.refuse([backup], yardstick)
@@ -149,7 +149,7 @@ class Scan:
             self.usual.append(backup)
             if len(self.usual) < AGREEING:
                 return
-            self.window.extend(yardstick_of_several(one) for one in self.usual)
+            self.window.extend(yardstick_of_several(backup) for backup in self.usual)
             self.giants.add(giant.name)
         self.giant, self.usual = None, []
 

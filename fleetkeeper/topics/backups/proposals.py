@@ -26,9 +26,9 @@ def budget(backups: Backups) -> int:
     Never more than four fifths of what the volume and the free part of its disk could hold.
     """
     files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
-    wanted = rounded(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
+    expected = rounded(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
     room = (backups.used + backups.free) * 4 // 5
-    return min(wanted, rounded_down(room)) if backups.free else wanted
+    return min(expected, rounded_down(room)) if backups.free else expected
 
 
 def runs_a_day(schedule: str) -> int:

@@ -72,19 +72,19 @@ class Retention:
 @lru_cache(maxsize=8)
 def apply_keep(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """Sort every backup into what stays and what may go."""
-    found = let_go(catalog, policy, now)
+    retention = let_go(catalog, policy, now)
     if hold := too_many_broken(by_keep(catalog, policy, now), catalog, policy):
-        return hold_backups(found, found.excess, hold)
+        return hold_backups(retention, retention.excess, hold)
     if hold := newest_implausible(catalog) or newest_unconfirmed(catalog):
-        return hold_backups(found, [one for one in found.excess if one.backup.state != "broken"], hold)
-    return found
+        return hold_backups(retention, [excess for excess in retention.excess if excess.backup.state != "broken"], hold)
+    return retention
 
 
 @lru_cache(maxsize=8)
 def let_go(catalog: Catalog, policy: Policy, now: datetime) -> Retention:
     """The same as if nothing could hold it up: no period loses its last file all the same."""
-    found = by_keep(catalog, policy, now)
-    return spare_backups(found, last_of_period([one.backup for one in found.excess], catalog, policy))
+    retention = by_keep(catalog, policy, now)
+    return spare_backups(retention, last_of_period([excess.backup for excess in retention.excess], catalog, policy))
 
 
 @lru_cache(maxsize=8)
@@ -107,8 +107,8 @@ def overdue_backups(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Ex
 
     All of it is among the excess of today.
     """
-    today = {one.backup.name for one in apply_keep(catalog, policy, now).excess}
-    return tuple(one for one in let_go_before(catalog, policy, now) if one.backup.name in today)
+    today = {excess.backup.name for excess in apply_keep(catalog, policy, now).excess}
+    return tuple(excess for excess in let_go_before(catalog, policy, now) if excess.backup.name in today)
 
 
 def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[ExcessBackup, ...]:
@@ -118,22 +118,26 @@ def let_go_before(catalog: Catalog, policy: Policy, now: datetime) -> tuple[Exce
     return let_go(replace(catalog, backups=earlier), policy, then).excess
 
 
-def spare_backups(found: Retention, reasons: Mapping[str, str]) -> Retention:
+def spare_backups(retention: Retention, reasons: Mapping[str, str]) -> Retention:
     """The same, but these stay, each for its reason."""
     if not reasons:
-        return found
+        return retention
     kept = (
-        *found.kept,
-        *(KeptBackup(one.backup, (reasons[one.backup.name],)) for one in found.excess if one.backup.name in reasons),
+        *retention.kept,
+        *(
+            KeptBackup(excess.backup, (reasons[excess.backup.name],))
+            for excess in retention.excess
+            if excess.backup.name in reasons
+        ),
     )
-    newest_first = sorted(kept, key=lambda one: (one.backup.time, one.backup.name), reverse=True)
-    excess = tuple(one for one in found.excess if one.backup.name not in reasons)
-    return replace(found, kept=tuple(newest_first), excess=excess)
+    newest_first = sorted(kept, key=lambda item: (item.backup.time, item.backup.name), reverse=True)
+    excess = tuple(excess for excess in retention.excess if excess.backup.name not in reasons)
+    return replace(retention, kept=tuple(newest_first), excess=excess)
 
 
-def hold_backups(found: Retention, gone: Iterable[ExcessBackup], hold: Hold) -> Retention:
+def hold_backups(retention: Retention, gone: Iterable[ExcessBackup], hold: Hold) -> Retention:
     """The same, but these stay until a person has answered what holds them up."""
-    return replace(spare_backups(found, {one.backup.name: hold.why for one in gone}), held=hold)
+    return replace(spare_backups(retention, {excess.backup.name: hold.why for excess in gone}), held=hold)
 
 
 def newest_implausible(catalog: Catalog) -> Hold | None:
@@ -163,9 +167,9 @@ MEANT_TO_SHRINK = (
 )
 
 
-def too_many_broken(found: Retention, catalog: Catalog, policy: Policy) -> Hold | None:
+def too_many_broken(retention: Retention, catalog: Catalog, policy: Policy) -> Hold | None:
     """Nothing goes while more look broken than a few: a reader that errs must not empty a volume."""
-    broken = sum(one.backup.state == "broken" for one in found.excess)
+    broken = sum(excess.backup.state == "broken" for excess in retention.excess)
     most = policy.keep.broken_at_most.of(len(catalog.backups))
     if broken <= most:
         return None
@@ -183,21 +187,21 @@ def needed_for(gone: Sequence[ExcessBackup], catalog: Catalog, policy: Policy) -
     The protected ones; for each whole dump that goes, the one that stands for its hour, day, week, month and year, or
     where `keep` does not reach back so far, all that use up that counter: were one of them worth nothing, it would.
     """
-    going = {one.backup.name for one in gone}
-    whole = [one.backup for one in gone if one.backup.state != "broken"]
-    stay = [one for one in catalog.complete if one.name not in going]
+    going = {excess.backup.name for excess in gone}
+    whole = [excess.backup for excess in gone if excess.backup.state != "broken"]
+    stay = [backup for backup in catalog.complete if backup.name not in going]
     names = set(protected_names(catalog.complete, policy, catalog.accepted)) - going
     for period in periods_of_keep(catalog.complete, policy):
         first: dict[str, str] = {}
         for backup in stay:
             if period.reaches(backup):
                 first.setdefault(period.bucket_of(backup), backup.name)
-        for one in whole:
-            own = first.get(period.bucket_of(one))
+        for item in whole:
+            own = first.get(period.bucket_of(item))
             names |= {own} if own else set(first.values())
     if policy.keep.last > 0 and whole:
-        names |= {one.name for one in stay[: policy.keep.last]}
-    return tuple(one for one in stay if one.name in names)
+        names |= {backup.name for backup in stay[: policy.keep.last]}
+    return tuple(backup for backup in stay if backup.name in names)
 
 
 def reasons_to_keep(
@@ -221,7 +225,9 @@ def by_policy(complete: Sequence[Backup], keep: Keep, zone: ZoneInfo) -> Iterato
         yield from by_bucket(complete, period, getattr(keep, period), bucket(form, zone))
     if keep.within is not None and complete:
         oldest = complete[0].time - keep.within
-        yield from ((one.name, f"within {show_duration(keep.within)}") for one in complete if one.time > oldest)
+        yield from (
+            (backup.name, f"within {show_duration(keep.within)}") for backup in complete if backup.time > oldest
+        )
 
 
 def by_bucket(
@@ -229,13 +235,13 @@ def by_bucket(
 ) -> Iterator[tuple[str, str]]:
     """The newest of each of `count` buckets; the oldest of all while the count is not used up."""
     latest = None
-    for place, backup in enumerate(complete, 1):
+    for index, backup in enumerate(complete, 1):
         if count == 0:
             return
         current = bucket_of(backup)
         if current != latest:
             yield backup.name, f"{period} {current}" if period != "last" else "last"
-        elif place == len(complete):
+        elif index == len(complete):
             yield backup.name, f"oldest {period} {current}"
         else:
             continue

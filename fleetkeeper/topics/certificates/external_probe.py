@@ -46,8 +46,8 @@ class ExternalAddress:
     address: str = ""
     starttls: str | None = None
 
-    def answered(self, **told: Any) -> ServedCertificate:
-        return ServedCertificate(self.name, "", self.port, self.address or self.host, **told)
+    def answered(self, **lines: Any) -> ServedCertificate:
+        return ServedCertificate(self.name, "", self.port, self.address or self.host, **lines)
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ class Resolved:
 
 def from_here(inventory: Inventory) -> Facts:
     """What the machine that audits sees of every name. Raises NotApplicable where there are no certificates."""
-    wanted = [
-        path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)
-    ]
-    hosts = list(dict.fromkeys(way.host for way in wanted))
-    found = dict(zip(hosts, map_in_threads(resolve_name, hosts, LIMIT, no_resolver), strict=True))
+    paths = [path for certificate in inventory.section(Policy).certificates for path in external_addresses(certificate)]
+    hosts = list(dict.fromkeys(address.host for address in paths))
+    matches = dict(zip(hosts, map_in_threads(resolve_name, hosts, LIMIT, no_resolver), strict=True))
     nowhere = [
-        way.answered(refused="unresolved", said=found[way.host].why) for way in wanted if not found[way.host].addresses
+        address.answered(refused="unresolved", said=matches[address.host].why)
+        for address in paths
+        if not matches[address.host].addresses
     ]
-    there = [replace(way, address=address) for way in wanted for address in found[way.host].addresses]
-    return Facts(outside=(*nowhere, *map_in_threads(tls_handshake, there, LIMIT + 1, no_answer)))
+    present = [replace(path, address=address) for path in paths for address in matches[path.host].addresses]
+    return Facts(outside=(*nowhere, *map_in_threads(tls_handshake, present, LIMIT + 1, no_answer)))
 
 
 def external_addresses(certificate: Certificate) -> Iterator[ExternalAddress]:
@@ -89,14 +89,14 @@ def resolve_name(host: str) -> Resolved:
     Resolved(addresses=('127.0.0.1',), why='')
     """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        matches = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except (OSError, UnicodeError) as odd:
         return Resolved(why=getattr(odd, "strerror", None) or str(odd))
     four, six = (
-        dict.fromkeys(str(where[0]) for family, *_, where in found if family == kind)
+        dict.fromkeys(str(where[0]) for family, *_, where in matches if family == kind)
         for kind in (socket.AF_INET, socket.AF_INET6)
     )
-    mixed = [one for pair in zip_longest(four, six) for one in pair if one is not None]
+    mixed = [item for pair in zip_longest(four, six) for item in pair if item is not None]
     return Resolved(tuple(mixed[:ADDRESSES])) if mixed else Resolved(why="it has no address")
 
 
@@ -104,22 +104,22 @@ def no_resolver(host: str) -> Resolved:
     return Resolved(why=f"no answer from the resolver within {LIMIT:.0f} s")
 
 
-def tls_handshake(way: ExternalAddress) -> ServedCertificate:
+def tls_handshake(address: ExternalAddress) -> ServedCertificate:
     """One handshake: the chain as it was sent, trusted or not."""
     try:
-        with socket.create_connection((way.address, way.port), LIMIT) as connection:
-            if way.starttls and not begin_postgres_tls(connection):
-                return way.answered(refused="not TLS", said=f"{way.starttls} offers no TLS there")
-            with permissive_client().wrap_socket(connection, server_hostname=way.name.encode()) as made:
-                return way.answered(chain=peer_certificates(made), protocol=made.version() or "")
+        with socket.create_connection((address.address, address.port), LIMIT) as connection:
+            if address.starttls and not begin_postgres_tls(connection):
+                return address.answered(refused="not TLS", said=f"{address.starttls} offers no TLS there")
+            with permissive_client().wrap_socket(connection, server_hostname=address.name.encode()) as made:
+                return address.answered(chain=peer_certificates(made), protocol=made.version() or "")
     except TimeoutError:
-        return no_answer(way)
+        return no_answer(address)
     except Unobservable as why:
-        return way.answered(chain=why)
+        return address.answered(chain=why)
     except OSError as odd:
-        return refusal_of_handshake(way, odd)
+        return refusal_of_handshake(address, odd)
     except Exception as odd:  # noqa: BLE001 - one odd server must not end the look at all other names
-        return way.answered(chain=Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
+        return address.answered(chain=Unobservable(f"it could not be asked ({type(odd).__name__}: {odd})"))
 
 
 def begin_postgres_tls(connection: socket.socket) -> bool:
@@ -152,7 +152,7 @@ def peer_certificates(made: ssl.SSLSocket) -> tuple[str, ...]:
     private = getattr(getattr(made, "_sslobj", None), "get_unverified_chain", None)
     if private is None:
         raise Unobservable("this Python cannot show which certificates a server sends", "use CPython 3.11 or newer")
-    return require_certificates(tuple(one.public_bytes() for one in private() or ()))
+    return require_certificates(tuple(item.public_bytes() for item in private() or ()))
 
 
 def require_certificates(sent: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,25 +162,25 @@ def require_certificates(sent: tuple[str, ...]) -> tuple[str, ...]:
     return sent
 
 
-def no_answer(way: ExternalAddress) -> ServedCertificate:
-    return way.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
+def no_answer(address: ExternalAddress) -> ServedCertificate:
+    return address.answered(chain=Unobservable(f"no handshake within {LIMIT:.0f} s"))
 
 
-def refusal_of_handshake(way: ExternalAddress, odd: OSError) -> ServedCertificate:
+def refusal_of_handshake(address: ExternalAddress, error: OSError) -> ServedCertificate:
     """Why there was no handshake, in our own words; Unobservable where that says nothing about the server."""
-    said = (getattr(odd, "reason", None) or odd.strerror or str(odd)).lower().replace("_", " ")
-    low = f"{said} {odd}".lower()
+    text = (getattr(error, "reason", None) or error.strerror or str(error)).lower().replace("_", " ")
+    low = f"{text} {error}".lower()
     kind: Refused
-    if odd.errno in NO_WAY and not isinstance(odd, ssl.SSLError):
+    if error.errno in NO_WAY and not isinstance(error, ssl.SSLError):
         kind = "unreachable"
-    elif isinstance(odd, ConnectionRefusedError):
+    elif isinstance(error, ConnectionRefusedError):
         kind = "closed"
-    elif isinstance(odd, (ConnectionError, ssl.SSLEOFError)) or any(sign in low for sign in ENDED):
+    elif isinstance(error, (ConnectionError, ssl.SSLEOFError)) or any(sign in low for sign in ENDED):
         kind = "refused"
-    elif ALERT.match(said):
+    elif ALERT.match(text):
         kind = "alert"
     elif any(sign in low for sign in PLAIN):
         kind = "not TLS"
     else:
-        return way.answered(chain=Unobservable(f"no handshake: {said[:200]}"))
-    return way.answered(refused=kind, said=said[:200])
+        return address.answered(chain=Unobservable(f"no handshake: {text[:200]}"))
+    return address.answered(refused=kind, said=text[:200])

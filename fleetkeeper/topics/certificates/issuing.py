@@ -42,8 +42,8 @@ def can_be_issued(view: View, lineage: Lineage) -> Said:
             WANT_ACCOUNT,
             "restore it, or register a new one: `remediate` does that where the inventory says `acme:`",
         ).at(view)
-    for path, there in lineage.webroots:
-        if not there:
+    for path, exists in lineage.webroots:
+        if not exists:
             yield Words(
                 f"the webroot {path} is not there",
                 "the directory that certbot writes challenges to",
@@ -61,8 +61,8 @@ def unserved_webroots(view: View, lineage: Lineage) -> list[Finding]:
             "challenges are served from the directory that certbot writes them to",
             f"`location /.well-known/acme-challenge/ {{ root {path}; }}` in the site that listens on port 80",
         ).at(view)
-        for path, there in lineage.webroots
-        if there and not is_served(path, view)
+        for path, exists in lineage.webroots
+        if exists and not is_served(path, view)
     ]
 
 
@@ -82,8 +82,8 @@ def challenge_findings(view: View) -> list[Finding | Unobservable]:
         why = status or Unobservable("port 80 was not asked")
         return [Unobservable(f"whether challenges are answered: {why.why}", why.hint, view.node)]
     if status in (401, 403) or status >= 500 or status == 0:
-        said = f"answers {status}" if status else "does not answer"
-        saw = f"port 80 {said} for {view.certificate.name}/.well-known/acme-challenge/"
+        text = f"answers {status}" if status else "does not answer"
+        saw = f"port 80 {text} for {view.certificate.name}/.well-known/acme-challenge/"
         hint = "the authority asks there: publish port 80, and serve that path from the webroot"
         return [Words(saw, "challenges are served over http", hint).at(view)]
     return []

@@ -35,32 +35,43 @@ Asked = dict[Command, Output]
 
 def observe(node: Node, inventory: Inventory) -> Look:
     """Empty facts on a node where none of their services runs. Raises NotApplicable where there are no certificates."""
-    wanted, services = inventory.section(Policy).certificates, require_policy(inventory.services)
+    certificates, services = inventory.section(Policy).certificates, require_policy(inventory.services)
     inspected, everything, own = yield [inspect_containers(), list_schedules(), OWN]
     if inspected.rc == ABSENT:
         return Facts()
-    there = parse_containers(engine_says(inspected).partition("\n")[2])
-    serving = serving_here(there, wanted, services)
+    containers = parse_containers(engine_says(inspected).partition("\n")[2])
+    serving = serving_here(containers, certificates, services)
     if not serving:
         return Facts()
-    at = [place for one, key in serving for place in places(one, of_service(wanted, key))]
-    http = challenges(at, there)
-    inside = {one.id: node_commands.look_inside(one.id, asked_for(of_service(wanted, key))) for one, key in serving}
-    asked = yield from ask([*inside.values(), *http.values()], [probe for place in at for probe in probes(place)])
+    at = [endpoint for container, key in serving for endpoint in places(container, of_service(certificates, key))]
+    http = challenges(at, containers)
+    inside = {
+        container.id: node_commands.look_inside(container.id, asked_for(of_service(certificates, key)))
+        for container, key in serving
+    }
+    questions = yield from ask(
+        [*inside.values(), *http.values()], [probe for endpoint in at for probe in probes(endpoint)]
+    )
     return replace(
-        scheduled_here(everything, own, there),
-        served=tuple(served(place, asked) for place in at),
-        inside=tuple(look_inside(asked[inside[one.id]], one.id, key) for one, key in serving),
-        http={name: http_status(asked[command]) for name, command in http.items()},
+        scheduled_here(everything, own, containers),
+        served=tuple(served(endpoint, questions) for endpoint in at),
+        inside=tuple(look_inside(questions[inside[container.id]], container.id, key) for container, key in serving),
+        http={name: http_status(questions[command]) for name, command in http.items()},
     )
 
 
 def serving_here(
-    there: Iterable[Container], certificates: Iterable[Certificate], services: Mapping[str, Service]
+    containers: Iterable[Container], certificates: Iterable[Certificate], services: Mapping[str, Service]
 ) -> list[tuple[Container, str]]:
     """The running containers of services that certificates name, each with the service's key."""
     keys = dict.fromkeys(certificate.service for certificate in certificates)
-    return [(one, key) for one in there if one.running for key in keys if one.belongs_to(services[key].name)]
+    return [
+        (container, key)
+        for container in containers
+        if container.running
+        for key in keys
+        if container.belongs_to(services[key].name)
+    ]
 
 
 def of_service(certificates: Iterable[Certificate], service: str) -> list[Certificate]:
@@ -75,12 +86,12 @@ def asked_for(certificates: Iterable[Certificate]) -> list[str]:
 def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:
     """One round trip for everything; a second one, through containers, only where the node has no openssl."""
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
-    asked = dict(zip(commands, (yield commands), strict=True))
-    again = [probe.in_container for probe in asking if asked[probe.on_node].rc == tls_handshakes.NO_OPENSSL]
+    questions = dict(zip(commands, (yield commands), strict=True))
+    again = [probe.in_container for probe in asking if questions[probe.on_node].rc == tls_handshakes.NO_OPENSSL]
     if again:
         again = list(dict.fromkeys(again))
-        asked.update(zip(again, (yield again), strict=True))
-    return asked
+        questions.update(zip(again, (yield again), strict=True))
+    return questions
 
 
 def look_inside(answer: Output, container: str, service: str) -> ContainerFiles | Unobservable:
@@ -91,14 +102,14 @@ def http_status(answer: Output) -> int | Unobservable:
     return or_why(lambda: tls_handshakes.status(answer))
 
 
-def scheduled_here(everything: Output, own: Output, there: Sequence[Container]) -> Facts:
+def scheduled_here(everything: Output, own: Output, containers: Sequence[Container]) -> Facts:
     """What is scheduled on the node itself, or why that could not be seen."""
     try:
         printed = schedules.read(everything.text())
     except Unobservable as why:
         return Facts(renewals=why, crontab=why, cron=why)
     return Facts(
-        renewals=tuple(renewal_schedule.renewals(printed, there)),
+        renewals=tuple(renewal_schedule.renewals(printed, containers)),
         crontab=read_own_crontab(own, printed, renewal_schedule.BLOCK),
         cron=renewal_schedule.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),

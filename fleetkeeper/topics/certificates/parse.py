@@ -50,16 +50,16 @@ def parse_sections(text: str) -> list[Section]:
     rows = text.split("\n")
     if rows[-2:] != ["end", ""]:
         raise Unobservable("the look into the container was cut short")
-    found: list[Section] = []
+    sections: list[Section] = []
     for row in rows[:-2]:
-        if row.startswith("|") and found:
-            found[-1].lines.append(row[1:])
-        elif row.startswith("!") and found:
-            found[-1].trouble = row[1:]
+        if row.startswith("|") and sections:
+            sections[-1].lines.append(row[1:])
+        elif row.startswith("!") and sections:
+            sections[-1].trouble = row[1:]
         elif row:
             key, _, rest = row.partition(" ")
-            found.append(Section(key, rest))
-    return found
+            sections.append(Section(key, rest))
+    return sections
 
 
 def parse(text: str, container: str, service: str) -> ContainerFiles:
@@ -86,8 +86,8 @@ def put_together(parts: list[Section], container: str, service: str) -> Containe
     )
 
 
-def unique_values(found: Iterator[T]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys(found))
+def unique_values(types: Iterator[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(types))
 
 
 def web_server(parts: list[Section]) -> Nginx | None:
@@ -125,15 +125,15 @@ def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
 
 def parse_webroots(name: str, parts: list[Section]) -> tuple[tuple[str, bool], ...]:
     """The directories of a lineage, each with whether it is there: they follow its configuration."""
-    found: dict[str, bool] = {}
+    matches: dict[str, bool] = {}
     current = ""
     for part in parts:
         if part.key == "renewal":
             current = part.rest.removesuffix(".conf")
         elif part.key == "webroot" and current == name:
-            there, _, path = part.rest.partition(" ")
-            found[path.strip()] = there == "yes"
-    return tuple(found.items())
+            present, _, path = part.rest.partition(" ")
+            matches[path.strip()] = present == "yes"
+    return tuple(matches.items())
 
 
 @dataclass(frozen=True)
@@ -148,19 +148,19 @@ class RenewalContext:
 def parse_lineage(name: str, part: Section, chain: tuple[str, ...], around: RenewalContext) -> Lineage:
     """One renewal configuration (configobj: `key = value`, `[section]`; the values we need stand in one line each)."""
     pairs = (line.partition("=") for line in part.lines if not line.lstrip().startswith("#"))
-    said = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
-    account = said.get("account", "")
+    lines = {left.strip(): right.strip().strip("'\"") for left, equals, right in pairs if equals}
+    account = lines.get("account", "")
     account = "" if account == "None" else account
-    reloading = around.hooked or said.get("installer", "None") == "nginx"
+    reloading = around.hooked or lines.get("installer", "None") == "nginx"
     return Lineage(
         name=name,
-        authenticator=said.get("authenticator", ""),
-        server=said.get("server", ""),
+        authenticator=lines.get("authenticator", ""),
+        server=lines.get("server", ""),
         account=account,
         account_found=any(not account or account in path.split("/") for path in around.accounts),
         webroots=around.webroots,
-        reloads=reloading or any(said.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
-        autorenew=said.get("autorenew", "True").lower() != "false",
+        reloads=reloading or any(lines.get(hook) for hook in ("renew_hook", "post_hook", "deploy_hook")),
+        autorenew=lines.get("autorenew", "True").lower() != "false",
         chain=chain,
     )
 

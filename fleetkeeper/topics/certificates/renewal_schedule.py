@@ -88,7 +88,7 @@ def in_container(
     where: str, run: Execution, faults: Iterable[str], again: bool, containers: Sequence[Container]
 ) -> Renewal:
     try:
-        hit = tuple(one.id for one in resolve_target(run.target, containers))
+        hit = tuple(container.id for container in resolve_target(run.target, containers))
     except Unobservable as why:
         return Renewal(where, reloads=again, unclear=why.why)
     return Renewal(where, containers=hit, reloads=again, faults=tuple(faults), entered=True)
@@ -109,5 +109,5 @@ def runs_certbot(run: Execution) -> bool:
 def cron_runs(printed: Snapshot) -> bool | Unobservable:
     if "hidden" in printed.lines:
         return Unobservable("processes of other users are hidden (hidepid): whether cron runs cannot be seen")
-    found = or_why(lambda: daemon(printed))
-    return found if isinstance(found, Unobservable) else found is not None
+    match = or_why(lambda: daemon(printed))
+    return match if isinstance(match, Unobservable) else match is not None

@@ -46,7 +46,9 @@ class View:
     def handshakes(self) -> list[ServedCertificate]:
         """Every port that was asked for this name."""
         mine = self.facts.served
-        return [one for one in mine if (one.name, one.container) == (self.certificate.name, self.container.id)]
+        return [
+            served for served in mine if (served.name, served.container) == (self.certificate.name, self.container.id)
+        ]
 
     @property
     def served(self) -> list[ServedCertificate]:
@@ -56,13 +58,15 @@ class View:
     @property
     def inside(self) -> ContainerFiles:
         """What lies in the container. Raises Unobservable when it could not be seen."""
-        why = [one for one in self.facts.inside if isinstance(one, Unobservable)]
-        found = [
-            one for one in self.facts.inside if isinstance(one, ContainerFiles) and one.container == self.container.id
+        why = [files for files in self.facts.inside if isinstance(files, Unobservable)]
+        files = [
+            files
+            for files in self.facts.inside
+            if isinstance(files, ContainerFiles) and files.container == self.container.id
         ]
-        if not found:
+        if not files:
             raise why[0] if why else Unobservable("the container was not looked into")
-        return found[0]
+        return files[0]
 
     def about(self, served: ServedCertificate) -> str:
         """How one port of this name is called."""
@@ -108,7 +112,7 @@ def views(fleet: Fleet, certificate: Certificate) -> list[View]:
 def placed(fleet: Fleet, certificate: Certificate) -> list[tuple[str, Container]]:
     name = service_of(fleet, certificate.service).name
     everywhere = ((seen_container.node, seen_container.container) for seen_container in seen_containers(fleet))
-    return [(node, one) for node, one in everywhere if one.running and one.belongs_to(name)]
+    return [(node, container) for node, container in everywhere if container.running and container.belongs_to(name)]
 
 
 def nowhere(certificate: Certificate) -> Finding:
@@ -133,16 +137,18 @@ def fingerprint(chain: Iterable[str]) -> str:
 
 def lineages(view: View) -> list[Lineage]:
     """The lineages of certbot for the name: the one that the inventory names, else all whose leaf covers it."""
-    found = view.inside.lineages
+    matches = view.inside.lineages
     if view.certificate.lineage:
-        return [one for one in found if one.name == view.certificate.lineage]
-    mine = [one for one in found if one.chain and is_for(leaf_of(one.chain), view.certificate.name)]
-    return mine or [one for one in found if one.name == view.certificate.name]
+        return [lineage for lineage in matches if lineage.name == view.certificate.lineage]
+    mine = [lineage for lineage in matches if lineage.chain and is_for(leaf_of(lineage.chain), view.certificate.name)]
+    return mine or [lineage for lineage in matches if lineage.name == view.certificate.name]
 
 
-def newest(found: Iterable[Lineage]) -> Lineage | None:
+def newest(matches: Iterable[Lineage]) -> Lineage | None:
     """The lineage that ends last; one without a certificate on disk counts least."""
-    ranked = sorted(found, key=lambda one: leaf_of(one.chain).not_valid_after_utc.timestamp() if one.chain else 0.0)
+    ranked = sorted(
+        matches, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
+    )
     return ranked[-1] if ranked else None
 
 

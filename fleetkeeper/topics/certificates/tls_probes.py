@@ -87,13 +87,13 @@ def places(container: Container, certificates: Iterable[Certificate]) -> Iterato
             )
 
 
-def probes(place: TlsEndpoint) -> list[Probe]:
+def probes(endpoint: TlsEndpoint) -> list[Probe]:
     """What is asked at one place."""
-    kinds = ["now", "old", *(["headers"] if place.certificate.hsts else [])]
-    return [Probe(place, kind) for kind in kinds]
+    kinds = ["now", "old", *(["headers"] if endpoint.certificate.hsts else [])]
+    return [Probe(endpoint, kind) for kind in kinds]
 
 
-def challenges(there: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
+def challenges(endpoints: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
     """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
     ports = {
         container.id: next(
@@ -101,29 +101,31 @@ def challenges(there: Sequence[TlsEndpoint], containers: Iterable[Container]) ->
         )
         for container in containers
     }
-    found: dict[str, Command] = {}
-    for place in there:
-        address = ports[place.container].host_ip
-        name = place.certificate.name
-        found[name] = node_commands.challenge(name, EVERYWHERE.get(address, address), HTTP)
-    return found
+    matches: dict[str, Command] = {}
+    for endpoint in endpoints:
+        address = ports[endpoint.container].host_ip
+        name = endpoint.certificate.name
+        matches[name] = node_commands.challenge(name, EVERYWHERE.get(address, address), HTTP)
+    return matches
 
 
-def served(place: TlsEndpoint, asked: Mapping[Command, Output]) -> ServedCertificate:
+def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
     """What one place answered."""
     answer: dict[str, Output] = {}
-    for probe in probes(place):
-        answer[probe.kind] = asked.get(probe.in_container) or asked[probe.on_node]
-    made = ServedCertificate(place.certificate.name, place.container, place.port, place.host, place.inside)
+    for probe in probes(endpoint):
+        answer[probe.kind] = questions.get(probe.in_container) or questions[probe.on_node]
+    made = ServedCertificate(
+        endpoint.certificate.name, endpoint.container, endpoint.port, endpoint.host, endpoint.inside
+    )
     return judged(made, answer)
 
 
 def judged(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
     """The answers about one place, each read for itself: one that could not be read hides nothing else."""
-    told = or_why(lambda: tls_handshakes.handshake(answer["now"]))
-    if isinstance(told, Unobservable):
-        return put(made, chain=told, old=told, hsts=told)
-    chain, protocol = told
+    sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
+    if isinstance(sentence, Unobservable):
+        return put(made, chain=sentence, old=sentence, hsts=sentence)
+    chain, protocol = sentence
     if not chain:
         text = tls_handshakes.printed(answer["now"])
         why = or_why(lambda: tls_handshakes.refused(text))

@@ -22,9 +22,9 @@ def uids_of_users(users: Collection[str], container: Container) -> tuple[set[int
 
     Raises Unobservable when a name's uid cannot be known.
     """
-    found = {user: uid_of(user, container) for user in users}
-    missing = [user for user, uid in found.items() if uid is None or (uid == ROOT and not means_root(user))]
-    return {uid for user, uid in found.items() if uid is not None and user not in missing}, missing
+    matches = {user: uid_of(user, container) for user in users}
+    missing = [user for user, uid in matches.items() if uid is None or (uid == ROOT and not means_root(user))]
+    return {uid for user, uid in matches.items() if uid is not None and user not in missing}, missing
 
 
 def uid_of(user: str, container: Container) -> int | None:
@@ -60,9 +60,9 @@ def describe_lacking(missing: Iterable[str], container: Container) -> str:
     """
     names = container.accounts if isinstance(container.accounts, dict) else {}
     absent = " or ".join(user for user in missing if user not in names)
-    said = [f"its image has no user {absent}"] if absent else []
+    lines = [f"its image has no user {absent}"] if absent else []
     return "; ".join(
-        said + [f"in its image {user} is uid 0, another name for root" for user in missing if user in names]
+        lines + [f"in its image {user} is uid 0, another name for root" for user in missing if user in names]
     )
 
 
@@ -75,9 +75,9 @@ def describe_processes(processes: Iterable[Process], container: Container) -> st
     """
     kinds = Counter((process.name, owner_in_words(process, container)) for process in processes)
     worst = kinds.most_common(3)
-    said = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
+    lines = [f"{count} {name} as {user}" if count > 1 else f"{name} as {user}" for (name, user), count in worst]
     rest = len(kinds) - len(worst)
-    return ", ".join(said) + (f" and {rest} other kinds" if rest else "")
+    return ", ".join(lines) + (f" and {rest} other kinds" if rest else "")
 
 
 def owner_in_words(process: Process, container: Container) -> str:

@@ -148,7 +148,7 @@ class Container:
 
         Raises Unobservable when its processes could not be seen.
         """
-        return any(one.uid != one.host_uid for one in raise_if_unobservable(self.processes))
+        return any(process.uid != process.host_uid for process in raise_if_unobservable(self.processes))
 
     @property
     def running(self) -> bool:

@@ -27,9 +27,9 @@ def parse_containers(printed: str) -> tuple[Container, ...]:
     1
     """
     inspected = json_document(printed, "`docker inspect`")
-    if not isinstance(inspected, list) or not all(isinstance(one, dict) and one.get("Id") for one in inspected):
+    if not isinstance(inspected, list) or not all(isinstance(item, dict) and item.get("Id") for item in inspected):
         raise Unobservable("`docker inspect` printed no list of containers")
-    return tuple(parse_container(one) for one in inspected)
+    return tuple(parse_container(item) for item in inspected)
 
 
 def parse_container(inspected: Json) -> Container:
@@ -56,7 +56,7 @@ def parse_container(inspected: Json) -> Container:
         pid=number_in(state, "Pid"),
         has_healthcheck=has_healthcheck(config),
         patience=health_check_patience(part(config, "Healthcheck")) if has_healthcheck(config) else 0.0,
-        mounts=tuple(parse_mount(one) for one in parts(inspected, "Mounts")),
+        mounts=tuple(parse_mount(item) for item in parts(inspected, "Mounts")),
         ports=parse_ports(inspected),
         isolation=parse_isolation(part(inspected, "HostConfig")),
     )
@@ -74,8 +74,8 @@ def parse_status(state: Json) -> str:
 
 def parse_health(state: Json) -> str:
     """Empty without a health check: engines say so by leaving it out or by "none"."""
-    said = text_in(part(state, "Health"), "Status")
-    return "" if said == "none" else said
+    text = text_in(part(state, "Health"), "Status")
+    return "" if text == "none" else text
 
 
 def health_check_patience(check: Json) -> float:
@@ -124,7 +124,7 @@ def parse_port(key: str, bindings: object) -> list[Port]:
         return []
     bound = parts({key: bindings}, key)
     inside = whole_number(number, most=HIGHEST)
-    return [Port(inside, protocol or "tcp", text_in(one, "HostIp"), host_port(one)) for one in bound or [{}]]
+    return [Port(inside, protocol or "tcp", text_in(item, "HostIp"), host_port(item)) for item in bound or [{}]]
 
 
 def host_port(binding: Json) -> int | None:
@@ -143,7 +143,7 @@ def parse_isolation(host: Json) -> Isolation:
         cap_add=parse_capabilities(texts(host, "CapAdd")),
         cap_drop=parse_capabilities(texts(host, "CapDrop")),
         security_opt=texts(host, "SecurityOpt"),
-        devices=tuple(text_in(one, "PathOnHost") for one in parts(host, "Devices")),
+        devices=tuple(text_in(item, "PathOnHost") for item in parts(host, "Devices")),
         device_rules=texts(host, "DeviceCgroupRules"),
         network=text_in(host, "NetworkMode"),
         pid=text_in(host, "PidMode"),
@@ -160,4 +160,4 @@ def parse_capabilities(written: Iterable[str]) -> tuple[str, ...]:
     >>> parse_capabilities(["sys_admin", "CAP_CHOWN"])
     ('SYS_ADMIN', 'CHOWN')
     """
-    return tuple(one.upper().removeprefix("CAP_") for one in written)
+    return tuple(item.upper().removeprefix("CAP_") for item in written)

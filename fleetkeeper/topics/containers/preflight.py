@@ -40,15 +40,24 @@ def run_preflights(
     raw: str, containers: Sequence[Container], services: Mapping[str, Service]
 ) -> Generator[Sequence[Command], list[Output], tuple[Container, ...]]:
     """The containers, with a preflight for those that run as somebody else. At most one round trip."""
-    asked = [(container, user) for container in containers if (user := user_to_try(container, services))]
-    if not asked:
+    questions = [(container, user) for container in containers if (user := user_to_try(container, services))]
+    if not questions:
         return tuple(containers)
     words = start_words(raw)
     answers = iter(
-        (yield [command for one, user in asked for command in preflight_commands(one, user, words.get(one.id, ()))])
+        (
+            yield [
+                command
+                for container, user in questions
+                for command in preflight_commands(container, user, words.get(container.id, ()))
+            ]
+        )
     )
-    found = {one.id: parse_preflight(one, user, next(answers), next(answers), next(answers)) for one, user in asked}
-    return tuple(replace(one, preflight=found.get(one.id)) for one in containers)
+    match = {
+        container.id: parse_preflight(container, user, next(answers), next(answers), next(answers))
+        for container, user in questions
+    }
+    return tuple(replace(container, preflight=match.get(container.id)) for container in containers)
 
 
 def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
@@ -66,7 +75,7 @@ def user_to_try(container: Container, services: Mapping[str, Service]) -> str:
 def start_words(raw: str) -> dict[str, tuple[str, ...]]:
     """The words of each container's command line that can name a program: used to look them up, then forgotten."""
     inspected = parts({"containers": json_document(raw, "`docker inspect`")}, "containers")
-    return {text_in(one, "Id"): start_programs(one) for one in inspected}
+    return {text_in(item, "Id"): start_programs(item) for item in inspected}
 
 
 def start_programs(inspected: Json) -> tuple[str, ...]:

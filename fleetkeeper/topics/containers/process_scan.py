@@ -56,10 +56,10 @@ def parse_scan(printed: str) -> dict[int, ScannedProcess]:
     """
     processes: dict[int, ScannedProcess] = defaultdict(ScannedProcess)
     for line in split_lines(printed):
-        found = FROM_PROC.fullmatch(line)
-        if not found:
+        match = FROM_PROC.fullmatch(line)
+        if not match:
             raise Unobservable(f"the scan of /proc has a line that makes no sense: {one_line(line[:60])}")
-        note_line(processes[int(found[1])], found[2], found[3])
+        note_line(processes[int(match[1])], match[2], match[3])
     return processes
 
 
@@ -89,7 +89,7 @@ def uid_inside(host_uid: int, extents: Extents) -> int | None:
     return None
 
 
-def container_of(cgroups: Iterable[str], known: Mapping[str, Container]) -> str:
+def container_of(cgroups: Iterable[str], known_names: Mapping[str, Container]) -> str:
     """The container of this engine whose control group a process is in; empty when it is in none.
 
     Paths differ by cgroup version and driver; an engine inside a container adds its own ids below the outer ones.
@@ -97,21 +97,21 @@ def container_of(cgroups: Iterable[str], known: Mapping[str, Container]) -> str:
     >>> container_of(["0::/system.slice/docker-" + "a" * 64 + ".scope"], {"a" * 64: Container("a" * 64, "db")})[:3]
     'aaa'
     """
-    return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in known), "")
+    return next((id_ for line in cgroups for id_ in CONTAINER_ID.findall(line) if id_ in known_names), "")
 
 
 def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers | Unobservable:
     """The processes of each container, by its id; or why /proc could not be read."""
-    known = {container.id: container for container in containers}
+    known_names = {container.id: container for container in containers}
     try:
         seen = parse_scan(scan.text())
     except Unobservable as why:
         return why
     groups: dict[str, dict[int, ScannedProcess]] = defaultdict(dict)
     for pid, process in seen.items():
-        if (id_ := container_of(process.cgroups, known)) and is_alive(process):
+        if (id_ := container_of(process.cgroups, known_names)) and is_alive(process):
             groups[id_][pid] = process
-    return {id_: or_why(known[id_], members) for id_, members in groups.items()}
+    return {id_: or_why(known_names[id_], members) for id_, members in groups.items()}
 
 
 def or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:
@@ -200,11 +200,11 @@ def parse_accounts(answer: Output) -> dict[int, dict[str, int] | Unobservable]:
     >>> parse_accounts(Output(0, b"=7\\n root:0\\n postgres:999\\n\\n=8\\n"))
     {7: {'postgres': 999, 'root': 0}, 8: {}}
     """
-    found: dict[int, dict[str, int] | Unobservable] = {}
+    match: dict[int, dict[str, int] | Unobservable] = {}
     for section in re.split(r"^=", answer.text(), flags=re.MULTILINE)[1:]:
         pid, _, body = section.partition("\n")
-        found[whole_number(pid)] = parse_passwd(body)
-    return found
+        match[whole_number(pid)] = parse_passwd(body)
+    return match
 
 
 def parse_passwd(body: str) -> dict[str, int] | Unobservable:
@@ -215,8 +215,8 @@ def parse_passwd(body: str) -> dict[str, int] | Unobservable:
     if complaint := re.search(r"^!(.*)", body, re.MULTILINE):
         return Unobservable(*REFUSALS.get(complaint[1], (f"the container's {complaint[1]}", BY_NUMBER)))
     entries = (line.removeprefix(" ").partition(":") for line in body.split("\n"))
-    found = [(name, int(uid)) for name, _, uid in entries if name and UID.fullmatch(uid)]
-    return dict(reversed(found))
+    matches = [(name, int(uid)) for name, _, uid in entries if name and UID.fullmatch(uid)]
+    return dict(reversed(matches))
 
 
 def join_processes(
@@ -244,7 +244,7 @@ def own_processes(container: Container, processes: OfContainers | Unobservable) 
     own = processes.get(container.id, ())
     if isinstance(own, Unobservable):
         return own
-    if any(one.pid == container.pid for one in own):
+    if any(process.pid == container.pid for process in own):
         return own
     return Unobservable(
         f"the processes of {container.name} did not show in /proc",

@@ -29,25 +29,27 @@ class MatchedEntry:
     def does(self, home: Placement) -> bool:
         """Whether it runs the command in exactly the right container."""
         fires = not harmful(self.entry) and self.entry.times != REBOOT
-        return fires and [one.id for one in self.found] == [home.container.id]
+        return fires and [container.id for container in self.found] == [home.container.id]
 
 
 def read_entries(
     fleet: Fleet, node: str, home: Placement, policy: Policy
 ) -> tuple[list[MatchedEntry], list[Unobservable]]:
     """The entries of one node with what they find, and why some cannot be told."""
-    there = fleet.of(node, Containers).containers
+    containers = fleet.of(node, Containers).containers
     name = service_of(fleet, policy.service).name
-    known: list[MatchedEntry] = []
+    entries: list[MatchedEntry] = []
     unclear: list[Unobservable] = []
     for entry in fleet.of(node, Facts).entries:
         try:
-            found = resolve_target(entry.target, there)
-            known.append(MatchedEntry(entry, found, bool(means_service(entry.target, found, home.container, name))))
+            matches = resolve_target(entry.target, containers)
+            entries.append(
+                MatchedEntry(entry, matches, bool(means_service(entry.target, matches, home.container, name)))
+            )
         except Unobservable as why:
             if "commented out" not in entry.faults:
                 unclear.append(Unobservable(f"the entry {entry.where}: {why.why}", why.hint, node))
-    return known, unclear
+    return entries, unclear
 
 
 def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
@@ -60,13 +62,13 @@ def doubtful_places(facts: Facts, node: str) -> Iterator[Unobservable]:
             )
 
 
-def means_service(target: Target, found: tuple[Container, ...], home: Container, service: str) -> bool:
+def means_service(target: Target, containers: tuple[Container, ...], home: Container, service: str) -> bool:
     """Whether a target means the service: it would find its container, or names one that the service had before."""
     if resolve_target(target, (home,)):
         return True
     names = [target.name, *(value for key, value in target.filters if key == "name")]
     former = any(name.strip("^$/").startswith(service) for name in names)
-    return former or (target.kind == "name" and not found and HEX.fullmatch(target.name) is not None)
+    return former or (target.kind == "name" and not containers and HEX.fullmatch(target.name) is not None)
 
 
 def wanted_times(policy: Policy) -> str:
@@ -75,10 +77,10 @@ def wanted_times(policy: Policy) -> str:
     try:
         if len(fields) == 5:
             return canonical_times(fields)
-        odd = "five fields are wanted"
+        unusual = "five fields are wanted"
     except BadTimes as why:
-        odd = str(why)
-    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {odd}")
+        unusual = str(why)
+    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {unusual}")
 
 
 def zone_of(fleet: Fleet, node: str) -> ZoneInfo:

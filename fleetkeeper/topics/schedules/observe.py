@@ -40,19 +40,19 @@ def observe(node: Node, inventory: Inventory) -> Look:
     printed = snapshot.read(everything.text())
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
-    wanted = shlex.split(policy.command)
-    found = find(printed, policy.command)
-    in_directories(printed, wanted, found)
-    find_timers(printed, wanted, found)
-    if found.scripts:
-        [answer] = yield [ask([f"={snapshot}" for snapshot in found.scripts])]
-        follow(found, snapshot.read(answer.text()), wanted)
-    questions = asked(found, printed)
+    expected = shlex.split(policy.command)
+    scheduled = find(printed, policy.command)
+    in_directories(printed, expected, scheduled)
+    find_timers(printed, expected, scheduled)
+    if scheduled.scripts:
+        [answer] = yield [ask([f"={snapshot}" for snapshot in scheduled.scripts])]
+        follow(scheduled, snapshot.read(answer.text()), expected)
+    questions = asked(scheduled, printed)
     answers = Snapshot()
     if questions:
         [answer] = yield [ask(questions)]
         answers = snapshot.read(answer.text())
-    return facts(printed, found, own, answers)
+    return facts(printed, scheduled, own, answers)
 
 
 def own_file(own: Output, printed: Snapshot) -> list[File]:
@@ -64,21 +64,21 @@ def own_file(own: Output, printed: Snapshot) -> list[File]:
     return [File(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
 
 
-def asked(found: ScheduledBackups, printed: Snapshot) -> list[str]:
+def asked(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
     """Users and programs that the candidates need and that the first script did not tell about."""
-    known = set(printed.lines.get("docker", []))
+    line = set(printed.lines.get("docker", []))
     words: dict[str, None] = {}
-    for candidate in found.candidates:
-        if not known & set(candidate.programs):
+    for candidate in scheduled.candidates:
+        if not line & set(candidate.programs):
             words.update(dict.fromkeys(path for path in candidate.programs if path.startswith("/")))
         words.update(dict.fromkeys([candidate.entry.user, *(user for user, _ in candidate.users)]))
     return [word for word in words if word and not word.startswith("-") and word.isprintable()]
 
 
-def facts(printed: Snapshot, found: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
+def facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
     return Facts(
-        entries=tuple(judged(candidate, printed, answers) for candidate in found.candidates),
-        suspects=tuple(found.suspects),
+        entries=tuple(judged(candidate, printed, answers) for candidate in scheduled.candidates),
+        suspects=tuple(scheduled.suspects),
         cron=or_why(lambda: daemon(printed)) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,
         timezone=or_why(lambda: timezone(printed)),
@@ -89,16 +89,16 @@ def facts(printed: Snapshot, found: ScheduledBackups, own: Output, answers: Snap
         manager=printed.one("manager"),  # type: ignore[arg-type]
         unit=printed.one("unit").partition(" ")[0] or "cron",
         enabled=enabled(printed.one("unit").partition(" ")[2]),
-        jobs=found.jobs,
+        jobs=scheduled.jobs,
     )
 
 
-def judged(one: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
+def judged(candidate: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
     """The entry with the faults that only the node could tell."""
     programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
     users = set(answers.lines.get("user", []))
-    entry, faults = one.entry, list[Fault]()
-    strangers = [(user, line) for user, line in one.users if user not in users]
+    entry, faults = candidate.entry, list[Fault]()
+    strangers = [(user, line) for user, line in candidate.users if user not in users]
     if entry.user and entry.user not in users and "no user field" not in entry.faults:
         faults.append("unknown user")
     elif strangers and "no user field" not in entry.faults:
@@ -106,9 +106,9 @@ def judged(one: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
         entry = replace(entry, fault_line=strangers[0][1])
     if entry.user in answers.lines.get("denied", []):
         faults.append("docker denied")
-    if not programs & set(one.programs):
+    if not programs & set(candidate.programs):
         faults.append("docker not on path")
-    if one.zoned:
+    if candidate.zoned:
         # Debian's cron ignores CRON_TZ; cronie, which calls itself crond, obeys it.
         running = or_why(lambda: daemon(printed))
         faults.append("time zone ignored")

@@ -75,26 +75,26 @@ class ScheduledBackups:
     @property
     def scripts(self) -> list[str]:
         """The scripts that are read, of all that stand behind lines."""
-        return list(dict.fromkeys(one.script for one in self.behind))[:MOST_SCRIPTS]
+        return list(dict.fromkeys(behind.script for behind in self.behind))[:MOST_SCRIPTS]
 
 
 def find(printed: Snapshot, command: str) -> ScheduledBackups:
     """Look for the policy's command in every crontab and directory."""
-    found = ScheduledBackups()
-    wanted = shlex.split(command)
+    scheduled = ScheduledBackups()
+    expected = shlex.split(command)
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
             continue
         table = parse(body(file), system=file.kind == "system")
-        found.jobs += len(table.jobs) if file.kind == "user" else 0
+        scheduled.jobs += len(table.jobs) if file.kind == "user" else 0
         try:
             faults = [*file_faults(file, uids.get(file.name, "none")), *table_faults(table)]
         except Unobservable:
             printed.cannot_tell(file.path)
             continue
-        in_table(CrontabFile(file, table, wanted, faults, frozenset({"root", *uids})), found)
-    return found
+        in_table(CrontabFile(file, table, expected, faults, frozenset({"root", *uids})), scheduled)
+    return scheduled
 
 
 @dataclass(frozen=True)
@@ -117,43 +117,45 @@ class CrontabFile:
         return tuple({job.user: (job.user, job.line) for job in reversed(self.table.jobs) if job.user}.values())
 
 
-def in_table(place: CrontabFile, found: ScheduledBackups) -> None:
+def in_table(crontab: CrontabFile, scheduled: ScheduledBackups) -> None:
     """The candidates of one crontab."""
-    before = len(found.candidates)
-    for job in place.table.jobs:
-        if len(found.candidates) > MOST_ENTRIES:
-            found.suspects.append(Suspect(place.file.path, job.line, TOO_MANY))
+    before = len(scheduled.candidates)
+    for job in crontab.table.jobs:
+        if len(scheduled.candidates) > MOST_ENTRIES:
+            scheduled.suspects.append(Suspect(crontab.file.path, job.line, TOO_MANY))
             return
-        candidates = list(in_job(place, job))
-        found.candidates.extend(candidates)
+        candidates = list(in_job(crontab, job))
+        scheduled.candidates.extend(candidates)
         if not candidates and (script := scripted(job.command)):
-            found.behind.append(Behind(script, Suspect(place.file.path, job.line), partial(through, place, job)))
+            scheduled.behind.append(
+                Behind(script, Suspect(crontab.file.path, job.line), partial(through, crontab, job))
+            )
         elif not candidates and MENTIONS.search(job.command):
-            found.suspects.append(Suspect(place.file.path, job.line, unread(job.command, place.wanted)))
-    for problem in place.table.problems:
-        found.candidates.extend(in_problem(place, problem))
-    if place.table.unread:
-        found.suspects.append(Suspect(place.file.path, place.table.unread, TOO_LARGE))
-    if len(found.candidates) == before:
-        for job in place.table.comments:
-            found.candidates.extend(
-                replace(one, entry=replace(one.entry, faults=("commented out",))) for one in in_job(place, job)
+            scheduled.suspects.append(Suspect(crontab.file.path, job.line, unread(job.command, crontab.wanted)))
+    for problem in crontab.table.problems:
+        scheduled.candidates.extend(in_problem(crontab, problem))
+    if crontab.table.unread:
+        scheduled.suspects.append(Suspect(crontab.file.path, crontab.table.unread, TOO_LARGE))
+    if len(scheduled.candidates) == before:
+        for job in crontab.table.comments:
+            scheduled.candidates.extend(
+                replace(item, entry=replace(item.entry, faults=("commented out",))) for item in in_job(crontab, job)
             )
 
 
-def in_job(place: CrontabFile, job: Job) -> Iterator[Candidate]:
+def in_job(crontab: CrontabFile, job: Job) -> Iterator[Candidate]:
     """The candidates of one line that runs something."""
-    readings: list[tuple[str, str, tuple[Fault, ...]]] = [(job.user or place.file.name, job.command, ())]
-    if place.system:
+    readings: list[tuple[str, str, tuple[Fault, ...]]] = [(job.user or crontab.file.name, job.command, ())]
+    if crontab.system:
         readings.append(("", f"{job.user} {job.command}", ("no user field",)))
     else:
         first, rest = first_word(job.command)
-        if first in place.users:
-            readings.insert(0, (place.file.name, rest, ("user field in a user's crontab",)))
+        if first in crontab.users:
+            readings.insert(0, (crontab.file.name, rest, ("user field in a user's crontab",)))
     for user, command, faults in readings:
-        runs = understood(command, place.wanted, job.environment)
+        runs = understood(command, crontab.wanted, job.environment)
         if runs:
-            yield from (candidate(place, job, user, (run, (*faults, *more))) for run, more in runs)
+            yield from (candidate(crontab, job, user, (run, (*faults, *more))) for run, more in runs)
             return
 
 
@@ -176,89 +178,89 @@ def scripted(command: str) -> str:
     return path if path.startswith("/") and path.isprintable() else ""
 
 
-def follow(found: ScheduledBackups, printed: Snapshot, wanted: Sequence[str]) -> None:
+def follow(scheduled: ScheduledBackups, printed: Snapshot, expected: Sequence[str]) -> None:
     """Look into the scripts that were read; one that cannot be made out, or is not there, stays a suspect."""
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
-    known: dict[str, list[Execution] | None] = {}
+    known_names: dict[str, list[Execution] | None] = {}
     left = MOST_READ
-    for script in found.scripts:
+    for script in scheduled.scripts:
         left -= len(texts.get(script, ""))
-        known[script] = running_anywhere(texts.get(script, ""), wanted) if left >= 0 else None
-    for behind in found.behind:
-        text, runs = texts.get(behind.script, ""), known.get(behind.script)
-        if runs is None or len(found.candidates) + len(runs) > MOST_ENTRIES:
-            found.suspects.append(replace(behind.suspect, why=TOO_MANY))
+        known_names[script] = running_anywhere(texts.get(script, ""), expected) if left >= 0 else None
+    for behind in scheduled.behind:
+        text, runs = texts.get(behind.script, ""), known_names.get(behind.script)
+        if runs is None or len(scheduled.candidates) + len(runs) > MOST_ENTRIES:
+            scheduled.suspects.append(replace(behind.suspect, why=TOO_MANY))
             continue
-        found.candidates.extend(behind.made(run) for run in runs)
+        scheduled.candidates.extend(behind.made(run) for run in runs)
         if not runs and (not text or dumps(text)):
             hidden = behind.script in printed.lines.get("unseen", [])
-            why = f"{behind.script} could not be read" if hidden else unread(text, wanted, behind.script)
-            found.suspects.append(replace(behind.suspect, why=why))
+            why = f"{behind.script} could not be read" if hidden else unread(text, expected, behind.script)
+            scheduled.suspects.append(replace(behind.suspect, why=why))
 
 
-def running_anywhere(text: str, wanted: Sequence[str]) -> list[Execution]:
+def running_anywhere(text: str, expected: Sequence[str]) -> list[Execution]:
     """What a script runs of the wanted command; where it cannot be read as a whole, line by line."""
-    return running(text, wanted) or [run for line in text.split("\n") for run in running(line, wanted)]
+    return running(text, expected) or [run for line in text.split("\n") for run in running(line, expected)]
 
 
-def through(place: CrontabFile, job: Job, run: Execution) -> Candidate:
+def through(crontab: CrontabFile, job: Job, run: Execution) -> Candidate:
     """The entry of a line whose script runs the command: what it says of itself is not the command, and not shown."""
-    made = candidate(place, job, job.user or place.file.name, (run, terminal(run)))
+    made = candidate(crontab, job, job.user or crontab.file.name, (run, terminal(run)))
     return replace(made, entry=replace(made.entry, written=""))
 
 
-def candidate(place: CrontabFile, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
+def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Execution, tuple[Fault, ...]]) -> Candidate:
     run, faults = reading
     shell = job.environment.get("SHELL", "/bin/sh").rpartition("/")[2]
     target = run.target if shell in SHELLS else Target("unclear", why=f"its crontab sets SHELL={shell}")
     if "DOCKER_HOST" in job.environment or "DOCKER_CONTEXT" in job.environment:
         target = Target("unclear", why="it talks to another Docker engine")
     entry = Entry(
-        place=place.file.path,
+        place=crontab.file.path,
         line=job.line,
-        kind=KINDS[place.file.kind],
+        kind=KINDS[crontab.file.kind],
         user=user,
         times=job.times,
         target=target,
-        faults=tuple(dict.fromkeys((*faults, *place.faults))),
-        fault_line=place.table.problems[0].line if place.table.problems else 0,
-        written=job.text if has_sole_purpose(cut_at_percent(job.command)[0], place.wanted) else "",
+        faults=tuple(dict.fromkeys((*faults, *crontab.faults))),
+        fault_line=crontab.table.problems[0].line if crontab.table.problems else 0,
+        written=job.text if has_sole_purpose(cut_at_percent(job.command)[0], crontab.wanted) else "",
         ours=job.ours,
-        changed=place.file.changed,
+        changed=crontab.file.changed,
     )
     path = job.environment.get("PATH", CRON_PATH)
-    return Candidate(entry, programs(run, path), place.other_users, "CRON_TZ" in job.environment)
+    return Candidate(entry, programs(run, path), crontab.other_users, "CRON_TZ" in job.environment)
 
 
-def in_problem(place: CrontabFile, problem: Problem) -> Iterator[Candidate]:
+def in_problem(crontab: CrontabFile, problem: Problem) -> Iterator[Candidate]:
     """A line that cron cannot read and that means the policy's command all the same."""
-    rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if place.system else 5)[-1]
+    rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if crontab.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
     job = Job(problem.line, problem.text, UNKNOWN_TIMES, "", rest, {})
-    faults: tuple[Fault, ...] = tuple(fault for fault in place.faults if fault != "syntax error in file")
-    for run, more in understood(rest, place.wanted, {}):
-        own = CrontabFile(place.file, place.table, place.wanted, faults)
-        yield candidate(own, job, place.file.name, (run, (fault, *more)))
+    faults: tuple[Fault, ...] = tuple(fault for fault in crontab.faults if fault != "syntax error in file")
+    for run, more in understood(rest, crontab.wanted, {}):
+        own = CrontabFile(crontab.file, crontab.table, crontab.wanted, faults)
+        yield candidate(own, job, crontab.file.name, (run, (fault, *more)))
 
 
 def understood(
-    command: str, wanted: Sequence[str], environment: Mapping[str, str]
+    command: str, expected: Sequence[str], environment: Mapping[str, str]
 ) -> list[tuple[Execution, tuple[Fault, ...]]]:
     """What a command line does with the policy's command, each with what keeps it from doing so."""
     text, percent = cut_at_percent(command)
     carriage: tuple[Fault, ...] = ("carriage return",) if command.endswith("\r") else ()
-    runs = running(text, wanted, environment)
+    runs = running(text, expected, environment)
     if runs:
         return [(run, (*carriage, *terminal(run), *(("percent cuts",) if percent else ()))) for run in runs]
-    whole = running(command.replace(r"\%", "%"), wanted, environment) if percent else []
+    whole = running(command.replace(r"\%", "%"), expected, environment) if percent else []
     return [(run, (*carriage, *terminal(run), "percent")) for run in whole]
 
 
-def running(script: str, wanted: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
+def running(script: str, expected: Sequence[str], environment: Mapping[str, str] = NOTHING) -> list[Execution]:
     """What a script runs of the wanted command. `environment` is what the crontab sets: cron expands nothing in it."""
     context = Context({name: (Part("text", value),) for name, value in environment.items()})
     try:
-        return [execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(wanted)]
+        return [execution for execution in docker_executions(script.rstrip("\r"), context) if execution.runs(expected)]
     except Unreadable:
         return []
 
@@ -268,9 +270,9 @@ def dumps(text: str) -> bool:
     return bool(DUMP.search(text)) or in_order(text, DOCKER, BACKUP, LINE)
 
 
-def unread(script: str, wanted: Sequence[str], where: str = "") -> str:
+def unread(script: str, expected: Sequence[str], where: str = "") -> str:
     """Why it cannot be told whether a script runs the wanted command; empty when it is clear that it does not."""
-    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(wanted[0])}(?![\w-])", script):
+    if "docker" not in script or not re.search(rf"(?<![\w-]){re.escape(expected[0])}(?![\w-])", script):
         return ""
     try:
         runs = list(docker_executions(cut_at_percent(script)[0].rstrip("\r")))

@@ -22,17 +22,17 @@ from fleetkeeper.topics.schedules.parse import (
 )
 
 
-def in_directories(printed: Snapshot, wanted: Sequence[str], found: ScheduledBackups) -> None:
+def in_directories(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
     """Look for the policy's command in every script of cron's directories."""
     for file in printed.files:
         if file.kind == "directory":
-            in_directory(file, wanted, printed, found)
+            in_directory(file, expected, printed, scheduled)
 
 
-def in_directory(file: File, wanted: Sequence[str], printed: Snapshot, found: ScheduledBackups) -> None:
+def in_directory(file: File, expected: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups) -> None:
     """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
     text = file.content.decode("utf-8", "surrogateescape")
-    runs = running_anywhere(text, wanted)
+    runs = running_anywhere(text, expected)
     starter = run_parts(file, printed)
     faults: list[Fault] = []
     if not VALID_NAME.fullmatch(file.name):
@@ -47,13 +47,13 @@ def in_directory(file: File, wanted: Sequence[str], printed: Snapshot, found: Sc
     path = starter.environment.get("PATH", CRON_PATH) if starter else CRON_PATH
 
     def made(run: Execution) -> Candidate:
-        told = (*faults, *terminal(run))
-        entry = Entry(file.path, 0, "directory", user, times, run.target, told, changed=file.changed)
+        lines = (*faults, *terminal(run))
+        entry = Entry(file.path, 0, "directory", user, times, run.target, lines, changed=file.changed)
         return Candidate(entry, programs(run, path))
 
-    found.candidates.extend(map(made, runs))
+    scheduled.candidates.extend(map(made, runs))
     script = next(filter(None, map(scripted, text.split("\n"))), "")
     if not runs and script:
-        found.behind.append(Behind(script, Suspect(file.path, 0), made))
+        scheduled.behind.append(Behind(script, Suspect(file.path, 0), made))
     elif not runs and dumps(text):
-        found.suspects.append(Suspect(file.path, 0, unread(text, wanted)))
+        scheduled.suspects.append(Suspect(file.path, 0, unread(text, expected)))

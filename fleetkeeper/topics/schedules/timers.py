@@ -24,7 +24,7 @@ from fleetkeeper.topics.schedules.parse import (
 UNIT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def find_timers(printed: Snapshot, wanted: Sequence[str], found: ScheduledBackups) -> None:
+def find_timers(printed: Snapshot, expected: Sequence[str], scheduled: ScheduledBackups) -> None:
     """Add the timers whose service runs the wanted command."""
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
@@ -32,12 +32,12 @@ def find_timers(printed: Snapshot, wanted: Sequence[str], found: ScheduledBackup
         script = commanded(service.get("ExecStart", ""))
         name = timer.get("Id", "a timer")
         made = partial(candidate, timer, service)
-        runs = running(script, wanted)
-        found.candidates.extend(map(made, runs))
+        runs = running(script, expected)
+        scheduled.candidates.extend(map(made, runs))
         if not runs and (path := scripted(script)):
-            found.behind.append(Behind(path, Suspect(name, 0), made))
+            scheduled.behind.append(Behind(path, Suspect(name, 0), made))
         elif not runs and MENTIONS.search(script):
-            found.suspects.append(Suspect(name, 0, unread(script, wanted)))
+            scheduled.suspects.append(Suspect(name, 0, unread(script, expected)))
 
 
 def candidate(timer: Mapping[str, str], service: Mapping[str, str], run: Execution) -> Candidate:

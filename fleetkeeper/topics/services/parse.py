@@ -59,21 +59,21 @@ def parse(printed: str, remote: tuple[str, ...]) -> Facts:
     >>> parse('{"LocalNodeState":"inactive","NodeID":"","ControlAvailable":false}\\n[]', ()).swarm
     'inactive'
     """
-    found = json_documents(printed, "the engine")
+    matches = json_documents(printed, "the engine")
     try:
-        swarm, volumes = mapping(next(found), "swarm"), parts({"volumes": next(found)}, "volumes")
+        swarm, volumes = mapping(next(matches), "swarm"), parts({"volumes": next(matches)}, "volumes")
         role = role_of(swarm)
         kinds = ("members", "services") if role == "manager" else ()
-        by_kind = {kind: parts({kind: next(found)}, kind) for kind in kinds}
+        by_kind = {kind: parts({kind: next(matches)}, kind) for kind in kinds}
     except StopIteration:
         raise Unobservable("the engine's answer about its swarm and volumes was cut short") from None
     return Facts(
         swarm=role,
         node_id=text_in(swarm, "NodeID"),
-        members=tuple(member(one) for one in by_kind.get("members", [])),
-        services=tuple(service(one) for one in by_kind.get("services", [])),
-        tasks=tuple(task(mapping(one, "task")) for one in found),
-        volumes=tuple(volume(one, remote) for one in volumes),
+        members=tuple(member(item) for item in by_kind.get("members", [])),
+        services=tuple(service(item) for item in by_kind.get("services", [])),
+        tasks=tuple(task(mapping(match, "task")) for match in matches),
+        volumes=tuple(volume(item, remote) for item in volumes),
         remote_mounts=remote,
     )
 
@@ -120,7 +120,7 @@ def service(inspected: Json) -> SwarmService:
         user=text_in(made, "User"),
         replicas=replicas(part(spec, "Mode")),
         constraints=texts(part(task, "Placement"), "Constraints"),
-        mounts=tuple(mount(one) for one in parts(made, "Mounts")),
+        mounts=tuple(mount(item) for item in parts(made, "Mounts")),
         version=number_in(part(inspected, "Version"), "Index"),
         order=text_in(part(spec, "UpdateConfig"), "Order", "stop-first"),
         update_state=text_in(part(inspected, "UpdateStatus"), "State"),
@@ -143,7 +143,7 @@ def shape(made: Json) -> str:
     >>> shape({"Image": "a", "Args": ["start"]}) == shape({"Image": "a", "Args": ["other"]})
     False
     """
-    words = {key: [str(one).partition("=")[0] for one in listed(made, key)] for key in ("Env", "Command", "Args")}
+    words = {key: [str(item).partition("=")[0] for item in listed(made, key)] for key in ("Env", "Command", "Args")}
     rest = {key: value for key, value in made.items() if key not in ("User", "Labels", *words)}
     return hashlib.sha256(json.dumps([rest, words], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -203,7 +203,7 @@ def handed(made: Json) -> Iterator[MountedSecret]:
     """The secrets and configs that are files in the containers, with their owners; never what is in them."""
     kinds: tuple[tuple[Literal["secret", "config"], str], ...] = (("secret", "Secrets"), ("config", "Configs"))
     for kind, key in kinds:
-        files = (part(one, "File") for one in parts(made, key))
+        files = (part(item, "File") for item in parts(made, key))
         yield from (
             MountedSecret(
                 kind,
@@ -260,5 +260,5 @@ def remote_mounts(mounts: Output) -> tuple[str, ...]:
     ('/srv/my data',)
     """
     rows = (line.split(" ") for line in split_lines(mounts.text()))
-    found = (line[1] for line in rows if len(line) > 2 and line[2] in NETWORK)
-    return tuple(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), one) for one in found)
+    lines = (line[1] for line in rows if len(line) > 2 and line[2] in NETWORK)
+    return tuple(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line) for line in lines)

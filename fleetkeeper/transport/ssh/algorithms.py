@@ -97,18 +97,18 @@ class Algorithms:
         return kind in self.keys
 
 
-def allowed_algorithms(said: Mapping[str, str], written: Collection[str]) -> Algorithms:
+def allowed_algorithms(lines: Mapping[str, str], written: Collection[str]) -> Algorithms:
     """What `ssh -G` said, by lower-case keyword; `written` are the keywords that the user's files hold.
 
     Raises Unobservable when a list leaves nothing that our own SSH speaks.
     """
     kex, ciphers, macs, host_keys, keys = (
-        spoken_algorithms(keyword, said.get(keyword), keyword in written) for keyword in OURS
+        spoken_algorithms(keyword, lines.get(keyword), keyword in written) for keyword in OURS
     )
     return Algorithms(kex, ciphers, macs, host_keys, keys)
 
 
-def spoken_algorithms(keyword: str, said: str | None, written: bool) -> tuple[str, ...]:
+def spoken_algorithms(keyword: str, text: str | None, written: bool) -> tuple[str, ...]:
     """The part of one list that we speak.
 
     >>> spoken_algorithms("ciphers", "chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com", written=True)
@@ -117,16 +117,16 @@ def spoken_algorithms(keyword: str, said: str | None, written: bool) -> tuple[st
     ('aes128-gcm@openssh.com', 'aes256-ctr')
     """
     ours = OURS[keyword]
-    if said is None:
+    if text is None:
         return ours
     speak = (*ours, *WEAKER.get(keyword, ()))
-    found = list(dict.fromkeys(name for name in map(known_as, said.split(",")) if name in speak))
-    if not found:
+    matches = list(dict.fromkeys(name for name in map(known_as, text.split(",")) if name in speak))
+    if not matches:
         raise Unobservable(
-            f"{NAMES[keyword]} of the SSH configuration leaves nothing that our own SSH speaks ({said})",
+            f"{NAMES[keyword]} of the SSH configuration leaves nothing that our own SSH speaks ({text})",
             hint=f"set `connection: ssh` for this node, or allow one of {', '.join(ours[:3])}",
         )
-    return tuple(found if written else sorted(found, key=speak.index))
+    return tuple(matches if written else sorted(matches, key=speak.index))
 
 
 def known_as(name: str) -> str:

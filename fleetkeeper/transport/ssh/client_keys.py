@@ -149,37 +149,37 @@ class Keyring:
     accepted: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def offers(self, way: SshTarget) -> tuple[list[Offer], list[str]]:
+    def offers(self, target: SshTarget) -> tuple[list[Offer], list[str]]:
         """The keys to offer, in order, and why the other configured ones cannot be."""
-        if not way.keys_allowed:
+        if not target.keys_allowed:
             return [], ["PubkeyAuthentication no in the SSH configuration: our own SSH knows keys only"]
-        every, troubles = self.all_offers(way)
-        found = [offer for offer in every if way.algorithms.accepts(offer.kind)]
-        if others := ", ".join(offer.name for offer in every if offer not in found):
+        every, troubles = self.all_offers(target)
+        offers = [offer for offer in every if target.algorithms.accepts(offer.kind)]
+        if others := ", ".join(offer.name for offer in every if offer not in offers):
             troubles.append(f"not among PubkeyAcceptedAlgorithms of the SSH configuration: {others}")
         if not every and not troubles:
-            troubles.append(f"no agent holds a key, and there is none of {', '.join(way.identities)}")
-        first = self.accepted.get((way.user, way.identities))
-        return sorted(found, key=lambda offer: offer.name != first), troubles
+            troubles.append(f"no agent holds a key, and there is none of {', '.join(target.identities)}")
+        first = self.accepted.get((target.user, target.identities))
+        return sorted(offers, key=lambda offer: offer.name != first), troubles
 
-    def remember(self, way: SshTarget, offer: Offer) -> None:
-        self.accepted[way.user, way.identities] = offer.name
+    def remember(self, target: SshTarget, offer: Offer) -> None:
+        self.accepted[target.user, target.identities] = offer.name
 
-    def all_offers(self, way: SshTarget) -> tuple[list[Offer], list[str]]:
-        held, troubles = self.held_by(way.agent)
-        configured = {blob for path in way.identities for blob in public_halves(path)}
-        wanted = [key for key in held if key.blob in configured]
-        certificates = (*(f"{path}-cert.pub" for path in way.identities), *way.certificates)
-        offers = [offer for key in wanted for offer in from_agent(key, certificates)]
-        if not way.only_identities and not way.explicit_identity:
+    def all_offers(self, target: SshTarget) -> tuple[list[Offer], list[str]]:
+        held, troubles = self.held_by(target.agent)
+        configured = {blob for path in target.identities for blob in public_halves(path)}
+        agents = [key for key in held if key.blob in configured]
+        certificates = (*(f"{path}-cert.pub" for path in target.identities), *target.certificates)
+        offers = [offer for key in agents for offer in from_agent(key, certificates)]
+        if not target.only_identities and not target.explicit_identity:
             offers += [
-                offer for key in held if key.blob not in configured for offer in from_agent(key, way.certificates)
+                offer for key in held if key.blob not in configured for offer in from_agent(key, target.certificates)
             ]
-        for path in way.identities:
-            if any(blob in {key.blob for key in wanted} for blob in public_halves(path)):
+        for path in target.identities:
+            if any(blob in {key.blob for key in agents} for blob in public_halves(path)):
                 continue
             try:
-                offers += from_file(path, way.certificates, way.explicit_identity)
+                offers += from_file(path, target.certificates, target.explicit_identity)
             except Unobservable as why:
                 troubles.append(str(why))
         return offers, troubles

@@ -207,24 +207,24 @@ def broken_off(connection: Connection, why: str) -> str:
 
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
     """Offer our keys one after the other. Raises Unobservable when none is taken; never asks for a password."""
-    way = server.way
-    offers, troubles = keys.offers(way)
+    target = server.way
+    offers, troubles = keys.offers(target)
     refused = []
     for offer in offers:
         connection.auth_timeout = seconds_left(deadline)
-        outcome = offer_key(connection, way.user, offer)
+        outcome = offer_key(connection, target.user, offer)
         if outcome is None:
-            keys.remember(way, offer)
+            keys.remember(target, offer)
             return
         refused.append(offer.name)
         if outcome:
             troubles = [outcome, *troubles]
         if not connection.is_active():
             raise Unobservable(f"it hung up after {len(refused)} of our {len(offers)} keys", hint=TOO_MANY)
-    if way.untried:
-        troubles.append(f"{' and '.join(way.untried)} of your SSH configuration: only with `connection: ssh`")
+    if target.untried:
+        troubles.append(f"{' and '.join(target.untried)} of your SSH configuration: only with `connection: ssh`")
     raise Unobservable(
-        f"it lets {way.user} in with none of our keys",
+        f"it lets {target.user} in with none of our keys",
         hint=f"offered: {', '.join(refused) or 'none'}" + "".join(f"; {trouble}" for trouble in troubles),
     )
 
@@ -238,8 +238,8 @@ def offer_key(connection: Connection, user: str, offer: Offer) -> str | None:
     except PartialAuthentication as error:
         return f"it wants {', '.join(error.allowed_types)} besides a key"
     except (AuthenticationException, SSHException, EOFError, OSError) as error:
-        known = "Authentication failed" in str(error)
-        if known and connection.is_active():
+        is_known = "Authentication failed" in str(error)
+        if is_known and connection.is_active():
             return f"{offer.name}: {offer.refusal}" if offer.refusal else ""
         return f"{offer.name}: {describe_error(error)}"
     return f"it wants {', '.join(more)} besides a key" if more else None

@@ -78,10 +78,10 @@ class Wire:
         return self.take(self.number(4))
 
     def strings(self) -> tuple[bytes, ...]:
-        found = []
+        matches = []
         while self.at < len(self.data):
-            found.append(self.string())
-        return tuple(found)
+            matches.append(self.string())
+        return tuple(matches)
 
 
 def pack_string(*fields: bytes) -> bytes:

@@ -66,8 +66,8 @@ def check_host_key(server: Server, key: bytes, address: str) -> None:
 
 def check_address(server: Server, shown: Presented, address: str) -> None:
     """CheckHostIP of ssh_config(5): the address must not be known for another key. Raises Unobservable if it is."""
-    way = server.way
-    if not address or way.alias or address == way.host or ipaddress.ip_address(address).is_loopback:
+    route = server.way
+    if not address or route.alias or address == route.host or ipaddress.ip_address(address).is_loopback:
         return
     target = replace(server.target, host=address)
     ruling = key_status(server.entries, target, shown)
@@ -94,9 +94,9 @@ def look_up_revoked(path: str, key: bytes) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".pub") as file:
         file.write(f"{kind_of(key)} {base64.b64encode(key).decode()}\n")
         file.flush()
-        asked = ("ssh-keygen", "-Q", "-f", path, file.name)
+        questions = ("ssh-keygen", "-Q", "-f", path, file.name)
         try:
-            done = subprocess.run(asked, capture_output=True, check=False, timeout=KEYGEN_LIMIT, text=True)
+            done = subprocess.run(questions, capture_output=True, check=False, timeout=KEYGEN_LIMIT, text=True)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unobservable(f"RevokedHostKeys {path} cannot be asked: {error}", hint="it takes ssh-keygen") from None
     if "REVOKED" in done.stdout:
@@ -104,8 +104,8 @@ def look_up_revoked(path: str, key: bytes) -> None:
             f"its host key is revoked by {path}: it shows {name_keys(parse_presented(key).plain)}", hint=STAY_AWAY
         )
     if done.returncode:
-        said = last_line(done.stderr) or "ssh-keygen said nothing"
-        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {said}", hint="ssh refuses every host then, too")
+        text = last_line(done.stderr) or "ssh-keygen said nothing"
+        raise Unobservable(f"RevokedHostKeys {path} cannot be read: {text}", hint="ssh refuses every host then, too")
 
 
 STAY_AWAY = "do not connect; find out why it was revoked"
@@ -134,8 +134,8 @@ def certificate_problem(server: Server, shown: Presented) -> str:
     """What is wrong with its certificate, if it showed one that an authority we know has signed."""
     if not shown.certificate:
         return ""
-    known = {entry.key for entry in entries_about(server.entries, server.target) if entry.marker == "@cert-authority"}
-    wrong = shown.certificate.problem(server.target) if shown.certificate.ca in known else "its authority is not known"
+    keys = {entry.key for entry in entries_about(server.entries, server.target) if entry.marker == "@cert-authority"}
+    wrong = shown.certificate.problem(server.target) if shown.certificate.ca in keys else "its authority is not known"
     return f"; it also shows a certificate, but {wrong}"
 
 

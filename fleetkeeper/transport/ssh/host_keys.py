@@ -63,15 +63,15 @@ def shown_keys(
     routes = Routes(inventory, register.keep, ssh_config, limit)
     try:
         hop = hop_to(node, inventory)
-        way = resolve_target(hop.asked, ssh_config)
-        place = Target(way.host, way.port, 0.0, way.alias).names(way.port)
-        dial = routes.dialler(hop, way)
-        found = tuple(HostKey(place, key) for kinds in FAMILIES for key in key_of(kinds, dial, limit))
+        target = resolve_target(hop.asked, ssh_config)
+        location = Target(target.host, target.port, 0.0, target.alias).names(target.port)
+        dial = routes.dialler(hop, target)
+        keys = tuple(HostKey(location, key) for kinds in FAMILIES for key in key_of(kinds, dial, limit))
     finally:
         register.close()
-    if not found:
+    if not keys:
         raise Unobservable("it shows no host key that we know how to use", node=node.name)
-    return found
+    return keys
 
 
 def key_of(kinds: tuple[str, ...], dial: Callable[[float], Any], limit: float) -> Iterator[bytes]:

@@ -29,12 +29,12 @@ class Hop:
 
 def hop_to(node: Node, inventory: Inventory) -> Hop:
     """The node as the last hop of its route, as the inventory gives it (which refuses circles when it is read)."""
-    asked = SshRequest(node.address or node.name, node.user, node.port, node.identity)
+    request = SshRequest(node.address or node.name, node.user, node.port, node.identity)
     if via := inventory.nodes.get(node.jump or ""):
         if via.connection not in ("", "ssh"):
             raise Unobservable(f"its jump host {via.name} is not reached over SSH (`connection: {via.connection}`)")
-        return Hop(node.name, asked, hop_to(via, inventory))
-    return Hop(node.name, asked, chain_hops(node.jump.split(",")) if node.jump else None)
+        return Hop(node.name, request, hop_to(via, inventory))
+    return Hop(node.name, request, chain_hops(node.jump.split(",")) if node.jump else None)
 
 
 def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
@@ -46,7 +46,7 @@ def hops_to(hop: Hop, ssh_config: str | None) -> list[Hop]:
     here: Hop | None = hop
     while here:
         if here in seen:
-            circle = " → ".join(one.name for one in [*seen, here])
+            circle = " → ".join(item.name for item in [*seen, here])
             raise Unobservable(f"its jump hosts lead in a circle: {circle}", hint="see ProxyJump in ~/.ssh/config")
         seen.append(here)
         here = here.before or chain_hops(resolve_target(here.asked, ssh_config).jumps)
@@ -71,7 +71,7 @@ def parse_hop(spec: str) -> SshRequest:
     >>> parse_hop("ops@[2001:db8::1]:2222")
     Asked(address='2001:db8::1', user='ops', port=2222, identity=None)
     """
-    found = SPEC.fullmatch(spec.strip())
-    if not found or found["host"].startswith("-"):
+    match = SPEC.fullmatch(spec.strip())
+    if not match or match["host"].startswith("-"):
         raise Unobservable(f"{spec!r} is no jump host", hint="write it as user@host:port")
-    return SshRequest(found["host"].strip("[]"), found["user"], int(found["port"]) if found["port"] else None)
+    return SshRequest(match["host"].strip("[]"), match["user"], int(match["port"]) if match["port"] else None)

@@ -118,14 +118,14 @@ def matches_host(hosts: str, name: str) -> bool:
     """
     if hosts.startswith("|"):
         return matches_hash(hosts, name)
-    found = False
+    match = False
     for pattern in hosts.lower().split(","):
         negated = pattern.startswith("!")
         if matches_pattern(pattern[negated:], name):
             if negated:
                 return False
-            found = True
-    return found
+            match = True
+    return match
 
 
 def matches_hash(hosts: str, name: str) -> bool:
@@ -154,10 +154,10 @@ def matches_pattern(pattern: str, name: str) -> bool:
         return False
     at = len(first)
     for part in rest:
-        place = next((i for i in range(at, end - len(part) + 1) if pattern_fits(part, name, i)), -1)
-        if place < 0:
+        index = next((i for i in range(at, end - len(part) + 1) if pattern_fits(part, name, i)), -1)
+        if index < 0:
             return False
-        at = place + len(part)
+        at = index + len(part)
     return True
 
 
@@ -223,15 +223,15 @@ def key_status(entries: Sequence[Entry], target: Target, shown: Presented) -> Ke
 def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, port: int) -> KeyStatus:
     name = target.names(port)
     here = [entry for entry in entries if matches_host(entry.hosts, name)]
-    found = compare_by_type(here, shown)
-    if found is KeyStatus.TRUSTED and not (shown.certificate and shown.certificate.problem(target)):
-        return found
-    portless = found is KeyStatus.UNKNOWN and not target.alias and port not in (0, 22)
+    status = compare_by_type(here, shown)
+    if status is KeyStatus.TRUSTED and not (shown.certificate and shown.certificate.problem(target)):
+        return status
+    portless = status is KeyStatus.UNKNOWN and not target.alias and port not in (0, 22)
     if portless and rule_on_port(entries, target, shown, 0) is KeyStatus.TRUSTED:
         return KeyStatus.TRUSTED
-    if shown.certificate and found is not KeyStatus.REVOKED:
+    if shown.certificate and status is not KeyStatus.REVOKED:
         return rule_on_port(entries, target, Presented(shown.plain), port)
-    return found
+    return status
 
 
 def compare_by_type(here: Sequence[Entry], shown: Presented) -> KeyStatus:
@@ -243,10 +243,10 @@ def compare_by_type(here: Sequence[Entry], shown: Presented) -> KeyStatus:
     if certificate:
         authorities = {entry.key for entry in here if entry.marker == "@cert-authority"}
         return KeyStatus.TRUSTED if certificate.ca in authorities else KeyStatus.UNKNOWN
-    known = [entry.key for entry in here if not entry.marker]
-    if shown.key in known:
+    keys = [entry.key for entry in here if not entry.marker]
+    if shown.key in keys:
         return KeyStatus.TRUSTED
-    return KeyStatus.CHANGED if known else KeyStatus.UNKNOWN
+    return KeyStatus.CHANGED if keys else KeyStatus.UNKNOWN
 
 
 def entries_about(entries: Sequence[Entry], target: Target) -> list[Entry]:
@@ -265,13 +265,13 @@ def preferred_kinds(here: Sequence[Entry], supported: Sequence[str]) -> tuple[st
     ('rsa-sha2-512', 'ssh-ed25519')
     """
     revoked = {entry.key for entry in here if entry.marker == "@revoked"}
-    known = {key_family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
+    key_families = {key_family(entry.kind) for entry in here if not entry.marker and entry.key not in revoked}
     authority = any(entry.marker == "@cert-authority" for entry in here)
 
     def rank(kind: str) -> int:
         if kind.endswith(CERTIFIED):
             return 0 if authority else 3
-        return 1 if key_family(kind) in known else 2
+        return 1 if key_family(kind) in key_families else 2
 
     return tuple(sorted(supported, key=rank))
 
@@ -292,27 +292,27 @@ class KnownHosts:
         self.by_name: dict[str, list[int]] = {}
         self.hashed: list[tuple[int, bytes, bytes]] = []
         self.patterns: list[int] = []
-        for place, entry in enumerate(entries):
-            self.add(place, entry.hosts)
+        for index, entry in enumerate(entries):
+            self.add(index, entry.hosts)
 
-    def add(self, place: int, hosts: str) -> None:
+    def add(self, index: int, hosts: str) -> None:
         if hosts.startswith("|"):
-            self.hashed += [(place, *halves) for halves in halves_of(hosts)]
+            self.hashed += [(index, *halves) for halves in halves_of(hosts)]
         elif any(special in hosts for special in "*?!"):
-            self.patterns.append(place)
+            self.patterns.append(index)
         else:
             for name in hosts.lower().split(","):
-                self.by_name.setdefault(name, []).append(place)
+                self.by_name.setdefault(name, []).append(index)
 
     def about(self, names: Iterable[str]) -> tuple[Entry, ...]:
         """The lines about any of these names (in lower case, `[host]:port` for a port other than 22), in order."""
-        found: set[int] = set()
+        matches: set[int] = set()
         for name in set(names):
-            said = name.encode("utf-8", "surrogateescape")
-            found.update(self.by_name.get(name, ()))
-            found.update(place for place, salt, digest in self.hashed if hmac.digest(salt, said, "sha1") == digest)
-            found.update(pattern for pattern in self.patterns if matches_host(self.entries[pattern].hosts, name))
-        return tuple(self.entries[place] for place in sorted(found))
+            text = name.encode("utf-8", "surrogateescape")
+            matches.update(self.by_name.get(name, ()))
+            matches.update(index for index, salt, digest in self.hashed if hmac.digest(salt, text, "sha1") == digest)
+            matches.update(pattern for pattern in self.patterns if matches_host(self.entries[pattern].hosts, name))
+        return tuple(self.entries[match] for match in sorted(matches))
 
 
 def halves_of(hosts: str) -> list[tuple[bytes, bytes]]:

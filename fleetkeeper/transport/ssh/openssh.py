@@ -66,8 +66,8 @@ SAFE_SINCE_8_7 = {"ForkAfterAuthentication": "no", "StdinNull": "no"}
 class Starting:
     """A client that connects (`fleetkeeper.transport.pool.Closable`)."""
 
-    def __init__(self, words: Sequence[str], said: IO[bytes]) -> None:
-        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+    def __init__(self, words: Sequence[str], text: IO[bytes]) -> None:
+        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=text, stderr=text, start_new_session=True)
 
     def close(self) -> None:
         """End it and what it started, if it still runs."""
@@ -113,18 +113,18 @@ class OpenSSHLink:
 
     def connect(self, words: Sequence[str], limit: float, keep: Callable[[Starting], Starting]) -> None:
         self.checked = time.monotonic()
-        with tempfile.TemporaryFile() as said:
-            starting = keep(Starting((*words, "--", self.host), said))
+        with tempfile.TemporaryFile() as random:
+            starting = keep(Starting((*words, "--", self.host), random))
             try:
                 rc = starting.child.wait(limit)
             except subprocess.TimeoutExpired:
                 raise Unobservable(f"no connection within {limit:.0f} s") from None
             finally:
                 starting.close()
-            said.seek(0)
-            told = split_lines(said.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
+            random.seek(0)
+            lines = split_lines(random.read().decode("utf-8", "replace").strip().replace("\r\n", "\n"))
         if rc:
-            raise ssh_refusal(told)
+            raise ssh_refusal(lines)
 
     @property
     def alive(self) -> bool:
@@ -181,15 +181,15 @@ def ssh_command(hop: Hop, inventory: Inventory, ssh_config: str | None) -> tuple
     The jump hosts of the user's configuration are written out too: the ssh that ProxyJump starts would verify their
     keys only if that configuration says so.
     """
-    asked = hop.asked
+    request = hop.asked
     options: dict[str, str | None] = {
         **SAFE,
         **({name: value for name, value in SAFE_SINCE_8_7.items() if name.lower() in known_to_ssh()}),
-        "User": asked.user,
-        "Port": str(asked.port) if asked.port else None,
-        "IdentityFile": literal_option(asked.identity) if asked.identity else None,
-        "IdentitiesOnly": "yes" if asked.identity else None,
-        "UserKnownHostsFile": hosts_files(asked, inventory, ssh_config),
+        "User": request.user,
+        "Port": str(request.port) if request.port else None,
+        "IdentityFile": literal_option(request.identity) if request.identity else None,
+        "IdentitiesOnly": "yes" if request.identity else None,
+        "UserKnownHostsFile": hosts_files(request, inventory, ssh_config),
         "KexAlgorithms": None
         if "kexalgorithms" in written_keywords(config_files(ssh_config))
         else "^curve25519-sha256",
@@ -209,11 +209,11 @@ def literal_option(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def hosts_files(asked: SshRequest, inventory: Inventory, ssh_config: str | None) -> str | None:
+def hosts_files(request: SshRequest, inventory: Inventory, ssh_config: str | None) -> str | None:
     """The user's own files for host keys and the inventory's after them: ssh takes a whole list or none."""
     if not known_hosts_beside(inventory):
         return None
-    theirs = resolve_target(asked, ssh_config).known_hosts
+    theirs = resolve_target(request, ssh_config).known_hosts
     return " ".join(shlex.quote(literal_option(file)) for file in (*theirs, *known_hosts_beside(inventory)))
 
 

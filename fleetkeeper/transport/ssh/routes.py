@@ -54,8 +54,8 @@ class Routes:
 
     def reached(self, hop: Hop, deadline: float) -> Connection:
         with self.guard:
-            place = self.places.setdefault(hop, ConnectionSlot())
-        return place.filled(lambda: self.connected(hop, deadline))
+            location = self.places.setdefault(hop, ConnectionSlot())
+        return location.filled(lambda: self.connected(hop, deadline))
 
     def forget(self, node: Node) -> None:
         """Connect anew when the node is asked for again: its connection has been closed."""
@@ -63,50 +63,50 @@ class Routes:
             self.places.pop(hop_to(node, self.inventory), None)
 
     def connected(self, hop: Hop, deadline: float) -> Connection:
-        way = resolve_target(hop.asked, self.ssh_config)
-        if way.beyond:
-            raise replace(way.beyond)
-        server = Server(hop.name, way, self.entries(way))
-        return connect(server, self.keys, self.dialler(hop, way), deadline, self.keep)
+        target = resolve_target(hop.asked, self.ssh_config)
+        if target.beyond:
+            raise replace(target.beyond)
+        server = Server(hop.name, target, self.entries(target))
+        return connect(server, self.keys, self.dialler(hop, target), deadline, self.keep)
 
-    def dialler(self, hop: Hop, way: SshTarget) -> Callable[[float], Any]:
+    def dialler(self, hop: Hop, target: SshTarget) -> Callable[[float], Any]:
         """How to get a socket to a host; called again for each try. Its argument is the deadline."""
-        if hop.before or way.jumps:
-            return partial(self.through, hops_to(hop, self.ssh_config)[1], way)
-        if way.proxy_command:
-            return lambda deadline: self.keep(ProxyCommand.started(way.proxy_command))
-        there = Destination(way.host, way.port, way.family, way.bind)
-        return lambda deadline: connect_tcp(there, deadline, self.keep)
+        if hop.before or target.jumps:
+            return partial(self.through, hops_to(hop, self.ssh_config)[1], target)
+        if target.proxy_command:
+            return lambda deadline: self.keep(ProxyCommand.started(target.proxy_command))
+        destination = Destination(target.host, target.port, target.family, target.bind)
+        return lambda deadline: connect_tcp(destination, deadline, self.keep)
 
-    def through(self, before: Hop, way: SshTarget, deadline: float) -> Any:
+    def through(self, before: Hop, route: SshTarget, deadline: float) -> Any:
         try:
             upstream = self.reached(before, deadline)
         except Unobservable as why:
             raise replace(why, why=f"its jump host {before.name} cannot be used: {why.why}") from None
         try:
-            target, origin = (way.host, way.port), ("127.0.0.1", 0)
+            target, origin = (route.host, route.port), ("127.0.0.1", 0)
             return upstream.open_channel("direct-tcpip", target, origin, timeout=seconds_left(deadline))
         except (SSHException, EOFError, OSError) as error:
             reason = getattr(error, "text", "") or describe_error(error)
-            told = f"its jump host {before.name} cannot reach {way.host} port {way.port}: {reason}"
-            raise Unobservable(told, hint=FORBIDDEN if "prohibited" in reason else "") from None
+            text = f"its jump host {before.name} cannot reach {route.host} port {route.port}: {reason}"
+            raise Unobservable(text, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
-    def entries(self, way: SshTarget) -> tuple[Entry, ...]:
+    def entries(self, route: SshTarget) -> tuple[Entry, ...]:
         """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
-        files = (*way.known_hosts, *known_hosts_beside(self.inventory))
+        files = (*route.known_hosts, *known_hosts_beside(self.inventory))
         with self.guard:
             if files not in self.known:
                 self.known[files] = KnownHosts(read_files(files))
-        if way.check_ip:  # lines about its address count too, which is not known yet
+        if route.check_ip:  # lines about its address count too, which is not known yet
             return tuple(self.known[files].entries)
-        target = Target(way.host, way.port, 0.0, way.alias)
-        return self.known[files].about((target.names(way.port), target.names(0)))
+        target = Target(route.host, route.port, 0.0, route.alias)
+        return self.known[files].about((target.names(route.port), target.names(0)))
 
 
 def make_room(connections: int) -> None:
     """Allow this process that many open connections, where its soft limit is lower (1024 is usual)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * connections + 256
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        room = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    expected = 2 * connections + 256
+    if soft != resource.RLIM_INFINITY and soft < expected:
+        room = expected if hard == resource.RLIM_INFINITY else min(expected, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (room, hard))

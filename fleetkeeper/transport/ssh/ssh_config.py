@@ -32,24 +32,24 @@ ONE_ASKS = threading.Lock()
 """Held while what is the same for all hosts is asked for: fifty threads would all ask it at once."""
 
 
-def resolve_target(asked: SshRequest, config: str | None = None) -> SshTarget:
+def resolve_target(request: SshRequest, config: str | None = None) -> SshTarget:
     """The way to a host. `config` replaces the user's and the system's files, as `ssh -F` does.
 
     Raises Unobservable when the configuration cannot be read.
     """
-    if asked.address.startswith("-"):
-        raise Unobservable(f"{asked.address!r} is no address: it starts with a dash")
+    if request.address.startswith("-"):
+        raise Unobservable(f"{request.address!r} is no address: it starts with a dash")
     if shutil.which("ssh"):
-        return override_target(from_ssh(asked, config), asked)
-    return override_target(without_ssh(asked.address, config), asked)
+        return override_target(from_ssh(request, config), request)
+    return override_target(without_ssh(request.address, config), request)
 
 
-def override_target(way: SshTarget, asked: SshRequest) -> SshTarget:
+def override_target(target: SshTarget, request: SshRequest) -> SshTarget:
     """What the inventory says goes before what the configuration says."""
-    if asked.identity:
-        identity = os.path.expanduser(asked.identity)
-        way = replace(way, identities=(identity,), explicit_identity=True)
-    return replace(way, user=asked.user or way.user, port=asked.port or way.port)
+    if request.identity:
+        identity = os.path.expanduser(request.identity)
+        target = replace(target, identities=(identity,), explicit_identity=True)
+    return replace(target, user=request.user or target.user, port=request.port or target.port)
 
 
 def config_files(config: str | None) -> tuple[str, ...]:
@@ -57,34 +57,36 @@ def config_files(config: str | None) -> tuple[str, ...]:
     return (config,) if config else (USER_CONFIG, SYSTEM_CONFIG)
 
 
-def from_ssh(asked: SshRequest, config: str | None) -> SshTarget:
+def from_ssh(request: SshRequest, config: str | None) -> SshTarget:
     """What `ssh -G` says; asked once for all hosts where the configuration cannot tell hosts apart."""
-    options = tuple(f"-o{name}={value}" for name, value in (("User", asked.user), ("Port", asked.port)) if value)
+    options = tuple(f"-o{name}={value}" for name, value in (("User", request.user), ("Port", request.port)) if value)
     if not same_for_all_hosts(config_files(config)):
         return parse(
-            ask_ssh(asked.address.strip("[]"), options, config), asked.address, written_keywords(config_files(config))
+            ask_ssh(request.address.strip("[]"), options, config),
+            request.address,
+            written_keywords(config_files(config)),
         )
     with ONE_ASKS:
-        said = ask_ssh(PLACEHOLDER, options, config)
-        way = target_alike(
-            said,
+        ssh = ask_ssh(PLACEHOLDER, options, config)
+        target = target_alike(
+            ssh,
             written_keywords(config_files(config)),
             os.environ.get("HOME", ""),
             os.environ.get("SSH_AUTH_SOCK", ""),
         )
-    if way.beyond or "%" in said or "$" in said:
-        way = parse(said, asked.address, written_keywords(config_files(config)))
-    host = asked.address.strip("[]") if way.host == PLACEHOLDER else way.host
-    return replace(way, address=asked.address, host=host)
+    if target.beyond or "%" in ssh or "$" in ssh:
+        target = parse(ssh, request.address, written_keywords(config_files(config)))
+    host = request.address.strip("[]") if target.host == PLACEHOLDER else target.host
+    return replace(target, address=request.address, host=host)
 
 
 @lru_cache(maxsize=64)
-def target_alike(said: str, read: frozenset[str], *environment: str) -> SshTarget:
+def target_alike(text: str, read: frozenset[str], *environment: str) -> SshTarget:
     """The way to any host for which `ssh -G` says the same: reading that costs a millisecond, and there may be 1000.
 
     `environment` is what else it is read with: HOME, and where the agent is.
     """
-    return parse(said, PLACEHOLDER, read)
+    return parse(text, PLACEHOLDER, read)
 
 
 @lru_cache(maxsize=4096)
@@ -179,9 +181,9 @@ def without_ssh(address: str, config: str | None) -> SshTarget:
             f"{path} uses {', '.join(cannot)}, which only the OpenSSH client can follow",
             hint="install the OpenSSH client here",
         )
-    found = {**openssh_defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
-    told = [f"{keyword} {value}" for keyword, said in found.items() for value in each_value(said)]
-    return parse("\n".join(told), address, used)
+    matches = {**openssh_defaults(), **SSHConfig.from_text(text).lookup(address.strip("[]"))}
+    lines = [f"{keyword} {value}" for keyword, text in matches.items() for value in each_value(text)]
+    return parse("\n".join(lines), address, used)
 
 
 def openssh_defaults() -> dict[str, str | list[str]]:
@@ -194,5 +196,5 @@ def openssh_defaults() -> dict[str, str | list[str]]:
     }
 
 
-def each_value(said: str | list[str]) -> list[str]:
-    return said if isinstance(said, list) else [said]
+def each_value(text: str | list[str]) -> list[str]:
+    return text if isinstance(text, list) else [text]

@@ -88,69 +88,69 @@ def parse(output: str, address: str, written: Collection[str] = ()) -> SshTarget
     >>> way.host, way.port, way.user, way.identities, way.jumps
     ('192.0.2.7', 22, 'ops', ('/k/192.0.2.7',), ('a', 'b@c'))
     """
-    said: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     for line in split_lines(output):
         keyword, _, value = line.partition(" ")
-        said.setdefault(keyword, []).append(value)
-    one = {keyword: values[0] for keyword, values in said.items() if values[0].lower() != "none"}
-    way = SshTarget(
+        lines.setdefault(keyword, []).append(value)
+    item = {keyword: values[0] for keyword, values in lines.items() if values[0].lower() != "none"}
+    target = SshTarget(
         address=address,
-        host=one.get("hostname", address),
-        port=int(one.get("port", "22")),
-        user=one.get("user", ""),
-        only_identities=is_on(one, "identitiesonly"),
-        keys_allowed=one.get("pubkeyauthentication", "yes") not in ("no", "false"),
-        jumps=tuple(one["proxyjump"].split(",")) if "proxyjump" in one else (),
-        family=FAMILIES.get(one.get("addressfamily", "any"), socket.AF_UNSPEC),
-        bind=one.get("bindaddress", ""),
-        alias=one.get("hostkeyalias", ""),
-        check_ip=is_on(one, "checkhostip"),
-        least_rsa=int(one.get("requiredrsasize", str(LEAST_RSA))),
-        authorities=frozenset(one["casignaturealgorithms"].split(","))
-        if "casignaturealgorithms" in one
+        host=item.get("hostname", address),
+        port=int(item.get("port", "22")),
+        user=item.get("user", ""),
+        only_identities=is_on(item, "identitiesonly"),
+        keys_allowed=item.get("pubkeyauthentication", "yes") not in ("no", "false"),
+        jumps=tuple(item["proxyjump"].split(",")) if "proxyjump" in item else (),
+        family=FAMILIES.get(item.get("addressfamily", "any"), socket.AF_UNSPEC),
+        bind=item.get("bindaddress", ""),
+        alias=item.get("hostkeyalias", ""),
+        check_ip=is_on(item, "checkhostip"),
+        least_rsa=int(item.get("requiredrsasize", str(LEAST_RSA))),
+        authorities=frozenset(item["casignaturealgorithms"].split(","))
+        if "casignaturealgorithms" in item
         else SIGNATURES,
-        untried=tuple(untried_methods(one)),
+        untried=tuple(untried_methods(item)),
     )
-    return with_limits(with_paths(way, said, one), one, written)
+    return with_limits(with_paths(target, lines, item), item, written)
 
 
-def is_on(said: Mapping[str, str], keyword: str) -> bool:
-    return said.get(keyword) in ("yes", "true")
+def is_on(lines: Mapping[str, str], keyword: str) -> bool:
+    return lines.get(keyword) in ("yes", "true")
 
 
-def untried_methods(said: Mapping[str, str]) -> Iterator[str]:
+def untried_methods(lines: Mapping[str, str]) -> Iterator[str]:
     """Other proofs of who we are than ours. Debian turns GSSAPI on everywhere: it counts where there is a ticket."""
     ticket = os.environ.get("KRB5CCNAME") or os.path.exists(f"/tmp/krb5cc_{os.getuid()}")  # noqa: S108 - as krb5 does
     for keyword, name in UNTRIED.items():
-        if said.get(keyword, "no") not in ("no", "false") and (ticket or not keyword.startswith("gssapi")):
+        if lines.get(keyword, "no") not in ("no", "false") and (ticket or not keyword.startswith("gssapi")):
             yield name
 
 
-def with_paths(way: SshTarget, said: Mapping[str, list[str]], one: Mapping[str, str]) -> SshTarget:
+def with_paths(target: SshTarget, lines: Mapping[str, list[str]], item: Mapping[str, str]) -> SshTarget:
     """What has tokens in it. Raises Unobservable for a token that only ssh itself can expand."""
-    files = [*split_paths(one.get("userknownhostsfile", "")), *split_paths(one.get("globalknownhostsfile", ""))]
+    files = [*split_paths(item.get("userknownhostsfile", "")), *split_paths(item.get("globalknownhostsfile", ""))]
     return replace(
-        way,
-        agent=agent_socket(said.get("identityagent", ["SSH_AUTH_SOCK"])[0], way),
-        identities=tuple(expand_paths(said.get("identityfile", []), way)),
-        certificates=tuple(expand_paths(said.get("certificatefile", []), way)),
-        known_hosts=tuple(expand_paths(files, way)),
-        revoked=next(expand_paths([one.get("revokedhostkeys", "")], way), ""),
-        proxy_command=expand_tokens(one["proxycommand"], way) if "proxycommand" in one else "",
+        target,
+        agent=agent_socket(lines.get("identityagent", ["SSH_AUTH_SOCK"])[0], target),
+        identities=tuple(expand_paths(lines.get("identityfile", []), target)),
+        certificates=tuple(expand_paths(lines.get("certificatefile", []), target)),
+        known_hosts=tuple(expand_paths(files, target)),
+        revoked=next(expand_paths([item.get("revokedhostkeys", "")], target), ""),
+        proxy_command=expand_tokens(item["proxycommand"], target) if "proxycommand" in item else "",
     )
 
 
-def with_limits(way: SshTarget, one: Mapping[str, str], written: Collection[str]) -> SshTarget:
+def with_limits(target: SshTarget, item: Mapping[str, str], written: Collection[str]) -> SshTarget:
     """Which algorithms may be used, and what of the configuration goes beyond us."""
     try:
-        way = replace(way, algorithms=allowed_algorithms(one, written))
+        target = replace(target, algorithms=allowed_algorithms(item, written))
     except Unobservable as why:
-        return replace(way, beyond=why)
+        return replace(target, beyond=why)
     for keyword, name in REFUSED.items():
-        if one.get(keyword, "no") not in ("no", "false"):
-            beyond = Unobservable(f"the SSH configuration of {way.address} has {name}", hint=USE_SSH)
-            return replace(way, beyond=beyond)
-    return way
+        if item.get(keyword, "no") not in ("no", "false"):
+            beyond = Unobservable(f"the SSH configuration of {target.address} has {name}", hint=USE_SSH)
+            return replace(target, beyond=beyond)
+    return target
 
 
 def split_paths(listed: str) -> list[str]:
@@ -159,67 +159,67 @@ def split_paths(listed: str) -> list[str]:
     >>> split_paths("/no/such/a /no/such/b")
     ['/no/such/a', '/no/such/b']
     """
-    words, found = listed.split(), []
+    words, matches = listed.split(), []
     while words:
         starts = [" ".join(words[:size]) for size in range(len(words), 1, -1)]
-        found.append(next((path for path in starts if os.path.exists(os.path.expanduser(path))), words[0]))
-        del words[: found[-1].count(" ") + 1]
-    return found
+        matches.append(next((path for path in starts if os.path.exists(os.path.expanduser(path))), words[0]))
+        del words[: matches[-1].count(" ") + 1]
+    return matches
 
 
-def agent_socket(said: str, way: SshTarget) -> str:
+def agent_socket(text: str, target: SshTarget) -> str:
     """IdentityAgent of ssh_config(5): a path, `none`, SSH_AUTH_SOCK, or the name of a variable."""
-    if said.lower() == "none":
+    if text.lower() == "none":
         return ""
-    if said == "SSH_AUTH_SOCK":
+    if text == "SSH_AUTH_SOCK":
         return os.environ.get("SSH_AUTH_SOCK", "")
-    if said.startswith("$") and not said.startswith("${"):
-        return os.environ.get(said[1:], "")
-    return os.path.expanduser(expand_tokens(said, way))
+    if text.startswith("$") and not text.startswith("${"):
+        return os.environ.get(text[1:], "")
+    return os.path.expanduser(expand_tokens(text, target))
 
 
-def expand_paths(written: Sequence[str], way: SshTarget) -> Iterator[str]:
+def expand_paths(written: Sequence[str], target: SshTarget) -> Iterator[str]:
     for path in written:
         if path and path.lower() != "none":
-            yield os.path.expanduser(expand_tokens(path, way))
+            yield os.path.expanduser(expand_tokens(path, target))
 
 
-def expand_tokens(text: str, way: SshTarget) -> str:
+def expand_tokens(text: str, target: SshTarget) -> str:
     """Replace the tokens of ssh_config(5), TOKENS, and `${NAME}`.
 
     Raises Unobservable for a token that only ssh itself can expand.
     """
     if "%" not in text and "$" not in text:
         return text
-    values = token_values(way)
+    values = token_values(target)
 
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in values:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
             raise Unobservable(
-                f"%{found[1]} in the SSH configuration of {way.address} ({text})",
+                f"%{match[1]} in the SSH configuration of {target.address} ({text})",
                 hint=USE_SSH,
             )
-        return values[found[1]]
+        return values[match[1]]
 
     return re.sub("%(.)", value, with_variables(text))
 
 
-def token_values(way: SshTarget) -> Mapping[str, str]:
+def token_values(target: SshTarget) -> Mapping[str, str]:
     name = socket.gethostname()
     return {
         "%": "%",
         "d": os.path.expanduser("~"),
-        "h": way.host,
+        "h": target.host,
         "i": str(os.getuid()),
-        "k": way.alias or way.address,
+        "k": target.alias or target.address,
         "L": name.partition(".")[0],
         "l": name,
-        "n": way.address,
-        "p": str(way.port),
-        "r": way.user,
+        "n": target.address,
+        "p": str(target.port),
+        "r": target.user,
         "u": getpass.getuser(),
     }
 
 
 def with_variables(text: str) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
+    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)

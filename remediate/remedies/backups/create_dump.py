@@ -35,10 +35,10 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     (`--allow delete`). Way back: remove the new file by hand.
     """
     policy = fleet.inventory.section(Policy)
-    found = running_placements(fleet, policy.service)
-    if len(found) != 1:
-        return not_one(policy, found)
-    directory = seen_from(found[0], policy)
+    placements = running_placements(fleet, policy.service)
+    if len(placements) != 1:
+        return not_one(policy, placements)
+    directory = seen_from(placements[0], policy)
     if isinstance(directory, ForAPerson):
         return directory
     needed = room_needed(fleet, policy)
@@ -46,7 +46,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if isinstance(first, ForAPerson):
         return first
     return Plan(
-        steps=(*first, dump(fleet, policy, found[0], directory, needed)),
+        steps=(*first, dump(fleet, policy, placements[0], directory, needed)),
         disturbs=("deletion",) if first else ("nothing",),
         disturbance=f"removes backups that keep does not ask for; {READS}" if first else f"nothing; {READS}",
         undo="what was deleted is gone for good" if first else "remove the new file by hand, if it is not wanted",
@@ -57,47 +57,50 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
 READS = "the database is read once, as by its schedule"
 
 
-def not_one(policy: Policy, found: Sequence[Placement]) -> ForAPerson:
-    if not found:
+def not_one(policy: Policy, placements: Sequence[Placement]) -> ForAPerson:
+    if not placements:
         return ForAPerson(f"{policy.service} runs on no node: there is nothing to dump", "start the service first")
-    where = ", ".join(f"{place.container.name} on {place.node}" for place in found)
+    where = ", ".join(f"{placement.container.name} on {placement.node}" for placement in placements)
     which = "find out which of them holds the data, and stop the others"
-    return ForAPerson(f"{policy.service} runs {len(found)} times: {where}", which)
+    return ForAPerson(f"{policy.service} runs {len(placements)} times: {where}", which)
 
 
-def seen_from(place: Placement, policy: Policy) -> str | ForAPerson:
+def seen_from(placement: Placement, policy: Policy) -> str | ForAPerson:
     """The directory of the backups as the container sees it."""
-    mount = backup_mount(place, policy)
+    mount = backup_mount(placement, policy)
     if isinstance(mount, ForAPerson):
         return mount
     if not mount.rw:
-        return ForAPerson(f"{mount.destination} is read-only in {place.container.name}", "mount it writable")
+        return ForAPerson(f"{mount.destination} is read-only in {placement.container.name}", "mount it writable")
     return f"{mount.destination.rstrip('/')}/{policy.path}".rstrip("/")
 
 
-def backup_mount(place: Placement, policy: Policy) -> Mount | ForAPerson:
+def backup_mount(placement: Placement, policy: Policy) -> Mount | ForAPerson:
     """Where the container has the volume of the backups: never its own layer, which ends with it."""
-    for mount in place.container.mounts:
-        if mount.name == policy.volume.name or (place.node, mount.source) == (policy.volume.node, policy.volume.path):
+    for mount in placement.container.mounts:
+        if mount.name == policy.volume.name or (placement.node, mount.source) == (
+            policy.volume.node,
+            policy.volume.path,
+        ):
             return mount
-    for mount in place.container.mounts:
+    for mount in placement.container.mounts:
         # A directory of the node may be the same storage under another path there; another volume is another place.
         if mount.destination == policy.directory and (mount.type != "volume" or policy.volume.path):
             return mount
     return ForAPerson(
-        f"{place.container.name} on {place.node} does not mount {policy.volume.name}: a dump would end with it",
+        f"{placement.container.name} on {placement.node} does not mount {policy.volume.name}: a dump would end with it",
         f"mount the volume into {policy.service}, or set backups.directory to where it is mounted",
     )
 
 
-def dump(fleet: Fleet, policy: Policy, place: Placement, directory: str, needed: int) -> RunInContainer:
+def dump(fleet: Fleet, policy: Policy, placement: Placement, directory: str, needed: int) -> RunInContainer:
     """The step that runs the script. The name is the node's time, in the time zone of all the other names."""
     name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
     account = (policy.user or "", policy.database or "")
     target = (directory, name, *account, policy.format, str(needed // 1024), parts_of(policy.pattern))
     return RunInContainer(
-        node=place.node,
-        container=place.container.id,
+        node=placement.node,
+        container=placement.container.id,
         words=("sh", "-c", load_script(CREATE_DUMP), "sh", *target),
         service=policy.service,
         says=f"dump the database to {directory}/{name}, and keep it only if it is whole",
@@ -120,10 +123,10 @@ def parts_of(pattern: str) -> str:
     'db_[0-9][0-9][0-9][0-9]-[0-9][0-9].sql.part'
     """
 
-    def directive(found: re.Match[str]) -> str:
-        letter = found[1]
-        known = DIGITS.get(letter, 2 if letter in PAIRS else 0)
-        return "%" if letter == "%" else "[0-9]" * known or "*"
+    def directive(match: re.Match[str]) -> str:
+        letter = match[1]
+        known_value = DIGITS.get(letter, 2 if letter in PAIRS else 0)
+        return "%" if letter == "%" else "[0-9]" * known_value or "*"
 
     return re.sub("%(.)", directive, pattern) + ".part"
 

@@ -45,20 +45,20 @@ def removable_backups(fleet: Fleet, policy: Policy) -> tuple[ExcessBackup, ...]:
     Raises Unobservable as `hold` does.
     """
     excess = retention_of(fleet, policy).excess
-    return tuple(one for one in excess if one.backup.state == "broken") if failed_drill(fleet, policy) else excess
+    return tuple(item for item in excess if item.backup.state == "broken") if failed_drill(fleet, policy) else excess
 
 
 def held_back(fleet: Fleet, policy: Policy) -> ForAPerson | None:
     """Why no whole dump may go, and until when. Raises Unobservable as `hold` does."""
-    found = why_held(fleet, policy)
-    return ForAPerson(found.why, found.what_to_do) if found else None
+    hold = why_held(fleet, policy)
+    return ForAPerson(hold.why, hold.what_to_do) if hold else None
 
 
 def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *notes: str) -> Plan:
     """The plan that removes these backups, and none of the protected."""
-    found = retention_of(fleet, policy)
-    unknown = sum(one.backup.state == "unknown" for one in found.kept)
-    small = sum(one.backup.small is not None for one in found.kept)
+    retention = retention_of(fleet, policy)
+    unknown = sum(kept.backup.state == "unknown" for kept in retention.kept)
+    small = sum(kept.backup.small is not None for kept in retention.kept)
     held = why_held(fleet, policy)
     doubts = (
         *((f"{unknown} that are not known to be complete stay until they are",) if unknown else ()),
@@ -70,13 +70,13 @@ def thinning_plan(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup], *n
         disturbs=("deletion",),
         disturbance=f"removes {len(gone)} backups for good, {show_size(bytes_on_disk(gone))}",
         undo="there is no way back",
-        notes=(f"{len(found.kept) + len(found.excess) - len(gone)} stay", *doubts, *notes),
+        notes=(f"{len(retention.kept) + len(retention.excess) - len(gone)} stay", *doubts, *notes),
     )
 
 
 def bytes_on_disk(gone: Sequence[ExcessBackup]) -> int:
     """Bytes on the disk."""
-    return sum(one.backup.file.blocks for one in gone)
+    return sum(excess.backup.file.blocks for excess in gone)
 
 
 def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -> tuple[Run | DeleteFiles, ...]:
@@ -89,7 +89,7 @@ def deletion_steps(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) -
         DeleteFiles(
             node=policy.volume.node,
             directory=directory,
-            files=tuple(identified_file(one.backup, one.reason) for one in gone),
+            files=tuple(identified_file(excess.backup, excess.reason) for excess in gone),
             survivors=surviving_files(fleet, policy, gone),
         ),
     )
@@ -100,14 +100,14 @@ def surviving_files(fleet: Fleet, policy: Policy, gone: Sequence[ExcessBackup]) 
     catalog = catalog_of(fleet, policy)
     protected = retention_of(fleet, policy).protected
     reasons = reasons_to_keep(catalog.complete, policy, catalog.accepted)
-    going = {one.backup.name for one in gone}
-    only_broken = all(one.backup.state == "broken" for one in gone)
+    going = {excess.backup.name for excess in gone}
+    only_broken = all(excess.backup.state == "broken" for excess in gone)
     notes = {
         name: why
         for name, why in reasons.items()
         if name in protected or not (only_broken or name in going or all(map(is_span, why)))
     }
-    near = {one.name for one in remaining_in([one.backup for one in gone], catalog, policy)} - notes.keys()
+    near = {backup.name for backup in remaining_in([excess.backup for excess in gone], catalog, policy)} - notes.keys()
     return tuple(
         identified_file(backup, "protected" if backup.name in protected else "; ".join(notes.get(backup.name, [LAST])))
         for backup in catalog.backups
@@ -125,7 +125,7 @@ def is_span(reason: str) -> bool:
 
 def proof_step(policy: Policy, directory: str, stay: Sequence[Backup], service: str) -> Run:
     """A step that succeeds only while all of these are whole."""
-    again = prove_command(directory, [one.file for one in stay], policy.format, service)
+    again = prove_command(directory, [backup.file for backup in stay], policy.format, service)
     return Run(
         node=policy.volume.node,
         words=again.words,

@@ -82,7 +82,7 @@ def served_from(view: View, served: ServedCertificate) -> Lineage | None:
 
 def new_key(view: View, finding: Finding) -> Answer:
     """Replace certificate and key together, when the key on disk is another's: nginx would refuse the pair."""
-    lineage = next((one for one in lineages(view) if one.path == finding.about), None)
+    lineage = next((lineage for lineage in lineages(view) if lineage.path == finding.about), None)
     served = next((handshake for handshake in view.handshakes if handshake.chain), None)
     if lineage is None or served is None:
         return ForAPerson(f"certbot does not keep {finding.about}, so it cannot replace it", finding.hint)
@@ -102,7 +102,7 @@ def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: F
         return ForAPerson("certbot is not there, or has lost the renewal configuration", finding.hint)
     if not isinstance(acme, Acme) or not acme.webroot:
         return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     words = (
         *certonly_command(view, lineage, names),
         "--webroot",
@@ -112,12 +112,12 @@ def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: F
     )
     says = f"get another certificate for {', '.join(names)}"
     return Plan(
-        steps=(there.certbot(*words, says=says), *there.reload(served, lineage.path)),
+        steps=(server.certbot(*words, says=says), *server.reload(served, lineage.path)),
         disturbs=("reload",),
         disturbance=RELOADED,
         undo=NOT_UNDONE,
         success="what is served is valid, on a fresh look",
-        requires=(there.still_served(served), there.no_other_certbot()),
+        requires=(server.still_served(served), server.no_other_certbot()),
         notes=(f"the new one is no longer for {', '.join(dropped)}: neither the inventory nor nginx asks for it",)
         if dropped
         else (),
@@ -131,13 +131,13 @@ def new_and_dropped_names(view: View, lineage: Lineage) -> tuple[list[str], list
     """
     acme = view.certificate.acme
     names = [view.certificate.name, *(acme.names if isinstance(acme, Acme) else ())]
-    known = [certificate.name for certificate in view.fleet.inventory.section(Policy).certificates]
+    known_names = [certificate.name for certificate in view.fleet.inventory.section(Policy).certificates]
     sites = view.inside.nginx.sites if view.inside.nginx else ()
-    known += [name for site in sites for name in site.names]
+    known_names += [name for site in sites for name in site.names]
     old = alternatives(leaf_of(lineage.chain)) if lineage.chain else ()
-    kept = [one for one in old if any(one == name or covers(one, name) for name in known)]
+    kept = [item for item in old if any(item == name or covers(item, name) for name in known_names)]
     names = list(dict.fromkeys([*names, *kept]))
-    return names, [one for one in old if one not in names]
+    return names, [item for item in old if item not in names]
 
 
 def certonly_command(view: View, lineage: Lineage, names: Iterable[str]) -> tuple[str, ...]:

@@ -58,11 +58,11 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
     certificate = certificate_of(fleet, Subject("certificate", finding.subject))
     if not finding.node and finding.about != certificate.name:
         return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
-    there = [view for view in views(fleet, certificate) if view.node == finding.node]
-    if len(there) != 1:
+    present = [view for view in views(fleet, certificate) if view.node == finding.node]
+    if len(present) != 1:
         where = finding.node or "any node"
-        return ForAPerson(f"{len(there)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)
-    return there[0]
+        return ForAPerson(f"{len(present)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)
+    return present[0]
 
 
 def on_node(view: View, *words: str) -> str:
@@ -99,10 +99,10 @@ def first_issue(view: View, finding: Finding) -> Answer:
     name = view.certificate.lineage or view.certificate.name
     domains = [word for host in (view.certificate.name, *acme.names) for word in ("--domain", host)]
     words = ("certonly", "--non-interactive", "--cert-name", name, *domains, "--webroot", "-w", acme.webroot)
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     return Plan(
         steps=(
-            there.certbot(
+            server.certbot(
                 *words,
                 *account_options(acme),
                 "--deploy-hook",
@@ -112,7 +112,7 @@ def first_issue(view: View, finding: Finding) -> Answer:
         ),
         undo=f"`{shown_command(('certbot', 'delete', '--cert-name', name))}` in {view.service}",
         success=f"certbot keeps a certificate for {view.certificate.name}, on a fresh look",
-        requires=(there.no_other_certbot(),),
+        requires=(server.no_other_certbot(),),
         notes=(f"nginx serves it once its `ssl_certificate` is /etc/letsencrypt/live/{name}/fullchain.pem",),
     )
 
@@ -128,10 +128,10 @@ def lost_account(view: View, lineage: Lineage | None, finding: Finding) -> Answe
     """Use another account of the same server, or register one, and name it in the renewal configuration."""
     if lineage is None:
         return ForAPerson("certbot has no lineage for the name", finding.hint)
-    found = registration_step(view, lineage)
-    if isinstance(found, ForAPerson):
-        return found
-    step, require = found
+    matches = registration_step(view, lineage)
+    if isinstance(matches, ForAPerson):
+        return matches
+    step, require = matches
     return Plan(
         steps=(step,),
         undo="none: the old account's key is gone; the new one does no harm",
@@ -150,7 +150,7 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
             f"the ACME account that renews {lineage.name} is gone, and the inventory does not allow a new one",
             "restore /etc/letsencrypt/accounts from a copy, or write `acme: {agree_tos: true, email: …}` for it",
         )
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     conf = f"/etc/letsencrypt/renewal/{lineage.name}.conf"
     accounts = f"/etc/letsencrypt/accounts/{lineage.server.removeprefix('https://')}"
     agreed = account_options(acme.model_copy(update={"server": lineage.server}))
@@ -158,7 +158,7 @@ def registration_step(view: View, lineage: Lineage) -> tuple[RunInContainer, Req
     says = f"register a new ACME account with {lineage.server}, and name it in {conf}"
     words = ("docker", "exec", "-u", "0", view.container.id, "grep", "-cx", f"account = {lineage.account}", conf)
     named = Require(view.node, words, because=f"the account {lineage.account[:12]} is named in {conf}", answer="1")
-    return there.inside(load_script(REGISTER_ACCOUNT), (conf, accounts, *register), says, limit=120.0), named
+    return server.inside(load_script(REGISTER_ACCOUNT), (conf, accounts, *register), says, limit=120.0), named
 
 
 def reload_hook_plan(view: View, finding: Finding) -> Answer:
@@ -209,10 +209,10 @@ def crontab_entry(view: View) -> str:
     renew = "renew -q --no-random-sleep-on-renew --deploy-hook 'nginx -s reload'"
     certbot = f"{certbot_path(view.inside.certbot)} {renew}"
     service = installed_word(view.certificate.service, "the service")
-    said = f'{LOGGER} -p user.err "{service}: certbot renew failed, or not 1 but $# containers run"'
+    text = f'{LOGGER} -p user.err "{service}: certbot renew failed, or not 1 but $# containers run"'
     return crontab_line(
         f"{minute} 4,16 * * *",
-        f'{set_to_containers(docker, view.container)}; [ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {said}',
+        f'{set_to_containers(docker, view.container)}; [ $# -eq 1 ] && {docker} exec -u 0 "$1" {certbot} || {text}',
     )
 
 

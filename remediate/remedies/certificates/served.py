@@ -68,19 +68,19 @@ def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, findin
             f"nginx serves {path}, which certbot does not renew (it renews {lineage.path})",
             points_to(view, served, lineage),
         )
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     words = ("renew", "--cert-name", lineage.name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(
         steps=(
             *([account[0]] if account else []),
-            there.certbot(*words, says=f"renew {lineage.name} if it is due"),
-            *there.reload(served, path),
+            server.certbot(*words, says=f"renew {lineage.name} if it is due"),
+            *server.reload(served, path),
         ),
         disturbs=("reload",),
         disturbance=RELOADED,
         undo=NOT_UNDONE,
         success="what is served is valid and far from its end, on a fresh look",
-        requires=(there.still_served(served), *([account[1]] if account else []), there.no_other_certbot()),
+        requires=(server.still_served(served), *([account[1]] if account else []), server.no_other_certbot()),
     )
 
 
@@ -105,14 +105,14 @@ def reload(finding: Finding, fleet: Fleet) -> Answer:
 
 
 def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
-    there = ServingContainer(view)
+    server = ServingContainer(view)
     return Plan(
-        steps=there.reload(served, path),
+        steps=server.reload(served, path),
         disturbs=("reload",),
         disturbance=RELOADED,
         undo="a reload cannot be undone, and need not be: it reads the files that are there",
         success="what is served is what lies on disk, on a fresh look",
-        requires=(there.still_served(served),),
+        requires=(server.still_served(served),),
     )
 
 

@@ -36,7 +36,7 @@ def by_hand(service: Service, user: str, places: list[Placement], reasons: Itera
     return for_a_person(
         f"it belongs to the Compose project {container.label(COMPOSE_PROJECT)}, whose file is kept by people"
         + (f"; before that: {first}" if first else ""),
-        f"on {', '.join(dict.fromkeys(place.node for place in places))}, in {written_in(container)}: "
+        f"on {', '.join(dict.fromkeys(placement.node for placement in places))}, in {written_in(container)}: "
         f"services.{name}.user: {user}; then `{recreate_command(container)}`",
     )
 

@@ -16,46 +16,48 @@ Reason = tuple[str, str]
 """What stands in the way, and what a person can change about it."""
 
 
-def preflight_of(place: Placement) -> Preflight:
+def preflight_of(location: Placement) -> Preflight:
     """What was found out beforehand. Raises Unobservable, naming the node, when it was not looked at."""
-    preflight = place.container.preflight
+    preflight = location.container.preflight
     if preflight is None:
-        raise Unobservable(f"what stands in the way of {place.container.name} was not looked at", node=place.node)
-    return raise_if_unobservable(preflight, place.node)
+        raise Unobservable(f"what stands in the way of {location.container.name} was not looked at", node=location.node)
+    return raise_if_unobservable(preflight, location.node)
 
 
-def ownership_steps(fleet: Fleet, place: Placement) -> list[ChangeOwner]:
+def ownership_steps(fleet: Fleet, location: Placement) -> list[ChangeOwner]:
     """The steps that give the files of its own volumes to its user."""
-    preflight = preflight_of(place)
-    given = [one for one in raise_if_unobservable(preflight.denied) if not ownership_obstacle(fleet, place, one)]
-    return [ChangeOwner(place.node, one.source, preflight.uid, preflight.gid) for one in given]
+    preflight = preflight_of(location)
+    given = [
+        denied for denied in raise_if_unobservable(preflight.denied) if not ownership_obstacle(fleet, location, denied)
+    ]
+    return [ChangeOwner(location.node, denied.source, preflight.uid, preflight.gid) for denied in given]
 
 
-def ownership_obstacle(fleet: Fleet, place: Placement, denied: Denied) -> str:
+def ownership_obstacle(fleet: Fleet, location: Placement, denied: Denied) -> str:
     """Why the files of a mount are not simply its own; empty when they are."""
-    mount = next((one for one in place.container.mounts if one.destination == denied.destination), None)
+    mount = next((mount for mount in location.container.mounts if mount.destination == denied.destination), None)
     if mount is None:
         return "what is mounted there was not seen"
     if mount.type != "volume" or mount.driver != "local":
         return "they lie in a directory of the node, not on a volume of its own"
-    remote = [volume.name for volume in fleet.of(place.node, Services).volumes if volume.remote]
+    remote = [volume.name for volume in fleet.of(location.node, Services).volumes if volume.remote]
     if mount.name in remote:
         return "the volume is on the network, and others may use it"
     others = [
         other.container.name
         for other in placement.seen_containers(fleet)
-        if other.node == place.node and other.container.pid and other.container.service != place.container.service
+        if other.node == location.node and other.container.pid and other.container.service != location.container.service
         for theirs in other.container.mounts
         if theirs.source == mount.source
     ]
     return f"{others[0]} uses them too" if others else ""
 
 
-def own_files(fleet: Fleet, place: Placement) -> Iterator[Reason]:
+def own_files(fleet: Fleet, location: Placement) -> Iterator[Reason]:
     """Files that it could not use, and that are not its own alone."""
-    preflight = preflight_of(place)
+    preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):
-        if why := ownership_obstacle(fleet, place, denied):
+        if why := ownership_obstacle(fleet, location, denied):
             owner = f"{preflight.uid}:{preflight.gid}"
             advice = f"give them to {owner} if that is right for all: {chown_command(denied, preflight)}"
             yield f"{denied_files(denied, preflight)}, and {why}", advice
@@ -75,7 +77,7 @@ def chown_command(denied: Denied, preflight: Preflight) -> str:
     return f"`{command}` on its node, while the service is stopped"
 
 
-def all_files(place: Placement) -> Iterator[Reason]:
-    preflight = preflight_of(place)
+def all_files(location: Placement) -> Iterator[Reason]:
+    preflight = preflight_of(location)
     for denied in raise_if_unobservable(preflight.denied):
         yield denied_files(denied, preflight), chown_command(denied, preflight)

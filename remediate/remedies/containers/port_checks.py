@@ -24,40 +24,42 @@ TRIES = 10
 WHY_BEFORE = "or nobody could see afterwards that it does so again"
 
 
-def port_check_steps(place: Placement, name: str) -> list[Run]:
+def port_check_steps(placement: Placement, name: str) -> list[Run]:
     """A last look before the rule's own: the same ports are served again, or a silent half-start would pass."""
-    ports = raise_if_unobservable(preflight_of(place).listens)
+    ports = raise_if_unobservable(preflight_of(placement).listens)
     if not ports:
         return []
     words = ("sh", "-c", load_script(PORTS_LISTEN), "looking for its ports", name, *(f"{port:04X}" for port in ports))
     return [
-        Run(place.node, words, says=f"see that {name} serves {port_numbers(ports)} again", changes=False, tells=True)
+        Run(
+            placement.node, words, says=f"see that {name} serves {port_numbers(ports)} again", changes=False, tells=True
+        )
     ]
 
 
-def open_before(place: Placement, told: SwarmService) -> list[Require]:
+def open_before(placement: Placement, service: SwarmService) -> list[Require]:
     """The published ports answer now: else nobody could say afterwards whether they do again."""
     return [
         Require(
-            *(place.node, port_check_command(told, mode, ports, 1)),
-            because=f"port {port_numbers(ports)} of {place.node} answers ({WHY_BEFORE})",
+            *(placement.node, port_check_command(service, mode, ports, 1)),
+            because=f"port {port_numbers(ports)} of {placement.node} answers ({WHY_BEFORE})",
             limit=at_most(ports, 1),
         )
-        for mode, ports in published_ports_in_use(place, told)
+        for mode, ports in published_ports_in_use(placement, service)
     ]
 
 
-def open_again(place: Placement, told: SwarmService) -> list[Run]:
+def open_again(placement: Placement, service: SwarmService) -> list[Run]:
     """The published ports answer from outside."""
     return [
         Run(
-            *(place.node, port_check_command(told, mode, ports, TRIES)),
-            says=f"see that port {port_numbers(ports)} of {place.node} reaches {told.name} again",
+            *(placement.node, port_check_command(service, mode, ports, TRIES)),
+            says=f"see that port {port_numbers(ports)} of {placement.node} reaches {service.name} again",
             changes=False,
             tells=True,
             limit=at_most(ports, TRIES),
         )
-        for mode, ports in published_ports_in_use(place, told)
+        for mode, ports in published_ports_in_use(placement, service)
     ]
 
 
@@ -66,22 +68,33 @@ def at_most(ports: tuple[int, ...], tries: int) -> float:
     return 20.0 + tries * (2 + 5 * len(ports))
 
 
-def published_ports_in_use(place: Placement, told: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
+def published_ports_in_use(placement: Placement, service: SwarmService) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The published TCP ports behind which something listens today, by mode."""
-    served = raise_if_unobservable(preflight_of(place).listens)
+    served = raise_if_unobservable(preflight_of(placement).listens)
     for mode in ("host", "ingress"):
-        ports = tuple(one.port for one in told.published if leads_to_listener(one, mode) and one.target in served)
+        ports = tuple(
+            port.port for port in service.published if leads_to_listener(port, mode) and port.target in served
+        )
         if ports:
             yield mode, ports
 
 
-def leads_to_listener(one: Published, mode: str) -> bool:
-    return one.mode == mode and one.protocol == "tcp"
+def leads_to_listener(port: Published, mode: str) -> bool:
+    return port.mode == mode and port.protocol == "tcp"
 
 
-def port_check_command(told: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
+def port_check_command(service: SwarmService, mode: str, ports: Iterable[int], tries: int) -> tuple[str, ...]:
     numbers = (str(port) for port in ports)
-    return ("sh", "-c", load_script(PORTS_ANSWER), "trying its published ports", told.name, mode, str(tries), *numbers)
+    return (
+        "sh",
+        "-c",
+        load_script(PORTS_ANSWER),
+        "trying its published ports",
+        service.name,
+        mode,
+        str(tries),
+        *numbers,
+    )
 
 
 def port_numbers(ports: Iterable[int]) -> str:

@@ -51,20 +51,20 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         )
     service = placement.service_of(fleet, finding.subject)
     alive = [instance for instance in placement.all_placements(fleet, finding.subject) if instance.container.pid]
-    places = [place for place in alive if wrong_processes(place.container, service)[0]]
-    if len(kinds := {deployment_kind(place.container) for place in alive}) > 1:
+    places = [location for location in alive if wrong_processes(location.container, service)[0]]
+    if len(kinds := {deployment_kind(location.container) for location in alive}) > 1:
         return for_a_person(
             f"{service.name} is the name of several services: {', '.join(sorted(kinds))}",
             "say which one in the inventory: a Compose service as `project/service`",
         )
-    manager, told = told_by(fleet, service.name)
+    manager, text = told_by(fleet, service.name)
     user = known_user(service, places)
-    if told is None:
+    if text is None:
         return by_hand(service, user or service.user[0], places, seen_reasons(places))
-    reasons = list(obstacles_to_plan(fleet, service, told, places, finding))
+    reasons = list(obstacles_to_plan(fleet, service, text, places, finding))
     if reasons:
         return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
-    return user_change_plan(fleet, manager, told, update_of(service, manager, told, user, places), places)
+    return user_change_plan(fleet, manager, text, update_of(service, manager, text, user, places), places)
 
 
 def deployment_kind(container: Container) -> str:
@@ -76,22 +76,26 @@ def deployment_kind(container: Container) -> str:
 
 def known_user(service: Service, places: Iterable[Placement]) -> str:
     """The first of the policy's users that the image knows; empty when it knows none."""
-    for place in places:
-        missing = uids_of_users(service.user, place.container)[1]
+    for location in places:
+        missing = uids_of_users(service.user, location.container)[1]
         return next((user for user in service.user if user not in missing), "")
     return ""
 
 
 def user_change_plan(
-    fleet: Fleet, manager: str, told: SwarmService, update: UpdateService, places: list[Placement]
+    fleet: Fleet, manager: str, service: SwarmService, update: UpdateService, places: list[Placement]
 ) -> Plan:
     """The plan. Files are given away twice: what root makes between the first time and its end is given then."""
-    given = list(dict.fromkeys(step for place in places for step in ownership_steps(fleet, place)))
-    looks = [look for place in places for look in (*port_check_steps(place, told.name), *open_again(place, told))]
-    watched = "healthy" if has_health_check(told, places) else "without ending"
-    changed = f"{told.name}: down until its new task is up, some 10 to 30 s"
-    back = f"{told.name} is given its old user ({told.user or 'that of its image'}) again, with the same watch"
-    unchanged = f"nobody has changed {told.name} since the look"
+    given = list(dict.fromkeys(step for location in places for step in ownership_steps(fleet, location)))
+    looks = [
+        look
+        for location in places
+        for look in (*port_check_steps(location, service.name), *open_again(location, service))
+    ]
+    watched = "healthy" if has_health_check(service, places) else "without ending"
+    changed = f"{service.name}: down until its new task is up, some 10 to 30 s"
+    back = f"{service.name} is given its old user ({service.user or 'that of its image'}) again, with the same watch"
+    unchanged = f"nobody has changed {service.name} since the look"
     return Plan(
         steps=(*given, update, *given, *looks),
         disturbs=("ownership", "restart") if given else ("restart",),
@@ -99,45 +103,45 @@ def user_change_plan(
         undo=back + (", and the files their old owners" if given else ""),
         success=f"{watched} for {update.settle:.0f} s as {update.user}; then every process, on a fresh look",
         requires=(
-            Require(manager, (*VERSION, told.name), unchanged, str(told.version)),
-            *(require for place in places for require in open_before(place, told)),
+            Require(manager, (*VERSION, service.name), unchanged, str(service.version)),
+            *(require for location in places for require in open_before(location, service)),
         ),
-        notes=tuple(notes_of(told, update.user, places)),
-        memory=f"{told.name} {told.image} {told.shape} {told.user!r} to {update.user!r}",
+        notes=tuple(notes_of(service, update.user, places)),
+        memory=f"{service.name} {service.image} {service.shape} {service.user!r} to {update.user!r}",
     )
 
 
-def notes_of(told: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
-    if told.stack:
-        yield stack_file_patch(told, user)
-    if not has_health_check(told, places):
+def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> Iterator[str]:
+    if service.stack:
+        yield stack_file_patch(service, user)
+    if not has_health_check(service, places):
         yield "it has no health check: whether it works is only seen by its processes and its ports"
 
 
-def stack_file_patch(told: SwarmService, user: str) -> str:
+def stack_file_patch(service: SwarmService, user: str) -> str:
     """What keeps the stack file the same as what runs."""
-    line = line_of(told.name, told.stack, user)
+    line = line_of(service.name, service.stack, user)
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
 
-def update_of(service: Service, manager: str, told: SwarmService, user: str, places: list[Placement]) -> UpdateService:
+def update_of(service: Service, manager: str, text: SwarmService, user: str, places: list[Placement]) -> UpdateService:
     """The change itself, watched as long as the inventory says."""
-    usual = SETTLE if has_health_check(told, places) else SETTLE_WITHOUT_HEALTHCHECK
-    patient = max((place.container.patience for place in places), default=0.0)
+    usual = SETTLE if has_health_check(text, places) else SETTLE_WITHOUT_HEALTHCHECK
+    patient = max((location.container.patience for location in places), default=0.0)
     return UpdateService(
-        *(manager, told.name, user, told.user, told.image),
+        *(manager, text.name, user, text.user, text.image),
         settle=(service.settle or usual).total_seconds(),
         limit=max(COME_UP, patient + 60),
     )
 
 
-def has_health_check(told: SwarmService, places: Iterable[Placement]) -> bool:
+def has_health_check(service: SwarmService, places: Iterable[Placement]) -> bool:
     """Whether it has a health check: the stack file's own, or that of its image."""
-    return told.has_healthcheck or any(place.container.has_healthcheck for place in places)
+    return service.has_healthcheck or any(location.container.has_healthcheck for location in places)
 
 
 def obstacles_to_plan(
-    fleet: Fleet, service: Service, told: SwarmService, places: list[Placement], finding: Finding
+    fleet: Fleet, service: Service, text: SwarmService, places: list[Placement], finding: Finding
 ) -> Iterator[Reason]:
     """Everything that stands in the way of a plan. Raises Unobservable for what was not seen."""
     if finding.severity == "warning":
@@ -146,46 +150,46 @@ def obstacles_to_plan(
             "give it a user of its own in image and stack file, as time allows",
         )
         return
-    yield from policy_obstacles(service, told, places)
-    for loose in unpinned(fleet, told):
+    yield from policy_obstacles(service, text, places)
+    for loose in unpinned(fleet, text):
         yield f"it may lose its data at any restart: {loose.saw}", loose.hint
-    for place in places:
-        if place.container.preflight is not None or known_user(service, [place]):
-            yield from own_files(fleet, place)
-            yield from seen_obstacles(preflight_of(place))
-            yield from handed_obstacles(told, preflight_of(place))
+    for location in places:
+        if location.container.preflight is not None or known_user(service, [location]):
+            yield from own_files(fleet, location)
+            yield from seen_obstacles(preflight_of(location))
+            yield from handed_obstacles(text, preflight_of(location))
 
 
-def policy_obstacles(service: Service, told: SwarmService, places: list[Placement]) -> Iterator[Reason]:
-    wanted, user = " or ".join(service.user), known_user(service, places)
+def policy_obstacles(service: Service, text: SwarmService, places: list[Placement]) -> Iterator[Reason]:
+    expected, user = " or ".join(service.user), known_user(service, places)
     if service.master:
         yield (
             f"its master is meant to be {service.master}: as whom its workers run is said in its own configuration",
-            f"set the workers' user to {wanted} there (nginx: `user`), in the image or on a volume",
+            f"set the workers' user to {expected} there (nginx: `user`), in the image or on a volume",
         )
     elif not user:
-        lacks = describe_lacking(service.user, places[0].container) if places else f"its image has no user {wanted}"
-        yield lacks, f"make a user of its own in the image ({told.image.partition('@')[0]})"
-    elif told.user == user:
+        lacks = describe_lacking(service.user, places[0].container) if places else f"its image has no user {expected}"
+        yield lacks, f"make a user of its own in the image ({text.image.partition('@')[0]})"
+    elif text.user == user:
         yield (
             f"it is told to run as {user} already, and yet something in it became somebody else",
             "look for set-uid programs or sudo in its image",
         )
-    if told.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
-        yield f"an update of it is {told.update_state}", "end or roll back that update first (`docker service update`)"
+    if text.update_state in ("updating", "paused", "rollback_started", "rollback_paused"):
+        yield f"an update of it is {text.update_state}", "end or roll back that update first (`docker service update`)"
 
 
-def handed_obstacles(told: SwarmService, preflight: Preflight) -> Iterator[Reason]:
+def handed_obstacles(service: SwarmService, preflight: Preflight) -> Iterator[Reason]:
     """Files and places that the swarm makes anew for each task, with owners that the stack file says."""
     who = f"{preflight.user} (uid {preflight.uid})"
-    for file in told.handed:
+    for file in service.handed:
         if not is_readable(file, preflight):
             yield (
                 f"its {file.kind} {file.name} belongs to {file.uid}:{file.gid} with mode {file.mode:o}, "
                 f"and {who} could not read it",
                 f'give it to that user in the stack file (the long form of `{file.kind}s`: `uid: "{preflight.uid}"`)',
             )
-    for mount in told.mounts:
+    for mount in service.mounts:
         if mount.type == "tmpfs" and mount.mode is not None and mount.mode & 0o7 != 0o7:
             yield (
                 f"its tmpfs {mount.target} is root's own (mode {mount.mode:o}), and {who} could not write there",
@@ -222,6 +226,6 @@ def seen_obstacles(preflight: Preflight) -> Iterator[Reason]:
 
 def seen_reasons(places: Iterable[Placement]) -> Iterator[Reason]:
     """What a person has to mend first, as far as it was looked at."""
-    for place in places:
-        if place.container.preflight is not None:
-            yield from (*all_files(place), *seen_obstacles(preflight_of(place)))
+    for location in places:
+        if location.container.preflight is not None:
+            yield from (*all_files(location), *seen_obstacles(preflight_of(location)))

@@ -61,9 +61,9 @@ def docker_client(paths: Iterable[str]) -> str:
     >>> docker_client(("/bin/docker", "/usr/bin/docker")), docker_client(())
     ('/usr/bin/docker', 'docker')
     """
-    there = list(paths)
-    found = next((known for known in DOCKERS if known in there), None)
-    return found or (one_of(there[0], DOCKERS, "the path of docker") if there else "docker")
+    present = list(paths)
+    match = next((known_value for known_value in DOCKERS if known_value in present), None)
+    return match or (one_of(present[0], DOCKERS, "the path of docker") if present else "docker")
 
 
 def certbot_path(path: str) -> str:

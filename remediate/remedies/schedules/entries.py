@@ -86,11 +86,15 @@ def schedule_backup(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         here = at_home(fleet, home, policy)
     except Untrusted as why:
         return ForAPerson(f"no line is written into the crontab of {home.node}: {why}", CANNOT_BE_INSTALLED)
-    there = [removal_elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node]
-    refused = not_here(here, finding) or next(filter(None, (not_there(one, finding) for one in there)), None)
+    removal_elsewheres = [
+        removal_elsewhere(fleet, node, home, policy) for node in fleet.inventory.nodes if node != home.node
+    ]
+    refused = not_here(here, finding) or next(
+        filter(None, (not_there(change, finding) for change in removal_elsewheres)), None
+    )
     if refused:
         return refused
-    changes = [one for one in (here, *there) if one.needed and not why_not_edited(one)]
+    changes = [change for change in (here, *removal_elsewheres) if change.needed and not why_not_edited(change)]
     if not changes:
         return ForAPerson("root's crontab holds what is wanted already", finding.hint)
     return schedule_plan(here, changes, policy)
@@ -142,31 +146,31 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     """The node where the service runs: keep one entry that is right, else write ours, and take out what is not."""
     facts = fleet.of(home.node, Facts)
     entries, unclear = read_entries(fleet, home.node, home, policy)
-    working = any(one.does(home) for one in entries)
+    working = any(entry.does(home) for entry in entries)
     for why in (*unclear, *facts.unseen, *([] if working else doubtful_places(facts, home.node))):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
-    meant = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
-    kept = entries_that_stay(fleet, meant, home, policy)
-    spare = [one.entry for one in meant if one not in kept and not one.entry.ours]
+    intended = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
+    kept = entries_that_stay(fleet, intended, home, policy)
+    spare = [entry.entry for entry in intended if entry not in kept and not entry.entry.ours]
     line = None
     if not kept:
         line = entry_line(policy, home.container, facts)
-    elif any(one.entry.ours for one in kept):
+    elif any(entry.entry.ours for entry in kept):
         line = next(iter(facts_block(facts)), None)
     return sorted_out(home.node, facts, line, spare)
 
 
 def entries_that_stay(
-    fleet: Fleet, meant: Sequence[MatchedEntry], home: Placement, policy: Policy
+    fleet: Fleet, entries: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> list[MatchedEntry]:
     """Entries that can stay: one that is due as the policy says, or all of them when they are so together."""
-    working = [one for one in meant if one.does(home)]
+    working = [entry for entry in entries if entry.does(home)]
     times = wanted_times(policy)
     start = fleet.now(home.node).astimezone(zone_of(fleet, home.node))
-    if working and same_due_times([one.entry.times for one in working], times, start):
+    if working and same_due_times([entry.entry.times for entry in working], times, start):
         return working
-    return next(([one] for one in working if same_due_times([one.entry.times], times, start)), [])
+    return next(([entry] for entry in working if same_due_times([entry.entry.times], times, start)), [])
 
 
 def facts_block(facts: Facts) -> tuple[str, ...]:
@@ -178,14 +182,16 @@ def removal_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) 
     """Any other node: no entry for the service stays there."""
     facts = fleet.of(node, Facts)
     entries, _ = read_entries(fleet, node, home, policy)
-    left = [one.entry for one in entries if one.meant and "commented out" not in one.entry.faults]
+    left = [entry.entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
     return sorted_out(node, facts, None, [entry for entry in left if not entry.ours])
 
 
 def sorted_out(node: str, facts: Facts, line: str | None, spare: Sequence[Entry]) -> CrontabChange:
     """Lines of the account's own crontab can be taken out; everything else is for a person."""
-    place = f"/{facts.account}"
-    mine = [entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(place) and entry.written]
+    location = f"/{facts.account}"
+    mine = [
+        entry for entry in spare if entry.kind == "user crontab" and entry.place.endswith(location) and entry.written
+    ]
     return CrontabChange(
         node,
         facts,
@@ -272,7 +278,7 @@ def backups_directory(policy: Policy, container: Container) -> str:
 
     Raises Untrusted for a path of the container that is not plain.
     """
-    mount = next((one for one in container.mounts if one.name and one.name == policy.volume.name), None)
+    mount = next((mount for mount in container.mounts if mount.name and mount.name == policy.volume.name), None)
     root = installed_path(mount.destination) if mount else policy.directory
     return f"{root.rstrip('/')}/{policy.path}".rstrip("/")
 

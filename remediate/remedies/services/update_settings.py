@@ -27,21 +27,21 @@ def give_settings_back(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     Disturbs: nothing, no task is restarted. Way back: none, the settings are its own.
     """
     service = placement.service_of(fleet, finding.subject)
-    manager, told = told_by(fleet, service.name)
-    if told is None:
+    manager, text = told_by(fleet, service.name)
+    if text is None:
         raise Unobservable(f"no manager knows {service.name} any more")
-    if told.update_state in STOPPED:
+    if text.update_state in STOPPED:
         return for_a_person(
-            f"an update of {told.name} is {told.update_state}: with its own settings it would go on",
+            f"an update of {text.name} is {text.update_state}: with its own settings it would go on",
             "`remediate undo` the run that changed it (`remediate log`), or end that update (`docker service update`)",
         )
-    settle = (service.settle or usual_duration(told)).total_seconds()
+    settle = (service.settle or usual_duration(text)).total_seconds()
     return Plan(
-        steps=(GiveSettingsBack(manager, told.name, settle),),
+        steps=(GiveSettingsBack(manager, text.name, settle),),
         undo="there is none: these are the service's own settings",
         success=f"its tasks run for {settle:.0f} s; then no label is left, on a fresh look",
     )
 
 
-def usual_duration(told: SwarmService) -> timedelta:
-    return SETTLE if told.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK
+def usual_duration(service: SwarmService) -> timedelta:
+    return SETTLE if service.has_healthcheck else SETTLE_WITHOUT_HEALTHCHECK

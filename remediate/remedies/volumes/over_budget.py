@@ -57,21 +57,21 @@ def too_much(usage: Volumes, policy: Policy) -> int:
     return max(over, policy.volume.free - usage.free, 0)
 
 
-def backups_to_remove(found: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[ExcessBackup]:
+def backups_to_remove(retention: Retention, catalog: Catalog, policy: Policy, over: int) -> Sequence[ExcessBackup]:
     """All that keep does not ask for; where the policy allows it also what keep asks for, oldest first, as needed.
 
     What is broken still goes only while its period keeps another file.
     """
-    gone = list(found.excess)
+    gone = list(retention.excess)
     if policy.below_keep:
-        oldest_first = (kept.backup for kept in reversed(found.kept))
+        oldest_first = (kept.backup for kept in reversed(retention.kept))
         for backup in oldest_first:
             if bytes_on_disk(gone) >= over:
                 break
-            if backup.counts and not (backup.linked or backup.giant) and backup.name not in found.protected:
+            if backup.counts and not (backup.linked or backup.giant) and backup.name not in retention.protected:
                 gone.append(ExcessBackup(backup, "kept by keep, but over the budget"))
-    last = last_of_period([one.backup for one in gone], catalog, policy)
-    return sorted((one for one in gone if one.backup.name not in last), key=lambda one: one.backup.time)
+    last = last_of_period([excess.backup for excess in gone], catalog, policy)
+    return sorted((excess for excess in gone if excess.backup.name not in last), key=lambda item: item.backup.time)
 
 
 def describe_other_files(usage: Volumes, policy: Policy) -> str:

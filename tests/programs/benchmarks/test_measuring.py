@@ -74,8 +74,8 @@ def test_slow_tools_have_one_turn_and_above_a_hundred_nodes_only_the_floor_and_o
 
 def test_a_slow_tool_that_is_ended_is_said_to_take_longer(tmp_path: Path) -> None:
     ended = Sample(90, 0, 0, ended=True)
-    told = table({(FLOOR, Case(50)): Sample(2, 1, 1), ("Ansible", Case(50)): ended}, {})
-    assert "| > 90.00 | > 45.00 |       |             |     |            |" in told
+    text = table({(FLOOR, Case(50)): Sample(2, 1, 1), ("Ansible", Case(50)): ended}, {})
+    assert "| > 90.00 | > 45.00 |       |             |     |            |" in text
     reached = goals({(WHOLE, Case(50)): Sample(3, 1, 60), ("Ansible", Case(50)): ended})
     assert "| 20 times ahead of Ansible | yes | > 30.0 at 50 |" in reached
     too_early = goals({(WHOLE, Case(50)): Sample(5, 1, 60), ("Ansible", Case(50)): ended})
@@ -157,10 +157,10 @@ def test_a_run_that_fails_says_its_last_words() -> None:
 
 
 def test_a_run_without_end_is_killed_with_its_children(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
+    text = tmp_path / "pid"
     with pytest.raises(Failed, match="did not end"):
-        run(("sh", "-c", 'sleep 60 & echo $! >"$1"; wait', "sh", str(told)), HERE, limit=0.5)
-    state = Path(f"/proc/{told.read_text().strip()}/stat")
+        run(("sh", "-c", 'sleep 60 & echo $! >"$1"; wait', "sh", str(text)), HERE, limit=0.5)
+    state = Path(f"/proc/{text.read_text().strip()}/stat")
     deadline = time.monotonic() + 5
     while state.exists() and state.read_text().split()[2] != "Z" and time.monotonic() < deadline:
         time.sleep(0.02)

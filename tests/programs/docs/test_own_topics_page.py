@@ -61,12 +61,12 @@ def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
 
 def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
     switch_on(team, hours=5)
-    inventory, found = judged(team)
+    inventory, match = judged(team)
     topic = inventory.custom_topics["maintenance"]
     fleet = look_at_fleet(
         inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC)
     )
-    plan = topic.remedies[found.rule.id](found.findings[0], fleet)
+    plan = topic.remedies[match.rule.id](match.findings[0], fleet)
     assert isinstance(plan, Plan)
     assert f"{team}/maintenance.on" in plan.steps[0].show()
 

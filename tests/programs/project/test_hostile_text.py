@@ -62,11 +62,11 @@ class Watch:
         self.copied: set[str] = set()
 
     def look(self, fleet: Fleet, topic: str = "") -> None:
-        told = LookOutputs(fleet, topic)
-        assert told.stumbles == []
-        assert unfit_for_a_terminal(told.lines) == []
-        self.scripts |= set(told.scripts())
-        self.copied |= set(told.copied())
+        sentence = LookOutputs(fleet, topic)
+        assert sentence.stumbles == []
+        assert unfit_for_a_terminal(sentence.lines) == []
+        self.scripts |= set(sentence.scripts())
+        self.copied |= set(sentence.copied())
 
     def end(self) -> None:
         """No text that a shell of a node gets holds any of it, and what a person copies makes no file."""
@@ -77,9 +77,9 @@ class Watch:
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterable[Watch]:
-    found = Watch(tmp_path)
-    yield found
-    found.end()
+    match = Watch(tmp_path)
+    yield match
+    match.end()
 
 
 @pytest.mark.parametrize("how", PUTS)
@@ -197,8 +197,8 @@ def test_the_list_of_backups_and_the_log_show_nothing_hidden(text: str) -> None:
     file = backups.file(backups.NOW)
     catalog = backups.catalogued([file], [backups.proof(file, "broken", text)])
     drill = Drill(file.name, backups.NOW, 1.0, 1.0, error=text)
-    told = list(backup_rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
-    assert unfit_for_a_terminal(shown(table_lines(told))) == []
+    sentence = list(backup_rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
+    assert unfit_for_a_terminal(shown(table_lines(sentence))) == []
     run, plan, step = (
         kind(**{field.name: hostile(field.type, text) for field in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
     )

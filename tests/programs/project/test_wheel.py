@@ -22,21 +22,23 @@ certificates: {none: none yet}
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the sources and unpacked beside nothing else of ours."""
-    place = tmp_path_factory.mktemp("wheel")
+    location = tmp_path_factory.mktemp("wheel")
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file():
-            (place / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, place / "source" / name)
-    python(place, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(place), str(place / "source"))
-    [wheel] = place.glob("*.whl")
-    python(place, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(place / "installed"), str(wheel))
-    return place / "installed"
+            (location / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, location / "source" / name)
+    python(location, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(location), str(location / "source"))
+    [wheel] = location.glob("*.whl")
+    python(
+        location, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(location / "installed"), str(wheel)
+    )
+    return location / "installed"
 
 
-def python(place: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(path or ""), "FLEETKEEPER_STATE": str(place / "state")}
-    done = subprocess.run([sys.executable, *words], cwd=place, env=env, capture_output=True, text=True, check=False)
+def python(location: Path, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(path or ""), "FLEETKEEPER_STATE": str(location / "state")}
+    done = subprocess.run([sys.executable, *words], cwd=location, env=env, capture_output=True, text=True, check=False)
     assert path or done.returncode == 0, done.stdout + done.stderr
     return done
 

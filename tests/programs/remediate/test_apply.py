@@ -79,15 +79,15 @@ def test_a_step_that_fails_takes_the_steps_before_it_back(stage: LocalNodes) -> 
     [first, second] = stage.fix()
     assert (first.end, second.end) == (End.FAILED, End.FAILED)
     assert first.why == "run: exit 9"
-    assert any("no way back" in said for said in first.undone)
+    assert any("no way back" in text for text in first.undone)
     assert stage.texts() == OLD
 
 
 def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stage: LocalNodes) -> None:
     @dataclass(frozen=True)
     class Stumbling(WriteFile):
-        def do(self, link, place):
-            super().do(link, place)
+        def do(self, link, location):
+            super().do(link, location)
             return int("canary") if self.node == "a" else None
 
     def plan(finding, fleet) -> Plan:
@@ -237,12 +237,12 @@ def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: Loc
 def test_a_full_or_read_only_disk_is_noticed_before_any_change(stage: LocalNodes, broken: str, why: str) -> None:
     from fleetkeeper.transport.commands import Output
 
-    said = {"cannot": "/x: cannot be written (read-only, or no right to)", "full": "/x: the disk is full (0 KiB left)"}
+    text = {"cannot": "/x: cannot be written (read-only, or no right to)", "full": "/x: the disk is full (0 KiB left)"}
 
     class Full(FaultyLink):
         def ask(self, commands, room=0):
             if "df -Pk" in " ".join(commands[0].words):
-                return [Output(0, f"{said[broken]}\n".encode())]
+                return [Output(0, f"{text[broken]}\n".encode())]
             return super().ask(commands)
 
     stage.links["a"] = Full()
@@ -323,12 +323,12 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     assert all(stage.texts()[node] in {OLD[node], NEW[node]} for node in OLD)
     stage.links = {name: FaultyLink() for name in stage.links}
     journal = Journal(stage.journal.path)
-    told: list[str] = []
-    tell_interrupted(journal, told.append)
+    text: list[str] = []
+    tell_interrupted(journal, text.append)
     changed = stage.texts() != OLD
-    assert bool(told) or not changed
-    if told:
-        assert f"remediate undo {run.id}" in told[-1]
+    assert bool(text) or not changed
+    if text:
+        assert f"remediate undo {run.id}" in text[-1]
         run = journal.run(run.id)
         assert Undoing(journal, run, stage.link, place=place(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
@@ -442,8 +442,8 @@ def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_wor
 
     stage.remedy = leaky
     ended = stage.fix()
-    assert [one.end for one in ended] == [End.FAILED, End.FAILED]
-    assert canary not in str([(one.why, one.undone) for one in ended])
+    assert [item.end for item in ended] == [End.FAILED, End.FAILED]
+    assert canary not in str([(item.why, item.undone) for item in ended])
     kept = b"".join(path.read_bytes() for path in (stage.folder / "state").iterdir()).decode("utf-8", "replace")
     assert "--password" in kept
     assert canary not in kept.replace(f"echo {canary} >&2; exit 3", "")

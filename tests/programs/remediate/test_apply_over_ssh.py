@@ -29,8 +29,8 @@ def links_over(server: Sshd, laid: TcpProxy | None) -> Links:
     node = server.node("a", sudo=False)
     if laid:
         keys = server.known_hosts.read_text().replace(f":{server.port} ", f":{laid.port} ")
-        with server.known_hosts.open("a") as known:
-            known.write(keys)
+        with server.known_hosts.open("a") as known_value:
+            known_value.write(keys)
         node = node.model_copy(update={"port": laid.port})
     inventory = Inventory.model_construct(name="test", path="", nodes={"a": node}, waivers=())
     return Links(inventory, ssh_config=str(server.config))

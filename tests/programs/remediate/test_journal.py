@@ -22,7 +22,7 @@ def test_a_run_that_did_not_end_and_whose_process_is_gone_is_told_once(journal: 
     run = begun(journal)
     journal.starting(step(run))
     journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
-    assert [found.id for found in journal.interrupted()] == [run]
+    assert [match.id for match in journal.interrupted()] == [run]
     journal.noticed(run)
     assert journal.interrupted() == []
 
@@ -41,7 +41,7 @@ def test_a_run_whose_killed_process_nobody_has_waited_for_is_interrupted(journal
     with subprocess.Popen(["true"]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         journal.db.execute("UPDATE runs SET pid = ?", (child.pid,))
-        assert [found.id for found in journal.interrupted()] == [run]
+        assert [match.id for match in journal.interrupted()] == [run]
 
 
 def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journal: Journal) -> None:
@@ -51,13 +51,13 @@ def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journa
     undo = journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1", undoes=run)
     journal.state(run, 1, "undoing")
     journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (gone(), undo))
-    told: list[str] = []
-    assert [left.id for left in tell_interrupted(journal, told.append)] == [run]
-    assert f"undoing run {run}" in told[0]
-    assert "was being undone" in told[1]
-    assert f"`remediate undo {run}`" in told[2]
+    text: list[str] = []
+    assert [left.id for left in tell_interrupted(journal, text.append)] == [run]
+    assert f"undoing run {run}" in text[0]
+    assert "was being undone" in text[1]
+    assert f"`remediate undo {run}`" in text[2]
     journal.noticed(run)
-    assert tell_interrupted(journal, told.append) == []
+    assert tell_interrupted(journal, text.append) == []
 
 
 def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> None:
@@ -65,7 +65,7 @@ def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> No
     journal.starting(step(run))
     journal.ended(run, 1, "not done")
     journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
-    told: list[str] = []
-    assert tell_interrupted(journal, told.append) == []
-    assert "left nothing behind" in told[-1]
+    text: list[str] = []
+    assert tell_interrupted(journal, text.append) == []
+    assert "left nothing behind" in text[-1]
     assert journal.interrupted() == []

@@ -181,12 +181,12 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
     facts = looked(tmp_path)
     assert (facts.services, facts.settings) == (("web", "db"), ())
     seen = fleet(tmp_path, facts)
-    found = [
+    findings = [
         finding
         for finding in judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
         if finding.about == "db"
     ]
-    plan = take_away(found[0], seen)
+    plan = take_away(findings[0], seen)
     assert isinstance(plan, Plan)
     assert isinstance(plan.steps[-1], Run)
     assert plan.steps[-1].words[-3:] == ("--label-rm", "fleetkeeper.user", "db")
@@ -203,9 +203,9 @@ def test_nothing_goes_while_a_killed_change_has_left_a_service_with_our_update_s
     facts = looked(tmp_path)
     assert (facts.services, facts.settings) == ((), ("web",))
     seen = fleet(tmp_path, facts)
-    found = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
-    assert "web" in [finding.about for finding in found]
-    for finding in found:
+    findings = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
+    assert "web" in [finding.about for finding in findings]
+    for finding in findings:
         answer = take_away(finding, seen)
         assert isinstance(answer, ForAPerson)
         assert "web" in answer.why

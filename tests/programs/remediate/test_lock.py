@@ -261,13 +261,13 @@ def test_a_step_may_confirm_the_lock_and_knows_what_its_file_says(path: str) -> 
 
 
 def test_whoever_waits_for_a_silent_node_is_told_within_seconds_and_when_it_answers_again(path: str) -> None:
-    said: list[str] = []
+    text: list[str] = []
     with locks(path, beat=0.05) as mine:
-        mine.tell, mine.pace = said.append, Silence(check=0.05, first=0.3, again=0.5)
+        mine.tell, mine.pace = text.append, Silence(check=0.05, first=0.3, again=0.5)
         mine.take(["a"])
         holder = int(Path(path).read_text().split()[0])
         os.kill(holder, signal.SIGSTOP)
-        wait_until(lambda: len(said) > 1)
+        wait_until(lambda: len(text) > 1)
         os.kill(holder, signal.SIGCONT)
-        wait_until(lambda: said[-1] == "a answers again")
-    assert said[0] == "no answer from a for 0 s"
+        wait_until(lambda: text[-1] == "a answers again")
+    assert text[0] == "no answer from a for 0 s"

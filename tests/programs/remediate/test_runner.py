@@ -78,7 +78,7 @@ def ask(stage: LocalNodes, planned: PlannedChange, wish: RequestedPlan) -> tuple
     ends: list[End] = []
 
     def work(run: PlanRun) -> Exit:
-        ends.extend(one.end for one in run.apply([planned], wish))
+        ends.extend(item.end for item in run.apply([planned], wish))
         return run.code()
 
     return runner(stage).run(work), ends
@@ -142,9 +142,9 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
         assert "cannot be written" in err
         assert "What was done:" in out
         assert not list(tmp_path.glob("lock*"))
-        told: list[str] = []
-        tell_interrupted(Journal(stage.journal.path), told.append)
-        assert told or stage.texts() == OLD
+        text: list[str] = []
+        tell_interrupted(Journal(stage.journal.path), text.append)
+        assert text or stage.texts() == OLD
 
 
 def test_the_moments_above_reach_the_end_of_a_fix(stage: LocalNodes) -> None:
@@ -259,7 +259,7 @@ def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
             return [closed]
 
     session = Gated(stage.inventory, lambda node: stage.link(node.name), patience=0, answers={gated.id: rewrite})
-    plans = [replace(one, rule=gated) for one in proposal.planned]
+    plans = [replace(item, rule=gated) for item in proposal.planned]
     ends = stage.begun().apply(plans, session)
     assert [end.end for end in ends] == [End.CHANGED, End.CHANGED]
     assert "may have lost its data: another database" in ends[0].why
@@ -384,14 +384,14 @@ def test_a_finding_that_came_up_on_another_node_is_not_fixed() -> None:
 
 
 def test_another_fault_of_the_same_thing_is_not_fixed() -> None:
-    found, why = proof_from_verdict(seen(replace(MINE, want="a chain")), PLANNED, seen(MINE))
-    assert (found, "wanted: a chain" in why) == (Proof.FAILING, True)
+    match, why = proof_from_verdict(seen(replace(MINE, want="a chain")), PLANNED, seen(MINE))
+    assert (match, "wanted: a chain" in why) == (Proof.FAILING, True)
 
 
 def test_a_node_that_went_dark_is_doubted_and_one_that_was_dark_all_along_is_said() -> None:
     assert proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE))[0] is Proof.UNKNOWN
-    found, why = proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE, dark="b"))
-    assert (found, "no route to host" in why) == (Proof.FIXED, True)
+    match, why = proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE, dark="b"))
+    assert (match, "no route to host" in why) == (Proof.FIXED, True)
     assert proof_from_verdict(seen(dark="a"), PLANNED, seen(MINE, dark="a"))[0] is Proof.UNKNOWN
 
 
@@ -434,11 +434,11 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes
     stage.links["a"] = FaultyLink(before=dead)
     undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, place=place(stage.folder))
     assert undoing.all(yes=True) is Exit.REMEDY_FAILED
-    told: list[str] = []
-    assert [one.id for one in tell_interrupted(stage.journal, told.append)] == [run.id]
+    text: list[str] = []
+    assert [item.id for item in tell_interrupted(stage.journal, text.append)] == [run.id]
     stage.links["a"] = FaultyLink()
     assert undoing.all(yes=True) is Exit.NOTHING_LEFT
-    assert tell_interrupted(stage.journal, told.append) == []
+    assert tell_interrupted(stage.journal, text.append) == []
 
 
 def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pytest.CaptureFixture[str]) -> None:
@@ -455,10 +455,10 @@ def test_of_many_interrupted_runs_the_newest_is_told_in_full_and_each_older_one_
         for node, text in OLD.items():
             stage.paper(node).write_text(text)
     stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
-    told: list[str] = []
-    assert len(tell_interrupted(stage.journal, told.append)) == 3
-    assert len(told) == 2 + 1 + 2 + 1
-    assert all("left 2 steps" in line for line in told[:2])
+    sentence: list[str] = []
+    assert len(tell_interrupted(stage.journal, sentence.append)) == 3
+    assert len(sentence) == 2 + 1 + 2 + 1
+    assert all("left 2 steps" in line for line in sentence[:2])
 
 
 def test_consent_to_everything_names_every_kind() -> None:

@@ -86,9 +86,9 @@ def pulse(url: str, patience: float = 5.0) -> Pulse:
 
 
 def beat(watcher: Watcher, kind: str, *, well: bool) -> str:
-    one = pulse(watcher.url(kind))
-    one.start()
-    return one.end(well=well, summary="10 promises: 0 broken, 0 unknown")
+    item = pulse(watcher.url(kind))
+    item.start()
+    return item.end(well=well, summary="10 promises: 0 broken, 0 unknown")
 
 
 def test_healthchecks_hears_start_and_end_of_one_run(watcher: Watcher) -> None:
@@ -135,19 +135,19 @@ def test_the_kind_is_seen_in_the_url(kind: str) -> None:
 
 
 def test_a_query_of_ones_own_stays() -> None:
-    asked = request("healthchecks", "https://hc.example.org/key/slug?create=1", Ping("start", "r"))
-    assert asked is not None
-    assert asked.url == "https://hc.example.org/key/slug/start?create=1&rid=r"
+    question = request("healthchecks", "https://hc.example.org/key/slug?create=1", Ping("start", "r"))
+    assert question is not None
+    assert question.url == "https://hc.example.org/key/slug/start?create=1&rid=r"
 
 
 def test_a_slow_watcher_delays_no_more_than_the_limit(watcher: Watcher) -> None:
     watcher.pause = 1.2
-    one = pulse(watcher.url("healthchecks"), patience=0.4)
+    item = pulse(watcher.url("healthchecks"), patience=0.4)
     began = time.monotonic()
-    one.start()
-    said = one.end(well=True, summary="")
+    item.start()
+    text = item.end(well=True, summary="")
     assert time.monotonic() - began < 1.0
-    assert "no answer within 0.4 s" in said
+    assert "no answer within 0.4 s" in text
 
 
 def closed_port() -> int:
@@ -169,12 +169,12 @@ def closed_port() -> int:
     ids=["closed", "file", "bare", "bracket", "port", "space"],
 )
 def test_case_71_a_ping_that_fails_is_said_without_the_url(url: str, words: str) -> None:
-    one = pulse(url, patience=2.0)
-    one.start()
-    said = one.end(well=True, summary="")
-    assert "nobody was told" in said
-    assert words in said
-    assert SECRET not in said
+    item = pulse(url, patience=2.0)
+    item.start()
+    text = item.end(well=True, summary="")
+    assert "nobody was told" in text
+    assert words in text
+    assert SECRET not in text
 
 
 def test_a_watcher_that_refuses_is_said_by_its_status(watcher: Watcher) -> None:
@@ -183,9 +183,9 @@ def test_a_watcher_that_refuses_is_said_by_its_status(watcher: Watcher) -> None:
 
 
 def test_a_variable_that_is_not_set_is_said_and_nothing_is_sent() -> None:
-    one = pulse("")
-    one.start()
-    assert one.end(well=True, summary="").startswith("heartbeat: $BEAT is not set here")
+    item = pulse("")
+    item.start()
+    assert item.end(well=True, summary="").startswith("heartbeat: $BEAT is not set here")
 
 
 def test_the_name_alone_will_do_in_an_inventory(tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_case_9_a_url_in_the_inventory_is_refused_and_not_shown(tmp_path: Path) 
 @pytest.mark.parametrize("body", [b"OK (not found)", b"OK (rate limited)", b'{"ok":false,"msg":"Monitor not found"}'])
 def test_a_watcher_that_says_ok_and_means_no_is_not_believed(watcher: Watcher, body: bytes) -> None:
     watcher.body = body
-    said = beat(watcher, "healthchecks", well=True)
-    assert said.startswith("heartbeat: nobody was told that this audit ran: it answered ")
-    assert SECRET not in said
+    text = beat(watcher, "healthchecks", well=True)
+    assert text.startswith("heartbeat: nobody was told that this audit ran: it answered ")
+    assert SECRET not in text
 
 
 @pytest.mark.parametrize("body", [b"OK", b'{"ok":true}', b"", b"\xff OK (not found)" * 1000])
@@ -219,9 +219,9 @@ def test_any_other_answer_will_do(watcher: Watcher, body: bytes) -> None:
 
 def test_a_redirect_is_followed_and_a_circle_of_them_is_said(watcher: Watcher) -> None:
     watcher.answer, watcher.location = 302, watcher.url("healthchecks")
-    said = beat(watcher, "healthchecks", well=True)
-    assert "it answered 302" in said
-    assert SECRET not in said
+    text = beat(watcher, "healthchecks", well=True)
+    assert "it answered 302" in text
+    assert SECRET not in text
     with Watcher().serving() as other:
         watcher.location = other.url("healthchecks")
         assert beat(watcher, "healthchecks", well=True) == ""
@@ -229,8 +229,8 @@ def test_a_redirect_is_followed_and_a_circle_of_them_is_said(watcher: Watcher) -
 
 
 def test_a_url_with_blanks_around_it_is_used_without_them(watcher: Watcher) -> None:
-    one = pulse(f" {watcher.url('healthchecks')}\n")
-    assert one.end(well=True, summary="") == ""
+    item = pulse(f" {watcher.url('healthchecks')}\n")
+    assert item.end(well=True, summary="") == ""
 
 
 def test_a_certificate_that_nobody_vouches_for_is_said_as_such(watcher: Watcher, tmp_path: Path) -> None:
@@ -240,37 +240,37 @@ def test_a_certificate_that_nobody_vouches_for_is_said_as_such(watcher: Watcher,
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     watcher.server.socket = context.wrap_socket(watcher.server.socket, server_side=True)
-    one = pulse(watcher.url("healthchecks").replace("http:", "https:").replace("127.0.0.1", "localhost"))
-    assert one.end(well=True, summary="").endswith("its certificate is not one that this machine trusts")
+    item = pulse(watcher.url("healthchecks").replace("http:", "https:").replace("127.0.0.1", "localhost"))
+    assert item.end(well=True, summary="").endswith("its certificate is not one that this machine trusts")
 
 
 def test_a_watcher_without_tls_is_said_as_such(watcher: Watcher) -> None:
-    one = pulse(watcher.url("healthchecks").replace("http:", "https:"))
-    assert one.end(well=True, summary="").endswith("it does not speak TLS as it should")
+    item = pulse(watcher.url("healthchecks").replace("http:", "https:"))
+    assert item.end(well=True, summary="").endswith("it does not speak TLS as it should")
 
 
 def test_a_watcher_that_answers_drop_by_drop_delays_no_more_than_the_limit() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=dripping, args=(listening,), daemon=True).start()
-        one = pulse(f"http://127.0.0.1:{listening.getsockname()[1]}/{SECRET}", patience=0.4)
+        item = pulse(f"http://127.0.0.1:{listening.getsockname()[1]}/{SECRET}", patience=0.4)
         began = time.monotonic()
-        one.start()
-        said = one.end(well=True, summary="")
+        item.start()
+        text = item.end(well=True, summary="")
         assert time.monotonic() - began < 1.0
-    assert "no answer within 0.4 s" in said
+    assert "no answer within 0.4 s" in text
 
 
 def dripping(listening: socket.socket) -> None:
     """Answer each connection with an endless header, a byte at a time."""
     with contextlib.suppress(OSError):
         while True:
-            one, _ = listening.accept()
-            threading.Thread(target=drip, args=(one,), daemon=True).start()
+            item, _ = listening.accept()
+            threading.Thread(target=drip, args=(item,), daemon=True).start()
 
 
-def drip(one: socket.socket) -> None:
-    with one, contextlib.suppress(OSError):
-        one.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+def drip(item: socket.socket) -> None:
+    with item, contextlib.suppress(OSError):
+        item.sendall(b"HTTP/1.1 200 OK\r\nX: ")
         for _ in range(50):
-            one.sendall(b"x")
+            item.sendall(b"x")
             time.sleep(0.05)

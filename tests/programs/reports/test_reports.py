@@ -44,9 +44,9 @@ def test_results_json_is_as_its_published_schema_says(audit, pytester: pytest.Py
     for spoil in ({"schema": 2}, {"run": {}}, {"more": 1}, {"items": [{}]}):
         with pytest.raises(ValueError, match="validation error"):
             ADAPTER.validate_json(json.dumps({**document, **spoil}))
-    said = ran.stdout.str() + ran.stderr.str()
-    assert "\x1b[" not in said, "no colour codes where there is no terminal"
-    assert "::error" not in said, "no annotations outside a workflow"
+    text = ran.stdout.str() + ran.stderr.str()
+    assert "\x1b[" not in text, "no colour codes where there is no terminal"
+    assert "::error" not in text, "no annotations outside a workflow"
     assert "<testsuite" in (pytester.path / "audit.xml").read_text()
 
 
@@ -66,13 +66,13 @@ def test_the_second_audit_says_what_is_new_gone_and_old(audit, pytester: pytest.
     topic = pytester.path / "promises.py"
     mended = 'yield Finding("an old wart"'
     topic.write_text(TOPIC.replace('"goodbye"', '"so long"').replace(mended, f"return\n    {mended}"))
-    said = audit().stdout.str()
-    assert "- since the audit before -" in said
-    assert "2 new, 4 gone" in said
+    text = audit().stdout.str()
+    assert "- since the audit before -" in text
+    assert "2 new, 4 gone" in text
     [changes] = results(pytester)["changes"]
     assert changes["previous"]
     assert {change["rule"] for change in changes["new"]} == {"promises.is_wrong"}
-    assert {one["rule"] for one in changes["gone"]} == {"promises.is_wrong", "promises.has_expired"}
+    assert {item["rule"] for item in changes["gone"]} == {"promises.is_wrong", "promises.has_expired"}
 
 
 def test_a_saved_look_is_no_new_audit(audit, pytester: pytest.Pytester) -> None:

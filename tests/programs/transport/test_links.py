@@ -172,8 +172,13 @@ def test_a_command_that_hangs_leaves_room_for_the_rest_where_there_is_one_sessio
 
 
 def test_commands_are_programs_and_change_nothing_for_the_next(link):
-    *odd, where = link.ask([Command(words) for words in (("cd", "/tmp"), ("exit", "3"), ("e", "1", "id"), ("pwd",))])
-    assert {answer.rc for answer in odd} <= {0, 127}  # some systems have a program `cd`, which changes its own folder
+    *unusual, where = link.ask(
+        [Command(words) for words in (("cd", "/tmp"), ("exit", "3"), ("e", "1", "id"), ("pwd",))]
+    )
+    assert {answer.rc for answer in unusual} <= {
+        0,
+        127,
+    }  # some systems have a program `cd`, which changes its own folder
     assert where.out == link.ask([Command(("pwd",))])[0].out
 
 
@@ -223,9 +228,9 @@ def test_a_command_that_says_more_than_it_may_is_ended_on_the_node_and_costs_onl
 
 
 def test_an_answer_may_be_as_long_as_its_limit_and_not_one_byte_longer(link):
-    said = 'head -c "$1" /dev/zero; head -c "$2" /dev/zero >&2'
-    asked = [("3000", "0"), ("3001", "0"), ("1501", "1500")]
-    fits, longer, both = link.ask([sh(said, *numbers, most=3000) for numbers in asked])
+    text = 'head -c "$1" /dev/zero; head -c "$2" /dev/zero >&2'
+    question = [("3000", "0"), ("3001", "0"), ("1501", "1500")]
+    fits, longer, both = link.ask([sh(text, *numbers, most=3000) for numbers in question])
     assert (fits.rc, len(fits.out)) == (0, 3000)
     assert longer.lost == both.lost == "its answer is larger than 2.9 KiB"
 

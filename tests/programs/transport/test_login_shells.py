@@ -173,9 +173,9 @@ def test_any_connection_of_testinfra_cuts_each_answer_on_the_node(flood):
     assert sum(came) < 2 * (1 << 20) + 4096
 
 
-def counted(said: CommandResult, came: list[int]) -> CommandResult:
-    came.append(len(said.stdout_bytes) + len(said.stderr_bytes))
-    return said
+def counted(result: CommandResult, came: list[int]) -> CommandResult:
+    came.append(len(result.stdout_bytes) + len(result.stderr_bytes))
+    return result
 
 
 def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():

@@ -63,11 +63,11 @@ def test_a_node_that_could_not_be_reached_is_not_tried_again_because_it_was_let_
 
 
 def test_a_node_is_let_go_when_it_has_been_looked_at_and_the_progress_is_told(server: Sshd) -> None:
-    node, told = server.node(), []
+    node, text = server.node(), []
     with links_to(server, node) as links:
         links.to(node)
-        letting_go(links, lambda *done: told.append(done))(node.name, True)
-        assert told == [(node.name, True)]
+        letting_go(links, lambda *done: text.append(done))(node.name, True)
+        assert text == [(node.name, True)]
         assert links.places == {}
 
 

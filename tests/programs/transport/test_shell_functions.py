@@ -131,8 +131,8 @@ def reads_while_it_is_swapped(shell: tuple[str, ...], folder: Path, tries: int) 
 @each_shell
 def test_whoever_swaps_a_file_for_a_link_shows_nothing_of_the_node(shell, volume, monkeypatch):
     monkeypatch.chdir(volume / "outer/inner")
-    said = reads_while_it_is_swapped(shell, volume / "outer/inner", SWAPS)
-    assert "SECRET" not in said
+    text = reads_while_it_is_swapped(shell, volume / "outer/inner", SWAPS)
+    assert "SECRET" not in text
 
 
 @pytest.mark.long
@@ -156,9 +156,9 @@ def test_a_client_of_docker_that_never_ends_is_not_held_in_the_node_s_memory(she
     client = tmp_path / "docker"
     client.write_text("#!/bin/sh\nyes\n")
     client.chmod(0o755)
-    place = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"}
+    location = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DOCKER_HOST": "unix:///nowhere"}
     words = [*shell, "-c", script, "sh", "1", "4f"]
-    done = subprocess.run(words, env=place, capture_output=True, timeout=20, check=False)
+    done = subprocess.run(words, env=location, capture_output=True, timeout=20, check=False)
     assert (done.returncode, done.stdout.splitlines()[1:]) == (71, [])
 
 

@@ -131,18 +131,18 @@ def test_no_command_at_all_is_refused():
 @pytest.mark.parametrize("shell", SHELLS)
 def test_case_15_every_exit_status_is_the_commands_own(shell):
     statuses = [0, 1, 2, 126, 127, 128, 255]
-    said, _ = run(shell, [Command(("sh", "-c", f"exit {status}")) for status in statuses])
-    assert [answer.rc for answer in said] == statuses
+    text, _ = run(shell, [Command(("sh", "-c", f"exit {status}")) for status in statuses])
+    assert [answer.rc for answer in text] == statuses
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_where_nobody_can_end_a_command_its_outputs_are_cut_on_the_node(shell):
     flood = Command(("sh", "-c", "yes & yes >&2; wait"), most=5000)
     whole = Command(("sh", "-c", "head -c 2500 /dev/zero; head -c 2500 /dev/zero >&2; exit 3"), most=5000)
-    said, done = run(shell, [flood, whole, Command(("sh", "-c", "exit 4"))])
-    assert [answer.rc for answer in said] == [None, 3, 4]
-    assert said[0].lost == "its answer is larger than 4.9 KiB"
-    assert (len(said[1].out), len(said[1].err)) == (2500, 2500)
+    text, done = run(shell, [flood, whole, Command(("sh", "-c", "exit 4"))])
+    assert [answer.rc for answer in text] == [None, 3, 4]
+    assert text[0].lost == "its answer is larger than 4.9 KiB"
+    assert (len(text[1].out), len(text[1].err)) == (2500, 2500)
     assert len(done.stdout) + len(done.stderr) < 16_000
 
 
@@ -183,9 +183,9 @@ def test_case_84_without_timeout_the_limit_still_holds(tmp_path):
         for tool in ["sh", "sleep", "echo", "printf", *(["setsid"] if setsid else [])]:
             (folder / tool).symlink_to(shutil.which(tool))
         quick, slow = Command(("sh", "-c", "echo fine; exit 3")), only_here(folder, ("sleep", "78.25"), 1)
-        said, _ = run((shutil.which(shell[0]), *shell[1:]), [quick, slow], PATH=str(folder))
-        assert [answer.rc for answer in said] == [3, 124]
-        assert said[0].out == b"fine\n"
+        text, _ = run((shutil.which(shell[0]), *shell[1:]), [quick, slow], PATH=str(folder))
+        assert [answer.rc for answer in text] == [3, 124]
+        assert text[0].out == b"fine\n"
 
     at_once([partial(check, shell, setsid) for shell in HERE for setsid in (True, False)])
     assert gone("78.25")
@@ -197,13 +197,13 @@ def test_case_84_a_machine_with_nothing_but_busybox_gives_right_answers(tmp_path
     for applet in listed:
         (tmp_path / applet).symlink_to(shutil.which("busybox"))
     hang = Command(("sh", "-c", "sleep 76.5 & sleep 76.5"), limit=1)
-    said, _ = run(
+    text, _ = run(
         (str(tmp_path / "sh"),),
         [Command(("printf", "%s", "a b")), Command(("sh", "-c", "echo err >&2; exit 255")), hang],
         PATH=str(tmp_path),
     )
-    assert [(answer.rc, answer.out, answer.err) for answer in said[:2]] == [(0, b"a b", b""), (255, b"", b"err\n")]
-    assert said[2].rc == 124
+    assert [(answer.rc, answer.out, answer.err) for answer in text[:2]] == [(0, b"a b", b""), (255, b"", b"err\n")]
+    assert text[2].rc == 124
     assert gone("76.5")
 
 
@@ -255,13 +255,13 @@ def test_case_29_a_script_cut_anywhere_runs_nothing(tmp_path_factory, cut):
 
 
 def test_the_environment_is_the_same_everywhere():
-    said, _ = run(("/bin/sh",), [Command(("sh", "-c", "echo $LC_ALL; echo $PATH"))], PATH="/odd", LC_ALL="fr_CA.UTF-8")
-    assert said[0].out == b"C\n/odd:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+    text, _ = run(("/bin/sh",), [Command(("sh", "-c", "echo $LC_ALL; echo $PATH"))], PATH="/odd", LC_ALL="fr_CA.UTF-8")
+    assert text[0].out == b"C\n/odd:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 
 
 def test_commands_read_no_standard_input():
-    said, _ = run(("sh",), [Command(("cat",)), Command(("echo", "next"))])
-    assert [answer.out for answer in said] == [b"", b"next\n"]
+    text, _ = run(("sh",), [Command(("cat",)), Command(("echo", "next"))])
+    assert [answer.out for answer in text] == [b"", b"next\n"]
 
 
 def test_the_token_is_new_each_time_and_in_no_process_list():
@@ -272,16 +272,16 @@ def test_the_token_is_new_each_time_and_in_no_process_list():
 
 
 def test_case_18_a_refusal_by_sudo_is_no_exit_status():
-    said = b"sudo: a password is required\n"
-    assert strip_proof_of_sudo(Output(1, err=said)).rc is None
+    text = b"sudo: a password is required\n"
+    assert strip_proof_of_sudo(Output(1, err=text)).rc is None
     with pytest.raises(Unobservable) as refused:
-        strip_proof_of_sudo(Output(1, err=said, command="crontab -l")).text(ok={0, 1})
+        strip_proof_of_sudo(Output(1, err=text, command="crontab -l")).text(ok={0, 1})
     assert "NOPASSWD" in refused.value.hint
 
 
 def test_case_18_sudo_repeating_the_command_is_no_proof_that_it_ran():
-    said = b"Sorry, user ops is not allowed to execute '/bin/sh -c echo fleet-\"started\" >&2; exec sh ls' as root.\n"
-    assert strip_proof_of_sudo(Output(1, err=said)).rc is None
+    text = b"Sorry, user ops is not allowed to execute '/bin/sh -c echo fleet-\"started\" >&2; exec sh ls' as root.\n"
+    assert strip_proof_of_sudo(Output(1, err=text)).rc is None
 
 
 def test_line_ends_that_were_translated_on_the_way_are_said():
@@ -291,5 +291,5 @@ def test_line_ends_that_were_translated_on_the_way_are_said():
 
 @pytest.mark.parametrize("options", ["-eux", "-v", "-f"])
 def test_options_that_a_login_shell_hands_on_change_no_answer(options):
-    said, _ = run(("/bin/sh", options), [Command(("false",)), Command(("echo", "*"))])
-    assert [(one.rc, one.out, one.err) for one in said] == [(1, b"", b""), (0, b"*\n", b"")]
+    text, _ = run(("/bin/sh", options), [Command(("false",)), Command(("echo", "*"))])
+    assert [(item.rc, item.out, item.err) for item in text] == [(1, b"", b""), (0, b"*\n", b"")]

@@ -32,8 +32,8 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(page: Path) -> 
     text = FENCED.sub("", page.read_text())
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"https?:|mailto:", link):
-            place, _, anchor = link.partition("#")
-            target = page.parent / place if place else page
+            location, _, anchor = link.partition("#")
+            target = page.parent / location if location else page
             assert target.exists(), link
             assert not anchor or anchor in anchors(target), link
 
@@ -52,7 +52,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             line for _, kind, body in FENCED.findall(text) if kind in ("sh", "console", "") for line in lines(body)
         ]
         quoted = re.findall(r"`((?:fleetkeeper|remediate|pytest|make) [^`]+)`", FENCED.sub("", text))
-        for line in [*blocks, *(one.replace("\n", " ") for one in quoted)]:
+        for line in [*blocks, *(item.replace("\n", " ") for item in quoted)]:
             for part in re.split(r" && | > | \| |; ", line.partition(" #")[0].replace("…", "")):
                 words = shlex.split(re.sub(r"[\[\]]", "", part.strip().removeprefix("$ ")))
                 program = words[0].rpartition("/")[2] if words else ""

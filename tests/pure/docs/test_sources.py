@@ -35,7 +35,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def numbers(text: str) -> set[int]:
     """The numbers of the cases that a text names."""
-    return {int(number) for found in CASE.findall(text) for number in re.findall(r"\d+", found)}
+    return {int(number) for match in CASE.findall(text) for number in re.findall(r"\d+", match)}
 
 
 def headings(page: Path) -> set[str]:

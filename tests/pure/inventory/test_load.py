@@ -236,10 +236,10 @@ def test_a_secret_is_refused_and_never_shown_case_9(old: str, new: str, value: s
 
 def test_a_secret_is_not_shown_by_another_complaint_either_case_9() -> None:
     token = "ghp_0123456789abcdefABCDEF0123456789"
-    told = problems(GOOD.replace("192.0.2.12", f'"{token};"'))
-    assert {problem.path for problem in told} == {"nodes.data.address"}
-    assert len(told) == 2
-    assert not [problem for problem in told if token in str(problem)]
+    text = problems(GOOD.replace("192.0.2.12", f'"{token};"'))
+    assert {problem.path for problem in text} == {"nodes.data.address"}
+    assert len(text) == 2
+    assert not [problem for problem in text if token in str(problem)]
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
@@ -284,8 +284,8 @@ def test_the_nearest_name_is_the_hint_case_3(old: str, new: str, meant: str) -> 
 @pytest.mark.parametrize("section", ["services", "backups", "certificates", "nodes"])
 def test_a_section_that_is_left_out_without_a_word_is_an_error(section: str) -> None:
     parts = GOOD[: GOOD.index("waivers:")].replace("\n", "\r").replace("\r  ", "\n  ").split("\r")
-    told = problems("\n".join(part for part in parts if not part.startswith(section)))
-    assert (section, "missing") in [(problem.path, problem.what) for problem in told]
+    text = problems("\n".join(part for part in parts if not part.startswith(section)))
+    assert (section, "missing") in [(problem.path, problem.what) for problem in text]
 
 
 def test_a_section_that_says_why_it_is_left_out_is_not_applicable() -> None:

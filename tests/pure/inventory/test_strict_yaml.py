@@ -29,9 +29,9 @@ BOMB = "a: &a [x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: [*b, *b, *b, *b, *
 
 
 def refused(content: bytes | str) -> YamlError:
-    with pytest.raises(YamlError) as odd:
+    with pytest.raises(YamlError) as unusual:
         read(content.encode() if isinstance(content, str) else content)
-    return odd.value
+    return unusual.value
 
 
 def oddity(content: bytes) -> YamlError | None:
@@ -55,7 +55,7 @@ def test_good_yaml_is_read_as_it_looks() -> None:
 def test_every_path_has_the_line_it_stands_on() -> None:
     document = read(GOOD.encode())
     places = {("nodes",): 2, ("nodes", "web", "port"): 3, ("list", 1, "two"): 6, ("quoted",): 11}
-    assert {place: document.line(place) for place in places} == places
+    assert {location: document.line(location) for location in places} == places
 
 
 def test_a_path_that_is_not_written_has_the_line_of_what_is_above_it() -> None:
@@ -80,9 +80,9 @@ def test_a_date_stays_text() -> None:
 
 def test_a_duplicate_key_is_told_with_both_lines_and_the_first_value_stays_case_5() -> None:
     document = read(b"a: 1\nb: 2\na: {c: 3}\n")
-    [(place, odd)] = document.twice
-    assert (document.data, place, odd.line) == ({"a": 1, "b": 2}, ("a",), 3)
-    assert "first on line 1" in odd.what
+    [(location, unusual)] = document.twice
+    assert (document.data, location, unusual.line) == ({"a": 1, "b": 2}, ("a",), 3)
+    assert "first on line 1" in unusual.what
     assert document.line(("a",)) == 1
 
 
@@ -101,13 +101,13 @@ def test_a_large_file_is_refused_before_it_is_parsed_case_7() -> None:
 
 
 def test_what_is_not_utf_8_is_refused_at_its_line_case_7() -> None:
-    odd = refused(b"a: 1\nb: caf\xe9\n")
-    assert (odd.line, odd.what) == (2, "this is not UTF-8")
+    unusual = refused(b"a: 1\nb: caf\xe9\n")
+    assert (unusual.line, unusual.what) == (2, "this is not UTF-8")
 
 
 def test_a_tab_is_refused_with_the_right_hint_case_7() -> None:
-    odd = refused("nodes:\n\tweb: {}\n")
-    assert (odd.line, odd.hint) == (2, "indent with spaces, not tabs")
+    unusual = refused("nodes:\n\tweb: {}\n")
+    assert (unusual.line, unusual.hint) == (2, "indent with spaces, not tabs")
 
 
 def test_a_byte_order_mark_and_crlf_are_accepted_case_7() -> None:
@@ -156,14 +156,14 @@ def test_an_empty_file_is_empty() -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
-    odd = oddity(content)
-    assert odd is None or 1 <= odd.line <= content.count(b"\n") + content.count(b"\r") + 2
+    unusual = oddity(content)
+    assert unusual is None or 1 <= unusual.line <= content.count(b"\n") + content.count(b"\r") + 2
 
 
 @given(st.text(alphabet="ab:[]{}-,#&*!|>'\"\n\t 01?~%@`\r\x85\u2028", max_size=60))
 def test_any_yaml_like_text_is_read_or_refused(text: str) -> None:
-    odd = oddity(text.encode())
-    assert odd is None or odd.what
+    unusual = oddity(text.encode())
+    assert unusual is None or unusual.what
 
 
 WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)

@@ -22,14 +22,14 @@ WAIVER = Waiver(rule="t.*", until=date(2026, 11, 30), owner="ada@example.org", b
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def judged(*said, waivers=(), now=TODAY, **options):
+def judged(*text, waivers=(), now=TODAY, **options):
     """The verdict on a judge that says these things, and raises what is an exception by nature."""
 
     def judge(fleet, subject):
-        for one in said:
-            if isinstance(one, NotApplicable | ZeroDivisionError):
-                raise one
-            yield one
+        for item in text:
+            if isinstance(item, NotApplicable | ZeroDivisionError):
+                raise item
+            yield item
 
     inventory = Inventory.model_construct(
         name="test", path="", nodes={"here": Node(name="here", connection="local")}, waivers=waivers

@@ -22,26 +22,26 @@ def waiver(days: int) -> Waiver:
     return Waiver(rule="a.b", until=TODAY + timedelta(days=days), owner="ops@example.org", because="upstream")
 
 
-def waived(one: Waiver) -> Verdict:
-    return Verdict(RULE, Subject("service", "web"), waived=((FINDING, one),))
+def waived(item: Waiver) -> Verdict:
+    return Verdict(RULE, Subject("service", "web"), waived=((FINDING, item),))
 
 
 def test_case_75_a_waiver_with_time_left_is_not_mentioned() -> None:
-    assert waiver_notes([one := waiver(15)], [waived(one)], TODAY) == []
+    assert waiver_notes([item := waiver(15)], [waived(item)], TODAY) == []
 
 
 @pytest.mark.parametrize(("days", "when"), [(0, "today"), (1, "tomorrow"), (14, "in 14 days")])
 def test_case_75_a_fortnight_before_its_end_it_is_mentioned(days: int, when: str) -> None:
-    one = waiver(days)
-    assert waiver_notes([one], [waived(one)], TODAY) == [
-        f"the waiver of a.b ends on {one.until}, {when} (ops@example.org)"
+    item = waiver(days)
+    assert waiver_notes([item], [waived(item)], TODAY) == [
+        f"the waiver of a.b ends on {item.until}, {when} (ops@example.org)"
     ]
 
 
 def test_case_75_run_out_it_is_mentioned_with_its_owner() -> None:
-    found = Verdict(RULE, Subject("service", "web"), findings=(FINDING,))
-    [said] = waiver_notes([waiver(-1)], [found], TODAY)
-    assert said == "the waiver of a.b ran out on 2026-11-21: what it accepted counts again (ops@example.org)"
+    match = Verdict(RULE, Subject("service", "web"), findings=(FINDING,))
+    [text] = waiver_notes([waiver(-1)], [match], TODAY)
+    assert text == "the waiver of a.b ran out on 2026-11-21: what it accepted counts again (ops@example.org)"
 
 
 def test_a_waiver_that_nothing_needs_is_mentioned() -> None:

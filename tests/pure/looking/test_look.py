@@ -127,8 +127,8 @@ class Seen:
 
 
 def looked(**topics):
-    one = SimpleNamespace(nodes={HERE.name: HERE})
-    return look_at_fleet(one, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
+    item = SimpleNamespace(nodes={HERE.name: HERE})
+    return look_at_fleet(item, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
 
 
 def far(from_here) -> SimpleNamespace:

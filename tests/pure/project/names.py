@@ -89,7 +89,7 @@ class Measures:
     def numbers(self) -> dict[str, int]:
         """Each measure as a number; the share is rounded up."""
         lists = {field.name: getattr(self, field.name) for field in fields(self)}
-        counts = {name: len(found) for name, found in lists.items() if isinstance(found, list)}
+        counts = {name: len(match) for name, match in lists.items() if isinstance(match, list)}
         return counts | {"one_word": -(-100 * len(self.one_word) // max(1, self.functions))}
 
 

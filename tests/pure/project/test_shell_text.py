@@ -57,9 +57,9 @@ def is_closed(node: ast.expr, function: ast.FunctionDef) -> bool:
         return all(is_closed(part.value, function) for part in node.values if isinstance(part, ast.FormattedValue))
     if isinstance(node, ast.Name):
         made = [
-            one.value
-            for one in ast.walk(function)
-            if isinstance(one, ast.Assign) and [getattr(target, "id", "") for target in one.targets] == [node.id]
+            item.value
+            for item in ast.walk(function)
+            if isinstance(item, ast.Assign) and [getattr(target, "id", "") for target in item.targets] == [node.id]
         ]
         return bool(made) and all(is_closed(value, function) for value in made)
     return False
@@ -68,24 +68,24 @@ def is_closed(node: ast.expr, function: ast.FunctionDef) -> bool:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(REMEDIATE)))
 def test_no_value_is_pasted_into_a_script_and_quoting_is_done_in_one_place(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
-    assert [ast.unparse(one) for one in after_dash_c(tree) if not is_constant(one)] == []
+    assert [ast.unparse(item) for item in after_dash_c(tree) if not is_constant(item)] == []
     if module.name not in OWN_QUOTING:
         quoting = [
             call for name in ("join", "quote") for call in calls(tree, name) if "shlex" in ast.unparse(call.func)
         ]
-        assert [ast.unparse(one) for one in quoting if module.name not in SPLITS] == []
+        assert [ast.unparse(item) for item in quoting if module.name not in SPLITS] == []
 
 
 def test_every_value_in_a_line_that_is_installed_came_by_its_own_way_out() -> None:
-    found = 0
+    match = 0
     for module in MODULES:
         tree = ast.parse(module.read_text(encoding="utf-8"))
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
             for call in calls(function, "crontab_line"):
-                found += 1
+                match += 1
                 [_, command] = call.args
                 assert is_closed(command, function), ast.unparse(command)
-    assert found == 2, "the two lines that are installed: certbot's and the backup's"
+    assert match == 2, "the two lines that are installed: certbot's and the backup's"
 
 
 def test_the_test_itself_sees_a_value_that_is_pasted() -> None:
@@ -93,4 +93,4 @@ def test_the_test_itself_sees_a_value_that_is_pasted() -> None:
     assert isinstance(function, ast.FunctionDef)
     [call] = calls(function, "crontab_line")
     assert not is_closed(call.args[1], function)
-    assert [is_constant(one) for one in after_dash_c(ast.parse("('sh', '-c', f'rm {x}')"))] == [False]
+    assert [is_constant(item) for item in after_dash_c(ast.parse("('sh', '-c', f'rm {x}')"))] == [False]

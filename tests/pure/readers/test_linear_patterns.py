@@ -104,8 +104,8 @@ def test_a_crontab_line_of_any_user_cannot_hold_the_look_up(depth: str) -> None:
 )
 def test_a_crontab_line_finds_its_container_as_docker_finds_it(filter_: str, found: bool) -> None:
     [run] = docker_executions(f"docker exec $(docker ps -q -f 'name={filter_}') backup")
-    there = Container("f" * 64, "rodan_postgres.1.x0h3", state="running")
-    assert resolve_target(run.target, [there]) == ((there,) if found else ())
+    present = Container("f" * 64, "rodan_postgres.1.x0h3", state="running")
+    assert resolve_target(run.target, [present]) == ((present,) if found else ())
 
 
 ODD, PLAIN = Site(("~^((.+)+)+!$",), (443,)), Site(("a.example.org",), (443,))

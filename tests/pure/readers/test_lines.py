@@ -30,27 +30,27 @@ def uses(path: Path) -> Iterator[tuple[str, str, str]]:
     where = path.relative_to(ROOT).as_posix()
     for outer in ast.walk(ast.parse(path.read_text())):
         if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from ((where, outer.name, one.attr) for one in ast.walk(outer) if isinstance(one, ast.Attribute))
+            yield from ((where, outer.name, item.attr) for item in ast.walk(outer) if isinstance(item, ast.Attribute))
 
 
 @pytest.mark.parametrize("folder", ["fleetkeeper", "remediate", "checks"])
 def test_nothing_cuts_what_a_node_said_at_anything_but_a_newline(folder: str) -> None:
-    found = {use for path in sorted((ROOT / folder).rglob("*.py")) for use in uses(path) if use[2] in CUTS_TOO}
-    assert {(where, function) for where, function, _ in found} <= ALLOWED, "use fleetkeeper.readers.lines instead"
+    match = {use for path in sorted((ROOT / folder).rglob("*.py")) for use in uses(path) if use[2] in CUTS_TOO}
+    assert {(where, function) for where, function, _ in match} <= ALLOWED, "use fleetkeeper.readers.lines instead"
 
 
 @pytest.mark.parametrize("folder", ["fleetkeeper", "remediate", "checks"])
 def test_a_digit_is_an_ascii_digit(folder: str) -> None:
-    asked = [
+    question = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
         for path in sorted((ROOT / folder).rglob("*.py"))
         for line in path.read_text().split("\n")
         if ".isdigit()" in line and ".isascii()" not in line
     ]
     assert [
-        one
-        for one in asked
-        if not one.startswith(("fleetkeeper/transport/answer_frames.py", "fleetkeeper/inventory/secret_scan.py"))
+        item
+        for item in question
+        if not item.startswith(("fleetkeeper/transport/answer_frames.py", "fleetkeeper/inventory/secret_scan.py"))
     ] == [], "see fleetkeeper.readers.numbers"
 
 

@@ -65,7 +65,7 @@ def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it
     run = begun(journal)
     journal.starting(step(run))
     journal.db.execute("UPDATE runs SET pid = ?, started = '2001-01-01T00:00:00+00:00'", (os.getppid(),))
-    assert [found.id for found in journal.interrupted()] == [run]
+    assert [match.id for match in journal.interrupted()] == [run]
 
 
 def test_a_run_that_started_nothing_or_came_to_its_end_is_not_interrupted(journal: Journal) -> None:
@@ -91,9 +91,9 @@ def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
         journal.judged(run, 1, outcome, "why")
         assert journal.rolled_back("production", "x.y", "web", "m") is None
     journal.judged(run, 1, ROLLED_BACK, "it did not help")
-    found = journal.rolled_back("production", "x.y", "web", "m")
-    assert found is not None
-    assert found[1] == "it did not help"
+    rolled_back = journal.rolled_back("production", "x.y", "web", "m")
+    assert rolled_back is not None
+    assert rolled_back[1] == "it did not help"
     for other in (("staging", "x.y", "web", "m"), ("production", "x.z", "web", "m"), ("production", "x.y", "web", "n")):
         assert journal.rolled_back(*other) is None
 
@@ -157,7 +157,7 @@ def test_it_is_synchronous_to_the_disk_and_write_ahead(journal: Journal) -> None
 
 def test_two_processes_write_at_the_same_time(journal: Journal) -> None:
     other = Journal(journal.path)
-    runs = {begun(one) for one in (journal, other, journal, other)}
+    runs = {begun(item) for item in (journal, other, journal, other)}
     assert {run.id for run in journal} == runs
 
 
@@ -172,8 +172,8 @@ def test_a_step_that_only_looked_leaves_nothing_to_undo() -> None:
     looked = Run("a", ("nginx", "-t"), changes=False)
     ran = Run("a", ("nginx", "-s", "reload"))
     rows = [
-        StepRow("r", n, 1, "a", "", json.dumps(dump(one)), None, "done", "", "", 0, "", "", None)
-        for n, one in enumerate((looked, ran))
+        StepRow("r", n, 1, "a", "", json.dumps(dump(item)), None, "done", "", "", 0, "", "", None)
+        for n, item in enumerate((looked, ran))
     ]
     assert [looks_only(row) for row in rows] == [True, False]
     assert [row.number for row in undoable_steps(rows)] == [1]

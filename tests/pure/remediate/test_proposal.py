@@ -52,9 +52,9 @@ def fleet(*waivers: Waiver) -> Fleet:
     return Fleet(inventory, datetime(2026, 11, 22, tzinfo=UTC), {})
 
 
-def rule(topic: str, name: str, *said: Finding | Unobservable, each=the_fleet) -> Rule:
+def rule(topic: str, name: str, *finding: Finding | Unobservable, each=the_fleet) -> Rule:
     def judge(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
-        yield from said
+        yield from finding
 
     judge.__name__ = name
     judge.__doc__ = "All is well."
@@ -75,17 +75,17 @@ def proposed(rules: list[Rule], remedies: dict, gate: list[Rule] = (), bounds: B
 
 def test_each_finding_gets_its_remedys_plan() -> None:
     result = proposed([rule("a", "b", FOUND)], {"a.b": lambda finding, fleet: plan_for()})
-    assert [(one.number, one.rule.id, one.findings[0].saw) for one in result.planned] == [(1, "a.b", "old")]
+    assert [(item.number, item.rule.id, item.findings[0].saw) for item in result.planned] == [(1, "a.b", "old")]
 
 
 def test_equal_plans_for_several_findings_are_one() -> None:
     result = proposed([rule("a", "b", FOUND, replace(FOUND, saw="older"))], {"a.b": lambda finding, fleet: plan_for()})
-    assert [len(one.findings) for one in result.planned] == [2]
+    assert [len(item.findings) for item in result.planned] == [2]
 
 
 def test_a_finding_without_remedy_says_what_a_person_must_do() -> None:
-    one = replace(rule("a", "b", replace(FOUND, hint="paint it")), person="nobody else may paint")
-    [hand] = proposed([one], {}).by_hand
+    item = replace(rule("a", "b", replace(FOUND, hint="paint it")), person="nobody else may paint")
+    [hand] = proposed([item], {}).by_hand
     assert (hand.answer.why, hand.answer.what_to_do) == ("nobody else may paint", "paint it")
 
 
@@ -103,14 +103,14 @@ def test_a_remedy_that_lacks_a_fact_is_unknown_and_one_that_stumbles_does_not_st
 
     rules = [rule("a", "b", FOUND), rule("a", "c", FOUND), rule("a", "d", FOUND)]
     result = proposed(rules, {"a.b": blind, "a.c": stumbling, "a.d": lambda finding, fleet: plan_for()})
-    assert [one.why.why for one in result.unknown] == ["no route"]
-    assert [one.finding.rule for one in result.by_hand] == ["a.c"]
-    assert [one.rule.id for one in result.planned] == ["a.d"]
+    assert [item.why.why for item in result.unknown] == ["no route"]
+    assert [item.finding.rule for item in result.by_hand] == ["a.c"]
+    assert [item.rule.id for item in result.planned] == ["a.d"]
 
 
 def test_what_could_not_be_seen_is_unknown_and_never_planned() -> None:
     result = proposed([rule("a", "b", Unobservable("no route"))], {"a.b": lambda finding, fleet: plan_for()})
-    assert (result.planned, [one.rule for one in result.unknown]) == ((), ["a.b"])
+    assert (result.planned, [item.rule for item in result.unknown]) == ((), ["a.b"])
 
 
 def test_a_waived_finding_is_not_planned_and_an_expired_waiver_protects_nothing() -> None:
@@ -129,7 +129,7 @@ def test_plans_come_in_the_order_of_the_registry_and_after_what_they_depend_on()
         "a.c": lambda finding, fleet: plan_for("c"),
         "a.b": lambda finding, fleet: plan_for("b", after=("a.missing",)),
     }
-    assert [one.rule.id for one in proposed(rules, remedies).planned] == ["a.c", "a.b", "a.d"]
+    assert [item.rule.id for item in proposed(rules, remedies).planned] == ["a.c", "a.b", "a.d"]
 
 
 @given(st.permutations("bcdef"), st.dictionaries(st.sampled_from("bcdef"), st.sampled_from("bcdef")))
@@ -139,7 +139,7 @@ def test_ordering_loses_no_plan_and_ends_even_in_a_circle(order: list[str], afte
         f"a.{name}": lambda finding, fleet, n=name: plan_for(n, after=(f"a.{after[n]}",) if n in after else ())
         for name in "bcdef"
     }
-    result = [one.rule.name for one in proposed(rules, remedies).planned]
+    result = [item.rule.name for item in proposed(rules, remedies).planned]
     assert sorted(result) == sorted(order)
 
 
@@ -175,7 +175,7 @@ def test_a_remedy_that_needs_a_node_outside_limit_is_refused_whole() -> None:
 
 
 def test_limit_judges_only_its_nodes() -> None:
-    asked_about = [one.subject.name for one in judge_rules([rule("a", "b", each=each_node)], fleet(), {"data"})]
+    asked_about = [item.subject.name for item in judge_rules([rule("a", "b", each=each_node)], fleet(), {"data"})]
     assert asked_about == ["data"]
 
 
@@ -203,8 +203,8 @@ def test_size_counts_every_file_and_no_step_that_only_looks() -> None:
     assert change_count(Plan(steps=steps)) == 6
 
 
-def judged(*said: Finding | Unobservable) -> Verdict:
-    return judge_subject(rule("a", "b", *said), fleet(), Subject("fleet", "t"))
+def judged(*finding: Finding | Unobservable) -> Verdict:
+    return judge_subject(rule("a", "b", *finding), fleet(), Subject("fleet", "t"))
 
 
 def test_proof_needs_the_finding_gone_and_everything_seen() -> None:
@@ -220,9 +220,9 @@ def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
         raise NotApplicable("not asked for")
         yield
 
-    one = judge_subject(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
-    planned = PlannedChange(1, one.rule, one.subject, (FOUND,), Plan(()))
-    assert proof_from_verdict(one, planned)[0].value == "unknown"
+    item = judge_subject(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
+    planned = PlannedChange(1, item.rule, item.subject, (FOUND,), Plan(()))
+    assert proof_from_verdict(item, planned)[0].value == "unknown"
 
 
 def test_consent_is_by_kind() -> None:
@@ -357,10 +357,10 @@ def test_the_document_of_a_plan_is_json_without_content_or_secrets() -> None:
 
 @pytest.mark.parametrize("rule", REMEDIES)
 def test_every_remedy_says_what_it_does_what_it_disturbs_and_its_way_back(rule: str) -> None:
-    said = " ".join(explain_rule(rule).partition("Remedy (")[2].split())
-    assert "Disturbs: " in said
-    assert "Way back: " in said
-    assert "Raises" not in said
+    text = " ".join(explain_rule(rule).partition("Remedy (")[2].split())
+    assert "Disturbs: " in text
+    assert "Way back: " in text
+    assert "Raises" not in text
 
 
 class Removes:
@@ -391,6 +391,6 @@ def test_steps_that_an_earlier_plan_does_already_are_named_and_not_listed_again(
 
 
 def test_nothing_to_do_is_not_said_while_what_a_killed_change_has_left_stands() -> None:
-    said = [line.text for line in proposal_lines(Proposal(left=("rodan_web",)), "lab")]
-    assert said[-1] == "lab: 1 service that a killed change has left unfinished (see the notes)"
+    texts = [line.text for line in proposal_lines(Proposal(left=("rodan_web",)), "lab")]
+    assert texts[-1] == "lab: 1 service that a killed change has left unfinished (see the notes)"
     assert [line.text for line in proposal_lines(Proposal(), "lab")][-1] == "lab: nothing to do"

@@ -52,14 +52,14 @@ def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
 
 
 def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
-    said: list[str] = []
+    text: list[str] = []
     screen = Screen()
-    screen.say = said.append  # type: ignore[method-assign]
+    screen.say = text.append  # type: ignore[method-assign]
     rehearsal = Rehearsal(inventory(), None, screen, None)  # type: ignore[arg-type]
     plans = [planned()]
     rehearsal.add(plans, Subject("certificate", "www.example.org"), plans[0].plan)
     assert len(plans) == 1
-    assert said == [f"www.example.org: rehearsed with {NAME}, in the same certificate"]
+    assert text == [f"www.example.org: rehearsed with {NAME}, in the same certificate"]
 
 
 @pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])

@@ -13,8 +13,8 @@ UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
 
 
 def item(severity: str = "error", outcome: str = "finding", **more: object) -> dict:
-    found = {"saw": "3 d old", "want": "under 13 h", "node": "data", "severity": severity, "waived": None, **more}
-    return {"rule": "backups.are_fresh", "subject": "postgres", "outcome": outcome, "findings": [found], "unknown": []}
+    match = {"saw": "3 d old", "want": "under 13 h", "node": "data", "severity": severity, "waived": None, **more}
+    return {"rule": "backups.are_fresh", "subject": "postgres", "outcome": outcome, "findings": [match], "unknown": []}
 
 
 def test_only_a_step_of_a_workflow_is_annotated() -> None:
@@ -38,22 +38,22 @@ def test_a_dark_node_is_one_error_however_much_it_hides() -> None:
 
 
 def test_more_than_github_shows_are_counted_in_the_last() -> None:
-    said = lines([item(node=f"n{number}") for number in range(25)])
-    assert len(said) == MOST
-    assert said[-1] == "::error title=fleetkeeper::16 more of this kind: see the log of this step"
+    text = lines([item(node=f"n{number}") for number in range(25)])
+    assert len(text) == MOST
+    assert text[-1] == "::error title=fleetkeeper::16 more of this kind: see the log of this step"
 
 
 @given(st.text(), st.text())
 def test_case_73_nothing_that_a_server_says_can_end_or_begin_a_command(title: str, message: str) -> None:
-    said = command("error", title, message)
-    assert not set(said) & set("\r\n")
-    inside = said.removeprefix("::error title=")
+    text = command("error", title, message)
+    assert not set(text) & set("\r\n")
+    inside = text.removeprefix("::error title=")
     properties, _, rest = inside.partition("::")
     assert not set(properties) & set(",:\n")
     assert re.fullmatch(r"([^%]|%25|%0A|%0D|%2C|%3A)*", properties + rest, re.DOTALL)
 
 
 def test_case_73_the_runner_is_deaf_until_a_word_that_nobody_can_guess() -> None:
-    one, two = silence(), silence()
-    assert one[0].removeprefix("::stop-commands::") == one[1].strip(":")
-    assert one != two
+    element, two = silence(), silence()
+    assert element[0].removeprefix("::stop-commands::") == element[1].strip(":")
+    assert element != two

@@ -30,8 +30,8 @@ def night(items: list[dict], before: Memory, now: str) -> Memory:
     return Memory(now, (*changes.new, *changes.old, *changes.unseen))
 
 
-def names(found: tuple) -> list[str]:
-    return [one.rule for one in found]
+def names(matches: tuple) -> list[str]:
+    return [match.rule for match in matches]
 
 
 def test_on_the_first_audit_everything_is_new_and_nothing_is_said() -> None:
@@ -65,7 +65,7 @@ def test_what_was_partly_dark_is_not_gone_either() -> None:
     before = night([item(finding(node="data"), finding(node="vgpu"))], Memory(), FIRST)
     partly = item(finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
     changes = compare("lab", [partly], before, SECOND)
-    assert (changes.gone, [one.node for one in changes.unseen]) == ((), ["vgpu"])
+    assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["vgpu"])
 
 
 def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
@@ -84,9 +84,9 @@ def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:
 
 
 def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> None:
-    one = finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
+    element = finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
     two = finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")
-    before = night([item(one)], Memory(), FIRST)
+    before = night([item(element)], Memory(), FIRST)
     changes = compare("lab", [item(two)], before, SECOND)
     assert (len(changes.old), changes.new, changes.gone) == (1, (), ())
 
@@ -103,17 +103,17 @@ def test_another_inventory_of_the_run_is_not_mixed_in() -> None:
 
 
 def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Path) -> None:
-    place = file_of(tmp_path, "lab", "/srv/lab.yml")
+    file = file_of(tmp_path, "lab", "/srv/lab.yml")
     changes = compare("lab", [item(finding())], Memory(), FIRST)
-    remember(place, changes, SECOND)
-    assert recall(place) == Memory(SECOND, changes.new)
+    remember(file, changes, SECOND)
+    assert recall(file) == Memory(SECOND, changes.new)
     for broken in (
         "",
         "{}",
         '{"schema": 1, "finished": 1, "open": [{}]}',
     ):
-        place.write_text(broken)
-        assert recall(place) == Memory()
+        file.write_text(broken)
+        assert recall(file) == Memory()
 
 
 def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
@@ -123,11 +123,11 @@ def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
 def test_the_terminal_names_what_is_new_and_gone_and_counts_what_is_old() -> None:
     before = night([item(finding()), item(finding("nodes.x"), rule="nodes.x")], Memory(), FIRST)
     today = [item(finding()), item(rule="nodes.x"), item(finding("volumes.y"), rule="volumes.y")]
-    said = list(changed_lines(compare("lab", today, before, SECOND)))
-    assert said[0] == "lab, against 2026-11-20 03:00 UTC: 1 new, 1 gone, 1 old"
-    assert said[1].startswith("  new   volumes.y [postgres]")
-    assert said[2].startswith("  gone  nodes.x [postgres]")
-    assert "since 2026-11-20 03:00 UTC: backups.are_fresh" in said[3]
+    text = list(changed_lines(compare("lab", today, before, SECOND)))
+    assert text[0] == "lab, against 2026-11-20 03:00 UTC: 1 new, 1 gone, 1 old"
+    assert text[1].startswith("  new   volumes.y [postgres]")
+    assert text[2].startswith("  gone  nodes.x [postgres]")
+    assert "since 2026-11-20 03:00 UTC: backups.are_fresh" in text[3]
 
 
 SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)
@@ -135,11 +135,11 @@ SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)
 
 @given(SETS, SETS)
 def test_new_gone_and_old_are_a_partition(yesterday: list[str], today: list[str]) -> None:
-    def judged(found: list[str]) -> list[dict]:
-        return [item(*([finding(f"t.{n}")] if n in found else []), rule=f"t.{n}") for n in "abcd"]
+    def judged(matches: list[str]) -> list[dict]:
+        return [item(*([finding(f"t.{n}")] if n in matches else []), rule=f"t.{n}") for n in "abcd"]
 
     changes = compare("lab", judged(today), night(judged(yesterday), Memory(), FIRST), SECOND)
-    assert {one.rule[2:] for one in changes.new} == set(today) - set(yesterday)
-    assert {one.rule[2:] for one in changes.gone} == set(yesterday) - set(today)
-    assert {one.rule[2:] for one in changes.old} == set(today) & set(yesterday)
+    assert {element.rule[2:] for element in changes.new} == set(today) - set(yesterday)
+    assert {element.rule[2:] for element in changes.gone} == set(yesterday) - set(today)
+    assert {element.rule[2:] for element in changes.old} == set(today) & set(yesterday)
     assert changes.unseen == ()

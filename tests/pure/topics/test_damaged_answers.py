@@ -79,7 +79,7 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "handshake": (
         "Certificate chain\n0 s:CN = x\nServer certificate\nNew, TLSv1.3, Cipher is X\n",
-        lambda text: [one(out(text)) for one in (tls_handshakes.handshake, tls_handshakes.old)],
+        lambda text: [item(out(text)) for item in (tls_handshakes.handshake, tls_handshakes.old)],
     ),
     "headers": (
         "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=315\r\n\r\n",
@@ -172,9 +172,9 @@ def test_a_damaged_answer_is_an_answer_or_unknown_and_never_a_stumble(name: str,
 def test_something_hostile_in_place_of_a_whole_answer_is_no_stumble(name: str) -> None:
     text, parse = WHOLE[name]
     for hostile in HOSTILE:
-        for said in (hostile, text + hostile, hostile + text):
+        for message in (hostile, text + hostile, hostile + text):
             with suppress(*CAUGHT):
-                parse(said)
+                parse(message)
 
 
 @settings(max_examples=50, deadline=None)
@@ -233,16 +233,16 @@ def test_a_damaged_file_of_somebody_costs_no_other_entry(data: st.DataObject) ->
     assume(
         not any(row.startswith(("timer", "service", "cron", "account", "boot", "docker")) for row in text.split("\n"))
     )
-    found = seen(text.encode("utf-8", "surrogatepass") + b"\n" + rest)
-    mine = [entry for entry in found.entries if entry.place == HOME]
-    assert [one.target for one in mine] == [one.target for one in Machine(GOOD).seen().entries]
+    match = seen(text.encode("utf-8", "surrogatepass") + b"\n" + rest)
+    mine = [entry for entry in match.entries if entry.place == HOME]
+    assert [item.target for item in mine] == [entry.target for entry in Machine(GOOD).seen().entries]
 
 
 def test_a_crontab_of_ten_thousand_settings_and_jobs_is_read_as_far_as_it_makes_sense() -> None:
     content = "".join(f"A{n}=x\n0 0 * * * docker exec pg backup\n" for n in range(5000))
-    found = Machine({**GOOD, MALLORY: File(content, owner=1000)}, users=("root", "mallory")).seen()
-    assert any(suspect.place == MALLORY and "larger than what is read" in suspect.why for suspect in found.suspects)
-    assert [entry.place for entry in found.entries if entry.place != MALLORY] == [HOME]
+    match = Machine({**GOOD, MALLORY: File(content, owner=1000)}, users=("root", "mallory")).seen()
+    assert any(suspect.place == MALLORY and "larger than what is read" in suspect.why for suspect in match.suspects)
+    assert [entry.place for entry in match.entries if entry.place != MALLORY] == [HOME]
 
 
 # documents

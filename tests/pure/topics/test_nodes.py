@@ -77,14 +77,14 @@ def test_case_18_a_refused_sudo_is_unknown_and_the_hint_names_the_missing_right(
 
 
 def test_sudo_that_makes_us_somebody_else_is_a_finding():
-    [found] = judged(replace(GOOD, root_uid=1000)).findings
-    assert "user id 1000" in found.saw
+    [match] = judged(replace(GOOD, root_uid=1000)).findings
+    assert "user id 1000" in match.saw
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, -5.2, 5.2, 86400.0])
 def test_a_clock_that_is_off_is_a_finding(ahead):
-    [found] = judged(replace(GOOD, ahead=ahead)).findings
-    assert ("ahead" if ahead > 0 else "behind") in found.saw
+    [match] = judged(replace(GOOD, ahead=ahead)).findings
+    assert ("ahead" if ahead > 0 else "behind") in match.saw
 
 
 def test_the_inventory_says_how_far_a_clock_may_be_off():

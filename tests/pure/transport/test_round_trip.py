@@ -30,9 +30,9 @@ class Node:
         return self
 
     def send(self, data: bytes, limit: float) -> None:
-        found = re.search(rb"m=([0-9a-f]{32})", data)
-        assert found
-        self.said = self.says(found[1])
+        match = re.search(rb"m=([0-9a-f]{32})", data)
+        assert match
+        self.said = self.says(match[1])
 
     def says(self, token: bytes) -> Iterator[bytes]:
         yield from (piece.replace(b"@", token) for piece in self.pieces)
@@ -65,8 +65,8 @@ def hurry() -> Iterator[None]:
 def test_a_node_that_dribbles_is_not_heard_for_ever():
     node = Node(b"@ begin\n", pause=0.02, dribble=b"x")
     before = time.monotonic()
-    one, two = ask_commands(COMMANDS, False, Shells(node))
-    assert (one.rc, one.lost, two.lost) == (None, "time limit of 1 s", "time limit of 1 s")
+    item, two = ask_commands(COMMANDS, False, Shells(node))
+    assert (item.rc, item.lost, two.lost) == (None, "time limit of 1 s", "time limit of 1 s")
     assert time.monotonic() - before < 4
 
 
@@ -74,8 +74,8 @@ def test_an_answer_that_is_still_on_its_way_is_waited_for(monkeypatch):
     monkeypatch.setattr(round_trip, "PACE", 100)
     pieces = [b"x" * 100] * 30
     node = Node(b"@ begin\n", *pieces, b"@ 0 0\n", pause=0.05)
-    [one] = ask_commands(COMMANDS[:1], False, Shells(node))
-    assert (one.rc, len(one.out)) == (0, 3000)
+    [item] = ask_commands(COMMANDS[:1], False, Shells(node))
+    assert (item.rc, len(item.out)) == (0, 3000)
 
 
 def test_case_16_a_login_shell_that_prints_megabytes_is_listened_through_and_forgotten():
@@ -95,29 +95,29 @@ def test_case_16_a_login_shell_that_never_stops_printing_is_given_up():
 def test_an_answer_that_is_too_large_is_lost_whatever_else_has_room():
     commands = [Command(("one",), most=1000), Command(("two",), most=10_000)]
     node = Node(b"@ begin\n", *[b"x" * 100] * 11, b"@ 0 0\n")
-    one, two = ask_commands(commands, False, Shells(node))
-    assert (one.lost, one.size, node.opened) == ("its answer is larger than 1000 B", 0, 2)
+    item, two = ask_commands(commands, False, Shells(node))
+    assert (item.lost, item.size, node.opened) == ("its answer is larger than 1000 B", 0, 2)
     assert (two.rc, two.size) == (0, 1100)
 
 
 def test_case_17_what_does_not_fit_is_lost_and_nothing_else():
     node = Node(b"@ begin\n", b"x" * 5000)
-    one, two = ask_commands(COMMANDS, False, Shells(node), room=4000)
-    assert (one.lost, two.lost, node.opened) == (TOO_MUCH, TOO_MUCH, 2)
+    item, two = ask_commands(COMMANDS, False, Shells(node), room=4000)
+    assert (item.lost, two.lost, node.opened) == (TOO_MUCH, TOO_MUCH, 2)
 
 
 def test_case_69_a_connection_that_dies_in_the_middle_of_a_frame_leaves_that_answer_unknown():
     node = Node(b"@ begin\n", b"1\n@ 0 0\n", b"2\n@ 1")
-    one, two = ask_commands(COMMANDS, False, Shells(node))
-    assert (one.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
+    item, two = ask_commands(COMMANDS, False, Shells(node))
+    assert (item.rc, two.rc, two.lost) == (0, None, "the connection was lost (connection lost)")
 
 
 class Cut(Node):
     """A node whose two outputs end anywhere, come in pieces of any size, and to which there is no second way."""
 
-    def __init__(self, said: list[tuple[bytes, bytes, int]], cuts: tuple[int, int], piece: int) -> None:
+    def __init__(self, lines: list[tuple[bytes, bytes, int]], cuts: tuple[int, int], piece: int) -> None:
         super().__init__()
-        self.answers, self.cuts, self.piece = said, cuts, piece
+        self.answers, self.cuts, self.piece = lines, cuts, piece
 
     def __call__(self, line: str) -> Node:
         if self.opened:
@@ -159,17 +159,17 @@ def test_case_69_whatever_is_cut_wherever_each_answer_is_the_right_one_or_lost(s
 class Resumed(Cut):
     """A node that a second shell asks the rest; its two outputs keep no step with each other."""
 
-    def __init__(self, said: list[tuple[bytes, bytes, int]], piece: int) -> None:
-        super().__init__(said, (-1, -1), piece)
-        self.whole = said
+    def __init__(self, lines: list[tuple[bytes, bytes, int]], piece: int) -> None:
+        super().__init__(lines, (-1, -1), piece)
+        self.whole = lines
 
     def __call__(self, line: str) -> Node:
         return self
 
     def send(self, data: bytes, limit: float) -> None:
-        asked = re.search(rb" c([0-9]+)$", data, re.MULTILINE)
-        assert asked
-        self.answers = self.whole[int(asked[1]) :]
+        match = re.search(rb" c([0-9]+)$", data, re.MULTILINE)
+        assert match
+        self.answers = self.whole[int(match[1]) :]
         super().send(data, limit)
 
 

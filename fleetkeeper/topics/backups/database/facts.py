@@ -95,7 +95,7 @@ class Records:
     @property
     def last_drill(self) -> Drill | None:
         """The last drill that proved something: one that was refused did not."""
-        return max((one for one in self.drills if not one.refused), key=lambda drill: drill.at, default=None)
+        return max((drill for drill in self.drills if not drill.refused), key=lambda drill: drill.at, default=None)
 
 
 @dataclass(frozen=True)

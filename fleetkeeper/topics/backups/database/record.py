@@ -38,9 +38,9 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
     Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
     """
     ahead = in_order([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
-    first = min((one.at for one in addition.drills), default=now)
-    moved = [replace(one, at=min(first, now) - place * TICK) for place, one in enumerate(reversed(ahead), 1)]
-    return replace(records, drills=in_order([*(one for one in records.drills if one not in ahead), *moved]))
+    first = min((drill.at for drill in addition.drills), default=now)
+    moved = [replace(drill, at=min(first, now) - index * TICK) for index, drill in enumerate(reversed(ahead), 1)]
+    return replace(records, drills=in_order([*(drill for drill in records.drills if drill not in ahead), *moved]))
 
 
 def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
@@ -65,11 +65,11 @@ def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     """The last few drills, the last that succeeded, and the last of each dump that failed and never came back since."""
     recent = drills[-REMEMBERED:]
     older = drills[:-REMEMBERED]
-    good = [one for one in older if not one.error and not one.refused]
+    good = [drill for drill in older if not drill.error and not drill.refused]
     came_back = {drill.backup: drill.at for drill in drills if not drill.error and not drill.refused}
-    failed = {one.backup: one for one in drills if one.error and not one.refused}
-    bad = [one for name, one in failed.items() if came_back.get(name, one.at) <= one.at and one not in recent]
-    succeeded = any(not one.error and not one.refused for one in recent)
+    failed = {drill.backup: drill for drill in drills if drill.error and not drill.refused}
+    bad = [drill for name, drill in failed.items() if came_back.get(name, drill.at) <= drill.at and drill not in recent]
+    succeeded = any(not drill.error and not drill.refused for drill in recent)
     return (*in_order([*([] if succeeded else good[-1:]), *in_order(bad)[-REMEMBERED:]]), *recent)
 
 

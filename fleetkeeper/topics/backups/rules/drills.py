@@ -102,9 +102,9 @@ def last_failure(records: Records, policy: Policy) -> Drill | None:
 
     An older dump that comes back says nothing about what has broken since it was made.
     """
-    proved = sorted((one for one in records.drills if not one.refused), key=lambda drill: drill.at)
-    for place, failed in reversed(list(enumerate(proved))):
-        if failed.error and not any(makes_up_for(later, failed, policy) for later in proved[place + 1 :]):
+    proved = sorted((drill for drill in records.drills if not drill.refused), key=lambda drill: drill.at)
+    for index, failed in reversed(list(enumerate(proved))):
+        if failed.error and not any(makes_up_for(later, failed, policy) for later in proved[index + 1 :]):
             return failed
     return None
 

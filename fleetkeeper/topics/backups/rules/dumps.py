@@ -72,10 +72,10 @@ def are_fresh(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     if newest and now - newest.time <= allowed:
         return
     young = [backup for backup in backups.backups if not backup.future and now - backup.time <= allowed]
-    if small := [one for one in young if one.small]:
+    if small := [backup for backup in young if backup.small]:
         yield Unobservable(f"{small[0].name} is young enough, but {small[0].doubt}", MEANT_TO_SHRINK, node)
         return
-    if unknown := [one for one in young if one.state == "unknown"]:
+    if unknown := [backup for backup in young if backup.state == "unknown"]:
         yield not_proven(fleet, f"{unknown[0].name} is young enough, but {not_known(unknown[0])}", unknown)
         return
     yield Finding(
@@ -91,7 +91,7 @@ def not_proven(fleet: Fleet, why: str, unknown: Sequence[Backup] = ()) -> Unobse
     """Why nothing can be said. Raises NotApplicable when the audit was asked to leave out what takes long."""
     if fleet.inventory.quick:
         raise NotApplicable(f"left out by --quick: {why}")
-    unread = any(one.why in {NOT_YET, CHANGED} for one in unknown)
+    unread = any(backup.why in {NOT_YET, CHANGED} for backup in unknown)
     return Unobservable(
         why, hint=VERIFY if unread else SEE if unknown else "", node=fleet.inventory.section(Policy).volume.node
     )
@@ -104,12 +104,12 @@ def not_known(backup: Backup) -> str:
 def describe_stale(newest: Backup | None, backups: Catalog, now: datetime) -> str:
     """How old the newest is, and which younger files do not count."""
     younger = [backup for backup in backups.backups if newest is None or backup.time > newest.time]
-    but = "; ".join(f"{one.name} does not count: {one.doubt}" for one in younger[:2])
+    but = "; ".join(f"{backup.name} does not count: {backup.doubt}" for backup in younger[:2])
     if newest is None:
-        told = "no complete backup at all" if backups.backups else "no backup at all"
+        text = "no complete backup at all" if backups.backups else "no backup at all"
     else:
-        told = f"the newest complete backup is {show_duration(now - newest.time)} old: {newest.name}"
-    return f"{told} ({but})" if but else told
+        text = f"the newest complete backup is {show_duration(now - newest.time)} old: {newest.name}"
+    return f"{text} ({but})" if but else text
 
 
 def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -122,9 +122,9 @@ def are_complete(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobserva
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node
-    found = seen_files(fleet, policy)
-    backups = found.backups
-    yield from left_over(unfinished_dumps(found, policy, true_clock(fleet, node)), node)
+    catalog = seen_files(fleet, policy)
+    backups = catalog.backups
+    yield from left_over(unfinished_dumps(catalog, policy, true_clock(fleet, node)), node)
     broken = [backup for backup in backups if backup.state == "broken" and not backup.growing]
     for backup in broken:
         yield Finding(
@@ -161,8 +161,8 @@ def name_a_few(backups: Sequence[Backup]) -> str:
     >>> name_a_few([])
     ''
     """
-    told = ", ".join(backup.name for backup in backups[:NAMED])
-    return told + (f" and {len(backups) - NAMED} more" if len(backups) > NAMED else "")
+    text = ", ".join(backup.name for backup in backups[:NAMED])
+    return text + (f" and {len(backups) - NAMED} more" if len(backups) > NAMED else "")
 
 
 def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
@@ -190,7 +190,7 @@ def have_plausible_size(fleet: Fleet, subject: Subject) -> Iterator[Finding | Un
             about=newest.name,
             hint=f"{MEANT_TO_SHRINK}; until then no whole dump is removed" if newest.small else TINY,
         )
-    for giant in (one for one in backups.whole if one.giant or one.unconfirmed):
+    for giant in (backup for backup in backups.whole if backup.giant or backup.unconfirmed):
         others = "before and after it" if giant.giant else "before it"
         yield Finding(
             saw=f"{giant.name} has {show_size(giant.file.size)}, far more than those {others}",
@@ -222,14 +222,14 @@ def tell_their_time(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     )
 
 
-def told_time(odd: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
-    if odd:
+def told_time(backups: Sequence[Backup], what: str, policy: Policy, hint: str) -> Iterator[Finding]:
+    if backups:
         yield Finding(
-            saw=f"{len(odd)} {what}: {name_a_few(odd)}",
+            saw=f"{len(backups)} {what}: {name_a_few(backups)}",
             want="files that were written when their names say",
             why="a backup of unknown age may be older than it looks, and is left out of account until this is clear",
             node=policy.volume.node,
-            about=odd[0].name,
+            about=backups[0].name,
             hint=hint,
         )
 
@@ -269,7 +269,7 @@ def hidden_excess(fleet: Fleet, backups: Catalog, now: datetime) -> Iterator[Uno
         for backup in backups.backups
         if backup.state == "unknown" and not (backup.growing or backup.future or backup.odd)
     ]
-    hopeful = replace(backups, backups=tuple(hoped(one) for one in backups.backups))
+    hopeful = replace(backups, backups=tuple(hoped(backup) for backup in backups.backups))
     if unknown and let_go_before(hopeful, policy, now):
         yield not_proven(fleet, f"{len(unknown)} backups are not known to be complete: {unknown[0].why}", unknown)
 

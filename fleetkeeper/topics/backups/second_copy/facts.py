@@ -41,22 +41,22 @@ class Facts:
     there: CopyDirectory | Unobservable | None = None
 
 
-def is_same_copy(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
+def is_same_copy(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
     """Whether a backup is at both places, byte for byte, and is two files."""
-    equal = name in here.digests and here.digests[name] == there.digests.get(name)
-    return equal and not is_one_file(name, here, there)
+    equal = name in here.digests and here.digests[name] == directory.digests.get(name)
+    return equal and not is_one_file(name, here, directory)
 
 
-def is_other_file(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
+def is_other_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
     """Whether another file has its name at the second place."""
-    return name in here.digests and name in there.digests and here.digests[name] != there.digests[name]
+    return name in here.digests and name in directory.digests and here.digests[name] != directory.digests[name]
 
 
-def is_one_file(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
+def is_one_file(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
     """Whether both places show the very same file: one storage, seen from two sides."""
-    return name in here.marks and here.marks[name] == there.marks.get(name)
+    return name in here.marks and here.marks[name] == directory.marks.get(name)
 
 
-def is_uncompared(name: str, here: CopyDirectory, there: CopyDirectory) -> bool:
+def is_uncompared(name: str, here: CopyDirectory, directory: CopyDirectory) -> bool:
     """Whether a backup has its name at both places, and nobody knows whether it is the same."""
-    return name in there.names and not (name in here.digests and name in there.digests)
+    return name in directory.names and not (name in here.digests and name in directory.digests)

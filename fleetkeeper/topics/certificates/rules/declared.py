@@ -34,8 +34,8 @@ def are_in_the_inventory(fleet: Fleet, subject: Subject) -> Iterator[Finding | U
     runbook does not ask for this: it is an addition of this project.
     """
     certificates = fleet.inventory.section(Policy).certificates
-    names = [name for one in certificates for name in (one.name, *further(one.acme))]
-    lineages = {one.lineage for one in certificates if one.lineage}
+    names = [name for certificate in certificates for name in (certificate.name, *further(certificate.acme))]
+    lineages = {certificate.lineage for certificate in certificates if certificate.lineage}
     service_of(fleet, subject.name)
     for node in fleet.inventory.nodes:
         try:
@@ -97,8 +97,8 @@ def is_answered(site: Site, names: Iterable[str]) -> bool:
     return any(answers(pattern, name) for pattern in patterns for name in names)
 
 
-def is_known(found: Iterable[str], names: Iterable[str]) -> bool:
-    return any(covers(pattern, name) for pattern in found for name in names)
+def is_known(matches: Iterable[str], names: Iterable[str]) -> bool:
+    return any(covers(pattern, name) for pattern in matches for name in names)
 
 
 def warning(saw: str, about: str, node: str) -> Finding:

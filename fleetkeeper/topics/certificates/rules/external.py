@@ -40,7 +40,7 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate 
     """
     if isinstance(certificate.outside, Without):
         return
-    mine = [one for one in fleet.of(HERE, Facts).outside if one.name == certificate.name]
+    mine = [served for served in fleet.of(HERE, Facts).outside if served.name == certificate.name]
     for served in mine:
         if not certificates(served) and only_guessed(fleet, certificate, served):
             continue
@@ -48,7 +48,7 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate 
             yield Unobservable(f"asked from here, {at(served)}: {served.chain.why}", served.chain.hint or OFF)
         elif served.refused == "unresolved" and certificate.outside is not None:
             yield Unobservable(f"{served.host} does not resolve on the machine that audits ({served.said})", OFF)
-        elif served.refused == "unreachable" and not any(one.chain for one in mine if one.port == served.port):
+        elif served.refused == "unreachable" and not any(item.chain for item in mine if item.port == served.port):
             yield Unobservable(f"asked from here, {at(served)} cannot be reached: {served.said}", OFF)
         elif served.refused not in NOWHERE:
             yield served
@@ -56,14 +56,14 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate 
 
 def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertificate) -> bool:
     """Whether nobody said that the name is served on this port, and its own nodes serve it on others."""
-    said = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
+    lines = certificate.ports or (isinstance(certificate.outside, Outside) and certificate.outside.ports)
     ports = {
         handshake.port
         for view in views_of(fleet, certificate)
         for handshake in view.handshakes
         if certificates(handshake)
     }
-    return not said and bool(ports) and served.port not in ports
+    return not lines and bool(ports) and served.port not in ports
 
 
 def at(served: ServedCertificate) -> str:
@@ -111,7 +111,7 @@ def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
-    return [View(fleet, certificate, *place, facts(fleet, place[0])) for place in placed(fleet, certificate)]
+    return [View(fleet, certificate, *places, facts(fleet, places[0])) for places in placed(fleet, certificate)]
 
 
 def facts(fleet: Fleet, node: str) -> Facts:
@@ -126,7 +126,7 @@ def others(
     fleet: Fleet, certificate: Certificate
 ) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
     """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
-    leafs = {fingerprint(one) for one in own(fleet, certificate)}
+    leafs = {fingerprint(item) for item in own(fleet, certificate)}
     for served in asked(fleet, certificate):
         if isinstance(served, Unobservable):
             yield served
@@ -136,8 +136,8 @@ def others(
 
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
     """Whether the name leads to the certificate that the service itself serves."""
-    meant = isinstance(certificate.outside, Outside) and certificate.outside.proxy
-    compared = own(fleet, certificate) and not meant
+    intended = isinstance(certificate.outside, Outside) and certificate.outside.proxy
+    compared = own(fleet, certificate) and not intended
     for other in others(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other
@@ -160,12 +160,12 @@ def endings(fleet: Fleet, certificate: Certificate) -> Said:
             yield other
             continue
         served, leaf = other
-        left, wanted = chain_problems.left(leaf, fleet.looked_at), chain_problems.least(leaf, certificate.min_left)
-        if left < wanted:
+        left, span = chain_problems.left(leaf, fleet.looked_at), chain_problems.least(leaf, certificate.min_left)
+        if left < span:
             yield told(
                 served,
                 f"served to the world at {at(served)}: it {chain_problems.ending(leaf, left)}",
-                f"at least {show_duration(wanted)} left of its {show_duration(chain_problems.lifetime(leaf))}",
+                f"at least {show_duration(span)} left of its {show_duration(chain_problems.lifetime(leaf))}",
                 "when it ends, every client refuses it, and it is not certbot's here to renew",
                 LEADS,
             )

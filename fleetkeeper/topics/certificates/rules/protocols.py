@@ -26,7 +26,7 @@ def sound(view: View) -> Said:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
-            yield from (one for one in (protocols(view, served), hsts(view, served)) if one is not None)
+            yield from (finding for finding in (protocols(view, served), hsts(view, served)) if finding is not None)
     if not any(handshake.chain for handshake in view.handshakes):
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 

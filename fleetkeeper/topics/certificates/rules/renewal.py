@@ -62,7 +62,7 @@ def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
             "install certbot in the image, or say how it is renewed with `acme: {none: …}` in the inventory",
         ).at(view)
     if lineage is None:
-        others = ", ".join(one.name for one in inside.lineages) or "none at all"
+        others = ", ".join(lineage.name for lineage in inside.lineages) or "none at all"
         yield Words(
             f"certbot has no certificate{called(view)} for {view.certificate.name} (it has: {others})",
             WANT_LINEAGE,
@@ -88,8 +88,8 @@ def all_renewals(view: View) -> list[Renewal]:
 def scheduled(view: View, lineage: Lineage | None) -> Said:
     """Whether something runs certbot for this container, and reloads the server afterwards."""
     everything = all_renewals(view)
-    working = [one for one in everything if works_for(one, view)]
-    unclear = [one for one in everything if one.unclear]
+    working = [renewal for renewal in everything if works_for(renewal, view)]
+    unclear = [renewal for renewal in everything if renewal.unclear]
     if not working and unclear:
         yield Unobservable(f"{unclear[0].where} runs certbot, but {unclear[0].unclear}", node=view.node)
     elif not working and view.facts.unseen:
@@ -98,7 +98,7 @@ def scheduled(view: View, lineage: Lineage | None) -> Said:
         yield nothing_scheduled(view, everything)
     else:
         yield from by_cron(view, working)
-        if not (lineage and lineage.reloads) and not any(one.reloads for one in working):
+        if not (lineage and lineage.reloads) and not any(renewal.reloads for renewal in working):
             yield no_reload(view, working)
 
 
@@ -118,18 +118,22 @@ def sharing(view: View, mount: Mount | None) -> Iterable[str]:
     """Containers of the node that have the same /etc/letsencrypt: certbot often runs beside the server."""
     from fleetkeeper.topics.containers.facts import Facts as Containers
 
-    there = view.fleet.of(view.node, Containers).containers
-    return (one.id for one in there if mount and any(other.source == mount.source for other in one.mounts))
+    containers = view.fleet.of(view.node, Containers).containers
+    return (
+        container.id
+        for container in containers
+        if mount and any(other.source == mount.source for other in container.mounts)
+    )
 
 
 def mount_of(container: Container) -> Mount | None:
     """What /etc/letsencrypt is in a container: the mount that lies nearest to it, if any."""
     above = [mount for mount in container.mounts if f"{LETSENCRYPT}/".startswith(mount.destination.rstrip("/") + "/")]
-    return max(above, key=lambda one: len(one.destination), default=None)
+    return max(above, key=lambda item: len(item.destination), default=None)
 
 
 def nothing_scheduled(view: View, everything: list[Renewal]) -> Finding:
-    vain = "; ".join(f"{one.where} does not count: {vain_because(one, view)}" for one in everything[:3])
+    vain = "; ".join(f"{renewal.where} does not count: {vain_because(renewal, view)}" for renewal in everything[:3])
     return Words(
         f"nothing runs `certbot renew` for {view.service}" + (f" ({vain})" if vain else ""),
         WANT_SCHEDULE,
@@ -149,7 +153,7 @@ def vain_because(renewal: Renewal, view: View) -> str:
 
 def by_cron(view: View, working: list[Renewal]) -> Said:
     """Entries of the node's crontabs need a cron that runs."""
-    outside = [one for one in working if not one.inside and "/" in one.where]
+    outside = [renewal for renewal in working if not renewal.inside and "/" in renewal.where]
     if len(outside) < len(working):
         return
     try:

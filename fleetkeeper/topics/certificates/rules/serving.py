@@ -47,9 +47,9 @@ def far_from_expiry(view: View) -> Said:
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
             leaf = leaf_of(served.chain)
-            left, wanted = chain_problems.left(leaf, now), chain_problems.least(leaf, view.certificate.min_left)
-            if left < wanted:
-                yield ending(view, served, leaf, (left, wanted))
+            left, span = chain_problems.left(leaf, now), chain_problems.least(leaf, view.certificate.min_left)
+            if left < span:
+                yield ending(view, served, leaf, (left, span))
     if not any(handshake.chain for handshake in view.handshakes):
         yield Unobservable("it is served on no port: see certificates.are_valid", node=view.node)
 
@@ -57,10 +57,10 @@ def far_from_expiry(view: View) -> Said:
 def ending(
     view: View, served: ServedCertificate, leaf: x509.Certificate, spans: tuple[timedelta, timedelta]
 ) -> Finding:
-    left, wanted = spans
+    left, span = spans
     return Finding(
         saw=f"on port {served.port}: it {chain_problems.ending(leaf, left)}",
-        want=f"at least {show_duration(wanted)} left of its {show_duration(chain_problems.lifetime(leaf))}",
+        want=f"at least {show_duration(span)} left of its {show_duration(chain_problems.lifetime(leaf))}",
         why="its renewal should have happened by now and did not; when it ends, every client refuses it",
         node=view.node,
         about=view.about(served),
@@ -100,15 +100,15 @@ def served_as_on_disk(view: View) -> Said:
 
 def compared(view: View, served: ServedCertificate, files: list[File]) -> Said:
     """One port against the files for it."""
-    there = [file for file in files if file.chain]
-    if not there:
+    present = [file for file in files if file.chain]
+    if not present:
         trouble = files[0].trouble if files else "is not there"
         path = files[0].path if files else "its file"
         yield Unobservable(f"{path} {trouble or 'holds no certificate'}", node=view.node)
         return
     mine = fingerprint(raise_if_unobservable(served.chain))
-    if mine not in [fingerprint(one.chain) for one in there]:
-        yield stale(view, served, there[0])
+    if mine not in [fingerprint(file.chain) for file in present]:
+        yield stale(view, served, present[0])
 
 
 def stale(view: View, served: ServedCertificate, file: File) -> Finding:
@@ -126,11 +126,11 @@ def stale(view: View, served: ServedCertificate, file: File) -> Finding:
 
 def copied(view: View, served: ServedCertificate, files: list[File], lineage: Lineage) -> Iterator[Finding]:
     """A copy of certbot's file that nobody refreshes: nginx serves what it is told, and it is not what is renewed."""
-    if not lineage.chain or lineage.path in [one.path for one in files]:
+    if not lineage.chain or lineage.path in [file.path for file in files]:
         return
     renewed = leaf_of(lineage.chain)
     used = [file for file in files if file.chain]
-    if used and all(leaf_of(one.chain).not_valid_after_utc < renewed.not_valid_after_utc for one in used):
+    if used and all(leaf_of(file.chain).not_valid_after_utc < renewed.not_valid_after_utc for file in used):
         yield Finding(
             saw=f"nginx uses {used[0].path}, an older certificate than the one that certbot keeps in {lineage.path}",
             want=f"nginx uses {lineage.path} itself",

@@ -61,8 +61,8 @@ def valid(view: View) -> Said:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
-            found = chain_problems.chain_problems(chain_problems.load(served.chain), case)
-            yield from (told(problem, view, served) for problem in found)
+            problems = chain_problems.chain_problems(chain_problems.load(served.chain), case)
+            yield from (told(problem, view, served) for problem in problems)
     yield from keys(view)
 
 
@@ -85,8 +85,8 @@ def told(problem: Problem, view: View, served: ServedCertificate) -> Finding:
 
 def place(view: View, served: ServedCertificate) -> str:
     """Where nginx is told what to serve."""
-    found = directive(view, served)
-    return f". nginx takes it from {found}" if found else ""
+    match = directive(view, served)
+    return f". nginx takes it from {match}" if match else ""
 
 
 def skew(view: View) -> str:
@@ -97,8 +97,8 @@ def skew(view: View) -> str:
         return ""
     if abs(ahead) < NOTABLE:
         return ""
-    way = "ahead" if ahead > 0 else "behind"
-    return f". Dates are judged by this machine's clock; that of {view.node} is {show_duration(abs_of(ahead))} {way}"
+    route = "ahead" if ahead > 0 else "behind"
+    return f". Dates are judged by this machine's clock; that of {view.node} is {show_duration(abs_of(ahead))} {route}"
 
 
 def abs_of(seconds: float) -> timedelta:
@@ -112,9 +112,9 @@ def silent_ports(view: View) -> Iterator[Finding]:
         if not served.chain and served.port in view.certificate.ports:
             yield silent(view, served)
     if not answered and not view.certificate.ports:
-        asked = ", ".join(f"{one.port} ({words(one)})" for one in view.handshakes)
+        question = ", ".join(f"{served.port} ({words(served)})" for served in view.handshakes)
         yield Finding(
-            saw=f"served on no port: asked {asked}",
+            saw=f"served on no port: asked {question}",
             want="a TLS port of the service that answers",
             why="nobody reaches the site over HTTPS",
             node=view.node,
@@ -148,7 +148,7 @@ def keys(view: View) -> Said:
     except Unobservable as why:
         yield Unobservable(f"whether its key belongs to it could not be seen: {why.why}", why.hint, view.node)
         return
-    public = {one.path: one for one in inside.keys}
+    public = {key.path: key for key in inside.keys}
     files = {file.path: file for file in inside.files}
     loaded = by_nginx(view) if inside.nginx and not inside.nginx.broken else []
     for pair in dict.fromkeys([*by_nginx(view), *by_certbot(view)]):

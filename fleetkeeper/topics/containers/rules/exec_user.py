@@ -32,24 +32,24 @@ def enter_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     A warning: the image decides, and people can say `-u`. Source: CIS Docker Benchmark 1.6, 5.24.
     """
     places, unknown = live_containers(fleet, placement.service_of(fleet, subject.name))
-    for place in places:
-        yield from judged_entry(place)
+    for location in places:
+        yield from judged_entry(location)
     yield from unknown
 
 
-def judged_entry(place: Placement) -> Iterator[Finding | Unobservable]:
-    container = place.container
+def judged_entry(location: Placement) -> Iterator[Finding | Unobservable]:
+    container = location.container
     try:
         harmless = entry_uid(container) != ROOT or container.remapped
     except Unobservable as why:
-        yield seen_from(why, place)
+        yield seen_from(why, location)
         return
     if not harmless:
         yield Finding(
             saw=f"`docker exec` into {container.name} comes in as root (its user is {container.user or 'not set'})",
             want="the service's own user",
             why="what is done that way leaves files of root on the volumes, which the service cannot change later",
-            node=place.node,
+            node=location.node,
             severity="warning",
             hint="set `user:` in the stack or compose file, or use `docker exec -u USER`",
         )

@@ -95,22 +95,22 @@ def ended_task(container: Container) -> bool:
     return bool(container.label(SWARM_SERVICE)) and container.state in ("exited", "dead", "removing")
 
 
-def privilege_findings(place: Placement, key: str) -> Iterator[Finding | Unobservable]:
+def privilege_findings(location: Placement, key: str) -> Iterator[Finding | Unobservable]:
     """One finding for each way out. `key` is the inventory's service, where it has one: waivers can name it."""
-    name = place.container.name
+    name = location.container.name
     for look in WAYS:
         try:
-            for way in look(place.container):
+            for escape in look(location.container):
                 yield Finding(
-                    saw=f"{name} {way.saw}",
-                    want=f"{way.want} (CIS Docker {way.cis})",
-                    why=way.why,
-                    node=place.node,
-                    about=key or place.container.service,
-                    severity=way.severity,
+                    saw=f"{name} {escape.saw}",
+                    want=f"{escape.want} (CIS Docker {escape.cis})",
+                    why=escape.why,
+                    node=location.node,
+                    about=key or location.container.service,
+                    severity=escape.severity,
                 )
         except Unobservable as why:
-            yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=place.node)
+            yield Unobservable(f"{name}: {why.why}", hint=why.hint, node=location.node)
 
 
 def privileged_paths(container: Container) -> Iterator[Escape]:
@@ -160,7 +160,7 @@ def is_sensitive(mount: Mount) -> bool:
     if SYSTEM.fullmatch(str(path)) or str(path).startswith(RAW):
         return True
     below = (path, *path.parents)
-    return any(fnmatchcase(str(one), key) for one in below for key in KEYS) and (mount.rw or path.name != "passwd")
+    return any(fnmatchcase(str(path), key) for path in below for key in KEYS) and (mount.rw or path.name != "passwd")
 
 
 def host_namespaces(container: Container) -> Iterator[Escape]:
@@ -194,11 +194,13 @@ def filter_paths(container: Container) -> Iterator[Escape]:
 
 def no_new_privileges(container: Container) -> Iterator[Escape]:
     """The kernel's word on every process of its own; the option alone where nothing runs."""
-    kernel = [one.no_new_privileges for one in raise_if_unobservable(container.processes) if not one.entered]
-    asked = any(
+    kernel = [
+        process.no_new_privileges for process in raise_if_unobservable(container.processes) if not process.entered
+    ]
+    question = any(
         o.replace("=", ":") in ("no-new-privileges", "no-new-privileges:true") for o in container.isolation.security_opt
     )
-    set_ = all(one if one is not None else asked for one in kernel) if kernel else asked
+    set_ = all(item if item is not None else question for item in kernel) if kernel else question
     if not set_:
         yield Escape(
             "5.26",

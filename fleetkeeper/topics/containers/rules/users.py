@@ -50,8 +50,8 @@ def run_as_their_own_user(fleet: Fleet, subject: Subject) -> Iterator[Finding | 
     if subject.kind == "service":
         service = placement.service_of(fleet, subject.name)
         places, unknown = live_containers(fleet, service)
-        for place in places:
-            yield from judged_users(place, service)
+        for location in places:
+            yield from judged_users(location, service)
         yield from unknown
     else:
         yield from judged_strangers(fleet, subject.name)
@@ -62,17 +62,19 @@ def live_containers(fleet: Fleet, service: Service) -> tuple[list[Placement], li
 
     Raises NotApplicable where there is none and the inventory asks for none.
     """
-    found = [
+    placements = [
         seen_container
         for seen_container in placement.seen_containers(fleet)
         if seen_container.container.belongs_to(service.name)
     ]
-    places = [place for place in found if place.container.pid]
+    places = [location for location in placements if location.container.pid]
     unknown = list(placement.unseen_nodes(fleet))
     if not places and not unknown and service.replicas == 0:
         raise NotApplicable("the inventory asks for 0 replicas, and none runs")
     if not places and not unknown:
-        states = [f"{place.container.name} on {place.node} {why_idle(place.container)}" for place in found]
+        states = [
+            f"{location.container.name} on {location.node} {why_idle(location.container)}" for location in placements
+        ]
         what = "; ".join(states[:3]) or f"there is no container of {service.name} on any node"
         unknown.append(Unobservable(f"nothing runs that could be judged: {what}", hint="see services.are_running"))
     return places, unknown
@@ -94,14 +96,14 @@ def why_idle(container: Container) -> str:
             return IDLE.get(state, f"is in state {state!r}")
 
 
-def judged_users(place: Placement, service: Service) -> Iterator[Finding | Unobservable]:
+def judged_users(location: Placement, service: Service) -> Iterator[Finding | Unobservable]:
     try:
-        wrong, missing = wrong_processes(place.container, service)
+        wrong, missing = wrong_processes(location.container, service)
     except Unobservable as why:
-        yield seen_from(why, place)
+        yield seen_from(why, location)
         return
     if wrong:
-        yield finding_of(place, wrong, service, missing)
+        yield finding_of(location, wrong, service, missing)
 
 
 def wrong_processes(container: Container, service: Service) -> tuple[list[Process], list[str]]:
@@ -112,36 +114,36 @@ def wrong_processes(container: Container, service: Service) -> tuple[list[Proces
     processes = own_processes_of(container)
     allowed, missing = uids_of_users(service.user, container)
     masters = uids_of_users((service.master,), container)[0] if service.master else set()
-    leading = ancestor_pids((one for one in processes if one.uid in allowed), processes)
+    leading = ancestor_pids((process for process in processes if process.uid in allowed), processes)
     right = [
         process
         for process in processes
         if process.uid in allowed or (process.uid in masters and process.pid in leading)
     ]
-    return [one for one in processes if one not in right], missing
+    return [process for process in processes if process not in right], missing
 
 
 def ancestor_pids(of: Iterable[Process], processes: Iterable[Process]) -> set[int]:
     """The pids of all processes from which one of `of` descends."""
     parents = {process.pid: process.parent for process in processes}
-    found: set[int] = set()
-    for one in of:
-        pid = one.parent
-        while pid in parents and pid not in found:
-            found.add(pid)
+    matches: set[int] = set()
+    for item in of:
+        pid = item.parent
+        while pid in parents and pid not in matches:
+            matches.add(pid)
             pid = parents[pid]
-    return found
+    return matches
 
 
-def finding_of(place: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
-    remapped = all(one.uid == ROOT and one.host_uid != ROOT for one in wrong)
+def finding_of(location: Placement, wrong: list[Process], service: Service, missing: list[str]) -> Finding:
+    remapped = all(process.uid == ROOT and process.host_uid != ROOT for process in wrong)
     return Finding(
-        saw=f"{place.container.name} runs {describe_processes(wrong, place.container)}",
+        saw=f"{location.container.name} runs {describe_processes(wrong, location.container)}",
         want=wanted_users(service),
-        why=WHY_ROOT if any(one.uid == ROOT for one in wrong) else "it may read and change what it should not",
-        node=place.node,
+        why=WHY_ROOT if any(process.uid == ROOT for process in wrong) else "it may read and change what it should not",
+        node=location.node,
         severity="warning" if remapped else "error",
-        hint=f"{describe_lacking(missing, place.container)}: a user of its own must be made there first"
+        hint=f"{describe_lacking(missing, location.container)}: a user of its own must be made there first"
         if missing
         else "",
     )
@@ -159,7 +161,7 @@ def wanted_users(service: Service) -> str:
 
 def own_processes_of(container: Container) -> list[Process]:
     """The processes that are the container's own, not visitors'. Raises Unobservable when they could not be seen."""
-    return [one for one in raise_if_unobservable(container.processes) if not one.entered]
+    return [process for process in raise_if_unobservable(container.processes) if not process.entered]
 
 
 def judged_strangers(fleet: Fleet, node: str) -> Iterator[Finding | Unobservable]:
@@ -177,23 +179,23 @@ def asked_for_users(fleet: Fleet, container: Container) -> bool:
     return bool(key) and bool(placement.service_of(fleet, key).user)
 
 
-def judged_stranger(place: Placement) -> Iterator[Finding | Unobservable]:
-    container = place.container
+def judged_stranger(location: Placement) -> Iterator[Finding | Unobservable]:
+    container = location.container
     try:
-        roots = [one for one in own_processes_of(container) if one.uid == ROOT and one.host_uid == ROOT]
+        roots = [process for process in own_processes_of(container) if process.uid == ROOT and process.host_uid == ROOT]
     except Unobservable as why:
-        yield seen_from(why, place)
+        yield seen_from(why, location)
         return
     if roots:
         yield Finding(
             saw=f"{container.name} runs {describe_processes(roots, container)}",
             want="no process as root in a container that the inventory gives no user",
             why=WHY_ROOT,
-            node=place.node,
+            node=location.node,
             about=container.service,
             hint="name its user under `services`, or accept it for a while under `waivers`",
         )
 
 
-def seen_from(why: Unobservable, place: Placement) -> Unobservable:
-    return Unobservable(f"{place.container.name}: {why.why}", hint=why.hint, node=place.node)
+def seen_from(why: Unobservable, location: Placement) -> Unobservable:
+    return Unobservable(f"{location.container.name}: {why.why}", hint=why.hint, node=location.node)

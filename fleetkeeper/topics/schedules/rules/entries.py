@@ -74,10 +74,10 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
         working = [entry for entry in entries if entry.does(home)]
-        told = list(broken(entries, home, alone=not working))
-        yield from told
+        findings = list(broken(entries, home, alone=not working))
+        yield from findings
         doubtful = [] if working else list(doubtful_places(facts, home.node))
-        if not (working or unclear or doubtful or facts.unseen or any(one.severity == "error" for one in told)):
+        if not (working or unclear or doubtful or facts.unseen or any(item.severity == "error" for item in findings)):
             yield missing(facts, home, policy)
         if working:
             yield from timed(fleet, working, home, policy)
@@ -99,24 +99,24 @@ def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
     )
 
 
-def complaints(one: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
+def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
     """What keeps an entry from doing its work, each with a hint."""
-    entry = one.entry
-    told = [
+    entry = item.entry
+    lines = [
         (fault_messages.saw(entry, fault), fault_messages.hint(entry, fault)) for fault in fault_messages.harmful(entry)
     ]
     if "commented out" in entry.faults:
-        return told
+        return lines
     if entry.times == REBOOT:
-        told.append((f"the entry {entry.where} runs at boot only", "give it times"))
-    if len(one.found) > 1:
-        names = ", ".join(container.name for container in one.found)
-        told.append((f"ambiguous: the entry {entry.where} finds {len(one.found)} containers ({names})", BY_SERVICE))
-    elif not one.found and one.meant:
-        told.append((f"the entry {entry.where} finds no container: the one it names is gone", BY_SERVICE))
-    elif not one.found:
-        told.append((f"the entry {entry.where} finds no container on {home.node}", BY_SERVICE))
-    return told
+        lines.append((f"the entry {entry.where} runs at boot only", "give it times"))
+    if len(item.found) > 1:
+        names = ", ".join(container.name for container in item.found)
+        lines.append((f"ambiguous: the entry {entry.where} finds {len(item.found)} containers ({names})", BY_SERVICE))
+    elif not item.found and item.meant:
+        lines.append((f"the entry {entry.where} finds no container: the one it names is gone", BY_SERVICE))
+    elif not item.found:
+        lines.append((f"the entry {entry.where} finds no container on {home.node}", BY_SERVICE))
+    return lines
 
 
 BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
@@ -140,13 +140,13 @@ def broken(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> 
             yield finding(entry, home.node, saw, BY_SERVICE, "warning")
 
 
-def finding(one: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:
+def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) -> Finding:
     return Finding(
         saw=saw,
         want="one entry that cron runs, in exactly the right container",
         why=NO_BACKUPS if severity == "error" else "whoever repairs it later makes a second backup at the same time",
         node=node,
-        about=one.entry.where,
+        about=entry.entry.where,
         severity="error" if severity == "error" else "warning",
         hint=hint,
     )
@@ -156,23 +156,23 @@ def timed(
     fleet: Fleet, working: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> Iterator[Finding | Unobservable]:
     """Whether the entries that work are together due exactly when the policy says."""
-    unknown = [one.entry.where for one in working if not is_understood(one.entry.times)]
+    unknown = [entry.entry.where for entry in working if not is_understood(entry.entry.times)]
     if unknown:
         yield Unobservable(f"cannot tell when {', '.join(unknown)} is due", "write its times as cron does", home.node)
         return
-    have = [one.entry.times for one in working]
-    wanted = wanted_times(policy)
+    have = [entry.entry.times for entry in working]
+    expected = wanted_times(policy)
     zone = zone_of(fleet, home.node)
     start = fleet.now(home.node).astimezone(zone)
-    if same_due_times(have, wanted, start):
+    if same_due_times(have, expected, start):
         return
-    where = " and ".join(one.entry.where for one in working)
+    where = " and ".join(entry.entry.where for entry in working)
     due = (
         "never due (no such day or hour comes; a range must rise)"
         if set(have) == {NEVER}
         else f"due at `{' + '.join(have)}`"
     )
-    twice = len(have) > 1 and any(same_due_times([times], wanted, start) for times in have)
+    twice = len(have) > 1 and any(same_due_times([times], expected, start) for times in have)
     yield Finding(
         saw=f"duplicated: {where} each run the backup" if twice else f"{where}: {due}",
         want="one entry" if twice else f"`{policy.schedule}`",
@@ -200,15 +200,15 @@ def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Itera
     yield from (Unobservable(why.why, why.hint, node) for why in unseen)
 
 
-def orphan(one: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:
-    hits = ", ".join(container.name for container in one.found)
+def orphan(entry: MatchedEntry, node: str, home: Placement, policy: Policy) -> Finding:
+    hits = ", ".join(container.name for container in entry.found)
     does = f"would run `{policy.command}` in {hits}" if hits else "fails every time it is due"
     return Finding(
-        saw=f"the entry {one.entry.where} is left over: {policy.service} runs on {home.node}; here it {does}",
+        saw=f"the entry {entry.entry.where} is left over: {policy.service} runs on {home.node}; here it {does}",
         want=f"no entry on {node}",
         why="it does nothing for the database, and surprises whoever moves it back",
         node=node,
-        about=one.entry.where,
+        about=entry.entry.where,
         hint="`remediate` adds it where it belongs first, then takes this one out",
     )
 

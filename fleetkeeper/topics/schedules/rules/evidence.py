@@ -59,7 +59,7 @@ def only(homes: Sequence[Placement]) -> Placement:
 def standing_since(facts: Facts, working: Sequence[MatchedEntry]) -> float:
     """Since when cron and the entry are as they are, in epoch seconds of the node's clock."""
     cron = raise_if_unobservable(facts.cron) if isinstance(facts.cron, Unobservable) else facts.cron
-    return max([cron.started if cron else 0.0, *(one.entry.changed for one in working)])
+    return max([cron.started if cron else 0.0, *(entry.entry.changed for entry in working)])
 
 
 def times_of_files(fleet: Fleet, policy: Policy) -> Iterator[datetime]:

@@ -26,18 +26,18 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
-    told = told_to_swarm(fleet, service.name)
-    if told:
-        yield from judged(told)
+    text = told_to_swarm(fleet, service.name)
+    if text:
+        yield from judged(text)
     elif not unknown:
         why_not(fleet, service.name)  # raises where a manager that nobody looks at may know it
     yield from unknown
 
 
-def judged(told: SwarmService) -> Iterator[Finding]:
-    if told.lent_updates:
+def judged(service: SwarmService) -> Iterator[Finding]:
+    if service.lent_updates:
         yield Finding(
-            saw=left_behind(told),
+            saw=left_behind(service),
             want=f"its own update settings, and no label {OWN_UPDATES}",
             why="a change of it never came to its end: nobody saw its new tasks come up, and it is updated our way",
             hint="`remediate --fix` looks at its tasks and gives them back; "
@@ -45,15 +45,15 @@ def judged(told: SwarmService) -> Iterator[Finding]:
         )
 
 
-def left_behind(told: SwarmService) -> str:
+def left_behind(service: SwarmService) -> str:
     """What a change that never came to its end has left on a service.
 
     >>> left_behind(SwarmService("s1", "rodan_web", lent_updates="lent"))
     "rodan_web has fleetkeeper's update settings (stop-first, pause) instead of its own"
     """
-    if told.lent_updates == "lent":
-        return f"{told.name} has fleetkeeper's update settings (stop-first, pause) instead of its own"
-    return f"{told.name} has the label {OWN_UPDATES}, and somebody has given it other update settings since"
+    if service.lent_updates == "lent":
+        return f"{service.name} has fleetkeeper's update settings (stop-first, pause) instead of its own"
+    return f"{service.name} has the label {OWN_UPDATES}, and somebody has given it other update settings since"
 
 
 def notes(fleet: Fleet) -> Iterator[str]:
@@ -63,10 +63,10 @@ def notes(fleet: Fleet) -> Iterator[str]:
     our update settings. The mark is a label of the service. `docker stack deploy` sets labels as its file has them, and
     so takes it away; where the file lacks the user, the rule finds the service again.
     """
-    found = {one.name: one for facts in managers(fleet) for one in facts.services}
-    for service in (one for one in found.values() if one.lent_updates):
+    matches = {service.name: service for facts in managers(fleet) for service in facts.services}
+    for service in (service for service in matches.values() if service.lent_updates):
         yield f"{left_behind(service)}: a change of it never came to its end"
-    for service in (one for one in found.values() if one.lent and one.lent == one.user):
+    for service in (service for service in matches.values() if service.lent and service.lent == service.user):
         yield (
             f"{service.name} runs as {service.user} since fleetkeeper changed it, and the stack file may not say so: "
             f"put `{line_of(service.name, service.stack, service.user)}` there and deploy it, which ends this note"

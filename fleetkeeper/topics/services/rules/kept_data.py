@@ -61,16 +61,16 @@ WHY = "backups of a database without its data push out the good ones; until this
 
 def the_only(fleet: Fleet) -> tuple[str, Cluster]:
     """The one server that runs, and its node. Raises Unobservable when there is none, or several, or one unseen."""
-    found = [
+    matches = [
         (node, cluster)
         for node in fleet.inventory.nodes
         for cluster in raise_if_unobservable(fleet.of(node, Databases).clusters, node)
     ]
-    if len(found) != 1:
-        where = ", ".join(node for node, _ in found) or "nowhere"
+    if len(matches) != 1:
+        where = ", ".join(node for node, _ in matches) or "nowhere"
         service = fleet.inventory.section(Policy).service
         raise Unobservable(f"{service} should run once, and runs {where}: nobody can say which is right")
-    return found[0]
+    return matches[0]
 
 
 def another(fleet: Fleet, node: str, cluster: Cluster, accepted: Accepted) -> Finding:
@@ -113,6 +113,6 @@ def another_state(node: str, accepted: Accepted) -> Finding:
 def holds(fleet: Fleet, node: str, volume: str) -> bool:
     """Whether a node is known to have a volume of that name."""
     try:
-        return any(one.name == volume for one in fleet.of(node, Facts).volumes)
+        return any(item.name == volume for item in fleet.of(node, Facts).volumes)
     except Unobservable:
         return False

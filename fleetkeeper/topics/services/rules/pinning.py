@@ -30,9 +30,9 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     """
     service = placement.service_of(fleet, subject.name)
     unknown = list(unseen(fleet))
-    told = told_to_swarm(fleet, service.name)
-    if told:
-        yield from judged(fleet, told)
+    text = told_to_swarm(fleet, service.name)
+    if text:
+        yield from judged(fleet, text)
     elif not unknown:
         raise NotApplicable(why_not(fleet, service.name))
     yield from unknown
@@ -93,8 +93,8 @@ def local(fleet: Fleet, mount: ServiceMount) -> bool:
     seen = list(swarm_facts(fleet))
     if mount.type == "bind":
         return not any(below(mount.source, facts.remote_mounts) for facts in seen)
-    known = [volume for facts in seen for volume in facts.volumes if volume.name == mount.source]
-    return not known or not all(volume.remote for volume in known)
+    volumes = [volume for facts in seen for volume in facts.volumes if volume.name == mount.source]
+    return not volumes or not all(volume.remote for volume in volumes)
 
 
 def fits(member: Member, constraints: Iterable[str]) -> bool:
@@ -113,9 +113,9 @@ def satisfied(member: Member, constraint: str) -> bool:
     read = CONSTRAINT.fullmatch(constraint.strip())
     if not read:
         return False
-    key, operator, wanted = read.groups()
+    key, operator, expected = read.groups()
     value = attribute(member, key)
-    return value is not None and (value.lower() == wanted.lower()) == (operator == "==")
+    return value is not None and (value.lower() == expected.lower()) == (operator == "==")
 
 
 def attribute(member: Member, key: str) -> str | None:
@@ -124,7 +124,7 @@ def attribute(member: Member, key: str) -> str | None:
     for prefix, labels in (("node.labels.", member.labels), ("engine.labels.", member.engine_labels)):
         if lower.startswith(prefix):
             return labels.get(key[len(prefix) :], "")
-    known = {
+    known_names = {
         "node.id": member.id,
         "node.hostname": member.hostname,
         "node.ip": member.address,
@@ -132,4 +132,4 @@ def attribute(member: Member, key: str) -> str | None:
         "node.platform.os": member.os,
         "node.platform.arch": member.architecture,
     }
-    return known.get(lower)
+    return known_names.get(lower)

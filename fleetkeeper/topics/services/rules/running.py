@@ -31,54 +31,58 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     only said when every node that could hold one was seen.
     """
     service = placement.service_of(fleet, subject.name)
-    found = [
+    placements = [
         seen_container
         for seen_container in placement.seen_containers(fleet)
         if seen_container.container.belongs_to(service.name)
     ]
     unknown = list({why.node: why for why in (*unseen(fleet), *placement.unseen_nodes(fleet))}.values())
-    present = [place for place in found if place.container.running]
-    for place in found:
-        yield from judged_state(place, fleet.of(place.node, Containers).clock)
+    present = [location for location in placements if location.container.running]
+    for location in placements:
+        yield from judged_state(location, fleet.of(location.node, Containers).clock)
     yield from ambiguous(service, present)
-    yield from judged_number(fleet, service, present, found, bool(unknown))
+    yield from judged_number(fleet, service, present, placements, bool(unknown))
     yield from unknown
 
 
-def judged_state(place: Placement, clock: float) -> Iterator[Finding | Unobservable]:
+def judged_state(location: Placement, clock: float) -> Iterator[Finding | Unobservable]:
     """One finding for a container that is there and does not work. What has ended is history."""
-    container = place.container
+    container = location.container
     if container.state in ("restarting", "paused", "dead"):
-        yield finding(f"{container.name} {why_idle(container)}", place, "look at its last words: `docker logs`")
+        yield finding(f"{container.name} {why_idle(container)}", location, "look at its last words: `docker logs`")
     elif container.running and container.health == "unhealthy":
-        yield finding(f"{container.name} fails its health check", place, "`docker inspect` shows what the check said")
+        yield finding(
+            f"{container.name} fails its health check", location, "`docker inspect` shows what the check said"
+        )
     elif container.running and container.health == "starting":
         yield Unobservable(
-            f"{container.name} has just started: its health check has not answered yet", "look again", place.node
+            f"{container.name} has just started: its health check has not answered yet", "look again", location.node
         )
-    elif container.running and container.restarts >= OFTEN and young(place, clock):
+    elif container.running and container.restarts >= OFTEN and young(location, clock):
         saw = f"{container.name} was restarted {container.restarts} times, the last time less than 5 min ago"
-        yield finding(saw, place, "look at its last words: `docker logs`")
+        yield finding(saw, location, "look at its last words: `docker logs`")
 
 
-def young(place: Placement, clock: float) -> bool:
+def young(location: Placement, clock: float) -> bool:
     """Whether a container started a moment ago, by its node's own clock (epoch seconds)."""
     try:
-        started = datetime.fromisoformat(place.container.started_at).timestamp()
+        started = datetime.fromisoformat(location.container.started_at).timestamp()
     except ValueError:
-        raise Unobservable(f"when {place.container.name} started is not known", node=place.node) from None
+        raise Unobservable(f"when {location.container.name} started is not known", node=location.node) from None
     return clock - started < YOUNG
 
 
-def finding(saw: str, place: Placement, hint: str) -> Finding:
-    return Finding(saw, "running and well", "it does not do its work", place.node, place.container.name, hint=hint)
+def finding(saw: str, location: Placement, hint: str) -> Finding:
+    return Finding(
+        saw, "running and well", "it does not do its work", location.node, location.container.name, hint=hint
+    )
 
 
 def ambiguous(service: Service, present: list[Placement]) -> Iterator[Finding]:
     """Two Compose projects, or a Compose service and another container, under one name: which is meant?"""
-    kinds = sorted({place.container.label(COMPOSE_PROJECT) for place in present})
+    kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
-        names = ", ".join(f"{place.container.name} on {place.node}" for place in present)
+        names = ", ".join(f"{location.container.name} on {location.node}" for location in present)
         yield Finding(
             saw=f"{service.name} is ambiguous: {names}",
             want="one service under that name",
@@ -88,17 +92,17 @@ def ambiguous(service: Service, present: list[Placement]) -> Iterator[Finding]:
 
 
 def judged_number(
-    fleet: Fleet, service: Service, present: list[Placement], found: list[Placement], some_unseen: bool
+    fleet: Fleet, service: Service, present: list[Placement], placements: list[Placement], some_unseen: bool
 ) -> Iterator[Finding | Unobservable]:
     """Too few only when all nodes were seen; too many always."""
-    told = told_to_swarm(fleet, service.name)
-    want = wanted(service, told)
+    text = told_to_swarm(fleet, service.name)
+    want = wanted(service, text)
     have = len(present)
     fewest = 1 if want is None else want
-    if have < fewest and not some_unseen and not any(in_trouble(place.container) for place in found):
-        yield missing(fleet, service, have, fewest, found)
-    elif want is not None and have > want and not updating(told):
-        where = ", ".join(f"{place.container.name} on {place.node}" for place in present)
+    if have < fewest and not some_unseen and not any(in_trouble(location.container) for location in placements):
+        yield missing(fleet, service, have, fewest, placements)
+    elif want is not None and have > want and not updating(text):
+        where = ", ".join(f"{location.container.name} on {location.node}" for location in present)
         yield Finding(
             saw=f"{have} of {service.name} run: {where}",
             want=f"{want}",
@@ -106,11 +110,11 @@ def judged_number(
         )
 
 
-def wanted(service: Service, told: SwarmService | None) -> int | None:
+def wanted(service: Service, text: SwarmService | None) -> int | None:
     """How many should run; None when nobody said. Declared, but told to run 0 times, is wrong."""
     if service.replicas is not None:
         return service.replicas
-    return max(1, told.replicas) if told and told.replicas is not None else None
+    return max(1, text.replicas) if text and text.replicas is not None else None
 
 
 def in_trouble(container: Container) -> bool:
@@ -118,8 +122,8 @@ def in_trouble(container: Container) -> bool:
     return container.state in ("restarting", "paused", "dead")
 
 
-def updating(told: SwarmService | None) -> bool:
-    return told is not None and told.update_state in ("updating", "rollback_started")
+def updating(service: SwarmService | None) -> bool:
+    return service is not None and service.update_state in ("updating", "rollback_started")
 
 
 def told_to_swarm(fleet: Fleet, name: str) -> SwarmService | None:
@@ -141,21 +145,21 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
     return (facts for facts in swarm_facts(fleet) if facts.swarm == "manager")
 
 
-def missing(fleet: Fleet, service: Service, have: int, want: int, found: list[Placement]) -> Finding:
+def missing(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
     """Too few run: with what the swarm, or else the ended containers, say about the reason."""
     ended = [
-        f"{place.container.name} on {place.node} {why_idle(place.container)}"
-        for place in found
-        if not place.container.pid
+        f"{location.container.name} on {location.node} {why_idle(location.container)}"
+        for location in placements
+        if not location.container.pid
     ]
-    said = reasons(fleet, service.name)
+    text = reasons(fleet, service.name)
     saw = f"{service.name} runs on no node" if not have else f"{have} of {service.name} run"
     return Finding(
-        saw=saw + (f": {said or '; '.join(ended[:3])}" if said or ended else ""),
+        saw=saw + (f": {text or '; '.join(ended[:3])}" if text or ended else ""),
         want=f"{want} running" if want != 1 or have else "running on one of them",
         why="it does not do its work",
         hint="`docker service ps --no-trunc` on a manager tells more"
-        if said
+        if text
         else "start it, or take it out of `services`",
     )
 

@@ -25,7 +25,7 @@ def openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
     """What `openssl verify` says of a chain, as a client would ask it."""
     (tmp_path / "root.pem").write_text(ROOT.pem)
     (tmp_path / "leaf.pem").write_text(chain[0].pem)
-    (tmp_path / "others.pem").write_text("".join(one.pem for one in chain[1:]) or ROOT.pem)
+    (tmp_path / "others.pem").write_text("".join(item.pem for item in chain[1:]) or ROOT.pem)
     words = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "root.pem", "-untrusted", "others.pem"]
     words += ["-purpose", "sslserver", "-attime", str(int(NOW.timestamp())), "-auth_level", "2"]
     words += ["-verify_hostname", name, "leaf.pem"]
@@ -62,11 +62,12 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
     openssl x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -days 9 -extfile leaf.ext -out leaf.pem 2>/dev/null
     """
     subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True)
-    leaf, middle, root = load([(tmp_path / f"{one}.pem").read_text() for one in ("leaf", "middle", "root")])
+    leaf, middle, root = load([(tmp_path / f"{item}.pem").read_text() for item in ("leaf", "middle", "root")])
     now = leaf.not_valid_before_utc + timedelta(minutes=1)
     whole = replace(case("made.example.org", now=now), roots=(root,))
     assert chain_problems([leaf, middle], whole) == []
     assert [problem.kind for problem in chain_problems([leaf], whole)] == ["incomplete"]
-    assert [one.kind for one in chain_problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))] == [
-        "untrusted"
-    ]
+    assert [
+        chain_problem.kind
+        for chain_problem in chain_problems([leaf, middle], replace(whole, roots=(ROOT.certificate,)))
+    ] == ["untrusted"]

@@ -65,7 +65,7 @@ def made(
     if extended:
         extensions.append((x509.ExtendedKeyUsage(extended), False))
     if uses:
-        extensions.append((x509.KeyUsage(**{one: one in uses for one in USES}), True))
+        extensions.append((x509.KeyUsage(**{item: item in uses for item in USES}), True))
     for extension, critical in (*extensions, *more):
         builder = builder.add_extension(extension, critical)
     by = signer or (issuer.key if issuer else own)
@@ -179,7 +179,7 @@ def chain_kinds() -> dict[str, Kind]:
         "intermediate missing": Kind((leaf(MIDDLE),), (ROOT,)),
         "intermediate in the roots' file, alone": Kind((leaf(MIDDLE),), (MIDDLE,)),
         "intermediate in the roots' file, beside its root": Kind((leaf(MIDDLE),), (MIDDLE, ROOT)),
-        "leaf in the roots' file": Kind((one := leaf(MIDDLE),), (one,)),
+        "leaf in the roots' file": Kind((item := leaf(MIDDLE),), (item,)),
         "leaf that is its own trusted root": Kind((alone,), (alone,)),
         "self-signed": Kind((alone,), (ROOT,)),
         "leaf marked as an authority": below(MIDDLE, basic=x509.BasicConstraints(True, None)),
@@ -266,27 +266,27 @@ NAMES = list(kinds())
 def openssl(kind: Kind) -> tuple[bool, str]:
     """What `openssl verify` says, as a client would ask it, and its words."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+        location = Path(folder)
         for name, parts in (("roots", kind.roots), ("leaf", kind.chain[:1]), ("others", kind.chain[1:])):
-            (place / f"{name}.pem").write_text("".join(part.pem for part in parts))
+            (location / f"{name}.pem").write_text("".join(part.pem for part in parts))
         sent = ["-untrusted", "others.pem"] if kind.chain[1:] else []
         named_ = "-verify_hostname" if kind.name[-1].isalpha() else "-verify_ip"
         words = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", "roots.pem", *sent, "-auth_level", "2"]
         words += ["-purpose", "sslserver", "-attime", str(int(NOW.timestamp())), named_, kind.name, "leaf.pem"]
-        done = subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, cwd=location, capture_output=True, text=True, check=False)
         return done.returncode == 0, done.stdout + done.stderr
 
 
 def ours(kind: Kind) -> list[str]:
-    found = chain_problems([one.certificate for one in kind.chain], case(kind.name, kind.roots))
-    return [f"{one.kind}: {one.saw}" for one in found]
+    match = chain_problems([item.certificate for item in kind.chain], case(kind.name, kind.roots))
+    return [f"{item.kind}: {item.saw}" for item in match]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_case_52_the_verdict_is_openssl_s_or_stricter_for_a_reason(name: str) -> None:
-    taken, said = openssl(kinds()[name])
-    found = ours(kinds()[name])
-    assert (not found) == (taken and name not in STRICTER), (found, said)
+    taken, text = openssl(kinds()[name])
+    match = ours(kinds()[name])
+    assert (not match) == (taken and name not in STRICTER), (match, text)
 
 
 @pytest.mark.parametrize(
@@ -311,8 +311,8 @@ def test_case_52_the_verdict_is_openssl_s_or_stricter_for_a_reason(name: str) ->
     ],
 )
 def test_case_52_each_way_of_being_broken_is_told_in_its_own_words(name: str, words: str) -> None:
-    [found] = ours(kinds()[name])
-    assert found.startswith(words)
+    [match] = ours(kinds()[name])
+    assert match.startswith(words)
 
 
 wild = st.sampled_from([NAME, "*.example.org", "*.org", "a.org", "*.*.org", "rodan2.example.org."])
@@ -324,22 +324,22 @@ def any_kind(draw: st.DrawFn) -> Kind:
     """Chains of up to three authorities, each odd in some way, sent in any order, with some left out."""
     above = [draw(st.sampled_from([ROOT, ELSE]))]
     for step in range(draw(st.integers(0, 3))):
-        odd = draw(st.sampled_from([{}, {}, {"length": 0}, {"days": OLD}, {"extended": [Eku.CLIENT_AUTH]}]))
-        above.append(ca(f"A{step}", above[-1], **odd))
+        unusual = draw(st.sampled_from([{}, {}, {"length": 0}, {"days": OLD}, {"extended": [Eku.CLIENT_AUTH]}]))
+        above.append(ca(f"A{step}", above[-1], **unusual))
     names = draw(st.lists(wild, max_size=2))
-    one = leaf(above[-1], names=names, days=draw(days))
+    item = leaf(above[-1], names=names, days=draw(days))
     sent = [other for other in above if draw(st.integers(0, 3))]
-    return Kind((one, *draw(st.permutations(sent))), (ROOT,))
+    return Kind((item, *draw(st.permutations(sent))), (ROOT,))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_kind())
 def test_what_openssl_refuses_is_never_taken(kind: Kind) -> None:
-    taken, said = openssl(kind)
-    found = ours(kind)
-    assert taken or found, said
-    nameless = any(one.startswith("wrong name: it names no host at all") for one in found)
-    assert not taken or not found or nameless, found
+    taken, text = openssl(kind)
+    match = ours(kind)
+    assert taken or match, text
+    nameless = any(item.startswith("wrong name: it names no host at all") for item in match)
+    assert not taken or not match or nameless, match
 
 
 LEAF = leaf(MIDDLE, uses=["digital_signature"])

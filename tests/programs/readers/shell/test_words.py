@@ -17,6 +17,6 @@ def test_words_are_what_sh_makes_of_them(text: str):
         [command] = commands(f"printf '<%s>' {text}")
     except Unreadable:
         return
-    said = subprocess.run(["sh", "-c", f"printf '<%s>' {text}"], capture_output=True, text=True, check=False).stdout
+    stdout = subprocess.run(["sh", "-c", f"printf '<%s>' {text}"], capture_output=True, text=True, check=False).stdout
     ours = [literal(word) for word in command.words[2:]]
-    assert "".join(f"<{word}>" for word in ours or [""]) == said
+    assert "".join(f"<{word}>" for word in ours or [""]) == stdout

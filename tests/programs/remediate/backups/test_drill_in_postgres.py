@@ -125,10 +125,10 @@ def test_a_failed_drill_is_written_down_whatever_else_was_written_meanwhile(
 
     world.link.drill = meanwhile
     assert drill.drill(world.desk(), None) is Exit.FINDINGS_REMAIN
-    said = capsys.readouterr().out
-    assert "did not come back: it does not restore: syntax error (line 7 of its SQL)" in said
-    assert "done" not in said.replace("What was done", "done")
-    assert [(one.backup, bool(one.error)) for one in world.recorded.drills] == [
+    out = capsys.readouterr().out
+    assert "did not come back: it does not restore: syntax error (line 7 of its SQL)" in out
+    assert "done" not in out.replace("What was done", "done")
+    assert [(item.backup, bool(item.error)) for item in world.recorded.drills] == [
         ("other", False),
         (world.files[0].name, True),
     ]

@@ -57,12 +57,12 @@ def test_the_change_of_names_is_one_step_whose_way_back_is_itself_turned_round()
 
 @pytest.mark.parametrize("live", ["x" * 63, 'My-"Rodan" db', "a=b dbname=c", "Füße'; DROP", "ü" * 30])
 def test_new_names_are_plain_and_stay_within_what_postgres_keeps_of_them(live):
-    odd = replace(RESTORING, live=live)
-    for name in (odd.new, odd.aside):
+    unusual = replace(RESTORING, live=live)
+    for name in (unusual.new, unusual.aside):
         assert len(name) <= 63
         assert name.isascii()
         assert name.replace("_", "").isalnum()
-    assert len({live, odd.new, odd.aside}) == 3
+    assert len({live, unusual.new, unusual.aside}) == 3
 
 
 LIVE = DatabaseContents(
@@ -159,25 +159,25 @@ case $PGDATABASE-$sql in rodan_new-SELECT\\ 1*) echo 'psql:<stdin>:1: ERROR:  no
 
 
 def test_case_42_a_dump_that_does_not_restore_is_dropped_and_the_live_name_never_appears_in_a_change(asking):
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=FAILING
     )
     assert rc == 66
-    assert 'DROP DATABASE IF EXISTS :"new";' in asked
-    assert "RENAME" not in asked
+    assert 'DROP DATABASE IF EXISTS :"new";' in question
+    assert "RENAME" not in question
 
 
 def test_case_42_a_restore_creates_fills_analyses_and_furnishes_the_new_database_only(asking):
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=ANSWER
     )
     assert rc == 0
-    filled = [line for line in asked.splitlines() if line.startswith("[rodan_new ")]
+    filled = [line for line in question.splitlines() if line.startswith("[rodan_new ")]
     assert len(filled) == 4, "filled, analysed, counted, added up"
     assert all("-X -w -qAt -v ON_ERROR_STOP=1" in line for line in filled)
-    assert "DROP DATABASE" not in asked
-    assert asked.index("CREATE DATABASE") < asked.index("SELECT 1;") < asked.index("REVOKE ALL")
-    assert asked.index("-v mark=fleetkeeper: rodan_new was never live; being restored") < asked.index("SELECT 1;")
+    assert "DROP DATABASE" not in question
+    assert question.index("CREATE DATABASE") < question.index("SELECT 1;") < question.index("REVOKE ALL")
+    assert question.index("-v mark=fleetkeeper: rodan_new was never live; being restored") < question.index("SELECT 1;")
 
 
 def test_a_setting_that_cannot_be_carried_over_is_said_and_prevents_nothing(asking):
@@ -193,10 +193,10 @@ case $sql in *REVOKE*) echo 'ERROR:  unrecognized configuration parameter "old"'
 @pytest.mark.parametrize("line", ["\\connect rodan", "\\c rodan", "\\connect -reuse-previous=on \"dbname='x'\""])
 def test_a_dump_that_goes_to_a_database_of_its_own_choice_is_never_given_to_psql(asking, line):
     dump = f"DROP DATABASE rodan;\n{line}\nSELECT 1;\n".encode()
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/restore_database.sh"), "rodan_new", "DUMP", "sql", psql=ANSWER, dump=dump
     )
-    assert (rc, asked) == (65, "")
+    assert (rc, question) == (65, "")
 
 
 def test_a_dump_of_roles_is_never_given_to_psql(asking):
@@ -229,24 +229,25 @@ def test_a_dump_that_cannot_be_read_changes_nothing(asking):
 
 
 def test_case_42_both_renames_are_in_one_transaction(asking):
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/swap_databases.sh"), "rodan_new", "rodan_old", psql=ANSWER
     )
     assert rc == 0
-    change = asked[asked.index("BEGIN;") : asked.index("COMMIT;")]
+    change = question[question.index("BEGIN;") : question.index("COMMIT;")]
     assert change.count("RENAME TO") == 2
-    assert "ROLLBACK" not in asked
+    assert "ROLLBACK" not in question
     assert (
-        "[postgres -X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v live=rodan -v takes=rodan_new -v aside=rodan_old" in asked
+        "[postgres -X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v live=rodan -v takes=rodan_new -v aside=rodan_old"
+        in question
     )
 
 
 def test_a_change_of_names_that_sessions_prevent_is_tried_five_times_and_then_fails(asking):
     preventing = f"{ANSWER}\ncase $sql in BEGIN*) exit 3;; esac"
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/swap_databases.sh"), "rodan_new", "rodan_old", psql=preventing
     )
-    assert (rc, asked.count("BEGIN;")) == (66, 5)
+    assert (rc, question.count("BEGIN;")) == (66, 5)
 
 
 def test_case_42_the_live_database_is_never_dropped(asking):
@@ -254,13 +255,13 @@ def test_case_42_the_live_database_is_never_dropped(asking):
 
 
 def test_every_command_says_what_it_does():
-    said = CliRunner().invoke(backups, ["--help"]).output
+    output = CliRunner().invoke(backups, ["--help"]).output
     for command in ("list", "create", "verify", "drill", "restore", "accept"):
-        assert f"  {command} " in said
+        assert f"  {command} " in output
 
 
 def test_a_disk_without_room_for_a_second_database_is_noticed_before_anything_is_made(asking):
-    rc, asked = asking(
+    rc, question = asking(
         load_script("remediate/backups/scripts/restore_database.sh"),
         "rodan_new",
         "DUMP",
@@ -268,4 +269,4 @@ def test_a_disk_without_room_for_a_second_database_is_noticed_before_anything_is
         psql=ANSWER.replace("echo 1;;", "echo 999999999999999;;"),
     )
     assert rc == 73
-    assert "CREATE DATABASE" not in asked
+    assert "CREATE DATABASE" not in question

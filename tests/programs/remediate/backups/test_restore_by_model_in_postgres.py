@@ -114,11 +114,11 @@ class Restoring(RuleBasedStateMachine):
         assert LIVE in names
         assert all(name == LIVE or SECOND.fullmatch(name) for name in names)
         self.ever |= self.world.rows()
-        found = set[int]()
+        match = set[int]()
         for name in names:
             if "_filling_" not in name:
-                found |= self.world.rows(name)
-        assert self.ever <= found
+                match |= self.world.rows(name)
+        assert self.ever <= match
 
     def teardown(self) -> None:
         self.world.journal.close()

@@ -69,18 +69,18 @@ def test_a_restore_is_one_run_whose_undo_tells_what_was_entered_since_and_keeps_
 ) -> None:
     assert restore(world.desk(), newest(world), LIVE) is Exit.NOTHING_LEFT
     assert world.rows() == {1, 2}
-    told = capsys.readouterr().out
-    assert "lost: at least 1 row of public.t" in told
-    assert f"`remediate undo {last_run(world)}`" in told
+    out = capsys.readouterr().out
+    assert "lost: at least 1 row of public.t" in out
+    assert f"`remediate undo {last_run(world)}`" in out
     assert "by a restore" in world.records.read_text()
     world.server.sql("CREATE TABLE orders AS SELECT generate_series(1, 5000) id; INSERT INTO t VALUES (9)", LIVE)
     [run] = [run for run in world.journal.runs() if not run.undoes][:1]
     assert world.undo(run.id) is Exit.NOTHING_LEFT
-    told = capsys.readouterr().out
-    assert "undo loses 5000 rows in public.orders, a new table, entered since in live" in told
-    assert "undo loses 1 row in public.t, entered since in live" in told
-    assert told.count("is kept: ") == 2, "before it is asked, and at the end"
-    assert "back to live" in told
+    out = capsys.readouterr().out
+    assert "undo loses 5000 rows in public.orders, a new table, entered since in live" in out
+    assert "undo loses 1 row in public.t, entered since in live" in out
+    assert out.count("is kept: ") == 2, "before it is asked, and at the end"
+    assert "back to live" in out
     assert world.rows() == {1, 2, 3}
     assert besides(world) == ["restored"]
     [kept] = [name for name in world.server.databases() if name != LIVE]
@@ -92,10 +92,10 @@ def test_a_container_that_is_replaced_while_a_person_reads_ends_it_and_nothing_i
 ) -> None:
     while_reading(monkeypatch, world.replaced)
     assert restore(world.desk(), newest(world), "") is Exit.FINDINGS_REMAIN
-    said = capsys.readouterr().out
-    assert "nothing was changed" in said
-    assert "is now what" not in said
-    assert "was never live" in said, "the restored one is told, and how it is dropped"
+    out = capsys.readouterr().out
+    assert "nothing was changed" in out
+    assert "is now what" not in out
+    assert "was never live" in out, "the restored one is told, and how it is dropped"
     assert world.rows() == {1, 2, 3}
     assert not world.records.exists()
     assert world.undo(last_run(world)) is Exit.NOTHING_LEFT, "in the container that runs now"
@@ -132,9 +132,9 @@ def test_an_interruption_while_a_person_reads_tells_what_is_left_and_the_way_bac
 
     while_reading(monkeypatch, interrupt)
     assert restore(world.desk(), newest(world), "") is Exit.INTERRUPTED
-    said = capsys.readouterr().out
-    assert "DROP DATABASE" in said
-    assert f"`remediate undo {last_run(world)}`" in said
+    out = capsys.readouterr().out
+    assert "DROP DATABASE" in out
+    assert f"`remediate undo {last_run(world)}`" in out
     assert world.undo(last_run(world)) is Exit.NOTHING_LEFT
     assert besides(world) == []
 
@@ -154,9 +154,9 @@ def test_a_restore_that_is_killed_while_a_person_reads_is_told_by_the_next_run(
     with pytest.raises(Killed):
         restore(world.desk(), newest(world), "")
     world.journal.db.execute("UPDATE runs SET pid = 999999999")
-    told: list[str] = []
-    [run] = tell_interrupted(world.journal, told.append)
-    assert any("_restored_" in line and "is done" in line for line in told)
+    text: list[str] = []
+    [run] = tell_interrupted(world.journal, text.append)
+    assert any("_restored_" in line and "is done" in line for line in text)
     assert world.undo(run.id) is Exit.NOTHING_LEFT
     assert besides(world) == []
 
@@ -187,10 +187,10 @@ def test_restore_after_restore_and_their_undos_in_either_order_lose_nothing(worl
     ends = [world.undo(runs[number]) for number in (first, 1 - first, first)]
     assert ends[:2] == ([Exit.NOTHING_LEFT] * 2 if first else [Exit.REMEDY_FAILED, Exit.NOTHING_LEFT])
     assert world.rows() == {1, 2, 3}
-    found = set[int]()
+    match = set[int]()
     for name in world.server.databases():
-        found |= world.rows(name)
-    assert found == {1, 2, 3, 10, 20}
+        match |= world.rows(name)
+    assert match == {1, 2, 3, 10, 20}
 
 
 def test_a_change_of_names_whose_answer_is_lost_is_told_as_the_server_has_it(
@@ -198,10 +198,10 @@ def test_a_change_of_names_whose_answer_is_lost_is_told_as_the_server_has_it(
 ) -> None:
     world.link.lose = "RENAME TO %I', :'live'"
     code = restore(world.desk(), newest(world), LIVE)
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     assert world.rows() == {1, 2}
     assert code is Exit.NOTHING_LEFT
-    assert "is now what" in said
+    assert "is now what" in out
 
 
 def test_a_change_of_names_that_goes_on_when_the_connection_is_lost_is_waited_for(

@@ -149,8 +149,8 @@ def test_a_database_with_a_newer_mark_is_kept(server: PrivateServer) -> None:
 
 def test_only_the_databases_that_were_seen_change_their_names(server: PrivateServer) -> None:
     restored(server)
-    known = server.databases()
-    before = dict(known)
+    known_value = server.databases()
+    before = dict(known_value)
     assert (
         server.run(
             load_script("remediate/backups/scripts/swap_databases.sh"),
@@ -158,20 +158,32 @@ def test_only_the_databases_that_were_seen_change_their_names(server: PrivateSer
             LIVE,
             NEW,
             ASIDE,
-            known[LIVE],
-            known[NEW],
+            known_value[LIVE],
+            known_value[NEW],
         )
         == 65
     )
     assert (
         server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE, known[NEW], "1"
+            load_script("remediate/backups/scripts/swap_databases.sh"),
+            "postgres",
+            LIVE,
+            NEW,
+            ASIDE,
+            known_value[NEW],
+            "1",
         )
         == 65
     )
     assert (
         server.run(
-            load_script("remediate/backups/scripts/swap_databases.sh"), "postgres", LIVE, NEW, ASIDE, known[NEW], "-"
+            load_script("remediate/backups/scripts/swap_databases.sh"),
+            "postgres",
+            LIVE,
+            NEW,
+            ASIDE,
+            known_value[NEW],
+            "-",
         )
         == 65
     )
@@ -183,8 +195,8 @@ def test_only_the_databases_that_were_seen_change_their_names(server: PrivateSer
             LIVE,
             NEW,
             ASIDE,
-            known[NEW],
-            known[LIVE],
+            known_value[NEW],
+            known_value[LIVE],
         )
         == 0
     )
@@ -196,8 +208,8 @@ def test_only_the_databases_that_were_seen_change_their_names(server: PrivateSer
             LIVE,
             NEW,
             ASIDE,
-            known[NEW],
-            known[LIVE],
+            known_value[NEW],
+            known_value[LIVE],
         )
         == 0
     ), "already so"
@@ -229,9 +241,9 @@ def held_of(server: PrivateServer, script: str, *words: str) -> DatabaseContents
 
 def test_no_name_of_a_table_passes_for_the_numbers_of_another(server: PrivateServer) -> None:
     server.sql('CREATE TABLE "x\nrows public.a|9" (id int); CREATE TABLE "b\\n" (id int)', LIVE)
-    found = held_of(server, load_script("remediate/backups/scripts/describe_contents.sh"))
-    assert found.rows["public.a"] == 100
-    assert len(found.rows) == 4
+    held = held_of(server, load_script("remediate/backups/scripts/describe_contents.sh"))
+    assert held.rows["public.a"] == 100
+    assert len(held.rows) == 4
 
 
 def test_the_server_tells_the_oids_and_marks_of_names(server: PrivateServer) -> None:

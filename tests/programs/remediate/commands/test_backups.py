@@ -56,8 +56,8 @@ def test_list_and_verify_work_on_real_files(here):
         path = directory / then.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
         path.write_bytes(gzip.compress(DUMP if hours == 1 else b""))
         os.utime(path, (then.timestamp(), then.timestamp()))
-    found = run("list", "--json")
-    assert [row["state"] for row in json.loads(found.stdout)["backups"]] == ["complete", "broken"]
+    process = run("list", "--json")
+    assert [row["state"] for row in json.loads(process.stdout)["backups"]] == ["complete", "broken"]
     checked = run("verify")
     assert (checked.exit_code, checked.stdout.splitlines()[-1]) == (1, "1 complete, 1 broken, 0 unknown")
 

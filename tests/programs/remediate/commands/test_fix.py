@@ -91,9 +91,9 @@ def test_exit_0_when_nothing_is_left_to_do(world: World) -> None:
 def test_exit_1_while_findings_remain_and_nothing_was_changed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.run() == Exit.FINDINGS_REMAIN
     assert world.paper.read_text() == "old\n"
-    said = capsys.readouterr().out
-    assert "1/1  papers.say_what_is_wanted" in said
-    assert "  + new" in said
+    out = capsys.readouterr().out
+    assert "1/1  papers.say_what_is_wanted" in out
+    assert "  + new" in out
 
 
 def test_the_command_that_would_do_it_means_no_more_than_was_shown(
@@ -114,9 +114,9 @@ def test_rules_about_what_the_inventory_leaves_out_are_no_bug(world: World, caps
 def test_case_70_exit_1_when_applied_and_still_failing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
-    said = capsys.readouterr().out
-    assert "applied, still failing" in said
-    assert "undone on a: put" in said
+    out = capsys.readouterr().out
+    assert "applied, still failing" in out
+    assert "undone on a: put" in out
     assert world.paper.read_text() == "old\n"
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
     assert "and taken back" in capsys.readouterr().out
@@ -253,7 +253,7 @@ def test_json_is_one_document_with_the_plan_and_after_fix_the_outcome(
     assert planned["plans"][0]["steps"][0]["kind"] == "write_file"
     world.run(as_json=True, quiet=True, **FIX)
     done = json.loads(capsys.readouterr().out)
-    assert (done["exit"], [one["outcome"] for one in done["outcomes"]]) == (0, ["fixed"])
+    assert (done["exit"], [item["outcome"] for item in done["outcomes"]]) == (0, ["fixed"])
     assert done["left"] == {"findings": [], "unknown": []}
 
 
@@ -293,9 +293,9 @@ def test_the_log_shows_runs_steps_and_digests_and_undo_brings_the_old_back(
     show_log(None, world.folder / "state")
     assert "exit 0" in capsys.readouterr().out
     show_log("last", world.folder / "state")
-    said = capsys.readouterr().out
-    assert "papers.say_what_is_wanted" in said
-    assert ": done" in said
+    out = capsys.readouterr().out
+    assert "papers.say_what_is_wanted" in out
+    assert ": done" in out
     assert undo_run("last", world.folder / "state", yes=True, place=place(world.folder)) == Exit.NOTHING_LEFT
     assert world.paper.read_text() == "old\n"
     assert "undone on a" in capsys.readouterr().out
@@ -310,9 +310,9 @@ def test_undo_without_terminal_and_without_yes_changes_nothing(world: World) -> 
 def test_case_73_names_and_contents_cannot_drive_the_terminal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.paper.write_text("\x1b[31m::error::<script>]]>\n\x07")
     world.run()
-    said = capsys.readouterr()
-    assert "\x1b[31m" not in said.out + said.err
-    assert "\x07" not in said.out + said.err
+    text = capsys.readouterr()
+    assert "\x1b[31m" not in text.out + text.err
+    assert "\x07" not in text.out + text.err
     world.run(as_json=True)
     assert json.loads(capsys.readouterr().out)["plans"]
 
@@ -322,8 +322,8 @@ def test_case_71_a_secret_is_in_no_output_at_any_verbosity(world: World, capsys:
     for given in ({}, {"as_json": True}, {"quiet": True}, FIX, {**FIX, "as_json": True}):
         world.run(**given)
     show_log("last", world.folder / "state")
-    said = capsys.readouterr()
-    assert "canary" not in said.out + said.err
+    text = capsys.readouterr()
+    assert "canary" not in text.out + text.err
     assert b"canary" not in b"".join(path.read_bytes() for path in (world.folder / "state").iterdir())
 
 
@@ -354,22 +354,22 @@ def at_terminal(world: World, answer: str, *more: str, **environment: str) -> tu
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         )
         os.write(ours, answer.encode())
-        said, _ = child.communicate(timeout=60)
-    return child.returncode, said.decode()
+        text, _ = child.communicate(timeout=60)
+    return child.returncode, text.decode()
 
 
 def test_at_a_terminal_it_asks_by_kind_and_takes_no_for_an_answer(world: World) -> None:
-    code, said = at_terminal(world, "n\n")
+    code, text = at_terminal(world, "n\n")
     assert (code, world.paper.read_text()) == (1, "old\n")
-    assert "Make the changes that disturb nothing (1)?" in said
-    assert "you did not agree to it" in said
-    assert "nothing was changed" in said
-    assert "remediate undo" not in said
+    assert "Make the changes that disturb nothing (1)?" in text
+    assert "you did not agree to it" in text
+    assert "nothing was changed" in text
+    assert "remediate undo" not in text
 
 
 def test_at_a_terminal_a_yes_applies(world: World) -> None:
-    code, said = at_terminal(world, "y\n")
-    assert (code, world.paper.read_text()) == (0, "new\n"), said
+    code, text = at_terminal(world, "y\n")
+    assert (code, world.paper.read_text()) == (0, "new\n"), text
 
 
 def help_of(*words: str) -> str:
@@ -379,9 +379,9 @@ def help_of(*words: str) -> str:
 
 
 def test_help_names_every_exit_code() -> None:
-    said = " ".join(help_of().split())
+    text = " ".join(help_of().split())
     for code, meaning in MEANINGS.items():
-        assert f"{code.value} {meaning}" in said
+        assert f"{code.value} {meaning}" in text
 
 
 @pytest.mark.parametrize("command", ["log", "undo", "leave"])
@@ -461,9 +461,9 @@ def test_killed_for_good_the_next_run_says_first_what_had_been_started(
     killed_at(world, lambda line: "step 2/2" in line)
     assert world.paper.read_text() == "new\n"
     world.run()
-    said = capsys.readouterr().err
-    assert "never came to its end" in said
-    assert "remediate undo" in said
+    err = capsys.readouterr().err
+    assert "never came to its end" in err
+    assert "remediate undo" in err
     assert undo_run("last", world.folder / "state", yes=True, place=place(world.folder)) in {0, 3}
     assert world.paper.read_text() == "old\n"
     world.run()

@@ -87,12 +87,12 @@ def test_case_12_nothing_is_kept_where_nobody_can_be_asked(world: TrustScene) ->
 
 
 def test_a_named_fingerprint_is_trusted_and_no_other_key(world: TrustScene) -> None:
-    [wanted, other] = world.fingerprints
-    assert world.trust(fingerprints=(wanted,))
-    assert wanted in world.said[1] or wanted in world.said[2]
+    [expected, other] = world.fingerprints
+    assert world.trust(fingerprints=(expected,))
+    assert expected in world.said[1] or expected in world.said[2]
     assert len(world.known_hosts.read_text().splitlines()) == 1
     assert world.reached()
-    assert other != wanted
+    assert other != expected
 
 
 def test_a_fingerprint_that_the_node_does_not_show_trusts_nothing(world: TrustScene) -> None:
@@ -119,9 +119,9 @@ def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes
     old = known_as_another(world)
     before = world.known_hosts.read_bytes()
     assert not world.trust("yes")
-    said = "\n".join(world.said)
-    assert old in said
-    assert all(fingerprint in said for fingerprint in world.fingerprints)
+    text = "\n".join(world.said)
+    assert old in text
+    assert all(fingerprint in text for fingerprint in world.fingerprints)
     assert world.known_hosts.read_bytes() == before
 
 
@@ -179,11 +179,11 @@ def test_at_a_terminal_a_person_is_asked(world: TrustScene, monkeypatch: pytest.
     )
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     os.write(ours, b"yes\n")
-    said, _ = child.communicate(timeout=60)
+    text, _ = child.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
-    assert child.returncode == 0, said
-    assert "Are these the keys" in said
+    assert child.returncode == 0, text
+    assert "Are these the keys" in text
     assert world.reached()
 
 

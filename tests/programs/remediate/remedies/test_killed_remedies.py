@@ -52,8 +52,8 @@ class Mortal(Journal):
         self.passes()
         super().left(run, step, before, after)
 
-    def ended(self, run: str, step: int, state: str, rc: int | None = None, said: str = "") -> None:
-        super().ended(run, step, state, rc, said)
+    def ended(self, run: str, step: int, state: str, rc: int | None = None, text: str = "") -> None:
+        super().ended(run, step, state, rc, text)
         self.passes()
 
     def passes(self) -> None:
@@ -117,12 +117,12 @@ def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Sce
         if not was_killed:
             assert moment == 3 * len(play.journal.steps(play.journal.runs()[0].id)) > 0
             return
-        told: list[str] = []
-        runs = tell_interrupted(play.journal, told.append)
+        text: list[str] = []
+        runs = tell_interrupted(play.journal, text.append)
         run = play.journal.run("last").id
-        assert run in told[0]
+        assert run in text[0]
         assert len(play.journal.steps(run)) == moment // 3 + 1
-        assert runs or (world.tree() == before and "left nothing behind" in told[1])
+        assert runs or (world.tree() == before and "left nothing behind" in text[1])
         if runs and (moment % 3 != DONE or kind.undone):
             taken_back(play, run, before)
         assert mended(play), moment

@@ -39,8 +39,8 @@ def volume(tmp_path: Path) -> Path:
 
 
 def owners(folder: Path) -> dict[str, tuple[int, int]]:
-    found = [folder, *folder.rglob("*")]
-    return {str(one.relative_to(folder)): (one.lstat().st_uid, one.lstat().st_gid) for one in found}
+    match = [folder, *folder.rglob("*")]
+    return {str(item.relative_to(folder)): (item.lstat().st_uid, item.lstat().st_gid) for item in match}
 
 
 def give(volume: Path) -> ChangeOwner:

@@ -90,18 +90,18 @@ class CopyScene:
 @pytest.fixture
 def world(tmp_path: Path) -> CopyScene:
     tmp_path = tmp_path.resolve()
-    here, there = tmp_path / "here", tmp_path / "there"
+    here, present = tmp_path / "here", tmp_path / "there"
     here.mkdir()
-    there.mkdir()
+    present.mkdir()
     (here / NAME).write_bytes(CONTENT)
     os.utime(here / NAME, (WRITTEN, WRITTEN))
-    return CopyScene(here, there, step_of(here, there))
+    return CopyScene(here, present, step_of(here, present))
 
 
-def step_of(here: Path, there: Path) -> CopyFile:
+def step_of(here: Path, path: Path) -> CopyFile:
     seen = (here / NAME).stat()
     file = Identified(NAME, seen.st_ino, seen.st_size, int(seen.st_mtime))
-    return CopyFile("manager", str(there), "data", str(here), file, sha((here / NAME).read_bytes()))
+    return CopyFile("manager", str(path), "data", str(here), file, sha((here / NAME).read_bytes()))
 
 
 def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(world):

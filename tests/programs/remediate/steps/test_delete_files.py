@@ -162,7 +162,7 @@ def test_the_plan_lists_every_file_and_what_stays(folder: Path) -> None:
 
 
 def many(folder: Path, number: int = 450) -> DeleteFiles:
-    names = tuple(f"backup_{one:04}.sql.gz" for one in range(number))
+    names = tuple(f"backup_{item:04}.sql.gz" for item in range(number))
     for name in names:
         (folder / name).write_bytes(b"")
     return deletion(folder, names)
@@ -176,10 +176,10 @@ def locks(tmp_path: Path) -> Iterator[Locks]:
 
 
 def test_while_the_lock_is_ours_all_batches_go_and_each_is_told(folder: Path, tmp_path: Path, locks: Locks) -> None:
-    said: list[str] = []
-    here = replace(locks.guarding(place(tmp_path)), say=said.append)
+    text: list[str] = []
+    here = replace(locks.guarding(place(tmp_path)), say=text.append)
     assert many(folder).do(LINK, here).said == "450 files deleted"
-    assert said[0] == "200 of 450 files looked at, 200 deleted"
+    assert text[0] == "200 of 450 files looked at, 200 deleted"
     assert left(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
 
 

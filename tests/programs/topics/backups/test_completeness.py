@@ -58,17 +58,17 @@ def listed(directory: Path, path: str | None = None) -> tuple[File, ...]:
 def proven(directory: Path, content: bytes, name: str = NAME) -> DumpProof:
     (directory / name).write_bytes(content)
     files = newest_first(listed(directory), policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2]))
-    [one] = parse_verified(ran(verify_command(str(directory), files, name.partition(".")[2])), files)
-    return one
+    [item] = parse_verified(ran(verify_command(str(directory), files, name.partition(".")[2])), files)
+    return item
 
 
 def packed(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-def flipped(content: bytes, place: int) -> bytes:
+def flipped(content: bytes, index: int) -> bytes:
     changed = bytearray(content)
-    changed[place] ^= 0x01
+    changed[index] ^= 0x01
     return bytes(changed)
 
 
@@ -114,15 +114,15 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", WHOLE.values(), ids=WHOLE)
 def test_a_whole_dump_is_complete(tmp_path, content):
-    one = proven(tmp_path, content)
-    assert (one.state, one.why) == ("complete", "")
+    item = proven(tmp_path, content)
+    assert (item.state, item.why) == ("complete", "")
 
 
 @pytest.mark.parametrize(("content", "why"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_dump_is_proven_broken(tmp_path, content, why):
-    one = proven(tmp_path, content)
-    assert one.state == "broken"
-    assert why in one.why
+    item = proven(tmp_path, content)
+    assert item.state == "broken"
+    assert why in item.why
 
 
 def test_a_plain_sql_file_is_judged_the_same_way(tmp_path):
@@ -157,8 +157,8 @@ def test_case_34_an_archive_is_read_to_its_end_by_pg_restore(tmp_path, content, 
     (tmp_path / name).write_bytes(content)
     files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
-    assert (one.state, one.why) == (state, why)
+    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
+    assert (item.state, item.why) == (state, why)
     assert (ran(prove_command(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
 
 
@@ -173,8 +173,8 @@ def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
 
 def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_path):
     contents = [packed(HEAD + ROWS[:60]), packed(DUMP), packed(b""), packed(ROWS + END)]
-    for place, content in enumerate(contents):
-        (tmp_path / f"backup_2026_01_0{9 - place}T00_00_00.sql.gz").write_bytes(content)
+    for location, content in enumerate(contents):
+        (tmp_path / f"backup_2026_01_0{9 - location}T00_00_00.sql.gz").write_bytes(content)
     files = newest_first(listed(tmp_path), policy())
     answers = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert [answer.state for answer in answers] == ["broken", "complete", "broken", "unknown"]
@@ -185,16 +185,16 @@ def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
     files = newest_first(listed(tmp_path), policy())
     with (tmp_path / NAME).open("ab") as growing:
         growing.write(packed(b"--\n"))
-    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
-    assert (one.state, one.why) == ("unknown", "it changed while it was read")
+    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    assert (item.state, item.why) == ("unknown", "it changed while it was read")
 
 
 def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     files = newest_first(listed(tmp_path), policy())
     (tmp_path / NAME).unlink()
-    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
-    assert one.state == "unknown"
+    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    assert item.state == "unknown"
 
 
 def test_case_79_a_read_error_proves_nothing():
@@ -220,16 +220,16 @@ def test_case_79_a_node_without_gzip_proves_nothing(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     files = newest_first(listed(tmp_path), policy())
     without = only(tmp_path / "bin", ("sh", "awk", "od", "tr", "find", "stat"))
-    [one] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
-    assert one.state == "unknown"
+    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
+    assert item.state == "unknown"
 
 
 def only(directory: Path, tools: Sequence[str]) -> str:
     """A PATH with nothing but these tools on it."""
     directory.mkdir()
     for tool in tools:
-        [found] = [at for at in ("/usr/bin", "/bin") if (Path(at) / tool).exists()][:1]
-        (directory / tool).symlink_to(Path(found) / tool)
+        [match] = [at for at in ("/usr/bin", "/bin") if (Path(at) / tool).exists()][:1]
+        (directory / tool).symlink_to(Path(match) / tool)
     return str(directory)
 
 
@@ -247,8 +247,8 @@ def test_no_start_of_a_dump_is_taken_for_the_whole_by_the_same_machine_in_python
 def by_awk(text: bytes) -> bool:
     mark = b"\x02mark"
     fed = text + b"\n" + mark + b" 0 - \n"
-    said = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
-    return judge_stream(parse_stream_report("- " + said.stdout.decode().rstrip("\n")))[0] == "complete"
+    process = subprocess.run(("awk", "-v", "mark=\2mark", judging_awk()), input=fed, capture_output=True, check=True)
+    return judge_stream(parse_stream_report("- " + process.stdout.decode().rstrip("\n")))[0] == "complete"
 
 
 MARK = b"-- PostgreSQL database dump complete"
@@ -258,21 +258,21 @@ HEADER = b"-- PostgreSQL database dump"
 def by_definition(text: bytes) -> bool:
     """Each header has its mark, and behind a mark stands nothing but comments, SET and the next header."""
     lines = text.split(b"\n")
-    rows = dump = odd = False
+    rows = dump = unusual = False
     whole = 0
-    for place, line in enumerate(lines):
-        header = place > 0 and line == b"--" and lines[place - 1] == HEADER
+    for location, line in enumerate(lines):
+        header = location > 0 and line == b"--" and lines[location - 1] == HEADER
         if rows:
-            rows, odd = line != b"\\.", odd or header
-        elif header and (dump or lines[place - 2] == b"--"):
-            odd, dump = odd or dump, True
+            rows, unusual = line != b"\\.", unusual or header
+        elif header and (dump or lines[location - 2] == b"--"):
+            unusual, dump = unusual or dump, True
         elif line == MARK:
-            odd, whole, dump = odd or not dump, whole + dump, False
+            unusual, whole, dump = unusual or not dump, whole + dump, False
         elif dump:
             rows = line.startswith(b"COPY ") and line.endswith(b" FROM stdin;")
         elif not (line == b"" or line.startswith((b"--", b"SET ", b"\\unrestrict "))):
-            odd = True
-    return whole > 0 and not (rows or dump or odd) and HEADER not in lines[-2:]
+            unusual = True
+    return whole > 0 and not (rows or dump or unusual) and HEADER not in lines[-2:]
 
 
 # ── the listing ──
@@ -290,7 +290,7 @@ def test_case_2_and_40_names_may_hold_anything_and_links_are_not_followed(tmp_pa
     os.mkfifo(root / "fifo")
     (root / "sub").mkdir()
     (root / "sub" / "below").write_bytes(b"x")
-    seen = {one.name: one for one in listed(root, simple_find(tmp_path) if busybox else None)}
+    seen = {item.name: item for item in listed(root, simple_find(tmp_path) if busybox else None)}
     escaped = {name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in NASTY}
     assert set(seen) == {*escaped, NAME, "fifo", "sub"}
     assert {seen[name].kind for name in escaped} == {"file"}
@@ -353,8 +353,8 @@ ODD_FACTS = {
 def test_absurd_facts_of_one_file_cost_that_file(facts):
     """Its neighbour is judged: by the listing, by all rules, and by what is remembered."""
     good = b"f 2000 1781537461.0 7 1 1 0 8 1780000000.5/backup_2026_06_15T11_30_00.sql.gz\0"
-    odd = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
-    files = parse_listing(Output(0, b"/v\n\0" + odd + good))[1]
+    unusual = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
+    files = parse_listing(Output(0, b"/v\n\0" + unusual + good))[1]
     assert [file.name for file in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
     world = fleet(files, proofs(files))
     for rule in ("are_fresh", "are_complete", "have_plausible_size", "are_thinned"):
@@ -368,7 +368,7 @@ def test_absurd_facts_of_one_file_cost_that_file(facts):
 
 def test_names_of_a_year_that_no_zone_can_tell_are_no_backups():
     files = [File(f"backup_{year}_12_31T23_59_59.sql.gz", 1, 1.0, 1) for year in ("9999", "9000", "2026", "0001")]
-    assert [one.name for one in newest_first(files, policy())] == ["backup_2026_12_31T23_59_59.sql.gz"]
+    assert [item.name for item in newest_first(files, policy())] == ["backup_2026_12_31T23_59_59.sql.gz"]
 
 
 @pytest.mark.parametrize("said", [b"find: './x'", b"stat: can't stat './x'", b"stat: cannot statx './x'"])
@@ -381,16 +381,16 @@ def test_a_file_that_vanished_is_told_by_find_or_stat(said):
 
 def drive(node: str, answers: list[Output]) -> tuple[list[Command], object]:
     """Run the generator with prepared answers; what it asked, and its facts."""
-    asked: list[Command] = []
+    question: list[Command] = []
     world = inventory()
     look = observe(world.nodes[node], world)
     try:
         commands = next(look)
         while True:
-            asked += commands
+            question += commands
             commands = look.send([answers.pop(0)])
     except StopIteration as done:
-        return asked, done.value
+        return question, done.value
 
 
 def test_case_82_only_the_node_that_counts_the_volume_looks():
@@ -398,8 +398,8 @@ def test_case_82_only_the_node_that_counts_the_volume_looks():
 
 
 def test_an_empty_directory_takes_one_round_trip():
-    asked, facts = drive("data", [Output(0, b"/v\n\0")])
-    assert len(asked) == 1
+    question, facts = drive("data", [Output(0, b"/v\n\0")])
+    assert len(question) == 1
     assert facts.files == ()
 
 
@@ -415,17 +415,17 @@ def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newes
     files = [
         File(f"backup_{start + timedelta(minutes=n):%Y_%m_%dT%H_%M_%S}.sql.gz", 100, 1.0, n) for n in range(46_001)
     ]
-    asked: list[Command] = []
+    question: list[Command] = []
     look = stream_files("/v", files, policy(verify="1024 GiB"))
     commands = next(look)
     with suppress(StopIteration):
         while True:
-            asked += commands
+            question += commands
             commands = look.send([Output(None, lost="time limit", command="sh")])
-    named = [[word for word in command.words if word.startswith("./")] for command in asked]
+    named = [[word for word in command.words if word.startswith("./")] for command in question]
     assert named[0] == [f"./{files[-1].name}"]
     assert sum(map(len, named)) >= 46_001
-    assert max(sum(map(len, command.words)) for command in asked) < 100_000
+    assert max(sum(map(len, command.words)) for command in question) < 100_000
 
 
 def test_small_files_weigh_what_opening_them_costs():
@@ -450,9 +450,9 @@ SECOND = {ANSWERS["another line"]: "complete", ANSWERS["an absurd number"]: "bro
 
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_that_makes_no_sense_costs_one_file(answers):
-    asked = [File("a", 1, 1.0, 7), File("b", 1, 1.0, 8)]
+    question = [File("a", 1, 1.0, 7), File("b", 1, 1.0, 8)]
     after = b"\0f 1 1.0 7 1 1 0 8 1.0/a\0f 1 1.0 8 1 1 0 8 1.0/b\0"
-    first, second = parse_verified(Output(0, answers + after), asked)
+    first, second = parse_verified(Output(0, answers + after), question)
     assert first.state == "complete"
     assert second.state == SECOND.get(answers, "unknown")
     assert second.why.isprintable()
@@ -507,12 +507,12 @@ def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path, monkeypatch):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     (tmp_path / "state").write_bytes(b"not a directory")
     monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path / "state"))
-    assert [one.state for one in streamed_from(tmp_path)[1]] == ["complete"]
+    assert [item.state for item in streamed_from(tmp_path)[1]] == ["complete"]
 
 
 def test_a_quick_look_streams_nothing_and_knows_what_is_remembered(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
     assert streamed_from(tmp_path, quick=True) == (0, ())
     streamed_from(tmp_path)
-    count, [one] = streamed_from(tmp_path, quick=True)
-    assert (count, one.state) == (0, "complete")
+    count, [item] = streamed_from(tmp_path, quick=True)
+    assert (count, item.state) == (0, "complete")

@@ -87,8 +87,8 @@ def server() -> Iterator[PrivateServer]:
 @pytest.fixture(scope="module")
 def dumps(server: PrivateServer) -> dict[str, bytes]:
     """What pg_dump and pg_dumpall write, by how they were asked."""
-    found = {name: output(server, "pg_dump", *options, "odd") for name, options in ONE.items()}
-    return found | {name: output(server, "pg_dumpall", *options) for name, options in ALL.items()}
+    match = {name: output(server, "pg_dump", *options, "odd") for name, options in ONE.items()}
+    return match | {name: output(server, "pg_dumpall", *options) for name, options in ALL.items()}
 
 
 def output(server: PrivateServer, *words: str) -> bytes:
@@ -99,14 +99,16 @@ def states(folder: Path, texts: Sequence[bytes], form: Format) -> list[str]:
     """By the whole script, as a node runs it."""
     for number, text in enumerate(texts):
         (folder / f"{number:03}.{form}").write_bytes(text)
-    files = sorted((one for one in listed(folder) if one.name.endswith("." + form)), key=lambda one: one.name)
-    return [one.state for one in parse_verified(ran(verify_command(str(folder), files, form)), files)]  # type: ignore[arg-type]
+    files = sorted(
+        (item for item in listed(folder) if item.name.endswith("." + form)), key=lambda element: element.name
+    )
+    return [item.state for item in parse_verified(ran(verify_command(str(folder), files, form)), files)]  # type: ignore[arg-type]
 
 
 def test_whole_dumps_are_complete_in_any_order(dumps: dict[str, bytes], tmp_path: Path) -> None:
-    one, cluster, roles = dumps["as it is"], dumps["the cluster"], dumps["globals"]
-    joined = [roles + one, one + roles, one + dumps["with its database"], cluster + one, one + cluster]
-    texts = [*dumps.values(), *joined, b"-- nightly\nBEGIN;\n" + one + b"COMMIT;\n-- done\n"]
+    item, cluster, roles = dumps["as it is"], dumps["the cluster"], dumps["globals"]
+    joined = [roles + item, item + roles, item + dumps["with its database"], cluster + item, item + cluster]
+    texts = [*dumps.values(), *joined, b"-- nightly\nBEGIN;\n" + item + b"COMMIT;\n-- done\n"]
     assert states(tmp_path, [packed(text) for text in texts], "sql.gz") == ["complete"] * len(texts)
     assert states(tmp_path, texts, "sql") == ["complete"] * len(texts)
 
@@ -143,9 +145,9 @@ def test_few_cuts_of_a_real_dump_are_not_complete(dumps: dict[str, bytes], name:
 def test_a_real_dump_that_was_cut_before_another_is_never_complete(dumps: dict[str, bytes]) -> None:
     first, second = dumps["as it is"], dumps["rows as INSERT"]
     cuts = [cut for cut in cuts_of(first, 20) if not is_whole((first,), cut) and cut > 400]
-    found = by(AWKS[0], [first[:cut] + second for cut in cuts])
-    assert "complete" not in found
-    assert found.count("broken") > len(found) / 4
+    match = by(AWKS[0], [first[:cut] + second for cut in cuts])
+    assert "complete" not in match
+    assert match.count("broken") > len(match) / 4
 
 
 @pytest.mark.long

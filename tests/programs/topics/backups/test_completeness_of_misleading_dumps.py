@@ -103,8 +103,8 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
 def test_quoted_text_does_not_mislead(tmp_path, text):
-    one = proven(tmp_path, packed(text))
-    assert (one.state, one.why) == ("complete", "")
+    item = proven(tmp_path, packed(text))
+    assert (item.state, item.why) == ("complete", "")
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
@@ -114,8 +114,8 @@ def test_a_dump_that_ends_in_the_middle_of_something_is_broken(tmp_path, text):
 
 @pytest.mark.parametrize(("content", "why"), UNKNOWN.values(), ids=UNKNOWN)
 def test_what_nobody_can_judge_is_not_known_and_never_broken(tmp_path, content, why):
-    one = proven(tmp_path, content)
-    assert (one.state, why in one.why) == ("unknown", True), one.why
+    item = proven(tmp_path, content)
+    assert (item.state, why in item.why) == ("unknown", True), item.why
 
 
 @pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
@@ -123,17 +123,17 @@ def test_no_beginning_of_a_dump_is_complete(text):
     """Cut at every fortieth of its length, and around every end mark that it holds."""
     last = text.rindex(b"-- PostgreSQL database dump complete")
     cuts = {len(text) * part // 40 for part in range(40)} | {last - 1, last, last + 20}
-    beginnings = [text[:cut] for cut in sorted(one for one in cuts if one < last + 30)]
+    beginnings = [text[:cut] for cut in sorted(cut for cut in cuts if cut < last + 30)]
     assert "complete" not in by_awk(*beginnings)
 
 
 def by_awk(*texts: bytes, more: str = "", told: bytes = b"-") -> list[str]:
     """The state of each text, by one run of awk."""
     fed = b"".join(text + b"\n\x02mark 0 " + told + b" \n" for text in texts)
-    said = subprocess.run(
+    process = subprocess.run(
         ("awk", "-v", "mark=\2mark", judging_awk(more=more)), input=fed, capture_output=True, check=True
     )
-    return [judge_stream(parse_stream_report("- " + line))[0] for line in said.stdout.decode().split("\n")[:-1]]
+    return [judge_stream(parse_stream_report("- " + line))[0] for line in process.stdout.decode().split("\n")[:-1]]
 
 
 PIECES = st.lists(
@@ -204,8 +204,8 @@ def test_busybox_gzip_misses_garbage_and_then_it_is_not_known(tmp_path, small, c
     (tmp_path / "dumps").mkdir()
     (tmp_path / "dumps" / NAME).write_bytes(content)
     files = newest_first(listed(tmp_path / "dumps", small), policy())
-    [one] = parse_verified(ran(verify_command(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
-    assert (one.state, ran(prove_command(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
+    [item] = parse_verified(ran(verify_command(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
+    assert (item.state, ran(prove_command(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
         state, state == "complete",
     )  # fmt: skip
 

@@ -192,21 +192,21 @@ def seen(request, tmp_path_factory) -> Judged:
 
 @pytest.mark.parametrize("name", COMPLETE)
 def test_whole_sections_and_nothing_of_weight_around_them_are_complete(seen, name):
-    one = seen.verified["complete", name]
-    assert (one.state, one.why) == ("complete", "")
+    verified = seen.verified["complete", name]
+    assert (verified.state, verified.why) == ("complete", "")
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_section_without_its_end_is_broken(seen, name):
-    one = seen.verified["broken", name]
-    assert (one.state, BROKEN[name][1] in one.why) == ("broken", True), one.why
+    verified = seen.verified["broken", name]
+    assert (verified.state, BROKEN[name][1] in verified.why) == ("broken", True), verified.why
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_is_not_understood_is_unknown_and_says_what_it_looks_like(seen, name):
-    one = seen.verified["unknown", name]
-    assert (one.state, UNKNOWN[name][1] in one.why) == ("unknown", True), one.why
-    assert one.lasting
+    verified = seen.verified["unknown", name]
+    assert (verified.state, UNKNOWN[name][1] in verified.why) == ("unknown", True), verified.why
+    assert verified.lasting
 
 
 @pytest.mark.parametrize(("name", "state"), FILES.items(), ids=FILES)
@@ -217,11 +217,11 @@ def test_files_that_real_programs_and_accidents_made(seen, name, state):
 def test_proving_is_verifying(seen):
     """One definition: what a deletion asks for is what the audit says."""
     form = next(iter(seen.files.values())).name.partition(".")[2]
-    whole = [seen.files[key] for key, one in seen.verified.items() if one.state == "complete"]
-    others = [seen.files[key] for key, one in seen.verified.items() if one.state != "complete"]
+    whole = [seen.files[key] for key, item in seen.verified.items() if item.state == "complete"]
+    others = [seen.files[key] for key, item in seen.verified.items() if item.state != "complete"]
     assert ran(prove_command(str(seen.directory), whole, form)).rc == 0
-    for one in others[::9]:
-        assert ran(prove_command(str(seen.directory), [whole[0], one], form)).rc == 9
+    for other in others[::9]:
+        assert ran(prove_command(str(seen.directory), [whole[0], other], form)).rc == 9
 
 
 def test_no_text_of_a_dump_leaves_the_node(tmp_path):
@@ -229,9 +229,9 @@ def test_no_text_of_a_dump_leaves_the_node(tmp_path):
     secret = b"hunter2-in-a-password-file\n"
     contents = (secret, DUMP + secret, secret + DUMP, HEAD + secret, packed(secret + DUMP))
     for form in ("sql.gz", "sql", "dump"):
-        said = ran(verify_command(str(tmp_path), several(tmp_path, contents, form), form))
-        assert len(said.out.split(b"\0")[0].splitlines()) == len(contents)
-        assert b"hunter2" not in said.out + said.err
+        message = ran(verify_command(str(tmp_path), several(tmp_path, contents, form), form))
+        assert len(message.out.split(b"\0")[0].splitlines()) == len(contents)
+        assert b"hunter2" not in message.out + message.err
 
 
 # ── every cut of them, under every awk ──
@@ -247,9 +247,9 @@ def by(awk: Sequence[str], texts: Sequence[bytes]) -> list[str]:
     if awk[0] not in KNOWS_ZEROS:
         fed, zero = fed.translate(bytes([1, 2, *range(2, 256)])), "001"
     words = ("env", "LC_ALL=C", *awk, "-v", "mark=\2mark", judging_awk(zero))
-    said = subprocess.run(words, input=fed, capture_output=True, check=True)
-    assert said.stderr == b""
-    return [judge_stream(parse_stream_report(f"- {line}"))[0] for line in said.stdout.decode().split("\n")[:-1]]
+    process = subprocess.run(words, input=fed, capture_output=True, check=True)
+    assert process.stderr == b""
+    return [judge_stream(parse_stream_report(f"- {line}"))[0] for line in process.stdout.decode().split("\n")[:-1]]
 
 
 SECTION = re.compile(rb"-- PostgreSQL database (cluster )?dump( complete)?\n--\n")
@@ -257,8 +257,8 @@ SECTION = re.compile(rb"-- PostgreSQL database (cluster )?dump( complete)?\n--\n
 
 def cuts_of(text: bytes, parts: int = 100) -> list[int]:
     """Every hundredth of it, all ends of lines, and each byte around headers and marks."""
-    near = {at + step for found in SECTION.finditer(text) for at in found.span() for step in range(-8, 9)}
-    ends = {found.end() for found in re.finditer(rb"\n", text)}
+    near = {at + step for match in SECTION.finditer(text) for at in match.span() for step in range(-8, 9)}
+    ends = {match.end() for match in re.finditer(rb"\n", text)}
     cuts = near | ends | {len(text) * part // parts for part in range(parts)}
     return sorted(cut for cut in cuts if 0 <= cut < len(text))
 
@@ -268,7 +268,7 @@ def is_whole(texts: Sequence[bytes], cut: int) -> bool:
     start = 0
     for text in texts:
         end = start + max(
-            found.end() for found in re.finditer(rb"-- PostgreSQL database (cluster )?dump complete", text)
+            match.end() for match in re.finditer(rb"-- PostgreSQL database (cluster )?dump complete", text)
         )
         if start + len(b"--\n-- ") < cut < end:
             return False
@@ -291,11 +291,11 @@ def test_every_cut_of_dumps_in_one_file_is_judged_right(awk, texts):
     text = b"".join(texts)
     cuts = [*cuts_of(text), len(text)]
     for cut, state in zip(cuts, by(awk, [text[:cut] for cut in cuts]), strict=True):
-        told = text[max(0, cut - 40) : cut]
+        sentence = text[max(0, cut - 40) : cut]
         if state == "complete":
-            assert is_whole(texts, cut), told
+            assert is_whole(texts, cut), sentence
         if state == "broken":
-            assert cut < 40 or not is_whole(texts, cut), told
+            assert cut < 40 or not is_whole(texts, cut), sentence
     assert by(awk, [text]) == ["complete"]
 
 
@@ -321,7 +321,7 @@ def test_a_hole_of_zeros_in_a_dump_is_broken_wherever_it_is(awk):
 def test_all_awks_say_the_same():
     texts = [text for text, _ in (*BROKEN.values(), *UNKNOWN.values())] + list(COMPLETE.values())
     answers = [by(awk, texts) for awk in AWKS]
-    assert all(one == other for one, other in pairwise(answers))
+    assert all(item == other for item, other in pairwise(answers))
 
 
 # ── one file with which a program never ends, or that it cannot read ──
@@ -370,10 +370,10 @@ def test_a_file_with_which_pg_restore_spins_or_says_odd_things_costs_itself(tmp_
     (tmp_path / "d").mkdir()
     files = several(tmp_path / "d", [b"PGDMP", b"SPINS", b"odd", b"PGDMP"], "dump")
     before = time.monotonic()
-    found = judged(tmp_path / "d", files, "dump", path, sooner="1")
-    assert [one.state for one in found] == ["complete", "unknown", "unknown", "complete"]
-    assert "its reader took too long and was ended" in found[1].why
-    assert found[2].why.isprintable()
+    match = judged(tmp_path / "d", files, "dump", path, sooner="1")
+    assert [item.state for item in match] == ["complete", "unknown", "unknown", "complete"]
+    assert "its reader took too long and was ended" in match[1].why
+    assert match[2].why.isprintable()
     assert time.monotonic() - before < 20
 
 
@@ -381,10 +381,10 @@ def test_after_two_readers_that_never_end_the_rest_waits_for_the_next_look(tmp_p
     path = with_program(tmp_path / "bin", "pg_restore", SPINS)
     (tmp_path / "d").mkdir()
     files = several(tmp_path / "d", [b"PGDMP", b"SPINS", b"SPINS", b"PGDMP"], "dump")
-    found = judged(tmp_path / "d", files, "dump", path, sooner="1")
-    assert [one.state for one in found] == ["complete", "unknown", "unknown", "unknown"]
-    assert "not reached" in found[3].why
-    assert [one.lasting for one in found] == [True, True, True, False]
+    match = judged(tmp_path / "d", files, "dump", path, sooner="1")
+    assert [item.state for item in match] == ["complete", "unknown", "unknown", "unknown"]
+    assert "not reached" in match[3].why
+    assert [item.lasting for item in match] == [True, True, True, False]
 
 
 def test_nothing_runs_on_when_the_look_is_ended(tmp_path):

@@ -30,10 +30,10 @@ def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
     )
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "system 7\ndirectory /d\nrows 120 auth_user\nrows -1 public.x\n"
-    asked = (tmp_path / "asked").read_text()
-    assert "-X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v table=auth_user" in asked
-    assert "hush" not in asked
-    assert "FROM auth_user" not in asked
+    text = (tmp_path / "asked").read_text()
+    assert "-X -w -qAt -v ON_ERROR_STOP=1 -U rodan -v table=auth_user" in text
+    assert "hush" not in text
+    assert "FROM auth_user" not in text
     lacking = subprocess.run(words, capture_output=True, text=True, check=True, env=environment | {"KNOWN": "0"})
     assert lacking.stdout == "system 7\ndirectory /d\nrows -1 auth_user\nrows -1 public.x\n"
 

@@ -65,7 +65,7 @@ def tls(tmp_path: Path, *chain: Made, **settings: object) -> Callable[[socket.so
     """A server that shows a chain to everybody."""
     leaf = chain[0]
     file = tmp_path / f"{id(chain)}.pem"
-    file.write_text(leaf.key.private_bytes(PEM, *PLAIN).decode() + "".join(one.pem for one in chain))
+    file.write_text(leaf.key.private_bytes(PEM, *PLAIN).decode() + "".join(item.pem for item in chain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.load_cert_chain(file)
@@ -159,9 +159,9 @@ def test_a_server_that_refuses_the_name_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "refused"),
     [
-        (lambda one: one.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "not TLS"),
-        (lambda one: one.sendall(b"220 mail.example.org ESMTP\r\n"), "not TLS"),
-        (lambda one: one.sendall(b"\x00" * 5000), "not TLS"),
+        (lambda item: item.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "not TLS"),
+        (lambda element: element.sendall(b"220 mail.example.org ESMTP\r\n"), "not TLS"),
+        (lambda each: each.sendall(b"\x00" * 5000), "not TLS"),
         (lambda one: one.recv(9), "refused"),
         (lambda one: None, "refused"),
     ],
@@ -186,11 +186,11 @@ def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable
 def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
-        [way] = [
+        [route] = [
             replace(external_address, port=port, address="127.0.0.1")
             for external_address in external_probe.external_addresses(certificate)
         ]
-        assert tls_handshake(way).chain == GOOD
+        assert tls_handshake(route).chain == GOOD
         probe = Probe(TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432))
         assert tls_handshakes.handshake(ran(probe.on_node))[0] == GOOD
 
@@ -198,13 +198,15 @@ def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Pat
 def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
     [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
-        [way] = [
+        [route] = [
             replace(external_address, port=port, address="127.0.0.1")
             for external_address in external_probe.external_addresses(certificate)
         ]
-        assert tls_handshake(way).refused == "not TLS"
-        place = TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432)
-        served = tls_probes.served(place, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(place)})
+        assert tls_handshake(route).refused == "not TLS"
+        location = TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432)
+        served = tls_probes.served(
+            location, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(location)}
+        )
         assert (served.chain, served.refused) == ((), "refused")
 
 
@@ -216,7 +218,7 @@ def test_a_port_where_nobody_listens_is_closed() -> None:
 
 def test_a_port_that_never_answers_costs_its_limit_and_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_probe, "LIMIT", 0.2)
-    served = shown(lambda one: threading.Event().wait(0.6))
+    served = shown(lambda item: threading.Event().wait(0.6))
     assert isinstance(served.chain, Unobservable)
 
 
@@ -226,8 +228,8 @@ def test_the_look_asks_from_here_beside_the_nodes_and_it_is_recorded(tmp_path: P
             raise Unobservable("no such node")
 
     with listening(tls(tmp_path, OTHER, MIDDLE)) as port:
-        wanted = inventory(f"{{address: localhost, ports: [{port}]}}")
-        seen = look_at_fleet(wanted, lambda node: Dead(), observers_in(TOPICS), NOW)
-    told = seen.of(HERE, Facts).outside
-    assert (OTHER.pem, MIDDLE.pem) in [one.chain for one in told]
-    assert load(dump(seen), wanted, observers_in(TOPICS)).of(HERE, Facts).outside == told
+        expected = inventory(f"{{address: localhost, ports: [{port}]}}")
+        seen = look_at_fleet(expected, lambda node: Dead(), observers_in(TOPICS), NOW)
+    outside = seen.of(HERE, Facts).outside
+    assert (OTHER.pem, MIDDLE.pem) in [item.chain for item in outside]
+    assert load(dump(seen), expected, observers_in(TOPICS)).of(HERE, Facts).outside == outside

@@ -61,8 +61,8 @@ class CertificateFolder:
         text = (made.TEXT % "").replace("CA", str(self.folder / f"{root}.pem"))
         now = datetime.now(UTC) + timedelta(days=days)
         world = replace(fleet(facts, now=now), inventory=made.load_inventory(self.folder / "world.yml", text))
-        found = judged(rule, world)
-        return found.outcome, found.findings[0].saw if found.findings else ""
+        match = judged(rule, world)
+        return match.outcome, match.findings[0].saw if match.findings else ""
 
 
 @pytest.fixture(scope="module")

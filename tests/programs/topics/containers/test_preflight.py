@@ -120,9 +120,9 @@ def test_a_file_that_others_may_not_write_is_counted_with_owner_mode_and_path(tm
     tmp_path.chmod(0o777)
     (tmp_path / "mine").write_text("x")
     (tmp_path / "mine").chmod(0o644)
-    [found] = access(tmp_path, 54321)
-    assert (found.count, found.destination) == (1, "/data")
-    assert found.examples == (f"{ME}:{os.getgid()} 644 {tmp_path}/mine",)
+    [match] = access(tmp_path, 54321)
+    assert (match.count, match.destination) == (1, "/data")
+    assert match.examples == (f"{ME}:{os.getgid()} 644 {tmp_path}/mine",)
 
 
 def test_a_file_that_need_only_be_read_is_fine_when_it_can_be_read(tmp_path):
@@ -153,15 +153,15 @@ def test_a_thousand_and_more_are_not_counted_to_the_end(tmp_path):
     for number in range(1100):
         (tmp_path / str(number)).touch(mode=0o600)
     tmp_path.chmod(0o777)
-    [found] = access(tmp_path, 54321)
-    assert (found.count, found.more, len(found.examples)) == (1000, True, 3)
+    [match] = access(tmp_path, 54321)
+    assert (match.count, match.more, len(match.examples)) == (1000, True, 3)
 
 
 def test_a_name_with_a_newline_cannot_forge_the_answer(tmp_path):
     tmp_path.chmod(0o777)
     (tmp_path / "x\nmount\n0").touch(mode=0o600)
-    [found] = access(tmp_path, 54321)
-    assert found.count >= 1
+    [match] = access(tmp_path, 54321)
+    assert match.count >= 1
 
 
 @pytest.mark.parametrize("entry", ["web:x:0 -delete:0:", "web:x:4:0 -o -delete:", "web:x::0:", "web:x:-1:0:"])
@@ -330,6 +330,6 @@ def test_of_a_passwd_only_lines_of_accounts_are_told(tmp_path):
     script = load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh").replace(
         "root=/proc/$pid/root", f"root={tmp_path}"
     )
-    said = ran(script, "7").text()
-    assert "SECRET" not in said
-    assert said.splitlines()[1:] == [" root:0", " short:7"]
+    text = ran(script, "7").text()
+    assert "SECRET" not in text
+    assert text.splitlines()[1:] == [" root:0", " short:7"]

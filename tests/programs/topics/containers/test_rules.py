@@ -25,9 +25,9 @@ def test_the_scripts_are_understood_by_a_real_shell(tmp_path):
         "999999999",
     )
     ran = subprocess.run(words, capture_output=True, check=True)
-    found = process_scan.parse_accounts(Output(0, ran.stdout))
-    assert found[os.getpid()] == {"root": 0, **found[os.getpid()]}  # type: ignore[dict-item]
-    assert isinstance(found[999999999], Unobservable)
+    accounts = process_scan.parse_accounts(Output(0, ran.stdout))
+    assert accounts[os.getpid()] == {"root": 0, **accounts[os.getpid()]}  # type: ignore[dict-item]
+    assert isinstance(accounts[999999999], Unobservable)
 
 
 def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tmp_path):
@@ -44,12 +44,12 @@ def test_each_container_s_accounts_are_its_own_whatever_its_passwd_looks_like(tm
         .replace("path[3]", f"path[{len(tmp_path.parts) + 1}]")
     )
     ran = subprocess.run(("sh", "-c", script, "sh", "1", "2", "3", "4", "5", "6"), capture_output=True, check=True)
-    found = process_scan.parse_accounts(Output(0, ran.stdout))
-    assert found[1] == {"root": 0, "=2": 5, "postgres": 999}
-    assert (found[2], found[4]) == ({}, {"web": 7})
-    assert isinstance(found[3], Unobservable)
-    assert 5 not in found
-    assert "ended" in str(found[6])
+    accounts = process_scan.parse_accounts(Output(0, ran.stdout))
+    assert accounts[1] == {"root": 0, "=2": 5, "postgres": 999}
+    assert (accounts[2], accounts[4]) == ({}, {"web": 7})
+    assert isinstance(accounts[3], Unobservable)
+    assert 5 not in accounts
+    assert "ended" in str(accounts[6])
 
 
 @pytest.mark.parametrize(("rootless", "status", "asked"), [(0, 69, ""), (1, 0, "unix://"), (2, 68, "")])
@@ -66,8 +66,8 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
     (tmp_path / "proc/1/comm").write_text("containerd-shim\n" if rootless else "init\n")
     for user in range(rootless):
         (tmp_path / f"run/user/{user}").mkdir(parents=True)
-        with socket.socket(socket.AF_UNIX) as there:
-            there.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
+        with socket.socket(socket.AF_UNIX) as present:
+            present.bind(str(tmp_path / f"run/user/{user}/docker.sock"))
     script = (
         load_script("fleetkeeper/readers/docker/scripts/find_docker.sh")
         .replace("/run/", f"{tmp_path}/run/")
@@ -83,8 +83,8 @@ def test_case_61_a_rootless_engine_is_asked_at_its_user_s_socket_and_several_are
 def test_case_71_no_value_of_an_environment_leaves_the_node(tmp_path: Path, end: str) -> None:
     """The engine's client prints one variable a line, whatever is in it; all else stays as it is."""
     values = ["PASSWORD=hunter2", "EMPTY=", 'QUOTED=a"b=\\c', "TWO=x\nhunter2", "NAME", "odd name=hunter2", "É=hunter2"]
-    said = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
-    (tmp_path / "printed").write_text(json.dumps(said, indent=4, ensure_ascii=False) + end)
+    text = [{"Id": "4f", "Config": {"Env": values, "Cmd": ["--x=1"], "Labels": {"a": "b=c"}}, "Env": None, "Env2": []}]
+    (tmp_path / "printed").write_text(json.dumps(text, indent=4, ensure_ascii=False) + end)
     script = (
         load_script("fleetkeeper/readers/docker/scripts/inspect_without_values.sh")
         + f'inspected sh -c "cat {tmp_path}/printed; exit 3"'

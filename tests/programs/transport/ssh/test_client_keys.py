@@ -79,8 +79,8 @@ def test_a_certificate_in_a_file_goes_with_the_key_that_only_the_agent_holds(tmp
         sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", "me", f"{key}.pub")
         subprocess.run(sign, check=True, capture_output=True)
         elsewhere = shutil.move(f"{key}-cert.pub", tmp_path / "elsewhere")
-        way = SshTarget("a", "a", 22, "me", identities=(str(key),), certificates=(elsewhere,), agent=path)
-        offers, _ = Keyring().offers(way)
+        route = SshTarget("a", "a", 22, "me", identities=(str(key),), certificates=(elsewhere,), agent=path)
+        offers, _ = Keyring().offers(route)
     assert [offer.kind for offer in offers] == ["ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"]
 
 

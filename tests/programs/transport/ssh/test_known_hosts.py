@@ -275,8 +275,8 @@ def test_a_long_pattern_with_many_stars_takes_no_time():
 
 def test_fingerprints_are_those_of_ssh_keygen(tmp_path):
     path = keygen(tmp_path / "key")
-    said = subprocess.run(("ssh-keygen", "-lf", str(path)), capture_output=True, text=True, check=True).stdout
-    assert fingerprint(blob(public(path))) == said.split()[1]
+    stdout = subprocess.run(("ssh-keygen", "-lf", str(path)), capture_output=True, text=True, check=True).stdout
+    assert fingerprint(blob(public(path))) == stdout.split()[1]
 
 
 def test_the_types_that_are_known_are_asked_for_first():

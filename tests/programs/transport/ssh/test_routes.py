@@ -123,10 +123,10 @@ def test_case_12_an_unknown_host_key_is_refused_and_not_added(server, tmp_path, 
 @pytest.mark.parametrize("connection", ["", "ssh"])
 def test_case_11_a_changed_host_key_is_refused_with_both_fingerprints(server, tmp_path, connection):
     other = keygen(tmp_path / "other")
-    known = tmp_path / "known"
-    known.write_text(f"[127.0.0.1]:{server.port} {public(other)}\n")
+    known_value = tmp_path / "known"
+    known_value.write_text(f"[127.0.0.1]:{server.port} {public(other)}\n")
     config = tmp_path / "config"
-    config.write_text(f"UserKnownHostsFile {known}\nGlobalKnownHostsFile /dev/null\n")
+    config.write_text(f"UserKnownHostsFile {known_value}\nGlobalKnownHostsFile /dev/null\n")
     node = server.node(connection=connection)
     with Links(inventory(node), ssh_config=str(config)) as links:
         why = refusal(links)
@@ -135,7 +135,7 @@ def test_case_11_a_changed_host_key_is_refused_with_both_fingerprints(server, tm
         for path in (other, server.folder / "host_ed25519")
     ]
     assert all(fingerprint in str(why) for fingerprint in fingerprints)
-    assert f"{known}:1" in str(why)
+    assert f"{known_value}:1" in str(why)
     assert "Starting session" not in server.log.rpartition("Connection from")[2]
 
 

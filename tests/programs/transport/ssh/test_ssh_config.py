@@ -35,12 +35,12 @@ def config(tmp_path):
 
 @needs_ssh
 def test_without_configuration_a_host_is_itself(config):
-    way = resolve_target(SshRequest("db.example.org"), config(""))
-    assert (way.host, way.port, way.user) == ("db.example.org", 22, getpass.getuser())
-    assert f"{HOME}/.ssh/id_ed25519" in way.identities
-    assert f"{HOME}/.ssh/known_hosts" in way.known_hosts
-    assert "/etc/ssh/ssh_known_hosts" in way.known_hosts
-    assert (way.jumps, way.proxy_command, way.alias) == ((), "", "")
+    route = resolve_target(SshRequest("db.example.org"), config(""))
+    assert (route.host, route.port, route.user) == ("db.example.org", 22, getpass.getuser())
+    assert f"{HOME}/.ssh/id_ed25519" in route.identities
+    assert f"{HOME}/.ssh/known_hosts" in route.known_hosts
+    assert "/etc/ssh/ssh_known_hosts" in route.known_hosts
+    assert (route.jumps, route.proxy_command, route.alias) == ((), "", "")
 
 
 @needs_ssh
@@ -49,29 +49,29 @@ def test_case_21_aliases_match_and_include_are_followed(config, tmp_path):
         "Host db\n  HostName 192.0.2.7\n  Port 2222\nMatch user ops\n  ProxyJump gate,x@inner:33\n"
     )
     file = config(f"Include {tmp_path}/more\n")
-    way = resolve_target(SshRequest("db", user="ops"), file)
-    assert (way.host, way.port, way.user, way.jumps) == ("192.0.2.7", 2222, "ops", ("gate", "x@inner:33"))
+    route = resolve_target(SshRequest("db", user="ops"), file)
+    assert (route.host, route.port, route.user, route.jumps) == ("192.0.2.7", 2222, "ops", ("gate", "x@inner:33"))
     assert resolve_target(SshRequest("db", user="other"), file).jumps == ()
 
 
 @needs_ssh
 def test_the_inventory_goes_before_the_configuration(config, tmp_path):
     file = config("Host *\n  User ops\n  Port 2222\n  IdentityFile /k/one\n")
-    way = resolve_target(SshRequest("db", user="me", port=33, identity="/k/two"), file)
-    assert (way.user, way.port, way.identities, way.explicit_identity) == ("me", 33, ("/k/two",), True)
+    route = resolve_target(SshRequest("db", user="me", port=33, identity="/k/two"), file)
+    assert (route.user, route.port, route.identities, route.explicit_identity) == ("me", 33, ("/k/two",), True)
 
 
 @needs_ssh
 def test_one_question_serves_all_hosts_that_are_alike(config, monkeypatch):
     file = config("Host *\n  User ops\n  Port 2222\n")
-    asked: list[str] = []
+    question: list[str] = []
     ask = ssh_config.ask_ssh.__wrapped__
-    monkeypatch.setattr(ssh_config, "ask_ssh", lambda host, *more: asked.append(host) or ask(host, *more))
+    monkeypatch.setattr(ssh_config, "ask_ssh", lambda host, *more: question.append(host) or ask(host, *more))
     ways = [resolve_target(SshRequest(name), file) for name in ("a", "b.example", "::1")]
     assert [(path.host, path.port, path.user) for path in ways] == [
         (name, 2222, "ops") for name in ("a", "b.example", "::1")
     ]
-    assert set(asked) == {ssh_config.PLACEHOLDER}
+    assert set(question) == {ssh_config.PLACEHOLDER}
 
 
 @needs_ssh
@@ -129,9 +129,9 @@ def test_a_configuration_that_tells_hosts_apart_is_asked_for_each(config, tmp_pa
 
 def test_tokens_and_variables_are_expanded(monkeypatch):
     monkeypatch.setenv("WHERE", "/keys")
-    way = SshTarget("db", "192.0.2.7", 2222, "ops")
-    assert expand_tokens("${WHERE}/%h-%n-%p-%r-%%", way) == "/keys/192.0.2.7-db-2222-ops-%"
-    assert expand_tokens("%d/%u/%l/%i", way) == f"{HOME}/{getpass.getuser()}/{socket.gethostname()}/{os.getuid()}"
+    route = SshTarget("db", "192.0.2.7", 2222, "ops")
+    assert expand_tokens("${WHERE}/%h-%n-%p-%r-%%", route) == "/keys/192.0.2.7-db-2222-ops-%"
+    assert expand_tokens("%d/%u/%l/%i", route) == f"{HOME}/{getpass.getuser()}/{socket.gethostname()}/{os.getuid()}"
 
 
 def test_a_token_that_only_ssh_can_expand_is_said():
@@ -161,13 +161,13 @@ def test_the_agent_is_the_one_that_the_configuration_names(monkeypatch, said, so
 )
 def test_kerberos_is_named_where_there_is_a_ticket(monkeypatch, ticket, told):
     monkeypatch.setenv("KRB5CCNAME", ticket)
-    said = "hostname a\ngssapiauthentication yes\nhostbasedauthentication no\npkcs11provider /x.so\n"
-    assert parse(said, "a").untried == told
+    text = "hostname a\ngssapiauthentication yes\nhostbasedauthentication no\npkcs11provider /x.so\n"
+    assert parse(text, "a").untried == told
 
 
 def test_none_means_none():
-    way = parse("hostname a\nproxyjump none\nproxycommand none\nidentityfile none\nuserknownhostsfile none\n", "a")
-    assert (way.jumps, way.proxy_command, way.identities, way.known_hosts) == ((), "", (), ())
+    route = parse("hostname a\nproxyjump none\nproxycommand none\nidentityfile none\nuserknownhostsfile none\n", "a")
+    assert (route.jumps, route.proxy_command, route.identities, route.known_hosts) == ((), "", (), ())
 
 
 def test_a_proxy_command_has_its_tokens_expanded():
@@ -187,10 +187,10 @@ def test_case_1_an_address_with_a_dash_is_refused(address):
 
 
 def test_without_openssh_a_plain_configuration_is_still_read(config):
-    way = without_ssh("db", config("Host db\n  HostName 192.0.2.7\n  User ops\n  Port 2222\n"))
-    assert (way.host, way.user, way.port) == ("192.0.2.7", "ops", 2222)
-    assert f"{HOME}/.ssh/known_hosts" in way.known_hosts
-    assert f"{HOME}/.ssh/id_ed25519" in way.identities
+    route = without_ssh("db", config("Host db\n  HostName 192.0.2.7\n  User ops\n  Port 2222\n"))
+    assert (route.host, route.user, route.port) == ("192.0.2.7", "ops", 2222)
+    assert f"{HOME}/.ssh/known_hosts" in route.known_hosts
+    assert f"{HOME}/.ssh/id_ed25519" in route.identities
 
 
 @pytest.mark.parametrize("keyword", ["Include x", "Match all", "CanonicalizeHostname yes"])
@@ -217,5 +217,5 @@ def test_case_1_a_jump_host_that_is_none_is_refused(spec):
 
 def test_an_identity_with_a_tilde_is_expanded():
     assert override_target(SshTarget("a", "a", 22, "x"), SshRequest("a", identity="~/k")).identities == (f"{HOME}/k",)
-    way = SshTarget("a", "a", 22, "x", identities=("/k",))
-    assert override_target(way, SshRequest("a")) == replace(way)
+    route = SshTarget("a", "a", 22, "x", identities=("/k",))
+    assert override_target(route, SshRequest("a")) == replace(route)

@@ -188,8 +188,8 @@ def test_check_host_ip_asks_for_the_address_too(lines, address, trusted):
 def test_every_option_of_this_ssh_has_its_place_in_the_docs():
     table = (Path(__file__).parents[4] / "docs/ssh.md").read_text().split("## On the node")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ") and ", our own" not in line]
-    told = [name.strip().lower() for row in rows for name in row.split(",")]
-    said = subprocess.run(("ssh", "-G", "-F", "none", "host"), capture_output=True, text=True, check=True).stdout
-    assert {line.partition(" ")[0].lower() for line in said.splitlines()} <= {*told, "host"}
-    assert {name.lower() for name in (*REFUSED, *UNTRIED, *NAMES)} <= set(told)
-    assert len(told) == len(set(told))
+    sentence = [name.strip().lower() for row in rows for name in row.split(",")]
+    stdout = subprocess.run(("ssh", "-G", "-F", "none", "host"), capture_output=True, text=True, check=True).stdout
+    assert {line.partition(" ")[0].lower() for line in stdout.splitlines()} <= {*sentence, "host"}
+    assert {name.lower() for name in (*REFUSED, *UNTRIED, *NAMES)} <= set(sentence)
+    assert len(sentence) == len(set(sentence))

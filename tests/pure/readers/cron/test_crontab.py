@@ -120,8 +120,8 @@ def test_a_system_crontab_has_a_user_field():
 
 
 def test_settings_count_for_the_lines_below_them_only():
-    one, two = parse(b"0 4 * * * a\nPATH=/usr/local/bin:/bin\n0 5 * * * b\n", system=False).jobs
-    assert one.environment == {}
+    item, two = parse(b"0 4 * * * a\nPATH=/usr/local/bin:/bin\n0 5 * * * b\n", system=False).jobs
+    assert item.environment == {}
     assert two.environment == {"PATH": "/usr/local/bin:/bin"}
 
 

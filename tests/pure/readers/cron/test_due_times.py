@@ -37,12 +37,12 @@ def test_the_canonical_form_of_a_canonical_form_is_itself(fields: tuple[str, ...
 
 def numbers(field: str, low: int, high: int) -> set[int]:
     """The numbers of a field, read once more and quite differently."""
-    found: set[int] = set()
+    match: set[int] = set()
     for item in field.split(","):
         span, _, step = item.partition("/")
         first, _, last = (f"{low}-{high}" if span == "*" else span).partition("-")
-        found.update(range(int(first), int(last or first) + 1, int(step or 1)))
-    return found
+        match.update(range(int(first), int(last or first) + 1, int(step or 1)))
+    return match
 
 
 @given(SCHEDULES, st.integers(0, 366 * 24 * 60))

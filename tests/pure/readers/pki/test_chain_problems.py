@@ -31,7 +31,9 @@ from tests.example_fleets.certificates import (
 
 
 def kinds(*chain: Made, **changes: object) -> list[str]:
-    return [one.kind for one in chain_problems([one.certificate for one in chain], case(**changes))]
+    return [
+        chain_problem.kind for chain_problem in chain_problems([item.certificate for item in chain], case(**changes))
+    ]
 
 
 def test_a_good_chain_has_no_problem() -> None:
@@ -146,9 +148,9 @@ def test_a_forged_signature_is_not_taken() -> None:
 
 def test_a_sha1_signature_is_weak_but_not_the_root_s_own() -> None:
     text = Path(__file__).parents[3].joinpath("fixtures/sha1.pem").read_text()
-    leaf, root = load(["-----BEGIN" + one for one in text.split("-----BEGIN")[1:]])
-    found = chain_problems([leaf, root], replace(case(name="sha1.example.org"), roots=(root,)))
-    assert [one.kind for one in found] == ["weak signature"]
+    leaf, root = load(["-----BEGIN" + item for item in text.split("-----BEGIN")[1:]])
+    match = chain_problems([leaf, root], replace(case(name="sha1.example.org"), roots=(root,)))
+    assert [item.kind for item in match] == ["weak signature"]
 
 
 def test_a_key_of_a_kind_that_browsers_do_not_take_is_weak() -> None:
@@ -208,5 +210,5 @@ def test_authorities_that_cannot_be_read_are_unobservable(content: str | None, t
 
 
 def test_one_root_that_cannot_be_read_hides_no_other() -> None:
-    odd = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    assert roots.parsed(odd + GOOD[1].encode()) == (MIDDLE.certificate,)
+    unusual = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    assert roots.parsed(unusual + GOOD[1].encode()) == (MIDDLE.certificate,)

@@ -45,8 +45,8 @@ def test_arithmetic_is_a_number_that_nobody_knows():
 
 
 def target(script: str) -> Target:
-    [found] = docker_executions(script)
-    return found.target
+    [match] = docker_executions(script)
+    return match.target
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_targets_are_told(script: str, wanted: Target):
     ],
 )
 def test_shells_and_wrappers_are_looked_into(script: str):
-    [found] = docker_executions(script)
-    assert (found.target, found.runs(["backup"])) == (BY_NAME, True)
+    [match] = docker_executions(script)
+    assert (match.target, match.runs(["backup"])) == (BY_NAME, True)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_shells_and_wrappers_are_looked_into(script: str):
     ],
 )
 def test_what_an_unknown_program_does_with_the_command_behind_it_cannot_be_told(script: str, who: str):
-    [found] = docker_executions(script)
-    assert found.runs(["backup"])
-    assert (found.target.kind, f"what `{who}` does" in found.target.why) == ("unclear", True)
+    [match] = docker_executions(script)
+    assert match.runs(["backup"])
+    assert (match.target.kind, f"what `{who}` does" in match.target.why) == ("unclear", True)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_what_an_unknown_program_does_with_the_command_behind_it_cannot_be_told(
     ],
 )
 def test_targets_that_cannot_be_told_say_why(script: str):
-    found = target(script)
-    assert found.kind == "unclear"
-    assert found.why
+    match = target(script)
+    assert match.kind == "unclear"
+    assert match.why
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,12 @@ class Desk:
     def planned(self, rule: str, plan: Any) -> Any:
         return plan
 
-    def apply(self, plan: Any, asked: Any) -> Exit:
-        [step] = asked.make().steps
+    def apply(self, plan: Any, question: Any) -> Exit:
+        [step] = question.make().steps
         self.written.append(step.content if isinstance(step.content, bytes) else step.content.encode())
         record = Databases((), parse_records(output(self.written[-1])))
         self.seen = replace(self.seen, facts={**self.seen.facts, ("data", "databases"): record})
-        self.proof = asked.prove_it()
+        self.proof = question.prove_it()
         return Exit.NOTHING_LEFT
 
 
@@ -177,9 +177,9 @@ def test_the_list_says_what_a_failed_drill_and_an_unseen_record_hold_up():
     assert sum(not row.stays for row in listed(Records())) == 40
     failed: Drill = replace(DRILL, error="it does not restore")
     for records, why in ((Records(drills=(failed,)), "did not come back"), (Unobservable("denied"), "is not seen: ")):
-        found = listed(records)
-        assert all(row.stays for row in found)
-        assert sum(why in row.reasons[0] for row in found) == 40
+        match = listed(records)
+        assert all(row.stays for row in match)
+        assert sum(why in row.reasons[0] for row in match) == 40
 
 
 def test_nothing_that_is_listed_is_without_a_reason():

@@ -52,8 +52,8 @@ def test_without_drills_in_the_inventory_it_is_skipped():
     ],
 )
 def test_an_old_a_failed_and_no_drill_are_findings(drills, saw):
-    [found] = judged("backups.come_back", drilled(*drills)).findings
-    assert saw in found.saw
+    [match] = judged("backups.come_back", drilled(*drills)).findings
+    assert saw in match.saw
 
 
 FAILED = replace(DONE, at=NOW, error="it does not restore: ERROR")
@@ -63,8 +63,8 @@ REFUSED = replace(DONE, at=NOW, refused="no room: 3 GiB are needed")
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_drill_that_failed_is_a_finding_whether_or_not_drills_are_asked_for(text):
     """FOREIGN W3, TROUBLE B6."""
-    [found] = judged("backups.come_back", drilled(DONE, FAILED, text=text)).findings
-    assert "did not come back 0 s ago: it does not restore: ERROR" in found.saw
+    [match] = judged("backups.come_back", drilled(DONE, FAILED, text=text)).findings
+    assert "did not come back 0 s ago: it does not restore: ERROR" in match.saw
 
 
 @pytest.mark.parametrize("drills", [(), (DONE,), (FAILED, replace(DONE, at=NOW + timedelta(hours=1))), (REFUSED,)])
@@ -138,10 +138,10 @@ def test_ten_drills_of_older_dumps_do_not_push_out_a_failure():
 def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
     assert judged("backups.come_back", drilled(DONE, REFUSED)).outcome is Outcome.HOLDS
     old = replace(DONE, at=NOW - timedelta(days=100))
-    [found] = judged("backups.come_back", drilled(old, REFUSED)).findings
-    assert found.saw.endswith("; one could not be tried on 2026-06-15: no room: 3 GiB are needed")
-    [found] = judged("backups.come_back", drilled(replace(FAILED, at=NOW - timedelta(days=1)), REFUSED)).findings
-    assert "did not come back" in found.saw
+    [match] = judged("backups.come_back", drilled(old, REFUSED)).findings
+    assert match.saw.endswith("; one could not be tried on 2026-06-15: no room: 3 GiB are needed")
+    [match] = judged("backups.come_back", drilled(replace(FAILED, at=NOW - timedelta(days=1)), REFUSED)).findings
+    assert "did not come back" in match.saw
 
 
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
@@ -258,14 +258,14 @@ def test_case_41_no_command_of_a_drill_runs_in_the_live_container_but_counting()
 
 
 def test_a_dump_that_does_not_restore_is_a_drill_that_failed():
-    said = b'drill: it does not restore: ERROR:  syntax error at or near "x"\nTerminated\n'
-    done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", said)), {}, 60.0)
+    text = b'drill: it does not restore: ERROR:  syntax error at or near "x"\nTerminated\n'
+    done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", text)), {}, 60.0)
     assert done.error == "it does not restore: syntax error"
 
 
 def test_what_is_written_down_of_a_failed_drill_holds_no_value_of_a_row():
-    said = b'drill: it does not restore: psql:<stdin>:9: ERROR:  invalid input syntax for type date: "4111 secret"\n'
-    done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", said)), {}, 60.0)
+    text = b'drill: it does not restore: psql:<stdin>:9: ERROR:  invalid input syntax for type date: "4111 secret"\n'
+    done = TRIAL.run(Scripted(Output(0, SAID), Output(66, b"", text)), {}, 60.0)
     assert done.error == "it does not restore: invalid input syntax for type date (line 9 of its SQL)"
 
 
@@ -289,9 +289,9 @@ def test_a_live_database_that_holds_far_less_than_the_dump_makes_the_drill_doubt
 
 @pytest.mark.parametrize("rc", [70, 71, 73, 74, 75, 125, 137])
 def test_a_server_that_could_not_be_tried_proves_nothing(rc):
-    said = b"WARNING: no swap limit\ndrill: it filled the disk, and was ended in time\nKilled\n"
+    text = b"WARNING: no swap limit\ndrill: it filled the disk, and was ended in time\nKilled\n"
     with pytest.raises(Unobservable, match="it filled the disk"):
-        TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", said)), {}, 60.0)
+        TRIAL.run(Scripted(Output(0, SAID), Output(rc, b"", text)), {}, 60.0)
 
 
 def test_a_drill_that_was_cut_off_proves_nothing():

@@ -99,8 +99,8 @@ def test_a_list_that_is_none_is_refused_and_left_alone() -> None:
 
 
 def test_a_waiver_means_the_thing_and_not_its_neighbours() -> None:
-    [one] = new_waivers([Finding("root", "www", rule="containers.x", subject="web", about="db[1]*", node="data")])
-    assert (one.rule, one.subject, one.node) == ("containers.x", "db[[]1][*]", "data")
+    [item] = new_waivers([Finding("root", "www", rule="containers.x", subject="web", about="db[1]*", node="data")])
+    assert (item.rule, item.subject, item.node) == ("containers.x", "db[[]1][*]", "data")
 
 
 def test_a_task_of_the_swarm_may_be_another_one_tomorrow() -> None:

@@ -248,9 +248,9 @@ def test_case_63_a_task_that_failed_is_quoted_with_its_last_lines() -> None:
     ],
 )
 def test_case_71_what_is_quoted_holds_no_value_of_the_environment_however_it_is_spelt(printed: str) -> None:
-    [said] = failing(printed.encode())
-    assert "hunter2" not in said
-    assert "***" in said
+    [text] = failing(printed.encode())
+    assert "hunter2" not in text
+    assert "***" in text
 
 
 @given(
@@ -282,9 +282,9 @@ def test_case_71_a_service_with_secrets_of_the_swarm_is_not_quoted() -> None:
 
 
 def test_case_73_what_is_quoted_is_escaped_and_cut() -> None:
-    [said] = failing(b"\x1b[31m::error::" + b"x y" * 400)
-    assert said.startswith("\\x1b[31m::error::")
-    assert len(said) == 200
+    [text] = failing(b"\x1b[31m::error::" + b"x y" * 400)
+    assert text.startswith("\\x1b[31m::error::")
+    assert len(text) == 200
 
 
 def test_a_log_that_cannot_be_read_is_pointed_to_only() -> None:
@@ -528,16 +528,16 @@ def test_settings_wait_until_no_old_task_is_left_that_would_be_replaced_their_wa
 
 
 def test_the_lock_is_asked_for_again_before_the_settings_are_given_back() -> None:
-    swarm, clock, asked = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES)), Clock(), []
+    swarm, clock, question = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES)), Clock(), []
 
     def confirm() -> None:
-        asked.append(len(swarm.specs))
-        if len(asked) == 2:
+        question.append(len(swarm.specs))
+        if len(question) == 2:
             raise Lost("the lock is not ours any more")
 
     with pytest.raises(Lost):
         STEP.update(swarm, Answering(NO_LOG), Pace(clock, clock.sleep), confirm)
-    assert (asked, len(swarm.specs)) == ([0, 1], 1)
+    assert (question, len(swarm.specs)) == ([0, 1], 1)
 
 
 def test_somebody_who_changes_the_service_in_the_same_moment_is_read_again() -> None:

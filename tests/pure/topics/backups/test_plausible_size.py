@@ -47,9 +47,9 @@ def sized(*sizes: int, step: timedelta = HALF_DAY, newest: datetime = NEWEST) ->
     return tuple(file(newest - back * step, size) for back, size in enumerate(reversed(sizes)))
 
 
-def small(known: Catalog) -> list[str]:
+def small(catalog: Catalog) -> list[str]:
     """The sizes of those that were refused, oldest first."""
-    return [show_size(backup.file.size) for backup in reversed(known.backups) if backup.small]
+    return [show_size(backup.file.size) for backup in reversed(catalog.backups) if backup.small]
 
 
 def accepted(of: File, at: datetime = NOW) -> AcceptedSize:
@@ -64,8 +64,8 @@ def with_size(files: Sequence[File], size: AcceptedSize | None, text: str = TEXT
 
 
 def thinning(world: Fleet) -> Plan | ForAPerson | None:
-    found = judged("backups.are_thinned", world).findings
-    return REMEDIES["backups.are_thinned"](found[0], world) if found else None
+    findings = judged("backups.are_thinned", world).findings
+    return REMEDIES["backups.are_thinned"](findings[0], world) if findings else None
 
 
 # ── one function judges each ──
@@ -78,9 +78,9 @@ def test_a_dump_of_half_the_biggest_of_the_last_plausible_ones_is_refused():
 @pytest.mark.parametrize("count", [1, 2, 3, 40, 200])
 @pytest.mark.parametrize("before", [1, 2, 5, 60])
 def test_an_emptied_database_never_turns_plausible_by_itself(before, count):
-    known = catalogued(sized(*[100 * MIB] * before, *[2000] * count))
-    assert len(small(known)) == count
-    assert [one.file.size for one in known.complete] == [100 * MIB] * before
+    known_value = catalogued(sized(*[100 * MIB] * before, *[2000] * count))
+    assert len(small(known_value)) == count
+    assert [item.file.size for item in known_value.complete] == [100 * MIB] * before
 
 
 def test_a_database_that_is_emptied_step_by_step_is_found_at_half():
@@ -102,9 +102,9 @@ def test_dumps_of_a_wrong_database_beside_the_real_ones_are_refused_one_by_one()
     days = [NEWEST - timedelta(days=back) for back in range(20)]
     wrong = [file(day - timedelta(hours=13), 410) for day in days]
     right = [file(day - timedelta(hours=hours), 64 * 1024) for day in days for hours in (0, 12)]
-    known = catalogued([*wrong, *right])
-    assert {backup.name for backup in known.backups if backup.small} == {
-        one.name for one in wrong if one.mtime > right[-1].mtime
+    known_value = catalogued([*wrong, *right])
+    assert {backup.name for backup in known_value.backups if backup.small} == {
+        item.name for item in wrong if item.mtime > right[-1].mtime
     }
 
 
@@ -114,8 +114,8 @@ def test_the_first_real_dump_after_an_import_is_a_yardstick_at_once():
 
 
 def test_where_all_are_tiny_they_are_all_there_is_and_count():
-    known = catalogued(sized(100, 100, 100))
-    assert small(known) == []
+    known_value = catalogued(sized(100, 100, 100))
+    assert small(known_value) == []
     assert judged("backups.have_plausible_size", fleet(sized(100, 100, 100))).outcome is Outcome.FINDING
 
 
@@ -125,22 +125,22 @@ def test_beside_bigger_ones_less_than_smallest_is_refused():
 
 def test_what_is_not_whole_is_neither_judged_nor_a_yardstick():
     files = sized(100, 100, 10**6, 100)
-    known = catalogued(files, proofs([one for one in files if one.size == 100]))
-    assert small(known) == []
+    known_value = catalogued(files, proofs([item for item in files if item.size == 100]))
+    assert small(known_value) == []
 
 
 @given(st.lists(st.sampled_from([1, 2, 50, 100, 110, 1000]), min_size=1, max_size=90), st.randoms())
 def test_the_order_of_the_listing_does_not_matter(sizes, random):
     files = list(sized(*sizes))
-    known = small(catalogued(files))
+    known_value = small(catalogued(files))
     random.shuffle(files)
-    assert small(catalogued(files)) == known
+    assert small(catalogued(files)) == known_value
 
 
 @given(st.lists(st.integers(min_value=1, max_value=10**6), min_size=1, max_size=60))
 def test_the_biggest_of_all_is_never_refused(sizes):
-    known = catalogued(sized(*(1000 * size for size in sizes)))
-    biggest = max(known.whole, key=lambda one: one.file.size)
+    known_value = catalogued(sized(*(1000 * size for size in sizes)))
+    biggest = max(known_value.whole, key=lambda item: item.file.size)
     assert biggest.small is None
 
 
@@ -150,9 +150,9 @@ def test_the_biggest_of_all_is_never_refused(sizes):
 def test_after_a_giant_the_usual_ones_are_refused_until_ten_in_a_row_agree():
     for count in range(1, AGREEING):
         assert len(small(catalogued(sized(*[100] * 9, 1000, *[100] * count)))) == count
-    known = catalogued(sized(*[100] * 9, 1000, *[100] * AGREEING))
-    assert small(known) == []
-    assert [backup.file.size for backup in known.backups if backup.giant] == [1000]
+    known_value = catalogued(sized(*[100] * 9, 1000, *[100] * AGREEING))
+    assert small(known_value) == []
+    assert [backup.file.size for backup in known_value.backups if backup.giant] == [1000]
 
 
 def test_two_big_ones_are_a_yardstick_and_no_giant():
@@ -168,20 +168,20 @@ def test_a_giant_stays_and_is_told_whatever_keep_says():
     assert "far more than those before and after it" in warning.saw
     plan = thinning(world)
     [step] = [step for step in plan.steps if isinstance(step, DeleteFiles)]
-    giant = next(one for one in files if one.size == 10 * MIB)
-    assert giant.name not in {one.name for one in step.files}
+    giant = next(item for item in files if item.size == 10 * MIB)
+    assert giant.name not in {item.name for item in step.files}
     assert len(step.files) > 100
 
 
 def test_while_the_newest_is_a_giant_that_none_confirms_no_whole_dump_goes_and_each_says_why():
     giant = sized(*[MIB] * 60, 10 * MIB)
-    known = catalogued(giant, keep={"daily": 7})
-    assert known.backups[0].unconfirmed
-    found = apply_keep(known, policy(keep={"daily": 7}), NOW)
-    assert found.excess == ()
-    assert found.held is not None
-    assert "the newest" in found.held.why
-    assert "far more than those before it" in found.held.why
+    known_value = catalogued(giant, keep={"daily": 7})
+    assert known_value.backups[0].unconfirmed
+    match = apply_keep(known_value, policy(keep={"daily": 7}), NOW)
+    assert match.excess == ()
+    assert match.held is not None
+    assert "the newest" in match.held.why
+    assert "far more than those before it" in match.held.why
     verdict = judged("backups.have_plausible_size", fleet(giant, text=DAILY))
     assert [warning.about for warning in verdict.warnings] == [giant[0].name]
     assert "no whole dump is removed" in verdict.warnings[0].hint
@@ -198,8 +198,8 @@ def test_a_dump_that_agrees_with_a_giant_or_an_accepted_size_lets_whole_ones_go_
 @pytest.mark.parametrize("state", ["broken", "unknown"])
 def test_a_giant_that_is_not_whole_holds_nothing_up(state):
     files = sized(*[MIB] * 60, 10 * MIB)
-    known = catalogued(files, [*proofs(files[1:]), proof(files[0], state, "why")], keep={"daily": 7})
-    assert apply_keep(known, policy(keep={"daily": 7}), NOW).held is None
+    known_value = catalogued(files, [*proofs(files[1:]), proof(files[0], state, "why")], keep={"daily": 7})
+    assert apply_keep(known_value, policy(keep={"daily": 7}), NOW).held is None
 
 
 def test_a_giant_is_let_go_once_a_size_was_accepted():
@@ -216,36 +216,36 @@ def test_after_an_honest_clean_up_the_accepted_size_is_the_yardstick():
     assert judged("backups.have_plausible_size", fleet(files)).outcome is Outcome.FINDING
     world = with_size(files, accepted(files[0]))
     assert judged("backups.have_plausible_size", world).outcome is Outcome.HOLDS
-    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
-    assert len(known.complete) == 45  # those since the clean-up, and those before it, are good, too
+    catalog = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
+    assert len(catalog.complete) == 45  # those since the clean-up, and those before it, are good, too
 
 
 def test_after_an_accepted_size_an_emptied_database_is_found_again():
     files = sized(*[100 * MIB] * 10, *[10 * MIB] * 5, 4 * MIB)
     world = with_size(files, accepted(files[1]))
-    [found] = judged("backups.have_plausible_size", world).findings
-    assert found.want == "at least 5 MiB, as 10 MiB were accepted on 2026-06-15"
+    [match] = judged("backups.have_plausible_size", world).findings
+    assert match.want == "at least 5 MiB, as 10 MiB were accepted on 2026-06-15"
 
 
 def test_growth_since_an_accepted_size_moves_the_yardstick_up():
     files = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
-    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[8]))
-    assert known.backups[0].small is not None
+    catalog = build_catalog(files, proofs(files), policy(), NOW, accepted(files[8]))
+    assert catalog.backups[0].small is not None
 
 
 def test_what_was_wrong_long_before_stays_wrong_when_a_size_is_accepted():
     files = sized(*[100] * 5, 10, *[100] * 5, 10, 10, 10)
-    known = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
-    assert [backup.name for backup in known.backups if backup.small] == [files[8].name]
+    catalog = build_catalog(files, proofs(files), policy(), NOW, accepted(files[0]))
+    assert [backup.name for backup in catalog.backups if backup.small] == [files[8].name]
 
 
 def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
     files = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
     rules = policy(keep={"daily": 7})
-    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
-    found = apply_keep(known, rules, NOW)
-    assert files[60].name in found.protected
-    left = {one.backup.name: one.reasons for one in found.kept}
+    catalog = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    match = apply_keep(catalog, rules, NOW)
+    assert files[60].name in match.protected
+    left = {item.backup.name: item.reasons for item in match.kept}
     assert left[files[60].name] == ("the last one before a smaller size was accepted",)
     assert files[60].size == 100 * MIB
 
@@ -253,17 +253,17 @@ def test_the_last_one_before_the_clean_up_stays_whatever_keep_says():
 def test_the_last_one_of_each_size_stays_after_a_second_clean_up_too():
     files = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
     rules = policy(keep={"daily": 7})
-    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
-    found = apply_keep(known, rules, NOW)
-    assert {files[60].name, files[80].name} <= found.protected
+    catalog = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    match = apply_keep(catalog, rules, NOW)
+    assert {files[60].name, files[80].name} <= match.protected
     assert [files[60].size, files[80].size] == [40 * MIB, 100 * MIB]
 
 
 def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
     files = sized(*[round(1000 * 1.1**n) for n in range(60)], *[10**4] * 60)
     rules = policy(keep={"daily": 7})
-    known = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
-    assert len(before_the_change(known.complete, rules, known.accepted)) == 1
+    catalog = build_catalog(files, proofs(files), rules, NOW, accepted(files[55]))
+    assert len(before_the_change(catalog.complete, rules, catalog.accepted)) == 1
 
 
 # ── what retention makes of it ──
@@ -273,14 +273,14 @@ def test_growth_before_a_clean_up_leaves_one_to_be_kept_for_it():
 @pytest.mark.parametrize("text", [TEXT, DAILY])
 def test_no_night_of_an_emptied_database_costs_a_good_dump(text, per_day):
     step = timedelta(days=1) / per_day
-    store = {one.name: one for one in (file(NOW - n * step, 100 * MIB) for n in range(1, 60 * per_day))}
+    store = {item.name: item for item in (file(NOW - n * step, 100 * MIB) for n in range(1, 60 * per_day))}
     good = set(store)
     for night in range(0, 50, 7):
         now = NOW + timedelta(days=night)
         for back in range(7 * per_day):
             made = file(now - timedelta(minutes=29) - back * step, 2000)
             store[made.name] = made
-        world = fleet(sorted(store.values(), key=lambda one: one.mtime), now=now, text=text)
+        world = fleet(sorted(store.values(), key=lambda element: element.mtime), now=now, text=text)
         assert judged("backups.have_plausible_size", world).outcome is Outcome.FINDING
         assert judged("backups.are_fresh", world).outcome is not Outcome.FINDING
         for rule in ("backups.are_thinned", "volumes.are_within_budget"):
@@ -296,27 +296,27 @@ def test_implausible_ones_fill_no_bucket_and_do_not_count_for_at_least():
     real = [file(NEWEST - back * HALF_DAY, 64 * 1024) for back in range(60)]
     wrong = [file(NEWEST - timedelta(hours=13, days=back), 410) for back in range(19)]
     files = (*real, *wrong)
-    found = apply_keep(catalogued(files), policy(), NOW)
+    match = apply_keep(catalogued(files), policy(), NOW)
     alone = apply_keep(catalogued(real), policy(), NOW)
-    assert found.excess == alone.excess
-    assert found.protected == alone.protected
-    reasons = {one.backup.name: one.reasons for one in found.kept}
-    assert all(reasons[one.name][0].startswith("implausibly small: 410 B, wanted at least 32 KiB") for one in wrong)
+    assert match.excess == alone.excess
+    assert match.protected == alone.protected
+    reasons = {item.backup.name: item.reasons for item in match.kept}
+    assert all(reasons[item.name][0].startswith("implausibly small: 410 B, wanted at least 32 KiB") for item in wrong)
 
 
 def test_while_the_newest_is_implausible_only_broken_ones_go_and_each_says_why():
     files = [*sized(*[MIB] * 100), file(NOW - timedelta(minutes=1), 410)]
-    found = apply_keep(catalogued(files), policy(), NOW)
-    assert found.excess == ()
-    assert found.held is not None
-    assert any(found.held.why in one.reasons for one in found.kept)
+    match = apply_keep(catalogued(files), policy(), NOW)
+    assert match.excess == ()
+    assert match.held is not None
+    assert any(match.held.why in item.reasons for item in match.kept)
     assert apply_keep(catalogued(files[:-1]), policy(), NOW).held is None
 
 
 def test_while_the_newest_is_implausible_the_finding_says_what_holds_thinning_up():
     world = fleet([*sized(*[MIB] * 100), file(NOW - timedelta(minutes=1), 410)])
-    [found] = judged("backups.are_thinned", world).findings
-    assert found.hint.startswith("held up: no whole dump goes while the newest")
+    [match] = judged("backups.are_thinned", world).findings
+    assert match.hint.startswith("held up: no whole dump goes while the newest")
 
 
 def test_an_implausible_one_is_no_fresh_backup_and_no_reason_to_make_another():

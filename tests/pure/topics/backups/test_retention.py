@@ -32,8 +32,8 @@ def thinned(files: tuple[File, ...], verified: tuple[DumpProof, ...] | None = No
     return apply_keep(catalogued(files, verified, **changes), policy(**changes), NOW)
 
 
-def kept(found: Retention) -> list[str]:
-    return [one.backup.named.astimezone(TORONTO).strftime("%m-%d %H") for one in found.kept]
+def kept(retention: Retention) -> list[str]:
+    return [item.backup.named.astimezone(TORONTO).strftime("%m-%d %H") for item in retention.kept]
 
 
 def daily(count: int) -> tuple[File, ...]:
@@ -45,8 +45,8 @@ def test_the_newest_few_stay():
 
 
 def test_the_newest_of_each_day_stays():
-    found = thinned(twice_a_day(8), keep={"daily": 2}, at_least=1)
-    assert kept(found) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
+    match = thinned(twice_a_day(8), keep={"daily": 2}, at_least=1)
+    assert kept(match) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
 
 
 def test_empty_periods_are_not_counted():
@@ -55,10 +55,10 @@ def test_empty_periods_are_not_counted():
 
 
 def test_counters_are_independent_and_their_results_are_ored():
-    found = thinned(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
-    reasons = {one.backup.name: one.reasons for one in found.kept}
+    match = thinned(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
+    reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest verified")
-    assert kept(found) == ["06-15 08", "06-14 08", "05-27 08"]
+    assert kept(match) == ["06-15 08", "06-14 08", "05-27 08"]
 
 
 def test_minus_one_is_without_end():
@@ -66,14 +66,14 @@ def test_minus_one_is_without_end():
 
 
 def test_the_oldest_stays_while_a_counter_is_not_used_up():
-    found = thinned(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
-    assert "oldest yearly 2026" in found.kept[-1].reasons
+    match = thinned(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
+    assert "oldest yearly 2026" in match.kept[-1].reasons
 
 
 def test_within_is_relative_to_the_newest_one():
     old = tuple(file(START - timedelta(days=100 + back)) for back in range(5))
-    found = thinned(old, keep={"within": "2 d"}, at_least=1)
-    assert [one.reasons[0] for one in found.kept] == ["within 2 d", "within 2 d", "oldest verified"]
+    match = thinned(old, keep={"within": "2 d"}, at_least=1)
+    assert [item.reasons[0] for item in match.kept] == ["within 2 d", "within 2 d", "oldest verified"]
 
 
 def test_days_are_those_of_the_policy_s_time_zone():
@@ -84,8 +84,8 @@ def test_days_are_those_of_the_policy_s_time_zone():
 
 def test_each_backup_that_may_go_has_a_reason_oldest_first():
     gone = thinned(daily(10), keep={"last": 3}, at_least=1).excess
-    assert [one.backup.time for one in gone] == sorted(one.backup.time for one in gone)
-    assert {one.reason for one in gone} == {"no rule of keep needs it"}
+    assert [item.backup.time for item in gone] == sorted(item.backup.time for item in gone)
+    assert {item.reason for item in gone} == {"no rule of keep needs it"}
 
 
 @pytest.mark.parametrize("keep", [{}, {"last": 0}, {"daily": 0, "weekly": 0}, {"last": -2}])
@@ -96,10 +96,10 @@ def test_case_43_an_empty_policy_is_refused(keep):
 
 def test_case_44_when_all_newest_are_corrupt_the_one_old_good_stays():
     files = daily(30)
-    verified = (*(proof(one, "broken", "cut short") for one in files[:-1]), proof(files[-1]))
-    found = thinned(files, verified, keep={"last": 2}, at_least=3)
-    assert files[-1].name in {one.backup.name for one in found.kept}
-    assert found.excess == ()  # nothing newer made up for any broken one
+    verified = (*(proof(item, "broken", "cut short") for item in files[:-1]), proof(files[-1]))
+    match = thinned(files, verified, keep={"last": 2}, at_least=3)
+    assert files[-1].name in {item.backup.name for item in match.kept}
+    assert match.excess == ()  # nothing newer made up for any broken one
 
 
 def test_a_broken_one_may_go_once_a_newer_one_is_whole():
@@ -118,40 +118,40 @@ def test_case_50_a_broken_one_of_today_may_still_be_waiting_for_a_lock():
 
 def test_case_79_a_dump_that_is_not_known_to_be_complete_stays_and_fills_no_bucket():
     files = daily(10)
-    found = thinned(files, proofs(files[5:]), keep={"last": 2}, at_least=1)
-    assert {one.name for one in files[:5]} <= {one.backup.name for one in found.kept}
-    assert {one.name for one in files[5:7]} <= {one.backup.name for one in found.kept}
+    match = thinned(files, proofs(files[5:]), keep={"last": 2}, at_least=1)
+    assert {item.name for item in files[:5]} <= {item.backup.name for item in match.kept}
+    assert {item.name for item in files[5:7]} <= {item.backup.name for item in match.kept}
 
 
 def test_case_36_what_lies_in_the_future_neither_counts_nor_anchors():
     future = file(NOW + timedelta(days=400))
     files = (future, *daily(5))
-    found = thinned(files, keep={"within": "36 h"}, at_least=1)
-    assert [one.reasons[0] for one in found.kept][:3] == ["dated in the future", "within 1 d 12 h", "within 1 d 12 h"]
+    match = thinned(files, keep={"within": "36 h"}, at_least=1)
+    assert [item.reasons[0] for item in match.kept][:3] == ["dated in the future", "within 1 d 12 h", "within 1 d 12 h"]
 
 
 def test_case_40_a_hard_linked_file_is_left_alone():
     files = (*daily(3), replace(file(START - timedelta(days=9)), links=2), *daily(12)[-1:])
-    found = thinned(files, keep={"last": 1}, at_least=1)
-    assert ("it has 2 hard links",) in {one.reasons for one in found.kept}
+    match = thinned(files, keep={"last": 1}, at_least=1)
+    assert ("it has 2 hard links",) in {item.reasons for item in match.kept}
 
 
 def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
-    files = tuple(replace(one, links=2) for one in daily(10))
-    found = thinned(files, keep={"last": 2}, at_least=3)
-    assert found.excess == ()
-    reasons = {one.backup.name: one.reasons for one in found.kept}
+    files = tuple(replace(item, links=2) for item in daily(10))
+    match = thinned(files, keep={"last": 2}, at_least=3)
+    assert match.excess == ()
+    reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[files[0].name] == ("last", "newest verified")
     assert reasons[files[2].name] == ("at least 3 verified stay",)
     assert reasons[files[5].name] == ("it has 2 hard links",)
-    assert found.protected == {files[0].name, files[1].name, files[2].name, files[9].name}
+    assert match.protected == {files[0].name, files[1].name, files[2].name, files[9].name}
 
 
 def test_two_names_of_one_file_count_once_it_rots_under_both():
     first = replace(file(START), links=2, inode=7)
     second = replace(file(START - timedelta(hours=2)), links=2, inode=7, mtime=first.mtime)
-    found = thinned((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
-    reasons = {one.backup.name: one.reasons for one in found.kept}
+    match = thinned((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
+    reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[second.name][0] == f"it is the very file that is called {first.name}, too"
     assert reasons[daily(9)[1].name] == ("last",)
 
@@ -159,26 +159,26 @@ def test_two_names_of_one_file_count_once_it_rots_under_both():
 @pytest.mark.parametrize("keep", [{"daily": 7}, {"monthly": 12}, {"last": 1}, {"within": "1 h"}])
 def test_the_newest_at_least_stay_whatever_the_rules_say(keep):
     files = twice_a_day(60)
-    found = thinned(files, keep=keep, at_least=3)
-    assert [one.backup.name for one in found.kept][:3] == [one.name for one in files[:3]]
+    match = thinned(files, keep=keep, at_least=3)
+    assert [item.backup.name for item in match.kept][:3] == [item.name for item in files[:3]]
 
 
 def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...], tuple[DumpProof, ...]]:
     """Two files a day, some of them broken."""
     files = twice_a_day(count)
-    states = ("broken" if place in broken else "complete" for place in range(count))
-    return files, tuple(proof(one, state, "cut short") for one, state in zip(files, states, strict=True))
+    states = ("broken" if location in broken else "complete" for location in range(count))
+    return files, tuple(proof(item, state, "cut short") for item, state in zip(files, states, strict=True))
 
 
 def test_the_last_file_of_a_period_stays_though_it_is_broken():
     """A day of which both files are broken keeps the newer one; so does a week of which no other file is left."""
     files, verified = mixed(broken=(10, 11))
-    found = thinned(files, verified, keep={"daily": 14}, at_least=1)
-    reasons = {one.backup.name: one.reasons for one in found.kept}
+    match = thinned(files, verified, keep={"daily": 14}, at_least=1)
+    reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[files[10].name] == ("the last file of its period (daily 2026-06-10)",)
-    assert files[11].name in {one.backup.name for one in found.excess}
+    assert files[11].name in {item.backup.name for item in match.excess}
     beyond = thinned(files, verified, keep={"daily": 3}, at_least=1)
-    assert {files[10].name, files[11].name} <= {one.backup.name for one in beyond.excess}
+    assert {files[10].name, files[11].name} <= {item.backup.name for item in beyond.excess}
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_the_last_file_of_a_period_stays_though_it_is_broken():
 )
 def test_more_broken_ones_than_a_few_are_for_a_person(allowed, broken, goes):
     files, verified = mixed(broken=tuple(range(3, 3 + 2 * broken, 2)))
-    found = thinned(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
-    assert bool(found.excess) is goes
+    match = thinned(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
+    assert bool(match.excess) is goes
     if not goes:
-        assert found.held is not None
-        assert found.held.why.startswith(f"{broken} of 60 files look broken, more than `keep.broken_at_most` (")
-        assert found.held.why.endswith("look at them first")
+        assert match.held is not None
+        assert match.held.why.startswith(f"{broken} of 60 files look broken, more than `keep.broken_at_most` (")
+        assert match.held.why.endswith("look at them first")
 
 
 @pytest.mark.parametrize("wrong", [-1, "10", "101 %", "-1 %", True, 1.5, "ten"])
@@ -217,11 +217,11 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Po
     for back, state in draw(st.dictionaries(HOURS, STATES, max_size=40)).items():
         moment = NOW - timedelta(hours=back)
         off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))
-        one = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
-        one = replace(one, size=draw(st.sampled_from([2**20, 2**20, 2**20, 900_000, 500, 2**24])))
-        files.append(one)
+        item = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
+        item = replace(item, size=draw(st.sampled_from([2**20, 2**20, 2**20, 900_000, 500, 2**24])))
+        files.append(item)
         if state != "unknown":
-            verified.append(proof(one, state, "cut short" if state == "broken" else ""))
+            verified.append(proof(item, state, "cut short" if state == "broken" else ""))
     rules = policy(keep=draw(KEEPS), at_least=draw(st.integers(min_value=1, max_value=5)))
     return tuple(files), tuple(verified), rules
 
@@ -229,75 +229,75 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Po
 @given(worlds())
 def test_case_44_enough_complete_ones_remain_and_the_newest_and_the_oldest_of_them(world):
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    gone = {one.backup.name for one in apply_keep(known, rules, NOW).excess}
-    remaining = [one for one in known.complete if one.name not in gone]
-    assert len(remaining) >= min(rules.at_least, len(known.complete))
-    if known.complete:
-        assert remaining[0] == known.complete[0]
-        assert remaining[-1] == known.complete[-1]
+    catalog = build_catalog(files, verified, rules, NOW)
+    gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
+    remaining = [item for item in catalog.complete if item.name not in gone]
+    assert len(remaining) >= min(rules.at_least, len(catalog.complete))
+    if catalog.complete:
+        assert remaining[0] == catalog.complete[0]
+        assert remaining[-1] == catalog.complete[-1]
 
 
 @given(worlds())
 def test_nothing_protected_may_go_and_the_newest_at_least_stay(world):
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    found = apply_keep(known, rules, NOW)
-    gone = {one.backup.name for one in found.excess}
-    assert not found.protected & gone
-    assert not {one.name for one in known.complete[: rules.at_least]} & gone
+    catalog = build_catalog(files, verified, rules, NOW)
+    match = apply_keep(catalog, rules, NOW)
+    gone = {item.backup.name for item in match.excess}
+    assert not match.protected & gone
+    assert not {item.name for item in catalog.complete[: rules.at_least]} & gone
 
 
 @given(worlds())
 def test_no_reason_is_ever_empty(world):
     files, verified, rules = world
-    nameless = tuple(replace(one, why="") for one in verified)
+    nameless = tuple(replace(item, why="") for item in verified)
     for proven in (verified, nameless):
-        known = build_catalog(files, proven, rules, NOW)
-        found = apply_keep(known, rules, NOW)
-        assert all(one.reasons and all(one.reasons) for one in found.kept)
-        assert all(one.reason for one in found.excess)
-        assert all(bool(backup.doubt) is not backup.counts for backup in known.backups)
+        catalog = build_catalog(files, proven, rules, NOW)
+        match = apply_keep(catalog, rules, NOW)
+        assert all(item.reasons and all(item.reasons) for item in match.kept)
+        assert all(item.reason for item in match.excess)
+        assert all(bool(backup.doubt) is not backup.counts for backup in catalog.backups)
 
 
 @given(worlds())
 def test_what_does_not_count_changes_nothing_for_what_does(world):
     """Neither a bucket, nor the newest, nor the oldest, nor what is protected is ever one that does not count."""
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    counting = {one.name for one in known.complete}
-    found = apply_keep(known, rules, NOW)
-    assert found.protected <= counting
-    alone = replace(known, backups=known.complete)
-    kept = {one.backup.name for one in apply_keep(alone, rules, NOW).kept}
-    assert kept == {one.backup.name for one in by_keep(known, rules, NOW).kept} & counting
+    catalog = build_catalog(files, verified, rules, NOW)
+    counting = {item.name for item in catalog.complete}
+    match = apply_keep(catalog, rules, NOW)
+    assert match.protected <= counting
+    alone = replace(catalog, backups=catalog.complete)
+    kept = {item.backup.name for item in apply_keep(alone, rules, NOW).kept}
+    assert kept == {item.backup.name for item in by_keep(catalog, rules, NOW).kept} & counting
 
 
 @given(worlds(), st.sampled_from(["hourly", "daily", "weekly", "monthly", "yearly"]))
 def test_no_period_that_keep_reaches_loses_its_last_file(world, period):
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    gone = {one.backup.name for one in apply_keep(known, rules, NOW).excess}
-    for one in periods_of_keep(known.complete, rules):
-        if one.name == period:
-            reached = [backup for backup in known.backups if one.reaches(backup)]
-            before = {one.bucket_of(backup) for backup in reached}
-            assert {one.bucket_of(backup) for backup in reached if backup.name not in gone} == before
+    catalog = build_catalog(files, verified, rules, NOW)
+    gone = {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
+    for item in periods_of_keep(catalog.complete, rules):
+        if item.name == period:
+            reached = [backup for backup in catalog.backups if item.reaches(backup)]
+            before = {item.bucket_of(backup) for backup in reached}
+            assert {item.bucket_of(backup) for backup in reached if backup.name not in gone} == before
 
 
 @given(worlds())
 def test_all_that_a_plan_rests_on_is_proven_again(world):
     """Each period that keep reaches has its newest complete one among what is streamed, when something of it goes."""
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    found = apply_keep(known, rules, NOW)
-    again = {one.name for one in needed_for(found.excess, known, rules)}
-    assert found.protected <= again
-    assert not again & {one.backup.name for one in found.excess}
-    whole = [one.backup for one in found.excess if one.backup.counts]
-    for period in periods_of_keep(known.complete, rules):
-        for gone in (one for one in whole if period.reaches(one)):
-            bucket = [one for one in known.complete if period.bucket_of(one) == period.bucket_of(gone)]
+    catalog = build_catalog(files, verified, rules, NOW)
+    match = apply_keep(catalog, rules, NOW)
+    again = {item.name for item in needed_for(match.excess, catalog, rules)}
+    assert match.protected <= again
+    assert not again & {item.backup.name for item in match.excess}
+    whole = [item.backup for item in match.excess if item.backup.counts]
+    for period in periods_of_keep(catalog.complete, rules):
+        for gone in (item for item in whole if period.reaches(item)):
+            bucket = [item for item in catalog.complete if period.bucket_of(item) == period.bucket_of(gone)]
             assert bucket[0].name in again
 
 
@@ -305,12 +305,12 @@ def test_all_that_a_plan_rests_on_is_proven_again(world):
 def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep):
     files = tuple(file(NOW - timedelta(days=back, hours=1)) for back in range(12))
     rules = policy(keep=keep, at_least=1)
-    known = catalogued(files, keep=keep, at_least=1)
-    gone = apply_keep(known, rules, NOW).excess
-    again = {one.name for one in needed_for(gone, known, rules)}
-    names = {one.backup.name for one in gone}
-    for rotten in (one for one in known.complete if one.name not in names):
-        others = [one for one in known.complete if one != rotten]
+    known_value = catalogued(files, keep=keep, at_least=1)
+    gone = apply_keep(known_value, rules, NOW).excess
+    again = {item.name for item in needed_for(gone, known_value, rules)}
+    names = {item.backup.name for item in gone}
+    for rotten in (item for item in known_value.complete if item.name not in names):
+        others = [item for item in known_value.complete if item != rotten]
         assert rotten.name in again or not names & reasons_to_keep(others, rules).keys()
 
 
@@ -318,20 +318,20 @@ def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep)
 def test_whichever_stays_unread_would_keep_nothing_more_if_it_were_rotten(world):
     """What is not streamed again must not be why something goes: without it keep asks for nothing that went."""
     files, verified, rules = world
-    known = build_catalog(files, verified, rules, NOW)
-    gone = apply_keep(known, rules, NOW).excess
-    again = {one.name for one in needed_for(gone, known, rules)}
-    names = {one.backup.name for one in gone}
-    for rotten in (one for one in known.complete if one.name not in again | names):
-        others = [one for one in known.complete if one != rotten]
-        assert not names & reasons_to_keep(others, rules, known.accepted).keys()
+    catalog = build_catalog(files, verified, rules, NOW)
+    gone = apply_keep(catalog, rules, NOW).excess
+    again = {item.name for item in needed_for(gone, catalog, rules)}
+    names = {item.backup.name for item in gone}
+    for rotten in (item for item in catalog.complete if item.name not in again | names):
+        others = [item for item in catalog.complete if item != rotten]
+        assert not names & reasons_to_keep(others, rules, catalog.accepted).keys()
 
 
 @given(worlds())
 def test_case_48_thinning_twice_is_thinning_once(world):
     files, verified, rules = world
-    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess}
-    left = tuple(one for one in files if one.name not in gone)
+    gone = {item.backup.name for item in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess}
+    left = tuple(item for item in files if item.name not in gone)
     assert apply_keep(build_catalog(left, verified, rules, NOW), rules, NOW).excess == ()
 
 
@@ -339,9 +339,9 @@ def test_case_48_thinning_twice_is_thinning_once(world):
 def test_what_is_overdue_is_among_what_may_go_today(world, days):
     files, verified, rules = world
     rules = rules.model_copy(update={"slack": timedelta(days=days)})
-    known = build_catalog(files, verified, rules, NOW)
-    late = {overdue_backup.backup.name for overdue_backup in overdue_backups(known, rules, NOW)}
-    assert late <= {one.backup.name for one in apply_keep(known, rules, NOW).excess}
+    catalog = build_catalog(files, verified, rules, NOW)
+    late = {overdue_backup.backup.name for overdue_backup in overdue_backups(catalog, rules, NOW)}
+    assert late <= {item.backup.name for item in apply_keep(catalog, rules, NOW).excess}
 
 
 @given(worlds(), st.randoms())
@@ -356,19 +356,19 @@ def test_the_order_of_the_listing_does_not_matter(world, random):
 @given(worlds())
 def test_case_79_only_what_is_proven_may_go(world):
     files, verified, rules = world
-    proven = {one.name for one in verified}
+    proven = {item.name for item in verified}
     assert {
-        one.backup.name for one in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess
+        item.backup.name for item in apply_keep(build_catalog(files, verified, rules, NOW), rules, NOW).excess
     } <= proven
 
 
 @given(worlds(), st.lists(st.text(min_size=1, max_size=20), max_size=5))
 def test_nothing_outside_the_naming_pattern_is_touched(world, names):
     files, verified, rules = world
-    strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, place + 1) for place, name in enumerate(names))
-    found = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
-    assert not {one.backup.name for one in found.excess} & {stranger.name for stranger in strangers}
-    assert len(found.kept) + len(found.excess) == len(files)
+    strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, location + 1) for location, name in enumerate(names))
+    match = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
+    assert not {item.backup.name for item in match.excess} & {stranger.name for stranger in strangers}
+    assert len(match.kept) + len(match.excess) == len(files)
 
 
 # ── restic's own algorithm (internal/restic/snapshot_policy.go, ApplyPolicy), written down once more ──
@@ -415,7 +415,7 @@ FAR = st.integers(min_value=0, max_value=900 * 4).map(lambda number: NOW - numbe
 def test_what_stays_is_what_restic_keeps_and_the_newest_and_the_oldest(times, keep, days):
     within = timedelta(days=days) if days else None
     local = {time.astimezone(TORONTO): file(time).name for time in times}
-    wanted = {local[time] for time in restic(list(local), keep, within)}
+    expected = {local[time] for time in restic(list(local), keep, within)}
     first, *_, last = [*sorted(times), max(times)]
-    found = thinned(tuple(map(file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1)
-    assert {one.backup.name for one in found.kept} == wanted | {file(first).name, file(last).name}
+    match = thinned(tuple(map(file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1)
+    assert {item.backup.name for item in match.kept} == expected | {file(first).name, file(last).name}

@@ -62,22 +62,22 @@ def test_a_quick_look_skips_what_it_does_not_know_and_says_so(rule):
 
 
 def test_no_backup_at_all_is_a_finding():
-    [found] = judged("backups.are_fresh", fleet(files=())).findings
-    assert found.saw == "no backup at all"
+    [match] = judged("backups.are_fresh", fleet(files=())).findings
+    assert match.saw == "no backup at all"
 
 
 def test_an_old_newest_backup_is_a_finding_that_says_how_old():
-    [found] = judged("backups.are_fresh", fleet(twice_a_day(4, NOW - timedelta(hours=40)))).findings
-    assert found.saw.startswith("the newest complete backup is 1 d 16 h old: backup_2026_06_13T20_30_00")
-    assert found.want == "at most 14 h old"
+    [match] = judged("backups.are_fresh", fleet(twice_a_day(4, NOW - timedelta(hours=40)))).findings
+    assert match.saw.startswith("the newest complete backup is 1 d 16 h old: backup_2026_06_13T20_30_00")
+    assert match.want == "at most 14 h old"
 
 
 def test_only_a_complete_backup_makes_it_fresh():
     files = (file(NOW - timedelta(hours=1)), *twice_a_day(3, NOW - timedelta(hours=20)))
     verified = (proof(files[0], "broken", "cut short in the middle of a table's rows"), *proofs(files[1:]))
-    [found] = judged("backups.are_fresh", fleet(files, verified)).findings
-    assert "20 h old" in found.saw
-    assert "does not count: cut short" in found.saw
+    [match] = judged("backups.are_fresh", fleet(files, verified)).findings
+    assert "20 h old" in match.saw
+    assert "does not count: cut short" in match.saw
 
 
 def test_a_young_file_that_was_not_verified_leaves_freshness_unknown():
@@ -94,8 +94,8 @@ def test_a_fresh_complete_one_is_enough_although_a_younger_one_is_unknown():
 
 def test_case_36_a_backup_from_the_future_is_never_fresh():
     files = (file(NOW + timedelta(hours=3)), *twice_a_day(3, NOW - timedelta(hours=40)))
-    [found] = judged("backups.are_fresh", fleet(files)).findings
-    assert "dated in the future" in found.saw
+    [match] = judged("backups.are_fresh", fleet(files)).findings
+    assert "dated in the future" in match.saw
     assert judged("backups.tell_their_time", fleet(files)).outcome is Outcome.FINDING
 
 
@@ -113,7 +113,7 @@ def test_ages_use_the_node_s_own_clock():
 def test_case_28_thirteen_hours_in_autumn_are_not_stale():
     night = datetime(2026, 11, 1, 4, 0, 1, tzinfo=UTC)  # midnight of the day on which the clocks go back
     noon = night + timedelta(hours=13, minutes=30)
-    files = tuple(file(night - place * HALF_DAY) for place in range(3))
+    files = tuple(file(night - location * HALF_DAY) for location in range(3))
     assert judged("backups.are_fresh", fleet(files, now=noon)).outcome is Outcome.HOLDS
 
 
@@ -128,8 +128,8 @@ def test_max_age_of_the_inventory_counts():
 def test_case_35_a_fresh_mtime_does_not_make_an_old_name_young():
     copied = replace(file(NOW - timedelta(days=3)), mtime=NOW.timestamp() - 600)
     assert judged("backups.are_fresh", fleet((copied,))).outcome is Outcome.FINDING
-    [found] = judged("backups.tell_their_time", fleet((copied,))).findings
-    assert "not written when the name says" in found.saw
+    [match] = judged("backups.tell_their_time", fleet((copied,))).findings
+    assert "not written when the name says" in match.saw
 
 
 def test_case_35_a_fresh_name_does_not_make_an_old_mtime_young():
@@ -144,10 +144,10 @@ def test_case_35_a_fresh_name_does_not_make_an_old_mtime_young():
 @pytest.mark.parametrize("place", range(4))
 def test_case_33_a_broken_backup_is_a_finding_of_its_own(place):
     why = "cut short in the middle of a table's rows"
-    verified = tuple(proof(one, *(("broken", why) if at == place else ())) for at, one in enumerate(GOOD))
-    [found] = judged("backups.are_complete", fleet(verified=verified)).findings
-    assert found.about == GOOD[place].name
-    assert why in found.saw
+    verified = tuple(proof(item, *(("broken", why) if at == place else ())) for at, item in enumerate(GOOD))
+    [match] = judged("backups.are_complete", fleet(verified=verified)).findings
+    assert match.about == GOOD[place].name
+    assert why in match.saw
 
 
 def test_case_37_a_growing_file_is_neither_a_finding_nor_the_newest():
@@ -175,9 +175,9 @@ def test_a_proof_of_another_file_of_that_name_proves_nothing():
 
 def test_case_38_a_newest_backup_of_a_tenth_of_the_median_is_a_finding():
     files = (replace(GOOD[0], size=MIB // 10), *GOOD[1:])
-    [found] = judged("backups.have_plausible_size", fleet(files)).findings
-    assert found.saw.endswith("has 102.4 KiB")
-    assert found.want == "at least 512 KiB, as others have 1 MiB"
+    [match] = judged("backups.have_plausible_size", fleet(files)).findings
+    assert match.saw.endswith("has 102.4 KiB")
+    assert match.want == "at least 512 KiB, as others have 1 MiB"
 
 
 def test_a_growing_database_is_no_finding():
@@ -195,8 +195,8 @@ def test_a_first_backup_is_held_against_the_floor_alone():
 
 
 def test_more_than_keep_asks_for_is_a_finding():
-    [found] = judged("backups.are_thinned", fleet(twice_a_day(100))).findings
-    assert "of 100 backups are more than keep asks for" in found.saw
+    [match] = judged("backups.are_thinned", fleet(twice_a_day(100))).findings
+    assert "of 100 backups are more than keep asks for" in match.saw
 
 
 def test_what_keep_let_go_since_the_last_thinning_is_no_finding():
@@ -212,11 +212,11 @@ def test_case_79_unverified_files_that_might_be_too_many_leave_thinning_unknown(
 
 def test_case_40_what_is_no_regular_file_of_that_name_is_no_backup():
     kinds = ("link", "directory", "other")
-    strange = [replace(one, kind=kind) for one, kind in zip(twice_a_day(3), kinds, strict=True)]
+    strange = [replace(item, kind=kind) for item, kind in zip(twice_a_day(3), kinds, strict=True)]
     named = File("-rf", 1, NOW.timestamp(), 3)
     verified = proofs((*strange, named))
-    [found] = judged("backups.are_fresh", fleet((*strange, named), verified)).findings
-    assert found.saw == "no backup at all"
+    [match] = judged("backups.are_fresh", fleet((*strange, named), verified)).findings
+    assert match.saw == "no backup at all"
 
 
 def test_the_order_of_the_listing_does_not_matter():
@@ -242,26 +242,26 @@ def test_5000_files_are_judged_in_a_few_seconds_at_most():
 
 def test_what_does_not_count_says_why_whatever_it_is():
     """FOREIGN W11: never `does not count: ` and nothing."""
-    odd = (
+    unusual = (
         file(NOW + timedelta(days=2)),
         replace(file(NOW - timedelta(minutes=5)), mtime=NOW.timestamp() - 1),
         replace(file(NOW - timedelta(minutes=6)), mtime=NOW.timestamp() - 10**6),
         file(NOW - timedelta(minutes=7)),
     )
     for state in ("complete", "broken", "unknown"):
-        for one in odd:
-            world = fleet((one,), (proof(one, state),))
+        for item in unusual:
+            world = fleet((item,), (proof(item, state),))
             verdict = judged("backups.are_fresh", world)
-            told = [finding.saw for finding in verdict.findings] + [str(why) for why in verdict.unknown]
-            assert not any(text.rstrip(" )").endswith((":", "but", "is")) for text in told), told
+            sentence = [finding.saw for finding in verdict.findings] + [str(why) for why in verdict.unknown]
+            assert not any(text.rstrip(" )").endswith((":", "but", "is")) for text in sentence), sentence
 
 
 def test_the_hint_to_verify_is_given_only_where_that_helps():
     """FOREIGN friction 5."""
     [unread] = judged("backups.are_fresh", fleet(GOOD, ())).unknown
     assert "remediate backups verify" in unread.hint
-    odd = tuple(proof(one, "unknown", "packed with zstd") for one in GOOD)
-    [packed] = judged("backups.are_fresh", fleet(GOOD, odd)).unknown
+    unusual = tuple(proof(item, "unknown", "packed with zstd") for item in GOOD)
+    [packed] = judged("backups.are_fresh", fleet(GOOD, unusual)).unknown
     assert "verify" not in packed.hint
     assert "remediate backups list" in packed.hint
     [none] = judged("backups.have_plausible_size", fleet(())).unknown

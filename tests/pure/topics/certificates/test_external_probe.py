@@ -54,9 +54,9 @@ def test_a_certificate_that_is_not_asked_from_outside_is_not_asked() -> None:
 
 
 def test_a_name_that_does_not_resolve_is_said_in_the_facts() -> None:
-    [told] = from_here(inventory("{address: no-such-name.invalid}")).outside
-    assert (told.host, told.refused, told.chain) == ("no-such-name.invalid", "unresolved", ())
-    assert told.said
+    [text] = from_here(inventory("{address: no-such-name.invalid}")).outside
+    assert (text.host, text.refused, text.chain) == ("no-such-name.invalid", "unresolved", ())
+    assert text.said
 
 
 def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() -> None:
@@ -72,9 +72,9 @@ def test_the_ports_are_those_of_the_world_else_those_of_the_node_else_https() ->
 def test_a_resolver_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_probe, "LIMIT", 0.1)
     monkeypatch.setattr(external_probe, "resolve_name", lambda host: threading.Event().wait(5))
-    [told] = from_here(made.inventory()).outside
-    assert told.refused == "unresolved"
-    assert "no answer from the resolver" in told.said
+    [text] = from_here(made.inventory()).outside
+    assert text.refused == "unresolved"
+    assert "no answer from the resolver" in text.said
 
 
 # what is made of it
@@ -112,8 +112,8 @@ def test_what_could_not_be_told_from_here_is_unknown_and_says_how_to_leave_it_ou
 def test_a_name_that_does_not_resolve_is_unknown_only_where_the_inventory_asks_for_it(rule: str) -> None:
     nowhere = replace(OUTSIDE, host=NAME, chain=(), refused="unresolved", said="Name or service not known")
     assert judged(rule, fleet(outside=[nowhere])).outcome is Outcome.HOLDS
-    asked = fleet(outside=[nowhere], policy=", outside: {ports: [443]}")
-    assert judged(rule, asked).outcome is Outcome.UNKNOWN
+    question = fleet(outside=[nowhere], policy=", outside: {ports: [443]}")
+    assert judged(rule, question).outcome is Outcome.UNKNOWN
 
 
 def test_an_address_without_a_way_counts_only_while_no_other_answers() -> None:
@@ -125,21 +125,21 @@ def test_an_address_without_a_way_counts_only_while_no_other_answers() -> None:
 
 def test_a_name_that_leads_to_another_certificate_is_a_finding_that_names_address_and_issuer() -> None:
     proxy = replace(OUTSIDE, chain=(OTHER.pem, MIDDLE.pem))
-    [found] = judged("are_served_as_on_disk", fleet(outside=[proxy])).findings
-    assert found.saw == (
+    [match] = judged("are_served_as_on_disk", fleet(outside=[proxy])).findings
+    assert match.saw == (
         "203.0.113.7:443 serves the world another certificate than the service: "
         "one of Good Intermediate that ends 2026-09-12 12:00 (UTC)"
     )
-    assert (found.node, found.about) == ("", f"{NAME} at 203.0.113.7:443")
+    assert (match.node, match.about) == ("", f"{NAME} at 203.0.113.7:443")
     assert judged("are_valid", fleet(outside=[proxy])).outcome is Outcome.HOLDS
 
 
 def test_one_of_two_addresses_that_is_old_is_found() -> None:
     old = replace(OUTSIDE, host="203.0.113.8", chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))
-    [found] = seen("are_valid", OUTSIDE, old)
-    assert found == "served to the world at 203.0.113.8:443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
-    [found] = seen("are_far_from_expiry", OUTSIDE, old)
-    assert found == "served to the world at 203.0.113.8:443: it ended on 2026-06-14 12:00 UTC"
+    [match] = seen("are_valid", OUTSIDE, old)
+    assert match == "served to the world at 203.0.113.8:443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
+    [match] = seen("are_far_from_expiry", OUTSIDE, old)
+    assert match == "served to the world at 203.0.113.8:443: it ended on 2026-06-14 12:00 UTC"
 
 
 def test_a_proxy_that_is_meant_may_serve_its_own_but_a_good_one() -> None:
@@ -151,8 +151,8 @@ def test_a_proxy_that_is_meant_may_serve_its_own_but_a_good_one() -> None:
 
 
 def test_a_proxy_that_leaves_the_intermediate_out_is_told_although_the_leaf_is_our_own() -> None:
-    [found] = seen("are_valid", replace(OUTSIDE, chain=(LEAF.pem,)))
-    assert "does not send the intermediate certificate" in found
+    [match] = seen("are_valid", replace(OUTSIDE, chain=(LEAF.pem,)))
+    assert "does not send the intermediate certificate" in match
     assert seen("are_served_as_on_disk", replace(OUTSIDE, chain=(LEAF.pem,))) == []
 
 
@@ -199,8 +199,8 @@ def test_a_service_on_another_port_owes_the_world_nothing_on_443_unless_it_is_sa
 def test_what_answers_elsewhere_is_for_a_person() -> None:
     proxy = fleet(outside=[replace(OUTSIDE, chain=(make(Wish(days=(-90, -1)), MIDDLE).pem, MIDDLE.pem))])
     for rule in ASKED_HERE:
-        [found] = judged(rule, proxy).findings
-        answer = REMEDIES[f"certificates.{rule}"](found, proxy)
+        [match] = judged(rule, proxy).findings
+        answer = REMEDIES[f"certificates.{rule}"](match, proxy)
         assert isinstance(answer, ForAPerson)
         assert "no container of this fleet" in answer.why
         assert "compare DNS" in answer.what_to_do

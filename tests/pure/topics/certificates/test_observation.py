@@ -59,8 +59,8 @@ def test_an_old_protocol_that_openssl_itself_cannot_speak_is_unknown() -> None:
 
 
 def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
-    said = b"...:tlsv1 alert protocol version:...:SSL alert number 70\nNew, (NONE), Cipher is (NONE)\n"
-    assert tls_handshakes.old(Output(1, said, command="x")) == ()
+    text = b"...:tlsv1 alert protocol version:...:SSL alert number 70\nNew, (NONE), Cipher is (NONE)\n"
+    assert tls_handshakes.old(Output(1, text, command="x")) == ()
 
 
 @given(st.text(max_size=300), st.integers(0, 255))
@@ -73,8 +73,8 @@ def test_any_output_of_a_handshake_is_read_or_unobservable(text: str, rc: int) -
 
 @given(st.text(alphabet="-BEGINCRTFAD ENabc123+/=\n", max_size=400))
 def test_any_text_around_certificates_gives_only_whole_ones(text: str) -> None:
-    found = tls_handshakes.certificates(text + "\n" + GOOD[0] + text)
-    assert GOOD[0] in found
+    match = tls_handshakes.certificates(text + "\n" + GOOD[0] + text)
+    assert GOOD[0] in match
 
 
 def test_case_73_a_server_cannot_forge_the_chain_after_its_end() -> None:
@@ -99,17 +99,18 @@ NGINX = Container(
 
 
 def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
-    found = [
-        (one.host, one.port, one.inside) for one in tls_probes.places(NGINX, inventory().section(Policy).certificates)
+    match = [
+        (item.host, item.port, item.inside)
+        for item in tls_probes.places(NGINX, inventory().section(Policy).certificates)
     ]
-    assert found == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
+    assert match == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
 
 
 def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
     assert [
-        one.port for one in tls_probes.places(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
+        item.port for item in tls_probes.places(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
     ] == [8443]
-    assert [one.port for one in tls_probes.places(Container("a", "b"), inventory().section(Policy).certificates)] == [
+    assert [item.port for item in tls_probes.places(Container("a", "b"), inventory().section(Policy).certificates)] == [
         443
     ]
 
@@ -238,12 +239,12 @@ def test_no_site_answers_on_a_port_that_nobody_listens_on() -> None:
 
 
 def test_case_54_a_configuration_that_nginx_refuses_is_told_in_its_own_words() -> None:
-    said = (
+    text = (
         "nginx: [warn] something\n"
         'nginx: [emerg] cannot load certificate "/x.pem": BIO_new_file() failed\n'
         "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
     )
-    assert nginx.read(1, said).broken == 'cannot load certificate "/x.pem": BIO_new_file() failed'
+    assert nginx.read(1, text).broken == 'cannot load certificate "/x.pem": BIO_new_file() failed'
 
 
 @given(st.text(max_size=300))
@@ -430,8 +431,8 @@ def crontab(*lines: str, kind: str = "user", path: str = "/var/spool/cron/cronta
 
 
 def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...], str]]:
-    found = renewal_schedule.renewals(printed_schedules(text), [NGINX])
-    return [(one.where, one.containers, one.reloads, one.faults, one.unclear) for one in found]
+    match = renewal_schedule.renewals(printed_schedules(text), [NGINX])
+    return [(item.where, item.containers, item.reloads, item.faults, item.unclear) for item in match]
 
 
 def test_an_entry_is_resolved_to_the_container_that_it_enters_now() -> None:
@@ -442,8 +443,8 @@ def test_an_entry_is_resolved_to_the_container_that_it_enters_now() -> None:
 
 
 def test_a_shell_around_it_and_a_reload_behind_it_are_understood() -> None:
-    [found] = renewals(crontab(f"0 4 * * * {SWARM} sh -c 'certbot renew -q && nginx -s reload'"))
-    assert found[1:4] == ((NGINX.id,), True, ())
+    [match] = renewals(crontab(f"0 4 * * * {SWARM} sh -c 'certbot renew -q && nginx -s reload'"))
+    assert match[1:4] == ((NGINX.id,), True, ())
 
 
 def test_faults_of_the_crontab_itself_count() -> None:
@@ -454,16 +455,16 @@ def test_faults_of_the_crontab_itself_count() -> None:
 
 
 def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> None:
-    [found] = renewal_schedule.renewals(
+    [match] = renewal_schedule.renewals(
         printed_schedules(crontab("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")),
         [NGINX],
     )
-    assert (found.entered, found.containers, found.faults) == (False, (), ())
+    assert (match.entered, match.containers, match.faults) == (False, (), ())
 
 
 def test_a_container_that_cannot_be_told_is_unclear_and_not_counted() -> None:
-    [found] = renewals(crontab("0 4 * * * docker exec $(get-container) certbot renew"))
-    assert found[4]
+    [match] = renewals(crontab("0 4 * * * docker exec $(get-container) certbot renew"))
+    assert match[4]
 
 
 def test_other_people_s_lines_and_comments_are_nothing_to_us() -> None:

@@ -108,17 +108,17 @@ def test_facts_survive_being_recorded() -> None:
 
 
 def test_case_52_an_expired_certificate_is_a_finding_that_names_port_and_day() -> None:
-    [found] = judged("are_valid", fleet(serving(make(Wish(days=(-90, -1)), MIDDLE)))).findings
-    assert found.saw == "on port 443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
-    assert (found.node, found.about) == ("web", f"{NAME}:443")
+    [match] = judged("are_valid", fleet(serving(make(Wish(days=(-90, -1)), MIDDLE)))).findings
+    assert match.saw == "on port 443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
+    assert (match.node, match.about) == ("web", f"{NAME}:443")
 
 
 def test_a_node_whose_clock_is_off_is_named_beside_a_date() -> None:
     expired = serving(make(Wish(days=(-90, -1)), MIDDLE))
-    [found] = judged("are_valid", fleet(expired, ahead=-7200)).findings
-    assert "that of web is 2 h behind" in found.hint
-    [found] = judged("are_valid", fleet(expired)).findings
-    assert "behind" not in found.hint
+    [match] = judged("are_valid", fleet(expired, ahead=-7200)).findings
+    assert "that of web is 2 h behind" in match.hint
+    [match] = judged("are_valid", fleet(expired)).findings
+    assert "behind" not in match.hint
 
 
 def test_each_port_is_judged_for_itself() -> None:
@@ -128,8 +128,8 @@ def test_each_port_is_judged_for_itself() -> None:
 
 def test_case_59_a_name_that_is_served_on_no_port_is_a_finding() -> None:
     silent = replace(SERVED, chain=(), refused="closed")
-    [found] = saw("are_valid", replace(FACTS, served=(silent, replace(silent, port=5671, refused="not TLS"))))
-    assert found == "served on no port: asked 443 (nothing listens there), 5671 (it does not speak TLS)"
+    [match] = saw("are_valid", replace(FACTS, served=(silent, replace(silent, port=5671, refused="not TLS"))))
+    assert match == "served on no port: asked 443 (nothing listens there), 5671 (it does not speak TLS)"
 
 
 def test_a_guessed_port_without_tls_is_no_finding_while_another_serves_the_name() -> None:
@@ -139,26 +139,26 @@ def test_a_guessed_port_without_tls_is_no_finding_while_another_serves_the_name(
 
 def test_a_port_that_the_policy_names_must_speak_tls() -> None:
     plain = replace(SERVED, port=9002, chain=(), refused="alert", said="unrecognized name")
-    [found] = saw("are_valid", replace(FACTS, served=(SERVED, plain)), policy=", ports: [443, 9002]")
-    assert found == "port 9002 gives no certificate: it refused the handshake: unrecognized name"
+    [match] = saw("are_valid", replace(FACTS, served=(SERVED, plain)), policy=", ports: [443, 9002]")
+    assert match == "port 9002 gives no certificate: it refused the handshake: unrecognized name"
 
 
 def test_a_service_that_runs_nowhere_serves_nothing() -> None:
-    [found] = saw("are_valid", FACTS, container=None)
-    assert "served nowhere" in found
+    [match] = saw("are_valid", FACTS, container=None)
+    assert "served nowhere" in match
 
 
 def test_case_52_a_private_key_of_another_certificate_is_a_finding() -> None:
     wrong = inside(keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
-    [found] = saw("are_valid", wrong)
-    assert found == (
+    [match] = saw("are_valid", wrong)
+    assert match == (
         f"the private key in {LIVE}/privkey.pem does not belong to the certificate in {LIVE}/fullchain.pem"
     )
 
 
 def test_case_52_a_private_key_that_is_gone_is_a_finding() -> None:
-    [found] = saw("are_valid", inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
-    assert found == f"the private key {LIVE}/privkey.pem of {LIVE}/fullchain.pem is not there"
+    [match] = saw("are_valid", inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
+    assert match == f"the private key {LIVE}/privkey.pem of {LIVE}/fullchain.pem is not there"
 
 
 def test_a_key_that_only_nginx_can_read_is_proven_by_nginx_and_unknown_without_it() -> None:
@@ -219,8 +219,8 @@ RENEWED = make(Wish(days=(-1, 89)), MIDDLE)
 
 
 def test_case_51_renewed_on_disk_and_the_old_one_served_is_a_finding() -> None:
-    [found] = saw("are_served_as_on_disk", replace(FACTS, inside=(on_disk(RENEWED),)))
-    assert found == (
+    [match] = saw("are_served_as_on_disk", replace(FACTS, inside=(on_disk(RENEWED),)))
+    assert match == (
         "port 443 serves the certificate that ends 2026-08-24 12:00; "
         f"{LIVE}/fullchain.pem holds one that ends 2026-09-12 12:00 (UTC)"
     )
@@ -237,8 +237,8 @@ def test_a_file_that_the_inventory_names_is_held_against_what_is_served() -> Non
     broker = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", GOOD),))
     assert judged("are_served_as_on_disk", fleet(broker, policy=policy)).outcome is Outcome.HOLDS
     newer = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),))
-    [found] = saw("are_served_as_on_disk", newer, policy=policy)
-    assert "/etc/rabbitmq/cert.pem holds one that ends" in found
+    [match] = saw("are_served_as_on_disk", newer, policy=policy)
+    assert "/etc/rabbitmq/cert.pem holds one that ends" in match
     gone = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", trouble="is not there"),))
     assert judged("are_served_as_on_disk", fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
 
@@ -255,8 +255,8 @@ def test_a_copy_of_certbot_s_file_that_nobody_refreshes_is_a_finding() -> None:
         files=(File("/etc/nginx/ssl/site.pem", GOOD),),
         lineages=(replace(LINEAGE, chain=(RENEWED.pem, MIDDLE.pem)),),
     )
-    [found] = saw("are_served_as_on_disk", facts)
-    assert "/etc/nginx/ssl/site.pem, an older certificate" in found
+    [match] = saw("are_served_as_on_disk", facts)
+    assert "/etc/nginx/ssl/site.pem, an older certificate" in match
 
 
 def test_a_site_with_two_kinds_of_keys_may_serve_either() -> None:
@@ -325,9 +325,9 @@ LACKING: dict[str, tuple[Facts, str]] = {
 @pytest.mark.parametrize("what", LACKING)
 def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
     facts, expected = LACKING[what]
-    found = saw("will_renew", facts)
-    assert expected in found
-    assert len(found) == (2 if what == "no certbot" else 1)
+    match = saw("will_renew", facts)
+    assert expected in match
+    assert len(match) == (2 if what == "no certbot" else 1)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
 def test_a_webroot_that_nginx_does_not_serve_is_a_finding(roots: tuple[str, ...] | None, found: int) -> None:
     """Port 80 answers 404 there either way: no challenge is there to be asked for."""
     facts = inside(nginx=Nginx((SITE,), roots=roots))
-    assert [one[:29] for one in saw("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
+    assert [item[:29] for item in saw("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
     elsewhere = replace(CONTAINER, ports=tuple(port for port in CONTAINER.ports if port.host != 80))
     assert saw("will_renew", facts, elsewhere) == []
 
@@ -362,8 +362,8 @@ VAIN = {
 
 @pytest.mark.parametrize("why", VAIN)
 def test_a_schedule_that_does_not_reach_this_certificate_does_not_count(why: str) -> None:
-    [found] = saw("will_renew", replace(FACTS, renewals=(VAIN[why],)))
-    assert f"does not count: {why}" in found
+    [match] = saw("will_renew", replace(FACTS, renewals=(VAIN[why],)))
+    assert f"does not count: {why}" in match
 
 
 def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory() -> None:
@@ -375,8 +375,8 @@ def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory
 def test_certbot_in_a_container_beside_it_with_the_same_volume_counts() -> None:
     beside = Container("77" * 32, "certbot", mounts=(VOLUME,))
     world = fleet(replace(inside(certbot=""), renewals=(replace(RENEWAL, containers=(beside.id,)),)))
-    there = world.facts["web", "containers"]
-    both = replace(there, containers=(CONTAINER, beside))
+    fact = world.facts["web", "containers"]
+    both = replace(fact, containers=(CONTAINER, beside))
     assert judged("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings == ()
 
 
@@ -386,9 +386,9 @@ def test_a_hook_of_certbot_s_own_is_a_reload_too() -> None:
 
 
 def test_a_schedule_that_cannot_be_read_is_unknown_while_no_other_works() -> None:
-    odd = Renewal("/etc/cron.d/x:1", unclear="cannot tell in which container it runs certbot")
-    assert judged("will_renew", fleet(replace(FACTS, renewals=(odd,)))).outcome is Outcome.UNKNOWN
-    assert judged("will_renew", fleet(replace(FACTS, renewals=(odd, RENEWAL)))).outcome is Outcome.HOLDS
+    unusual = Renewal("/etc/cron.d/x:1", unclear="cannot tell in which container it runs certbot")
+    assert judged("will_renew", fleet(replace(FACTS, renewals=(unusual,)))).outcome is Outcome.UNKNOWN
+    assert judged("will_renew", fleet(replace(FACTS, renewals=(unusual, RENEWAL)))).outcome is Outcome.HOLDS
 
 
 def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews() -> None:
@@ -406,8 +406,8 @@ def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews()
     ],
 )
 def test_case_58_letsencrypt_that_is_not_on_a_named_volume_is_a_finding(mounts: tuple[Mount, ...], found: str) -> None:
-    [said] = saw("will_renew", FACTS, replace(CONTAINER, mounts=mounts))
-    assert said == f"/etc/letsencrypt in rodan_nginx is {found}"
+    [text] = saw("will_renew", FACTS, replace(CONTAINER, mounts=mounts))
+    assert text == f"/etc/letsencrypt in rodan_nginx is {found}"
 
 
 def test_case_58_a_volume_above_it_or_a_bind_mount_is_fine() -> None:
@@ -429,8 +429,8 @@ def test_whether_challenges_are_answered_may_be_unknown() -> None:
 
 
 def test_an_old_protocol_is_a_finding() -> None:
-    [found] = saw("use_sound_tls", replace(FACTS, served=(replace(SERVED, old=("TLS 1.0", "TLS 1.1")),)))
-    assert found == "port 443 still speaks TLS 1.0 and TLS 1.1"
+    [match] = saw("use_sound_tls", replace(FACTS, served=(replace(SERVED, old=("TLS 1.0", "TLS 1.1")),)))
+    assert match == "port 443 still speaks TLS 1.0 and TLS 1.1"
 
 
 def test_old_protocols_that_could_not_be_tried_are_unknown() -> None:

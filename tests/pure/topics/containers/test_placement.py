@@ -35,8 +35,8 @@ def task(name: str = "rodan_postgres", state: str = "running") -> Container:
 
 
 def test_a_swarm_service_is_found_where_it_runs():
-    [place] = placement.running_placements(fleet(manager=holding(), vgpu=holding(task())), "postgres")
-    assert place.node == "vgpu"
+    [location] = placement.running_placements(fleet(manager=holding(), vgpu=holding(task())), "postgres")
+    assert location.node == "vgpu"
 
 
 def test_none_and_many_are_answers_too():

@@ -40,8 +40,8 @@ def process(uid: int, pid: int = 7, name: str = "app", parent: int = 1, **more: 
 
 def container(*processes: Process, service: str = "rodan_web", **more: Any) -> Container:
     first = processes[0].pid if processes else 0
-    known = {"id": ID, "name": f"{service}.1.x7k", "labels": {SWARM: service}, "pid": first, "accounts": ACCOUNTS}
-    return Container(**{**known, "processes": processes, **more})
+    known_value = {"id": ID, "name": f"{service}.1.x7k", "labels": {SWARM: service}, "pid": first, "accounts": ACCOUNTS}
+    return Container(**{**known_value, "processes": processes, **more})
 
 
 GOOD = container(
@@ -51,9 +51,9 @@ WEB = Service(key="web", name="rodan_web", user=("django",))
 
 
 def judged(
-    rule: str, *found: Container, service: Service = WEB, subject: Subject | None = None, **others: Any
+    rule: str, *match: Container, service: Service = WEB, subject: Subject | None = None, **others: Any
 ) -> Verdict:
-    seen = {"vgpu": Facts("present", found), **others}
+    seen = {"vgpu": Facts("present", match), **others}
     inventory = Inventory.model_construct(
         name="lab",
         nodes={name: Node(name=name, address="192.0.2.13") for name in seen},
@@ -64,12 +64,12 @@ def judged(
     return judge_subject(RULES[rule], fleet, subject or Subject("service", "web"))
 
 
-def runs_as(*found: Container, **more: Any) -> Verdict:
-    return judged("run_as_their_own_user", *found, **more)
+def runs_as(*match: Container, **more: Any) -> Verdict:
+    return judged("run_as_their_own_user", *match, **more)
 
 
-def on_the_node(rule: str, *found: Container, **more: Any) -> Verdict:
-    return judged(rule, *found, subject=Subject("node", "vgpu"), **more)
+def on_the_node(rule: str, *match: Container, **more: Any) -> Verdict:
+    return judged(rule, *match, subject=Subject("node", "vgpu"), **more)
 
 
 # As whom a service runs
@@ -84,10 +84,10 @@ def test_an_image_that_drops_its_privileges_itself_is_right_whatever_inspect_say
 
 
 def test_one_process_as_root_is_a_finding_that_names_it():
-    [found] = runs_as(container(process(4000), process(0, pid=9, name="helper", parent=7))).findings
-    assert "helper as root (uid 0)" in found.saw
-    assert "every process as django" in found.want
-    assert found.node == "vgpu"
+    [match] = runs_as(container(process(4000), process(0, pid=9, name="helper", parent=7))).findings
+    assert "helper as root (uid 0)" in match.saw
+    assert "every process as django" in match.want
+    assert match.node == "vgpu"
 
 
 @pytest.mark.parametrize("user", ["0:0", "root:root", "00", "toor", "root", ""])
@@ -135,14 +135,14 @@ def test_case_61_a_root_that_is_nobody_on_the_node_is_only_a_warning_in_a_servic
 
 
 def test_a_user_that_the_image_does_not_have_is_named():
-    [found] = runs_as(container(process(0), accounts={"root": 0})).findings
-    assert "no user django" in found.hint
+    [match] = runs_as(container(process(0), accounts={"root": 0})).findings
+    assert "no user django" in match.hint
 
 
 def test_case_60_a_user_of_the_policy_that_is_uid_0_in_the_image_is_root_all_the_same():
     forged = container(process(0), accounts={"root": 0, "django": 0}, user="django")
-    [found] = runs_as(forged).findings
-    assert "django is uid 0, another name for root" in found.hint
+    [match] = runs_as(forged).findings
+    assert "django is uid 0, another name for root" in match.hint
     assert runs_as(forged, service=WEB.model_copy(update={"user": ("root",)})).outcome is Outcome.HOLDS
     assert runs_as(forged, service=WEB.model_copy(update={"user": ("0",)})).outcome is Outcome.HOLDS
 
@@ -200,9 +200,9 @@ def stranger(*processes: Process, **more: Any) -> Container:
 
 
 def test_a_container_that_nobody_declared_may_not_run_as_root():
-    [found] = on_the_node("run_as_their_own_user", GOOD, stranger(process(0, name="redis-server"))).findings
-    assert "redis-server as root" in found.saw
-    assert found.about == "redis"
+    [match] = on_the_node("run_as_their_own_user", GOOD, stranger(process(0, name="redis-server"))).findings
+    assert "redis-server as root" in match.saw
+    assert match.about == "redis"
 
 
 def test_a_container_that_nobody_declared_may_be_anybody_else():
@@ -234,8 +234,8 @@ def test_a_node_without_docker_is_skipped_with_the_reason():
 # As whom one enters
 
 
-def enters(*found: Container) -> Verdict:
-    return judged("enter_as_their_own_user", *found)
+def enters(*match: Container) -> Verdict:
+    return judged("enter_as_their_own_user", *match)
 
 
 def test_entering_as_the_service_s_user_holds():
@@ -245,8 +245,8 @@ def test_entering_as_the_service_s_user_holds():
 
 @pytest.mark.parametrize("user", ["", "0", "00", "0:0", "root", "root:root", "toor", "0:33"])
 def test_case_60_entering_as_root_is_a_warning_however_it_is_written(user):
-    [found] = enters(replace(GOOD, user=user)).warnings
-    assert found.severity == "warning"
+    [match] = enters(replace(GOOD, user=user)).warnings
+    assert match.severity == "warning"
 
 
 def test_an_entry_that_depends_on_accounts_nobody_could_read_is_unknown():
@@ -264,7 +264,7 @@ def test_case_61_entering_a_remapped_container_as_root_is_no_finding():
 
 def ways(changed: Container) -> list[tuple[str, str]]:
     seen = on_the_node("cannot_gain_privileges", changed)
-    return [(found.severity, found.want) for found in (*seen.findings, *seen.warnings)]
+    return [(match.severity, match.want) for match in (*seen.findings, *seen.warnings)]
 
 
 def test_a_container_that_is_kept_apart_has_no_way_out():
@@ -354,12 +354,12 @@ def test_ordinary_capabilities_are_fine():
 
 
 def test_missing_no_new_privileges_is_a_warning_and_the_kernel_has_the_last_word():
-    asked = Isolation(security_opt=("no-new-privileges:true",))
+    question = Isolation(security_opt=("no-new-privileges:true",))
     without = container(process(4000, no_new_privileges=False))
     assert [severity for severity, _ in ways(without)] == ["warning"]
-    assert [severity for severity, _ in ways(replace(without, isolation=asked))] == ["warning"]
-    assert ways(container(process(4000, no_new_privileges=None), isolation=asked)) == []
-    assert ways(container(state="created", isolation=asked)) == []
+    assert [severity for severity, _ in ways(replace(without, isolation=question))] == ["warning"]
+    assert ways(container(process(4000, no_new_privileges=None), isolation=question)) == []
+    assert ways(container(state="created", isolation=question)) == []
     assert [severity for severity, _ in ways(container(state="created"))] == ["warning"]
 
 
@@ -373,18 +373,18 @@ def test_a_stopped_container_is_judged_and_an_ended_task_of_the_swarm_is_not():
 
 
 def inspected(**changes: Any) -> dict[str, Any]:
-    [one] = json.loads((FIXTURES / "inspect-20.10.json").read_text())
-    return {**one, **changes}
+    [item] = json.loads((FIXTURES / "inspect-20.10.json").read_text())
+    return {**item, **changes}
 
 
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
 def test_case_64_engines_from_20_10_to_29_are_understood(file):
-    [one] = parse.parse_containers(file.read_text())
-    assert one.belongs_to("rodan_postgres")
-    assert (one.state, one.health, one.running, one.has_healthcheck) == ("running", "healthy", True, True)
-    assert one.pid > 0
-    assert {mount.destination for mount in one.mounts} == {"/var/lib/postgresql/data", "/backups"}
-    assert not one.isolation.privileged
+    [item] = parse.parse_containers(file.read_text())
+    assert item.belongs_to("rodan_postgres")
+    assert (item.state, item.health, item.running, item.has_healthcheck) == ("running", "healthy", True, True)
+    assert item.pid > 0
+    assert {mount.destination for mount in item.mounts} == {"/var/lib/postgresql/data", "/backups"}
+    assert not item.isolation.privileged
 
 
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("inspect-*.json")), ids=lambda file: file.stem)
@@ -442,8 +442,8 @@ def shown(
 
 
 def uids(*lines: str, pid: int = 7, **more: Any) -> list[int | None]:
-    one = container(service="db", pid=pid, processes=(), **more)
-    [joined] = process_scan.join_processes([one], process_scan.by_container(scanned(*lines), [one]), {})
+    item = container(service="db", pid=pid, processes=(), **more)
+    [joined] = process_scan.join_processes([item], process_scan.by_container(scanned(*lines), [item]), {})
     return [seen.uid for seen in joined.processes] if isinstance(joined.processes, tuple) else ["unseen"]
 
 
@@ -484,11 +484,11 @@ def test_a_process_that_can_become_root_again_at_any_time_is_root():
 
 def test_a_namespace_that_a_browser_makes_for_its_own_children_makes_nobody_root():
     nested = shown(8, 1000, f"0::/docker/{ID}", ((0, 1000, 1),), parent=7)
-    one = container(service="db", pid=7, processes=())
-    seen = process_scan.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [one])
+    item = container(service="db", pid=7, processes=())
+    seen = process_scan.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [item])
     assert isinstance(seen, dict)
     assert [p.uid for p in seen[ID]] == [1000, 1000]
-    assert not replace(one, processes=seen[ID]).remapped
+    assert not replace(item, processes=seen[ID]).remapped
 
 
 def test_case_62_a_process_that_ends_while_it_is_read_is_translated_all_the_same():
@@ -512,16 +512,16 @@ def test_case_62_a_container_that_ends_between_list_and_scan_is_unseen_and_no_cr
 def test_a_process_that_came_in_with_docker_exec_is_told_apart():
     lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 999, f"0::/docker/{ID}", parent=7)]
     lines += [*shown(20, 0, f"0::/docker/{ID}", parent=2), *shown(21, 0, f"0::/docker/{ID}", parent=20)]
-    one = container(service="db", pid=7, processes=())
-    seen = process_scan.by_container(scanned(*lines), [one])
+    item = container(service="db", pid=7, processes=())
+    seen = process_scan.by_container(scanned(*lines), [item])
     assert isinstance(seen, dict)
     assert [p.pid for p in seen[ID] if p.entered] == [20, 21]
 
 
 def test_without_a_process_namespace_of_its_own_every_process_counts():
     lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(20, 0, f"0::/docker/{ID}", parent=1)]
-    one = container(service="db", pid=7, processes=(), isolation=Isolation(pid="host"))
-    seen = process_scan.by_container(scanned(*lines), [one])
+    item = container(service="db", pid=7, processes=(), isolation=Isolation(pid="host"))
+    seen = process_scan.by_container(scanned(*lines), [item])
     assert isinstance(seen, dict)
     assert not any(p.entered for p in seen[ID])
 
@@ -556,8 +556,8 @@ def test_an_unreadable_passwd_names_the_missing_right():
 
 
 def test_accounts_that_nobody_told_of_are_unobservable():
-    [one] = process_scan.join_processes([container(process(0))], {}, {})
-    assert isinstance(one.accounts, Unobservable)
+    [item] = process_scan.join_processes([container(process(0))], {}, {})
+    assert isinstance(item.accounts, Unobservable)
 
 
 # Looking
@@ -611,9 +611,9 @@ def test_case_62_a_container_that_vanished_does_not_spoil_the_rest():
     pid = inspected()["State"]["Pid"]
     scan = scanned(*shown(pid, 999, f"0::/docker/{inspected()['Id']}"))
     facts = looked([gone, scan], [Output(0, f"={pid}\n postgres:999\n\n".encode())])
-    [one] = facts.containers
-    assert one.processes
-    assert one.accounts == {"postgres": 999}
+    [item] = facts.containers
+    assert item.processes
+    assert item.accounts == {"postgres": 999}
     assert facts.clock == 1764000000.0
 
 
@@ -631,9 +631,9 @@ def test_a_node_with_docker_and_no_container_is_seen_as_such():
 def test_case_73_names_from_a_node_reach_the_report_only_as_data():
     """Escaping is done where things are shown; here they must survive unharmed and unparsed."""
     strange = container(process(0), name='<script>"\x1b[31m::error::', accounts=ACCOUNTS)
-    [found] = runs_as(strange).findings
-    assert isinstance(found, Finding)
-    assert '<script>"\x1b[31m::error::' in found.saw
+    [match] = runs_as(strange).findings
+    assert isinstance(match, Finding)
+    assert '<script>"\x1b[31m::error::' in match.saw
 
 
 def test_facts_survive_recording():

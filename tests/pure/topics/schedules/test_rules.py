@@ -130,10 +130,10 @@ def test_the_first_word_of_a_command_is_only_a_user_when_there_is_one():
 
 
 def test_no_entry_at_all_is_found_and_says_what_mentions_backups():
-    [found] = judged(fleet(Machine(entry("0 3 * * * /opt/pg_backup.sh")))).findings
-    assert found.saw == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
-    assert f"{ROOT}:2" in found.hint
-    assert found.node == "vgpu"
+    [match] = judged(fleet(Machine(entry("0 3 * * * /opt/pg_backup.sh")))).findings
+    assert match.saw == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
+    assert f"{ROOT}:2" in match.hint
+    assert match.node == "vgpu"
 
 
 # Case 26: each with its own reason.
@@ -156,23 +156,23 @@ def test_case_26_duplicated():
 
 def test_case_26_duplicated_in_another_place():
     machine = Machine({**GOOD, "/etc/cron.d/backup": File(RUNBOOK.replace("* docker", "* root docker") + "\n", 0o644)})
-    [found] = judged(fleet(machine)).findings
-    assert "duplicated" in found.saw
+    [match] = judged(fleet(machine)).findings
+    assert "duplicated" in match.saw
 
 
 def test_case_26_a_dot_in_the_file_name():
-    [found] = judged(fleet(in_cron_d("x.y", RUNBOOK.replace("* docker", "* root docker") + "\n"))).findings
-    assert "skip names with a dot" in found.saw
+    [match] = judged(fleet(in_cron_d("x.y", RUNBOOK.replace("* docker", "* root docker") + "\n"))).findings
+    assert "skip names with a dot" in match.saw
 
 
 def test_case_26_no_user_field():
-    [found] = judged(fleet(in_cron_d("backup", RUNBOOK + "\n"))).findings
-    assert "has no user field" in found.saw
+    [match] = judged(fleet(in_cron_d("backup", RUNBOOK + "\n"))).findings
+    assert "has no user field" in match.saw
 
 
 def test_case_26_no_final_newline():
-    [found] = judged(fleet(Machine({ROOT: File(RUNBOOK)}))).findings
-    assert "does not end with a newline" in found.saw
+    [match] = judged(fleet(Machine({ROOT: File(RUNBOOK)}))).findings
+    assert "does not end with a newline" in match.saw
 
 
 def test_case_26_docker_exec_it():
@@ -223,8 +223,8 @@ def test_case_26_a_docker_outside_the_usual_places_is_asked_for():
     ],
 )
 def test_case_26_a_file_that_cron_does_not_trust(changes, said):
-    [found] = judged(fleet(Machine(entry(RUNBOOK, **changes)))).findings
-    assert said in found.saw
+    [match] = judged(fleet(Machine(entry(RUNBOOK, **changes)))).findings
+    assert said in match.saw
 
 
 @pytest.mark.parametrize("changes", [{"owner": 1000}, {"mode": 0o664}, {"links": 2}, {"link_owner": 1000}])
@@ -234,14 +234,14 @@ def test_case_26_a_file_of_cron_d_that_cron_does_not_trust(changes):
 
 
 def test_one_bad_line_makes_cron_ignore_the_whole_file():
-    [found] = judged(fleet(Machine(entry(f"{RUNBOOK}\n99 * * * * true")))).findings
-    assert "cannot read line 3" in found.saw
+    [match] = judged(fleet(Machine(entry(f"{RUNBOOK}\n99 * * * * true")))).findings
+    assert "cannot read line 3" in match.saw
 
 
 def test_a_user_who_does_not_exist_makes_cron_ignore_the_whole_file():
     text = RUNBOOK.replace("* docker", "* root docker") + "\n1 1 * * * nosuch true\n"
-    [found] = judged(fleet(in_cron_d("backup", text))).findings
-    assert "cannot read line 2" in found.saw
+    [match] = judged(fleet(in_cron_d("backup", text))).findings
+    assert "cannot read line 2" in match.saw
 
 
 @pytest.mark.parametrize(
@@ -260,15 +260,15 @@ def test_more_ways_to_write_an_entry_that_does_nothing(line: str, said: str):
 
 def test_an_account_that_may_not_talk_to_docker_is_found():
     machine = Machine({"/var/spool/cron/crontabs/ops": File(RUNBOOK + "\n", owner=1000)}, denied=("ops",))
-    [found] = judged(fleet(machine)).findings
-    assert "runs as ops, who may not talk to Docker" in found.saw
+    [match] = judged(fleet(machine)).findings
+    assert "runs as ops, who may not talk to Docker" in match.saw
 
 
 def test_case_25_two_containers_that_match_are_ambiguous():
     seen = fleet(here=(POSTGRES, OTHER))
-    [found] = judged(seen).findings
-    assert "ambiguous" in found.saw
-    assert "other_postgres" in found.saw
+    [match] = judged(seen).findings
+    assert "ambiguous" in match.saw
+    assert "other_postgres" in match.saw
 
 
 def test_a_label_is_not_ambiguous_where_a_name_is():
@@ -288,8 +288,8 @@ def test_an_entry_with_the_id_of_a_container_that_is_gone_is_found():
 
 def test_somebody_elses_entry_with_the_same_command_does_not_count():
     line = RUNBOOK.replace("name=postgres", "name=rodan_nginx")
-    [found] = judged(fleet(Machine(entry(line)), here=(POSTGRES, NGINX))).findings
-    assert "nothing on vgpu runs" in found.saw
+    [match] = judged(fleet(Machine(entry(line)), here=(POSTGRES, NGINX))).findings
+    assert "nothing on vgpu runs" in match.saw
 
 
 def test_a_lookup_that_cannot_be_followed_is_unknown_and_never_green():
@@ -307,12 +307,12 @@ def test_an_entry_that_does_something_else_than_it_seems_is_unknown(setting: str
 def test_case_24_after_a_move_both_nodes_are_found():
     verdict = judged(fleet(Machine({}), data=Machine(GOOD)))
     assert sorted(finding.node for finding in verdict.findings) == ["data", "vgpu"]
-    assert "left over" in next(found.saw for found in verdict.findings if found.node == "data")
+    assert "left over" in next(finding.saw for finding in verdict.findings if finding.node == "data")
 
 
 def test_an_entry_on_another_node_that_would_hit_another_container_says_so():
-    [found] = judged(fleet(data=Machine(GOOD), there=(OTHER,))).findings
-    assert "would run `backup` in other_postgres" in found.saw
+    [match] = judged(fleet(data=Machine(GOOD), there=(OTHER,))).findings
+    assert "would run `backup` in other_postgres" in match.saw
 
 
 def test_an_entry_for_another_service_on_another_node_is_left_alone():
@@ -321,13 +321,13 @@ def test_an_entry_for_another_service_on_another_node_is_left_alone():
 
 
 def test_a_service_that_runs_nowhere_is_found():
-    [found] = judged(fleet(here=())).findings
-    assert "runs nowhere" in found.saw
+    [match] = judged(fleet(here=())).findings
+    assert "runs nowhere" in match.saw
 
 
 def test_case_25_a_service_that_runs_twice_is_ambiguous():
-    [found] = judged(fleet(there=(replace(POSTGRES, id="cd" * 32),))).findings
-    assert found.saw.startswith("ambiguous")
+    [match] = judged(fleet(there=(replace(POSTGRES, id="cd" * 32),))).findings
+    assert match.saw.startswith("ambiguous")
 
 
 def test_a_node_whose_containers_were_not_seen_makes_it_unknown():
@@ -343,7 +343,7 @@ def test_an_unseen_crontab_makes_a_missing_entry_unknown():
 def test_the_accounts_own_crontab_is_read_where_the_others_are_hidden():
     machine = Machine({}, account="ops", unseen=("/var/spool/cron/crontabs",))
     facts = machine.seen(own=Output(0, f"{RUNBOOK}\n".encode()))
-    assert [one.user for one in facts.entries] == ["ops"]
+    assert [item.user for item in facts.entries] == ["ops"]
 
 
 def test_case_22_a_crontab_that_could_not_be_listed_is_not_an_empty_one():
@@ -363,11 +363,11 @@ def test_a_script_of_cron_daily_that_runs_it_is_judged_by_the_line_that_starts_i
     crontab = "25 6 * * * root cd / && run-parts --report /etc/cron.daily\n"
     snapshot = f"#!/bin/sh\nset -e\n{RUNBOOK.removeprefix('0 0,12 * * * ')}\n"
     files = {"/etc/crontab": File(crontab, 0o644), "/etc/cron.daily/backup": File(snapshot, 0o755)}
-    [found] = judged(fleet(Machine(files))).findings
-    assert "due at `25 6 * * *`" in found.saw
+    [match] = judged(fleet(Machine(files))).findings
+    assert "due at `25 6 * * *`" in match.saw
     files["/etc/cron.daily/backup"] = File(snapshot, 0o644)
-    [found] = judged(fleet(Machine(files))).findings
-    assert "not executable" in found.saw
+    [match] = judged(fleet(Machine(files))).findings
+    assert "not executable" in match.saw
 
 
 def behind(text: str, times: str = "0 0,12 * * *") -> Machine:
@@ -378,8 +378,8 @@ def behind(text: str, times: str = "0 0,12 * * *") -> Machine:
 def test_a_script_that_an_entry_runs_is_looked_into():
     text = "#!/bin/bash\nset -eu\nid=$(docker ps -q -f name=postgres)\ndocker exec $id backup\n"
     assert judged(fleet(behind(text))).outcome is Outcome.HOLDS
-    [found] = judged(fleet(behind(text, times="1 1 * * *"))).findings
-    assert "due at `1 1 * * *`" in found.saw
+    [match] = judged(fleet(behind(text, times="1 1 * * *"))).findings
+    assert "due at `1 1 * * *`" in match.saw
     assert "asks for a terminal" in judged(fleet(behind(text.replace("exec", "exec -it")))).findings[0].saw
 
 
@@ -387,8 +387,8 @@ def test_a_script_that_an_entry_runs_is_looked_into():
     ("text", "hinted"), [("pg_dumpall > /x\n", True), ("rsync -a /home /mnt\n", False), ("", True)]
 )
 def test_a_script_that_could_be_a_backup_is_named_and_another_is_not(text: str, hinted: bool):
-    [found] = judged(fleet(behind(text))).findings
-    assert (f"{ROOT}:2" in found.hint) is hinted
+    [match] = judged(fleet(behind(text))).findings
+    assert (f"{ROOT}:2" in match.hint) is hinted
 
 
 def test_a_crontab_time_zone_that_debians_cron_ignores_is_a_warning():
@@ -412,8 +412,8 @@ TIMER = (
 def test_a_timer_of_systemd_counts_and_one_that_is_not_active_does_not():
     assert judged(fleet(Machine({}, more=TIMER))).outcome is Outcome.HOLDS
     inactive = tuple(line.replace("=active", "=inactive") for line in TIMER)
-    [found] = judged(fleet(Machine({}, more=inactive))).findings
-    assert found.saw == "the entry backup.timer is not active"
+    [match] = judged(fleet(Machine({}, more=inactive))).findings
+    assert match.saw == "the entry backup.timer is not active"
 
 
 def test_no_secret_of_a_crontab_is_kept():
@@ -454,8 +454,8 @@ def test_a_running_cron_holds():
 
 
 def test_case_27_a_cron_that_does_not_run_is_found():
-    [found] = cron(Machine(GOOD, cron=False)).findings
-    assert (found.saw, found.node) == ("cron does not run", "vgpu")
+    [match] = cron(Machine(GOOD, cron=False)).findings
+    assert (match.saw, match.node) == ("cron does not run", "vgpu")
 
 
 def test_cron_is_wanted_where_the_backup_belongs_even_before_there_is_an_entry():
@@ -468,8 +468,8 @@ def test_cron_is_not_wanted_where_nothing_is_scheduled():
 
 
 def test_a_cron_that_is_not_installed_says_so():
-    [found] = cron(Machine({}, cron=False, more=())).findings
-    assert found.saw == "cron is not installed"
+    [match] = cron(Machine({}, cron=False, more=())).findings
+    assert match.saw == "cron is not installed"
 
 
 def test_a_cron_that_would_not_survive_a_restart_is_a_warning():
@@ -494,8 +494,8 @@ def test_a_backup_that_appeared_when_it_was_last_due_holds():
 
 
 def test_case_27_no_backup_at_the_last_due_time_is_found():
-    [found] = appeared("2026-06-14T16:00:01", "2026-06-15T09:00:00").findings
-    assert found.saw == "no backup appeared when it was due: 2026-06-15 00:00 EDT"
+    [match] = appeared("2026-06-14T16:00:01", "2026-06-15T09:00:00").findings
+    assert match.saw == "no backup appeared when it was due: 2026-06-15 00:00 EDT"
 
 
 def test_an_entry_that_was_just_changed_has_not_been_due_yet():
@@ -529,8 +529,8 @@ def test_case_28_a_run_in_the_missing_hour_is_expected_once_and_soon_after():
     text = TEXT.replace("0 0,12 * * *", "30 2 * * *")
     machine = Machine(entry(RUNBOOK.replace("0 0,12", "30 2"), changed=0), boot=0)
     now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
-    [found] = appeared(machine=machine, now=now, text=text).findings
-    assert "2026-03-08 03:00 EDT" in found.saw
+    [match] = appeared(machine=machine, now=now, text=text).findings
+    assert "2026-03-08 03:00 EDT" in match.saw
     assert appeared("2026-03-08T07:00:05", machine=machine, now=now, text=text).outcome is Outcome.HOLDS
 
 

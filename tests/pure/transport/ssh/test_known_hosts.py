@@ -30,7 +30,7 @@ HOSTS = st.one_of(
 
 @given(st.lists(HOSTS, max_size=12), st.sets(st.sampled_from((*NAMES, "")), max_size=3))
 def test_the_index_finds_what_a_scan_of_all_lines_finds(lines: list[str], names: set[str]) -> None:
-    entries = [Entry(hosts, "ssh-ed25519", str(place).encode()) for place, hosts in enumerate(lines)]
+    entries = [Entry(hosts, "ssh-ed25519", str(location).encode()) for location, hosts in enumerate(lines)]
     scanned = tuple(entry for entry in entries if any(matches_host(entry.hosts, name) for name in names))
     assert KnownHosts(entries).about(names) == scanned
 

@@ -56,34 +56,34 @@ def looked(volume: Path, scheduled: Sequence[Scheduled] = ()) -> tuple[Backups |
 
 def test_the_dumps_are_found_with_their_names_zone_and_size(volume: Path) -> None:
     entry = Scheduled("a", "0 0,12 * * *", "backup now", "/etc/cron.d/x:3")
-    found, unseen = looked(volume, [entry])
+    match, unseen = looked(volume, [entry])
     assert unseen == []
-    assert found is not None
-    assert (found.pattern, found.timezone) == ("backup_%Y_%m_%dT%H_%M_%S.sql.gz", "America/Toronto")
-    assert (found.number, found.newest, found.path) == (24, 5000, str(volume))
-    assert (found.schedule, found.command, found.guessed) == ("0 0,12 * * *", "backup now", ())
-    assert found.used >= 24 * 4096
+    assert match is not None
+    assert (match.pattern, match.timezone) == ("backup_%Y_%m_%dT%H_%M_%S.sql.gz", "America/Toronto")
+    assert (match.number, match.newest, match.path) == (24, 5000, str(volume))
+    assert (match.schedule, match.command, match.guessed) == ("0 0,12 * * *", "backup now", ())
+    assert match.used >= 24 * 4096
 
 
 def test_an_entry_without_readable_times_leaves_them_to_the_names_of_the_dumps(volume: Path) -> None:
     when = [Scheduled("a", "", "backup", "/etc/cron.daily/x"), Scheduled("a", "7 7 * * *", "backup", "x.timer")]
-    found, _ = looked(volume, when[:1])
-    assert found is not None
-    assert (found.schedule, found.command, found.where) == ("0 0,12 * * *", "backup", "a: /etc/cron.daily/x")
+    match, _ = looked(volume, when[:1])
+    assert match is not None
+    assert (match.schedule, match.command, match.where) == ("0 0,12 * * *", "backup", "a: /etc/cron.daily/x")
     both, _ = looked(volume, when)
     assert both is not None
     assert both.schedule == "7 7 * * *"
 
 
 def test_what_no_entry_tells_is_a_guess_and_said_to_be_one(volume: Path) -> None:
-    found, _ = looked(volume)
-    assert found is not None
-    assert "command" in found.guessed
+    match, _ = looked(volume)
+    assert match is not None
+    assert "command" in match.guessed
 
 
 def test_case_39_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
-    found, unseen = looked(tmp_path / "gone")
-    assert found is None
+    match, unseen = looked(tmp_path / "gone")
+    assert match is None
     assert "could not be listed" in unseen[0]
 
 
@@ -110,10 +110,10 @@ def test_case_12_nothing_is_asked_of_a_host_whose_key_nobody_trusts(server: Sshd
 
 
 def test_a_real_host_becomes_an_inventory_that_reaches_it(server: Sshd, tmp_path: Path) -> None:
-    found = look_at(server, tmp_path, trusted=True)
-    [machine] = found.machines
+    match = look_at(server, tmp_path, trusted=True)
+    [machine] = match.machines
     assert machine.hostname == os.uname().nodename
-    inventory = load_inventory(tmp_path / "mine.yml", text(found, "2026-11-22", tmp_path))
+    inventory = load_inventory(tmp_path / "mine.yml", text(match, "2026-11-22", tmp_path))
     [node] = inventory.nodes.values()
     assert (node.port, node.user) == (server.port, server.user)
     assert (tmp_path / "known_hosts").exists()

@@ -54,7 +54,7 @@ def dumping(tmp_path):
         environment = {"PATH": f"{tools}:{os.environ['PATH']}", "POSTGRES_USER": "rodan", "POSTGRES_PASSWORD": "hush"}
         done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
         assert "hush" not in done.stdout + done.stderr
-        return done.returncode, sorted(one.name for one in backups.iterdir()), done.stderr
+        return done.returncode, sorted(item.name for item in backups.iterdir()), done.stderr
 
     return run
 
@@ -75,25 +75,25 @@ def test_a_plain_dump_is_written_as_it_is(dumping, tmp_path):
     ids=["fails at once", "fails at the end", "is cut short", "says nothing", "is killed"],
 )
 def test_case_31_a_dump_that_failed_leaves_nothing_and_says_so(dumping, line):
-    rc, left, said = dumping(line)
+    rc, left, text = dumping(line)
     assert rc in {66, 67}
     assert left == []
-    assert "dump" in said
+    assert "dump" in text
 
 
 def test_an_existing_file_is_never_written_over(dumping, tmp_path):
     dumping("cat WHOLE")
     before = (tmp_path / "backups" / "new.sql.gz").read_bytes()
-    rc, left, said = dumping("echo other")
+    rc, left, text = dumping("echo other")
     assert (rc, left) == (75, ["new.sql.gz"])
     assert (tmp_path / "backups" / "new.sql.gz").read_bytes() == before
-    assert "already there" in said
+    assert "already there" in text
 
 
 def test_a_disk_without_room_is_noticed_before_anything_is_written(dumping):
-    rc, left, said = dumping("cat WHOLE", needed=10**15)
+    rc, left, text = dumping("cat WHOLE", needed=10**15)
     assert (rc, left) == (73, [])
-    assert "are needed" in said
+    assert "are needed" in text
 
 
 def test_the_database_s_user_and_password_are_the_container_s_own(dumping):
@@ -117,7 +117,7 @@ class Here:
 
 def made(directory: Path, count: int) -> tuple[File, ...]:
     """Real dumps, twice a day, with their identities."""
-    return tuple(written(directory / one.name, one) for one in twice_a_day(count))
+    return tuple(written(directory / item.name, item) for item in twice_a_day(count))
 
 
 def written(path: Path, like: File) -> File:
@@ -147,8 +147,11 @@ def test_thinning_for_real_leaves_what_keep_keeps_and_everything_foreign(tmp_pat
     (directory / "backup_notes.txt").write_bytes(b"foreign")
     plan = answer("backups.are_thinned", there(directory, files))
     applied(plan)
-    gone = {one.name for one in deletion(plan).files}
-    assert {one.name for one in directory.iterdir()} == {one.name for one in files} - gone | {"-rf", "backup_notes.txt"}
+    gone = {item.name for item in deletion(plan).files}
+    assert {item.name for item in directory.iterdir()} == {item.name for item in files} - gone | {
+        "-rf",
+        "backup_notes.txt",
+    }
 
 
 def test_case_46_a_file_that_was_replaced_after_the_plan_is_skipped(tmp_path):
@@ -181,13 +184,15 @@ def test_case_47_a_run_that_was_killed_halfway_is_finished_by_the_next(tmp_path)
     directory.mkdir()
     files = made(directory, 60)
     step = deletion(answer("backups.are_thinned", there(directory, files)))
-    for one in step.files[:10]:
-        (directory / one.name).unlink()
-    left = tuple(one for one in files if (directory / one.name).exists())
+    for item in step.files[:10]:
+        (directory / item.name).unlink()
+    left = tuple(item for item in files if (directory / item.name).exists())
     again = answer("backups.are_thinned", there(directory, left))
     assert deletion(again).files == step.files[10:]
     applied(again)
-    assert {one.name for one in directory.iterdir()} == {one.name for one in files} - {one.name for one in step.files}
+    assert {item.name for item in directory.iterdir()} == {item.name for item in files} - {
+        item.name for item in step.files
+    }
 
 
 def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
@@ -206,7 +211,7 @@ def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
 def yearful(directory: Path) -> tuple[File, ...]:
     """Real dumps, one a day, for more than a year."""
     return tuple(
-        written(directory / one.name, one) for one in (file(NOW - timedelta(days=back)) for back in range(400))
+        written(directory / item.name, item) for item in (file(NOW - timedelta(days=back)) for back in range(400))
     )
 
 
@@ -250,8 +255,8 @@ def test_case_49_thinning_needs_no_byte_on_a_disk_that_is_full_to_the_last(tmp_p
             (directory / "one-byte").write_bytes(b"x")
         plan = answer("backups.are_thinned", there(directory, files))
         applied(plan)
-        left = {one.name for one in directory.iterdir()} - {"core", "one-byte"}
-        assert left == {one.name for one in files} - {one.name for one in deletion(plan).files}
+        left = {item.name for item in directory.iterdir()} - {"core", "one-byte"}
+        assert left == {item.name for item in files} - {item.name for item in deletion(plan).files}
         (directory / "next").write_bytes(b"x" * 4096)
     finally:
         subprocess.run(["umount", directory], check=True)
@@ -262,12 +267,12 @@ def test_case_40_a_hard_linked_dump_is_a_survivor_and_never_a_victim(tmp_path):
     directory.mkdir()
     files = made(directory, 60)
     linked = []
-    for one in files[::3]:
-        (tmp_path / one.name).hardlink_to(directory / one.name)
-        linked.append(replace(one, links=2))
-    world = there(directory, [*linked, *(one for one in files if one not in files[::3])])
+    for item in files[::3]:
+        (tmp_path / item.name).hardlink_to(directory / item.name)
+        linked.append(replace(item, links=2))
+    world = there(directory, [*linked, *(item for item in files if item not in files[::3])])
     plan = answer("backups.are_thinned", world)
-    assert not {one.name for one in deletion(plan).files} & {one.name for one in linked}
+    assert not {item.name for item in deletion(plan).files} & {item.name for item in linked}
     assert any(survivor.links == 2 for survivor in deletion(plan).survivors)
     applied(plan)
-    assert all((directory / one.name).exists() for one in linked)
+    assert all((directory / item.name).exists() for item in linked)

@@ -63,9 +63,9 @@ def content(path: Path) -> str:
 
 def test_of_two_dumps_in_one_second_one_is_refused_and_the_other_is_whole(start: Start, tmp_path: Path) -> None:
     runs = [start(f"dump {number}", 0.4) for number in range(4)]
-    said = [run.communicate(timeout=20)[1] for run in runs]
+    text = [run.communicate(timeout=20)[1] for run in runs]
     ends = [run.returncode for run in runs]
-    assert sorted(ends) == [0, 75, 75, 75], said
+    assert sorted(ends) == [0, 75, 75, 75], text
     backups = tmp_path / "backups"
     assert os.listdir(backups) == [NAME]
     assert f"dump {ends.index(0)}\n" in content(backups / NAME)
@@ -76,8 +76,8 @@ def test_a_name_that_somebody_else_took_meanwhile_is_left_alone(start: Start, tm
     run = start("mine", 0.5)
     time.sleep(0.2)
     (tmp_path / "backups" / NAME).write_text("theirs")
-    _, said = run.communicate(timeout=20)
-    assert (run.returncode, said) == (68, f"{NAME} is already there\n".encode())
+    _, text = run.communicate(timeout=20)
+    assert (run.returncode, text) == (68, f"{NAME} is already there\n".encode())
     assert (tmp_path / "backups" / NAME).read_text() == "theirs"
     assert os.listdir(tmp_path / "backups") == [NAME]
 

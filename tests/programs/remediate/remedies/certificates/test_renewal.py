@@ -58,14 +58,14 @@ CHALLENGE = (
 def test_case_55_a_failure_is_tried_once_and_its_reason_is_shown(printed: str, reason: str, tmp_path: Path) -> None:
     count = f'echo x >>{tmp_path}/tries; printf "%s\\n" "$SAID" >&2; exit 1'
     body = f"SAID='{printed}'\n{count}"
-    rc, said = script(
+    rc, text = script(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
         tools={"certbot": body},
         place=tmp_path,
     )
-    assert (rc, reason in said) == (1, True), said
+    assert (rc, reason in text) == (1, True), text
     assert (tmp_path / "tries").read_text() == "x\n"
 
 
@@ -87,7 +87,7 @@ def test_case_56_another_certbot_is_waited_for_and_is_no_failure(tmp_path: Path)
 
 def test_case_56_another_certbot_that_does_not_end_is_named(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Another instance of Certbot is already running."; exit 1', "sleep": ":"}
-    rc, said = script(
+    rc, text = script(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
@@ -95,29 +95,29 @@ def test_case_56_another_certbot_that_does_not_end_is_named(tmp_path: Path) -> N
         place=tmp_path,
     )
     assert rc == 75
-    assert "another certbot is running" in said
+    assert "another certbot is running" in text
 
 
 def test_a_certificate_that_is_not_due_is_said_and_no_failure(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Certificate not yet due for renewal"'}
-    rc, said = script(
+    rc, text = script(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
         tools=tools,
         place=tmp_path,
     )
-    assert (rc, said) == (0, "certbot finds it not due, and left it as it is")
+    assert (rc, text) == (0, "certbot finds it not due, and left it as it is")
 
 
 def test_case_54_nginx_s_own_complaint_is_shown(tmp_path: Path) -> None:
-    said = 'nginx: [emerg] unknown directive "sevrer" in /x:1\\nnginx: configuration file /x test failed'
-    rc, told = script(
+    text = 'nginx: [emerg] unknown directive "sevrer" in /x:1\\nnginx: configuration file /x test failed'
+    rc, sentence = script(
         load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
-        tools={"nginx": f"printf '{said}\\n' >&2; exit 1"},
+        tools={"nginx": f"printf '{text}\\n' >&2; exit 1"},
         place=tmp_path,
     )
-    assert (rc, told) == (1, 'exit 1: nginx: [emerg] unknown directive "sevrer" in /x:1')
+    assert (rc, sentence) == (1, 'exit 1: nginx: [emerg] unknown directive "sevrer" in /x:1')
 
 
 def test_a_reload_that_works_says_nothing(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_new_account_is_named_in_the_renewal_and_nothing_else_is_changed(tmp_p
         == 0
     )
     assert conf.read_text() == "version = 2\n[renewalparams]\naccount = new\nserver = https://x/dir\n"
-    assert [one.name for one in tmp_path.glob("a.conf*")] == ["a.conf"]
+    assert [item.name for item in tmp_path.glob("a.conf*")] == ["a.conf"]
 
 
 def test_an_account_that_is_there_already_is_used_and_none_is_registered(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_registration_that_fails_changes_nothing_and_says_why(tmp_path: Path) 
     conf = tmp_path / "a.conf"
     conf.write_text("account = old\n")
     tools = {"certbot": "echo 'The server refused the e-mail address'; exit 1"}
-    rc, said = script(
+    rc, text = script(
         load_script("remediate/remedies/certificates/scripts/register_account.sh"),
         str(conf),
         str(tmp_path / "none"),
@@ -200,7 +200,7 @@ def test_a_registration_that_fails_changes_nothing_and_says_why(tmp_path: Path) 
         tools=tools,
         place=tmp_path,
     )
-    assert (rc, said) == (1, "exit 1: The server refused the e-mail address")
+    assert (rc, text) == (1, "exit 1: The server refused the e-mail address")
     assert conf.read_text() == "account = old\n"
 
 

@@ -39,9 +39,9 @@ def test_a_port_that_is_not_served_any_more_fails_the_last_look(tmp_path, served
 def tried(tmp_path, port: int, tools: str = "bash timeout") -> subprocess.CompletedProcess[str]:
     """The script on this machine, with a client that knows a container, and no tools but these."""
     for name in (*tools.split(), "hostname", "head", "awk", "sleep", "sh"):
-        found = shutil.which(name)
-        if found and not (tmp_path / name).exists():
-            (tmp_path / name).symlink_to(found)
+        match = shutil.which(name)
+        if match and not (tmp_path / name).exists():
+            (tmp_path / name).symlink_to(match)
     (tmp_path / "docker").write_text("#!/bin/sh\necho 4f\n")
     (tmp_path / "docker").chmod(0o755)
     (tmp_path / "hostname").unlink()

@@ -172,8 +172,8 @@ def test_the_swarms_label_counts_only_where_the_name_agrees() -> None:
 def test_certbot_is_only_called_where_it_is_known_to_be(certbot: str) -> None:
     inside = replace(certificates.INSIDE, certbot=certbot)
     world = certificates.fleet(replace(certificates.FACTS, renewals=(), inside=(inside,)))
-    [found] = [f for f in certificates.judged("will_renew", world).findings if f.want == "certbot renew, twice a day"]
-    answer = prepare_renewal(found, world)
+    [match] = [f for f in certificates.judged("will_renew", world).findings if f.want == "certbot renew, twice a day"]
+    answer = prepare_renewal(match, world)
     assert isinstance(answer, ForAPerson)
     assert "certbot in the container" in answer.why
 
@@ -181,8 +181,8 @@ def test_certbot_is_only_called_where_it_is_known_to_be(certbot: str) -> None:
 def test_docker_is_only_called_where_it_is_known_to_be() -> None:
     machine = schedules.Machine({}, docker=("/tmp/$(touch canary)/docker",))
     world = schedules.fleet(machine)
-    [found] = schedules.judged(world).findings
-    answer = schedule_backup(found, world)
+    [match] = schedules.judged(world).findings
+    answer = schedule_backup(match, world)
     assert isinstance(answer, ForAPerson)
     assert "the path of docker" in answer.why
     assert len({*DOCKERS, *CERTBOTS}) == len(DOCKERS) + len(CERTBOTS)

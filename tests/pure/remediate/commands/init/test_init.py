@@ -87,13 +87,13 @@ def test_the_pattern_of_most_names_counts() -> None:
 
 def dumps(zone: str, hours: Sequence[int] = (0, 12), days: int = 12) -> list[File]:
     """Dumps made at these hours of that zone, in July and in January, each taking a minute."""
-    found = []
+    match = []
     for day in range(days):
         for hour in hours:
             local = datetime(2026, 7 if day % 2 else 1, 1 + day, hour, 0, 1, tzinfo=ZoneInfo(zone))
             name = local.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
-            found.append(File(name, 1000, local.timestamp() + 60, day))
-    return found
+            match.append(File(name, 1000, local.timestamp() + 60, day))
+    return match
 
 
 @pytest.mark.parametrize("zone", ["America/Toronto", "UTC", "Europe/Berlin", "Asia/Kolkata"])
@@ -132,40 +132,40 @@ def seen(*containers: Container, swarm: Services | None = None) -> Fleet:
 
 
 def test_a_service_has_the_users_of_its_processes_today() -> None:
-    [one] = services_of(seen(container(users=(33, 33))))
-    assert (one.key, one.name, one.users, one.master) == ("rodan_web", "rodan_web", ("www-data",), "")
+    [item] = services_of(seen(container(users=(33, 33))))
+    assert (item.key, item.name, item.users, item.master) == ("rodan_web", "rodan_web", ("www-data",), "")
 
 
 def test_a_master_as_root_is_told_from_its_workers() -> None:
-    [one] = services_of(seen(container(users=(0, 33, 33))))
-    assert (one.users, one.master, one.web) == (("www-data",), "root", True)
+    [item] = services_of(seen(container(users=(0, 33, 33))))
+    assert (item.users, item.master, item.web) == (("www-data",), "root", True)
 
 
 def test_root_is_never_proposed_as_a_user() -> None:
-    [one] = services_of(seen(container(users=(0, 0))))
-    assert (one.users, one.master) == ((), "")
-    assert "runs as root" in one.note
+    [item] = services_of(seen(container(users=(0, 0))))
+    assert (item.users, item.master) == ((), "")
+    assert "runs as root" in item.note
 
 
 def test_a_worker_as_root_beside_others_is_said() -> None:
     lonely = Process(20, 0, 0, "cron", 1)
     mixed = container(users=(33,))
-    [one] = services_of(seen(replace(mixed, processes=(*mixed.processes, lonely))))  # type: ignore[misc]
-    assert "beside the master" in one.note
+    [item] = services_of(seen(replace(mixed, processes=(*mixed.processes, lonely))))  # type: ignore[misc]
+    assert "beside the master" in item.note
 
 
 def test_users_that_could_not_be_seen_are_said_and_not_guessed() -> None:
-    [one] = services_of(seen(replace(container(), processes=Unobservable("no right to"))))
-    assert one.users == ()
-    assert "no right to" in one.note
+    [item] = services_of(seen(replace(container(), processes=Unobservable("no right to"))))
+    assert item.users == ()
+    assert "no right to" in item.note
 
 
 def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_there() -> None:
-    told = (SwarmService("1", "rodan_web", stack="rodan"), SwarmService("2", "rodan_gpu", stack="rodan"),
+    sentence = (SwarmService("1", "rodan_web", stack="rodan"), SwarmService("2", "rodan_gpu", stack="rodan"),
             SwarmService("3", "rodan_off", stack="rodan", replicas=0))  # fmt: skip
-    found = services_of(seen(container(), swarm=Services("manager", services=told)))
-    assert [one.key for one in found] == ["gpu", "web"]
-    assert "runs nowhere" in found[0].note
+    services = services_of(seen(container(), swarm=Services("manager", services=sentence)))
+    assert [service.key for service in services] == ["gpu", "web"]
+    assert "runs nowhere" in services[0].note
 
 
 def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None
     here = node_of("local", Login())
     assert (here.connection, here.address) == ("local", "")
     twice = [here, node_of("ops@db", Login()), node_of("root@db", Login()), node_of("db:2222", Login()), here]
-    assert [one.address for one in each_once(twice)] == ["", "db", "db"]
+    assert [item.address for item in each_once(twice)] == ["", "db", "db"]
     assert "connection: local" in text(Findings("x", (Machine(here),)), "2026-11-22", Path("/"))
 
 
@@ -218,14 +218,14 @@ def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten
         "MAILTO=ops\n0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup\n"
         "17 4 * * 1 docker system df\n5 5 * * * docker exec web clean\n# 1 1 * * * docker exec db backup\n"
     )
-    [one] = jobs("a", crontab(lines))
-    assert (one.times, one.command, one.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
+    [item] = jobs("a", crontab(lines))
+    assert (item.times, item.command, item.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
 
 
 @pytest.mark.parametrize("times", ["@reboot", "@hourly", "@daily"])
 def test_a_line_without_five_fields_is_found_and_its_times_are_fields_or_not_told(times: str) -> None:
-    [one] = jobs("a", crontab(f"{times} docker exec db backup\n"))
-    assert one.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
+    [item] = jobs("a", crontab(f"{times} docker exec db backup\n"))
+    assert item.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
 
 
 DAILY = Table("/etc/crontab", "system", 0, 0, 0o644, 1, 0.0, b"25 6 * * * root cd / && run-parts /etc/cron.daily\n")
@@ -234,8 +234,8 @@ NIGHTLY = "#!/bin/bash\nset -e\nif docker info; then\n docker exec db sh -c 'pg_
 
 def test_a_script_in_cron_daily_is_found_with_the_time_at_which_run_parts_starts_it() -> None:
     script = Table("/etc/cron.daily/dump", "directory", 0, 0, 0o755, 1, 0.0, NIGHTLY.encode())
-    [one] = jobs("a", Snapshot(files=[DAILY, script]))
-    assert (one.times, one.command, one.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
+    [item] = jobs("a", Snapshot(files=[DAILY, script]))
+    assert (item.times, item.command, item.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
     [late] = jobs("a", Snapshot(lines={"anacron": [""]}, files=[DAILY, script]))
     assert late.times == ""
 
@@ -247,8 +247,8 @@ SERVICE = "ExecStart={ path=/usr/bin/docker ; argv[]=/usr/bin/docker exec db bac
 
 def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
     service = ["Id=nightly-backup.service", SERVICE]
-    [one] = jobs("a", Snapshot(lines={"timer": [*TIMER, CALENDAR], "service": service}))
-    assert (one.times, one.command, one.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
+    [item] = jobs("a", Snapshot(lines={"timer": [*TIMER, CALENDAR], "service": service}))
+    assert (item.times, item.command, item.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
     stopped = [line.replace("=active", "=inactive") for line in TIMER]
     assert list(jobs("a", Snapshot(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
 
@@ -257,8 +257,8 @@ def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
     printed = crontab("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
     assert scripts(printed) == ["/opt/pg-backup.sh"]
     assert list(jobs("a", printed)) == []
-    [one] = jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
-    assert (one.times, one.command) == ("5 5 * * *", "pg_dump rodan")
+    [item] = jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
+    assert (item.times, item.command) == ("5 5 * * *", "pg_dump rodan")
 
 
 @given(st.text(max_size=200))
@@ -432,11 +432,13 @@ def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
 
 
 def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs_nowhere() -> None:
-    told = (SwarmService("1", "rodan_gpu", stack="rodan"),)
+    sentence = (SwarmService("1", "rodan_gpu", stack="rodan"),)
     tasks = (Task("rodan_gpu", "data", "shutdown", "failed"), Task("rodan_gpu", "vgpu", "running", "running"))
-    [one] = services_of(seen(swarm=Services("manager", services=told, tasks=tasks)))
-    assert (one.key, one.note) == ("gpu", "it runs on vgpu, which was not looked at")
-    alone = Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), (one,), strangers=(Stranger("vgpu", "::1"),))
+    [item] = services_of(seen(swarm=Services("manager", services=sentence, tasks=tasks)))
+    assert (item.key, item.note) == ("gpu", "it runs on vgpu, which was not looked at")
+    alone = Findings(
+        "x", (Machine(Node(name="a", address="192.0.2.7")),), (item,), strangers=(Stranger("vgpu", "::1"),)
+    )
     assert 'backups: {none: "vgpu could not be looked at: ' in text(alone, "2026-11-22", Path("/"))
 
 

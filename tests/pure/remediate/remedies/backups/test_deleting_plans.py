@@ -62,50 +62,50 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
 @pytest.mark.parametrize("below_keep", [False, True])
 @given(world=worlds(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
 def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
-    there = seen(world, below_keep=below_keep, broken=broken)
-    known = catalog_of(there, there.inventory.section(Policy))
-    for run, step in deletions(there):
+    present = seen(world, below_keep=below_keep, broken=broken)
+    catalog = catalog_of(present, present.inventory.section(Policy))
+    for run, step in deletions(present):
         gone = {file.name for file in step.files}
         assert gone
-        assert all(one.note for one in (*step.files, *step.survivors))
-        check_states(known, gone)
-        check_limits(known, there.inventory.section(Policy), gone)
+        assert all(item.note for item in (*step.files, *step.survivors))
+        check_states(catalog, gone)
+        check_limits(catalog, present.inventory.section(Policy), gone)
         streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
         survivors = {survivor.name for survivor in step.survivors}
         assert streamed <= survivors
         assert not survivors & gone
 
 
-def check_states(known: Catalog, gone: set[str]) -> None:
+def check_states(catalog: Catalog, gone: set[str]) -> None:
     """Only what is proven, has one name, is of a plausible size, and is not all there is."""
-    for one in known.backups:
-        if one.name in gone:
-            assert one.state in {"complete", "broken"}
-            assert one.counts or one.state == "broken"
-            assert not any((one.linked, one.giant, one.future, one.growing, one.odd))
-    whole = known.whole
+    for backup in catalog.backups:
+        if backup.name in gone:
+            assert backup.state in {"complete", "broken"}
+            assert backup.counts or backup.state == "broken"
+            assert not any((backup.linked, backup.giant, backup.future, backup.growing, backup.odd))
+    whole = catalog.whole
     if whole and whole[0].small:
-        assert not gone & {one.name for one in whole}
+        assert not gone & {item.name for item in whole}
 
 
-def check_limits(known: Catalog, policy: Policy, gone: set[str]) -> None:
+def check_limits(catalog: Catalog, policy: Policy, gone: set[str]) -> None:
     """The newest `at_least` and the oldest stay, no broken one is the last of its period, and few of them go."""
-    stay = [*known.complete[: policy.at_least], *known.complete[-1:]]
-    assert not gone & {one.name for one in stay}
-    broken = [backup for backup in known.backups if backup.name in gone and backup.state == "broken"]
-    assert len(broken) <= policy.keep.broken_at_most.of(len(known.backups))
-    for period in periods_of_keep(known.complete, policy):
-        left = {period.bucket_of(one) for one in known.backups if one.name not in gone}
-        assert all(period.bucket_of(one) in left for one in broken if period.reaches(one))
+    stay = [*catalog.complete[: policy.at_least], *catalog.complete[-1:]]
+    assert not gone & {item.name for item in stay}
+    broken = [backup for backup in catalog.backups if backup.name in gone and backup.state == "broken"]
+    assert len(broken) <= policy.keep.broken_at_most.of(len(catalog.backups))
+    for period in periods_of_keep(catalog.complete, policy):
+        left = {period.bucket_of(backup) for backup in catalog.backups if backup.name not in gone}
+        assert all(period.bucket_of(item) in left for item in broken if period.reaches(item))
 
 
 @given(worlds())
 def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(world):
-    there = seen(world, broken="100 %")
-    first = next((step for _, step in deletions(there)), None)
+    present = seen(world, broken="100 %")
+    first = next((step for _, step in deletions(present)), None)
     if first is not None:
         files, verified, rules = world
         gone = {file.name for file in first.files}
-        left = seen((tuple(one for one in files if one.name not in gone), verified, rules), broken="100 %")
+        left = seen((tuple(file for file in files if file.name not in gone), verified, rules), broken="100 %")
         again = REMEDIES["backups.are_thinned"](Finding("", ""), left)
         assert isinstance(again, ForAPerson)

@@ -43,7 +43,7 @@ MISMATCH = f'SSL_CTX_use_PrivateKey("{LIVE}/privkey.pem") failed (SSL: error:058
 
 def world(*chain: Made, inside: ContainerFiles | None = None) -> Facts:
     """A chain that is served, and lies on disk where certbot keeps it."""
-    pem = tuple(one.pem for one in chain)
+    pem = tuple(item.pem for item in chain)
     kept = replace(
         on_disk(chain[0]),
         files=(File(f"{LIVE}/fullchain.pem", pem),),
@@ -67,15 +67,15 @@ def answer(facts: Facts, policy: str = "", rule: str = "are_valid") -> Plan | Fo
 
 
 def plan(facts: Facts, policy: str = ACME, rule: str = "are_valid") -> Plan:
-    found = answer(facts, policy, rule)
-    assert isinstance(found, Plan), found
-    return found
+    match = answer(facts, policy, rule)
+    assert isinstance(match, Plan), match
+    return match
 
 
 def person(facts: Facts, policy: str = ACME) -> ForAPerson:
-    found = answer(facts, policy)
-    assert isinstance(found, ForAPerson), found
-    return found
+    match = answer(facts, policy)
+    assert isinstance(match, ForAPerson), match
+    return match
 
 
 def asked(made: Plan) -> str:
@@ -87,7 +87,7 @@ def asked(made: Plan) -> str:
 @pytest.mark.parametrize("what", BAD)
 def test_case_52_what_no_client_takes_is_replaced_once_then_tested_reloaded_and_compared(what: str) -> None:
     made = plan(BAD[what])
-    scripts = [one.words[2] for one in made.steps]  # type: ignore[union-attr]
+    scripts = [step.words[2] for step in made.steps]  # type: ignore[union-attr]
     assert scripts[:3] == [
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
@@ -102,10 +102,10 @@ def test_case_52_what_no_client_takes_is_replaced_once_then_tested_reloaded_and_
 
 @pytest.mark.parametrize("what", BAD)
 def test_without_the_inventory_s_word_a_person_gets_the_whole_command(what: str) -> None:
-    told = person(BAD[what], policy="")
-    assert "does not say how" in told.why
-    assert f"docker exec {ID[:12]} certbot certonly" in told.what_to_do
-    assert f"--domain {NAME}" in told.what_to_do
+    text = person(BAD[what], policy="")
+    assert "does not say how" in text.why
+    assert f"docker exec {ID[:12]} certbot certonly" in text.what_to_do
+    assert f"--domain {NAME}" in text.what_to_do
 
 
 def test_a_certificate_that_is_not_certbot_s_by_the_inventory_is_not_replaced() -> None:
@@ -114,20 +114,20 @@ def test_a_certificate_that_is_not_certbot_s_by_the_inventory_is_not_replaced() 
 
 @pytest.mark.parametrize("what", ["wrong name", "self-signed", "incomplete"])
 def test_the_finding_names_the_directive_and_its_line(what: str) -> None:
-    [found] = judged("are_valid", fleet(BAD[what])).findings
-    assert f"`ssl_certificate {LIVE}/fullchain.pem;` in {PLACE}" in found.hint
+    [match] = judged("are_valid", fleet(BAD[what])).findings
+    assert f"`ssl_certificate {LIVE}/fullchain.pem;` in {PLACE}" in match.hint
 
 
 def test_cert_pem_in_nginx_is_told_with_file_line_and_what_to_write() -> None:
     site = replace(SITE, certificates=(f"{LIVE}/cert.pem",), places=(PLACE,))
     files = (File(f"{LIVE}/cert.pem", (LEAF.pem,)), File(f"{LIVE}/fullchain.pem", GOOD))
     facts = world(LEAF, inside=replace(INSIDE, nginx=Nginx((site,)), files=files))
-    told = person(facts)
-    assert told.why == f"nginx serves {LIVE}/cert.pem, which is not certbot's {LIVE}/fullchain.pem"
+    text = person(facts)
+    assert text.why == f"nginx serves {LIVE}/cert.pem, which is not certbot's {LIVE}/fullchain.pem"
     assert f"let `ssl_certificate {LIVE}/cert.pem;` in {PLACE} be `ssl_certificate {LIVE}/fullchain.pem;`" in (
-        told.what_to_do
+        text.what_to_do
     )
-    assert f"docker exec {ID[:12]} nginx -t" in told.what_to_do
+    assert f"docker exec {ID[:12]} nginx -t" in text.what_to_do
 
 
 def test_a_placeholder_is_told_to_point_nginx_to_what_certbot_will_get() -> None:
@@ -135,9 +135,9 @@ def test_a_placeholder_is_told_to_point_nginx_to_what_certbot_will_get() -> None
     site = replace(SITE, certificates=("/etc/nginx/placeholder.pem",), places=(PLACE,))
     alone = make(Wish())
     files = (File("/etc/nginx/placeholder.pem", (alone.pem,)),)
-    told = person(world(alone, inside=replace(INSIDE, nginx=Nginx((site,)), files=files, lineages=(), keys=())))
-    assert "certificates.will_renew" in told.what_to_do
-    assert f"in {PLACE} be `ssl_certificate {LIVE}/fullchain.pem;`" in told.what_to_do
+    text = person(world(alone, inside=replace(INSIDE, nginx=Nginx((site,)), files=files, lineages=(), keys=())))
+    assert "certificates.will_renew" in text.what_to_do
+    assert f"in {PLACE} be `ssl_certificate {LIVE}/fullchain.pem;`" in text.what_to_do
 
 
 def test_a_chain_that_is_whole_on_disk_by_now_is_only_reloaded() -> None:
@@ -231,6 +231,6 @@ def test_a_key_of_a_file_that_certbot_does_not_keep_is_for_a_person() -> None:
 
 def test_a_private_authority_that_is_not_trusted_is_no_reason_for_another_certificate() -> None:
     own = authority("Own Intermediate", authority("Own Root"))
-    told = person(world(make(Wish(), own), own, authority("Own Root")))
-    assert told.why == "another certificate would not mend this"
-    assert "ca:" in told.what_to_do
+    text = person(world(make(Wish(), own), own, authority("Own Root")))
+    assert text.why == "another certificate would not mend this"
+    assert "ca:" in text.what_to_do

@@ -49,20 +49,20 @@ def with_served(leaf: object, inside: object = INSIDE) -> Facts:
 
 def answer(rule: str, world: Fleet) -> Plan | ForAPerson:
     """The remedy's answer to the first finding of a rule."""
-    found = judged(rule, world).findings[0]
-    return REMEDIES[f"certificates.{rule}"](found, world)
+    finding = judged(rule, world).findings[0]
+    return REMEDIES[f"certificates.{rule}"](finding, world)
 
 
 def plan(rule: str, world: Fleet) -> Plan:
-    found = answer(rule, world)
-    assert isinstance(found, Plan), found
-    return found
+    match = answer(rule, world)
+    assert isinstance(match, Plan), match
+    return match
 
 
 def person(rule: str, world: Fleet) -> ForAPerson:
-    found = answer(rule, world)
-    assert isinstance(found, ForAPerson), found
-    return found
+    match = answer(rule, world)
+    assert isinstance(match, ForAPerson), match
+    return match
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_without_certbot_or_with_a_copy_in_use_nothing_is_renewed() -> None:
 
 def test_two_containers_on_one_node_are_for_a_person() -> None:
     world = fleet(with_served(OLD, on_disk(OLD)))
-    there = world.facts["web", "containers"]
-    twice = replace(there, containers=(CONTAINER, replace(CONTAINER, id="77" * 32)))  # type: ignore[call-arg]
-    found = judged("are_far_from_expiry", world).findings[0]
+    fact = world.facts["web", "containers"]
+    twice = replace(fact, containers=(CONTAINER, replace(CONTAINER, id="77" * 32)))  # type: ignore[call-arg]
+    finding = judged("are_far_from_expiry", world).findings[0]
     answer = REMEDIES["certificates.are_far_from_expiry"](
-        found, replace(world, facts={**world.facts, ("web", "containers"): twice})
+        finding, replace(world, facts={**world.facts, ("web", "containers"): twice})
     )
     assert isinstance(answer, ForAPerson)
     assert "2 containers" in answer.why
@@ -170,9 +170,9 @@ def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
 
     [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
-    [found] = renewal_schedule.renewals(printed_schedules(crontab(line)), [CONTAINER])
-    assert (found.containers, found.reloads, found.faults, found.unclear) == ((ID,), True, (), "")
-    world = fleet(replace(FACTS, renewals=(found,)))
+    [match] = renewal_schedule.renewals(printed_schedules(crontab(line)), [CONTAINER])
+    assert (match.containers, match.reloads, match.faults, match.unclear) == ((ID,), True, (), "")
+    world = fleet(replace(FACTS, renewals=(match,)))
     assert judged("will_renew", world).findings == ()
 
 
@@ -221,8 +221,8 @@ def test_a_lost_account_is_replaced_only_where_the_inventory_allows_it() -> None
 
 def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_it_out_first() -> None:
     bare = replace(CONTAINER, mounts=(Mount("tmpfs", "", "/tmp"),))
-    told = person("will_renew", fleet(FACTS, bare)).what_to_do
-    assert told.index("docker cp") < told.index("volumes:") < told.index("deploy")
+    what_to_do = person("will_renew", fleet(FACTS, bare)).what_to_do
+    assert what_to_do.index("docker cp") < what_to_do.index("volumes:") < what_to_do.index("deploy")
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_
 )
 def test_everything_else_that_a_renewal_lacks_is_for_a_person(want: str) -> None:
     world = fleet(replace(FACTS, renewals=()))
-    found = replace(judged("will_renew", world).findings[0], want=want)
-    assert isinstance(REMEDIES["certificates.will_renew"](found, world), ForAPerson)
+    match = replace(judged("will_renew", world).findings[0], want=want)
+    assert isinstance(REMEDIES["certificates.will_renew"](match, world), ForAPerson)
 
 
 def test_every_step_can_be_kept_in_the_journal() -> None:

@@ -40,7 +40,7 @@ MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
 def proposed(seen) -> list[Plan | ForAPerson]:
     """The answers to all findings, each different one once."""
     verdict = judged(seen)
-    answers = [schedule_backup(found, seen) for found in (*verdict.findings, *verdict.warnings)]
+    answers = [schedule_backup(match, seen) for match in (*verdict.findings, *verdict.warnings)]
     return list({repr(answer): answer for answer in answers}.values())
 
 
@@ -110,13 +110,13 @@ def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
 def test_the_plan_of_a_move_reads_as_it_should():
     [plan] = proposed(fleet(Machine({}), data=Machine(entry(f"{MAILTO}{RUNBOOK}"))))
     assert isinstance(plan, Plan)
-    told = "\n".join([steps_text(plan), plan.undo, plan.success, *plan.notes, ""])
-    assert told == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
+    text = "\n".join([steps_text(plan), plan.undo, plan.success, *plan.notes, ""])
+    assert text == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
 
 
 def test_case_24_our_own_entry_moves_too():
-    _, there, _ = repaired(Machine({}))
-    ours = Machine({ROOT: there["vgpu"].files[ROOT]})
+    _, present, _ = repaired(Machine({}))
+    ours = Machine({ROOT: present["vgpu"].files[ROOT]})
     _, after, verdict = repaired(Machine({}), ours)
     assert verdict.outcome is Outcome.HOLDS
     assert after["data"].files[ROOT].bytes == b""
@@ -214,7 +214,7 @@ def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: s
 )
 def test_a_line_that_makes_the_backup_and_nothing_else_is_taken_out(command: str):
     seen = fleet(data=Machine(entry(f"0 0,12 * * * {command}")))
-    [plan] = [one for one in proposed(seen) if isinstance(one, Plan)]
+    [plan] = [item for item in proposed(seen) if isinstance(item, Plan)]
     [step] = plan.steps
     assert step.without == (f"0 0,12 * * * {command}",)  # type: ignore[union-attr]
 
@@ -239,9 +239,9 @@ def test_case_22_a_crontab_that_could_not_be_read_is_never_written():
     seen = fleet(Machine({}))
     facts = replace(seen.facts["vgpu", "schedules"], crontab=Unobservable("denied"))
     blind = replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts})
-    [found] = judged(blind).findings
+    [match] = judged(blind).findings
     with pytest.raises(Unobservable):
-        schedule_backup(found, blind)
+        schedule_backup(match, blind)
 
 
 @pytest.mark.parametrize("text", ["1 1 * * * true", "99 * * * * true\n", "# BEGIN fleetkeeper " + RULE + "\n"])
@@ -256,8 +256,8 @@ def test_comments_that_crontab_does_not_show_are_not_lost():
     shown = Output(0, b"1 1 * * * true\n", command="crontab -l")
     seen = fleet(machine)
     facts = machine.seen(own=shown)
-    [found] = judged(seen).findings
-    answer = schedule_backup(found, replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts}))
+    [match] = judged(seen).findings
+    answer = schedule_backup(match, replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts}))
     assert isinstance(answer, ForAPerson)
     assert "would be lost" in answer.why
 
@@ -326,8 +326,8 @@ def test_the_line_is_one_that_debians_cron_accepts():
 def started(machine: Machine):
     seen = fleet(machine)
     verdict = judged(seen, "schedules.cron_is_active", Subject("node", "vgpu"))
-    [found] = (*verdict.findings, *verdict.warnings)
-    return start_cron(found, seen)
+    [match] = (*verdict.findings, *verdict.warnings)
+    return start_cron(match, seen)
 
 
 @pytest.mark.parametrize(
