@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from lab import faults, swarm
 from lab.names import BACKUPS, NODES
-from tests.lab.aftermath import left, spec_of, wait_for_locks
+from tests.lab.aftermath import left, spec_of, started, wait_for_locks
 from tests.lab.conftest import Lab, Ran
 from tests.lab.test_backups import RECORD
 
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.long
 PAGE = 4096
 ROOM = (64, 84)
 """KiB that are left: with more of them a command comes further before its journal cannot be written."""
+SWAP_BEGINS = "2. services.postgres_kept_its_data, step 1/1"
+ROOM_FOR_THE_SWAP = (4, 8, 12, 20, 32, 56)
+"""KiB that are left when the names of two databases are about to be changed."""
 USAGE, REMEDY_FAILED, LOCKED = 2, 3, 5
 FIX = ("--fix", "--yes", "--allow", "restart,delete,ownership")
 
@@ -60,17 +64,23 @@ CASES = {
 def small_disk(lab: Lab, room: int) -> Iterator[Path]:
     """The state of the lab's commands on a disk of its own, which has so many KiB left; what is there stays."""
     state, kept = lab.place / "state", lab.place / "kept"
-    shutil.copytree(state, kept, dirs_exist_ok=True)
+    replace_folder(kept, state)
     pages = sum(-(-file.stat().st_size // PAGE) for file in kept.rglob("*") if file.is_file())
     size = pages * PAGE + room * 1024
     subprocess.run(("mount", "-t", "tmpfs", "-o", f"size={max(size, PAGE)}", "none", str(state)), check=True)
     try:
         shutil.copytree(kept, state, dirs_exist_ok=True)
         yield state
-        shutil.copytree(state, kept, dirs_exist_ok=True)
+        replace_folder(kept, state)
     finally:
         subprocess.run(("umount", str(state)), check=True)
-    shutil.copytree(kept, state, dirs_exist_ok=True)
+    replace_folder(state, kept)
+
+
+def replace_folder(folder: Path, by: Path) -> None:
+    """Make a folder the copy of another; a journal's log of before would be taken for the newer truth."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(by, folder)
 
 
 def databases(lab: Lab) -> str:
@@ -140,6 +150,50 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     finally:
         mend_all(lab, dumps)
     swarm.wait_for_services(lab.engine)
+    assert left(lab) == aftermath
+
+
+def live_oid(lab: Lab) -> str:
+    """The object identifier of the database that is live: another one after a restore."""
+    [oid] = [line.partition("|")[0] for line in databases(lab).splitlines() if line.endswith("|rodan")]
+    return oid
+
+
+def leave_room(disk: Path, kibibytes: int) -> Path:
+    """Fill a disk until so much of it is left, and return the file that fills it."""
+    size, fill = os.statvfs(disk), disk / "fill"
+    fill.write_bytes(bytes(max(0, size.f_bavail * size.f_bsize - kibibytes * 1024)))
+    return fill
+
+
+def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_undo_brings_the_old_back(
+    lab: Lab,
+) -> None:
+    """More room each time, so that the journal ends before, in and after the change of names."""
+    dumps, aftermath, cut = set(lab.on("data", "ls", "-A", BACKUPS).split()), left(lab), []
+    lab.remediate()
+    for room in ROOM_FOR_THE_SWAP:
+        before, live = changeable(lab), live_oid(lab)
+        words = ("remediate", "backups", "restore", "--hosts=lab", "--yes-restore=rodan", max(dumps))
+        try:
+            with small_disk(lab, 1024) as disk, started(lab, *words, until=SWAP_BEGINS) as restore:
+                fill = leave_room(disk, room)
+                status = restore.end()
+                fill.unlink()
+            ran = Ran(status, "", restore.said)
+            wait_for_locks(lab)
+            assert_told(ran, sorted(key for key, value in changeable(lab).items() if value != before[key]))
+            if swapped := live_oid(lab) != live:
+                assert "The old one is rodan_before_" in ran.said, ran.said
+            if status == REMEDY_FAILED:
+                cut.append(swapped)
+                undone = lab.run("remediate", "undo", "last", "--yes")
+                assert (undone.status, live_oid(lab)) == (0, live), ran.said + undone.said
+        finally:
+            if live_oid(lab) != live:
+                lab.run("remediate", "undo", "last", "--yes")
+            mend_all(lab, dumps)
+    assert True in cut, "no room ended the journal in the change of names: choose others"
     assert left(lab) == aftermath
 
 
