@@ -24,6 +24,8 @@ from remediate.remedies.schedules.crontab_lines import (
     certbot_path,
     crontab_line,
     docker_client,
+    lines_of_others,
+    of_others,
     set_to_containers,
 )
 from remediate.steps import EditCrontab, Require, RunInContainer
@@ -185,6 +187,8 @@ def crontab_plan(view: View, finding: Finding) -> Answer:
             f"root's crontab on {view.node} cannot be edited to any good: {crontab.trouble}",
             "mend it with `sudo crontab -e`, then look again",
         )
+    if others := lines_of_others(crontab.block):
+        return of_others(others, view.node)
     try:
         line = crontab_entry(view)
     except Untrusted as why:

@@ -6,12 +6,15 @@ line is made, and the plan is for a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
+from fleetkeeper.inventory.units import count
 from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escape_command, parse
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.untrusted import Untrusted, installed_word, is_shown, one_line, one_of, shell_word
+from remediate.plan import ForAPerson
 
 DOCKERS = tuple(
     f"{directory}/docker"
@@ -28,6 +31,13 @@ CERTBOTS = (
     "/usr/local/sbin/certbot",
 )
 """Where a container may have certbot."""
+OPERATORS, QUOTED = re.compile(r"&&|\|\||[;|&]"), re.compile(r"'[^']*'|\"[^\"]*\"")
+BEGINNING = re.compile(r"(?:\S+ ){5}set -- \$\(\S+ ps -q --no-trunc ", re.ASCII)
+FORMS = {
+    '-- "$t" >/dev/null 2>&1': "; ; ; && && ; ; & ; && && | && || ; || &",
+    'but $# containers run"': "; && ||",
+}
+"""How the lines that we install end, and the operators between what is not quoted in them."""
 LOGGER = "logger -t fleetkeeper"
 CANNOT_BE_INSTALLED = "write the line yourself, or give it a plain name"
 
@@ -51,6 +61,31 @@ def crontab_line(times: str, command: str) -> str:
     ):
         raise Untrusted(f"cron would not read the line as it is meant: {one_line(line)[:200]}")
     return line
+
+
+def lines_of_others(block: Iterable[str] | None) -> tuple[str, ...]:
+    """The lines between marks of ours that are none of ours: somebody has put them there, or changed ours.
+
+    >>> lines_of_others(["0 3 * * * /root/pay-the-bills"])
+    ('0 3 * * * /root/pay-the-bills',)
+    """
+    return tuple(line for line in block or () if not is_installed_form(line))
+
+
+def is_installed_form(line: str) -> bool:
+    """Whether a line is one that we install, or has installed: of its form, whatever names stand in it."""
+    operators = " ".join(OPERATORS.findall(QUOTED.sub("", line)))
+    forms = [form for ending, form in FORMS.items() if line.endswith(ending)]
+    return BEGINNING.match(line) is not None and operators in forms
+
+
+def of_others(others: Sequence[str], node: str) -> ForAPerson:
+    """What a person does about such lines."""
+    return ForAPerson(
+        f"{count(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
+        f"{'is' if len(others) == 1 else 'are'} somebody's own",
+        "move what is yours out of the marks (`sudo crontab -e`), then look again",
+    )
 
 
 def docker_client(paths: Iterable[str]) -> str:

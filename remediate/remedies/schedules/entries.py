@@ -35,6 +35,8 @@ from remediate.remedies.schedules.crontab_lines import (
     LOGGER,
     crontab_line,
     docker_client,
+    lines_of_others,
+    of_others,
     set_to_containers,
 )
 from remediate.steps import AnyStep, EditCrontab, Run
@@ -210,7 +212,8 @@ def why_not_edited(change: CrontabChange) -> ForAPerson | None:
             f"root's crontab on {change.node} cannot be edited to any good: {change.crontab.trouble}",
             mending_instructions(change.crontab.trouble),
         )
-    return None
+    others = lines_of_others(change.crontab.block)
+    return of_others(others, change.node) if others else None
 
 
 def mending_instructions(trouble: str) -> str:

@@ -186,6 +186,14 @@ def test_case_22_a_crontab_that_was_not_read_or_is_broken_is_never_written() -> 
     assert "as root" in person("will_renew", fleet(ordinary)).why
 
 
+def test_a_line_between_our_marks_that_is_somebody_s_own_is_never_taken_out() -> None:
+    [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
+    [line] = step.lines  # type: ignore[union-attr]
+    for block, ours in (((line,), True), ((line, "0 3 * * * /root/pay-the-bills"), False), ((f"{line}; x",), False)):
+        changed = fleet(replace(FACTS, renewals=(), crontab=Crontab("root", "ab" * 32, block=block)))
+        assert isinstance(answer("will_renew", changed), Plan) is ours
+
+
 def test_a_missing_reload_becomes_a_hook_of_certbot_that_can_be_undone() -> None:
     made = plan("will_renew", fleet(replace(FACTS, renewals=(replace(RENEWAL, reloads=False),))))
     [step] = made.steps

@@ -122,6 +122,33 @@ def test_case_24_our_own_entry_moves_too():
     assert after["data"].files[ROOT].bytes == b""
 
 
+@pytest.mark.parametrize("extra", ["0 3 * * * /root/pay-the-bills\n", "MAILTO=ops@example.org\n", "# mine\n", "\n"])
+@pytest.mark.parametrize("place", ["# END", "0 0,12"])
+def test_what_somebody_has_put_between_our_marks_is_never_taken_out(extra: str, place: str):
+    _, there, _ = repaired(Machine({}))
+    mixed = there["vgpu"].files[ROOT].bytes.replace(place.encode(), extra.encode() + place.encode())
+    changed = Machine({ROOT: File(mixed)})
+    for vgpu, data in ((Machine({}), changed), (changed, Machine(GOOD))):
+        for answer in proposed(fleet(vgpu, data=data)):
+            edits = [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
+            assert ("data" if data is changed else "vgpu") not in edits
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("backup >", "backup && rsync -a /backups nas: >"),
+        ("0,12 * * * ", "0,12 * * * docker exec web flush-queue; "),
+        ("2>&1\n# END", "2>&1; /root/pay-the-bills\n# END"),
+    ],
+)
+def test_our_line_that_somebody_has_given_more_to_do_is_not_ours_to_edit(old: str, new: str):
+    _, there, _ = repaired(Machine({}))
+    changed = Machine({ROOT: File(there["vgpu"].files[ROOT].bytes.replace(old.encode(), new.encode()))})
+    for answer in proposed(fleet(Machine({}), data=changed)):
+        assert "data" not in [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
+
+
 def test_an_entry_that_works_is_left_alone_when_another_is_taken_out():
     plan, after, verdict = repaired(Machine(GOOD), Machine(GOOD))
     assert verdict.outcome is Outcome.HOLDS
