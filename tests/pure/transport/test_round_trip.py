@@ -57,6 +57,7 @@ class Node:
 def hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(round_trip, "KILL_AFTER", 0.0)
+        monkeypatch.setattr(round_trip, "PAUSES", (0.0, 0.0, 0.0))
         monkeypatch.setattr(round_trip, "GRACE", 0.2)
         monkeypatch.setattr(round_trip, "START_LIMIT", 0.5)
         yield
