@@ -72,6 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Turn `--hosts=INVENTORY` into an audit, and into hosts that testinfra reaches over our connections."""
     config.stash[AUDIT], config.stash[CHECKS] = None, None
     config.addinivalue_line("markers", "promise(rule): the rule that a check judges (fleetkeeper.promises.promise)")
+    if config.option.facts:
+        config.option.dist = "no"  # nothing is collected, which the workers of xdist would wait for
     hosts = getattr(config.option, "audited", None) or config.option.hosts
     if hosts is None or PLAIN_TESTINFRA in hosts or config.option.help:
         return
@@ -240,17 +242,34 @@ def pytest_collection_modifyitems(
         whole = config.args_source is not config.ArgsSource.ARGS and not config.option.ignore
         faults = [*checks.faults, *checks.twofold(), *(checks.missing() if whole else ())]
         if faults:
-            session.items.clear()  # nothing is looked at on the way out
-            raise pytest.UsageError("\n".join(faults))
+            refuse_run(session, "\n".join(faults))
     yield
     if config.stash[AUDIT] is None and any(map(is_check, items)):
         from fleetkeeper.inventory.search import available_inventories
 
         there_are = ", ".join(sorted(available_inventories())) or "none yet"
-        raise pytest.UsageError(
+        refuse_run(
+            session,
             "nothing was audited: say which servers with --hosts\n"
-            f"hint: `pytest --hosts=local` audits this machine; the inventories here: {there_are}"
+            f"hint: `pytest --hosts=local` audits this machine; the inventories here: {there_are}",
         )
+
+
+def refuse_run(session: pytest.Session, why: str) -> None:
+    """End the run with a usage error before anything is looked at. What a worker of xdist raises is lost: it hands the
+    text to its controller, which raises it."""
+    session.items.clear()
+    output = getattr(session.config, "workeroutput", None)
+    if output is None:
+        raise pytest.UsageError(why)
+    output["fleetkeeper"] = why
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Under xdist a worker has ended, and says what is wrong with the checks."""
+    if why := getattr(node, "workeroutput", {}).get("fleetkeeper"):
+        raise pytest.UsageError(why)
 
 
 def is_check(item: pytest.Item) -> bool:

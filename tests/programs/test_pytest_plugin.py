@@ -276,6 +276,54 @@ def test_what_a_newer_audit_left_open_is_said_in_one_line_and_stays(audit, pytes
     assert place.read_text() == '{"schema": 2}'
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_usage_error_of_a_check_is_the_same_under_xdist(audit, pytester: pytest.Pytester, workers) -> None:
+    pytester.makepyfile(test_promises=checks_of(["hold"]))
+    ran = audit(*workers)
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(
+        [
+            "ERROR: test_promises.py::test_hold names promises.hold, which is no rule*",
+            '*did you mean "promises.holds"?*',
+        ]
+    )
+    assert "INTERNALERROR" not in ran.stdout.str() + ran.stderr.str()
+
+
+def test_checks_without_hosts_are_a_usage_error_under_xdist(audit) -> None:
+    ran = audit("-n", "2", hosts="ssh://nowhere")
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["ERROR: nothing was audited: say which servers with --hosts"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_facts_are_printed_once_and_nothing_is_judged_with_and_without_xdist(audit, workers) -> None:
+    ran = audit("--facts=here/promises", *workers)
+    assert ran.ret == pytest.ExitCode.OK
+    assert ran.stdout.str().count("here/promises") == 1
+    assert "workers" not in ran.stdout.str()
+
+
+def test_a_check_that_is_run_again_is_one_item_of_the_results(audit, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_protocol(item, nextitem):
+            from _pytest.runner import runtestprotocol
+            for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                if report.failed:
+                    report.outcome = "rerun"
+                    item.ihook.pytest_runtest_logreport(report=report)
+            return (yield)
+        """
+    )
+    audit()
+    checks = [item["check"] for item in results(pytester)["items"]]
+    assert len(checks) == len(set(checks))
+
+
 def test_case_80_checks_without_hosts_never_exit_0(audit, pytester: pytest.Pytester) -> None:
     ran = pytester.runpytest_subprocess()
     assert ran.ret == pytest.ExitCode.USAGE_ERROR
