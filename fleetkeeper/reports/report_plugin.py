@@ -96,7 +96,7 @@ class Reports:
         if facts := getattr(report, "fleetkeeper_facts", ""):
             self.facts.append(facts)
         judged = getattr(report, "fleetkeeper", None)
-        if judged is not None and report.outcome != "rerun":  # pytest-rerunfailures' word: another report follows
+        if judged is not None and str(report.outcome) != "rerun":  # pytest-rerunfailures' word: another report follows
             self.items.append(judged)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
