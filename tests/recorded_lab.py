@@ -40,11 +40,17 @@ def replayed(name: str, folder: Path) -> Audit:
 
 
 def verdicts_of(name: str) -> dict[str, dict[str, Any]]:
-    """Every verdict about one recording, by rule and subject: its outcome, and each finding without its words."""
+    """Every verdict about one recording, by rule and subject: its outcome, and each finding without its words.
+
+    Rules of topics that are younger than the recording are left out.
+    """
     with TemporaryDirectory() as folder:
+        audit = replayed(name, Path(folder))
+        recorded = {topic for _, topic in audit.fleets["lab"].facts}
         return {
             f"{verdict.rule.id} {verdict.subject.name}": as_data(verdict)
-            for verdict in replayed(name, Path(folder)).verdicts("lab")
+            for verdict in audit.verdicts("lab")
+            if {kind.topic for kind in verdict.rule.looks_at} <= recorded
         }
 
 

@@ -9,7 +9,7 @@ from fleetkeeper.inventory import load as inventory_files
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.looking.observer import Observer
-from fleetkeeper.topics import backups, certificates, containers, nodes, schedules, services, volumes
+from fleetkeeper.topics import backups, certificates, containers, mail, nodes, schedules, services, volumes
 from fleetkeeper.topics.custom_topics import import_topic
 from fleetkeeper.topics.protocol import Topic
 
@@ -21,6 +21,7 @@ TOPICS: dict[str, Topic] = {
     "backups": backups.TOPIC,
     "volumes": volumes.TOPIC,
     "certificates": certificates.TOPIC,
+    "mail": mail.TOPIC,
 }
 
 

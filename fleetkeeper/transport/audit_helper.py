@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 HELPER = "/usr/local/sbin/fleetkeeper-look"
 """What sudo allows an account with `sudo: audit`, alone."""
-EDITION = 3
+EDITION = 4
 """The version of the helper that this code asks. A test holds it together with what the helper says."""
 REFUSED = "this is no question that the helper knows"
 OF_ANOTHER_VERSION = re.compile(rf"{REFUSED}(?: \(edition ([0-9]{{1,6}})\))?: it is (older|newer) ")
@@ -35,7 +35,7 @@ def other_versions(refusals: Iterable[tuple[str, str]]) -> Iterator[str]:
     """A line for each version of the helper that is not ours, from nodes and why each could not be looked at.
 
     >>> list(other_versions([("a", f"sudo: {REFUSED} (edition 1): it is older than this fleetkeeper")]))
-    ['1 node has helper 1, and helper 3 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
+    ['1 node has helper 1, and helper 4 is asked: run `fleetkeeper sudoers`; what is new is unknown there']
     """
     nodes: dict[tuple[int, str], set[str]] = {}
     for node, why in refusals:

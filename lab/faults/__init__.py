@@ -7,7 +7,7 @@ Breaking twice is breaking once; mending what is not broken, or has been repaire
 from collections.abc import Iterable
 
 from lab.engine import Engine
-from lab.faults import backups, certificates, containers, machines, schedules, services
+from lab.faults import backups, certificates, containers, machines, mail, schedules, services
 from lab.faults.fault import Fault
 from lab.names import STATE
 
@@ -145,6 +145,10 @@ FAULTS = {
     "database-moved": Fault(
         "Postgres was started on `data`, where its volume was empty: a new database runs, the old one is on `vgpu`.",
         services.move_database, services.bring_database_home,
+    ),
+    "mail-lost": Fault(
+        "The mailer of `data` has lost its configuration: what cron has to say there reaches nobody.",
+        mail.lose_configuration, mail.find_configuration,
     ),
     "node-dead": Fault(
         "`data` does not answer any more: its port takes connections and nothing comes back.",

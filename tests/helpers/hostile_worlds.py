@@ -15,6 +15,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Member, MountedSecret, Published, ServiceMount, Volume
 from fleetkeeper.transport.commands import Unobservable
+from tests.helpers.younger_topics import looks_of_younger_topics
 
 if TYPE_CHECKING:
     from fleetkeeper.topics.containers.facts import Container
@@ -148,5 +149,5 @@ def certificate_worlds() -> dict[str, Fleet]:
 
 def more_worlds() -> dict[str, Fleet]:
     """All of them, by name."""
-    parts = (database_worlds, volume_worlds, swarm_worlds, schedule_worlds, certificate_worlds)
+    parts = (database_worlds, volume_worlds, swarm_worlds, schedule_worlds, certificate_worlds, looks_of_younger_topics)
     return {name: fleet for worlds in parts for name, fleet in worlds().items()}

@@ -27,3 +27,8 @@ def test_case_65_docker_denied_is_unknown_and_says_which_right_is_missing(broken
     results = broken("docker-denied").audit()
     assert "containers.run_as_their_own_user" in outcomes(results, "unknown")
     assert "sudo" in results["said"]
+
+
+def test_case_85_a_mailer_without_its_configuration_is_a_finding(broken) -> None:
+    results = broken("mail-lost").audit()
+    assert outcomes(results, "finding") == {"mail.is_delivered"}, results["said"]

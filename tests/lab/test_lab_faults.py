@@ -45,6 +45,7 @@ SEEN: dict[str, Callable[[Lab], object]] = {
     "certificate-expiring": lambda lab: asked(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
     "root-container": lambda lab: asked(lab, DATA, WEB_USER),
     "settings-lent": lambda lab: lab.on("manager", "docker", "service", "inspect", "rodan_rodan-main"),
+    "mail-lost": lambda lab: asked(lab, DATA, "ls /etc/msmtprc"),
     "node-dead": lambda lab: login(DATA),
     "dockerd-dead": lambda lab: login(DATA),
     "docker-denied": lambda lab: login(DATA),

@@ -14,6 +14,7 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Undecided
+from fleetkeeper.inventory.survey_results import Findings
 from fleetkeeper.local_files import write_file
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.registry import load_inventory, topics_of
@@ -29,8 +30,7 @@ def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
     """Look at the nodes, and write what is proposed behind what stands in the file. Nothing else of it is touched."""
     content = path.read_bytes()
     inventory = load_inventory(path, content)
-    undecided = undecided_topics(inventory)
-    if not undecided:
+    if not undecided_topics(inventory):
         click.echo(f"{path} has every section: nothing was written")
         return Exit.NOTHING_LEFT
     try:
@@ -42,10 +42,24 @@ def update_inventory(path: Path, fingerprints: Collection[str]) -> Exit:
     if any(machine.trouble for machine in found.machines):
         click.echo("not every node could be seen: nothing was written", err=True)
         return Exit.NOT_ALL_SEEN
+    longer = with_sections(path, content, found)
+    write_file(path, longer)
+    click.echo(f"written to the end of {path}, for you to read:\n{longer[len(content) :].decode('utf-8')}", nl=False)
+    return Exit.NOTHING_LEFT
+
+
+def with_sections(path: Path, content: bytes, found: Findings) -> bytes:
+    """The content of an inventory, and behind it the sections that it lacks.
+
+    Raises UsageError where nothing can be added behind it, such as behind the end of a document (`...`).
+    """
+    undecided = undecided_topics(load_inventory(path, content))
     added = "\n".join(("", *proposed_sections(found, undecided), ""))
     longer = content + b"\n" * (not content.endswith(b"\n")) + added.encode("utf-8")
-    if any(one in undecided for one in undecided_topics(load_inventory(path, longer))):
-        raise UsageError(f"{path} ends in a way that nothing can be added to", hint=f"write it yourself:\n{added}")
-    write_file(path, longer)
-    click.echo(f"written to the end of {path}, for you to read:\n{added}", nl=False)
-    return Exit.NOTHING_LEFT
+    try:
+        left = undecided_topics(load_inventory(path, longer))
+    except UsageError:
+        left = undecided
+    if left:
+        raise UsageError(f"nothing can be added to the end of {path}", hint=f"write it where it fits:\n{added}")
+    return longer

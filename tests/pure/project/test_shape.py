@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import getsource
@@ -213,8 +214,14 @@ def test_every_topic_has_the_same_parts_under_the_same_names(name: str) -> None:
         assert module == f"{package}.{part}" or lines < SHORT, f"{module} holds the {part} of {name}"
     assert all(rule.judge.__module__.startswith(f"{package}.rules") for rule in topic.rules)
     folder = ROOT / "fleetkeeper" / "topics" / name
-    missing = [part for part in PARTS if not (folder / f"{part}.py").exists() and not (folder / part).is_dir()]
-    assert len(missing) <= 1, f"{name} has no {', '.join(missing)}"
+    shared = [part for part in PARTS if not (folder / f"{part}.py").exists() and not (folder / part).is_dir()]
+    beside = {
+        node.name.lower(): node
+        for node in ast.parse((folder / "observe.py").read_text()).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    assert [part for part in shared if part not in beside] == [], f"{name} lacks a part"
+    assert all((beside[part].end_lineno or 0) - beside[part].lineno < SHORT for part in shared)
 
 
 def test_a_topic_s_package_holds_its_topic_and_no_name_that_hides_a_module() -> None:
@@ -304,3 +311,21 @@ def test_every_check_is_called_like_the_rule_that_it_names() -> None:
             if name.startswith("test_"):
                 [marker] = check.pytestmark
                 assert f"test_{marker.args[0].__name__}" == name
+
+
+ADDED_WITH_A_LINE = ("fleetkeeper/topics/registry.py", "lab/faults/__init__.py", "inventories/lab.yml")
+ADDED_WITH_WORDS = ("docs/runbook.md", "docs/cases.md", "CHANGELOG.md")
+
+
+def test_contributing_lists_the_files_of_a_topic() -> None:
+    """At most eight: whoever adds one must not have to search for more."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## How to add a topic")[2].partition("\n## ")[0]
+    listed = re.findall(r"^- `([^`]+)`", section, re.MULTILINE)
+    folders = ("fleetkeeper", "remediate", "checks", "lab", "tests")
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    of_mail = {str(path.relative_to(ROOT)) for path in found if {"mail", "mail.py", "test_mail.py"} & set(path.parts)}
+    assert set(listed) == {name for name in of_mail if "__pycache__" not in name}
+    assert len(listed) <= 8
+    for name in (*ADDED_WITH_A_LINE, *ADDED_WITH_WORDS):
+        assert f"`{name}`" in section
+        assert "mail" in (ROOT / name).read_text()

@@ -17,6 +17,7 @@ from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, Scheduled
 from fleetkeeper.topics.containers.facts import Mount, Placement
+from fleetkeeper.topics.mail.policy import Policy as MailPolicy
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.local import LocalLink
@@ -130,3 +131,16 @@ def test_when_no_host_answers_nothing_is_written(tmp_path: Path, monkeypatch: py
     ran = CliRunner().invoke(cli, ["init", "127.0.0.1:1", "--name", "mine"])
     assert ran.exit_code == 4, ran.output
     assert not (tmp_path / "mine.yml").exists()
+
+
+def test_an_older_inventory_of_this_machine_gets_the_section_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yml"
+    older = "nodes: {here: {connection: local}}\n" + "".join(
+        f"{name}: {{none: a test}}\n" for name in ("services", "backups", "certificates")
+    )
+    path.write_text(older)
+    ran = CliRunner().invoke(cli, ["init", "--update", str(path)])
+    assert ran.exit_code == 0, ran.output
+    assert path.read_text().startswith(older)
+    assert "\nmail: {without: {}}" in path.read_text()
+    assert load_inventory(path).sections[MailPolicy] == MailPolicy()

@@ -1,0 +1,15 @@
+"""Mail: something on each node delivers what cron writes to people, or the inventory says why not."""
+
+from fleetkeeper.looking.observer import Observer
+from fleetkeeper.topics.mail import observe, policy, rules
+from fleetkeeper.topics.protocol import Topic
+
+TOPIC = Topic(
+    "mail",
+    observers=(Observer(observe.Facts, observe.observe),),
+    rules=rules.RULES,
+    policy=policy.Policy,
+    about="Whether every node delivers cron's mail; or `none: why`.",
+    root_questions=observe.root_questions,
+    init_lines=policy.init_lines,
+)

@@ -1,0 +1,69 @@
+"""What is promised about mail: what cron writes to people reaches somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleetkeeper.errors import NotApplicable
+from fleetkeeper.judging.finding import Finding
+from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.mail.observe import Facts
+from fleetkeeper.topics.mail.policy import Policy
+from fleetkeeper.transport.commands import Unobservable
+
+QUEUING = ("postfix", "nullmailer")
+"""Mailers whose `sendmail` only puts a letter into a queue: nothing leaves it unless they run."""
+AT_ONCE = ("exim", "exim4", "msmtp")
+"""Programs that deliver a letter themselves when they are called as `sendmail`."""
+
+
+def is_delivered(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
+    """Something on the node delivers what cron writes to people, or the inventory says why not.
+
+    Cron tells of a failed entry by mail alone, and hands it to /usr/sbin/sendmail. Without that program it discards the
+    letter. Exim and msmtp deliver it themselves; postfix and nullmailer must run: their `sendmail` only queues it.
+    Any other program counts when somebody listens at port 25. Source: docs/runbook.md, "Being told".
+    """
+    policy = fleet.inventory.section(Policy)
+    if subject.name in policy.without:
+        raise NotApplicable(policy.without[subject.name])
+    facts = fleet.of(subject.name, Facts)
+    saw = missing(facts)
+    if saw and facts.hidden and facts.sendmail:
+        yield Unobservable("processes are hidden (hidepid): whether a mailer runs cannot be seen", node=subject.name)
+    elif saw:
+        yield Finding(
+            saw=saw,
+            want="a mailer that delivers it, or `mail: {without: …}` with the reason",
+            why="whatever fails in cron at night, nobody is told",
+            node=subject.name,
+            hint="install one (msmtp-mta and a relay are enough), or say in the inventory why nobody needs it there",
+        )
+    elif not is_known(facts) and not facts.listening:
+        why = f"{facts.sendmail} is a mailer that is not known here, and nobody listens at port 25"
+        yield Unobservable(why, "see whether it delivers, and say so in `mail:`", subject.name)
+
+
+def missing(facts: Facts) -> str:
+    """What keeps a letter of cron from being delivered, as far as that is known; empty for nothing."""
+    if not facts.sendmail:
+        return "there is no /usr/sbin/sendmail, so cron discards what it has to say"
+    idle = [name for name in QUEUING if name in facts.installed and name not in facts.running]
+    if idle:
+        return f"{idle[0]} is installed and does not run, so cron's mail stays in its queue"
+    if program(facts) == "msmtp" and "msmtp" not in facts.configured:
+        return "msmtp has no configuration (/etc/msmtprc), so it delivers nothing"
+    return ""
+
+
+def program(facts: Facts) -> str:
+    return facts.sendmail.rpartition("/")[2]
+
+
+def is_known(facts: Facts) -> bool:
+    return bool(facts.installed) or program(facts) in AT_ONCE
+
+
+PERSON = "which mailer fits, and to whom it should deliver, only you know"
+RULES: tuple[Rule, ...] = (Rule("mail", is_delivered, each_node, (Facts,), person=PERSON),)
