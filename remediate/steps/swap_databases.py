@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LIST_DATABASES = "remediate/backups/scripts/list_databases.sh"
 FIND_CONTAINERS = "remediate/backups/scripts/find_containers.sh"
 COUNT_SWAPS = "remediate/backups/scripts/count_swaps.sh"
+COUNT_RESTORES = "remediate/backups/scripts/count_restores.sh"
 DESCRIBE_CONTENTS = "remediate/backups/scripts/describe_contents.sh"
 RESTORE_DATABASE = "remediate/backups/scripts/restore_database.sh"
 DROP_DATABASE = "remediate/backups/scripts/drop_database.sh"
@@ -105,6 +106,10 @@ class Server:
         """Whether a change of names is under way, be it that nobody waits for it any more. Raises Unobservable."""
         return ask_one(link, self.command(load_script(COUNT_SWAPS), self.live, limit=60.0)).text().strip() != "0"
 
+    def still_restores(self, link: Link, new: str) -> bool:
+        """Whether a restore into this database goes on, be it that nobody waits for it. Raises Unobservable."""
+        return ask_one(link, self.command(load_script(COUNT_RESTORES), new, limit=60.0)).text().strip() != "0"
+
     def holds(self, link: Link, database: str) -> DatabaseContents:
         """What one database holds. Raises Unobservable."""
         answer = ask_one(link, self.command(load_script(DESCRIBE_CONTENTS), database))
@@ -181,8 +186,11 @@ class DropDatabase:
 
     def still_true(self, link: Link, context: StepContext) -> None:
         server = self.server.now(link, context)
+        goes_on = server.still_restores(link, self.name)
         before, _, stamp = self.name.rpartition("_restored_")
         filling, whole = server.names(link, f"{before}_filling_{stamp}", self.name)
+        if not filling.there and not whole.there and goes_on:
+            raise Stale(f"the restore into {self.name} goes on in the container: undo it once that has ended")
         if not filling.there and not whole.there:
             raise AlreadyBack(f"there is no database {self.name}")
         if whole.there and not whole.never_live:

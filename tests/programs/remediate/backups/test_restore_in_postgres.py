@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import DEVNULL, Popen
 
 import pytest
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
+from fleetkeeper.transport.commands import Command, Output
 from remediate.backups import restore as restoring
 from remediate.backups.restore import restore
 from remediate.commands.run_log import tell_interrupted
@@ -175,6 +176,36 @@ def test_what_a_killed_fill_has_left_is_taken_back_whatever_the_live_database_is
     back.still_true(world.link, nowhere)
     back.do(world.link, nowhere)
     assert f"{live}_filling_{stamp}" not in world.server.databases()
+
+
+def test_a_restore_that_goes_on_when_the_connection_is_lost_is_not_called_undone_before_it_has_begun(
+    world: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "gzip").write_text(f'#!/bin/sh\nwhile [ -e "{slow}/wait" ]; do sleep 0.1; done\nexec /usr/bin/gzip "$@"\n')
+    (slow / "gzip").chmod(0o755)
+    (slow / "wait").touch()
+    going: list[Popen[bytes]] = []
+    whole = world.link.one
+
+    def lost(command: Command) -> Output:
+        if command.words[:2] != ("docker", "exec") or "ANALYZE" not in command.words[5]:
+            return whole(command)
+        words = [word.replace("PATH=", f"PATH={slow}:", 1) for word in world.link.here(command).words]
+        going.append(Popen(words, stdout=DEVNULL, stderr=DEVNULL))
+        return Output(None, lost="the connection was lost", command=str(command))
+
+    world.link.one = lost  # type: ignore[method-assign]
+    assert restore(world.desk(), newest(world), LIVE) is Exit.REMEDY_FAILED
+    assert "goes on in the container" in capsys.readouterr().out
+    assert world.undo(last_run(world)) is Exit.REMEDY_FAILED
+    (slow / "wait").unlink()
+    assert going[0].wait(60) == 0
+    assert besides(world) == ["restored"]
+    [run] = [run for run in world.journal.runs() if not run.undoes]
+    assert world.undo(run.id) is Exit.NOTHING_LEFT
+    assert besides(world) == []
 
 
 @pytest.mark.parametrize("first", [0, 1])
