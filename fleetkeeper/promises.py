@@ -34,9 +34,9 @@ def promise(rule: Named) -> Callable[[Check], Check]:
 class Judged:
     """What the fixture `verdict` hands to a check: what a rule says about one subject."""
 
-    def __init__(self, verdict: Verdict, node: str) -> None:
+    def __init__(self, verdict: Verdict, node: str, find_node: Callable[[], str]) -> None:
         self.verdict = verdict
-        self.node = node
+        self.node, self.find_node = node, find_node
 
     @property
     def holds(self) -> bool:
@@ -53,12 +53,11 @@ class Judged:
 
     @property
     def host(self) -> Host:
-        """Testinfra's host of the subject's node. Raises UsageError for a subject that is no node."""
-        from fleetkeeper.errors import UsageError
+        """Testinfra's host of the subject's node: itself, a volume's, or the only one where a service was seen running.
 
-        if not self.node:
-            raise UsageError(f"{self.verdict.subject} is no node, so there is no host of it", hint=HOST_BY_NAME)
-        return host_of(self.node)
+        Raises UsageError where there is not one such node, and says why.
+        """
+        return host_of(self.node or self.find_node())
 
 
 HOST_BY_NAME = "take the host of a node by its name: `testinfra.get_host('fleet://NODE')`"

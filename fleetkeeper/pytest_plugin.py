@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 pytest_plugins = ["fleetkeeper.verdict_fixture"]
 CHECKS = pytest.StashKey["Checks | None"]()
 PLAIN_TESTINFRA = "://"
-TESTINFRA_HOST = "_testinfra_host"
-"""The fixture behind testinfra's `host`, which it makes a parameter of every test that takes `host`."""
 INSIDE = Path(__file__).with_name("checks")
 PROMISES = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "checks"
 """Our checks: inside the package where it was installed from a wheel, beside it in a clone.
@@ -212,7 +211,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
     if "verdict" not in names or audit is None or checks is None:
         return (yield)
     if "host" in names:
-        metafunc.fixturenames = [name for name in names if name != TESTINFRA_HOST]
+        from testinfra.plugin import host
+
+        behind = signature(host).parameters  # what testinfra makes a parameter of every test that takes its `host`
+        metafunc.fixturenames = [name for name in names if name not in behind]
     yield
     metafunc.fixturenames = names
     rule = checks.rule_of(metafunc.definition)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetkeeper.promises import Judged
+from fleetkeeper.promises import HOST_BY_NAME, Judged
 
 if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
     from fleetkeeper.judging.rules import Subject
     from fleetkeeper.judging.verdicts import Verdict
+    from fleetkeeper.looking.facts import Fleet
+    from fleetkeeper.reports import results_schema
 
 AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()
 FACTS = pytest.StashKey[str]()
-ITEM = pytest.StashKey[dict[str, Any]]()
+ITEM: pytest.StashKey[results_schema.Judged] = pytest.StashKey()
 NOT_HELD = ("finding", "waived")
 """Outcomes with which no check passes."""
 
@@ -41,8 +44,14 @@ def verdict(request: pytest.FixtureRequest) -> Judged:
         raise Unknown(terminal.message(judged))
     if judged.outcome.name == "NOT_APPLICABLE":
         pytest.skip(one_line(judged.not_applicable))
-    several = len(request.config.stash[AUDIT].inventories) > 1  # type: ignore[union-attr]
-    return Judged(judged, node_of(inventory, subject, several=several))
+    audit = request.config.stash[AUDIT]
+    several = len(audit.inventories) > 1  # type: ignore[union-attr]
+
+    def seen_node() -> str:
+        found = replace(subject, node=find_node(audit.fleets[inventory], subject))  # type: ignore[union-attr]
+        return node_of(inventory, found, several=several)
+
+    return Judged(judged, node_of(inventory, subject, several=several), seen_node)
 
 
 def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:
@@ -66,7 +75,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Unknown):
         report.longrepr = str(call.excinfo.value)
-    if report.when == "call" and report.passed and item.stash.get(ITEM, {}).get("outcome") in NOT_HELD:
+    if report.when == "call" and report.passed and ITEM in item.stash and item.stash[ITEM]["outcome"] in NOT_HELD:
         report.outcome = "failed"
         report.longrepr = (
             f"{item.nodeid} does not assert its verdict: write `assert verdict.holds`, and run no python -O"
@@ -79,7 +88,25 @@ def pytest_runtest_makereport(
 
 
 def node_of(inventory: str, subject: Subject, *, several: bool) -> str:
-    """The subject's node, as testinfra's backend calls it; empty for a subject that is no node."""
-    if subject.kind != "node":
-        return ""
-    return f"{inventory}:{subject.name}" if several else subject.name
+    """The subject's node, as testinfra's backend calls it; empty where the inventory does not say which one it is."""
+    node = subject.name if subject.kind == "node" else subject.node
+    return f"{inventory}:{node}" if node and several else node
+
+
+def find_node(fleet: Fleet, subject: Subject) -> str:
+    """The one node where a service, or a certificate's, was seen running. Raises UsageError where there is not one."""
+    from fleetkeeper.errors import UsageError
+    from fleetkeeper.topics.certificates.policy import Policy
+    from fleetkeeper.topics.containers.placement import running_placements
+
+    service = subject.name
+    if subject.kind == "certificate":
+        declared = fleet.inventory.section(Policy).certificates
+        service = next(certificate.service for certificate in declared if certificate.name == subject.name)
+    elif subject.kind != "service":
+        raise UsageError(f"the {subject.kind} {subject} is on no node of its own", hint=HOST_BY_NAME)
+    nodes = sorted({placement.node for placement in running_placements(fleet, service)})
+    if len(nodes) != 1:
+        where = f"on {', '.join(nodes)}" if nodes else "nowhere"
+        raise UsageError(f"the service {service} runs {where}, so there is no one host of it", hint=HOST_BY_NAME)
+    return nodes[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """What a promise is about: `kind` is node, service, certificate, volume or fleet."""
+    """What a promise is about: `kind` is node, service, certificate, volume or fleet.
+
+    `node` is where it is, if the inventory says so; the same thing on another node is the same subject.
+    """
 
     kind: str
     name: str
+    node: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.name

@@ -32,7 +32,8 @@ TOLD = 3
 
 def each_volume(inventory: Inventory) -> Iterable[Subject]:
     """The volume of the backups. Raises NotApplicable where there are no backups, and says why."""
-    return (Subject("volume", inventory.section(Policy).volume.name),)
+    volume = inventory.section(Policy).volume
+    return (Subject("volume", volume.name, volume.node),)
 
 
 def are_within_budget(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable]:
