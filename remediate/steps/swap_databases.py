@@ -118,14 +118,10 @@ class Server:
 
 
 @dataclass(frozen=True)
-class RestoreDatabase:
-    """Restore the dump at `path` (as the container sees it) into the new database `new`, beside the live one."""
+class DatabaseStep:
+    """A step in the live container: it changes something there, and nothing in a directory of the node."""
 
     server: Server
-    new: str
-    path: str
-    form: str
-    kind: Literal["restore_database"] = "restore_database"
 
     @property
     def node(self) -> str:
@@ -135,6 +131,19 @@ class RestoreDatabase:
     def changes(self) -> bool:
         return True
 
+    def directories(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class RestoreDatabase(DatabaseStep):
+    """Restore the dump at `path` (as the container sees it) into the new database `new`, beside the live one."""
+
+    new: str
+    path: str
+    form: str
+    kind: Literal["restore_database"] = "restore_database"
+
     @property
     def words(self) -> tuple[str, ...]:
         return self.server.change(load_script(RESTORE_DATABASE), self.new, self.path, self.form).words
@@ -142,9 +151,6 @@ class RestoreDatabase:
     def show(self) -> str:
         dump = self.path.rpartition("/")[2]
         return f"restore {dump} into the new database {self.new}, beside {self.server.live} (in {self.server.service})"
-
-    def directories(self) -> tuple[str, ...]:
-        return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
         self.server.strictly(link, context)
@@ -159,20 +165,11 @@ class RestoreDatabase:
 
 
 @dataclass(frozen=True)
-class DropDatabase:
+class DropDatabase(DatabaseStep):
     """Drop a database that a restore made, half filled or whole, if it was never live and holds what was restored."""
 
-    server: Server
     name: str
     kind: Literal["drop_database"] = "drop_database"
-
-    @property
-    def node(self) -> str:
-        return self.server.node
-
-    @property
-    def changes(self) -> bool:
-        return True
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -180,9 +177,6 @@ class DropDatabase:
 
     def show(self) -> str:
         return f"drop {self.name}, if it was never live and holds what was restored (in {self.server.service})"
-
-    def directories(self) -> tuple[str, ...]:
-        return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
         server = self.server.now(link, context)
@@ -218,7 +212,7 @@ Numbers = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
-class SwapDatabases:
+class SwapDatabases(DatabaseStep):
     """Give the live name to the database `takes`, and the name `aside` to the one that has it, in one transaction.
 
     The oids are those of the databases that were seen (empty: not known). `rows` and `content` are what `takes` held
@@ -226,7 +220,6 @@ class SwapDatabases:
     change.
     """
 
-    server: Server
     takes: str
     aside: str
     takes_oid: str = ""
@@ -236,14 +229,6 @@ class SwapDatabases:
     replaces: bool = True
     back: bool = False
     kind: Literal["swap_databases"] = "swap_databases"
-
-    @property
-    def node(self) -> str:
-        return self.server.node
-
-    @property
-    def changes(self) -> bool:
-        return True
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -257,9 +242,6 @@ class SwapDatabases:
         live, back = self.server.live, "back " if self.back else ""
         first = f"end all sessions, rename {live} {back}to {self.aside} and " if self.replaces else ""
         return f"{first}rename {self.takes} {back}to {live}{', at once' if first else ''} (in {self.server.service})"
-
-    def directories(self) -> tuple[str, ...]:
-        return ()
 
     def still_true(self, link: Link, context: StepContext) -> None:
         """Raises AlreadyBack when the names are changed already, Stale when other databases have them."""

@@ -34,16 +34,11 @@ CRONTABS = "/var/spool/cron"
 
 
 @dataclass(frozen=True)
-class WriteFile:
-    """Write a whole file. `expect` is the SHA-256 (hex) of what the plan saw there, or ABSENT."""
+class FileStep:
+    """A step that writes one file of a node, and keeps its old content there."""
 
     node: str
     path: str
-    content: Content
-    expect: str
-    mode: int = 0o644
-    owner: str = "root:root"
-    kind: Literal["write_file"] = "write_file"
 
     def __post_init__(self) -> None:
         plain_path(self.path)
@@ -52,13 +47,24 @@ class WriteFile:
     def changes(self) -> bool:
         return True
 
+    def directories(self) -> tuple[str, ...]:
+        return (parent_directory(self.path), KEPT)
+
+
+@dataclass(frozen=True)
+class WriteFile(FileStep):
+    """Write a whole file. `expect` is the SHA-256 (hex) of what the plan saw there, or ABSENT."""
+
+    content: Content
+    expect: str
+    mode: int = 0o644
+    owner: str = "root:root"
+    kind: Literal["write_file"] = "write_file"
+
     def show(self) -> str:
         verb = "create" if self.expect == ABSENT else "replace"
         head = f"{verb} {self.path} ({len(self.content)} bytes, mode {self.mode:04o}, {self.owner})"
         return "\n".join([head, *added_lines(split_lines(self.content.decode("utf-8", "replace")))])
-
-    def directories(self) -> tuple[str, ...]:
-        return (parent_directory(self.path), KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
         raise_if_changed(link, context, "file", self.path, self.expect)
@@ -74,15 +80,13 @@ class WriteFile:
 
 
 @dataclass(frozen=True)
-class EditFile:
+class EditFile(FileStep):
     """Set the block `block` in a file to `lines` (None: no block) and take out the exact lines `without`.
 
     Every other byte stays as it is. `expect` is the SHA-256 (hex) of the file as the plan saw it, or ABSENT.
     `was` are the lines that the block held before, to be shown as removed. `mode` and `owner` are for a new file only.
     """
 
-    node: str
-    path: str
     block: str
     lines: tuple[str, ...] | None
     expect: str
@@ -92,18 +96,8 @@ class EditFile:
     owner: str = "root:root"
     kind: Literal["edit_file"] = "edit_file"
 
-    def __post_init__(self) -> None:
-        plain_path(self.path)
-
-    @property
-    def changes(self) -> bool:
-        return True
-
     def show(self) -> str:
         return shown_edit(f"edit {self.path}", self)
-
-    def directories(self) -> tuple[str, ...]:
-        return (parent_directory(self.path), KEPT)
 
     def still_true(self, link: Link, context: StepContext) -> None:
         raise_if_changed(link, context, "file", self.path, self.expect)
