@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -87,7 +88,7 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     if output.rc == ABSENT:
         return ()
     found: list[Cluster] = []
-    for block in output.text().split("cluster ")[1:]:
+    for block in re.split("^cluster ", output.text(), flags=re.MULTILINE)[1:]:
         container, *answers = split_lines(block)
         told = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
         rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]

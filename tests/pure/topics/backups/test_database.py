@@ -52,6 +52,11 @@ def world(
     )
 
 
+def test_a_directory_may_be_called_as_an_answer_begins():
+    [found] = parse_clusters(Output(0, b"cluster f00\nsystem 7575134923612332072\ndirectory /srv/my cluster data\n"))
+    assert (found.container, found.directory) == ("f00", "/srv/my cluster data")
+
+
 def test_the_accepted_database_holds():
     assert judged(GATE, world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
 
