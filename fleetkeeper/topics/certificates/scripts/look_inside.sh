@@ -95,6 +95,7 @@ lineages() {
   done
   find accounts -name private_key.json 2>/dev/null | sed 's/^/account /'
   for hook in renewal-hooks/deploy/* renewal-hooks/post/*; do
+    case $hook in *'~') continue ;; esac # certbot leaves it out
     if [ -f "$hook" ] && [ -x "$hook" ]; then say "hook $hook"; fi
   done
   for ini in cli.ini "$HOME/.config/letsencrypt/cli.ini"; do

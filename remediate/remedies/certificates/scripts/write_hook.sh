@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the hook that reloads nginx after a renewal. Argument: its path.
+# Writes the hook that reloads nginx after a renewal. Argument: its path. certbot runs no hook whose name ends in a tilde
+# (list_hooks of its hooks.py): what a node that dies on the way has left does nothing.
 
 set -eu
 text='#!/bin/sh
@@ -9,10 +10,11 @@ if [ -e "$1" ] && ! grep -qx '# Set up by fleetkeeper: what was renewed is serve
   echo "$1 is there already, and is not what this fleetkeeper writes" >&2; exit 1
 fi
 mkdir -p "${1%/*}"
-trap 'rm -f "$1.new"' EXIT
-printf '%s\n' "$text" >"$1.new"
-chmod 755 "$1.new"
-written=$(cat "$1.new" && echo .)
+new="$1.new~"
+trap 'rm -f "$new"' EXIT
+printf '%s\n' "$text" >"$new"
+chmod 755 "$new"
+written=$(cat "$new" && echo .)
 [ "$written" = "$text
 ." ] || { echo "$1 could not be written whole" >&2; exit 1; }
-mv "$1.new" "$1"
+mv "$new" "$1"

@@ -256,6 +256,14 @@ def test_whatever_dies_on_the_way_there_is_no_half_hook(tmp_path: Path, program:
     assert not list(tmp_path.glob("renewal-hooks/deploy/*"))
 
 
+def test_a_node_that_dies_before_the_hook_has_its_name_leaves_none_that_certbot_runs(tmp_path: Path) -> None:
+    path = tmp_path / "renewal-hooks/deploy/reload"
+    written = load_script("remediate/remedies/certificates/scripts/write_hook.sh")
+    script(written, str(path), tools={"mv": "kill -9 $PPID"}, place=tmp_path)
+    left = list(tmp_path.glob("renewal-hooks/deploy/*"))
+    assert [one.name.endswith("~") for one in left] == [True]
+
+
 def test_whether_a_certbot_runs_is_asked_of_the_processes(tmp_path: Path) -> None:
     (tmp_path / "certbot").write_text("#!/bin/sh\nsleep 5\n")
     (tmp_path / "certbot").chmod(0o755)
