@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from fleetkeeper.exit_codes import Changes
@@ -22,75 +21,41 @@ from remediate.disk_space import require_room
 from remediate.journal import ROLLED_BACK, Journal, PlanRow, StepRow
 from remediate.lock import Locks
 from remediate.plan import Plan
+from remediate.plan_end import End, Origin, PlanEnd, Proof
 from remediate.proposal import PlannedChange
 from remediate.render.plan_text import step_heads
 from remediate.steps import AnyStep, DeleteFiles, Lost, Stale, StepContext, StepFailed, agreed_to, dump, journal_form
 from remediate.undo import looks_only, take_back, undoable_steps
 
 if TYPE_CHECKING:
-    from remediate.runner import PlanRun
+    from remediate.render.console import Screen
 
 
-class End(Enum):
-    """What became of a plan. The value is the word in the journal and in reports."""
+class ChangeTools(Protocol):
+    """What a command changes servers with (`remediate.runner.Runner`)."""
 
-    FIXED = "fixed"
-    DONE = "done"
-    ALREADY = "already right"
-    STILL_FAILING = "applied, still failing"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    CHANGED = "not applied: the world has changed"
-    SKIPPED = "not applied"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True)
-class PlanEnd:
-    """The end of one plan. `why` is for a person; `undone` says what the way back did.
-
-    `rolled_back` is True when all that was changed has been undone because it did not work or did not help.
-    `words` are the last lines of a program that failed: for the terminal, never for the journal or a document.
-    """
-
-    planned: PlannedChange
-    end: End
-    why: str = ""
-    undone: tuple[str, ...] = ()
-    rolled_back: bool = False
-    words: tuple[str, ...] = ()
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def link_to(self) -> Callable[[str], Link]: ...
+    @property
+    def screen(self) -> Screen: ...
+    @property
+    def place(self) -> StepContext: ...
 
 
-class Proof(Enum):
-    """What the second look saw."""
+class RunInProgress(Protocol):
+    """The run that a plan is applied in (`remediate.runner.PlanRun`)."""
 
-    FIXED = "fixed"
-    FAILING = "failing"
-    UNKNOWN = "unknown"
+    id: str
+    begun: list[StepRow]
+    steps: int
 
-
-class Needless(Exception):
-    """The findings of a plan are gone by now: there is nothing to do."""
-
-
-class Changed(Exception):
-    """What was agreed to is not what would have to be done now. Nothing has been changed."""
-
-
-class Origin(Protocol):
-    """Who wants a plan: a rule that has a finding, or a person who asked for it."""
-
-    def propose_again(self, planned: PlannedChange) -> PlannedChange:
-        """The plan from a fresh look, under the lock: no more than was agreed to.
-
-        Raises Needless, Changed, or Unobservable. Whatever holds a plan back (a gate, a failed drill, a doubt) is asked
-        again here, since it is part of proposing.
-        """
-        ...
-
-    def prove(self, planned: PlannedChange, lost: str) -> tuple[Proof, str]:
-        """Whether it worked, on a fresh look. `lost` says how the connection was lost while it was done, if it was."""
-        ...
+    @property
+    def runner(self) -> ChangeTools: ...
+    @property
+    def undoable(self) -> bool: ...
+    def next_place(self) -> StepContext: ...
 
 
 def narrow_to_agreed(fresh: Plan, agreed: Plan) -> Plan | None:
@@ -122,7 +87,7 @@ def narrowed_step(fresh: AnyStep, agreed: AnyStep) -> AnyStep | None:
 class Applier:
     """Applies one plan of a run, whose locks are held."""
 
-    run: PlanRun
+    run: RunInProgress
     locks: Locks
     origin: Origin
 

@@ -26,10 +26,10 @@ from fleetkeeper.topics.certificates.served_certificate import View, certificate
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
-from remediate.apply import Changed
 from remediate.commands.fix import Call, inventory_name
 from remediate.journal import Journal
 from remediate.plan import Plan
+from remediate.plan_end import Changed
 from remediate.proposal import PlannedChange
 from remediate.remedies.certificates.certbot import ServingContainer
 from remediate.render.console import Screen

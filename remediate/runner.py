@@ -18,11 +18,12 @@ from fleetkeeper.inventory.units import count
 from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from remediate.apply import Applier, Changed, End, Needless, Origin, PlanEnd, Proof, locks_of, narrow_to_agreed
+from remediate.apply import Applier, locks_of, narrow_to_agreed
 from remediate.consent import is_covered, lacking_consent
 from remediate.journal import ROOM, Journal, StepRow
 from remediate.lock import Busy, Locks, account_and_machine
 from remediate.plan import Disturbs, ForAPerson, Plan
+from remediate.plan_end import Changed, End, Needless, Origin, PlanEnd, Proof
 from remediate.proposal import PlannedChange, Proposal, change_count
 from remediate.render.console import Screen
 from remediate.render.outcome_text import end_lines

@@ -20,8 +20,9 @@ from fleetkeeper.topics.registry import observers_in, rules_in, topics_of
 from fleetkeeper.topics.services.rules import drift
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
-from remediate.apply import Changed, Needless, Proof, narrow_to_agreed
+from remediate.apply import narrow_to_agreed
 from remediate.plan import Remedy
+from remediate.plan_end import Changed, Needless, Proof
 from remediate.proposal import GATE, Bounds, PlannedChange, Proposal, propose
 from remediate.remedies import REMEDIES
 

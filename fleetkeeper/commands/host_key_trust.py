@@ -16,10 +16,10 @@ from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.local_files import read, write_file
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
+from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
     KeyStatus,
-    Target,
     entries_about,
     fingerprint,
     key_status,

@@ -12,7 +12,8 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups.catalog import Backup, Catalog, catalog_of
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.database.observe import backups_of, record_bytes, record_path
@@ -22,10 +23,10 @@ from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount
 from fleetkeeper.topics.services.rules.kept_data import the_only
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
 from remediate.lock import account_and_machine
 from remediate.plan import Plan
+from remediate.plan_end import Changed, Proof
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import RequestedPlan
 from remediate.steps import ABSENT, WriteFile

@@ -14,7 +14,8 @@ from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.catalog import Backup, Catalog, known_size, seen_files
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import Catalog, known_size, seen_files
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.pool import Links

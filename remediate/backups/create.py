@@ -13,9 +13,9 @@ from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import database_service_name
 from fleetkeeper.topics.backups.parse import look_into, parse_listing
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Changed, Proof
 from remediate.backups.context import Desk
 from remediate.plan import ForAPerson, Plan
+from remediate.plan_end import Changed, Proof
 from remediate.proposal import GATE
 from remediate.remedies.backups.create_dump import make_one
 from remediate.runner import RequestedPlan

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.topics.backups.database.facts import Records
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Changed, Proof
 from remediate.backups.accept import plan_again, plan_to_record, proof_of_record
 from remediate.backups.context import Desk
 from remediate.plan import Plan
+from remediate.plan_end import Changed, Proof
 from remediate.runner import PlanRun, RequestedPlan
 
 ACCEPT = "`remediate backups accept` writes down which database is the right one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fleetkeeper.topics.backups.catalog import Backup
+from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Placement
 from remediate.backups.database_contents import DatabaseContents

@@ -15,7 +15,8 @@ from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.units import count, show_duration
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
-from fleetkeeper.topics.backups.catalog import Backup, true_clock
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import true_clock
 from fleetkeeper.topics.backups.database.facts import Accepted, Drill, Records
 from fleetkeeper.topics.backups.database.record import merge_records
 from fleetkeeper.topics.backups.policy import Policy

@@ -10,7 +10,8 @@ from typing import Any
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import count, show_size
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.catalog import UNFINISHED, Backup, Catalog, true_clock, unfinished_dumps
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import UNFINISHED, Catalog, true_clock, unfinished_dumps
 from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File

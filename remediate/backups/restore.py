@@ -27,7 +27,6 @@ from fleetkeeper.topics.containers.facts import Mount, Placement
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.apply import Changed, Proof
 from remediate.backups.accept import records_of, right_one
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import DatabaseContents, ask, contents_command, parse_contents
@@ -37,6 +36,7 @@ from remediate.backups.restore_messages import left_behind_lines, left_over, los
 from remediate.backups.restore_names import Names, names_of, not_changed, not_dropped, not_filled, proof_by_names
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson, Plan
+from remediate.plan_end import Changed, Proof
 from remediate.remedies.backups.create_dump import backup_mount, not_one
 from remediate.render.plan_text import Line, safe_line
 from remediate.runner import PlanRun as Applying

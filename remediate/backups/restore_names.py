@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Proof
 from remediate.backups.context import Desk
 from remediate.backups.database_contents import Name
 from remediate.backups.database_swap import Swap
+from remediate.plan_end import Proof
 from remediate.steps import Stale, StepContext
 
 

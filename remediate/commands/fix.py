@@ -22,11 +22,11 @@ from fleetkeeper.reports.progress import Progress
 from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.pool import Links
-from remediate.apply import End
 from remediate.commands.run_log import tell_interrupted, undo_run
 from remediate.consent import ask_consent, parse_allowed
 from remediate.journal import Journal
 from remediate.plan import Disturbs
+from remediate.plan_end import End
 from remediate.proposal import Bounds, Proposal, never_tried
 from remediate.render.console import Screen
 from remediate.render.plan_document import Applied, plan_document

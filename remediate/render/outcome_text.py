@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from remediate.render.plan_text import Line, safe_line
 
 if TYPE_CHECKING:
-    from remediate.apply import PlanEnd
     from remediate.journal import PlanRow, RunRow, StepRow
+    from remediate.plan_end import PlanEnd
 
 STYLES = {
     "fixed": "good",

@@ -13,7 +13,7 @@ from remediate.steps import journal_form
 if TYPE_CHECKING:
     from fleetkeeper.exit_codes import Exit
     from fleetkeeper.judging.finding import Finding
-    from remediate.apply import PlanEnd
+    from remediate.plan_end import PlanEnd
 
 VERSION = 1
 Json = dict[str, Any]

@@ -20,9 +20,9 @@ from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.writing import Stream
-from remediate.apply import PlanEnd
 from remediate.journal import Journal
 from remediate.plan import Plan, Remedy
+from remediate.plan_end import PlanEnd
 from remediate.proposal import Proposal
 from remediate.render.console import Screen
 from remediate.runner import PlanRun, Runner, Terms

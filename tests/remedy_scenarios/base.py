@@ -10,9 +10,9 @@ from pathlib import Path
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.looking.facts import Fleet
-from remediate.apply import PlanEnd
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan, Remedy
+from remediate.plan_end import PlanEnd
 from remediate.proposal import Proposal
 from remediate.render.console import Screen
 from remediate.runner import EVERYTHING, PlanRun, Runner

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.topics.backups.backup import NO_REASON, Backup
 from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
-from fleetkeeper.topics.backups.plausible_size import Judged, TooSmall, judge_sizes
+from fleetkeeper.topics.backups.plausible_size import Judged, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable
@@ -24,69 +25,9 @@ ABANDONED = 3600.0
 """Seconds for which nobody has written to a part: it is a dump's that ended, or that waits for a lock."""
 UNFINISHED = "a dump that never came to its end; the next one removes it, unless somebody still has it open"
 NOT_YET = "not verified yet"
-NO_REASON = "nobody wrote down why"
 CHANGED = "changed since it was verified"
 CLOCK = 300.0
 """Seconds that a node's clock may be off before ages that it tells are worth nothing here."""
-
-
-@dataclass(frozen=True)
-class Backup:
-    """One file with a backup's name. `time` (UTC) is when it was made: the older of what name and mtime say.
-
-    `named` is the instant in its name. `state` says what is proven; `growing`: written to within the last minute and
-    not proven complete; `future`: dated after the node's clock. `odd` says why its time cannot be believed, if so.
-    `small` says why its size cannot be right; `giant`: it is far bigger than those before and after it; `unconfirmed`:
-    it is the newest, and far bigger than those before it.
-    """
-
-    file: File
-    time: datetime
-    named: datetime
-    state: State = "unknown"
-    why: str = ""
-    growing: bool = False
-    future: bool = False
-    odd: str = ""
-    small: TooSmall | None = None
-    giant: bool = False
-    unconfirmed: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.file.name
-
-    @property
-    def agrees(self) -> bool:
-        return times_agree(self.named, self.file.mtime)
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is proven complete, and its time can be believed."""
-        return self.state == "complete" and not (self.future or self.growing or self.odd)
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is whole, and of a size that it may have: the only kind that retention counts."""
-        return self.whole and self.small is None
-
-    @property
-    def linked(self) -> str:
-        """Why it must not be deleted although it counts, or nothing: it has other names."""
-        return f"it has {self.file.links} hard links" if self.file.links != 1 else ""
-
-    @property
-    def doubt(self) -> str:
-        """Why it does not count; nothing when it does, and never nothing when it does not."""
-        reasons = (
-            (self.growing, "it is still being written"),
-            (self.future, "dated in the future"),
-            (bool(self.odd), self.odd),
-            (self.state == "broken", self.why or "broken"),
-            (self.state == "unknown", f"not known to be complete: {self.why or NO_REASON}"),
-            (self.small is not None, str(self.small)),
-        )
-        return next((why for applies, why in reasons if applies), "")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from statistics import LinearRegression, linear_regression
 
 from cronsim import CronSim
 
-from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import Catalog
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import reasons_to_keep

@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import Catalog
 from fleetkeeper.topics.backups.policy import Policy
 
 BUCKETS: Mapping[str, str] = {

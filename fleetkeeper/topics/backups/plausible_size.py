@@ -19,9 +19,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.units import show_size
+from fleetkeeper.topics.backups.backup import TooSmall
 
 if TYPE_CHECKING:
-    from fleetkeeper.topics.backups.catalog import Backup
+    from fleetkeeper.topics.backups.backup import Backup
     from fleetkeeper.topics.backups.database.facts import AcceptedSize
     from fleetkeeper.topics.backups.policy import Policy
 
@@ -31,23 +32,6 @@ FEW = 3
 """With fewer plausible ones before it, a dump that is far bigger is the first real one, and no giant."""
 AGREEING = 10
 """So many dumps in a row must weigh what was usual before a giant, until it is taken for the odd one."""
-
-
-@dataclass(frozen=True)
-class TooSmall:
-    """Why a whole dump is implausible: its size and the least that was wanted, in bytes, and what that follows from."""
-
-    size: int
-    least: int
-    compared: str = ""
-
-    @property
-    def wanted(self) -> str:
-        """The least, for a person."""
-        return f"at least {show_size(self.least)}" + (f", as {self.compared}" if self.compared else "")
-
-    def __str__(self) -> str:
-        return f"implausibly small: {show_size(self.size)}, wanted {self.wanted}"
 
 
 @dataclass(frozen=True)

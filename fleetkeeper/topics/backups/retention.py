@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fleetkeeper.inventory.units import show_duration, show_size
-from fleetkeeper.topics.backups.catalog import Backup, Catalog
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import Catalog
 from fleetkeeper.topics.backups.periods import BUCKETS, bucket, last_of_period, periods_of_keep
 from fleetkeeper.topics.backups.policy import Keep, Policy
 

@@ -10,23 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fleetkeeper.transport.ssh.known_hosts import Target
+    from fleetkeeper.transport.ssh.host_lookup import Target
 
 CERTIFIED = "-cert-v01@openssh.com"
 HOST = 2
-SIGNATURES = frozenset(
-    {
-        "ssh-ed25519",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-        "rsa-sha2-256",
-        "rsa-sha2-512",
-    }
-)
-"""What CASignatureAlgorithms of ssh_config(5) accepts: no SHA-1."""
 FIELDS_OF_KEY = {"ssh-ed25519": 1, "ssh-rsa": 2}
 
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from fleetkeeper.readers.lines import last_line
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_certificates import Wire
+from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
     KeyStatus,
     Presented,
-    Target,
     entries_about,
     fingerprint,
     key_status,

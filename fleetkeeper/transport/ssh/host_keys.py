@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.known_hosts import Target, fingerprint, kind_of, parse_presented
+from fleetkeeper.transport.ssh.host_lookup import Target
+from fleetkeeper.transport.ssh.known_hosts import fingerprint, kind_of, parse_presented
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -54,7 +55,7 @@ def shown_keys(
 
     Raises Unobservable when it cannot be reached, or shows none. `limit` is in seconds, for each type.
     """
-    from fleetkeeper.transport.pool import Register
+    from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.jump_hosts import hop_to
     from fleetkeeper.transport.ssh.routes import Routes
     from fleetkeeper.transport.ssh.ssh_config import resolve_target

@@ -17,7 +17,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, SIGNATURES, HostCertificate, read_certificate
+from fleetkeeper.transport.ssh.host_certificates import CERTIFIED, HostCertificate, read_certificate
+from fleetkeeper.transport.ssh.host_lookup import Target
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
@@ -165,33 +166,6 @@ def pattern_fits(part: str, name: str, at: int) -> bool:
     """Whether `part`, in which `?` is any character, stands at that place in `name`."""
     here = name[at : at + len(part)]
     return len(here) == len(part) and all(want in ("?", got) for want, got in zip(part, here, strict=True))
-
-
-def name_of(host: str, port: int) -> str:
-    """How a host and its port are written in known_hosts.
-
-    >>> name_of("A.example", 22), name_of("a.example", 2222)
-    ('a.example', '[a.example]:2222')
-    """
-    return host.lower() if port in (0, 22) else f"[{host.lower()}]:{port}"
-
-
-@dataclass(frozen=True)
-class Target:
-    """The name under which a host key is looked up. `alias` is HostKeyAlias, which stands for host and port.
-
-    `now` (epoch seconds) is the time at which a host certificate must be valid, `authorities` the algorithms that its
-    CA may have signed it with.
-    """
-
-    host: str
-    port: int
-    now: float
-    alias: str = ""
-    authorities: frozenset[str] = SIGNATURES
-
-    def names(self, port: int) -> str:
-        return self.alias.lower() if self.alias else name_of(self.host, port)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ SAFE_SINCE_8_7 = {"ForkAfterAuthentication": "no", "StdinNull": "no"}
 
 
 class Starting:
-    """A client that connects (`fleetkeeper.transport.pool.Closable`)."""
+    """A client that connects (`fleetkeeper.transport.connections.Closable`)."""
 
     def __init__(self, words: Sequence[str], text: IO[bytes]) -> None:
         self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=text, stderr=text, start_new_session=True)
@@ -237,7 +237,7 @@ def in_our_words(
     node: Node, inventory: Inventory, ssh_config: str | None, deadline: float, why: Unobservable
 ) -> Unobservable:
     """What our own SSH says where ssh says little: of an unknown key no fingerprint, of what lies between nothing."""
-    from fleetkeeper.transport.pool import Register
+    from fleetkeeper.transport.connections import Register
     from fleetkeeper.transport.ssh.routes import Routes
 
     if not any(sign in why.why for sign in ("Host key", "UNKNOWN port")):

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from paramiko.ssh_exception import SSHException
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.pool import ConnectionSlot
+from fleetkeeper.transport.connections import ConnectionSlot
 from fleetkeeper.transport.sockets import Destination, ProxyCommand, connect_tcp, describe_error, seconds_left
 from fleetkeeper.transport.ssh.client_keys import Keyring
 from fleetkeeper.transport.ssh.handshake import Connection, connect
 from fleetkeeper.transport.ssh.host_key_check import Server
+from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, hops_to
-from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, Target, known_hosts_beside, read_files
+from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, known_hosts_beside, read_files
 from fleetkeeper.transport.ssh.paramiko_link import ParamikoLink
 from fleetkeeper.transport.ssh.ssh_config import resolve_target
 from fleetkeeper.transport.ssh.ssh_target import SshTarget

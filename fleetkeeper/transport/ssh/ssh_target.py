@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.algorithms import Algorithms, allowed_algorithms
-from fleetkeeper.transport.ssh.host_certificates import SIGNATURES
+from fleetkeeper.transport.ssh.host_lookup import SIGNATURES
 
 FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 REFUSED = {

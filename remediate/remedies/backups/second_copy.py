@@ -8,7 +8,8 @@ from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.catalog import Backup, true_clock
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.rules.second_copy import NO_PART, both_places, one_disk, young_enough
 from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory, is_one_file

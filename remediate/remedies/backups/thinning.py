@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.topics.backups.catalog import Backup, catalog_of
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.facts import Facts
 from fleetkeeper.topics.backups.observe import database_service_name

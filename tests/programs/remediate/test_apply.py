@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Applier, End
+from remediate.apply import Applier
 from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal
 from remediate.lock import Busy
 from remediate.plan import Plan
+from remediate.plan_end import End
 from remediate.runner import Terms, exit_reasons
 from remediate.steps import EditFile, Require, Run, WriteFile
 from tests.helpers.local_nodes import Cut, FaultyLink, LocalNodes, place, rewrite, sha, tree, writing

@@ -11,8 +11,8 @@ import pytest
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.writing import Stream, WritingLink, writing_link
-from remediate.apply import End
 from remediate.lock import Busy, HeldLock, start_holder
+from remediate.plan_end import End
 from tests.helpers.local_nodes import LocalNodes
 from tests.helpers.sshd import Sshd, sshd
 from tests.helpers.tcp_proxy import TcpProxy, cable

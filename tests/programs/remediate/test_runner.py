@@ -17,10 +17,11 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
-from remediate.apply import Changed, End, Needless, Proof, narrow_to_agreed
+from remediate.apply import narrow_to_agreed
 from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal, Unwritable
 from remediate.plan import ForAPerson, Plan
+from remediate.plan_end import Changed, End, Needless, Proof
 from remediate.proposal import PlannedChange
 from remediate.render.console import Screen
 from remediate.runner import EVERYTHING, PlanRun, RequestedPlan, Runner

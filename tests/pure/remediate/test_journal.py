@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.errors import UsageError
-from remediate.apply import End
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
+from remediate.plan_end import End
 from remediate.steps import Run, StepContext, WriteFile, dump
 from remediate.undo import looks_only, undoable_steps
 

@@ -12,11 +12,11 @@ from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.topics.backups.backup import Backup, TooSmall
 from fleetkeeper.topics.backups.catalog import (
     CHANGED,
     NOT_YET,
     UNFINISHED,
-    Backup,
     Catalog,
     catalog_of,
     seen_files,
@@ -26,7 +26,6 @@ from fleetkeeper.topics.backups.catalog import (
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import max_age
 from fleetkeeper.topics.backups.facts import Facts, File
-from fleetkeeper.topics.backups.plausible_size import TooSmall
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.backups.retention import (
     MEANT_TO_GROW,

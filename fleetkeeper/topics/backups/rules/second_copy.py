@@ -11,7 +11,8 @@ from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
-from fleetkeeper.topics.backups.catalog import ABANDONED, Backup, catalog_of, true_clock
+from fleetkeeper.topics.backups.backup import Backup
+from fleetkeeper.topics.backups.catalog import ABANDONED, catalog_of, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy
 from fleetkeeper.topics.backups.second_copy.facts import (
     CopyDirectory,

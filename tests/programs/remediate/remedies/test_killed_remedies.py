@@ -15,9 +15,9 @@ import pytest
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.transport.commands import Unobservable
 from lab.faults import FAULTS
-from remediate.apply import End
 from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal, StepRow
+from remediate.plan_end import End
 from remediate.remedies import REMEDIES
 from tests.helpers.local_nodes import Cut, place
 from tests.lab.test_killed_remedies import KILLED

@@ -20,8 +20,8 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.writing import Stream, WritingLink
-from remediate.apply import End
 from remediate.plan import Plan
+from remediate.plan_end import End
 from remediate.steps import (
     ABSENT,
     AlreadyBack,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     Entry,
     KeyStatus,
     Presented,
-    Target,
     decode_key,
     fingerprint,
     key_status,

@@ -18,9 +18,9 @@ from fleetkeeper.topics.backups.database.observe import parse_records
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.transport.commands import Output, Unobservable
-from remediate.apply import Proof
 from remediate.backups.accept import accept, accept_plan, in_force, plan_to_record, proof_of_record
 from remediate.backups.list_backups import backup_rows, held_up
+from remediate.plan_end import Proof
 from remediate.render.console import Screen
 from tests.example_fleets.backups import MIB, NOW, TEXT, catalogued, fleet, judged, policy, twice_a_day
 from tests.pure.topics.backups.test_database import ACCEPTED, DRILL, RIGHT, SIZE
