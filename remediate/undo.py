@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Changes
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import one_line
+from fleetkeeper.versions import UPGRADE
 from remediate.steps import AlreadyBack, AnyStep, LeftInPlace, Lost, Stale, StepContext, StepFailed, load
 
 if TYPE_CHECKING:
@@ -103,8 +105,12 @@ def looks_only(row: StepRow) -> bool:
 
 
 def inverse_of(row: StepRow) -> AnyStep | None:
-    """The journalled way back of a step, if it has one."""
-    return load(row.way_back) if row.inverse else None
+    """The journalled way back of a step, if it has one. Raises UsageError for one that another fleetkeeper wrote."""
+    try:
+        return load(row.way_back) if row.inverse else None
+    except ValueError:
+        what = f"the way back of step {row.number} of run {row.run} ({one_line(row.shown)}) is not understood"
+        raise UsageError(what, hint=f"undo it with the fleetkeeper that wrote it, or {UPGRADE}") from None
 
 
 def undoable_steps(rows: Sequence[StepRow]) -> list[StepRow]:

@@ -12,7 +12,7 @@ from fleetkeeper.errors import UsageError
 from remediate.journal import HELPED, ROLLED_BACK, VERSION, Journal, PlanRow, StepRow
 from remediate.plan_end import End
 from remediate.steps import Run, StepContext, WriteFile, dump
-from remediate.undo import looks_only, undoable_steps
+from remediate.undo import inverse_of, looks_only, undoable_steps
 
 
 @pytest.fixture
@@ -147,6 +147,13 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path) -> 
     (tmp_path / "journal.sqlite").write_text("these are not the bytes of a database, and there are many of them" * 9)
     with pytest.raises(UsageError, match="cannot be used"):
         Journal(tmp_path / "journal.sqlite")
+
+
+@pytest.mark.parametrize("inverse", ["{", "[]", '{"kind": "turn_back_time"}', '{"kind": "put_back", "node": "a"}'])
+def test_a_way_back_that_another_program_wrote_is_refused_with_its_step_and_run(inverse: str) -> None:
+    with pytest.raises(UsageError, match=r"way back of step 1 of run r \(write /x\) is not understood") as why:
+        inverse_of(step("r", inverse=inverse))
+    assert "upgrade fleetkeeper" in why.value.hint
 
 
 def test_it_is_synchronous_to_the_disk_and_write_ahead(journal: Journal) -> None:
