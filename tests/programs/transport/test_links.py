@@ -364,7 +364,7 @@ from types import SimpleNamespace
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.transport.pool import Links
-from fleetkeeper.looking.look import look
+from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.inventory.schema import Node
 
 def observe(node, inventory):
@@ -373,7 +373,7 @@ def observe(node, inventory):
 nodes = {name: Node.model_validate_json(node) for name, node in zip("ab", sys.argv[2:])}
 inventory = Inventory.model_construct(name="test", path="", nodes=nodes, waivers=())
 with Links(inventory, ssh_config=sys.argv[1]) as links:
-    look(inventory, links.to, {"slow": SimpleNamespace(observe=observe, from_here=None)}, datetime.now(UTC))
+    look_at_fleet(inventory, links.to, {"slow": SimpleNamespace(observe=observe, from_here=None)}, datetime.now(UTC))
 """
 
 
