@@ -1,39 +1,39 @@
 """The database dumps: young, whole, of a likely size, honest about their time, and no more than `keep` asks for."""
 
-from fleetkeeper.promises import Judged, promise
+from fleetkeeper.promises import JudgedPromise, promise
 from fleetkeeper.topics.backups.rules import drills, dumps, second_copy
 
 
 @promise(dumps.are_fresh)
-def test_are_fresh(verdict: Judged) -> None:
+def test_are_fresh(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(dumps.are_complete)
-def test_are_complete(verdict: Judged) -> None:
+def test_are_complete(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(dumps.have_plausible_size)
-def test_have_plausible_size(verdict: Judged) -> None:
+def test_have_plausible_size(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(dumps.tell_their_time)
-def test_tell_their_time(verdict: Judged) -> None:
+def test_tell_their_time(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(second_copy.exist_elsewhere)
-def test_exist_elsewhere(verdict: Judged) -> None:
+def test_exist_elsewhere(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(drills.come_back)
-def test_come_back(verdict: Judged) -> None:
+def test_come_back(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(dumps.are_thinned)
-def test_are_thinned(verdict: Judged) -> None:
+def test_are_thinned(verdict: JudgedPromise) -> None:
     assert verdict.holds

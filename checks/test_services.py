@@ -1,24 +1,24 @@
 """Services: whether what was declared runs, and whether it can be moved away from its data."""
 
-from fleetkeeper.promises import Judged, promise
+from fleetkeeper.promises import JudgedPromise, promise
 from fleetkeeper.topics.services.rules import drift, kept_data, pinning, running
 
 
 @promise(running.are_running)
-def test_are_running(verdict: Judged) -> None:
+def test_are_running(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(drift.have_their_own_settings)
-def test_have_their_own_settings(verdict: Judged) -> None:
+def test_have_their_own_settings(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(kept_data.postgres_kept_its_data)
-def test_postgres_kept_its_data(verdict: Judged) -> None:
+def test_postgres_kept_its_data(verdict: JudgedPromise) -> None:
     assert verdict.holds
 
 
 @promise(pinning.with_local_data_are_pinned)
-def test_with_local_data_are_pinned(verdict: Judged) -> None:
+def test_with_local_data_are_pinned(verdict: JudgedPromise) -> None:
     assert verdict.holds

@@ -79,7 +79,7 @@ class Audit:
 
     def record(self, path: Path) -> None:
         """Save the look as JSON. Raises UsageError when there is more than one inventory."""
-        path.write_text(recording.dump(self.fleets[self.one().name]), encoding="utf-8")
+        path.write_text(recording.dump_recording(self.fleets[self.one().name]), encoding="utf-8")
 
     def replay(self, path: Path) -> None:
         """Judge a saved look instead of looking."""
@@ -89,17 +89,17 @@ class Audit:
         except (OSError, UnicodeDecodeError) as why:
             hint = "`pytest --hosts=NAME --record FILE` saves one"
             raise UsageError(f"cannot read the recording {path}: {why}", hint) from None
-        self.fleets[inventory.name] = recording.load(text, inventory, observers_in(topics_of(inventory)))
+        self.fleets[inventory.name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
     def ship(self) -> dict[str, str]:
         """Every look as JSON, for xdist's workers."""
-        return {name: recording.dump(fleet) for name, fleet in self.fleets.items()}
+        return {name: recording.dump_recording(fleet) for name, fleet in self.fleets.items()}
 
     def receive(self, shipped: Mapping[str, str]) -> None:
         """Judge the controller's looks instead of looking."""
         for name, text in shipped.items():
             inventory = self.inventories[name]
-            self.fleets[name] = recording.load(text, inventory, observers_in(topics_of(inventory)))
+            self.fleets[name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
     def one(self) -> Inventory:
         """The only inventory of this run. Raises UsageError when there are several."""

@@ -28,7 +28,7 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         raise
 
 
-def read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """What a file holds; nothing where there is none. Raises OSError."""
     try:
         return path.read_bytes()

@@ -31,7 +31,7 @@ def promise(rule: Named) -> Callable[[Check], Check]:
     return pytest.mark.promise.with_args(rule)
 
 
-class Judged:
+class JudgedPromise:
     """What the fixture `verdict` hands to a check: what a rule says about one subject."""
 
     def __init__(self, verdict: Verdict, node: str, find_node: Callable[[], str]) -> None:
@@ -46,9 +46,9 @@ class Judged:
 
         __tracebackhide__ = True
         if self.verdict.findings:
-            pytest.fail(terminal.message(self.verdict), pytrace=False)
+            pytest.fail(terminal.check_message(self.verdict), pytrace=False)
         if self.verdict.waived:
-            tolerate_waived(terminal.accepted(self.verdict))
+            tolerate_waived(terminal.waived_message(self.verdict))
         return True
 
     @property
@@ -131,11 +131,11 @@ def rule_id(named: Named, rules: Collection[Rule]) -> str:
     A topic's file may have been imported twice, by us and by the check: then its functions are alike by their place.
     """
     exact = (rule.id for rule in rules if rule.id == named or rule.judge is named)
-    alike = (rule.id for rule in rules if place_of(rule.judge) == place_of(named) != ("", ""))
+    alike = (rule.id for rule in rules if file_and_line(rule.judge) == file_and_line(named) != ("", ""))
     return next(exact, "") or next(alike, "")
 
 
-def place_of(function: object) -> tuple[str, str]:
+def file_and_line(function: object) -> tuple[str, str]:
     """The file and the qualified name of a function; empty for what has no code of its own."""
     code = getattr(function, "__code__", None)
     return (code.co_filename, code.co_qualname) if code else ("", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleetkeeper.promises import HOST_BY_NAME, Judged
+from fleetkeeper.promises import HOST_BY_NAME, JudgedPromise
 
 if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()
 FACTS = pytest.StashKey[str]()
-ITEM: pytest.StashKey[results_schema.Judged] = pytest.StashKey()
+ITEM: pytest.StashKey[results_schema.JudgedPromise] = pytest.StashKey()
 NOT_HELD = ("finding", "waived")
 """Outcomes with which no check passes."""
 
@@ -29,29 +29,29 @@ class Unknown(Exception):
 
 
 @pytest.fixture
-def verdict(request: pytest.FixtureRequest) -> Judged:
+def verdict(request: pytest.FixtureRequest) -> JudgedPromise:
     """What the rule of this check says about its subject. Raises Unknown when it could not be seen."""
     from fleetkeeper.reports import results, terminal
     from fleetkeeper.untrusted import one_line
 
     inventory, rule, subject = request.param
     judged = request.config.stash[AUDIT].verdict(inventory, rule, subject)  # type: ignore[union-attr]
-    request.node.stash[ITEM] = results.item(judged, inventory, request.node.nodeid)
+    request.node.stash[ITEM] = results.result_item(judged, inventory, request.node.nodeid)
     option, broken = request.config.option, judged.outcome.name in ("FINDING", "UNKNOWN", "WAIVED")
     if option.show_facts or (option.verbose > 1 and broken):
         request.node.stash[FACTS] = facts_read(request.config, inventory, judged)
     if judged.outcome.name == "UNKNOWN":
-        raise Unknown(terminal.message(judged))
+        raise Unknown(terminal.check_message(judged))
     if judged.outcome.name == "NOT_APPLICABLE":
         pytest.skip(one_line(judged.not_applicable))
     audit = request.config.stash[AUDIT]
     several = len(audit.inventories) > 1  # type: ignore[union-attr]
 
     def seen_node() -> str:
-        found = replace(subject, node=find_node(audit.fleets[inventory], subject))  # type: ignore[union-attr]
-        return node_of(inventory, found, several=several)
+        located = replace(subject, node=find_node(audit.fleets[inventory], subject))  # type: ignore[union-attr]
+        return node_of(inventory, located, several=several)
 
-    return Judged(judged, node_of(inventory, subject, several=several), seen_node)
+    return JudgedPromise(judged, node_of(inventory, subject, several=several), seen_node)
 
 
 def facts_read(config: pytest.Config, inventory: str, judged: Verdict) -> str:

@@ -22,7 +22,13 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
-from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
+from fleetkeeper.topics.certificates.served_certificate import (
+    View,
+    certificate_of,
+    lineages_of,
+    newest_lineage,
+    views_of,
+)
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
@@ -67,7 +73,7 @@ class Rehearsal:
         codes: list[Exit] = []
         for certificate in certificates:
             try:
-                for view in certbot_views(views(fleet, certificate), certificate):
+                for view in certbot_views(views_of(fleet, certificate), certificate):
                     self.add(planned, Subject("certificate", certificate.name), dry_run(view))
             except Unobservable as why:
                 self.screen.error(str(why), hint=why.hint)
@@ -100,7 +106,7 @@ class Rehearsal:
         fleet = self.session.look(TOPICS)
         certificate = certificate_of(fleet, planned.subject)
         try:
-            matches = {view.node: view for view in certbot_views(views(fleet, certificate), certificate)}
+            matches = {view.node: view for view in certbot_views(views_of(fleet, certificate), certificate)}
         except LookupError as why:
             raise Changed(str(why.args[0])) from None
         for node in planned.plan.nodes & set(matches):
@@ -112,7 +118,7 @@ def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator
     """The containers where certbot keeps the certificate. Raises LookupError, with the reason, when there is none."""
     if not matches:
         raise LookupError(f"no container of {certificate.service} runs")
-    able = [view for view in matches if view.inside.certbot and newest(lineages(view))]
+    able = [view for view in matches if view.inside.certbot and newest_lineage(lineages_of(view))]
     if not able:
         raise LookupError("certbot keeps no certificate for it there")
     yield from able
@@ -120,7 +126,7 @@ def certbot_views(matches: Sequence[View], certificate: Certificate) -> Iterator
 
 def dry_run(view: View) -> Plan:
     server = ServingContainer(view)
-    lineage = newest(lineages(view))
+    lineage = newest_lineage(lineages_of(view))
     name = lineage.name if lineage else view.certificate.name
     words = ("renew", "--dry-run", "--cert-name", name, "--no-random-sleep-on-renew", "--non-interactive")
     return Plan(

@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.state import Unwritable
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
@@ -267,7 +267,7 @@ def too_many(expected: Sequence[PlannedChange], terms: Terms) -> str:
     changes = sum(change_count(change.plan) for change in expected)
     if terms.max_changes is None or changes <= terms.max_changes:
         return ""
-    return f"the plan makes {count(changes, 'change')}, more than --max-changes {terms.max_changes}"
+    return f"the plan makes {count_of(changes, 'change')}, more than --max-changes {terms.max_changes}"
 
 
 def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> str:
@@ -278,7 +278,7 @@ def not_now(planned: PlannedChange, terms: Terms, ends: Sequence[PlanEnd]) -> st
         return "you did not agree to it" if terms.answered else f"it needs {needed}"
     failed = sum(ended.end in BAD for ended in ends)
     if terms.max_fail is not None and failed >= terms.max_fail:
-        return f"stopped after {count(failed, 'failure')} (--max-fail {terms.max_fail})"
+        return f"stopped after {count_of(failed, 'failure')} (--max-fail {terms.max_fail})"
     first = [ended for ended in ends if ended.planned.rule.id in planned.plan.after]
     bad = [ended.planned.rule.id for ended in first if ended.end not in {End.FIXED, End.ALREADY}]
     return f"{bad[0]} comes first, and is not right yet" if bad else ""

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import UsageError, nearest_name
-from fleetkeeper.local_files import read, write_file
+from fleetkeeper.local_files import read_file, write_file
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
-    Entry,
     KeyStatus,
     entries_about,
     fingerprint,
@@ -45,7 +44,7 @@ class KeyComparison:
 
     node: str
     keys: tuple[HostKey, ...]
-    known: tuple[Entry, ...]
+    known: tuple[KnownHost, ...]
     ruling: KeyStatus
 
     @property
@@ -55,7 +54,7 @@ class KeyComparison:
         return tuple(key for key in self.keys if key.key not in keys)
 
     @property
-    def replaced(self) -> tuple[Entry, ...]:
+    def replaced(self) -> tuple[KnownHost, ...]:
         """The known keys that it does not show any more."""
         shown = {key.key for key in self.keys}
         return tuple(entry for entry in self.known if not entry.marker and entry.key not in shown)
@@ -74,12 +73,12 @@ def compare_keys(inventory: Inventory, node: Node, ssh_config: str | None = None
     return KeyComparison(node.name, keys, tuple(entries_about(entries, target)), worst)
 
 
-def place_of(inventory: Inventory) -> Path:
+def known_hosts_name(inventory: Inventory) -> Path:
     """The known_hosts file of an inventory: the one that it names, else `known_hosts` beside it."""
     return Path(inventory.known_hosts) if inventory.known_hosts else Path(inventory.path).parent / "known_hosts"
 
 
-def in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
+def nodes_in_order(inventory: Inventory, names: Iterable[str]) -> list[Node]:
     """The nodes, those first that others are reached through. Raises UsageError for a name that is none."""
     expected = list(names) or [name for name, node in inventory.nodes.items() if node.connection in ("", "ssh")]
     for name in expected:
@@ -115,7 +114,7 @@ class TrustSession:
 
     def all(self, names: Sequence[str]) -> bool:
         """Trust these nodes (all that are reached over SSH, without names). Whether each of them is trusted now."""
-        trusted = [self.one(node) for node in in_order(self.inventory, names)]
+        trusted = [self.one(node) for node in nodes_in_order(self.inventory, names)]
         return all(trusted)
 
     def one(self, node: Node) -> bool:
@@ -159,10 +158,10 @@ class TrustSession:
 
     def keep(self, seen: KeyComparison, keys: Sequence[HostKey]) -> None:
         """Write the keys down, in place of those of this node that the same file has."""
-        path = place_of(self.inventory)
+        path = known_hosts_name(self.inventory)
         old = {entry.key for entry in seen.replaced} if seen.ruling is KeyStatus.CHANGED else set()
         gone = {number_in(path, entry) for entry in seen.known if entry.key in old}
-        write_file(path, edit_known_hosts(read(path), gone, [key.line for key in keys]))
+        write_file(path, edit_known_hosts(read_file(path), gone, [key.line for key in keys]))
         self.say(f"  kept in {path}")
         for entry in seen.replaced if seen.ruling is KeyStatus.CHANGED else ():
             if number_in(path, entry) is None:
@@ -170,7 +169,7 @@ class TrustSession:
                 self.say(f"  the old key is still in {entry.place}: ssh-keygen -R '{keys[0].place}' -f {file}")
 
 
-def number_in(path: Path, entry: Entry) -> int | None:
+def number_in(path: Path, entry: KnownHost) -> int | None:
     """The line of an entry (from 1), when it stands in that file."""
     file, _, number = entry.place.rpartition(":")
     return int(number) if Path(file).absolute() == path.absolute() else None

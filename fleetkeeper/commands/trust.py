@@ -47,15 +47,15 @@ def trust(nodes: tuple[str, ...], **given: Any) -> None:
 
 def inventory_of_hosts(hosts: tuple[str, ...]) -> Inventory:
     """Hosts that no inventory has yet, as if one here had them."""
-    from fleetkeeper.commands.init.hosts import Login, node_of, provisional, spelled
+    from fleetkeeper.commands.init.hosts import Login, node_of, provisional_inventory, unique_node_name
 
     names: list[str] = []
     nodes = []
     for host in hosts:
         node = node_of(host, Login())
-        names.append(spelled(node.name, names))
+        names.append(unique_node_name(node.name, names))
         nodes.append(node.model_copy(update={"name": names[-1]}))
-    return provisional(nodes, Path("new.yml"))
+    return provisional_inventory(nodes, Path("new.yml"))
 
 
 def ask_at_terminal() -> Ask | None:

@@ -28,7 +28,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     """
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
-    from fleetkeeper.inventory.units import count
+    from fleetkeeper.inventory.units import count_of
     from fleetkeeper.judging.rules import matching_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.topics.registry import rules_of
@@ -49,7 +49,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     waivers = new_waivers(finding for verdict in verdicts for finding in verdict.findings)
     dark = sum(bool(verdict.unknown) for verdict in verdicts)
     if dark:
-        click.echo(f"{count(dark, 'promise')} could not be judged, and cannot be waived", err=True)
+        click.echo(f"{count_of(dark, 'promise')} could not be judged, and cannot be waived", err=True)
     if waivers:
         Waiving(inventory, until, owner, click.echo).write(waivers, only_show=given["show"])
     else:

@@ -18,7 +18,7 @@ import yaml
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.local_files import write_file
 from fleetkeeper.readers.lines import split_lines
 from fleetkeeper.topics.registry import load_inventory, rules_of
@@ -165,7 +165,7 @@ class Waiving:
             self.say("nothing was written")
             return
         write_file(path, after)
-        self.say(f"{count(len(waivers), 'waiver')} written to {path}: fill in the reasons (grep 'FILL IN')")
+        self.say(f"{count_of(len(waivers), 'waiver')} written to {path}: fill in the reasons (grep 'FILL IN')")
 
     def fitted(
         self, path: Path, before: bytes, waivers: Sequence[NewWaiver]

@@ -14,7 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from fleetkeeper.errors import UsageError, quoted
 from fleetkeeper.inventory.fields import Name, PathName, Words
 from fleetkeeper.inventory.heartbeat import Beat
-from fleetkeeper.inventory.problems import InventoryError, Problem, mask_secrets, show, translate_errors
+from fleetkeeper.inventory.problems import InventoryError, InventoryProblem, mask_secrets, show, translate_errors
 from fleetkeeper.inventory.schema import (
     Clock,
     Nodes,
@@ -28,7 +28,7 @@ from fleetkeeper.inventory.schema import (
 )
 from fleetkeeper.inventory.search import available_inventories, find_inventory
 from fleetkeeper.inventory.secret_scan import HINT, find_leaks, secrets_in_comments
-from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read
+from fleetkeeper.inventory.strict_yaml import LARGEST, Document, YamlError, read_document
 
 __all__ = ["Inventory", "InventoryError", "available_inventories", "find_inventory", "load"]
 
@@ -124,9 +124,9 @@ def load(
     """
     content = text.encode() if isinstance(text, str) else content_of(path) if text is None else text
     try:
-        document = read(content)
+        document = read_document(content)
     except YamlError as odd:
-        raise InventoryError([Problem(shortest_path(path), odd.line, "", odd.what, odd.hint)]) from None
+        raise InventoryError([InventoryProblem(shortest_path(path), odd.line, "", odd.what, odd.hint)]) from None
     loading = Loading(path, document, topics, import_topic)
     loading.listen(content.decode("utf-8-sig"))
     inventory = loading.inventory()
@@ -157,7 +157,9 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST + 1)
     except OSError as why:
-        raise InventoryError([Problem(shortest_path(path), 1, "", f"cannot be read: {why.strerror}")]) from None
+        raise InventoryError(
+            [InventoryProblem(shortest_path(path), 1, "", f"cannot be read: {why.strerror}")]
+        ) from None
 
 
 class Loading:
@@ -176,12 +178,12 @@ class Loading:
         self.file = shortest_path(path)
         self.document = document
         self.data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
-        self.problems: list[Problem] = []
+        self.problems: list[InventoryProblem] = []
         self.secrets: list[str] = []
         self.custom_topics: dict[str, TopicSection] = {}
 
     def problem(self, places: tuple[str | int, ...], what: str, hint: str = "") -> None:
-        self.problems.append(Problem(self.file, self.document.line(places), show(places), what, hint))
+        self.problems.append(InventoryProblem(self.file, self.document.line(places), show(places), what, hint))
 
     def inventory(self) -> Inventory | None:
         """The inventory, when nothing is wrong with its own sections."""
@@ -217,7 +219,7 @@ class Loading:
     def look_over(self) -> None:
         """What no model can see: keys that stand twice, keys that we fill in, secrets, jumps in a circle."""
         for places, error in self.document.twice:
-            self.problems.append(Problem(self.file, error.line, show(places), error.what, error.hint))
+            self.problems.append(InventoryProblem(self.file, error.line, show(places), error.what, error.hint))
         for name in FILLED_IN:
             if name in self.data:
                 self.problem((name,), "unknown key", f"the {name} is not written in the file")
@@ -236,7 +238,7 @@ class Loading:
             self.secrets.append(secret)
             if line not in lines:
                 what = "this comment holds what looks like a secret (not shown here)"
-                self.problems.append(Problem(self.file, line, "", what, HINT))
+                self.problems.append(InventoryProblem(self.file, line, "", what, HINT))
 
     def import_topics(self) -> None:
         """Import the team's own topics, each under a name of its own."""

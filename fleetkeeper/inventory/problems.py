@@ -16,7 +16,7 @@ from fleetkeeper.inventory.strict_yaml import Document, Path, why_surprising
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
+class InventoryProblem:
     """One thing that is wrong, at a line (from 1) of a file. `path` is the way to it, `nodes.vgpu.roles`."""
 
     file: str
@@ -33,12 +33,12 @@ class Problem:
 class InventoryError(UsageError):
     """An inventory that cannot be used, with everything that is wrong with it: a line each, and a line of hint."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[InventoryProblem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def mask_secrets(values: Iterable[str], problem: Problem) -> Problem:
+def mask_secrets(values: Iterable[str], problem: InventoryProblem) -> InventoryProblem:
     """The problem, with values that must not be shown blotted out."""
     what, hint = problem.what, problem.hint
     for value in values:
@@ -60,13 +60,15 @@ def plain_type(key: str) -> str:
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else quoted(key)
 
 
-def translate_errors(error: ValidationError, model: type[Any], document: Document, file: str) -> Iterator[Problem]:
+def translate_errors(
+    error: ValidationError, model: type[Any], document: Document, file: str
+) -> Iterator[InventoryProblem]:
     """Each of pydantic's errors as a problem."""
     for detail in error.errors(include_url=False):
         path = path_in_file(document.data, detail["loc"])
         shown = path[:-1] if path and isinstance(path[-1], int) and detail["type"] == "refused" else path
         what, hint = message_and_hint(detail, model)
-        yield Problem(file, document.line(path), show(shown), what, hint)
+        yield InventoryProblem(file, document.line(path), show(shown), what, hint)
 
 
 def is_scalar(value: object) -> bool:

@@ -57,10 +57,10 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def read(content: bytes) -> Document:
+def read_document(content: bytes) -> Document:
     """Parse a file. Raises YamlError at the first thing that is no YAML of ours; duplicate keys are collected.
 
-    >>> read(b"nodes:\\n  web: {port: 22, since: 2024-01-31, note: on}\\n").data
+    >>> read_document(b"nodes:\\n  web: {port: 22, since: 2024-01-31, note: on}\\n").data
     {'nodes': {'web': {'port': 22, 'since': '2024-01-31', 'note': 'on'}}}
     """
     text = decode_text(content)
@@ -75,7 +75,9 @@ def read(content: bytes) -> Document:
     except yaml.YAMLError as odd:
         raise YamlError(1, f"not YAML: {str(odd).partition(chr(10))[0]}") from None
     if beyond is not None:
-        raise YamlError(line_of(beyond), "a second document begins", "one file holds one inventory: remove the `---`")
+        raise YamlError(
+            line_of_mark(beyond), "a second document begins", "one file holds one inventory: remove the `---`"
+        )
     return document
 
 
@@ -98,18 +100,18 @@ def checked_events(stream: Iterator[Any]) -> Iterator[Any]:
     """The events that carry data. Raises YamlError at aliases, anchors and tags."""
     for event in stream:
         if isinstance(event, ev.AliasEvent) or getattr(event, "anchor", None):
-            raise YamlError(line_of(event), "an anchor or alias (`&`, `*`)", "write it out, or quote the text")
+            raise YamlError(line_of_mark(event), "an anchor or alias (`&`, `*`)", "write it out, or quote the text")
         if getattr(event, "tag", None):
-            raise YamlError(line_of(event), "a tag (`!`)", "remove it, or quote the text")
+            raise YamlError(line_of_mark(event), "a tag (`!`)", "remove it, or quote the text")
         if not isinstance(event, STRUCTURE):
             yield event
 
 
 def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Document) -> Any:
     """The data that begins with this event."""
-    document.lines.setdefault(path, line_of(event))
+    document.lines.setdefault(path, line_of_mark(event))
     if len(path) > DEEPEST:
-        raise YamlError(line_of(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
+        raise YamlError(line_of_mark(event), f"nested more than {DEEPEST} deep", "an inventory is a few levels deep")
     if isinstance(event, ev.MappingStartEvent):
         return compose_mapping(stream, path, document)
     if isinstance(event, ev.SequenceStartEvent):
@@ -124,10 +126,10 @@ def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> di
         here = (*path, key)
         if key in matches:
             again = f"{quoted(key)} stands here again, first on line {document.lines[here]}"
-            document.twice.append((here, YamlError(line_of(event), again, "keep one of them")))
+            document.twice.append((here, YamlError(line_of_mark(event), again, "keep one of them")))
             compose_value(next(stream), stream, here, Document())
         else:
-            document.lines[here] = line_of(event)
+            document.lines[here] = line_of_mark(event)
             matches[key] = compose_value(next(stream), stream, here, document)
     return matches
 
@@ -135,9 +137,9 @@ def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> di
 def key_of(event: Any) -> str:
     """A key: a word. Whatever would be a number or a list elsewhere must be quoted to be one."""
     if not isinstance(event, ev.ScalarEvent):
-        raise YamlError(line_of(event), "a key that is not a word", "keys are names; is a `{` or `[` too many?")
+        raise YamlError(line_of_mark(event), "a key that is not a word", "keys are names; is a `{` or `[` too many?")
     if event.implicit[0] and not isinstance(plain_scalar(event.value), str):
-        raise YamlError(line_of(event), f"the key {quoted(event.value)} is not a word", "put it in quotes")
+        raise YamlError(line_of_mark(event), f"the key {quoted(event.value)} is not a word", "put it in quotes")
     return str(event.value)
 
 
@@ -188,5 +190,5 @@ def malformed_error(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     return YamlError(line, f"not YAML: {what}", hint)
 
 
-def line_of(event: Any) -> int:
+def line_of_mark(event: Any) -> int:
     return int(event.start_mark.line) + 1

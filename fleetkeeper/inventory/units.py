@@ -195,10 +195,10 @@ Share = Annotated[
 """A policy field that is a number or a percentage, written `5` or `10 %`."""
 
 
-def count(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
     """A number and its noun.
 
-    >>> count(1, "node"), count(3, "promise")
+    >>> count_of(1, "node"), count_of(3, "promise")
     ('1 node', '3 promises')
     """
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

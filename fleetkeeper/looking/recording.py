@@ -25,7 +25,7 @@ def type_adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def dump(fleet: Fleet) -> str:
+def dump_recording(fleet: Fleet) -> str:
     """The facts of one look as JSON text."""
     return json.dumps(
         {
@@ -42,7 +42,7 @@ def record_entry(node: str, topic: str, fact: Facts | Unobservable) -> dict[str,
     return {"node": node, "topic": topic, kind: type_adapter(cast(Any, type(fact))).dump_python(fact, mode="json")}
 
 
-def load(text: str, inventory: Inventory, observers: Observers) -> Fleet:
+def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fleet:
     """The look that `dump` saved, to be judged against an inventory.
 
     Raises UsageError when it is not a recording, of another version, or of other nodes.

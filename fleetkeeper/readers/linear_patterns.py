@@ -119,10 +119,10 @@ def path_pattern(written: str) -> Pattern:
     return pattern_of(f"^{expression}$")
 
 
-def in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apart: re.Pattern[str]) -> bool:
+def occur_in_order(text: str, first: re.Pattern[str], then: re.Pattern[str], apart: re.Pattern[str]) -> bool:
     """Whether `then` stands somewhere behind `first`, with nothing of `apart` between them: in linear time.
 
-    >>> in_order("certbot -q renew", re.compile("certbot"), re.compile("renew"), re.compile("[;&|]"))
+    >>> occur_in_order("certbot -q renew", re.compile("certbot"), re.compile("renew"), re.compile("[;&|]"))
     True
     """
     for part in apart.split(text):

@@ -63,13 +63,13 @@ class Block:
         return {name: own[name] or self.above.get(name, ()) for name in INHERITED}
 
 
-def read(rc: int, printed: str) -> Nginx:
+def read_configuration(rc: int, printed: str) -> Nginx:
     """The sites that serve TLS, or nginx's complaint.
 
-    >>> read(1, "nginx: [emerg] unknown directive \\"sevrer\\" in /etc/nginx/nginx.conf:3\\n").broken
+    >>> read_configuration(1, "nginx: [emerg] unknown directive \\"sevrer\\" in /etc/nginx/nginx.conf:3\\n").broken
     'unknown directive "sevrer" in /etc/nginx/nginx.conf:3'
     >>> dump = "# configuration file /etc/nginx/nginx.conf:\\nhttp { server { listen 443 ssl; server_name a.b;"
-    >>> found = read(0, dump + "\\n ssl_certificate c.pem; ssl_certificate_key k.pem; } }\\n").sites[0]
+    >>> found = read_configuration(0, dump + "\\n ssl_certificate c.pem; ssl_certificate_key k.pem; } }\\n").sites[0]
     >>> found.certificates, found.places
     (('/etc/nginx/c.pem',), ('/etc/nginx/nginx.conf:2',))
     """
@@ -81,10 +81,10 @@ def read(rc: int, printed: str) -> Nginx:
     main = next(iter(files))
     root = Block()
     prefix = PurePosixPath(main).parent
-    fill(root, tokens(files[main], main), Files(files, prefix))
-    blocks = list(servers(root))
+    fill(root, tokenize(files[main], main), Files(files, prefix))
+    blocks = list(server_blocks(root))
     secure = {port for server in blocks for port in tls_ports(server)}
-    return Nginx(tuple(item for server in blocks for item in site(server, secure, prefix)), roots=roots(root))
+    return Nginx(tuple(item for server in blocks for item in tls_sites(server, secure, prefix)), roots=roots(root))
 
 
 def complaint(printed: str) -> str:
@@ -105,10 +105,10 @@ MOST_TOKENS = 200_000
 """So many words are read of one configuration: more would hold up the looks at all other nodes."""
 
 
-def tokens(text: str, file: str = "") -> Iterator[Token]:
+def tokenize(text: str, file: str = "") -> Iterator[Token]:
     """The words, braces and semicolons of a configuration, without comments. Raises Unobservable.
 
-    >>> [one.word for one in tokens("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
+    >>> [one.word for one in tokenize("server_name a 'b c'; # old;\\nlocation ~ \\\\.php$ { root /x; }")]
     ['server_name', 'a', 'b c', ';', 'location', '~', '\\\\.php$', '{', 'root', '/x', ';', '}']
     """
     line, before, end = 1, 0, 0
@@ -145,7 +145,7 @@ class Files:
             self.left -= 1
             if depth > DEEPEST or self.left < 0:
                 raise Unobservable("nginx' configuration is nested too deep to read, or includes itself")
-            yield path, tokens(self.texts[path], path)
+            yield path, tokenize(self.texts[path], path)
 
 
 def fill(block: Block, words: Iterator[Token], files: Files, depth: int = 0) -> None:
@@ -178,14 +178,14 @@ def matching(pattern: str, files: Mapping[str, str], prefix: PurePosixPath) -> l
     return sorted(path for path in files if whole.found_in(path))
 
 
-def servers(block: Block) -> Iterator[Block]:
+def server_blocks(block: Block) -> Iterator[Block]:
     """Every `server` below a block, each with what it inherits: a directive may stand behind what it is for."""
     for inner in block.blocks:
         inner.above = block.inherited()
         if inner.name == "server":
             yield inner
         else:
-            yield from servers(inner)
+            yield from server_blocks(inner)
 
 
 def roots(block: Block) -> tuple[str, ...] | None:
@@ -210,7 +210,7 @@ def tls_ports(server: Block) -> Iterator[int]:
             yield port_of(words[0])
 
 
-def site(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
+def tls_sites(server: Block, secure: Collection[int], prefix: PurePosixPath) -> Iterator[Site]:
     """A server that speaks TLS. One `ssl` is enough for a port: it counts for every server that listens there."""
     ports = [(port, words) for words in server.values("listen") if (port := port_of(words[0])) in secure]
     matches = server.inherited()

@@ -27,7 +27,7 @@ def chain(text: str) -> tuple[str, ...]:
     return tuple(pem(match) for match in PEM.findall(sent)) if began and ended else ()
 
 
-def certificates(text: str) -> tuple[str, ...]:
+def pem_certificates(text: str) -> tuple[str, ...]:
     """All certificates in a text, as PEM."""
     return tuple(pem(match) for match in PEM.findall(text))
 
@@ -85,10 +85,11 @@ def refused(text: str) -> Refused:
     raise Unobservable(f"openssl could not make a handshake: {last(text) or 'it said nothing'}")
 
 
-def said(text: str) -> str:
+def openssl_error(text: str) -> str:
     """The words of openssl for the first error, without its addresses and source files.
 
-    >>> said("4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:\\nCONNECTED")
+    >>> printed = "4007:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/record.c:350:"
+    >>> openssl_error(printed + "\\nCONNECTED")
     'wrong version number'
     """
     for line in split_lines(text):

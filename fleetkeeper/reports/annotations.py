@@ -24,7 +24,7 @@ MOST = 10
 """GitHub shows ten of each kind for a step; more only hide the ones that come first."""
 
 
-def wanted(environment: Mapping[str, str] = os.environ) -> bool:
+def in_workflow(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this is a step of a workflow."""
     return environment.get(VARIABLE, "").lower() == "true"
 
@@ -35,11 +35,11 @@ def silence() -> tuple[str, str]:
     return f"::stop-commands::{token}", f"::{token}::"
 
 
-def lines(items: Iterable[Judged]) -> list[str]:
+def annotation_lines(items: Iterable[Judged]) -> list[str]:
     """The annotations of an audit, the worst first, ten of a kind at most; the rest is counted."""
     errors: list[str] = []
     warnings: list[str] = []
-    for kind, text in told(items):
+    for kind, text in open_annotations(items):
         (errors if kind == "error" else warnings).append(text)
     return [*most(errors, "error"), *most(warnings, "warning")]
 
@@ -48,10 +48,13 @@ def most(texts: list[str], kind: str) -> list[str]:
     if len(texts) <= MOST:
         return texts
     more = len(texts) - MOST + 1
-    return [*texts[: MOST - 1], command(kind, "fleetkeeper", f"{more} more of this kind: see the log of this step")]
+    return [
+        *texts[: MOST - 1],
+        runner_command(kind, "fleetkeeper", f"{more} more of this kind: see the log of this step"),
+    ]
 
 
-def told(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
+def open_annotations(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
     """Kind and text of the annotation of every open finding, and of every promise that could not be judged."""
     dark: dict[tuple[str, str], None] = {}
     for item in items:
@@ -59,21 +62,21 @@ def told(items: Iterable[Judged]) -> Iterator[tuple[str, str]]:
         for finding in item["findings"]:
             if not finding["waived"]:
                 kind = "error" if finding["severity"] == "error" or item["outcome"] == "finding" else "warning"
-                yield kind, command(kind, title, said(finding))
+                yield kind, runner_command(kind, title, describe_finding(finding))
         dark.update(dict.fromkeys((why["node"], why["why"]) for why in item["unknown"]))
     for node, why in dark:
-        yield "error", command("error", "could not be looked at", f"{node}: {why}" if node else why)
+        yield "error", runner_command("error", "could not be looked at", f"{node}: {why}" if node else why)
 
 
-def said(finding: Found) -> str:
+def describe_finding(finding: Found) -> str:
     where = f"on {finding['node']}: " if finding["node"] and finding["node"] not in finding["saw"] else ""
     return f"{where}{finding['saw']}; wanted: {finding['want']}"
 
 
-def command(kind: str, title: str, message: str) -> str:
+def runner_command(kind: str, title: str, message: str) -> str:
     """One command of the runner.
 
-    >>> command("error", "a,b: c", "50% ::error::\\n")
+    >>> runner_command("error", "a,b: c", "50% ::error::\\n")
     '::error title=a%2Cb%3A c::50%25 ::error::\\\\n'
     """
     return f"::{kind} title={annotation_text(title, ':,')}::{annotation_text(message)}"

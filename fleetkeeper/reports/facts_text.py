@@ -65,10 +65,10 @@ def known_node(inventory: Inventory, name: str) -> str:
 
 def facts_text(fleet: Fleet, keys: Iterable[Key]) -> str:
     """Some facts of a look: a title for each node and topic, and its fields as JSON."""
-    return "\n".join(line for node, topic in keys for line in described(node, topic, fleet.facts[node, topic]))
+    return "\n".join(line for node, topic in keys for line in describe_fact(node, topic, fleet.facts[node, topic]))
 
 
-def described(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
+def describe_fact(node: str, topic: str, fact: Facts | Unobservable) -> Iterator[str]:
     fields = record_entry(node, topic, fact)
     seen = "unobservable" if "unobservable" in fields else "facts"
     yield printable_text(f"{node or 'from here'}/{topic}" + (" could not be seen" if seen == "unobservable" else ""))

@@ -60,7 +60,7 @@ def kind_of(url: str) -> Kind:
     return "uptime-kuma" if "push" in parts and "api" in parts else "healthchecks"
 
 
-def request(kind: Kind, url: str, ping: Ping) -> Request | None:
+def heartbeat_request(kind: Kind, url: str, ping: Ping) -> Request | None:
     """What is sent, or None for what that watcher does not know. Raises ValueError for what is no URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
@@ -142,14 +142,14 @@ class Pulse:
 
     def deliver(self, ping: Ping) -> None:
         try:
-            expected = request(self.policy.kind or kind_of(self.url), self.url, ping)
-            if expected is not None and (refused := REFUSAL.search(deliver(expected, self.patience))):
+            expected = heartbeat_request(self.policy.kind or kind_of(self.url), self.url, ping)
+            if expected is not None and (refused := REFUSAL.search(deliver_request(expected, self.patience))):
                 self.troubles[ping.state] = f"it answered {refused.group().decode()}"
         except Exception as odd:  # noqa: BLE001 - no ping may harm the audit, and most errors hold the URL
-            self.troubles[ping.state] = harmless(odd)
+            self.troubles[ping.state] = harmless_error(odd)
 
 
-def deliver(expected: Request, limit: float) -> bytes:
+def deliver_request(expected: Request, limit: float) -> bytes:
     """Send a request, and return a little of the answer. Raises whatever urllib does."""
     from urllib.request import Request as Http
     from urllib.request import urlopen
@@ -159,7 +159,7 @@ def deliver(expected: Request, limit: float) -> bytes:
         return bytes(answer.read(1024))
 
 
-def harmless(error: Exception) -> str:
+def harmless_error(error: Exception) -> str:
     """An error in words that cannot hold the URL."""
     import ssl
     from urllib.error import HTTPError, URLError

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.reports.results import write
+from fleetkeeper.reports.results import write_results
 from fleetkeeper.versions import UPGRADE, is_newer
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def file_of(state: Path, name: str, path: str) -> Path:
     return state / "audits" / name / f"open-{hashlib.sha256(path.encode()).hexdigest()[:12]}.json"
 
 
-def recall(path: Path) -> Memory:
+def recall_findings(path: Path) -> Memory:
     """What the last audit left. Nothing, when there was none or its file makes no sense.
 
     Raises UsageError when a newer fleetkeeper wrote it.
@@ -93,18 +93,18 @@ def recall(path: Path) -> Memory:
         return Memory()
 
 
-def remember(path: Path, changes: Changes, finished: str) -> None:
+def remember_findings(path: Path, changes: Changes, finished: str) -> None:
     """Keep what is open now, with what could not be judged again. Raises OSError."""
     open_ = [vars(one) for one in (*changes.new, *changes.old, *changes.unseen)]
-    write(path, {"schema": VERSION, "finished": finished, "open": open_})
+    write_results(path, {"schema": VERSION, "finished": finished, "open": open_})
 
 
-def compare(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
+def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
     """Sort what is open now against what was open before. `now` is ISO 8601, in UTC."""
     mine = [item for item in items if item["inventory"] == inventory]
     first = {one.key: one.since for one in before.open}
-    seen = [replace(one, since=first.get(one.key) or now) for one in known(mine)]
-    accepted = {one.key for one in known(mine, waived=True)}
+    seen = [replace(one, since=first.get(one.key) or now) for one in open_findings(mine)]
+    accepted = {one.key for one in open_findings(mine, waived=True)}
     keys = {one.key for one in seen} | accepted
     missing = [one for one in before.open if one.key not in keys]
     whole = judged_in_full(mine)
@@ -126,7 +126,7 @@ def judged_in_full(items: Iterable[Judged]) -> set[tuple[str, str]]:
     } | {(item["rule"], item["subject"]) for item in items if item["outcome"] == NOT_ASKED}
 
 
-def known(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:
+def open_findings(items: Iterable[Judged], *, waived: bool = False) -> Iterator[OpenFinding]:
     """Every open finding of some items, or every waived one. Two that cannot be told apart are numbered."""
     times: Counter[tuple[str, ...]] = Counter()
     for item in items:
@@ -158,7 +158,7 @@ def digest(parts: Iterable[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def document(changes: Changes) -> Change:
+def changes_document(changes: Changes) -> Change:
     """The changes as results.json has them."""
     lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")}
     return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

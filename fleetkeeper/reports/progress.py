@@ -6,7 +6,7 @@ import sys
 import threading
 from types import TracebackType
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 
 
 class Progress:
@@ -31,7 +31,7 @@ class Progress:
     def show(self) -> None:
         if self.shown:
             failed = f", {self.lost} could not be looked at" if self.lost else ""
-            sys.stderr.write(f"\r\x1b[Klooking: {count(self.seen, 'node')} done, {self.waiting} to come{failed}")
+            sys.stderr.write(f"\r\x1b[Klooking: {count_of(self.seen, 'node')} done, {self.waiting} to come{failed}")
             sys.stderr.flush()
 
     def __exit__(

@@ -16,7 +16,7 @@ import pytest
 from fleetkeeper import state
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
@@ -106,7 +106,7 @@ class Reports:
             self.compare()
             self.notes += [*self.waiver_notes(), *self.drift_notes()]
             self.written = self.path()
-            results.write(self.written, self.document(int(exitstatus)))
+            results.write_results(self.written, self.document(int(exitstatus)))
             if not self.config.option.results:
                 state.remember_audited(self.config.option.state, self.config.option.audited)
         if not self.pulses and self.whole({item["rule"] for item in self.items}):
@@ -128,7 +128,7 @@ class Reports:
     def told(self, inventory: str) -> str:
         """How it went, in numbers: what the watcher may show to anybody."""
         outcomes = [item["outcome"] for item in self.items if item["inventory"] == inventory]
-        promises = count(len(outcomes), "promise")
+        promises = count_of(len(outcomes), "promise")
         return f"{promises}: {outcomes.count('finding')} broken, {outcomes.count('unknown')} unknown"
 
     def compare(self) -> None:
@@ -139,8 +139,10 @@ class Reports:
             base = state.directory(self.config.option.state)
             for name, inventory in self.audit.inventories.items():
                 path = history.file_of(base, name, inventory.path)
-                changes = history.compare(name, self.items, history.recall(path), self.started.isoformat())
-                history.remember(path, changes, self.finished.isoformat())
+                changes = history.compare_findings(
+                    name, self.items, history.recall_findings(path), self.started.isoformat()
+                )
+                history.remember_findings(path, changes, self.finished.isoformat())
                 self.changes.append(changes)
         except (OSError, UsageError) as why:
             self.notes.append(f"what changed since the last audit is not known: {why}")
@@ -172,8 +174,8 @@ class Reports:
             "finished": self.finished.isoformat(),
             "exit_status": exit_status,
         }
-        changes = [history.document(change) for change in self.changes]
-        return results.document(run, self.audit.fleets.values(), self.items, changes)
+        changes = [history.changes_document(change) for change in self.changes]
+        return results.results_document(run, self.audit.fleets.values(), self.items, changes)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         self.sections.restore(terminalreporter)
@@ -181,12 +183,12 @@ class Reports:
         if self.annotated:
             terminalreporter.ensure_newline()
             terminalreporter.write_line(deaf)
-        terminal.write(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
-        terminal.summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
+        terminal.write_lines(terminalreporter, "facts", [line for text in self.facts for line in text.split("\n")])
+        terminal.write_summary(terminalreporter, self.items, str(self.config.option.audited), self.changes, self.rules)
         for line in self.ends():
             terminalreporter.write_line(one_line(line))
         if self.annotated:
-            for line in (listening, *github.lines(self.items)):
+            for line in (listening, *github.annotation_lines(self.items)):
                 terminalreporter.write_line(line)
 
     @property
@@ -197,7 +199,7 @@ class Reports:
 
     @cached_property
     def annotated(self) -> bool:
-        return bool(self.items) and github.wanted()
+        return bool(self.items) and github.in_workflow()
 
     def ends(self) -> Iterator[str]:
         yield from filter(None, self.notes)

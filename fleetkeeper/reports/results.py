@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VERSION: Literal[1] = 1
 
 
-def item(verdict: Verdict, inventory: str, check: str) -> Judged:
+def result_item(verdict: Verdict, inventory: str, check: str) -> Judged:
     """One judged promise: its outcome, and everything that led to it. `check` is pytest's id of the item."""
     open_ = (*verdict.findings, *verdict.warnings)
     return {
@@ -34,13 +34,13 @@ def item(verdict: Verdict, inventory: str, check: str) -> Judged:
         "kind": verdict.subject.kind,
         "promise": verdict.rule.promise,
         "outcome": cast("Any", verdict.outcome.name.lower()),
-        "findings": [found(f, None) for f in open_] + [found(f, w) for f, w in verdict.waived],
+        "findings": [finding_item(f, None) for f in open_] + [finding_item(f, w) for f, w in verdict.waived],
         "unknown": [{"why": why.why, "hint": why.hint, "node": why.node} for why in verdict.unknown],
         "reason": verdict.not_applicable,
     }
 
 
-def found(finding: Finding, waiver: Waiver | None) -> Found:
+def finding_item(finding: Finding, waiver: Waiver | None) -> Found:
     """One finding, with the waiver that accepts it, if any."""
     waived = waiver and {"owner": waiver.owner, "until": str(waiver.until), "because": waiver.because}
     return cast("Found", {**asdict(finding), "waived": waived})
@@ -61,7 +61,7 @@ def node_state(here: Sequence[object]) -> NodeState:
     return {"looked_at": not blind, "why": lost[0].why if blind else "", "hint": lost[0].hint if blind else ""}
 
 
-def document(
+def results_document(
     run: Run,
     fleets: Iterable[Fleet],
     items: Sequence[Judged],
@@ -87,7 +87,7 @@ def document(
     }
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def write_results(path: Path, content: Mapping[str, Any]) -> None:
     """Write the document in one step: a reader sees the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

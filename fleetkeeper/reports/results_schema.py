@@ -209,11 +209,11 @@ class Results(TypedDict):
 ADAPTER: TypeAdapter[Results] = TypeAdapter(Results)
 
 
-def schema() -> dict[str, Any]:
+def results_schema() -> dict[str, Any]:
     """The JSON schema of results.json (draft 2020-12)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ADAPTER.json_schema()}
 
 
 def schema_text() -> str:
     """The content of docs/results.schema.json."""
-    return json.dumps(schema(), indent=2) + "\n"
+    return json.dumps(results_schema(), indent=2) + "\n"

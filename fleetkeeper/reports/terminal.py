@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BUG
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.judging.rules import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
-from fleetkeeper.reports.results import found
+from fleetkeeper.reports.results import finding_item
 from fleetkeeper.transport.audit_helper import other_versions
 from fleetkeeper.untrusted import one_line, printable_text
 
@@ -25,15 +25,15 @@ Lines = Iterator[str]
 WORDS = ("want", "why", "hint")
 
 
-def message(verdict: Verdict) -> str:
+def check_message(verdict: Verdict) -> str:
     """What a failed or unknown check says: also what JUnit and `-rA` show."""
-    lines = list(finding_lines([found(finding, None) for finding in verdict.findings]))
+    lines = list(finding_lines([finding_item(finding, None) for finding in verdict.findings]))
     lines += [f"could not be seen: {one_line(str(why))}" + hint_of(why.hint) for why in verdict.unknown]
     judged = [f"  judge {verdict.rule.line}"] if verdict.findings else []
     return "\n".join([verdict.rule.promise, *lines, *judged])
 
 
-def accepted(verdict: Verdict) -> str:
+def waived_message(verdict: Verdict) -> str:
     """What a waived check says."""
     return "; ".join(
         f"{one_line(finding.saw)} (waived by {waiver.owner} until {waiver.until}: {waiver.because})"
@@ -62,7 +62,7 @@ def hint_of(hint: str) -> str:
     return f"\n  hint  {one_line(hint)}" if hint else ""
 
 
-def summary(
+def write_summary(
     reporter: pytest.TerminalReporter,
     items: Sequence[Judged],
     inventory: str,
@@ -76,7 +76,7 @@ def summary(
     if not items:
         return
     sections(reporter, items, rules or {})
-    write(reporter, "since the audit before", [line for change in changes for line in changed_lines(change)])
+    write_lines(reporter, "since the audit before", [line for change in changes for line in changed_lines(change)])
     quieten(reporter)
     reporter.write_line("")
     reporter.write_line(next_command(items, inventory))
@@ -88,14 +88,14 @@ def sections(reporter: pytest.TerminalReporter, items: Sequence[Judged], rules: 
     wrong = Outcome.FINDING.name.lower()
     failed = [(item, open_findings(item)) for item in items if item["outcome"] == wrong]
     warned = [(item, open_findings(item, "warning")) for item in items if item["outcome"] != wrong]
-    write(reporter, "findings", told(failed, rules), red=True)
-    write(reporter, "could not be looked at", unknown_lines(items), red=True)
-    write(reporter, "warnings", told(warned, rules), yellow=True)
-    write(reporter, "waived", waived_lines(items), yellow=True)
-    write(reporter, "not asked for here", reason_lines(items))
+    write_lines(reporter, "findings", lines_of_findings(failed, rules), red=True)
+    write_lines(reporter, "could not be looked at", unknown_lines(items), red=True)
+    write_lines(reporter, "warnings", lines_of_findings(warned, rules), yellow=True)
+    write_lines(reporter, "waived", waived_lines(items), yellow=True)
+    write_lines(reporter, "not asked for here", reason_lines(items))
 
 
-def write(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
+def write_lines(reporter: pytest.TerminalReporter, name: str, lines: Iterable[str], **colour: bool) -> None:
     """Write one section, when it has lines. Its titles (not indented) carry the colour."""
     written = list(lines)
     if written:
@@ -108,7 +108,7 @@ def title(item: Judged) -> str:
     return f"{item['rule']} [{one_line(item['subject'])}] {item['promise']}"
 
 
-def told(judged: Iterable[tuple[Judged, list[Found]]], rules: Mapping[str, Rule]) -> Lines:
+def lines_of_findings(judged: Iterable[tuple[Judged, list[Found]]], rules: Mapping[str, Rule]) -> Lines:
     """A title, its findings, and where they were judged, for each item that has any."""
     for item, findings in judged:
         if findings:
@@ -143,7 +143,7 @@ def folded(names: Sequence[str], at_most: int = 3) -> str:
     'a, b, c and 2 more promises'
     """
     more = len(names) - at_most
-    return ", ".join(names[:at_most]) + (f" and {count(more, 'more promise')}" if more > 0 else "")
+    return ", ".join(names[:at_most]) + (f" and {count_of(more, 'more promise')}" if more > 0 else "")
 
 
 def waived_lines(items: Iterable[Judged]) -> Lines:

@@ -39,7 +39,7 @@ def accept(desk: Desk, *, yes: bool, because: str = "") -> Exit:
     """Show which database runs, and what its newest dump weighs, ask, and write it down on the volume's node."""
     fleet = desk.look(*TOPICS)
     try:
-        records, accepted = records_of(fleet, desk.policy), right_one(fleet, account_and_machine())
+        records, accepted = accepted_records(fleet, desk.policy), right_one(fleet, account_and_machine())
         newest = odd_one(fleet, desk.policy, asked=bool(because.strip()))
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
@@ -71,20 +71,20 @@ def plan_again(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
 
 def plan_to_record(fleet: Fleet, policy: Policy, addition: Records) -> Plan:
     """The plan that adds this to what is written down, as a fresh look saw it. Raises Unobservable."""
-    before = put_right(records_of(fleet, policy), addition, fleet.looked_at)
+    before = put_right(accepted_records(fleet, policy), addition, fleet.looked_at)
     return accept_plan(policy, before, addition)
 
 
 def proof_of_record(fleet: Fleet, policy: Policy, addition: Records) -> tuple[Proof, str]:
     """Whether all of it is written down now, as a fresh look saw it."""
     try:
-        exists = contains_addition(records_of(fleet, policy), addition)
+        exists = contains_addition(accepted_records(fleet, policy), addition)
     except Unobservable as why:
         return Proof.UNKNOWN, f"the record could not be read back: {why}"
     return (Proof.FIXED, "") if exists else (Proof.FAILING, "the record was read back, and lacks what was written")
 
 
-def records_of(fleet: Fleet, policy: Policy) -> Records:
+def accepted_records(fleet: Fleet, policy: Policy) -> Records:
     """What is written down so far. Raises Unobservable."""
     return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 

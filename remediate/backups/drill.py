@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
-from fleetkeeper.inventory.units import count, show_duration
+from fleetkeeper.inventory.units import count_of, show_duration
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.numbers import decimal_number
 from fleetkeeper.topics.backups.backup import Backup
@@ -26,9 +26,15 @@ from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.accept import records_of, right_one
+from remediate.backups.accept import accepted_records, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import DatabaseContents, ask, contents_command, parse_contents, why_failed
+from remediate.backups.database_contents import (
+    DatabaseContents,
+    ask_database,
+    contents_command,
+    parse_contents,
+    why_failed,
+)
 from remediate.backups.database_record import write_down
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
@@ -67,7 +73,7 @@ def drill(desk: Desk, name: str | None) -> Exit:
     try:
         backup = choose_backup(desk, fleet, name)
         placements = running_placements(fleet, desk.policy.service)
-        records = records_of(fleet, desk.policy)
+        records = accepted_records(fleet, desk.policy)
         now = true_clock(fleet, desk.policy.volume.node)
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
@@ -206,7 +212,7 @@ class Trial:
         """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
-            ask(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
+            ask_database(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
         )
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")
@@ -224,7 +230,7 @@ class Trial:
             rows=dict(restored.rows),
             extensions=restored.extensions,
             lacking=lacking,
-            error=f"{count(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
+            error=f"{count_of(len(lacking), 'difference')}, the first: {lacking[0]}" if lacking else "",
         )
         return done, tuple(doubts_about_live(restored, live, self.policy.tolerance))
 

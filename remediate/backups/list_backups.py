@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.inventory.units import count, show_size
+from fleetkeeper.inventory.units import count_of, show_size
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import UNFINISHED, Catalog, true_clock, unfinished_dumps
@@ -143,7 +143,7 @@ def summary_lines(rows: list[BackupRow], policy: Policy) -> Iterator[Line]:
         gone = [row.backup.file.blocks for row in rows if not row.stays]
         freed = f"; {len(gone)} may go, {show_size(sum(gone))}" if gone else "; all of them stay"
         total = show_size(sum(row.backup.file.blocks for row in rows))
-        yield Line(f"{count(len(rows), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
+        yield Line(f"{count_of(len(rows), 'backup')} in {policy.volume.name} on {policy.volume.node}, {total}{freed}")
 
 
 def shown_age(seconds: float) -> str:

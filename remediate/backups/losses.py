@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from remediate.backups.database_contents import DatabaseContents
 
 
@@ -57,7 +57,7 @@ def entered_rows(now: DatabaseContents, then: DatabaseContents) -> tuple[str, ..
     """
     losses = count_losses(now, then)
     rows = [
-        f"{count(number, 'row')} in {table}{', a new table' if table in losses.whole else ''}"
+        f"{count_of(number, 'row')} in {table}{', a new table' if table in losses.whole else ''}"
         for table, number in losses.rows.items()
         if number
     ]

@@ -17,7 +17,7 @@ import click
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.database.facts import Records
@@ -29,7 +29,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.accept import records_of, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import DatabaseContents, ask, contents_command, parse_contents
+from remediate.backups.database_contents import DatabaseContents, ask_database, contents_command, parse_contents
 from remediate.backups.database_record import write_down
 from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import left_behind_lines, left_over, lost_lines, quote_identifier, way_back
@@ -111,9 +111,8 @@ def prepare_restore(desk: Desk, name: str, stamp: str = "") -> Prepared:
     placement, mount = find_database(desk, fleet)
     server = server_of(desk, placement)
     if server.prepared:
-        text = (
-            f"{count(len(server.prepared), 'prepared transaction')} in {server.tell('database')}: {server.prepared[0]}"
-        )
+        number = count_of(len(server.prepared), "prepared transaction")
+        text = f"{number} in {server.tell('database')}: {server.prepared[0]}"
         raise Refused(text, "COMMIT PREPARED or ROLLBACK PREPARED them, then restore")
     path = "/".join(part for part in (mount.destination.rstrip("/"), policy.path, name) if part)
     swap = Swap(
@@ -147,7 +146,7 @@ def server_of(desk: Desk, placement: Placement) -> DatabaseContents:
     """What the server says of itself. Raises Unobservable."""
     link = desk.session.link_to(desk.inventory.nodes[placement.node])
     return parse_contents(
-        ask(
+        ask_database(
             link,
             contents_command(
                 placement, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60
@@ -298,7 +297,7 @@ class Restoring:
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
-            known_value = records_of(fleet, self.desk.policy).accepted
+            known_value = accepted_records(fleet, self.desk.policy).accepted
         except Unobservable as why:
             self.desk.screen.error(
                 f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_swap import Swap
@@ -26,7 +26,11 @@ def lost_lines(swap: Swap, live: DatabaseContents | Unobservable, restored: Data
         return
     losses = count_losses(live, restored)
     for table, more in losses.rows.items():
-        text = f"the whole table, {count(more, 'row')}," if table in losses.whole else f"at least {count(more, 'row')}"
+        text = (
+            f"the whole table, {count_of(more, 'row')},"
+            if table in losses.whole
+            else f"at least {count_of(more, 'row')}"
+        )
         yield Line(f"  lost: {text} of {safe_line(table)}", "loud")
     yield from (Line(f"  lost: the extension {safe_line(name)}", "loud") for name in losses.extensions)
     if losses.changed:

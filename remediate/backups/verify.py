@@ -25,7 +25,7 @@ from remediate.backups.context import Desk, one_of
 from remediate.render.plan_text import Line, safe_line
 
 
-def run(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
+def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit:
     """Verify the named backups, or all that are not known; `again` also those that were proven before, and copies.
 
     Each proof is remembered at once: an interrupted run goes on where it stopped. Only reads.

@@ -62,7 +62,7 @@ def verify(context: click.Context, names: tuple[str, ...], again: bool, hosts: s
     from remediate.backups import verify
 
     with opening.open_context(**common_options(context, hosts, state), looks=True) as opened:
-        sys.exit(verify.run(opened, names, again=again))
+        sys.exit(verify.run_verify(opened, names, again=again))
 
 
 @backups.command()

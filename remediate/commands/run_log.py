@@ -14,7 +14,7 @@ from fleetkeeper import state
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.link import Link
@@ -80,7 +80,7 @@ def told_in_full(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[st
 
 def told_in_short(changed: str, run: RunRow, steps: list[StepRow]) -> Iterator[str]:
     if steps:
-        what = f"left {count(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
+        what = f"left {count_of(len(steps), 'step')} (`remediate log {changed}`, `remediate undo {changed}`)"
         yield f"run {run.id} on {safe_line(run.inventory)} ({run.started}) never came to its end either: it {what}"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from remediate.plan import Remedy
 from remediate.remedies.backups.create_dump import make_one
 from remediate.remedies.backups.second_copy import copy_there
-from remediate.remedies.backups.thinning import thin
+from remediate.remedies.backups.thinning import thin_backups
 from remediate.remedies.certificates.renewal import prepare_renewal
-from remediate.remedies.certificates.served import reload, renew
+from remediate.remedies.certificates.served import reload_nginx, renew_certificate
 from remediate.remedies.containers.service_user import run_as_their_own_user
 from remediate.remedies.schedules.entries import schedule_backup, start_cron
 from remediate.remedies.services.update_settings import give_settings_back
@@ -18,12 +18,12 @@ REMEDIES: dict[str, Remedy] = {
     "schedules.backup_runs_where_postgres_runs": schedule_backup,
     "backups.are_fresh": make_one,
     "backups.exist_elsewhere": copy_there,
-    "backups.are_thinned": thin,
+    "backups.are_thinned": thin_backups,
     "volumes.are_within_budget": make_room,
     "services.have_their_own_settings": give_settings_back,
     "containers.run_as_their_own_user": run_as_their_own_user,
-    "certificates.are_valid": renew,
-    "certificates.are_far_from_expiry": renew,
-    "certificates.are_served_as_on_disk": reload,
+    "certificates.are_valid": renew_certificate,
+    "certificates.are_far_from_expiry": renew_certificate,
+    "certificates.are_served_as_on_disk": reload_nginx,
     "certificates.will_renew": prepare_renewal,
 }

@@ -56,7 +56,7 @@ def plan_document(inventory: str, proposal: Proposal, exit_code: Exit, applied: 
         "inventory": inventory,
         "run": applied.run if applied else None,
         "plans": [planned_document(change) for change in proposal.planned],
-        "for_a_person": [by_hand(action) for action in proposal.by_hand],
+        "for_a_person": [by_hand_document(action) for action in proposal.by_hand],
         "unknown": [unknown_document(unknown) for unknown in proposal.unknown],
         "waived": [{**finding_document(finding), "until": str(waiver.until)} for finding, waiver in proposal.waived],
         "notes": list(proposal.notes),
@@ -100,7 +100,7 @@ def finding_document(finding: Finding) -> Json:
     return asdict(finding)
 
 
-def by_hand(action: ByHand) -> Json:
+def by_hand_document(action: ByHand) -> Json:
     return {
         "finding": finding_document(action.finding),
         "why": action.answer.why,

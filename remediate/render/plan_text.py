@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.redact import masked
 from fleetkeeper.untrusted import one_line, printable_text
 from remediate.plan import Plan
@@ -142,7 +142,7 @@ def unknown_lines(unknown: Iterable[Unknown]) -> Iterator[Line]:
     for item in unknown:
         reasons.setdefault((str(item.why), item.why.hint), []).append(item.rule)
     for (why, hint), rules in reasons.items():
-        rest = f" and {count(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
+        rest = f" and {count_of(len(set(rules)) - 1, 'other promise')}" if len(set(rules)) > 1 else ""
         yield Line(f"    {safe_line(why)} ({rules[0]}{rest})")
         if hint:
             yield Line(f"      hint: {safe_line(hint)}", "faint")
@@ -175,12 +175,14 @@ def section_lines(title: str, lines: Iterable[Line]) -> Iterator[Line]:
 def proposal_summary(proposal: Proposal, inventory: str) -> str:
     """The last line: how much there is to do, and by whom."""
     parts = [
-        count(len(proposal.planned), "plan") if proposal.planned else "",
-        f"{count(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",
-        f"{count(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
+        count_of(len(proposal.planned), "plan") if proposal.planned else "",
+        f"{count_of(len(proposal.by_hand), 'finding')} for a person" if proposal.by_hand else "",
+        f"{count_of(len(proposal.unknown), 'unknown')}" if proposal.unknown else "",
         f"{len(proposal.waived)} waived" if proposal.waived else "",
     ]
     if proposal.left:
-        parts.append(f"{count(len(proposal.left), 'service')} that a killed change has left unfinished (see the notes)")
+        parts.append(
+            f"{count_of(len(proposal.left), 'service')} that a killed change has left unfinished (see the notes)"
+        )
     text = ", ".join(part for part in parts if part)
     return f"{inventory}: {text}" if text else f"{inventory}: nothing to do"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path
@@ -90,7 +90,7 @@ class ChangeOwner:
         answer = raise_if_incomplete(ask_one(link, Command((*words, context.token), sudo=True, limit=LIMIT)), self)
         if answer.rc in WHY:
             raise StepFailed(WHY[answer.rc], changed=answer.rc != NOT_KEPT, rc=answer.rc)
-        return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count(int(answer.text()), 'file')} given")
+        return Done(after=f"{self.uid}:{self.gid}", rc=0, said=f"{count_of(int(answer.text()), 'file')} given")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class TakeBackOwner:
         answer = raise_if_incomplete(ask_one(link, Command((*words, context.token), sudo=True, limit=LIMIT)), self)
         if answer.rc == NOTHING_KEPT:
             raise AlreadyBack("no file had been given away")
-        return Done(rc=0, said=f"{count(int(answer.text()), 'file')} given back")
+        return Done(rc=0, said=f"{count_of(int(answer.text()), 'file')} given back")
 
 
 def raise_if_incomplete(answer: Output, step: ChangeOwner | TakeBackOwner) -> Output:

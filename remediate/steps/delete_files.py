@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.transport.commands import Command
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import plain_path
@@ -84,7 +84,7 @@ class DeleteFiles:
 
     def show(self) -> str:
         total = sum(file.size for file in self.files)
-        head = f"delete {count(len(self.files), 'file')}, {size_in_words(total)}, in {self.directory} (no way back)"
+        head = f"delete {count_of(len(self.files), 'file')}, {size_in_words(total)}, in {self.directory} (no way back)"
         gone = [f"  - {file_row(file)}" for file in self.files]
         kept = [f"  stays: {file_row(file)}" for file in self.survivors]
         return "\n".join([head, *gone, *kept])
@@ -98,7 +98,7 @@ class DeleteFiles:
 
     def survive(self, link: Link) -> None:
         for batch in in_batches(self.survivors) if self.survivors else iter([()]):
-            states = ask(link, (load_script(COMPARE_FILES),), self.directory, batch)
+            states = ask_about_files(link, (load_script(COMPARE_FILES),), self.directory, batch)
             for file, state in zip(batch, states, strict=True):
                 if state != "same":
                     raise Stale(f"{file.name}, which must stay, is {state}: nothing is deleted")
@@ -115,14 +115,16 @@ class DeleteFiles:
             states += self.delete(link, context, batch)
             if len(self.files) > AT_ONCE:
                 context.say(
-                    f"{len(states)} of {count(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
+                    f"{len(states)} of {count_of(len(self.files), 'file')} looked at, {states.count('deleted')} deleted"
                 )
         return deletion_result(self.files, states)
 
     def delete(self, link: Link, context: StepContext, batch: tuple[Identified, ...]) -> list[str]:
         """Delete one batch while the lock is ours. Raises Lost as soon as it is not."""
         try:
-            return ask(link, (load_script(DELETE_FILES), context.lock, context.token), self.directory, batch)
+            return ask_about_files(
+                link, (load_script(DELETE_FILES), context.lock, context.token), self.directory, batch
+            )
         except NotOurs:
             raise Lost(f"{taken_away(self.node)}; the rest is not deleted") from None
 
@@ -135,7 +137,7 @@ def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
     """What became of the files. Raises StepFailed when one could not be deleted."""
     skipped = [file.name for file, state in zip(files, states, strict=True) if state == "changed"]
     failed = [file.name for file, state in zip(files, states, strict=True) if state == "failed"]
-    text = f"{count(states.count('deleted'), 'file')} deleted"
+    text = f"{count_of(states.count('deleted'), 'file')} deleted"
     if skipped:
         text += f", {len(skipped)} skipped because they are no longer the files that were seen: {some_names(skipped)}"
     if failed:
@@ -143,7 +145,7 @@ def deletion_result(files: tuple[Identified, ...], states: list[str]) -> Done:
     return Done(said=text, rc=0)
 
 
-def ask(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:
+def ask_about_files(link: Link, script: tuple[str, ...], directory: str, files: tuple[Identified, ...]) -> list[str]:
     """What the node says about each file. `script` may have arguments of its own before the directory: it deletes.
 
     Raises Stale, StepFailed, Unobservable; while deleting, Lost or NotOurs.

@@ -19,8 +19,8 @@ from fleetkeeper.topics.backups.facts import Facts as Seen
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.registry import RULES, load_inventory
-from fleetkeeper.topics.volumes.facts import Entry
 from fleetkeeper.topics.volumes.facts import Facts as Volumes
+from fleetkeeper.topics.volumes.facts import VolumeEntry
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 
@@ -153,7 +153,7 @@ def usage(files: Sequence[File], **changes: Any) -> Volumes:
         free=100 * 2**30,
         inodes=10**6,
         free_inodes=10**6,
-        biggest=tuple(Entry(one.name, one.blocks) for one in files[:40]),
+        biggest=tuple(VolumeEntry(one.name, one.blocks) for one in files[:40]),
     )
     return replace(made, **changes)
 

@@ -25,7 +25,15 @@ from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.topics import certificates as topic
-from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key, Lineage, Renewal, ServedCertificate
+from fleetkeeper.topics.certificates.facts import (
+    CertificateFile,
+    ContainerFiles,
+    Facts,
+    Key,
+    Lineage,
+    Renewal,
+    ServedCertificate,
+)
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.containers.facts import Container, Mount, Port
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -167,7 +175,7 @@ INSIDE = ContainerFiles(
     ID,
     "nginx",
     nginx=Nginx((SITE,)),
-    files=(File(f"{LIVE}/fullchain.pem", GOOD),),
+    files=(CertificateFile(f"{LIVE}/fullchain.pem", GOOD),),
     keys=(Key(f"{LIVE}/privkey.pem", digest(LEAF.certificate)),),
     lineages=(LINEAGE,),
     certbot="/usr/bin/certbot",
@@ -197,7 +205,7 @@ def on_disk(leaf: Made, inside: ContainerFiles = INSIDE) -> ContainerFiles:
     chain = (leaf.pem, MIDDLE.pem)
     return replace(
         inside,
-        files=(File(f"{LIVE}/fullchain.pem", chain),),
+        files=(CertificateFile(f"{LIVE}/fullchain.pem", chain),),
         keys=(Key(f"{LIVE}/privkey.pem", digest(leaf.certificate)),),
         lineages=(replace(LINEAGE, chain=chain),),
     )

@@ -155,22 +155,22 @@ class LookOutputs:
         rules = [rule for rule in RULES.values() if not topic or topic in {kind.topic for kind in rule.looks_at}]
         self.verdicts: list[Verdict] = judge_rules(rules, fleet)
         self.proposal: Proposal = propose(fleet, self.verdicts, REMEDIES)
-        self.items = [results.item(verdict, "lab", "x") for verdict in self.verdicts]
+        self.items = [results.result_item(verdict, "lab", "x") for verdict in self.verdicts]
         self.lines = list(self.terminal_lines())
         self.check_documents()
 
     def terminal_lines(self) -> Iterator[str]:
         """What an audit and a plan show, line by line."""
         for verdict in self.verdicts:
-            yield from terminal.message(verdict).split("\n")
-            yield terminal.accepted(verdict)
+            yield from terminal.check_message(verdict).split("\n")
+            yield terminal.waived_message(verdict)
         shown = [(item, terminal.open_findings(item)) for item in self.items]
-        yield from terminal.told(shown, RULES)
+        yield from terminal.lines_of_findings(shown, RULES)
         yield from terminal.unknown_lines(self.items)
         yield from terminal.reason_lines(self.items)
-        changes = history.compare("lab", self.items, history.Memory("2026-11-28T00:00:00+00:00"), "2026-11-29")
+        changes = history.compare_findings("lab", self.items, history.Memory("2026-11-28T00:00:00+00:00"), "2026-11-29")
         yield from terminal.changed_lines(changes)
-        yield from annotations.lines(self.items)
+        yield from annotations.annotation_lines(self.items)
         yield from (line.text for line in proposal_lines(self.proposal, "lab"))
 
     def check_documents(self) -> None:

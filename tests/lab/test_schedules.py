@@ -12,7 +12,7 @@ import pytest
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.crontab_files import file_faults, table_faults
-from fleetkeeper.readers.cron.snapshot import File
+from fleetkeeper.readers.cron.snapshot import SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
 from fleetkeeper.topics import containers
@@ -75,7 +75,7 @@ def test_debians_crontab_refuses_what_we_call_a_problem_and_nothing_else(lab, li
 
 def predicted(name: str, content: str, mode: int) -> bool:
     """Whether we say that cron runs it."""
-    file = File(f"/etc/cron.d/{name}", "system", 0, 0, mode, 1, 0.0, content.encode())
+    file = SnapshotFile(f"/etc/cron.d/{name}", "system", 0, 0, mode, 1, 0.0, content.encode())
     table = parse(file.content, system=True)
     strangers = any(job.user != "root" for job in table.jobs)
     return not (strangers or list(chain(file_faults(file, "0"), table_faults(table))))

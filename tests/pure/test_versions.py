@@ -102,7 +102,7 @@ def test_what_a_newer_audit_left_open_is_not_compared(tmp_path: Path) -> None:
     place = tmp_path / "open.json"
     place.write_text(json.dumps({"schema": history.VERSION + 1, "entries": []}))
     with pytest.raises(UsageError) as why:
-        history.recall(place)
+        history.recall_findings(place)
     assert says_newer(why.value, str(place), history.VERSION + 1, history.VERSION)
 
 
@@ -111,7 +111,7 @@ def test_a_newer_recording_is_refused_whatever_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yml").write_text(f"nodes: {{here: {{connection: local}}}}\n{sections}")
     inventory = load_inventory(tmp_path / "mine.yml")
     with pytest.raises(UsageError) as why:
-        recording.load('{"schema": 2, "facts": [{"in": "another way"}]}', inventory, {})
+        recording.load_recording('{"schema": 2, "facts": [{"in": "another way"}]}', inventory, {})
     assert says_newer(why.value, "the recording", 2, recording.VERSION)
 
 

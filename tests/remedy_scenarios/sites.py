@@ -10,8 +10,8 @@ from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.marked_blocks import block_lines
 from fleetkeeper.topics.certificates import renewal_schedule
+from fleetkeeper.topics.certificates.facts import CertificateFile as Certificate
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Renewal
-from fleetkeeper.topics.certificates.facts import File as Certificate
 from tests.example_fleets import certificates
 from tests.example_fleets.certificates import NAME
 from tests.remedy_scenarios.base import Scenario

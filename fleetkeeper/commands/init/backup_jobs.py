@@ -22,24 +22,24 @@ LIKE_A_BACKUP = re.compile(r"backup|dump", re.IGNORECASE)
 NO_TIMES = (NEVER, REBOOT, UNKNOWN_TIMES)
 
 
-def scripts(printed: Snapshot) -> list[str]:
+def scripts_to_read(printed: Snapshot) -> list[str]:
     """The scripts that schedules run: what they do must still be asked."""
-    behind = (scripted(text) for _, _, text in entries(printed) if not any(made_by(text)))
+    behind = (scripted(text) for _, _, text in scheduled_entries(printed) if not any(made_by(text)))
     return list(dict.fromkeys(path for path in behind if path))
 
 
-def jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
+def backup_jobs(node: str, printed: Snapshot, behind: Mapping[str, str] | None = None) -> Iterator[Scheduled]:
     """Whatever runs something like a backup in a container. `behind` are the texts of scripts, by path.
 
     `times` is empty where they cannot be told in the fields of cron.
     """
-    for times, where, text in entries(printed):
+    for times, where, text in scheduled_entries(printed):
         seen = (behind or {}).get(scripted(text), "")
         for command in made_by(text) or made_by(seen):
             yield Scheduled(node, "" if times in NO_TIMES else times, command, where)
 
 
-def entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
+def scheduled_entries(printed: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Times, place and shell text of everything that is scheduled on a node."""
     for file in printed.files:
         if file.kind == "directory":

@@ -60,7 +60,7 @@ def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
 
     login = Login(given["identity"] and given["identity"].absolute(), given["jump"])
     nodes = each_once(node_of(host, login) for host in hosts)
-    path = place(given["name"] or nodes[0].name, force=given["force"])
+    path = path_to_write(given["name"] or nodes[0].name, force=given["force"])
     looking = Survey(path, click.echo, ask_at_terminal(), given["fingerprints"])
     try:
         findings = looking.all(nodes, follow=given["follow"])
@@ -72,11 +72,11 @@ def write_new(hosts: tuple[str, ...], given: Mapping[str, Any]) -> None:
     if all(machine.trouble for machine in findings.machines):
         click.echo("nothing could be seen anywhere: nothing was written", err=True)
         sys.exit(Exit.NOT_ALL_SEEN)
-    write(path, findings)
+    write_inventory(path, findings)
     sys.exit(Exit.NOT_ALL_SEEN if any(machine.trouble for machine in findings.machines) else Exit.NOTHING_LEFT)
 
 
-def place(name: str, *, force: bool) -> Path:
+def path_to_write(name: str, *, force: bool) -> Path:
     """The file that will be written. Raises UsageError for a name that is none, or a file that is there."""
     from fleetkeeper.inventory.search import NAME
 
@@ -101,19 +101,19 @@ def without_words(findings: Findings) -> Findings:
     )
 
 
-def write(path: Path, findings: Findings) -> None:
+def write_inventory(path: Path, findings: Findings) -> None:
     """Write the inventory, held against the loader first, and say what was found."""
-    from fleetkeeper.commands.init.inventory_text import text
+    from fleetkeeper.commands.init.inventory_text import inventory_text
     from fleetkeeper.commands.init.summary import summary
     from fleetkeeper.local_files import write_file
     from fleetkeeper.topics.registry import load_inventory
 
     today, base = date.today().isoformat(), path.absolute().parent
-    written = text(findings, today, base)
+    written = inventory_text(findings, today, base)
     try:
         load_inventory(path, written)
     except UsageError:  # words of a server, in a comment, that look like a secret
-        written = text(without_words(findings), today, base)
+        written = inventory_text(without_words(findings), today, base)
         load_inventory(path, written)
     write_file(path, written.encode("utf-8"))
     for line in summary(findings, path):

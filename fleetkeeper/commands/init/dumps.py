@@ -70,26 +70,26 @@ def backups_of(
 ) -> tuple[Backups | None, list[str]]:
     """The dumps of a database: their place, names, and schedule; and what could not be seen."""
     unseen: list[str] = []
-    listed = list(listings(around, places, unseen))
+    listed = list(dump_listings(around, places, unseen))
     best = max(listed, key=worth, default=None)
     if best is None:
         return None, unseen
     alike = [listing for listing in listed if listing.files and names(listing) == names(best)]
     home = max(alike or [best], key=preferred)
-    backups = described(home, database, sorted({listing.node for listing in alike}))
+    backups = describe_backups(home, database, sorted({listing.node for listing in alike}))
     backups = with_schedule(backups, home, around.scheduled)
     backups = with_timezone(backups, home.dumps, around.machines)
     return with_usage(backups, home, around.ask, unseen), unseen
 
 
-def listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
+def dump_listings(around: SurveyContext, places: Sequence[Placement], unseen: list[str]) -> Iterator[DumpListing]:
     """Every mount of the database that may hold dumps, on every node that has it."""
-    for placement, mount in ((each, mount) for each in places for mount in candidates(each.container)):
+    for placement, mount in ((each, mount) for each in places for mount in candidate_mounts(each.container)):
         path = "" if mount.name else mount.source
         volume = mount.name or PurePosixPath(mount.source).name
         if not re.fullmatch(NAME, volume):
             continue
-        for node in having(around.fleet, mount) if mount.name else [placement.node]:
+        for node in nodes_with_volume(around.fleet, mount) if mount.name else [placement.node]:
             looking = policy(volume, node, path=path or None)
             try:
                 [answer] = around.ask(node, [look_into(looking)])
@@ -97,16 +97,16 @@ def listings(around: SurveyContext, places: Sequence[Placement], unseen: list[st
                 if isinstance(files, Unobservable):
                     raise files
             except Unobservable as why:
-                unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hinted(why))
+                unseen.append(f"{node}: the files of {volume} could not be listed: {why.why}" + hint_of(why))
                 continue
             yield DumpListing(node, volume, path, mount.destination, files, not remote(around.fleet, node, mount.name))
 
 
-def hinted(why: Unobservable) -> str:
+def hint_of(why: Unobservable) -> str:
     return f" ({why.hint})" if why.hint else ""
 
 
-def candidates(container: Container) -> list[Mount]:
+def candidate_mounts(container: Container) -> list[Mount]:
     """The mounts that it writes and that are not its data directory."""
     return [
         mount
@@ -115,7 +115,7 @@ def candidates(container: Container) -> list[Mount]:
     ]
 
 
-def having(fleet: Fleet, mount: Mount) -> list[str]:
+def nodes_with_volume(fleet: Fleet, mount: Mount) -> list[str]:
     """The nodes that know a volume of that name."""
     return [node for node in fleet.inventory.nodes if any(volume.name == mount.name for volume in volumes(fleet, node))]
 
@@ -145,7 +145,7 @@ def preferred(listing: DumpListing) -> tuple[bool, bool]:
     return listing.on_this_disk, bool(STORES.search(listing.node))
 
 
-def described(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
+def describe_backups(home: DumpListing, database: FoundService, nodes: Sequence[str]) -> Backups:
     dumps = sorted(home.dumps, key=lambda file: file.mtime)
     return Backups(
         service=database.key,

@@ -57,16 +57,18 @@ def node_of(written: str, login: Login) -> Node:
     Raises UsageError.
     """
     if written == HERE:
-        return Node(name=spelled(socket.gethostname()), connection=HERE)
+        return Node(name=unique_node_name(socket.gethostname()), connection=HERE)
     try:
         request = parse_hop(written)
     except Unobservable as why:
         raise UsageError(f"{written!r}: {why.why}", hint="write a host as ops@host or ops@host:2222") from None
     given = {"address": request.address, "user": request.user, "port": request.port}
-    return made(spelled(request.address), {**given, "identity": login.identity, "jump": login.jump or None}, written)
+    return make_node(
+        unique_node_name(request.address), {**given, "identity": login.identity, "jump": login.jump or None}, written
+    )
 
 
-def made(name: str, given: Mapping[str, object], written: str) -> Node:
+def make_node(name: str, given: Mapping[str, object], written: str) -> Node:
     """A node from values that somebody typed, or that a swarm told. Raises UsageError."""
     values = {key: str(value) if isinstance(value, Path) else value for key, value in given.items() if value}
     try:
@@ -76,10 +78,10 @@ def made(name: str, given: Mapping[str, object], written: str) -> Node:
         raise UsageError(f"{written!r} is no host: {what}", hint="write a host as ops@host or ops@host:2222") from None
 
 
-def spelled(host: str, taken: Collection[str] = ()) -> str:
+def unique_node_name(host: str, taken: Collection[str] = ()) -> str:
     """A name for a node: the host's first label, or all of an address; each once.
 
-    >>> spelled("rodan2.example.org"), spelled("192.0.2.7"), spelled("web", ["web"])
+    >>> unique_node_name("rodan2.example.org"), unique_node_name("192.0.2.7"), unique_node_name("web", ["web"])
     ('rodan2', '192.0.2.7', 'web-2')
     """
     address = re.fullmatch(r"[0-9.]+|.*:.*", host)
@@ -89,7 +91,7 @@ def spelled(host: str, taken: Collection[str] = ()) -> str:
     return next(name for name in names if name not in taken)
 
 
-def provisional(nodes: Iterable[Node], path: Path) -> Inventory:
+def provisional_inventory(nodes: Iterable[Node], path: Path) -> Inventory:
     """An inventory of machines alone, for looking at them. `path` is where it will be written."""
     return Inventory(
         name=path.stem,
@@ -104,7 +106,7 @@ def each_once(nodes: Iterable[Node]) -> list[Node]:
     return list({(node.connection, node.address, node.port): node for node in nodes}.values())
 
 
-def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
+def parse_probe(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     """What the probe says about a host: its name, and its rights. Raises Unobservable."""
     lines = split_lines(answer.text())
     texts = dict(line.partition(" ")[::2] for line in lines)
@@ -116,17 +118,17 @@ def probed(node: Node, answer: Output, taken: Collection[str]) -> Machine:
     missing = [] if root or sudo else [NO_ROOT]
     if "engine" in texts and not (root or sudo or "docker" in texts):
         missing.append(NO_DOCKER)
-    name = spelled(hostname or node.name, taken)
+    name = unique_node_name(hostname or node.name, taken)
     return Machine(node.model_copy(update={"name": name, "sudo": sudo}), hostname, missing=tuple(missing))
 
 
 def member_of(stranger: Stranger, manager: Node, taken: Sequence[str]) -> Node:
     """A member of the swarm as a node: reached like the manager is, through it where it cannot be reached from here."""
-    name = spelled(stranger.hostname or stranger.address, taken)
+    name = unique_node_name(stranger.hostname or stranger.address, taken)
     given = {"address": stranger.address, "user": manager.user, "identity": manager.identity, "jump": manager.jump}
     if not answers(stranger.address):
         given["jump"] = manager.name
-    return made(name, given, stranger.address)
+    return make_node(name, given, stranger.address)
 
 
 def answers(address: str, port: int = SSH) -> bool:

@@ -24,12 +24,12 @@ TAIL = """
 """
 
 
-def text(found: Findings, day: str, base: Path) -> str:
+def inventory_text(found: Findings, day: str, base: Path) -> str:
     """The whole file. `day` is today's date, `base` the folder that the file will be in."""
     parts = (
-        head(found, day),
-        nodes(found, base),
-        services(found),
+        head_lines(found, day),
+        node_lines(found, base),
+        service_lines(found),
         proposed_sections(found, TOPICS.values()),
         split_lines(TAIL),
     )
@@ -43,7 +43,7 @@ def proposed_sections(found: Findings, topics: Iterable[Topic]) -> Lines:
         yield from ("", *lines) if number else lines
 
 
-def head(found: Findings, day: str) -> Lines:
+def head_lines(found: Findings, day: str) -> Lines:
     yield f"# {found.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
     rights = [f"{machine.node.name}: {right}" for machine in found.machines for right in machine.missing]
@@ -51,16 +51,16 @@ def head(found: Findings, day: str) -> Lines:
     if rights or lost or found.unseen:
         yield "#"
         yield "# What could not be seen, and the right that is missing:"
-        yield from (comment(line) for line in (*lost, *rights, *found.unseen))
+        yield from (comment_line(line) for line in (*lost, *rights, *found.unseen))
     yield ""
 
 
-def comment(said: str) -> str:
+def comment_line(said: str) -> str:
     """A line of comment. What a server said is shortened; the end of a line cannot get out of it."""
     return f"#   {one_line(said)[:300]}"
 
 
-def nodes(found: Findings, base: Path) -> Lines:
+def node_lines(found: Findings, base: Path) -> Lines:
     yield "# The machines. Each is reached as `ssh` would reach it: your keys, your agent and your ~/.ssh/config count."
     yield "nodes:"
     for machine in found.machines:
@@ -109,7 +109,7 @@ def roles(machine: Machine, found: Findings) -> list[str]:
     return [role for role, is_so in there.items() if is_so]
 
 
-def services(found: Findings) -> Lines:
+def service_lines(found: Findings) -> Lines:
     if not found.services:
         yield f"services: {flow({'none': nothing(found, 'no container was seen on these machines')})}"
         yield ""
@@ -120,11 +120,11 @@ def services(found: Findings) -> Lines:
     yield "services:"
     for service in found.services:
         note = f"   # {one_line(service.note)[:WIDTH]}" if service.note else ""
-        yield f"  {service.key}: {flow(described(service))}{note}"
+        yield f"  {service.key}: {flow(service_keys(service))}{note}"
     yield ""
 
 
-def described(one: FoundService) -> dict[str, object]:
+def service_keys(one: FoundService) -> dict[str, object]:
     users: object = list(one.users) if len(one.users) > 1 else "".join(one.users)
     keys = {"name": one.name, "user": users, "master": one.master}
     return {key: value for key, value in keys.items() if value}

@@ -32,7 +32,7 @@ def services_of(fleet: Fleet) -> tuple[FoundService, ...]:
     names = sorted({*by_name, *lines})
     keys = dict(zip(names, keys_of(names, lines), strict=True))
     return tuple(
-        found(keys[name], name, by_name[name])
+        found_service(keys[name], name, by_name[name])
         if by_name[name]
         else FoundService(keys[name], name, note=absent(fleet, name))
         for name in names
@@ -78,7 +78,7 @@ def shortened(name: str, service: SwarmService | None) -> str:
     return short.removeprefix(f"{service.stack}_") if service and service.stack else short
 
 
-def found(key: str, name: str, places: list[Placement]) -> FoundService:
+def found_service(key: str, name: str, places: list[Placement]) -> FoundService:
     """One service with the users that its processes have today."""
     programs = {process.name for location in places for process in processes(location.container)}
     nodes = tuple(dict.fromkeys(location.node for location in places))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
-from fleetkeeper.commands.init.dumps import Ask, hinted
+from fleetkeeper.commands.init.dumps import Ask, hint_of
 from fleetkeeper.inventory.survey_results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
@@ -52,19 +52,19 @@ def sites_of(servers: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> li
     """Every name once, with what is served for it now."""
     sites: dict[str, ServedSite] = {}
     for server in servers:
-        for name in names_of(server, ask, unseen):
+        for name in site_names(server, ask, unseen):
             sites.setdefault(name, served(server, name, ask))
     return list(sites.values())
 
 
-def names_of(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
+def site_names(server: TlsContainer, ask: Ask, unseen: list[str]) -> list[str]:
     """The names for which a container has a certificate; without any word of its own, those of what it serves."""
     try:
         [answer] = ask(server.place.node, [node_commands.look_inside(server.place.container.id)])
         inside = parse(answer.text(), server.place.container.id, server.service.key)
     except Unobservable as why:
         unseen.append(
-            f"{server.place.node}: {server.place.container.name} could not be looked into: {why.why}{hinted(why)}"
+            f"{server.place.node}: {server.place.container.name} could not be looked into: {why.why}{hint_of(why)}"
         )
         inside = ContainerFiles(server.place.container.id, server.service.key)
     return configured(inside) or spoken(server, ask)
@@ -74,16 +74,16 @@ def configured(inside: ContainerFiles) -> list[str]:
     """The names of sites that serve TLS, and those of certbot's lineages; wildcards and catch-alls are not names."""
     names = [name for site in inside.nginx.sites for name in site.names] if inside.nginx else []
     lineages = [name for lineage in inside.lineages for pem in lineage.chain[:1] for name in alternative(pem)]
-    return [name for name in dict.fromkeys([*names, *lineages]) if valid(name)]
+    return [name for name in dict.fromkeys([*names, *lineages]) if is_valid_name(name)]
 
 
 def spoken(server: TlsContainer, ask: Ask) -> list[str]:
     """The names in the certificate that is served to whoever names none."""
     chain = shaken(server, ("-noservername",), ask)
-    return [name for name in alternative(chain[0]) if valid(name)] if chain else []
+    return [name for name in alternative(chain[0]) if is_valid_name(name)] if chain else []
 
 
-def valid(name: str) -> bool:
+def is_valid_name(name: str) -> bool:
     try:
         return name not in LOCAL and NAMES.validate_python(name) == name
     except ValidationError:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fleetkeeper.inventory.survey_results import Findings
-from fleetkeeper.inventory.units import count, show_size
+from fleetkeeper.inventory.units import count_of, show_size
 from fleetkeeper.untrusted import one_line
 
 
 def summary(findings: Findings, path: Path) -> Iterator[str]:
     """What was found in a few lines, what was not, and the command to run next."""
-    parts = [count(len(findings.machines), "node"), count(len(findings.services), "service")]
+    parts = [count_of(len(findings.machines), "node"), count_of(len(findings.services), "service")]
     if findings.backups:
-        parts.append(f"{count(findings.backups.number, 'backup')} ({show_size(findings.backups.used)})")
-    parts.append(count(len(findings.sites), "certificate"))
+        parts.append(f"{count_of(findings.backups.number, 'backup')} ({show_size(findings.backups.used)})")
+    parts.append(count_of(len(findings.sites), "certificate"))
     yield f"found: {', '.join(parts)}"
     lost = [f"{machine.node.name}: {machine.trouble}" for machine in findings.machines if machine.trouble]
     rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
-from fleetkeeper.commands.init.backup_jobs import jobs, scripts
+from fleetkeeper.commands.init.backup_jobs import backup_jobs, scripts_to_read
 from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
-from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, probed, provisional, spelled
+from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, parse_probe, provisional_inventory, unique_node_name
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
@@ -65,7 +65,7 @@ class Survey:
 
     @property
     def inventory(self) -> Inventory:
-        return provisional((machine.node for machine in self.machines.values()), self.path)
+        return provisional_inventory((machine.node for machine in self.machines.values()), self.path)
 
     def links(self) -> Links:
         return Links(self.inventory, self.ssh_config)
@@ -73,14 +73,14 @@ class Survey:
     def arrive(self, node: Node) -> None:
         """Trust a host, and see which rights there are. One that does not answer is written down as it is."""
         nodes = [machine.node for machine in self.machines.values()]
-        node = node.model_copy(update={"name": spelled(node.name, list(self.machines))})
-        inventory = provisional([*nodes, node], self.path)
+        node = node.model_copy(update={"name": unique_node_name(node.name, list(self.machines))})
+        inventory = provisional_inventory([*nodes, node], self.path)
         self.say(f"looking at {node.address or 'this machine'}" + (f", port {node.port}" if node.port else ""))
         try:
             self.trust(inventory, node)
             with Links(inventory, self.ssh_config) as links:
                 [answer] = links.to(node).ask([PROBE])
-            machine = probed(node, answer, list(self.machines))
+            machine = parse_probe(node, answer, list(self.machines))
         except Unobservable as why:
             self.say(f"  {one_line(why.why)}" + (f"\n  hint: {why.hint}" if why.hint else ""))
             machine = Machine(node, trouble=one_line(why.why))
@@ -101,7 +101,7 @@ class Survey:
             name: observer for name, observer in registry.observers_in(registry.TOPICS).items() if name in FIRST
         }
         fleet = look_at_fleet(self.inventory, links.to, observers, datetime.now(UTC))
-        self.machines = {name: told(machine, fleet) for name, machine in self.machines.items()}
+        self.machines = {name: describe_machine(machine, fleet) for name, machine in self.machines.items()}
         return fleet
 
     def strangers(self, fleet: Fleet) -> list[Stranger]:
@@ -130,7 +130,7 @@ class Survey:
         def ask(node: str, commands: Sequence[Command]) -> list[Output]:
             return links.to(self.inventory.nodes[node]).ask(commands)
 
-        unseen = [line for node, line in dark(fleet) if not self.machines[node].trouble]
+        unseen = [line for node, line in unseen_parts(fleet) if not self.machines[node].trouble]
         services = services_of(fleet)
         scheduled = list(self.scheduled(ask, unseen))
         places = [
@@ -147,7 +147,9 @@ class Survey:
             tuple(sites),
             tuple(self.strangers(fleet)),
             tuple(dict.fromkeys(unseen)),
-            tuple(node for (node, topic), fact in fleet.facts.items() if topic == "containers" and dim(fact)),
+            tuple(
+                node for (node, topic), fact in fleet.facts.items() if topic == "containers" and is_unobservable(fact)
+            ),
         )
 
     def backups(
@@ -175,7 +177,7 @@ class Survey:
             except Unobservable as why:
                 unseen.append(f"{name}: schedules could not be read: {why.why}")
                 continue
-            yield from jobs(name, printed, behind)
+            yield from backup_jobs(name, printed, behind)
             unseen += [f"{name}: {path} could not be read" for path in printed.lines.get("unseen", [])]
 
 
@@ -185,7 +187,7 @@ def schedules_of(
     """All that is scheduled on a node, and the texts of the scripts behind it, by path. Raises Unobservable."""
     [answer] = ask(node, [list_schedules()])
     printed = schedules.read(answer.text())
-    expected = scripts(printed)
+    expected = scripts_to_read(printed)
     if not expected:
         return printed, {}
     [answer] = ask(node, [questions([f"={path}" for path in expected])])
@@ -193,7 +195,7 @@ def schedules_of(
     return printed, {file.path: file.content.decode("utf-8", "surrogateescape") for file in read}
 
 
-def told(machine: Machine, fleet: Fleet) -> Machine:
+def describe_machine(machine: Machine, fleet: Fleet) -> Machine:
     """A machine with what the first look says about it."""
     name = machine.node.name
     try:
@@ -207,12 +209,12 @@ def told(machine: Machine, fleet: Fleet) -> Machine:
     return replace(machine, timezone=zone, swarm=swarm.swarm, member=swarm.node_id)
 
 
-def dim(fact: object) -> bool:
+def is_unobservable(fact: object) -> bool:
     """Whether this could not be seen."""
     return isinstance(fact, Unobservable)
 
 
-def dark(fleet: Fleet) -> Iterator[tuple[str, str]]:
+def unseen_parts(fleet: Fleet) -> Iterator[tuple[str, str]]:
     """What the first look could not see on which node, and which right would help."""
     for (node, topic), fact in fleet.facts.items():
         if isinstance(fact, Unobservable):

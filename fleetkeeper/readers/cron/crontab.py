@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Problem:
+class LineProblem:
     """A line that cron cannot read: it then ignores the whole file. `why` is in the words of crontab(1)."""
 
     line: int
@@ -57,7 +57,7 @@ class Table:
 
     jobs: list[Job] = field(default_factory=list)
     comments: list[Job] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[LineProblem] = field(default_factory=list)
     unended: bool = False
     unread: int = 0
 
@@ -80,15 +80,15 @@ def parse(content: bytes, *, system: bool) -> Table:
             break
         text = row.removesuffix(b"\n").decode("utf-8", "surrogateescape")
         ours = row.startswith(BEGIN) or (ours and not row.startswith(END))
-        environment = read(Job(number, text, "", "", "", environment, ours), system, table)
+        environment = read_line(Job(number, text, "", "", "", environment, ours), system, table)
     if rows and not rows[-1].endswith(b"\n") and rows[-1].strip(b" \t") and not rows[-1].lstrip().startswith(b"#"):
         table.unended = True
     if len(rows) > MOST_LINES:
-        table.problems.append(Problem(MOST_LINES, "", "more than 10000 lines"))
+        table.problems.append(LineProblem(MOST_LINES, "", "more than 10000 lines"))
     return table
 
 
-def read(row: Job, system: bool, table: Table) -> Mapping[str, str]:
+def read_line(row: Job, system: bool, table: Table) -> Mapping[str, str]:
     """One line into the table: a job, a comment, or a problem; the settings for the lines below it."""
     text = row.text.lstrip(" \t")
     if not text:
@@ -102,7 +102,7 @@ def read(row: Job, system: bool, table: Table) -> Mapping[str, str]:
     try:
         table.jobs.append(parse_job(row, text, system))
     except BadTimes as odd:
-        table.problems.append(Problem(row.line, row.text, str(odd)))
+        table.problems.append(LineProblem(row.line, row.text, str(odd)))
     return row.environment
 
 

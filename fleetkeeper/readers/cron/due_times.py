@@ -108,14 +108,14 @@ def parse_item(text: str, span: Range) -> tuple[range, str, str]:
     if text.startswith("*"):
         low, high, rest, star = span.low, span.high, text[1:], "*"
     else:
-        word, rest = run(text)
+        word, rest = step_through(text)
         low = high = span.number(word)
         star = ""
         if rest.startswith("/"):
             raise BadTimes(f"bad {span.title}")
         if not rest.startswith("-"):
             return parse_range(range(low, high + 1), span), "", rest
-        word, rest = run(rest[1:])
+        word, rest = step_through(rest[1:])
         high = span.number(word)
     step, rest = parse_step(rest, span)
     return parse_range(range(low, high + 1, step), span), star and (star if step == 1 else f"*/{step}"), rest
@@ -124,7 +124,7 @@ def parse_item(text: str, span: Range) -> tuple[range, str, str]:
 def parse_step(rest: str, span: Range) -> tuple[int, str]:
     if not rest.startswith("/"):
         return 1, rest
-    word, rest = run(rest[1:])
+    word, rest = step_through(rest[1:])
     step = span.number(word)
     if step == 0:
         raise BadTimes(f"bad {span.title}")
@@ -137,7 +137,7 @@ def parse_range(numbers: range, span: Range) -> range:
     return numbers
 
 
-def run(text: str) -> tuple[str, str]:
+def step_through(text: str) -> tuple[str, str]:
     """The letters and digits at the beginning, and the rest."""
     end = next((n for n, char in enumerate(text) if not (char.isascii() and char.isalnum())), len(text))
     return text[:end], text[end:]

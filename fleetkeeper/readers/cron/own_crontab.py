@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from fleetkeeper.readers.cron.crontab import parse
 from fleetkeeper.readers.cron.crontab_files import body
-from fleetkeeper.readers.cron.snapshot import File, Snapshot
+from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.marked_blocks import BlockError, block_lines
 from fleetkeeper.transport.commands import Output, Unobservable
 
@@ -50,13 +50,13 @@ def read_own_crontab(own: Output, printed: Snapshot, mark: str) -> Crontab | Uno
     return Crontab(account, sha256(own.out).hexdigest(), lines, marks or trouble(own.out, spooled(printed)))
 
 
-def spooled(printed: Snapshot) -> File | None:
+def spooled(printed: Snapshot) -> SnapshotFile | None:
     """The file of the account's own crontab, where it was read."""
     places = [file for file in printed.files if file.kind == "user" and file.name == printed.one("account")]
     return places[0] if places else None
 
 
-def trouble(content: bytes, file: File | None) -> str:
+def trouble(content: bytes, file: SnapshotFile | None) -> str:
     """Why this crontab cannot be edited to any good."""
     table = parse(content, system=False)
     if table.problems:

@@ -27,7 +27,7 @@ OCTAL = re.compile(r"[0-7]{1,7}")
 
 
 @dataclass(frozen=True)
-class File:
+class SnapshotFile:
     """One file as it was printed. `owner` is the file's, `link_owner` that of the link by which it was reached."""
 
     path: str
@@ -48,7 +48,7 @@ class File:
 class Snapshot:
     """The script's output: files, and all other lines by their first word."""
 
-    files: list[File] = field(default_factory=list)
+    files: list[SnapshotFile] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
 
     def one(self, key: str) -> str:
@@ -98,13 +98,13 @@ def file_contents(rows: list[str], start: int) -> Iterator[str]:
         yield rows[at][1:]
 
 
-def parse_file(header: str, content: list[str], ended: bool) -> File:
+def parse_file(header: str, content: list[str], ended: bool) -> SnapshotFile:
     """A file from its header and its lines. Raises Unobservable or ValueError for a header that makes no sense."""
     kind, link_owner, owner, mode, links, changed, _, path = header.split(" ", 7)
     text = "\n".join(content) + ("\n" if content and ended else "")
     if not OCTAL.fullmatch(mode) or kind not in FILES or not path.startswith("/"):
         raise Unobservable("it is no file that the script prints")
-    return File(
+    return SnapshotFile(
         path,
         kind,
         whole_number(link_owner),

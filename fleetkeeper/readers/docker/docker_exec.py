@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from fleetkeeper.readers.docker.exec_targets import Target, container_target, of_project
-from fleetkeeper.readers.shell.options import after_options, options
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal
-from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quoted, script_of, source, unwrapped
+from fleetkeeper.readers.shell.options import after_options, leading_options
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, simple_commands
+from fleetkeeper.readers.shell.wrappers import INERT, SHELLS, SWITCHERS, quote_word, script_of, source, unwrap_command
 
 CLIENTS = frozenset({"docker", "docker-compose", "podman"})
 OTHER_ENGINE = frozenset({"-H", "--host", "-c", "--context", "--config"})
@@ -54,7 +54,9 @@ class Execution:
         if name not in SHELLS or script is None:
             return [words] if words else []
         try:
-            return [[literal(word) for word in command.words] for command in commands(script) if command.words]
+            return [
+                [literal_text(word) for word in command.words] for command in simple_commands(script) if command.words
+            ]
         except Unreadable:
             return []
 
@@ -80,7 +82,7 @@ def docker_executions(script: str, context: Context | None = None) -> Iterator[E
     context = context or Context()
     if context.depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
-    for command in commands(script):
+    for command in simple_commands(script):
         yield from follow_command(command, context)
         context.before = command
 
@@ -93,23 +95,23 @@ def follow_command(command: Simple, context: Context) -> Iterator[Execution]:
     if not words:
         context.variables.update(own)
         return
-    name = literal(words[0]) or ""
+    name = literal_text(words[0]) or ""
     if name == "cd" and len(words) > 1:
-        context.directory = (literal(words[-1]) or "").rstrip("/")
+        context.directory = (literal_text(words[-1]) or "").rstrip("/")
     elif name in ("export", "readonly", "local"):
         yield from follow_command(Simple((), ()), context)
         remember_variables(words[1:], context)
-    elif name == "set" and "--" in [literal(word) for word in words]:
-        set_positional(words[[literal(word) for word in words].index("--") + 1 :], context)
+    elif name == "set" and "--" in [literal_text(word) for word in words]:
+        set_positional(words[[literal_text(word) for word in words].index("--") + 1 :], context)
     elif name == "for" and len(words) > 3:
-        context.variables[literal(words[1]) or ""] = words[3]
+        context.variables[literal_text(words[1]) or ""] = words[3]
     else:
         yield from run(words, own, context)
 
 
 def remember_variables(words: Sequence[Word], context: Context) -> None:
     for word in words:
-        text = literal(word) or ""
+        text = literal_text(word) or ""
         if "=" in text:
             context.variables[text.partition("=")[0]] = (Part("text", text.partition("=")[2]),)
 
@@ -135,10 +137,10 @@ def substitute_variables(word: Word, context: Context) -> Word:
 
 def run(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
     """What a command runs, behind all that may stand before it."""
-    rest, path, assigned = unwrapped(words)
+    rest, path, assigned = unwrap_command(words)
     context.assigned = context.assigned or assigned
-    name = (literal(rest[0]) or "").rpartition("/")[2] if rest else ""
-    set_path = literal(own.get("PATH", context.variables.get("PATH", ()))) or path
+    name = (literal_text(rest[0]) or "").rpartition("/")[2] if rest else ""
+    set_path = literal_text(own.get("PATH", context.variables.get("PATH", ()))) or path
     inner = Context(dict(context.variables), context.assigned, None, context.directory, context.depth + 1)
     if name in SHELLS | SWITCHERS | {"eval"}:
         script = " ".join(map(source, rest[1:])) if name == "eval" else script_of(rest[1:], anywhere=name in SWITCHERS)
@@ -160,7 +162,7 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
     """What stands behind a program that is not known here: it may run it, elsewhere, or not at all."""
     why = f"what `{name}` does with the command behind it is not known here"
     for number, word in enumerate(words):
-        text = literal(word) or ""
+        text = literal_text(word) or ""
         if text.rpartition("/")[2] in CLIENTS:
             execution = docker_execution(words[number:], text.rpartition("/")[2])
             yield from [replace(execution, target=Target("unclear", why=why), quiet=False)] if execution else []
@@ -175,37 +177,37 @@ def behind_unknown_program(name: str, words: Sequence[Word], context: Context) -
 def through_xargs(words: Sequence[Word], own: Mapping[str, Word], context: Context) -> Iterator[Execution]:
     """`docker ps -q … | xargs docker exec`: what the command before printed becomes words."""
     before = context.before
-    named = next((literal(word) for flag, word in pairwise(words) if literal(flag) == "-I"), "{}")
+    named = next((literal_text(word) for flag, word in pairwise(words) if literal_text(flag) == "-I"), "{}")
     rest = after_options(words[1:], frozenset({"-I", "-n", "-P", "-L", "-d", "-E", "-s"}))
-    given: Word = (Part("command", " ".join(quoted(word) for word in before.words)),) if before else ()
-    filled = [given if literal(word) == named else word for word in rest]
+    given: Word = (Part("command", " ".join(quote_word(word) for word in before.words)),) if before else ()
+    filled = [given if literal_text(word) == named else word for word in rest]
     yield from run(filled, own, Context(context.variables, context.assigned, depth=context.depth))
 
 
 def docker_execution(words: Sequence[Word], name: str) -> Execution | None:
     """The execution that a docker command is, if it is one."""
-    client = literal(words[0]) or name
+    client = literal_text(words[0]) or name
     rest = list(words[1:]) if name == "docker-compose" else after_options(words[1:], GLOBAL_VALUES)
-    before = [literal(word) or "" for word in words[1 : len(words) - len(rest)]]
+    before = [literal_text(word) or "" for word in words[1 : len(words) - len(rest)]]
     other = any(text.partition("=")[0] in OTHER_ENGINE or text.startswith("-H") for text in before)
     elsewhere = "it talks to another Docker engine" if other and name != "docker-compose" else ""
-    if rest and literal(rest[0]) == "container":
+    if rest and literal_text(rest[0]) == "container":
         rest.pop(0)
-    verb = literal(rest[0]) if rest else None
+    verb = literal_text(rest[0]) if rest else None
     if name == "docker-compose" or verb == "compose":
         return compose_execution(client, rest[1:] if verb == "compose" else rest, elsewhere)
     return exec_in_words(client, rest[1:], elsewhere) if verb == "exec" else None
 
 
 def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
-    flags, rest = options(words, EXEC_VALUES)
+    flags, rest = leading_options(words, EXEC_VALUES)
     if not rest:
         return None
     target = Target("unclear", why=elsewhere) if elsewhere else container_target(rest[0])
     return Execution(
         client,
         target,
-        tuple(literal(word) for word in rest[1:]),
+        tuple(literal_text(word) for word in rest[1:]),
         interactive="i" in flags or "interactive" in flags,
         terminal="t" in flags or "tty" in flags,
         quiet="e" not in flags and "env" not in flags and not elsewhere,
@@ -215,16 +217,16 @@ def exec_in_words(client: str, words: Sequence[Word], elsewhere: str) -> Executi
 def compose_execution(client: str, words: Sequence[Word], elsewhere: str) -> Execution | None:
     rest = after_options(words, COMPOSE_VALUES)
     before = words[: len(words) - len(rest)]
-    if not rest or literal(rest[0]) != "exec":
+    if not rest or literal_text(rest[0]) != "exec":
         return None
-    flags, rest = options(rest[1:], EXEC_VALUES)
+    flags, rest = leading_options(rest[1:], EXEC_VALUES)
     if not rest:
         return None
-    target = of_project(literal(rest[0]), before)
+    target = of_project(literal_text(rest[0]), before)
     return Execution(
         client,
         Target("unclear", why=elsewhere) if elsewhere else target,
-        tuple(literal(word) for word in rest[1:]),
+        tuple(literal_text(word) for word in rest[1:]),
         terminal=not flags & {"T", "no-TTY", "no-tty", "d", "detach"},
         compose=True,
         quiet=not flags & {"e", "env"},

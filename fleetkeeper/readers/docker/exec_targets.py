@@ -14,8 +14,8 @@ from typing import Literal, Protocol, TypeVar
 
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.readers.linear_patterns import pattern_of
-from fleetkeeper.readers.shell.options import bundle, given
-from fleetkeeper.readers.shell.words import Simple, Unreadable, Word, commands, literal
+from fleetkeeper.readers.shell.options import bundle, option_value
+from fleetkeeper.readers.shell.words import Simple, Unreadable, Word, literal_text, simple_commands
 from fleetkeeper.transport.commands import Unobservable
 
 BY_LABEL = "write it with `docker ps -q --filter label=…`, which names one service and nothing else"
@@ -57,21 +57,21 @@ C = TypeVar("C", bound=ListedContainer)
 
 def container_target(word: Word) -> Target:
     """Which container a word of `docker exec` means."""
-    name = literal(word)
+    name = literal_text(word)
     if name is not None:
         return Target("name", name=name.removeprefix("/"))
     parts = [part for part in word if part.kind != "text" or part.text]
     if len(parts) != 1 or parts[0].kind == "variable":
         return Target("unclear", why="the name of its container is put together from variables")
     try:
-        return lookup_target(commands(parts[0].text))
+        return lookup_target(simple_commands(parts[0].text))
     except Unreadable as odd:
         return Target("unclear", why=str(odd))
 
 
 def lookup_target(script: Sequence[Simple]) -> Target:
     """What `$(docker ps -q …)` finds."""
-    words = [[literal(word) for word in command.words] for command in script]
+    words = [[literal_text(word) for word in command.words] for command in script]
     first = words[0] if words else []
     if any(None in line for line in words) or [name and name.rpartition("/")[2] for name in first[:1]] != ["docker"]:
         return Target("unclear", why="it does not look its container up with `docker ps`")
@@ -89,7 +89,7 @@ def lookup_target(script: Sequence[Simple]) -> Target:
 
 def compose_target(words: Sequence[Word], lines: int) -> Target:
     """What `$(docker compose ps -q SERVICE)` finds; `words` stand behind `compose`."""
-    texts = [literal(word) or "" for word in words]
+    texts = [literal_text(word) or "" for word in words]
     questions = texts[texts.index("ps") + 1 :]
     service = [text for text in questions if not text.startswith("-")]
     if lines > 1 or len(service) != 1 or not {"-q", "--quiet"} & set(questions):
@@ -101,9 +101,11 @@ def of_project(service: str | None, words: Sequence[Word]) -> Target:
     """A service of compose, and which project `words` say: by name, by directory, or by a file in one."""
     if not service:
         return Target("unclear", why="its service is a variable")
-    file = given(words, "-f", "--file")
-    directory = given(words, "--project-directory") or (file.rpartition("/")[0] if file.startswith("/") else "")
-    return Target("compose", service, project=given(words, "-p", "--project-name"), directory=directory.rstrip("/"))
+    file = option_value(words, "-f", "--file")
+    directory = option_value(words, "--project-directory") or (file.rpartition("/")[0] if file.startswith("/") else "")
+    return Target(
+        "compose", service, project=option_value(words, "-p", "--project-name"), directory=directory.rstrip("/")
+    )
 
 
 def docker_ps_target(words: Sequence[str], first: bool) -> Target:

@@ -19,8 +19,8 @@ from fleetkeeper.readers.docker.docker_exec import (
     docker_executions,
 )
 from fleetkeeper.readers.shell.options import after_options
-from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, commands, literal, redirections
-from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrapped
+from fleetkeeper.readers.shell.words import Part, Simple, Unreadable, Word, literal_text, redirections, simple_commands
+from fleetkeeper.readers.shell.wrappers import SHELLS, script_of, unwrap_command
 
 LEAVES_NOTHING = frozenset(
     ("[", "test", "true", "false", ":", "sleep", "cd", "set", "logger", "echo", "printf", "exit", "head", "grep")
@@ -71,8 +71,8 @@ def runs_only(run: Execution, expected: Sequence[str]) -> bool:
 
 def plain_words(script: str) -> bool:
     """Whether a script is one command of plain words, without redirection, substitution or assignment."""
-    simples = commands(script)
-    plain = all(literal(word) is not None for command in simples for word in command.words)
+    simples = simple_commands(script)
+    plain = all(literal_text(word) is not None for command in simples for word in command.words)
     return len(simples) == 1 and plain and not simples[0].assigned and not redirections(script)
 
 
@@ -84,7 +84,7 @@ def leaves_nothing(script: str, depth: int = 0, *, executing: bool = True) -> bo
     if depth > DEEPEST:
         raise Unreadable("too many shells inside each other")
     harmless = all(is_harmless(operator, target) for operator, target in redirections(script))
-    return harmless and all(is_inert(command, depth, executing) for command in commands(script))
+    return harmless and all(is_inert(command, depth, executing) for command in simple_commands(script))
 
 
 def is_harmless(operator: str, target: Word) -> bool:
@@ -93,25 +93,25 @@ def is_harmless(operator: str, target: Word) -> bool:
     >>> is_harmless(">&", (Part("text", "1"),)), is_harmless(">", (Part("text", "/var/log/x"),))
     (True, False)
     """
-    text = literal(target)
+    text = literal_text(target)
     number = text is not None and re.fullmatch("[0-9]+|-", text) is not None
     return text == NOWHERE or (operator in (">&", "<&") and number)
 
 
 def is_inert(command: Simple, depth: int, executing: bool) -> bool:
     """Whether a simple command leaves nothing behind: by its name, and by what is put into its words."""
-    words, _, assigned = unwrapped(command.words)
+    words, _, assigned = unwrap_command(command.words)
     if command.assigned or assigned or not all(substitutes_harmlessly(word, depth) for word in command.words):
         return False
-    first = (literal(command.words[0]) or "").rpartition("/")[2] if command.words else ":"
+    first = (literal_text(command.words[0]) or "").rpartition("/")[2] if command.words else ":"
     if not words:  # not `ionice -c 3 -p 1`, say, which changes a process that runs already
         return first in ALONE
-    name = (literal(words[0]) or "").rpartition("/")[2]
+    name = (literal_text(words[0]) or "").rpartition("/")[2]
     if name in SHELLS:
         script = script_of(words[1:])
         return script is not None and leaves_nothing(script, depth + 1, executing=executing)
     if name in ANSWERS:
-        texts = [literal(word) or "" for word in words[1:]]
+        texts = [literal_text(word) or "" for word in words[1:]]
         return all(text in ANSWERS[name] or (name == "date" and text.startswith("+")) for text in texts)
     if name in CLIENTS:
         return is_listing(words, name) or (executing and docker_execution(words, name) is not None)
@@ -120,19 +120,19 @@ def is_inert(command: Simple, depth: int, executing: bool) -> bool:
 
 def sends_away(option: Word) -> bool:
     """Whether an option of `logger` sends to another machine, or a file's content: it says more than one line here."""
-    text = literal(option) or ""
+    text = literal_text(option) or ""
     return re.match("--(server|file|port|tcp|udp|socket|journald)|-[a-zA-Z]*[nfPTdu]", text) is not None
 
 
 def is_listing(words: Sequence[Word], name: str) -> bool:
     """Whether a client of Docker only lists containers: `ps`, `container ls`, `compose … ps`."""
     rest = after_options(words[1:], COMPOSE_VALUES if name == "docker-compose" else GLOBAL_VALUES)
-    verb = literal(rest[0]) if rest else None
+    verb = literal_text(rest[0]) if rest else None
     if verb == "compose":
         rest = after_options(rest[1:], COMPOSE_VALUES)
     elif verb == "container":
         rest = rest[1:]
-    return bool(rest) and literal(rest[0]) in LISTS
+    return bool(rest) and literal_text(rest[0]) in LISTS
 
 
 def substitutes_harmlessly(word: Word, depth: int) -> bool:

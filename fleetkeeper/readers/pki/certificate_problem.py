@@ -33,7 +33,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
-class Problem:
+class ChainProblem:
     """One thing that is wrong with a chain, in words for a person."""
 
     kind: Kind

@@ -21,8 +21,8 @@ from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.readers.pki.certificate_problem import (
     WEAK,
     Case,
+    ChainProblem,
     Kind,
-    Problem,
     issued_by,
     key_weakness,
     signed_with,
@@ -31,7 +31,7 @@ from fleetkeeper.readers.pki.certificate_problem import (
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
 from fleetkeeper.readers.pki.path import extension
 from fleetkeeper.readers.pki.roots import Roots
-from fleetkeeper.readers.pki.verify import trusted
+from fleetkeeper.readers.pki.verify import trust_problems
 from fleetkeeper.transport.commands import Unobservable
 
 TEST = re.compile(
@@ -43,12 +43,12 @@ QUARTER = 4
 SHORT = timedelta(days=10)
 
 
-def load(chain: Sequence[str]) -> list[x509.Certificate]:
+def load_chain(chain: Sequence[str]) -> list[x509.Certificate]:
     """The certificates of a chain. Raises Unobservable when one, or an extension in it, cannot be read."""
-    return [read(item) for item in chain]
+    return [read_certificates(item) for item in chain]
 
 
-def read(item: str) -> x509.Certificate:
+def read_certificates(item: str) -> x509.Certificate:
     try:
         with warnings.catch_warnings():
             # Serial numbers of private authorities are often odd; that is nobody's trouble here.
@@ -60,16 +60,21 @@ def read(item: str) -> x509.Certificate:
     return certificate
 
 
-def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[Problem]:
+def chain_problems(certificates: Sequence[x509.Certificate], case: Case) -> list[ChainProblem]:
     """Everything that is wrong with a chain, leaf first. Empty when a client would take it."""
     leaf = certificates[0]
-    problems = [*dates(leaf, case.now), *names(leaf, case.name), *strength(certificates, case.roots), *use(leaf)]
+    problems = [
+        *date_problems(leaf, case.now),
+        *name_problems(leaf, case.name),
+        *strength_problems(certificates, case.roots),
+        *use_problems(leaf),
+    ]
     test = list(test_issuers(certificates, case.allowed))
-    trust = list(trusted(certificates, case))
+    trust = list(trust_problems(certificates, case))
     return [*problems, *test, *(problem for problem in trust if not follows(problem, kinds([*problems, *test])))]
 
 
-def follows(problem: Problem, others: set[Kind]) -> bool:
+def follows(problem: ChainProblem, others: set[Kind]) -> bool:
     """Whether a chain is only refused for what has been told already: one cause, one finding.
 
     A test authority is not trusted anyway; what is weak or out of date breaks the path that it is part of.
@@ -79,15 +84,15 @@ def follows(problem: Problem, others: set[Kind]) -> bool:
     return problem.kind == "untrusted" and "test issuer" in others
 
 
-def kinds(problems: Sequence[Problem]) -> set[Kind]:
+def kinds(problems: Sequence[ChainProblem]) -> set[Kind]:
     return {problem.kind for problem in problems}
 
 
-def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
+def date_problems(leaf: x509.Certificate, now: datetime) -> Iterator[ChainProblem]:
     """RFC 5280, 4.1.2.5: both ends are included."""
     begin, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if now > end:
-        yield Problem(
+        yield ChainProblem(
             "expired",
             f"it expired {show_duration(now - end)} ago, on {end:%Y-%m-%d %H:%M} UTC",
             "a certificate that is valid now",
@@ -95,7 +100,7 @@ def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
             "`remediate` renews it if certbot knows it; then see why its renewal did not",
         )
     if now < begin:
-        yield Problem(
+        yield ChainProblem(
             "not yet valid",
             f"it is not valid before {begin:%Y-%m-%d %H:%M} UTC, {show_duration(begin - now)} from now",
             "a certificate that is valid now",
@@ -104,12 +109,12 @@ def dates(leaf: x509.Certificate, now: datetime) -> Iterator[Problem]:
         )
 
 
-def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
+def name_problems(leaf: x509.Certificate, name: str) -> Iterator[ChainProblem]:
     if is_for(leaf, name):
         return
     matches = alternatives(leaf)
     shown = ", ".join(matches[:5]) + (", …" if len(matches) > 5 else "")
-    yield Problem(
+    yield ChainProblem(
         "wrong name",
         f"it is for {shown}"
         if matches
@@ -121,13 +126,13 @@ def names(leaf: x509.Certificate, name: str) -> Iterator[Problem]:
     )
 
 
-def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[Problem]:
+def strength_problems(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator[ChainProblem]:
     """Keys and signatures, from the leaf up. A root's own signature proves nothing, so it is not judged."""
     for index, certificate in enumerate(certificates):
         if index and certificate in roots:
             continue
         if why := key_weakness(certificate):
-            yield Problem(
+            yield ChainProblem(
                 "weak key",
                 f"the key of {subject_name(certificate)} is {why}",
                 "RSA of 2048 bits or more, or the curves P-256, P-384, P-521",
@@ -135,7 +140,7 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
                 "get a certificate with a new key (`certbot renew --new-key`)",
             )
         if not issued_by(certificate, certificate) and isinstance(digest := signed_with(certificate), WEAK):
-            yield Problem(
+            yield ChainProblem(
                 "weak signature",
                 f"{subject_name(certificate)} is signed with {digest.name.upper()}",
                 "SHA-256 or better",
@@ -144,7 +149,7 @@ def strength(certificates: Sequence[x509.Certificate], roots: Roots) -> Iterator
             )
 
 
-def use(leaf: x509.Certificate) -> Iterator[Problem]:
+def use_problems(leaf: x509.Certificate) -> Iterator[ChainProblem]:
     """RFC 5280, 4.2.1.3 and 4.2.1.12: where key usage and extended key usage stand, they must fit a TLS server."""
     extended, usage = extension(leaf, x509.ExtendedKeyUsage), extension(leaf, x509.KeyUsage)
     if extended is not None and x509.oid.ExtendedKeyUsageOID.SERVER_AUTH not in extended:
@@ -153,17 +158,17 @@ def use(leaf: x509.Certificate) -> Iterator[Problem]:
         yield not_for_servers("its key may not be used for a TLS handshake (key usage)")
 
 
-def not_for_servers(saw: str) -> Problem:
+def not_for_servers(saw: str) -> ChainProblem:
     want = "a certificate for a TLS server"
-    return Problem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
+    return ChainProblem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
 
 
-def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[Problem]:
+def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str]) -> Iterator[ChainProblem]:
     """Staging and test authorities, by their names: anybody can get a certificate from them."""
     issuers = dict.fromkeys(common_name(certificate.issuer) for certificate in certificates)
     for issuer in issuers:
         if TEST.search(issuer) and not any(fnmatch(issuer, pattern) for pattern in allowed):
-            yield Problem(
+            yield ChainProblem(
                 "test issuer",
                 f"it comes from a staging or test authority: {issuer}",
                 "a certificate of a real authority",
@@ -174,7 +179,7 @@ def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str
             return
 
 
-def left(leaf: x509.Certificate, now: datetime) -> timedelta:
+def time_left(leaf: x509.Certificate, now: datetime) -> timedelta:
     return leaf.not_valid_after_utc - now
 
 
@@ -182,7 +187,7 @@ def lifetime(leaf: x509.Certificate) -> timedelta:
     return leaf.not_valid_after_utc - leaf.not_valid_before_utc
 
 
-def least(leaf: x509.Certificate, policy: timedelta | None) -> timedelta:
+def least_time_left(leaf: x509.Certificate, policy: timedelta | None) -> timedelta:
     """The time that must be left: the policy's, or a quarter; never more than what is left when certbot renews."""
     due = lifetime(leaf) / (3 if lifetime(leaf) >= SHORT else 2)
     return min(policy, due) if policy else lifetime(leaf) / QUARTER

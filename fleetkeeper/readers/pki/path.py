@@ -59,7 +59,9 @@ class Sent:
             ]
             if not above:
                 break
-            certificates.append(next((certificate for certificate in above if valid(certificate, self.when)), above[0]))
+            certificates.append(
+                next((certificate for certificate in above if is_valid_at(certificate, self.when)), above[0])
+            )
         return certificates
 
     @property
@@ -67,7 +69,7 @@ class Sent:
         return self.way[-1]
 
 
-def valid(certificate: x509.Certificate, when: datetime) -> bool:
+def is_valid_at(certificate: x509.Certificate, when: datetime) -> bool:
     return certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc
 
 
@@ -87,7 +89,7 @@ def faults(certificates: Sequence[x509.Certificate], when: datetime) -> Iterator
             if critical.critical and critical.oid not in known_names:
                 number = critical.oid.dotted_string
                 yield f"{subject_name(certificate)} has a critical extension that nobody knows ({number})"
-        if depth and not valid(certificate, when):
+        if depth and not is_valid_at(certificate, when):
             yield f"{subject_name(certificate)} is not valid now"
         if depth:
             yield from authority_faults(certificate, certificates[1:depth])
@@ -110,7 +112,7 @@ def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]
     constraints = extension(certificate, x509.NameConstraints)
     if constraints is None:
         return
-    for name in names_of(below):
+    for name in general_names(below):
         alike = [other for other in constraints.permitted_subtrees or () if type(other) is type(name)]
         if alike and not any(within(name, other) for other in alike):
             yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
@@ -118,7 +120,7 @@ def constrained(certificate: x509.Certificate, below: Sequence[x509.Certificate]
             yield f"{subject_name(certificate)} may not vouch for {shown(name)}"
 
 
-def names_of(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
+def general_names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
     """The names that constraints are held against: of the leaf, and the subjects of all."""
     yield from extension(below[0], x509.SubjectAlternativeName) or ()
     yield from (x509.DirectoryName(certificate.subject) for certificate in below if certificate.subject.rdns)

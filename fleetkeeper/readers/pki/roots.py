@@ -27,14 +27,14 @@ PEM = re.compile(
 Roots: TypeAlias = "tuple[x509.Certificate, ...]"
 
 
-def trusted(extra: str | None, only: str | None) -> Roots:
+def trusted_roots(extra: str | None, only: str | None) -> Roots:
     """The roots that count: those of `only` alone, else the system's and those of `extra`. Both are PEM files.
 
     Raises Unobservable when there is none to judge by.
     """
     if only:
         return from_file(only)
-    roots = system()
+    roots = system_roots()
     if extra:
         roots += from_file(extra)
     if not roots:
@@ -71,7 +71,7 @@ def from_file(path: str) -> Roots:
     """The certificates of a PEM file. Raises Unobservable when it cannot be read or holds none."""
     try:
         state = Path(path).stat()
-        certificates = read(path, state.st_mtime_ns, state.st_size)
+        certificates = read_roots(path, state.st_mtime_ns, state.st_size)
     except OSError as why:
         raise Unobservable(
             f"the authorities in {path} cannot be read: {why.strerror}", hint="see `ca:` in the inventory"
@@ -82,23 +82,23 @@ def from_file(path: str) -> Roots:
 
 
 @cache
-def read(path: str, mtime: int, size: int) -> Roots:
-    return parsed(Path(path).read_bytes())
+def read_roots(path: str, mtime: int, size: int) -> Roots:
+    return parse_roots(Path(path).read_bytes())
 
 
 @cache
-def system() -> Roots:
+def system_roots() -> Roots:
     """The roots of the system, where OpenSSL and the distributions keep them; empty when there are none."""
     own = ssl.get_default_verify_paths()
     for path in (own.cafile, own.openssl_cafile, *BUNDLES):
-        if path and Path(path).is_file() and (certificates := parsed(Path(path).read_bytes())):
+        if path and Path(path).is_file() and (certificates := parse_roots(Path(path).read_bytes())):
             return certificates
     folder = Path(own.capath or own.openssl_capath or "/etc/ssl/certs")
     files = sorted(folder.glob("*.0")) if folder.is_dir() else []
-    return tuple(root for file in files for root in parsed(file.read_bytes()))
+    return tuple(root for file in files for root in parse_roots(file.read_bytes()))
 
 
-def parsed(content: bytes) -> Roots:
+def parse_roots(content: bytes) -> Roots:
     """Every certificate of a PEM file that can be read; one that cannot is no reason to lose the others."""
     matches: dict[bytes, x509.Certificate] = {}
     with warnings.catch_warnings():

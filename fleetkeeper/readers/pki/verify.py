@@ -7,16 +7,16 @@ from datetime import datetime
 
 from cryptography import x509
 
-from fleetkeeper.readers.pki.certificate_problem import Case, Problem, issued_by, key_weakness, subject_name
+from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem, issued_by, key_weakness, subject_name
 from fleetkeeper.readers.pki.names import common_name
-from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, purposes, valid
+from fleetkeeper.readers.pki.path import LONGEST, Sent, faults, is_valid_at, purposes
 from fleetkeeper.readers.pki.roots import by_name, known_as
 
 POLICIES = ("2.5.29.33", "2.5.29.36", "2.5.29.54")
 """Extensions about policies (RFC 5280, 4.2.1.4 and on): nobody on the web asks for one."""
 
 
-def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Problem]:
+def trust_problems(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[ChainProblem]:
     """Whether the chain leads to a root, and if not, where it ends. Judged within the leaf's own dates."""
     leaf, roots = certificates[0], by_name(case.roots)
     others = (*certificates[1:], *roots.others)
@@ -30,11 +30,11 @@ def trusted(certificates: Sequence[x509.Certificate], case: Case) -> Iterator[Pr
     sent = Sent(leaf, others, anchors, when)
     if why := refused(sent):
         if sent.top not in anchors or not beyond(why) or list(faults(sent.way, when)):
-            yield untrusted(sent, why)
+            yield untrusted_chain(sent, why)
     elif sent.top not in anchors:
         yield one_way(sent.top)
     for why in purposes(sent.way):
-        yield broken(why)
+        yield broken_chain(why)
 
 
 def refused(sent: Sent) -> str:
@@ -85,26 +85,26 @@ def must_sign(policy: x509.verification.Policy, certificate: x509.Certificate, u
         raise ValueError(f"{subject_name(certificate)} may not sign certificates")
 
 
-def untrusted(sent: Sent, text: str) -> Problem:
+def untrusted_chain(sent: Sent, text: str) -> ChainProblem:
     """Why no path leads to a root: something in it is broken, it is cut short, or it ends where nobody trusts it."""
     top = sent.top
-    ended = [certificate for certificate in sent.way[1:] if not valid(certificate, sent.when)]
+    ended = [certificate for certificate in sent.way[1:] if not is_valid_at(certificate, sent.when)]
     if ended:
-        return broken(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
+        return broken_chain(f"{subject_name(ended[0])} in its chain {dated(ended[0], sent.when)}")
     if top in sent.anchors:
         weak = [
             f"the key of {subject_name(certificate)} is {why}"
             for certificate in sent.way
             if (why := key_weakness(certificate))
         ]
-        return broken(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(text)))
+        return broken_chain(next(iter([*weak, *faults(sent.way, sent.when)]), in_short(text)))
     if same := [
         certificate for certificate in (*sent.anchors, *sent.others) if certificate.subject == top.issuer != top.subject
     ]:
-        return broken(f"the signature of {subject_name(top)} is not that of {subject_name(same[0])}")
+        return broken_chain(f"the signature of {subject_name(top)} is not that of {subject_name(same[0])}")
     if len(sent.way) == 1:
-        return incomplete(top)
-    return Problem(
+        return incomplete_chain(top)
+    return ChainProblem(
         "untrusted",
         f"its chain ends at {subject_name(top)}, issued by {common_name(top.issuer)}, which is not trusted",
         "a chain that ends at a trusted root",
@@ -134,8 +134,8 @@ def dated(certificate: x509.Certificate, now: datetime) -> str:
     )
 
 
-def broken(about: str) -> Problem:
-    return Problem(
+def broken_chain(about: str) -> ChainProblem:
+    return ChainProblem(
         "invalid",
         f"its chain does not hold: {about}",
         "a chain that holds up to a trusted root",
@@ -144,8 +144,8 @@ def broken(about: str) -> Problem:
     )
 
 
-def one_way(top: x509.Certificate) -> Problem:
-    return Problem(
+def one_way(top: x509.Certificate) -> ChainProblem:
+    return ChainProblem(
         "invalid",
         f"of two certificates of {subject_name(top)} that it sends, the first leads to {common_name(top.issuer)}, "
         "which is not trusted",
@@ -155,8 +155,8 @@ def one_way(top: x509.Certificate) -> Problem:
     )
 
 
-def incomplete(leaf: x509.Certificate) -> Problem:
-    return Problem(
+def incomplete_chain(leaf: x509.Certificate) -> ChainProblem:
+    return ChainProblem(
         "incomplete",
         f"the server does not send the intermediate certificate of {common_name(leaf.issuer)}, who issued it",
         "the whole chain below the root",
@@ -166,8 +166,8 @@ def incomplete(leaf: x509.Certificate) -> Problem:
     )
 
 
-def self_signed(leaf: x509.Certificate) -> Problem:
-    return Problem(
+def self_signed(leaf: x509.Certificate) -> ChainProblem:
+    return ChainProblem(
         "self-signed",
         f"it is self-signed ({subject_name(leaf)}): nobody vouches for it",
         "a certificate of an authority",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleetkeeper.readers.shell.words import Word, literal
+from fleetkeeper.readers.shell.words import Word, literal_text
 
 
 def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
     """The words after the options; those in `valued` take the next word with them."""
     rest = list(words)
-    while rest and (text := literal(rest[0]) or "").startswith("-") and text != "-":
+    while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
         rest.pop(0)
         if text == "--":
             break
@@ -19,9 +19,9 @@ def after_options(words: Sequence[Word], valued: frozenset[str]) -> list[Word]:
     return rest
 
 
-def given(words: Sequence[Word], *names: str) -> str:
+def option_value(words: Sequence[Word], *names: str) -> str:
     """The value of the first of these options that is among the words, as `-p x`, `--name x` or `--name=x`."""
-    texts = [literal(word) or "" for word in words]
+    texts = [literal_text(word) or "" for word in words]
     for index, text in enumerate(texts):
         name, equals, value = text.partition("=")
         if name in names:
@@ -29,11 +29,11 @@ def given(words: Sequence[Word], *names: str) -> str:
     return ""
 
 
-def options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:
+def leading_options(words: Sequence[Word], valued: frozenset[str]) -> tuple[set[str], list[Word]]:
     """The names of the options before the first operand (letters one by one), and the words from there on."""
     flags: set[str] = set()
     rest = list(words)
-    while rest and (text := literal(rest[0]) or "").startswith("-") and text != "-":
+    while rest and (text := literal_text(rest[0]) or "").startswith("-") and text != "-":
         rest.pop(0)
         if text == "--":
             break

@@ -48,15 +48,15 @@ class Simple:
     piped: bool = False
 
 
-def literal(word: Word) -> str | None:
+def literal_text(word: Word) -> str | None:
     """The word when it is plain text, else None."""
     return "".join(part.text for part in word) if all(part.kind == "text" for part in word) else None
 
 
-def commands(text: str) -> tuple[Simple, ...]:
+def simple_commands(text: str) -> tuple[Simple, ...]:
     """The simple commands of a script, in the order in which they are written. Raises Unreadable.
 
-    >>> [literal(command.words[0]) for command in commands("cd / && sudo docker ps -q | head -1")]
+    >>> [literal_text(command.words[0]) for command in simple_commands("cd / && sudo docker ps -q | head -1")]
     ['cd', 'sudo', 'head']
     """
     if len(text) > LONGEST or "\0" in text:
@@ -76,7 +76,7 @@ def commands(text: str) -> tuple[Simple, ...]:
 def redirections(text: str) -> tuple[tuple[str, Word], ...]:
     """The redirections of a script, as operator and target. Raises Unreadable.
 
-    >>> [(operator, literal(target)) for operator, target in redirections("a > x 2>&1; b < y")]
+    >>> [(operator, literal_text(target)) for operator, target in redirections("a > x 2>&1; b < y")]
     [('>', 'x'), ('>&', '1'), ('<', 'y')]
     """
     reader = Reader(text)
@@ -88,10 +88,10 @@ def redirections(text: str) -> tuple[tuple[str, Word], ...]:
 def simple(words: list[Word], piped: bool) -> list[Simple]:
     """A simple command from its words, without the reserved words before it."""
     rest = list(words)
-    while rest and literal(rest[0]) in OPENERS | CLOSERS:
+    while rest and literal_text(rest[0]) in OPENERS | CLOSERS:
         rest.pop(0)
-    if rest and literal(rest[0]) in ("case", "esac", "function", "select"):
-        raise Unreadable(f"`{literal(rest[0])}` is more than is understood here")
+    if rest and literal_text(rest[0]) in ("case", "esac", "function", "select"):
+        raise Unreadable(f"`{literal_text(rest[0])}` is more than is understood here")
     assigned: list[tuple[str, Word]] = []
     while rest and (pair := assignment(rest[0])):
         assigned.append(pair)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from fleetkeeper.readers.shell.options import after_options
-from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal
+from fleetkeeper.readers.shell.words import Part, Unreadable, Word, literal_text
 
 WRAPPERS: Mapping[str, frozenset[str]] = {
     "sudo": frozenset({"-u", "-g", "-h", "-p", "-C", "-T", "-D"}),
@@ -43,7 +43,7 @@ INERT = frozenset(f"{TOLD} {DONE} {KEPT}".split())
 """Programs that run nothing of what stands behind them, as people use them in crontabs."""
 
 
-def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
+def unwrap_command(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     """The command behind sudo, nice, timeout and the like; a PATH that `env` sets; whether it sets anything else.
 
     Raises Unreadable where more of them stand before a command than anybody writes, and for `env -S`, which splits
@@ -51,7 +51,7 @@ def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
     """
     rest, path, assigned = list(words), "", False
     match = 0
-    while rest and (name := (literal(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
+    while rest and (name := (literal_text(rest[0]) or "").rpartition("/")[2]) in WRAPPERS:
         match += 1
         if match > MOST_WRAPPERS:
             raise Unreadable("too many programs run one another")
@@ -59,18 +59,18 @@ def unwrapped(words: Sequence[Word]) -> tuple[list[Word], str, bool]:
         if name == "env" and any(map(splits, rest[1 : len(rest) - len(behind)])):
             raise Unreadable("`env -S` is more than is understood here")
         rest = behind[OPERANDS.get(name, 0) :]
-        while name == "env" and rest and "=" in (literal(rest[0]) or ""):
-            key, _, value = (literal(rest.pop(0)) or "").partition("=")
+        while name == "env" and rest and "=" in (literal_text(rest[0]) or ""):
+            key, _, value = (literal_text(rest.pop(0)) or "").partition("=")
             path = value if key == "PATH" else path
             assigned = assigned or key != "PATH"
-        if name == "flock" and rest[:1] and literal(rest[0]) in ("-c", "--command"):
+        if name == "flock" and rest[:1] and literal_text(rest[0]) in ("-c", "--command"):
             rest = [(Part("text", "sh"),), *rest]
     return rest, path, assigned
 
 
 def splits(option: Word) -> bool:
     """Whether an option of `env` makes words of a text: -S, among other letters too, or its long name, cut or not."""
-    text = literal(option) or ""
+    text = literal_text(option) or ""
     return text.startswith("--s") or re.match("-[a-zA-Z]*S", text) is not None
 
 
@@ -85,7 +85,7 @@ def script_of(words: Sequence[Word], *, anywhere: bool = False) -> str | None:
     rest = list(words)
     expected = False
     while rest:
-        text = literal(rest[0]) or ""
+        text = literal_text(rest[0]) or ""
         if not text.startswith(("-", "+")) or text == "-":
             if expected or not anywhere:
                 return source(rest[0]) if expected else None
@@ -104,7 +104,7 @@ def source(word: Word) -> str:
     return "".join(forms[part.kind].format(part.text) for part in word)
 
 
-def quoted(word: Word) -> str:
+def quote_word(word: Word) -> str:
     """A plain word as it would be written; anything else becomes a variable that nobody knows."""
-    text = literal(word)
+    text = literal_text(word)
     return "$UNKNOWN" if text is None else "'" + text.replace("'", "'\\''") + "'"

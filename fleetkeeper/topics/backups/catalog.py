@@ -135,7 +135,7 @@ def once_each(newest_first: Sequence[Backup]) -> list[Backup]:
 def with_size_judgements(backups: Sequence[Backup], policy: Policy, accepted: AcceptedSize | None) -> list[Backup]:
     """The same backups, each with what its size says."""
     sizes = judge_sizes((backup for backup in backups if backup.whole), policy, accepted)
-    if sizes == Judged():
+    if sizes == SizeJudgement():
         return list(backups)
     return [
         replace(

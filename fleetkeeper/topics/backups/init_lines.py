@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 
 from fleetkeeper.inventory.survey_results import Backups, Findings, nothing
-from fleetkeeper.inventory.units import count, exact_size, show_size
+from fleetkeeper.inventory.units import count_of, exact_size, show_size
 from fleetkeeper.inventory.yaml_lines import flow, scalar
-from fleetkeeper.topics.backups.proposals import KEEP, budget, free
+from fleetkeeper.topics.backups.proposals import KEEP, propose_budget, propose_free
 from fleetkeeper.untrusted import one_line
 
 
@@ -38,7 +38,7 @@ def story(one: Backups) -> Iterator[str]:
     """What was found of the dumps, and what is only a proposal."""
     shared = [node for node in one.nodes if node != one.node]
     if one.number:
-        number, each, used = count(one.number, "dump"), show_size(one.newest), show_size(one.used)
+        number, each, used = count_of(one.number, "dump"), show_size(one.newest), show_size(one.used)
         yield f"# {number} of about {each} were found; the volume takes {used}."
     if shared:
         names = ", ".join(shared)
@@ -52,8 +52,8 @@ def story(one: Backups) -> Iterator[str]:
 
 def policy(one: Backups) -> Mapping[str, str]:
     """The keys of `backups`, as they are written. What is the default is left out."""
-    least = free(one)
-    volume: dict[str, object] = {"name": one.volume, "node": one.node, "budget": exact_size(budget(one))}
+    least = propose_free(one)
+    volume: dict[str, object] = {"name": one.volume, "node": one.node, "budget": exact_size(propose_budget(one))}
     volume |= {"path": one.path} if one.path else {}
     volume |= {"free": exact_size(least)} if least else {}
     keys = {

@@ -51,7 +51,7 @@ class Yardstick:
     whose: str
 
 
-def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> Judged:
+def judge_sizes(whole: Iterable[Backup], policy: Policy, accepted: AcceptedSize | None = None) -> SizeJudgement:
     """Judge every whole dump. The order of `whole` does not matter."""
     oldest_first = sorted(whole, key=lambda backup: (backup.time, backup.name))
     if accepted is None:
@@ -99,13 +99,13 @@ class Scan:
     refused: dict[str, TooSmall] = field(default_factory=dict)
     giants: set[str] = field(default_factory=set)
 
-    def over(self, oldest_first: Iterable[Backup]) -> Judged:
+    def over(self, oldest_first: Iterable[Backup]) -> SizeJudgement:
         for backup in oldest_first:
             self.judge(backup)
         if self.giant:
             self.refuse(self.usual, yardstick_of_one(self.giant))
         unconfirmed = self.giant.name if self.giant and not self.usual else ""
-        return Judged(self.refused, frozenset(self.giants), unconfirmed)
+        return SizeJudgement(self.refused, frozenset(self.giants), unconfirmed)
 
     def judge(self, backup: Backup) -> None:
         """Refuse one dump, or take it as a yardstick for those after it."""

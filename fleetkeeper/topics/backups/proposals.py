@@ -20,13 +20,13 @@ FREE = 2**30
 STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
-def budget(backups: Backups) -> int:
+def propose_budget(backups: Backups) -> int:
     """Bytes for all that `keep` keeps, a week of runs that may still lie there, twice over: dumps grow.
 
     Never more than four fifths of what the volume and the free part of its disk could hold.
     """
     files = sum(KEEP.values()) + SLACK_DAYS * runs_a_day(backups.schedule)
-    expected = rounded(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
+    expected = round_up(max(LEAST, HEADROOM * files * max(backups.newest, 1)))
     room = (backups.used + backups.free) * 4 // 5
     return min(expected, rounded_down(room)) if backups.free else expected
 
@@ -42,10 +42,10 @@ def runs_a_day(schedule: str) -> int:
     return max(1, ceil(runs / DAYS))
 
 
-def rounded(count: int) -> int:
+def round_up(count: int) -> int:
     """The next larger amount that people write: 1, 1.5, 2, 3, … of the largest binary unit.
 
-    >>> rounded(17 * 2**20) // 2**20, rounded(130 * 2**30) // 2**30
+    >>> round_up(17 * 2**20) // 2**20, round_up(130 * 2**30) // 2**30
     (20, 150)
     """
     unit, number = parted(count)
@@ -64,7 +64,7 @@ def parted(count: int) -> tuple[int, float]:
     return unit, count / unit
 
 
-def free(backups: Backups) -> int | None:
+def propose_free(backups: Backups) -> int | None:
     """What must stay free on the disk, where the usual gibibyte would be most of it already."""
     room = backups.used + backups.free
     return rounded_down(room // 20) if backups.free and backups.free < 2 * FREE and room else None

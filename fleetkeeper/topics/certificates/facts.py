@@ -39,7 +39,7 @@ class ServedCertificate:
 
 
 @dataclass(frozen=True)
-class File:
+class CertificateFile:
     """A file with certificates, leaf first. `trouble` is why it could not be read, as the container said it."""
 
     path: str
@@ -112,7 +112,7 @@ class ContainerFiles:
     container: str
     service: str
     nginx: Nginx | None = None
-    files: tuple[File, ...] = ()
+    files: tuple[CertificateFile, ...] = ()
     keys: tuple[Key, ...] = ()
     lineages: tuple[Lineage, ...] = ()
     certbot: str = ""

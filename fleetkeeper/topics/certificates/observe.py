@@ -21,7 +21,7 @@ from fleetkeeper.topics.certificates import node_commands, renewal_schedule
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts
 from fleetkeeper.topics.certificates.parse import parse
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
-from fleetkeeper.topics.certificates.tls_probes import Probe, challenges, places, probes, served
+from fleetkeeper.topics.certificates.tls_probes import Probe, challenge_commands, probes_of, served, tls_endpoints
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.parse import parse_containers
 from fleetkeeper.transport.commands import Command, Output, Unobservable
@@ -43,14 +43,16 @@ def observe(node: Node, inventory: Inventory) -> Look:
     serving = serving_here(containers, certificates, services)
     if not serving:
         return Facts()
-    at = [endpoint for container, key in serving for endpoint in places(container, of_service(certificates, key))]
-    http = challenges(at, containers)
+    at = [
+        endpoint for container, key in serving for endpoint in tls_endpoints(container, of_service(certificates, key))
+    ]
+    http = challenge_commands(at, containers)
     inside = {
         container.id: node_commands.look_inside(container.id, asked_for(of_service(certificates, key)))
         for container, key in serving
     }
-    questions = yield from ask(
-        [*inside.values(), *http.values()], [probe for endpoint in at for probe in probes(endpoint)]
+    questions = yield from ask_for_certificates(
+        [*inside.values(), *http.values()], [probe for endpoint in at for probe in probes_of(endpoint)]
     )
     return replace(
         scheduled_here(everything, own, containers),
@@ -83,7 +85,9 @@ def asked_for(certificates: Iterable[Certificate]) -> list[str]:
     return [word for certificate in certificates for word in (certificate.name, certificate.file) if word]
 
 
-def ask(others: Sequence[Command], asking: Sequence[Probe]) -> Generator[Sequence[Command], list[Output], Asked]:
+def ask_for_certificates(
+    others: Sequence[Command], asking: Sequence[Probe]
+) -> Generator[Sequence[Command], list[Output], Asked]:
     """One round trip for everything; a second one, through containers, only where the node has no openssl."""
     commands = list(dict.fromkeys([*others, *(probe.on_node for probe in asking)]))
     questions = dict(zip(commands, (yield commands), strict=True))
@@ -109,7 +113,7 @@ def scheduled_here(everything: Output, own: Output, containers: Sequence[Contain
     except Unobservable as why:
         return Facts(renewals=why, crontab=why, cron=why)
     return Facts(
-        renewals=tuple(renewal_schedule.renewals(printed, containers)),
+        renewals=tuple(renewal_schedule.renewals_on_node(printed, containers)),
         crontab=read_own_crontab(own, printed, renewal_schedule.BLOCK),
         cron=renewal_schedule.cron_runs(printed),
         unseen=tuple(printed.lines.get("unseen", [])),

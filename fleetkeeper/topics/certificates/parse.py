@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fleetkeeper.readers import nginx
-from fleetkeeper.readers.linear_patterns import in_order
+from fleetkeeper.readers.linear_patterns import occur_in_order
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.readers.tls_handshakes import certificates
-from fleetkeeper.topics.certificates.facts import ContainerFiles, File, Key, Lineage, Renewal
+from fleetkeeper.readers.tls_handshakes import pem_certificates
+from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Key, Lineage, Renewal
 from fleetkeeper.transport.commands import Unobservable
 
 CRONS = frozenset({"cron", "crond", "supercronic", "fcron", "busybox-crond", "dcron"})
@@ -76,7 +76,9 @@ def put_together(parts: list[Section], container: str, service: str) -> Containe
         container=container,
         service=service,
         nginx=web_server(parts),
-        files=unique_values(File(p.rest, certificates(p.text), p.trouble) for p in parts if p.key in ("file", "live")),
+        files=unique_values(
+            CertificateFile(p.rest, pem_certificates(p.text), p.trouble) for p in parts if p.key in ("file", "live")
+        ),
         keys=unique_values(parse_key(p) for p in parts if p.key == "key"),
         lineages=tuple(parse_lineages(parts)),
         certbot=next((p.rest for p in parts if p.key == "certbot"), ""),
@@ -93,7 +95,7 @@ def unique_values(types: Iterator[T]) -> tuple[T, ...]:
 def web_server(parts: list[Section]) -> Nginx | None:
     for part in parts:
         if part.key == "nginx":
-            return nginx.read(whole_number(part.rest, most=255), part.text)
+            return nginx.read_configuration(whole_number(part.rest, most=255), part.text)
     return None
 
 
@@ -111,7 +113,7 @@ def parse_key(part: Section) -> Key:
 def parse_lineages(parts: list[Section]) -> Iterator[Lineage]:
     """Every certificate of certbot: those with a renewal configuration, and those that have lost it."""
     confs = {p.rest.removesuffix(".conf"): p for p in parts if p.key == "renewal"}
-    live = {p.rest.split("/")[-2]: certificates(p.text) for p in parts if p.key == "live"}
+    live = {p.rest.split("/")[-2]: pem_certificates(p.text) for p in parts if p.key == "live"}
     accounts = [p.rest for p in parts if p.key == "account"]
     hooked = any(p.key == "hook" for p in parts)
     for name in sorted({*confs, *live}):
@@ -186,7 +188,7 @@ def runs_renewal(text: str) -> bool:
     >>> [runs_renewal(command) for command in commands]
     [True, False, True]
     """
-    return in_order(text, CERTBOT, RENEWING, APART)
+    return occur_in_order(text, CERTBOT, RENEWING, APART)
 
 
 def runs_reload(text: str) -> bool:
@@ -195,4 +197,8 @@ def runs_reload(text: str) -> bool:
     >>> [runs_reload(text) for text in ("nginx -s reload", "kill -HUP 1", "systemctl -q restart x", "kill 7")]
     [True, True, True, False]
     """
-    return bool(RELOAD.search(text)) or in_order(text, KILL, FIRST, LINE) or in_order(text, MANAGER, AGAIN, LINE)
+    return (
+        bool(RELOAD.search(text))
+        or occur_in_order(text, KILL, FIRST, LINE)
+        or occur_in_order(text, MANAGER, AGAIN, LINE)
+    )

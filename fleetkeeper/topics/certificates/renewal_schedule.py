@@ -30,13 +30,13 @@ from fleetkeeper.transport.commands import Unobservable
 BLOCK = "certificates.will_renew"
 
 
-def renewals(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewals_on_node(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
     """Every place on the node that runs certbot, with the container that it would run in today."""
     uids = {name: uid for uid, _, name in (line.partition(" ") for line in printed.lines.get("uid", []))}
     for file in printed.files:
         if file.kind == "directory":
             faults = [FAULTS[fault].saw for fault in directory_faults(file, printed)]
-            yield from found(file.path, file.content.decode("utf-8", "replace"), faults, containers)
+            yield from renewals_of_script(file.path, file.content.decode("utf-8", "replace"), faults, containers)
             continue
         table = parse(body(file), system=file.kind == "system")
         try:
@@ -45,27 +45,29 @@ def renewals(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Ren
             yield Renewal(file.path, unclear=odd.why)
             continue
         for job in table.jobs:
-            faults = [said(fault, table) for fault in whole]
-            yield from found(f"{file.path}:{job.line}", cut_at_percent(job.command)[0], faults, containers)
+            faults = [fault_text(fault, table) for fault in whole]
+            yield from renewals_of_script(f"{file.path}:{job.line}", cut_at_percent(job.command)[0], faults, containers)
         if table.unread:
             yield Renewal(f"{file.path}:{table.unread}", unclear="it is larger than what is read here")
-    yield from timers(printed, containers)
+    yield from renewal_timers(printed, containers)
 
 
-def said(fault: Fault, table: Table) -> str:
+def fault_text(fault: Fault, table: Table) -> str:
     line = str(table.problems[0].line) if table.problems else "?"
     return FAULTS[fault].saw.replace("{fault_line}", line)
 
 
-def timers(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewal_timers(printed: Snapshot, containers: Sequence[Container]) -> Iterator[Renewal]:
     services = {unit["Id"]: unit for unit in units(printed.lines.get("service", [])) if "Id" in unit}
     for timer in units(printed.lines.get("timer", [])):
         script = commanded(services.get(timer.get("Unit", ""), {}).get("ExecStart", ""))
         faults = [] if timer.get("ActiveState") == "active" else ["is not active"]
-        yield from found(timer.get("Id", "a timer"), script, faults, containers)
+        yield from renewals_of_script(timer.get("Id", "a timer"), script, faults, containers)
 
 
-def found(where: str, script: str, faults: Iterable[str], containers: Sequence[Container]) -> Iterator[Renewal]:
+def renewals_of_script(
+    where: str, script: str, faults: Iterable[str], containers: Sequence[Container]
+) -> Iterator[Renewal]:
     """The renewals of one script: in containers by `docker exec`, else on the node itself."""
     text = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     if "certbot" not in text:

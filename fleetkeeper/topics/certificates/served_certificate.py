@@ -13,9 +13,9 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.nginx import Site, site_of
-from fleetkeeper.readers.pki.chain_problems import load
+from fleetkeeper.readers.pki.chain_problems import load_chain
 from fleetkeeper.readers.pki.names import is_for
-from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Lineage, ServedCertificate
+from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Facts, Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.topics.containers.placement import seen_containers, service_of, unseen_nodes
@@ -99,7 +99,7 @@ def each_view(fleet: Fleet, subject: Subject, judge: Callable[[View], Said]) -> 
         yield nowhere(certificate)
 
 
-def views(fleet: Fleet, certificate: Certificate) -> list[View]:
+def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
     """Every container that serves the name. Raises Unobservable while one could not be seen."""
     for why in unseen_nodes(fleet):
         raise why
@@ -127,7 +127,7 @@ def nowhere(certificate: Certificate) -> Finding:
 
 def leaf_of(chain: Iterable[str]) -> x509.Certificate:
     """The first certificate of a chain. Raises Unobservable when it cannot be read."""
-    return load(list(chain)[:1])[0]
+    return load_chain(list(chain)[:1])[0]
 
 
 def fingerprint(chain: Iterable[str]) -> str:
@@ -135,7 +135,7 @@ def fingerprint(chain: Iterable[str]) -> str:
     return leaf_of(chain).fingerprint(hashes.SHA256()).hex()
 
 
-def lineages(view: View) -> list[Lineage]:
+def lineages_of(view: View) -> list[Lineage]:
     """The lineages of certbot for the name: the one that the inventory names, else all whose leaf covers it."""
     matches = view.inside.lineages
     if view.certificate.lineage:
@@ -144,7 +144,7 @@ def lineages(view: View) -> list[Lineage]:
     return mine or [lineage for lineage in matches if lineage.name == view.certificate.name]
 
 
-def newest(matches: Iterable[Lineage]) -> Lineage | None:
+def newest_lineage(matches: Iterable[Lineage]) -> Lineage | None:
     """The lineage that ends last; one without a certificate on disk counts least."""
     ranked = sorted(
         matches, key=lambda lineage: leaf_of(lineage.chain).not_valid_after_utc.timestamp() if lineage.chain else 0.0
@@ -160,7 +160,7 @@ def answering(view: View, served: ServedCertificate) -> Site | None:
     return site_of(server.sites, view.certificate.name, served.inside or served.port)
 
 
-def configured(view: View, served: ServedCertificate) -> list[File] | None:
+def configured(view: View, served: ServedCertificate) -> list[CertificateFile] | None:
     """The files to be served for the name on this port, as nginx or the inventory says; None where neither does.
 
     Raises Unobservable when a file that is named was not seen.

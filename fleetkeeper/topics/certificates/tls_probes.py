@@ -75,7 +75,7 @@ def is_ip(name: str) -> bool:
     return True
 
 
-def places(container: Container, certificates: Iterable[Certificate]) -> Iterator[TlsEndpoint]:
+def tls_endpoints(container: Container, certificates: Iterable[Certificate]) -> Iterator[TlsEndpoint]:
     """The ports to ask for each name: those of the policy, else those that the container publishes, else 443."""
     published = {port.host: port for port in container.ports if port.host and port.protocol == "tcp"}
     for certificate in certificates:
@@ -87,13 +87,13 @@ def places(container: Container, certificates: Iterable[Certificate]) -> Iterato
             )
 
 
-def probes(endpoint: TlsEndpoint) -> list[Probe]:
+def probes_of(endpoint: TlsEndpoint) -> list[Probe]:
     """What is asked at one place."""
     kinds = ["now", "old", *(["headers"] if endpoint.certificate.hsts else [])]
     return [Probe(endpoint, kind) for kind in kinds]
 
 
-def challenges(endpoints: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
+def challenge_commands(endpoints: Sequence[TlsEndpoint], containers: Iterable[Container]) -> dict[str, Command]:
     """For each name a request for an ACME challenge, where the container publishes its port 80 (RFC 8555, 8.3)."""
     ports = {
         container.id: next(
@@ -112,15 +112,15 @@ def challenges(endpoints: Sequence[TlsEndpoint], containers: Iterable[Container]
 def served(endpoint: TlsEndpoint, questions: Mapping[Command, Output]) -> ServedCertificate:
     """What one place answered."""
     answer: dict[str, Output] = {}
-    for probe in probes(endpoint):
+    for probe in probes_of(endpoint):
         answer[probe.kind] = questions.get(probe.in_container) or questions[probe.on_node]
     made = ServedCertificate(
         endpoint.certificate.name, endpoint.container, endpoint.port, endpoint.host, endpoint.inside
     )
-    return judged(made, answer)
+    return answer_of_endpoint(made, answer)
 
 
-def judged(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
+def answer_of_endpoint(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCertificate:
     """The answers about one place, each read for itself: one that could not be read hides nothing else."""
     sentence = or_why(lambda: tls_handshakes.handshake(answer["now"]))
     if isinstance(sentence, Unobservable):
@@ -131,7 +131,7 @@ def judged(made: ServedCertificate, answer: Mapping[str, Output]) -> ServedCerti
         why = or_why(lambda: tls_handshakes.refused(text))
         if isinstance(why, Unobservable):
             return put(made, chain=why, old=why, hsts=why)
-        return put(made, refused=why, said=tls_handshakes.said(text))
+        return put(made, refused=why, said=tls_handshakes.openssl_error(text))
     old = or_why(lambda: tls_handshakes.old(answer["old"])) if "old" in answer else ()
     hsts = or_why(lambda: tls_handshakes.max_age(answer["headers"])) if "headers" in answer else None
     return put(made, chain=chain, protocol=protocol, old=old, hsts=hsts)

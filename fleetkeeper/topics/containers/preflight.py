@@ -120,14 +120,14 @@ def parse_preflight(
         uid=uid,
         gid=gid,
         denied=counted,
-        helpers=or_why(start, parse_helpers),
-        low_ports=SHARED if shared else or_why(start, low_ports),
-        unsaved=or_why(diff, lambda printed: unsaved_files(printed, container.mounts)),
-        listens=SHARED if shared else or_why(start, parse_listening_ports),
+        helpers=preflight_or_why(start, parse_helpers),
+        low_ports=SHARED if shared else preflight_or_why(start, low_ports),
+        unsaved=preflight_or_why(diff, lambda printed: unsaved_files(printed, container.mounts)),
+        listens=SHARED if shared else preflight_or_why(start, parse_listening_ports),
     )
 
 
-def or_why(answer: Output, parse: Any) -> Any:
+def preflight_or_why(answer: Output, parse: Any) -> Any:
     try:
         return parse(answer.text())
     except Unobservable as why:
@@ -182,11 +182,11 @@ def parse_listening_ports(printed: str) -> tuple[int, ...]:
     >>> parse_listening_ports("floor 0\\nport 1F90\\nport 9C41\\n")
     (8080,)
     """
-    ports = {port_of(line.removeprefix("port ")) for line in split_lines(printed) if line.startswith("port ")}
+    ports = {listening_port(line.removeprefix("port ")) for line in split_lines(printed) if line.startswith("port ")}
     return tuple(sorted(port for port in ports if port < HANDED_OUT))
 
 
-def port_of(written: str) -> int:
+def listening_port(written: str) -> int:
     """A port as the kernel writes it, in hexadecimal. Raises Unobservable for anything else."""
     if not re.fullmatch(r"[0-9A-Fa-f]{1,4}", written):
         raise Unobservable(f"{one_line(written[:40])} is no port")

@@ -111,10 +111,10 @@ def by_container(scan: Output, containers: Iterable[Container]) -> OfContainers 
     for pid, process in seen.items():
         if (id_ := container_of(process.cgroups, known_names)) and is_alive(process):
             groups[id_][pid] = process
-    return {id_: or_why(known_names[id_], members) for id_, members in groups.items()}
+    return {id_: scan_or_why(known_names[id_], members) for id_, members in groups.items()}
 
 
-def or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:
+def scan_or_why(container: Container, members: Mapping[int, ScannedProcess]) -> tuple[Process, ...] | Unobservable:
     """The processes of one container, or why they are not known: one of them shows something that makes no sense."""
     try:
         return processes_of_container(container, members)

@@ -14,11 +14,11 @@ from fleetkeeper.readers.cron.daemon import Daemon, daemon, timezone
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab
-from fleetkeeper.readers.cron.snapshot import OWN, File, Snapshot, ask, list_schedules
+from fleetkeeper.readers.cron.snapshot import OWN, Snapshot, SnapshotFile, ask, list_schedules
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.protocol import Argument, RootQuestion
 from fleetkeeper.topics.schedules.facts import Entry, Facts
-from fleetkeeper.topics.schedules.parse import Candidate, ScheduledBackups, find, follow
+from fleetkeeper.topics.schedules.parse import Candidate, ScheduledBackups, find_backups, follow_scripts
 from fleetkeeper.topics.schedules.run_parts import in_directories
 from fleetkeeper.topics.schedules.timers import find_timers
 from fleetkeeper.transport.commands import Output, Unobservable
@@ -41,30 +41,30 @@ def observe(node: Node, inventory: Inventory) -> Look:
     if printed.one("account") != "root":
         printed.files.extend(own_file(own, printed))
     expected = shlex.split(policy.command)
-    scheduled = find(printed, policy.command)
+    scheduled = find_backups(printed, policy.command)
     in_directories(printed, expected, scheduled)
     find_timers(printed, expected, scheduled)
     if scheduled.scripts:
         [answer] = yield [ask([f"={snapshot}" for snapshot in scheduled.scripts])]
-        follow(scheduled, snapshot.read(answer.text()), expected)
-    questions = asked(scheduled, printed)
+        follow_scripts(scheduled, snapshot.read(answer.text()), expected)
+    questions = words_to_ask(scheduled, printed)
     answers = Snapshot()
     if questions:
         [answer] = yield [ask(questions)]
         answers = snapshot.read(answer.text())
-    return facts(printed, scheduled, own, answers)
+    return make_facts(printed, scheduled, own, answers)
 
 
-def own_file(own: Output, printed: Snapshot) -> list[File]:
+def own_file(own: Output, printed: Snapshot) -> list[SnapshotFile]:
     """This account's own crontab, where the directory of all crontabs cannot be read."""
     if own.rc != 0 or not printed.lines.get("unseen"):
         return []
     path = f"/var/spool/cron/crontabs/{printed.one('account')}"
     printed.lines.setdefault("uid", []).append(f"0 {printed.one('account')}")
-    return [File(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
+    return [SnapshotFile(path, "user", 0, 0, 0o600, 1, 0.0, own.out)]
 
 
-def asked(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
+def words_to_ask(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
     """Users and programs that the candidates need and that the first script did not tell about."""
     line = set(printed.lines.get("docker", []))
     words: dict[str, None] = {}
@@ -75,9 +75,9 @@ def asked(scheduled: ScheduledBackups, printed: Snapshot) -> list[str]:
     return [word for word in words if word and not word.startswith("-") and word.isprintable()]
 
 
-def facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
+def make_facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: Snapshot) -> Facts:
     return Facts(
-        entries=tuple(judged(candidate, printed, answers) for candidate in scheduled.candidates),
+        entries=tuple(entry_with_faults(candidate, printed, answers) for candidate in scheduled.candidates),
         suspects=tuple(scheduled.suspects),
         cron=or_why(lambda: daemon(printed)) if "hidden" not in printed.lines else HIDDEN,
         installed="installed" in printed.lines,
@@ -93,7 +93,7 @@ def facts(printed: Snapshot, scheduled: ScheduledBackups, own: Output, answers: 
     )
 
 
-def judged(candidate: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
+def entry_with_faults(candidate: Candidate, printed: Snapshot, answers: Snapshot) -> Entry:
     """The entry with the faults that only the node could tell."""
     programs = {*printed.lines.get("docker", []), *answers.lines.get("program", [])}
     users = set(answers.lines.get("user", []))

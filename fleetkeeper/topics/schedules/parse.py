@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from fleetkeeper.readers.cron.crontab import BLANKS, Job, Problem, Table, cut_at_percent, first_word, parse
+from fleetkeeper.readers.cron.crontab import BLANKS, Job, LineProblem, Table, cut_at_percent, first_word, parse
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, body, file_faults, table_faults
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import File, Snapshot
+from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Context, Execution, docker_executions
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
-from fleetkeeper.readers.linear_patterns import in_order
-from fleetkeeper.readers.shell.words import Part, Unreadable, commands, literal
-from fleetkeeper.readers.shell.wrappers import INTERPRETERS, SHELLS, unwrapped
+from fleetkeeper.readers.linear_patterns import occur_in_order
+from fleetkeeper.readers.shell.words import Part, Unreadable, literal_text, simple_commands
+from fleetkeeper.readers.shell.wrappers import INTERPRETERS, SHELLS, unwrap_command
 from fleetkeeper.topics.schedules.facts import Entry, Kind, Suspect
 from fleetkeeper.transport.commands import Unobservable
 
@@ -78,7 +78,7 @@ class ScheduledBackups:
         return list(dict.fromkeys(behind.script for behind in self.behind))[:MOST_SCRIPTS]
 
 
-def find(printed: Snapshot, command: str) -> ScheduledBackups:
+def find_backups(printed: Snapshot, command: str) -> ScheduledBackups:
     """Look for the policy's command in every crontab and directory."""
     scheduled = ScheduledBackups()
     expected = shlex.split(command)
@@ -101,7 +101,7 @@ def find(printed: Snapshot, command: str) -> ScheduledBackups:
 class CrontabFile:
     """A crontab, read, and what is wrong with it as a whole. `users` are some that exist on the node."""
 
-    file: File
+    file: SnapshotFile
     table: Table
     wanted: Sequence[str]
     faults: Sequence[Fault]
@@ -168,8 +168,8 @@ def scripted(command: str) -> str:
     if not MENTIONS.search(command):
         return ""
     try:
-        [first, *_] = commands(cut_at_percent(command)[0].rstrip("\r"))
-        words = [literal(word) or "" for word in unwrapped(first.words)[0]]
+        [first, *_] = simple_commands(cut_at_percent(command)[0].rstrip("\r"))
+        words = [literal_text(word) or "" for word in unwrap_command(first.words)[0]]
     except (Unreadable, ValueError):
         return ""
     if words and words[0].rpartition("/")[2] in INTERPRETERS:
@@ -178,7 +178,7 @@ def scripted(command: str) -> str:
     return path if path.startswith("/") and path.isprintable() else ""
 
 
-def follow(scheduled: ScheduledBackups, printed: Snapshot, expected: Sequence[str]) -> None:
+def follow_scripts(scheduled: ScheduledBackups, printed: Snapshot, expected: Sequence[str]) -> None:
     """Look into the scripts that were read; one that cannot be made out, or is not there, stays a suspect."""
     texts = {file.path: file.content.decode("utf-8", "surrogateescape") for file in printed.files}
     known_names: dict[str, list[Execution] | None] = {}
@@ -232,7 +232,7 @@ def candidate(crontab: CrontabFile, job: Job, user: str, reading: tuple[Executio
     return Candidate(entry, programs(run, path), crontab.other_users, "CRON_TZ" in job.environment)
 
 
-def in_problem(crontab: CrontabFile, problem: Problem) -> Iterator[Candidate]:
+def in_problem(crontab: CrontabFile, problem: LineProblem) -> Iterator[Candidate]:
     """A line that cron cannot read and that means the policy's command all the same."""
     rest = BLANKS.split(problem.text.strip(" \t"), maxsplit=6 if crontab.system else 5)[-1]
     fault: Fault = "too long" if problem.why == "bad command" else "bad times"
@@ -267,7 +267,7 @@ def running(script: str, expected: Sequence[str], environment: Mapping[str, str]
 
 def dumps(text: str) -> bool:
     """Whether a script looks as if it made dumps."""
-    return bool(DUMP.search(text)) or in_order(text, DOCKER, BACKUP, LINE)
+    return bool(DUMP.search(text)) or occur_in_order(text, DOCKER, BACKUP, LINE)
 
 
 def unread(script: str, expected: Sequence[str], where: str = "") -> str:

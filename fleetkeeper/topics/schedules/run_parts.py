@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fleetkeeper.readers.cron.crontab_files import CRON_PATH, VALID_NAME, run_parts
 from fleetkeeper.readers.cron.due_times import NEVER, UNKNOWN_TIMES
 from fleetkeeper.readers.cron.faults import Fault, terminal
-from fleetkeeper.readers.cron.snapshot import File, Snapshot
+from fleetkeeper.readers.cron.snapshot import Snapshot, SnapshotFile
 from fleetkeeper.readers.docker.docker_exec import Execution
 from fleetkeeper.topics.schedules.facts import Entry, Suspect
 from fleetkeeper.topics.schedules.parse import (
@@ -29,7 +29,7 @@ def in_directories(printed: Snapshot, expected: Sequence[str], scheduled: Schedu
             in_directory(file, expected, printed, scheduled)
 
 
-def in_directory(file: File, expected: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups) -> None:
+def in_directory(file: SnapshotFile, expected: Sequence[str], printed: Snapshot, scheduled: ScheduledBackups) -> None:
     """A script in /etc/cron.daily and the like, which run-parts runs when /etc/crontab says so."""
     text = file.content.decode("utf-8", "surrogateescape")
     runs = running_anywhere(text, expected)

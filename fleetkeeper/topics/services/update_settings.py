@@ -34,7 +34,7 @@ def own_updates(spec: Mapping[str, Any]) -> Json | None:
     >>> own_updates({"Labels": label, "UpdateConfig": {**CAREFUL, "Parallelism": 3}}) is None
     True
     """
-    kept = read(str((spec.get("Labels") or {}).get(OWN_UPDATES, "")))
+    kept = parse_label(str((spec.get("Labels") or {}).get(OWN_UPDATES, "")))
     if kept is None or whole({**kept, **CAREFUL}) != whole(spec.get("UpdateConfig") or {}):
         return None
     return kept
@@ -45,7 +45,7 @@ def label_of(own: Mapping[str, Any]) -> str:
     return json.dumps({VERSION_KEY: VERSION, **own})
 
 
-def read(label: str) -> Json | None:
+def parse_label(label: str) -> Json | None:
     """The settings in a label; None for anything else."""
     if len(label) > LONGEST:
         return None

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True)
-class Entry:
+class VolumeEntry:
     """A file or directory below the volume's root, and the bytes that it takes on the disk."""
 
     path: str
@@ -30,4 +30,4 @@ class Facts:
     free: int
     inodes: int
     free_inodes: int
-    biggest: tuple[Entry, ...]
+    biggest: tuple[VolumeEntry, ...]

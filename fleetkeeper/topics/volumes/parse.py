@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fleetkeeper.readers.numbers import whole_number
-from fleetkeeper.topics.volumes.facts import Entry, Facts
+from fleetkeeper.topics.volumes.facts import Facts, VolumeEntry
 from fleetkeeper.transport.commands import Output, Unobservable
 
 KIB = 1024
@@ -39,12 +39,12 @@ def parse(output: Output) -> Facts:
     )
 
 
-def entry(line: str) -> Entry | None:
+def entry(line: str) -> VolumeEntry | None:
     """One line of du's; None for what only looks like one: the rest of a name that holds a newline."""
     size, tab, path = line.removeprefix("1 ").partition("\t")
     if not (line.startswith("1 ") and tab and path.startswith("./") and KIBS.fullmatch(size)):
         return None
-    return Entry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
+    return VolumeEntry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
 
 
 def number(words: list[str], place: int) -> int:

@@ -102,7 +102,7 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
         expected = make_forecast(known, farther, room, now, thinned=False)
     if expected.runs_out is not None:
         yield Finding(
-            saw=told(expected, policy, now, held),
+            saw=forecast_text(expected, policy, now, held),
             want=f"room for {show_duration(policy.horizon)} at least",
             why="nothing makes room meanwhile, and backups will fail" if held else WITHOUT_ROOM,
             node=node,
@@ -116,7 +116,7 @@ YEAR = timedelta(days=365)
 WITHOUT_ROOM = "thinning by keep will not make room then, and backups will fail"
 
 
-def told(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
+def forecast_text(expected: Forecast, policy: Policy, now: datetime, held: Hold | None = None) -> str:
     if held:
         when = "already" if expected.runs_out == now else f"about {expected.runs_out:%Y-%m-%d}"
         return f"{held.why}; without thinning {policy.volume.name} runs out of {expected.of} {when}"

@@ -243,7 +243,7 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
         if must:
             raise Unobservable(f"there is no key {path}")
         return ()
-    key = load(path)
+    key = load_keys(path)
     offers = []
     for certificate in (f"{path}-cert.pub", *certificates):
         if certified := with_certificate(copy(key), certificate):
@@ -251,7 +251,7 @@ def from_file(path: str, certificates: tuple[str, ...], must: bool) -> tuple[Off
     return (*offers, Offer(key, f"{key.get_name()} {path}"))
 
 
-def load(path: str) -> PKey:
+def load_keys(path: str) -> PKey:
     """Read a private key. Raises Unobservable with the reason, naming the file."""
     try:
         data, status = Path(path).read_bytes(), os.stat(path)

@@ -23,7 +23,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.sockets import ProxyCommand, TcpSocket, describe_error, seconds_left
 from fleetkeeper.transport.ssh.algorithms import Algorithms
 from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
-from fleetkeeper.transport.ssh.known_hosts import Entry, entries_about, preferred_kinds
+from fleetkeeper.transport.ssh.known_hosts import KnownHost, entries_about, preferred_kinds
 
 if TYPE_CHECKING:
     from fleetkeeper.transport.ssh.client_keys import Keyring, Offer
@@ -95,7 +95,7 @@ class NodeSocket:
 class Connection(Transport):
     """paramiko's transport with the algorithms that it is told, and host key types known for this host first."""
 
-    def __init__(self, connected: Any, here: Sequence[Entry], algorithms: Algorithms) -> None:
+    def __init__(self, connected: Any, here: Sequence[KnownHost], algorithms: Algorithms) -> None:
         self.socket = NodeSocket(connected)
         super().__init__(cast(Any, self.socket), strict_kex=True)
         self.daemon = True

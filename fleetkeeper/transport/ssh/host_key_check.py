@@ -19,8 +19,8 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.host_certificates import Wire
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
-    Entry,
     KeyStatus,
+    KnownHost,
     Presented,
     entries_about,
     fingerprint,
@@ -42,7 +42,7 @@ class Server:
 
     node: str
     way: SshTarget
-    entries: Sequence[Entry]
+    entries: Sequence[KnownHost]
 
     @property
     def target(self) -> Target:

@@ -27,7 +27,7 @@ MARKERS = frozenset({"@revoked", "@cert-authority"})
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownHost:
     """One line of a known_hosts file. `key` is the wire format, `place` its file and line for messages."""
 
     hosts: str
@@ -51,9 +51,9 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
-def read_files(paths: Iterable[str | Path]) -> tuple[Entry, ...]:
+def read_files(paths: Iterable[str | Path]) -> tuple[KnownHost, ...]:
     """The entries of all files that exist and can be read, in order; ssh skips the others too."""
-    entries: list[Entry] = []
+    entries: list[KnownHost] = []
     for path in map(str, paths):
         try:
             text = Path(path).read_text("utf-8", "surrogateescape")
@@ -72,7 +72,7 @@ def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
     return (str(here),) if here and here.exists() else ()
 
 
-def parse(text: str, name: str = "known_hosts") -> Iterator[Entry]:
+def parse(text: str, name: str = "known_hosts") -> Iterator[KnownHost]:
     """Read a known_hosts file. Lines that ssh cannot read are left out, as ssh does.
 
     >>> [entry] = parse("a.example,192.0.2.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== rodan")
@@ -89,7 +89,7 @@ def parse(text: str, name: str = "known_hosts") -> Iterator[Entry]:
         hosts, kind, encoded = fields[:3]
         key = decode_key(encoded)
         if key is not None and kind_of(key) == kind:
-            yield Entry(hosts, kind, key, marker, f"{name}:{number}")
+            yield KnownHost(hosts, kind, key, marker, f"{name}:{number}")
 
 
 def decode_key(encoded: str) -> bytes | None:
@@ -185,7 +185,7 @@ def parse_presented(key: bytes) -> Presented:
     return Presented(key, read_certificate(key) if kind_of(key).endswith(CERTIFIED) else None)
 
 
-def key_status(entries: Sequence[Entry], target: Target, shown: Presented) -> KeyStatus:
+def key_status(entries: Sequence[KnownHost], target: Target, shown: Presented) -> KeyStatus:
     """Judge a key as check_host_key() of OpenSSH does.
 
     A certificate whose CA is unknown, or that is not valid for this host, is judged again as the plain key in it;
@@ -194,7 +194,7 @@ def key_status(entries: Sequence[Entry], target: Target, shown: Presented) -> Ke
     return rule_on_port(entries, target, shown, target.port)
 
 
-def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, port: int) -> KeyStatus:
+def rule_on_port(entries: Sequence[KnownHost], target: Target, shown: Presented, port: int) -> KeyStatus:
     name = target.names(port)
     here = [entry for entry in entries if matches_host(entry.hosts, name)]
     status = compare_by_type(here, shown)
@@ -208,7 +208,7 @@ def rule_on_port(entries: Sequence[Entry], target: Target, shown: Presented, por
     return status
 
 
-def compare_by_type(here: Sequence[Entry], shown: Presented) -> KeyStatus:
+def compare_by_type(here: Sequence[KnownHost], shown: Presented) -> KeyStatus:
     """check_hostkeys_by_key_or_type() of hostfile.c, over the lines that are about this host."""
     certificate = shown.certificate
     bad = {entry.key for entry in here if entry.marker == "@revoked"}
@@ -223,7 +223,7 @@ def compare_by_type(here: Sequence[Entry], shown: Presented) -> KeyStatus:
     return KeyStatus.CHANGED if keys else KeyStatus.UNKNOWN
 
 
-def entries_about(entries: Sequence[Entry], target: Target) -> list[Entry]:
+def entries_about(entries: Sequence[KnownHost], target: Target) -> list[KnownHost]:
     """The lines about a host, with its port or, when there are none, without."""
     for port in (target.port, 0):
         here = [entry for entry in entries if matches_host(entry.hosts, target.names(port))]
@@ -232,10 +232,10 @@ def entries_about(entries: Sequence[Entry], target: Target) -> list[Entry]:
     return []
 
 
-def preferred_kinds(here: Sequence[Entry], supported: Sequence[str]) -> tuple[str, ...]:
+def preferred_kinds(here: Sequence[KnownHost], supported: Sequence[str]) -> tuple[str, ...]:
     """The order in which to ask for host key types: first those that are known for this host, as ssh does.
 
-    >>> preferred_kinds([Entry("a", "ssh-rsa", b"")], ["ssh-ed25519", "rsa-sha2-512"])
+    >>> preferred_kinds([KnownHost("a", "ssh-rsa", b"")], ["ssh-ed25519", "rsa-sha2-512"])
     ('rsa-sha2-512', 'ssh-ed25519')
     """
     revoked = {entry.key for entry in here if entry.marker == "@revoked"}
@@ -261,7 +261,7 @@ class KnownHosts:
     A thousand nodes and a thousand lines would cost a million comparisons without it.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[KnownHost]) -> None:
         self.entries = entries
         self.by_name: dict[str, list[int]] = {}
         self.hashed: list[tuple[int, bytes, bytes]] = []
@@ -278,7 +278,7 @@ class KnownHosts:
             for name in hosts.lower().split(","):
                 self.by_name.setdefault(name, []).append(index)
 
-    def about(self, names: Iterable[str]) -> tuple[Entry, ...]:
+    def about(self, names: Iterable[str]) -> tuple[KnownHost, ...]:
         """The lines about any of these names (in lower case, `[host]:port` for a port other than 22), in order."""
         matches: set[int] = set()
         for name in set(names):

@@ -92,7 +92,7 @@ class Routes:
             text = f"its jump host {before.name} cannot reach {route.host} port {route.port}: {reason}"
             raise Unobservable(text, hint=FORBIDDEN if "prohibited" in reason else "") from None
 
-    def entries(self, route: SshTarget) -> tuple[Entry, ...]:
+    def entries(self, route: SshTarget) -> tuple[KnownHost, ...]:
         """What is known about a host: from the user's files, the system's, and the one beside the inventory."""
         files = (*route.known_hosts, *known_hosts_beside(self.inventory))
         with self.guard:

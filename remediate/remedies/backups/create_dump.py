@@ -46,7 +46,7 @@ def make_one(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     if isinstance(first, ForAPerson):
         return first
     return Plan(
-        steps=(*first, dump(fleet, policy, placements[0], directory, needed)),
+        steps=(*first, create_dump(fleet, policy, placements[0], directory, needed)),
         disturbs=("deletion",) if first else ("nothing",),
         disturbance=f"removes backups that keep does not ask for; {READS}" if first else f"nothing; {READS}",
         undo="what was deleted is gone for good" if first else "remove the new file by hand, if it is not wanted",
@@ -93,7 +93,7 @@ def backup_mount(placement: Placement, policy: Policy) -> Mount | ForAPerson:
     )
 
 
-def dump(fleet: Fleet, policy: Policy, placement: Placement, directory: str, needed: int) -> RunInContainer:
+def create_dump(fleet: Fleet, policy: Policy, placement: Placement, directory: str, needed: int) -> RunInContainer:
     """The step that runs the script. The name is the node's time, in the time zone of all the other names."""
     name = fleet.now(policy.volume.node).astimezone(policy.zone).strftime(policy.pattern)
     account = (policy.user or "", policy.database or "")

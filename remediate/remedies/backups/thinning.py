@@ -24,7 +24,7 @@ from remediate.steps import DeleteFiles, Identified, Run
 NAMED = 6
 
 
-def thin(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
+def thin_backups(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     """Take away what `keep` does not ask for, oldest first, after streaming once more what it may go for.
 
     While the newest whole dump is implausibly small, or the last drill is one that failed, only what is proven broken

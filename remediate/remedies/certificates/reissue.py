@@ -22,8 +22,8 @@ from fleetkeeper.topics.certificates.served_certificate import (
     configured,
     directive,
     leaf_of,
-    lineages,
-    newest,
+    lineages_of,
+    newest_lineage,
     served_path,
 )
 from fleetkeeper.untrusted import shown_word
@@ -54,7 +54,7 @@ STAGING = re.compile(r"staging|[./-]test", re.IGNORECASE)
 
 def reissue_plan(view: View, served: ServedCertificate, kinds: Iterable[Kind], finding: Finding) -> Answer:
     """Replace what is served, when it is certbot's own file and another certificate would be better."""
-    lineage = newest(lineages(view)) or served_from(view, served)
+    lineage = newest_lineage(lineages_of(view)) or served_from(view, served)
     if not MENDED & set(kinds):
         return ForAPerson("another certificate would not mend this", finding.hint)
     if lineage is None:
@@ -82,7 +82,7 @@ def served_from(view: View, served: ServedCertificate) -> Lineage | None:
 
 def new_key(view: View, finding: Finding) -> Answer:
     """Replace certificate and key together, when the key on disk is another's: nginx would refuse the pair."""
-    lineage = next((lineage for lineage in lineages(view) if lineage.path == finding.about), None)
+    lineage = next((lineage for lineage in lineages_of(view) if lineage.path == finding.about), None)
     served = next((handshake for handshake in view.handshakes if handshake.chain), None)
     if lineage is None or served is None:
         return ForAPerson(f"certbot does not keep {finding.about}, so it cannot replace it", finding.hint)
@@ -101,7 +101,7 @@ def new_pair(view: View, served: ServedCertificate, lineage: Lineage, finding: F
     if not view.inside.certbot or not lineage.configured:
         return ForAPerson("certbot is not there, or has lost the renewal configuration", finding.hint)
     if not isinstance(acme, Acme) or not acme.webroot:
-        return ForAPerson(not_allowed(acme), by_hand(view, lineage, names))
+        return ForAPerson(not_allowed(acme), reissue_by_hand(view, lineage, names))
     server = ServingContainer(view)
     words = (
         *certonly_command(view, lineage, names),
@@ -164,7 +164,7 @@ def not_allowed(acme: object) -> str:
     return "certbot could replace it, and the inventory does not say how"
 
 
-def by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
+def reissue_by_hand(view: View, lineage: Lineage, names: Iterable[str]) -> str:
     command = on_node(view, "certbot", *certonly_command(view, lineage, names), "--webroot", "-w", "DIRECTORY")
     return (
         "write `acme: {agree_tos: true, webroot: DIRECTORY, email: …}` for it in the inventory and call `remediate` "

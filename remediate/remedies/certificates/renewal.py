@@ -12,7 +12,13 @@ from fleetkeeper.topics.certificates.facts import Lineage
 from fleetkeeper.topics.certificates.policy import Acme
 from fleetkeeper.topics.certificates.renewal_schedule import BLOCK
 from fleetkeeper.topics.certificates.rules import renewal
-from fleetkeeper.topics.certificates.served_certificate import View, certificate_of, lineages, newest, views
+from fleetkeeper.topics.certificates.served_certificate import (
+    View,
+    certificate_of,
+    lineages_of,
+    newest_lineage,
+    views_of,
+)
 from fleetkeeper.topics.containers.placement import service_of
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.untrusted import Untrusted, installed_word, shown_command
@@ -46,7 +52,7 @@ def prepare_renewal(finding: Finding, fleet: Fleet) -> Answer:
         return view
     answers: dict[str, Callable[[View, Finding], Answer]] = {
         renewal.WANT_LINEAGE: first_issue,
-        issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest(lineages(view)), finding),
+        issuing.WANT_ACCOUNT: lambda view, finding: lost_account(view, newest_lineage(lineages_of(view)), finding),
         renewal.WANT_SCHEDULE: crontab_plan,
         renewal.WANT_RELOAD: reload_hook_plan,
         renewal.WANT_VOLUME: volume_instructions,
@@ -60,7 +66,7 @@ def view_of(finding: Finding, fleet: Fleet) -> View | ForAPerson:
     certificate = certificate_of(fleet, Subject("certificate", finding.subject))
     if not finding.node and finding.about != certificate.name:
         return ForAPerson("what answers there is no container of this fleet, so nothing here can mend it", finding.hint)
-    present = [view for view in views(fleet, certificate) if view.node == finding.node]
+    present = [view for view in views_of(fleet, certificate) if view.node == finding.node]
     if len(present) != 1:
         where = finding.node or "any node"
         return ForAPerson(f"{len(present)} containers serve {certificate.name} on {where}: one is wanted", finding.hint)

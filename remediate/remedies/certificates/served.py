@@ -11,14 +11,21 @@ from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.topics.certificates.facts import Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Acme
 from fleetkeeper.topics.certificates.rules.validity import WANT_KEY, case_of
-from fleetkeeper.topics.certificates.served_certificate import View, configured, leaf_of, lineages, newest, served_path
+from fleetkeeper.topics.certificates.served_certificate import (
+    View,
+    configured,
+    leaf_of,
+    lineages_of,
+    newest_lineage,
+    served_path,
+)
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies.certificates.certbot import NOT_UNDONE, RELOADED, ServingContainer
 from remediate.remedies.certificates.reissue import OTHERWISE, new_key, points_to, reissue_plan
 from remediate.remedies.certificates.renewal import Answer, not_reloadable, registration_step, view_of
 
 
-def renew(finding: Finding, fleet: Fleet) -> Answer:
+def renew_certificate(finding: Finding, fleet: Fleet) -> Answer:
     """Renew what has ended or soon will, once; replace what no client takes, where the inventory says how; or reload.
 
     What is served from a file that is not certbot's is told to a person, with the line of nginx' configuration.
@@ -29,7 +36,7 @@ def renew(finding: Finding, fleet: Fleet) -> Answer:
         return view
     if finding.want == WANT_KEY:
         return new_key(view, finding)
-    served = port_of(view, finding)
+    served = served_port(view, finding)
     if served is None or not raise_if_unobservable(served.chain):
         return ForAPerson("it is not a certificate that is served, and could be renewed", finding.hint)
     return not_reloadable(view) or replacement_plan(view, served, finding)
@@ -43,11 +50,13 @@ def replacement_plan(view: View, served: ServedCertificate, finding: Finding) ->
     kinds = {
         problem.kind
         for problem in chain_problems.chain_problems(
-            chain_problems.load(raise_if_unobservable(served.chain)), case_of(view.fleet, mine)
+            chain_problems.load_chain(raise_if_unobservable(served.chain)), case_of(view.fleet, mine)
         )
     }
-    leaf, lineage = leaf_of(raise_if_unobservable(served.chain)), newest(lineages(view))
-    due = "expired" in kinds or chain_problems.left(leaf, now) < chain_problems.least(leaf, mine.min_left)
+    leaf, lineage = leaf_of(raise_if_unobservable(served.chain)), newest_lineage(lineages_of(view))
+    due = "expired" in kinds or chain_problems.time_left(leaf, now) < chain_problems.least_time_left(
+        leaf, mine.min_left
+    )
     if due and lineage and not (kinds & OTHERWISE and isinstance(mine.acme, Acme)):
         return renewal_plan(view, served, lineage, finding)
     return reissue_plan(view, served, kinds, finding)
@@ -84,7 +93,7 @@ def renewal_plan(view: View, served: ServedCertificate, lineage: Lineage, findin
     )
 
 
-def reload(finding: Finding, fleet: Fleet) -> Answer:
+def reload_nginx(finding: Finding, fleet: Fleet) -> Answer:
     """Serve what lies on disk: test the configuration, reload, compare.
 
     Disturbs: a reload of nginx, which serves open connections to their end. Way back: none is needed.
@@ -94,11 +103,11 @@ def reload(finding: Finding, fleet: Fleet) -> Answer:
         return view
     if refused := not_reloadable(view):
         return refused
-    served = port_of(view, finding)
+    served = served_port(view, finding)
     path = good_on_disk(view, served) if served else None
     if served and path:
         return reload_plan(view, served, path)
-    lineage = newest(lineages(view))
+    lineage = newest_lineage(lineages_of(view))
     if served and lineage and served_path(view, served, lineage) != lineage.path:
         return ForAPerson("nginx is told to serve another file", points_to(view, served, lineage))
     return ForAPerson("what lies on disk is no better than what is served", finding.hint)
@@ -116,7 +125,7 @@ def reload_plan(view: View, served: ServedCertificate, path: str) -> Plan:
     )
 
 
-def port_of(view: View, finding: Finding) -> ServedCertificate | None:
+def served_port(view: View, finding: Finding) -> ServedCertificate | None:
     return next((handshake for handshake in view.handshakes if view.about(handshake) == finding.about), None)
 
 
@@ -126,9 +135,11 @@ def good_on_disk(view: View, served: ServedCertificate) -> str | None:
         if not file.chain or file.chain == served.chain:
             continue
         leaf = leaf_of(file.chain)
-        far = chain_problems.left(leaf, view.fleet.looked_at) >= chain_problems.least(leaf, view.certificate.min_left)
+        far = chain_problems.time_left(leaf, view.fleet.looked_at) >= chain_problems.least_time_left(
+            leaf, view.certificate.min_left
+        )
         if far and not chain_problems.chain_problems(
-            chain_problems.load(file.chain), case_of(view.fleet, view.certificate)
+            chain_problems.load_chain(file.chain), case_of(view.fleet, view.certificate)
         ):
             return file.path
     return None

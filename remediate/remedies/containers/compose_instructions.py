@@ -18,7 +18,7 @@ VERSION = "com.docker.compose.version"
 USUAL = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
 
 
-def by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
+def compose_by_hand(service: Service, user: str, places: list[Placement], reasons: Iterable[Reason]) -> ForAPerson:
     """What a person does about a service that was started by Compose, by hand, or by a swarm nobody looks at."""
     container = places[0].container if places else None
     if container and container.label(SWARM_SERVICE):

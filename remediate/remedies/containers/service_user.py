@@ -17,11 +17,11 @@ from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_use
 from fleetkeeper.topics.containers.facts import Container, Placement, Preflight
 from fleetkeeper.topics.containers.rules.users import wrong_processes
 from fleetkeeper.topics.services.facts import MountedSecret, SwarmService
-from fleetkeeper.topics.services.rules.drift import line_of
-from fleetkeeper.topics.services.rules.pinning import judged as unpinned
+from fleetkeeper.topics.services.rules.drift import drift_line
+from fleetkeeper.topics.services.rules.pinning import pinning_findings as unpinned
 from fleetkeeper.untrusted import shown_word
 from remediate.plan import ForAPerson, Plan
-from remediate.remedies.containers.compose_instructions import by_hand, for_a_person
+from remediate.remedies.containers.compose_instructions import compose_by_hand, for_a_person
 from remediate.remedies.containers.file_owners import Reason, all_files, own_files, ownership_steps, preflight_of
 from remediate.remedies.containers.port_checks import open_again, open_before, port_check_steps
 from remediate.remedies.services.swarm_spec import told_by
@@ -60,7 +60,7 @@ def run_as_their_own_user(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
     manager, text = told_by(fleet, service.name)
     user = known_user(service, places)
     if text is None:
-        return by_hand(service, user or service.user[0], places, seen_reasons(places))
+        return compose_by_hand(service, user or service.user[0], places, seen_reasons(places))
     reasons = list(obstacles_to_plan(fleet, service, text, places, finding))
     if reasons:
         return for_a_person("; ".join(why for why, _ in reasons), "; ".join(dict.fromkeys(do for _, do in reasons)))
@@ -120,7 +120,7 @@ def notes_of(service: SwarmService, user: str, places: Iterable[Placement]) -> I
 
 def stack_file_patch(service: SwarmService, user: str) -> str:
     """What keeps the stack file the same as what runs."""
-    line = line_of(service.name, service.stack, user)
+    line = drift_line(service.name, service.stack, user)
     return f"put `{line}` into the stack file too, or the next deployment undoes it; until then an audit notes it"
 
 

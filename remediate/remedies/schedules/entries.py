@@ -229,7 +229,7 @@ def not_here(change: CrontabChange, finding: Finding) -> ForAPerson | None:
     for entry in change.by_hand:
         left_over = finding.severity == "warning" and finding.about == entry.where
         if left_over or not harmful(entry):
-            return by_hand(entry, change.node)
+            return entries_by_hand(entry, change.node)
     return why_not_edited(change) if change.needed else None
 
 
@@ -238,10 +238,10 @@ def not_there(change: CrontabChange, finding: Finding) -> ForAPerson | None:
     if finding.node != change.node:
         return None
     entry = next((entry for entry in change.by_hand if entry.where == finding.about), None)
-    return by_hand(entry, change.node) if entry else why_not_edited(change)
+    return entries_by_hand(entry, change.node) if entry else why_not_edited(change)
 
 
-def by_hand(entry: Entry, node: str) -> ForAPerson:
+def entries_by_hand(entry: Entry, node: str) -> ForAPerson:
     return ForAPerson(
         f"{entry.where} on {node} is not ours to edit: it stands outside root's crontab, or does more than the backup",
         f"take it out by hand on {node}, then look again",

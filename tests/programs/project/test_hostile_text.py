@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.readers.shell.words import Unreadable, commands, literal
+from fleetkeeper.readers.shell.words import Unreadable, literal_text, simple_commands
 from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.untrusted import shell_word, shown_word
@@ -176,10 +176,10 @@ def test_each_hostile_text_is_one_word_for_our_reader_and_for_shells(
     texts = [text for text in (*SHELL, *TEXT, COMBINED) if "\0" not in text and len(text) < 1000 and text.isprintable()]
     for text in texts:
         try:
-            [command] = commands(f": {quote(text)}")
+            [command] = simple_commands(f": {quote(text)}")
         except Unreadable as odd:
             raise AssertionError(text) from odd
-        assert [literal(word) for word in command.words] == [":", text]
+        assert [literal_text(word) for word in command.words] == [":", text]
     assert run_all([f": {quote(text)}" for text in (*SHELL, COMBINED)], tmp_path) == []
     assert len(run_all(SHELL, tmp_path)) > 5, "the canaries would not sing"
 

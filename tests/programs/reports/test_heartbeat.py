@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from fleetkeeper.inventory.load import InventoryError
-from fleetkeeper.reports.heartbeat import Heartbeat, Ping, Pulse, kind_of, request
+from fleetkeeper.reports.heartbeat import Heartbeat, Ping, Pulse, heartbeat_request, kind_of
 from fleetkeeper.topics.registry import load_inventory
 
 SECRET = "1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d"
@@ -135,7 +135,7 @@ def test_the_kind_is_seen_in_the_url(kind: str) -> None:
 
 
 def test_a_query_of_ones_own_stays() -> None:
-    question = request("healthchecks", "https://hc.example.org/key/slug?create=1", Ping("start", "r"))
+    question = heartbeat_request("healthchecks", "https://hc.example.org/key/slug?create=1", Ping("start", "r"))
     assert question is not None
     assert question.url == "https://hc.example.org/key/slug/start?create=1&rid=r"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.reports.results_schema import ADAPTER, schema
+from fleetkeeper.reports.results_schema import ADAPTER, results_schema
 from tests.programs.reports.test_heartbeat import Watcher
 from tests.programs.test_pytest_plugin import INVENTORY, NAMES, TOPIC, checks_of
 
@@ -51,7 +51,7 @@ def test_results_json_is_as_its_published_schema_says(audit, pytester: pytest.Py
 
 
 def test_every_key_of_the_schema_is_explained() -> None:
-    parts = [*schema()["$defs"].values(), schema()]
+    parts = [*results_schema()["$defs"].values(), results_schema()]
     dumb = [
         f"{part.get('title')}.{key}"
         for part in parts

@@ -15,7 +15,7 @@ from fleetkeeper.topics.backups.catalog import build_catalog
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.retention import Retention, apply_keep
-from fleetkeeper.topics.volumes.facts import Entry
+from fleetkeeper.topics.volumes.facts import VolumeEntry
 from fleetkeeper.transport.commands import Unobservable
 from remediate.backups.list_backups import backup_rows, table_lines
 from remediate.plan import ForAPerson, Plan
@@ -371,7 +371,7 @@ def _budget() -> None:
     below = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
     plan = plan_for(fleet(files, text=below, volume=usage(files)), "volumes.are_within_budget")
     assert len(files) - len(plan.steps[1].files) == 4
-    heavy = usage(files, used=40 * 2**30, biggest=(Entry("core", 39 * 2**30),))
+    heavy = usage(files, used=40 * 2**30, biggest=(VolumeEntry("core", 39 * 2**30),))
     said = plan_for(fleet(files, text=TEXT.replace("60 GiB", "30 GiB"), volume=heavy), "volumes.are_within_budget")
     assert isinstance(said, ForAPerson)
 

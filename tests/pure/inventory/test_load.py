@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import InventoryError
 from fleetkeeper.inventory.model_reference import inventory_schema
-from fleetkeeper.inventory.problems import Problem
+from fleetkeeper.inventory.problems import InventoryProblem
 from fleetkeeper.inventory.schema import Service, Waiver
 from fleetkeeper.inventory.search import available_inventories, find_inventory
-from fleetkeeper.inventory.strict_yaml import read
+from fleetkeeper.inventory.strict_yaml import read_document
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import waiver_covers
 from fleetkeeper.topics.backups.policy import Policy
@@ -50,13 +50,13 @@ waivers:
 """
 
 
-def problems(text: str, path: Path = Path("production.yml")) -> list[Problem]:
+def problems(text: str, path: Path = Path("production.yml")) -> list[InventoryProblem]:
     with pytest.raises(InventoryError) as wrong:
         load_inventory(path, text)
     return list(wrong.value.problems)
 
 
-def broken(old: str, new: str) -> Problem:
+def broken(old: str, new: str) -> InventoryProblem:
     """The one problem of the good inventory after one change."""
     assert GOOD.count(old) == 1
     [problem] = problems(GOOD.replace(old, new))
@@ -399,7 +399,7 @@ def test_find_and_available_are_part_of_the_interface() -> None:
     assert find_inventory("production") == available_inventories()["production"]
 
 
-PLACES = sorted(read(GOOD.encode()).lines, key=str)
+PLACES = sorted(read_document(GOOD.encode()).lines, key=str)
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -417,7 +417,7 @@ ANYTHING = st.recursive(
 def test_anything_in_any_place_is_an_inventory_or_told_at_that_line(
     place: tuple[str | int, ...], value: object
 ) -> None:
-    data = read(GOOD.encode()).data
+    data = read_document(GOOD.encode()).data
     if not place:
         data = value
     else:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.inventory.strict_yaml import DEEPEST, LARGEST, YamlError, plain_scalar, read, why_surprising
+from fleetkeeper.inventory.strict_yaml import DEEPEST, LARGEST, YamlError, plain_scalar, read_document, why_surprising
 
 GOOD = """\
 # a comment
@@ -30,20 +30,20 @@ BOMB = "a: &a [x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: [*b, *b, *b, *b, *
 
 def refused(content: bytes | str) -> YamlError:
     with pytest.raises(YamlError) as unusual:
-        read(content.encode() if isinstance(content, str) else content)
+        read_document(content.encode() if isinstance(content, str) else content)
     return unusual.value
 
 
 def oddity(content: bytes) -> YamlError | None:
     try:
-        json.dumps(read(content).data)
+        json.dumps(read_document(content).data)
     except YamlError as odd:
         return odd
     return None
 
 
 def test_good_yaml_is_read_as_it_looks() -> None:
-    assert read(GOOD.encode()).data == {
+    assert read_document(GOOD.encode()).data == {
         "nodes": {"web": {"port": 22, "roles": ["a", "b"]}},
         "list": ["one", {"two": 0.5}],
         "text": "several\nlines\n",
@@ -53,20 +53,20 @@ def test_good_yaml_is_read_as_it_looks() -> None:
 
 
 def test_every_path_has_the_line_it_stands_on() -> None:
-    document = read(GOOD.encode())
+    document = read_document(GOOD.encode())
     places = {("nodes",): 2, ("nodes", "web", "port"): 3, ("list", 1, "two"): 6, ("quoted",): 11}
     assert {location: document.line(location) for location in places} == places
 
 
 def test_a_path_that_is_not_written_has_the_line_of_what_is_above_it() -> None:
-    assert read(GOOD.encode()).line(("nodes", "web", "address")) == 3
+    assert read_document(GOOD.encode()).line(("nodes", "web", "address")) == 3
 
 
 @pytest.mark.parametrize(
     "written", ["22:22", "on", "off", "yes", "no", "010", "0x1f", "1_000", "1e3", "+1", ".5", "True"]
 )
 def test_what_other_readers_coerce_stays_text_case_6(written: str) -> None:
-    assert read(f"key: {written}\n".encode()).data == {"key": written}
+    assert read_document(f"key: {written}\n".encode()).data == {"key": written}
 
 
 @pytest.mark.parametrize("written", ["22:22", "on", "010"])
@@ -75,11 +75,11 @@ def test_a_surprise_is_explained_case_6(written: str) -> None:
 
 
 def test_a_date_stays_text() -> None:
-    assert read(b"until: 2027-01-31\n").data == {"until": "2027-01-31"}
+    assert read_document(b"until: 2027-01-31\n").data == {"until": "2027-01-31"}
 
 
 def test_a_duplicate_key_is_told_with_both_lines_and_the_first_value_stays_case_5() -> None:
-    document = read(b"a: 1\nb: 2\na: {c: 3}\n")
+    document = read_document(b"a: 1\nb: 2\na: {c: 3}\n")
     [(location, unusual)] = document.twice
     assert (document.data, location, unusual.line) == ({"a": 1, "b": 2}, ("a",), 3)
     assert "first on line 1" in unusual.what
@@ -111,7 +111,7 @@ def test_a_tab_is_refused_with_the_right_hint_case_7() -> None:
 
 
 def test_a_byte_order_mark_and_crlf_are_accepted_case_7() -> None:
-    document = read(b"\xef\xbb\xbfa: 1\r\nb: text\r\n")
+    document = read_document(b"\xef\xbb\xbfa: 1\r\nb: text\r\n")
     assert (document.data, document.line(("b",))) == ({"a": 1, "b": "text"}, 2)
 
 
@@ -135,7 +135,7 @@ def test_endless_nesting_is_refused_at_once() -> None:
 
 
 def test_nesting_up_to_the_bound_is_read() -> None:
-    read(("a: " + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1)).encode())
+    read_document(("a: " + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1)).encode())
 
 
 @pytest.mark.parametrize("written", ["1: x\n", "~: x\n", "true: x\n", "? [a]\n: x\n", "{a: 1}: x\n"])
@@ -151,7 +151,7 @@ def test_what_is_not_yaml_is_refused_with_a_line(written: str) -> None:
 
 
 def test_an_empty_file_is_empty() -> None:
-    assert read(b"# nothing\n").data == {}
+    assert read_document(b"# nothing\n").data == {}
 
 
 @given(st.binary(max_size=300))
@@ -176,13 +176,13 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(WORDS, VALUES, max_size=4))
 def test_whatever_json_says_is_read_as_json(data: dict[str, object]) -> None:
-    assert read(json.dumps(data, ensure_ascii=False).encode()).data == data
+    assert read_document(json.dumps(data, ensure_ascii=False).encode()).data == data
 
 
 @given(st.dictionaries(WORDS, st.booleans() | st.integers(-(10**9), 10**9) | st.none(), max_size=4))
 def test_where_nothing_is_surprising_we_read_what_pyyaml_reads(data: dict[str, object]) -> None:
     written = yaml.safe_dump(data, allow_unicode=True)
-    assert read(written.encode()).data == yaml.safe_load(written)
+    assert read_document(written.encode()).data == yaml.safe_load(written)
 
 
 @given(st.integers(-(10**17), 10**17))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import resolve_target
-from fleetkeeper.readers.linear_patterns import LONGEST, in_order, path_pattern, pattern_of
+from fleetkeeper.readers.linear_patterns import LONGEST, occur_in_order, path_pattern, pattern_of
 from fleetkeeper.readers.nginx import Site, answers, site_of
 from fleetkeeper.topics.containers.facts import Container
 from fleetkeeper.transport.commands import Unobservable
@@ -139,4 +139,4 @@ def test_names_of_a_server_are_matched_as_nginx_does(pattern: str, name: str, fi
 @given(st.text("ab;\nx", max_size=30))
 def test_one_thing_behind_another_is_what_the_slow_pattern_finds(text: str) -> None:
     slow = re.search(r"a[^;\n]*b", text) is not None
-    assert in_order(text, re.compile("a"), re.compile("b"), re.compile(r"[;\n]")) == slow
+    assert occur_in_order(text, re.compile("a"), re.compile("b"), re.compile(r"[;\n]")) == slow

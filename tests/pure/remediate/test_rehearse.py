@@ -9,7 +9,7 @@ import pytest
 from fleetkeeper.errors import UsageError
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.topics.certificates.policy import Policy
-from fleetkeeper.topics.certificates.served_certificate import views
+from fleetkeeper.topics.certificates.served_certificate import views_of
 from remediate.proposal import PlannedChange
 from remediate.rehearse import RULE, Rehearsal, certbot_views, chosen_certificates, dry_run, rehearse_renewals
 from remediate.render.console import Screen
@@ -19,7 +19,7 @@ from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJEC
 
 def planned() -> PlannedChange:
     world = fleet()
-    [view] = views(world, world.inventory.section(Policy).certificates[0])
+    [view] = views_of(world, world.inventory.section(Policy).certificates[0])
     return PlannedChange(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
 
 
@@ -67,11 +67,11 @@ def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
     world = fleet(replace(FACTS, inside=(inside,)))
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="certbot keeps no certificate"):
-        list(certbot_views(views(world, certificate), certificate))
+        list(certbot_views(views_of(world, certificate), certificate))
 
 
 def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
     world = fleet(FACTS, None)
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
-        list(certbot_views(views(world, certificate), certificate))
+        list(certbot_views(views_of(world, certificate), certificate))

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.reports.annotations import MOST, command, lines, silence, wanted
+from fleetkeeper.reports.annotations import MOST, annotation_lines, in_workflow, runner_command, silence
 
 UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
 
@@ -18,34 +18,36 @@ def item(severity: str = "error", outcome: str = "finding", **more: object) -> d
 
 
 def test_only_a_step_of_a_workflow_is_annotated() -> None:
-    assert wanted({"GITHUB_ACTIONS": "true"})
-    assert not wanted({})
-    assert not wanted({"GITHUB_ACTIONS": "false"})
+    assert in_workflow({"GITHUB_ACTIONS": "true"})
+    assert not in_workflow({})
+    assert not in_workflow({"GITHUB_ACTIONS": "false"})
 
 
 def test_a_finding_is_an_error_and_a_warning_a_warning() -> None:
-    assert lines([item()]) == ["::error title=backups.are_fresh [postgres]::on data: 3 d old; wanted: under 13 h"]
-    assert lines([item("warning", "holds")])[0].startswith("::warning title=")
+    assert annotation_lines([item()]) == [
+        "::error title=backups.are_fresh [postgres]::on data: 3 d old; wanted: under 13 h"
+    ]
+    assert annotation_lines([item("warning", "holds")])[0].startswith("::warning title=")
 
 
 def test_a_waived_finding_is_not_annotated() -> None:
-    assert lines([item(outcome="waived", waived={"owner": "ada"})]) == []
+    assert annotation_lines([item(outcome="waived", waived={"owner": "ada"})]) == []
 
 
 def test_a_dark_node_is_one_error_however_much_it_hides() -> None:
     dark = {**item(outcome="unknown"), "findings": [], "unknown": [UNKNOWN]}
-    assert lines([dark, dark]) == ["::error title=could not be looked at::data: no route to host"]
+    assert annotation_lines([dark, dark]) == ["::error title=could not be looked at::data: no route to host"]
 
 
 def test_more_than_github_shows_are_counted_in_the_last() -> None:
-    text = lines([item(node=f"n{number}") for number in range(25)])
+    text = annotation_lines([item(node=f"n{number}") for number in range(25)])
     assert len(text) == MOST
     assert text[-1] == "::error title=fleetkeeper::16 more of this kind: see the log of this step"
 
 
 @given(st.text(), st.text())
 def test_case_73_nothing_that_a_server_says_can_end_or_begin_a_command(title: str, message: str) -> None:
-    text = command("error", title, message)
+    text = runner_command("error", title, message)
     assert not set(text) & set("\r\n")
     inside = text.removeprefix("::error title=")
     properties, _, rest = inside.partition("::")

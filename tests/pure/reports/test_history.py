@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.reports.history import Memory, compare, file_of, recall, remember
+from fleetkeeper.reports.history import Memory, compare_findings, file_of, recall_findings, remember_findings
 from fleetkeeper.reports.terminal import changed_lines
 
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00+00:00" for day in (20, 21, 22))
@@ -26,7 +26,7 @@ def item(*findings: dict, outcome: str = "", rule: str = "backups.are_fresh", **
 
 def night(items: list[dict], before: Memory, now: str) -> Memory:
     """The memory that an audit leaves."""
-    changes = compare("lab", items, before, now)
+    changes = compare_findings("lab", items, before, now)
     return Memory(now, (*changes.new, *changes.old, *changes.unseen))
 
 
@@ -35,14 +35,14 @@ def names(matches: tuple) -> list[str]:
 
 
 def test_on_the_first_audit_everything_is_new_and_nothing_is_said() -> None:
-    changes = compare("lab", [item(finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [item(finding())], Memory(), FIRST)
     assert names(changes.new) == ["backups.are_fresh"]
     assert list(changed_lines(changes)) == []
 
 
 def test_a_finding_that_stays_is_old_and_keeps_the_day_it_was_first_seen() -> None:
     before = night([item(finding())], Memory(), FIRST)
-    changes = compare("lab", [item(finding(saw="4 d old"))], before, SECOND)
+    changes = compare_findings("lab", [item(finding(saw="4 d old"))], before, SECOND)
     assert (names(changes.new), names(changes.old)) == ([], ["backups.are_fresh"])
     assert changes.old[0].since == FIRST
     assert changes.old[0].saw == "4 d old"
@@ -50,34 +50,34 @@ def test_a_finding_that_stays_is_old_and_keeps_the_day_it_was_first_seen() -> No
 
 def test_a_finding_that_is_mended_is_gone_once() -> None:
     before = night([item(finding())], Memory(), FIRST)
-    assert names(compare("lab", [item()], before, SECOND).gone) == ["backups.are_fresh"]
-    assert compare("lab", [item()], night([item()], before, SECOND), THIRD).gone == ()
+    assert names(compare_findings("lab", [item()], before, SECOND).gone) == ["backups.are_fresh"]
+    assert compare_findings("lab", [item()], night([item()], before, SECOND), THIRD).gone == ()
 
 
 def test_what_could_not_be_looked_at_again_is_not_gone() -> None:
     before = night([item(finding())], Memory(), FIRST)
     dark = item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": ""}])
-    changes = compare("lab", [dark], before, SECOND)
+    changes = compare_findings("lab", [dark], before, SECOND)
     assert (changes.gone, names(changes.unseen)) == ((), ["backups.are_fresh"])
 
 
 def test_what_was_partly_dark_is_not_gone_either() -> None:
     before = night([item(finding(node="data"), finding(node="vgpu"))], Memory(), FIRST)
     partly = item(finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
-    changes = compare("lab", [partly], before, SECOND)
+    changes = compare_findings("lab", [partly], before, SECOND)
     assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["vgpu"])
 
 
 def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
     before = night([item(finding())], Memory(), FIRST)
     partial = night([item(rule="nodes.can_be_looked_at")], before, SECOND)
-    assert compare("lab", [item(finding())], partial, THIRD).old[0].since == FIRST
+    assert compare_findings("lab", [item(finding())], partial, THIRD).old[0].since == FIRST
 
 
 def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:
     before = night([item(finding())], Memory(), FIRST)
     accepted = item(finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"}), outcome="waived")
-    changes = compare("lab", [accepted], before, SECOND)
+    changes = compare_findings("lab", [accepted], before, SECOND)
     assert (changes.gone, names(changes.waived)) == ((), ["backups.are_fresh"])
     assert "1 waived since" in next(changed_lines(changes))
     assert night([accepted], before, SECOND).open == ()
@@ -87,33 +87,33 @@ def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> N
     element = finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
     two = finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")
     before = night([item(element)], Memory(), FIRST)
-    changes = compare("lab", [item(two)], before, SECOND)
+    changes = compare_findings("lab", [item(two)], before, SECOND)
     assert (len(changes.old), changes.new, changes.gone) == (1, (), ())
 
 
 def test_two_findings_that_cannot_be_told_apart_count_as_two() -> None:
     before = night([item(finding(), finding())], Memory(), FIRST)
-    changes = compare("lab", [item(finding())], before, SECOND)
+    changes = compare_findings("lab", [item(finding())], before, SECOND)
     assert (len(changes.old), len(changes.gone)) == (1, 1)
 
 
 def test_another_inventory_of_the_run_is_not_mixed_in() -> None:
     other = {**item(finding()), "inventory": "staging"}
-    assert compare("lab", [other], Memory(), FIRST).new == ()
+    assert compare_findings("lab", [other], Memory(), FIRST).new == ()
 
 
 def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Path) -> None:
     file = file_of(tmp_path, "lab", "/srv/lab.yml")
-    changes = compare("lab", [item(finding())], Memory(), FIRST)
-    remember(file, changes, SECOND)
-    assert recall(file) == Memory(SECOND, changes.new)
+    changes = compare_findings("lab", [item(finding())], Memory(), FIRST)
+    remember_findings(file, changes, SECOND)
+    assert recall_findings(file) == Memory(SECOND, changes.new)
     for broken in (
         "",
         "{}",
         '{"schema": 1, "finished": 1, "open": [{}]}',
     ):
         file.write_text(broken)
-        assert recall(file) == Memory()
+        assert recall_findings(file) == Memory()
 
 
 def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
 def test_the_terminal_names_what_is_new_and_gone_and_counts_what_is_old() -> None:
     before = night([item(finding()), item(finding("nodes.x"), rule="nodes.x")], Memory(), FIRST)
     today = [item(finding()), item(rule="nodes.x"), item(finding("volumes.y"), rule="volumes.y")]
-    text = list(changed_lines(compare("lab", today, before, SECOND)))
+    text = list(changed_lines(compare_findings("lab", today, before, SECOND)))
     assert text[0] == "lab, against 2026-11-20 03:00 UTC: 1 new, 1 gone, 1 old"
     assert text[1].startswith("  new   volumes.y [postgres]")
     assert text[2].startswith("  gone  nodes.x [postgres]")
@@ -138,7 +138,7 @@ def test_new_gone_and_old_are_a_partition(yesterday: list[str], today: list[str]
     def judged(matches: list[str]) -> list[dict]:
         return [item(*([finding(f"t.{n}")] if n in matches else []), rule=f"t.{n}") for n in "abcd"]
 
-    changes = compare("lab", judged(today), night(judged(yesterday), Memory(), FIRST), SECOND)
+    changes = compare_findings("lab", judged(today), night(judged(yesterday), Memory(), FIRST), SECOND)
     assert {element.rule[2:] for element in changes.new} == set(today) - set(yesterday)
     assert {element.rule[2:] for element in changes.gone} == set(yesterday) - set(today)
     assert {element.rule[2:] for element in changes.old} == set(today) & set(yesterday)

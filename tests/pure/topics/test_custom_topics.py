@@ -8,7 +8,7 @@ import pytest
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory, InventoryError
-from fleetkeeper.inventory.problems import Problem
+from fleetkeeper.inventory.problems import InventoryProblem
 from fleetkeeper.topics.registry import load_inventory
 
 NTP = '''
@@ -71,7 +71,7 @@ def bring(folder: Path, text: str) -> Inventory:
     return load_inventory(folder / "team.yml", text)
 
 
-def problem(folder: Path, text: str) -> Problem:
+def problem(folder: Path, text: str) -> InventoryProblem:
     with pytest.raises(InventoryError) as wrong:
         bring(folder, text)
     [only] = wrong.value.problems

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fleetkeeper.readers import nginx, tls_handshakes
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.json_documents import MOST_ELEMENTS, json_document, json_documents
-from fleetkeeper.readers.nginx import tokens
+from fleetkeeper.readers.nginx import tokenize
 from fleetkeeper.topics.backups.database.observe import parse_clusters
 from fleetkeeper.topics.backups.parse import parse_entries, parse_listing
 from fleetkeeper.topics.backups.second_copy import observe as copies
@@ -71,11 +71,11 @@ WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     "mounts": ("nas:/b /srv/my\\040data nfs4 rw 0 0\n", lambda text: remote_mounts(out(text))),
     "schedules": (Machine(GOOD).printed().decode(), snapshot.read),
     "container": (PRINTED, lambda text: parse_inside(text, "id", "nginx")),
-    "nginx": (DUMP, lambda text: nginx.read(0, text)),
-    "odd nginx": (ODD, lambda text: nginx.read(0, text)),
+    "nginx": (DUMP, lambda text: nginx.read_configuration(0, text)),
+    "odd nginx": (ODD, lambda text: nginx.read_configuration(0, text)),
     "nginx complaint": (
         'nginx: [emerg] unknown directive "x" in /etc/nginx/nginx.conf:3\n',
-        lambda text: nginx.read(1, text),
+        lambda text: nginx.read_configuration(1, text),
     ),
     "handshake": (
         "Certificate chain\n0 s:CN = x\nServer certificate\nNew, TLSv1.3, Cipher is X\n",
@@ -296,4 +296,4 @@ def test_a_directory_of_too_many_files_is_unknown_before_they_are_read() -> None
 
 def test_a_configuration_of_too_many_words_is_unknown() -> None:
     with pytest.raises(Unobservable, match="more than 200000 words"):
-        list(tokens(";" * 200_002))
+        list(tokenize(";" * 200_002))

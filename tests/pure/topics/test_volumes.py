@@ -15,13 +15,13 @@ from fleetkeeper.topics.backups.database.facts import Drill, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.forecast import coming_runs
-from fleetkeeper.topics.volumes.facts import Entry
+from fleetkeeper.topics.volumes.facts import VolumeEntry
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, file, fleet, judged, policy, twice_a_day, usage
 
 
 def test_a_volume_over_its_budget_is_a_finding_that_names_strangers():
-    heavy = usage(GOOD, used=70 * 2**30, biggest=(Entry("core.1234", 40 * 2**30),))
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core.1234", 40 * 2**30),))
     [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
     assert (found.saw, found.want) == ("rodan_pg_backup takes 70 GiB", "at most 60 GiB")
     assert found.hint == "besides backups there is core.1234 (40 GiB)"
@@ -86,7 +86,7 @@ def test_backups_that_do_not_grow_may_still_gather():
 
 
 def test_a_budget_that_something_else_fills_today_is_not_told_for_another_day():
-    heavy = usage(GOOD, used=70 * 2**30, biggest=(Entry("core", 69 * 2**30),))
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core", 69 * 2**30),))
     [found] = judged("volumes.will_last", fleet(volume=heavy)).findings
     assert "is out of its budget already, and thinning by keep will not make room" in found.saw
 
@@ -100,7 +100,7 @@ def test_backups_that_shrink_or_jump_about_last_when_the_biggest_of_them_would()
 
 
 def test_case_78_what_weighs_nothing_is_not_blamed():
-    heavy = usage(GOOD, used=70 * 2**30, biggest=(Entry("core", 40 * 2**30), Entry("empty", 0)))
+    heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core", 40 * 2**30), VolumeEntry("empty", 0)))
     [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
     assert found.hint == "besides backups there is core (40 GiB)"
 

@@ -46,11 +46,11 @@ def observe(node: Node, inventory: Inventory) -> Look:
     here = policy.volume.node == node.name
     answers = yield [*asked, *([records_of(policy)] if here else [])]
     parse = partial(parse_records, of=backups_of(policy), path=record_path(policy))
-    records = or_why(parse, answers[1]) if here else None
-    return Facts(or_why(parse_clusters, answers[0]), records)
+    records = clusters_or_why(parse, answers[1]) if here else None
+    return Facts(clusters_or_why(parse_clusters, answers[0]), records)
 
 
-def or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
+def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobservable:
     try:
         return parse(answer)
     except Unobservable as why:

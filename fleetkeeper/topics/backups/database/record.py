@@ -26,7 +26,7 @@ def merge_records(records: Records, addition: Records) -> Records:
     """
     return Records(
         accepted=later_accepted(records.accepted, addition.accepted),
-        drills=drills_to_keep(in_order((*records.drills, *addition.drills))),
+        drills=drills_to_keep(newest_drills_first((*records.drills, *addition.drills))),
         digest=records.digest,
         size=later_accepted(records.size, addition.size),
     )
@@ -37,10 +37,12 @@ def put_right(records: Records, addition: Records, now: datetime) -> Records:
 
     Else one of them would pass for the last one until its date has come, whatever fails or succeeds meanwhile.
     """
-    ahead = in_order([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
+    ahead = newest_drills_first([drill for drill in records.drills if drill.at > now + CLOCKS_DIFFER])
     first = min((drill.at for drill in addition.drills), default=now)
     moved = [replace(drill, at=min(first, now) - index * TICK) for index, drill in enumerate(reversed(ahead), 1)]
-    return replace(records, drills=in_order([*(drill for drill in records.drills if drill not in ahead), *moved]))
+    return replace(
+        records, drills=newest_drills_first([*(drill for drill in records.drills if drill not in ahead), *moved])
+    )
 
 
 def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
@@ -50,7 +52,7 @@ def later_accepted(first: Dated | None, second: Dated | None) -> Dated | None:
     return first if first.at > second.at else second
 
 
-def in_order(drills: Sequence[Drill]) -> tuple[Drill, ...]:
+def newest_drills_first(drills: Sequence[Drill]) -> tuple[Drill, ...]:
     """Each drill once, oldest first."""
     once = {drill_key(drill): drill for drill in drills}
     return tuple(once[key] for key in sorted(once))
@@ -70,7 +72,7 @@ def drills_to_keep(drills: tuple[Drill, ...]) -> tuple[Drill, ...]:
     failed = {drill.backup: drill for drill in drills if drill.error and not drill.refused}
     bad = [drill for name, drill in failed.items() if came_back.get(name, drill.at) <= drill.at and drill not in recent]
     succeeded = any(not drill.error and not drill.refused for drill in recent)
-    return (*in_order([*([] if succeeded else good[-1:]), *in_order(bad)[-REMEMBERED:]]), *recent)
+    return (*newest_drills_first([*([] if succeeded else good[-1:]), *newest_drills_first(bad)[-REMEMBERED:]]), *recent)
 
 
 def contains_addition(records: Records, addition: Records) -> bool:

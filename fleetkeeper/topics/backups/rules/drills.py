@@ -29,7 +29,7 @@ def come_back(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     """
     policy = fleet.inventory.section(Policy)
     node = policy.volume.node
-    records = records_of(fleet, policy)
+    records = drill_records(fleet, policy)
     failed = last_failure(records, policy)
     last = failed or records.last_drill
     age = fleet.looked_at - last.at if last else None
@@ -79,7 +79,7 @@ def refused_since(records: Records, last: Drill | None) -> str:
     return f"one could not be tried on {newest.at:%Y-%m-%d}: {newest.refused}"
 
 
-def records_of(fleet: Fleet, policy: Policy) -> Records:
+def drill_records(fleet: Fleet, policy: Policy) -> Records:
     """What is written down on the volume's node. Raises Unobservable when it was not seen."""
     return raise_if_unobservable(fleet.of(policy.volume.node, Databases).records, policy.volume.node) or Records()
 
@@ -91,7 +91,7 @@ def failed_drill(fleet: Fleet, policy: Policy) -> Hold | None:
     """
     if policy.drills is None and (policy.volume.node, Databases.topic) not in fleet.facts:
         return None
-    failed = last_failure(records_of(fleet, policy), policy)
+    failed = last_failure(drill_records(fleet, policy), policy)
     if failed is None:
         return None
     return Hold(f"{failed.backup} did not come back when it was last tried: {failed.error}", DRILL_AGAIN)

@@ -33,7 +33,7 @@ OFF = "where it is not meant to be reached from here, say so: `outside: {none: w
 LEADS = "compare DNS (`getent hosts`), firewall and proxies with what the server's own node says"
 
 
-def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate | Unobservable]:
+def external_handshakes(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate | Unobservable]:
     """Every handshake from here, and what could not be told; nothing where the name does not lead anywhere from here.
 
     Raises Unobservable when nobody looked from here.
@@ -42,7 +42,7 @@ def asked(fleet: Fleet, certificate: Certificate) -> Iterator[ServedCertificate 
         return
     mine = [served for served in fleet.of(HERE, Facts).outside if served.name == certificate.name]
     for served in mine:
-        if not certificates(served) and only_guessed(fleet, certificate, served):
+        if not external_certificates(served) and only_guessed(fleet, certificate, served):
             continue
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"asked from here, {at(served)}: {served.chain.why}", served.chain.hint or OFF)
@@ -61,7 +61,7 @@ def only_guessed(fleet: Fleet, certificate: Certificate, served: ServedCertifica
         handshake.port
         for view in views_of(fleet, certificate)
         for handshake in view.handshakes
-        if certificates(handshake)
+        if external_certificates(handshake)
     }
     return not lines and bool(ports) and served.port not in ports
 
@@ -71,28 +71,30 @@ def at(served: ServedCertificate) -> str:
     return f"[{served.host}]:{served.port}" if ":" in served.host else f"{served.host}:{served.port}"
 
 
-def told(served: ServedCertificate, saw: str, want: str, why: str, hint: str) -> Finding:
+def external_finding(served: ServedCertificate, saw: str, want: str, why: str, hint: str) -> Finding:
     return Finding(saw=saw, want=want, why=why, about=f"{served.name} at {at(served)}", hint=hint)
 
 
 def external_problems(fleet: Fleet, certificate: Certificate, case: Callable[[], Case]) -> Said:
     """What a client out there would complain about, and the service's own node does not serve."""
     here = own(fleet, certificate)
-    for served in asked(fleet, certificate):
+    for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
             yield served
         elif not served.chain:
             yield nothing(served)
         elif served.chain not in here:
-            for problem in chain_problems.chain_problems(chain_problems.load(certificates(served)), case()):
-                yield told(
+            for problem in chain_problems.chain_problems(
+                chain_problems.load_chain(external_certificates(served)), case()
+            ):
+                yield external_finding(
                     served, f"served to the world at {at(served)}: {problem.saw}", problem.want, problem.why, LEADS
                 )
 
 
 def nothing(served: ServedCertificate) -> Finding:
     why = WORDS.get(served.refused, f"it refused the handshake: {served.said}")
-    return told(
+    return external_finding(
         served,
         f"the world gets no certificate at {at(served)}: {why}",
         "the name leads to a port that speaks TLS",
@@ -101,20 +103,22 @@ def nothing(served: ServedCertificate) -> Finding:
     )
 
 
-def certificates(served: ServedCertificate) -> tuple[str, ...]:
+def external_certificates(served: ServedCertificate) -> tuple[str, ...]:
     return () if isinstance(served.chain, Unobservable) else served.chain
 
 
 def own(fleet: Fleet, certificate: Certificate) -> set[tuple[str, ...]]:
     """The chains that the service serves for the name on its own nodes."""
-    return {certificates(handshake) for view in views_of(fleet, certificate) for handshake in view.handshakes} - {()}
+    return {
+        external_certificates(handshake) for view in views_of(fleet, certificate) for handshake in view.handshakes
+    } - {()}
 
 
 def views_of(fleet: Fleet, certificate: Certificate) -> list[View]:
-    return [View(fleet, certificate, *places, facts(fleet, places[0])) for places in placed(fleet, certificate)]
+    return [View(fleet, certificate, *places, facts_of_node(fleet, places[0])) for places in placed(fleet, certificate)]
 
 
-def facts(fleet: Fleet, node: str) -> Facts:
+def facts_of_node(fleet: Fleet, node: str) -> Facts:
     """What was seen on a node; nothing where it could not be: other lines of the verdict say so."""
     try:
         return fleet.of(node, Facts)
@@ -127,11 +131,11 @@ def others(
 ) -> Iterator[tuple[ServedCertificate, x509.Certificate] | Unobservable]:
     """What the world gets that no node of the service serves, with its leaf; and what could not be told."""
     leafs = {fingerprint(item) for item in own(fleet, certificate)}
-    for served in asked(fleet, certificate):
+    for served in external_handshakes(fleet, certificate):
         if isinstance(served, Unobservable):
             yield served
-        elif served.chain and fingerprint(certificates(served)) not in leafs:
-            yield served, leaf_of(certificates(served))
+        elif served.chain and fingerprint(external_certificates(served)) not in leafs:
+            yield served, leaf_of(external_certificates(served))
 
 
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
@@ -143,7 +147,7 @@ def differences(fleet: Fleet, certificate: Certificate) -> Said:
             yield other
         elif compared:
             served, leaf = other
-            yield told(
+            yield external_finding(
                 served,
                 f"{at(served)} serves the world another certificate than the service: one of "
                 f"{common_name(leaf.issuer)} that ends {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} (UTC)",
@@ -160,9 +164,12 @@ def endings(fleet: Fleet, certificate: Certificate) -> Said:
             yield other
             continue
         served, leaf = other
-        left, span = chain_problems.left(leaf, fleet.looked_at), chain_problems.least(leaf, certificate.min_left)
+        left, span = (
+            chain_problems.time_left(leaf, fleet.looked_at),
+            chain_problems.least_time_left(leaf, certificate.min_left),
+        )
         if left < span:
-            yield told(
+            yield external_finding(
                 served,
                 f"served to the world at {at(served)}: it {chain_problems.ending(leaf, left)}",
                 f"at least {show_duration(span)} left of its {show_duration(chain_problems.lifetime(leaf))}",

@@ -12,7 +12,14 @@ from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
-from fleetkeeper.topics.certificates.served_certificate import Said, View, certificate_of, each_view, lineages, newest
+from fleetkeeper.topics.certificates.served_certificate import (
+    Said,
+    View,
+    certificate_of,
+    each_view,
+    lineages_of,
+    newest_lineage,
+)
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.transport.commands import Unobservable
 
@@ -43,8 +50,8 @@ def will_renew(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservabl
 
 def renewing(view: View) -> Said:
     """Each thing that a renewal needs, in the order in which it needs them."""
-    lineage = newest(lineages(view))
-    yield from known(view, lineage)
+    lineage = newest_lineage(lineages_of(view))
+    yield from certbot_findings(view, lineage)
     if lineage is not None and lineage.configured:
         yield from can_be_issued(view, lineage)
     yield from scheduled(view, lineage)
@@ -52,7 +59,7 @@ def renewing(view: View) -> Said:
     yield from kept(view)
 
 
-def known(view: View, lineage: Lineage | None) -> Iterator[Finding]:
+def certbot_findings(view: View, lineage: Lineage | None) -> Iterator[Finding]:
     """Whether certbot is there, knows the name, and may ask for it."""
     inside = view.inside
     if not inside.certbot and not any(works_for(renewal, view) for renewal in all_renewals(view)):

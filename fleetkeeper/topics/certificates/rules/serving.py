@@ -12,7 +12,7 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import File, Lineage, ServedCertificate
+from fleetkeeper.topics.certificates.facts import CertificateFile, Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.rules import external
 from fleetkeeper.topics.certificates.served_certificate import (
     Said,
@@ -23,8 +23,8 @@ from fleetkeeper.topics.certificates.served_certificate import (
     each_view,
     fingerprint,
     leaf_of,
-    lineages,
-    newest,
+    lineages_of,
+    newest_lineage,
 )
 from fleetkeeper.transport.commands import Unobservable
 
@@ -47,7 +47,10 @@ def far_from_expiry(view: View) -> Said:
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
             leaf = leaf_of(served.chain)
-            left, span = chain_problems.left(leaf, now), chain_problems.least(leaf, view.certificate.min_left)
+            left, span = (
+                chain_problems.time_left(leaf, now),
+                chain_problems.least_time_left(leaf, view.certificate.min_left),
+            )
             if left < span:
                 yield ending(view, served, leaf, (left, span))
     if not any(handshake.chain for handshake in view.handshakes):
@@ -84,7 +87,7 @@ def served_as_on_disk(view: View) -> Said:
     answered = [handshake for handshake in view.handshakes if raise_if_unobservable(handshake.chain)]
     if not answered:
         raise Unobservable("it is served on no port: see certificates.are_valid")
-    lineage = newest(lineages(view))
+    lineage = newest_lineage(lineages_of(view))
     for served in answered:
         files = configured(view, served)
         if files is None and lineage is None:
@@ -92,13 +95,13 @@ def served_as_on_disk(view: View) -> Said:
                 "which file is served cannot be told: no nginx configuration and no lineage of certbot for the name",
                 hint="name the file as `file:`, or certbot's lineage as `lineage:`, in the inventory",
             )
-        on_disk = files if files is not None else [File(lineage.path, lineage.chain)] if lineage else []
+        on_disk = files if files is not None else [CertificateFile(lineage.path, lineage.chain)] if lineage else []
         yield from compared(view, served, on_disk)
         if files is not None and lineage is not None:
             yield from copied(view, served, files, lineage)
 
 
-def compared(view: View, served: ServedCertificate, files: list[File]) -> Said:
+def compared(view: View, served: ServedCertificate, files: list[CertificateFile]) -> Said:
     """One port against the files for it."""
     present = [file for file in files if file.chain]
     if not present:
@@ -111,7 +114,7 @@ def compared(view: View, served: ServedCertificate, files: list[File]) -> Said:
         yield stale(view, served, present[0])
 
 
-def stale(view: View, served: ServedCertificate, file: File) -> Finding:
+def stale(view: View, served: ServedCertificate, file: CertificateFile) -> Finding:
     now, then = leaf_of(file.chain), leaf_of(raise_if_unobservable(served.chain))
     return Finding(
         saw=f"port {served.port} serves the certificate that ends {then.not_valid_after_utc:%Y-%m-%d %H:%M}; "
@@ -124,7 +127,7 @@ def stale(view: View, served: ServedCertificate, file: File) -> Finding:
     )
 
 
-def copied(view: View, served: ServedCertificate, files: list[File], lineage: Lineage) -> Iterator[Finding]:
+def copied(view: View, served: ServedCertificate, files: list[CertificateFile], lineage: Lineage) -> Iterator[Finding]:
     """A copy of certbot's file that nobody refreshes: nginx serves what it is told, and it is not what is renewed."""
     if not lineage.chain or lineage.path in [file.path for file in files]:
         return

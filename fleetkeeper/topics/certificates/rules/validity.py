@@ -13,8 +13,8 @@ from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.rules import Subject
 from fleetkeeper.looking.facts import Fleet
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.readers.pki.certificate_problem import Case, Problem
-from fleetkeeper.readers.pki.roots import trusted
+from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem
+from fleetkeeper.readers.pki.roots import trusted_roots
 from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.policy import Certificate
 from fleetkeeper.topics.certificates.rules import external
@@ -26,7 +26,7 @@ from fleetkeeper.topics.certificates.served_certificate import (
     directive,
     each_view,
     leaf_of,
-    lineages,
+    lineages_of,
 )
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable
@@ -48,12 +48,12 @@ def are_valid(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     `ca`); and on disk, whether the private key belongs to the certificate. Source: RFC 5280, RFC 9525; the verdicts of
     `openssl verify`.
     """
-    yield from each_view(fleet, subject, valid)
+    yield from each_view(fleet, subject, validity_findings)
     mine = certificate_of(fleet, subject)
     yield from external.external_problems(fleet, mine, lambda: case_of(fleet, mine))
 
 
-def valid(view: View) -> Said:
+def validity_findings(view: View) -> Said:
     """Every port where TLS is spoken, or has to be; then the keys on disk."""
     yield from silent_ports(view)
     case = case_of(view.fleet, view.certificate)
@@ -61,17 +61,17 @@ def valid(view: View) -> Said:
         if isinstance(served.chain, Unobservable):
             yield Unobservable(f"port {served.port}: {served.chain.why}", served.chain.hint, view.node)
         elif served.chain:
-            problems = chain_problems.chain_problems(chain_problems.load(served.chain), case)
-            yield from (told(problem, view, served) for problem in problems)
+            problems = chain_problems.chain_problems(chain_problems.load_chain(served.chain), case)
+            yield from (validity_finding(problem, view, served) for problem in problems)
     yield from keys(view)
 
 
 def case_of(fleet: Fleet, mine: Certificate) -> Case:
     """What the name is judged by. Raises Unobservable when there are no authorities to judge by."""
-    return Case(mine.name, trusted(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
+    return Case(mine.name, trusted_roots(fleet.inventory.ca, mine.ca), fleet.looked_at, mine.allow_issuer)
 
 
-def told(problem: Problem, view: View, served: ServedCertificate) -> Finding:
+def validity_finding(problem: ChainProblem, view: View, served: ServedCertificate) -> Finding:
     dated = problem.kind in ("expired", "not yet valid")
     return Finding(
         saw=f"on port {served.port}: {problem.saw}",
@@ -79,11 +79,13 @@ def told(problem: Problem, view: View, served: ServedCertificate) -> Finding:
         why=problem.why,
         node=view.node,
         about=view.about(served),
-        hint=problem.hint + (skew(view) if dated else "") + (place(view, served) if problem.kind in PLACED else ""),
+        hint=problem.hint
+        + (skew(view) if dated else "")
+        + (nginx_place(view, served) if problem.kind in PLACED else ""),
     )
 
 
-def place(view: View, served: ServedCertificate) -> str:
+def nginx_place(view: View, served: ServedCertificate) -> str:
     """Where nginx is told what to serve."""
     match = directive(view, served)
     return f". nginx takes it from {match}" if match else ""
@@ -174,7 +176,7 @@ def by_nginx(view: View) -> list[Pair]:
 
 
 def by_certbot(view: View) -> list[Pair]:
-    return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages(view)]
+    return [(lineage.path, lineage.path.replace("fullchain", "privkey")) for lineage in lineages_of(view)]
 
 
 def digest(leaf: x509.Certificate) -> str:

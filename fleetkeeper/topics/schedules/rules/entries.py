@@ -40,16 +40,16 @@ def backup_runs_where_postgres_runs(fleet: Fleet, subject: Subject) -> Iterator[
     policy = fleet.inventory.section(Policy)
     homes = running_placements(fleet, policy.service)
     if len(homes) != 1:
-        yield homeless(policy, homes)
+        yield homeless_finding(policy, homes)
         return
     [home] = homes
     yield from at_home(fleet, home, policy)
     for node in fleet.inventory.nodes:
         if node != home.node:
-            yield from elsewhere(fleet, node, home, policy)
+            yield from entries_elsewhere(fleet, node, home, policy)
 
 
-def homeless(policy: Policy, homes: Sequence[Placement]) -> Finding:
+def homeless_finding(policy: Policy, homes: Sequence[Placement]) -> Finding:
     """Nowhere or in several places: nobody can say where the entry belongs."""
     if not homes:
         return Finding(
@@ -74,20 +74,20 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> Iterator[Finding |
         facts = fleet.of(home.node, Facts)
         entries, unclear = read_entries(fleet, home.node, home, policy)
         working = [entry for entry in entries if entry.does(home)]
-        findings = list(broken(entries, home, alone=not working))
+        findings = list(broken_entries(entries, home, alone=not working))
         yield from findings
         doubtful = [] if working else list(doubtful_places(facts, home.node))
         if not (working or unclear or doubtful or facts.unseen or any(item.severity == "error" for item in findings)):
-            yield missing(facts, home, policy)
+            yield missing_entry(facts, home, policy)
         if working:
-            yield from timed(fleet, working, home, policy)
+            yield from time_findings(fleet, working, home, policy)
         yield from (*unclear, *doubtful)
         yield from (Unobservable(why.why, why.hint, home.node) for why in facts.unseen)
     except Unobservable as why:
         yield why
 
 
-def missing(facts: Facts, home: Placement, policy: Policy) -> Finding:
+def missing_entry(facts: Facts, home: Placement, policy: Policy) -> Finding:
     """There is no entry at all."""
     others = ", ".join(suspect.where for suspect in facts.suspects[:3])
     return Finding(
@@ -122,7 +122,7 @@ def complaints(item: MatchedEntry, home: Placement) -> list[tuple[str, str]]:
 BY_SERVICE = "find the container by its service's label: names and ids change, and a part of a name fits others too"
 
 
-def broken(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> Iterator[Finding]:
+def broken_entries(entries: Iterable[MatchedEntry], home: Placement, *, alone: bool) -> Iterator[Finding]:
     """Entries that do not do their work. Beside one that does, they are warnings, unless they hit another container."""
     for entry in entries:
         foreign = not entry.meant and (bool(entry.found) or not alone)
@@ -152,7 +152,7 @@ def finding(entry: MatchedEntry, node: str, saw: str, hint: str, severity: str) 
     )
 
 
-def timed(
+def time_findings(
     fleet: Fleet, working: Sequence[MatchedEntry], home: Placement, policy: Policy
 ) -> Iterator[Finding | Unobservable]:
     """Whether the entries that work are together due exactly when the policy says."""
@@ -185,7 +185,7 @@ def timed(
     )
 
 
-def elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
+def entries_elsewhere(fleet: Fleet, node: str, home: Placement, policy: Policy) -> Iterator[Finding | Unobservable]:
     """Any other node: entries for the service are left over from a time when it ran there."""
     try:
         entries, unclear = read_entries(fleet, node, home, policy)

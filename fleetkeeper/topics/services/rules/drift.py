@@ -28,13 +28,13 @@ def have_their_own_settings(fleet: Fleet, subject: Subject) -> Iterator[Finding 
     unknown = list(unseen(fleet))
     text = told_to_swarm(fleet, service.name)
     if text:
-        yield from judged(text)
+        yield from drift_findings(text)
     elif not unknown:
         why_not(fleet, service.name)  # raises where a manager that nobody looks at may know it
     yield from unknown
 
 
-def judged(service: SwarmService) -> Iterator[Finding]:
+def drift_findings(service: SwarmService) -> Iterator[Finding]:
     if service.lent_updates:
         yield Finding(
             saw=left_behind(service),
@@ -69,7 +69,7 @@ def notes(fleet: Fleet) -> Iterator[str]:
     for service in (service for service in matches.values() if service.lent and service.lent == service.user):
         yield (
             f"{service.name} runs as {service.user} since fleetkeeper changed it, and the stack file may not say so: "
-            f"put `{line_of(service.name, service.stack, service.user)}` there and deploy it, which ends this note"
+            f"put `{drift_line(service.name, service.stack, service.user)}` there and deploy it, which ends this note"
         )
 
 
@@ -80,10 +80,10 @@ def unfinished(fleet: Fleet) -> tuple[str, ...]:
     )
 
 
-def line_of(name: str, stack: str, user: str) -> str:
+def drift_line(name: str, stack: str, user: str) -> str:
     """The line of a stack file that gives a service its user.
 
-    >>> line_of("rodan_web", "rodan", "django")
+    >>> drift_line("rodan_web", "rodan", "django")
     'services.web.user: django'
     """
     return f"services.{shown_word(name.removeprefix(f'{stack}_'))}.user: {shown_word(user)}"

@@ -32,7 +32,7 @@ def with_local_data_are_pinned(fleet: Fleet, subject: Subject) -> Iterator[Findi
     unknown = list(unseen(fleet))
     text = told_to_swarm(fleet, service.name)
     if text:
-        yield from judged(fleet, text)
+        yield from pinning_findings(fleet, text)
     elif not unknown:
         raise NotApplicable(why_not(fleet, service.name))
     yield from unknown
@@ -51,7 +51,7 @@ def why_not(fleet: Fleet, name: str) -> str:
     return "no swarm here: containers stay on their node"
 
 
-def judged(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
+def pinning_findings(fleet: Fleet, service: SwarmService) -> Iterator[Finding]:
     data = local_data(fleet, service)
     members = next((facts.members for facts in managers(fleet)), ())
     fitting = [member for member in members if fits(member, service.constraints)]

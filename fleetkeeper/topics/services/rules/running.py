@@ -40,7 +40,7 @@ def are_running(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservab
     present = [location for location in placements if location.container.running]
     for location in placements:
         yield from judged_state(location, fleet.of(location.node, Containers).clock)
-    yield from ambiguous(service, present)
+    yield from ambiguous_name(service, present)
     yield from judged_number(fleet, service, present, placements, bool(unknown))
     yield from unknown
 
@@ -78,7 +78,7 @@ def finding(saw: str, location: Placement, hint: str) -> Finding:
     )
 
 
-def ambiguous(service: Service, present: list[Placement]) -> Iterator[Finding]:
+def ambiguous_name(service: Service, present: list[Placement]) -> Iterator[Finding]:
     """Two Compose projects, or a Compose service and another container, under one name: which is meant?"""
     kinds = sorted({location.container.label(COMPOSE_PROJECT) for location in present})
     if len(kinds) > 1:
@@ -96,11 +96,11 @@ def judged_number(
 ) -> Iterator[Finding | Unobservable]:
     """Too few only when all nodes were seen; too many always."""
     text = told_to_swarm(fleet, service.name)
-    want = wanted(service, text)
+    want = wanted_replicas(service, text)
     have = len(present)
     fewest = 1 if want is None else want
     if have < fewest and not some_unseen and not any(in_trouble(location.container) for location in placements):
-        yield missing(fleet, service, have, fewest, placements)
+        yield missing_tasks(fleet, service, have, fewest, placements)
     elif want is not None and have > want and not updating(text):
         where = ", ".join(f"{location.container.name} on {location.node}" for location in present)
         yield Finding(
@@ -110,7 +110,7 @@ def judged_number(
         )
 
 
-def wanted(service: Service, text: SwarmService | None) -> int | None:
+def wanted_replicas(service: Service, text: SwarmService | None) -> int | None:
     """How many should run; None when nobody said. Declared, but told to run 0 times, is wrong."""
     if service.replicas is not None:
         return service.replicas
@@ -145,7 +145,7 @@ def managers(fleet: Fleet) -> Iterator[Facts]:
     return (facts for facts in swarm_facts(fleet) if facts.swarm == "manager")
 
 
-def missing(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
+def missing_tasks(fleet: Fleet, service: Service, have: int, want: int, placements: list[Placement]) -> Finding:
     """Too few run: with what the swarm, or else the ended containers, say about the reason."""
     ended = [
         f"{location.container.name} on {location.node} {why_idle(location.container)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.readers.pki.chain_problems import chain_problems, load
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load_chain
 from tests.example_fleets.certificates import (
     MIDDLE,
     NAME,
@@ -62,7 +62,7 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
     openssl x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -days 9 -extfile leaf.ext -out leaf.pem 2>/dev/null
     """
     subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True)
-    leaf, middle, root = load([(tmp_path / f"{item}.pem").read_text() for item in ("leaf", "middle", "root")])
+    leaf, middle, root = load_chain([(tmp_path / f"{item}.pem").read_text() for item in ("leaf", "middle", "root")])
     now = leaf.not_valid_before_utc + timedelta(minutes=1)
     whole = replace(case("made.example.org", now=now), roots=(root,))
     assert chain_problems([leaf, middle], whole) == []

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Eku
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fleetkeeper.readers.pki.chain_problems import chain_problems, load
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load_chain
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets.certificates import DAY, NAME, NOW, Made, alternative, case, key, named
 
@@ -355,7 +355,7 @@ def test_a_certificate_with_one_byte_changed_is_refused_or_unreadable_and_never_
     changed = bytearray(DER)
     changed[place] ^= flip
     try:
-        chain = load([ssl.DER_cert_to_PEM_cert(bytes(changed)), MIDDLE.pem])
+        chain = load_chain([ssl.DER_cert_to_PEM_cert(bytes(changed)), MIDDLE.pem])
     except Unobservable:
         return
     assert chain_problems(chain, case(roots=(ROOT,)))

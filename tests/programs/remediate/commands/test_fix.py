@@ -494,7 +494,9 @@ def test_a_plan_from_a_saved_look_changes_nothing_and_needs_no_servers(world: Wo
     inventory = load_inventory(world.folder / "world.yml")
     observers = observers_in(inventory.custom_topics)
     saved = world.folder / "look.json"
-    saved.write_text(recording.dump(look_at_fleet(inventory, lambda node: LocalLink(), observers, datetime.now(UTC))))
+    saved.write_text(
+        recording.dump_recording(look_at_fleet(inventory, lambda node: LocalLink(), observers, datetime.now(UTC)))
+    )
     world.paper.write_text("new\n")
     assert world.run(replay=saved) == Exit.FINDINGS_REMAIN
     assert replace(world.call(), replay=saved).replay == saved

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from fleetkeeper.looking.facts import HERE
 from fleetkeeper.looking.look import look_at_fleet
-from fleetkeeper.looking.recording import dump, load
+from fleetkeeper.looking.recording import dump_recording, load_recording
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import external_probe, tls_probes
 from fleetkeeper.topics.certificates.external_probe import ExternalAddress, tls_handshake
@@ -205,7 +205,7 @@ def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
         assert tls_handshake(route).refused == "not TLS"
         location = TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432)
         served = tls_probes.served(
-            location, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(location)}
+            location, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes_of(location)}
         )
         assert (served.chain, served.refused) == ((), "refused")
 
@@ -232,4 +232,4 @@ def test_the_look_asks_from_here_beside_the_nodes_and_it_is_recorded(tmp_path: P
         seen = look_at_fleet(expected, lambda node: Dead(), observers_in(TOPICS), NOW)
     outside = seen.of(HERE, Facts).outside
     assert (OTHER.pem, MIDDLE.pem) in [item.chain for item in outside]
-    assert load(dump(seen), expected, observers_in(TOPICS)).of(HERE, Facts).outside == outside
+    assert load_recording(dump_recording(seen), expected, observers_in(TOPICS)).of(HERE, Facts).outside == outside

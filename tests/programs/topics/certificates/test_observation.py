@@ -68,7 +68,7 @@ def serve(listening: socket.socket, context: ssl.SSLContext, answer: bytes) -> N
 
 
 def asked(at: TlsEndpoint) -> ServedCertificate:
-    return tls_probes.served(at, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes(at)})
+    return tls_probes.served(at, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes_of(at)})
 
 
 def test_a_real_handshake_gives_the_whole_chain_leaf_first(tmp_path: Path) -> None:
@@ -257,8 +257,10 @@ server {{ listen 8443 ssl; ssl_certificate
 def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tuple[str, ...]) -> None:
     printed = cut(awk, SECRETS)
     assert not {word for word in SECRET.split() if word in printed}
-    assert nginx.read(0, printed) == nginx.read(0, SECRETS.replace(f'"data:{SECRET}"', "data:"))
-    assert {place for site in nginx.read(0, printed).sites for place in site.places} == {
+    assert nginx.read_configuration(0, printed) == nginx.read_configuration(
+        0, SECRETS.replace(f'"data:{SECRET}"', "data:")
+    )
+    assert {place for site in nginx.read_configuration(0, printed).sites for place in site.places} == {
         "/etc/nginx/nginx.conf:9",
         "/etc/nginx/conf.d/a.conf:1",
     }
@@ -269,7 +271,7 @@ def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tupl
     "text", [CHALLENGES, ODD_FILES, ODD_FILES.replace("\n", "\r\n"), "", "# configuration file /x:\n"]
 )
 def test_a_cut_configuration_says_what_the_whole_one_says(awk: tuple[str, ...], text: str) -> None:
-    assert nginx.read(0, cut(awk, text)) == nginx.read(0, text)
+    assert nginx.read_configuration(0, cut(awk, text)) == nginx.read_configuration(0, text)
 
 
 PIECES = st.sampled_from(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key
+from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Facts, Key
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from tests.example_fleets import certificates as made
@@ -50,7 +50,7 @@ class CertificateFolder:
         disk = disk or served
         inside: ContainerFiles = replace(
             INSIDE,
-            files=(File(f"{LIVE}/fullchain.pem", disk),),
+            files=(CertificateFile(f"{LIVE}/fullchain.pem", disk),),
             keys=(Key(f"{LIVE}/privkey.pem", digest(leaf_of(disk))),),
             lineages=(replace(LINEAGE, chain=disk),),
         )

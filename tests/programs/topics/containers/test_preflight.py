@@ -99,7 +99,7 @@ def test_ports_in_a_shared_network_are_nobody_s_for_sure(network):
 
 
 def test_an_odd_answer_is_unobservable():
-    assert isinstance(preflight.or_why(Output(0, b"no floor"), preflight.low_ports), Unobservable)
+    assert isinstance(preflight.preflight_or_why(Output(0, b"no floor"), preflight.low_ports), Unobservable)
 
 
 def test_quick_leaves_it_out():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.transport.commands import Unobservable
-from fleetkeeper.transport.ssh.client_keys import Keyring, load
+from fleetkeeper.transport.ssh.client_keys import Keyring, load_keys
 from fleetkeeper.transport.ssh.ssh_target import SshTarget
 from tests.helpers.ssh_links import agent
 from tests.helpers.sshd import keygen, public
@@ -30,7 +30,7 @@ FORMATS = {
 def test_a_key_in_any_usual_format_is_read(tmp_path, name):
     kind, more = FORMATS[name]
     path = keygen(tmp_path / name, kind, more=more)
-    assert load(str(path)).asbytes() == base64.b64decode(public(path).split()[1])
+    assert load_keys(str(path)).asbytes() == base64.b64decode(public(path).split()[1])
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -42,7 +42,7 @@ def test_case_20_a_passphrase_is_told_in_any_format(tmp_path, name):
 
 def refusal(path: Path) -> str:
     with pytest.raises(Unobservable) as refused:
-        load(str(path))
+        load_keys(str(path))
     return str(refused.value)
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
-    Entry,
     KeyStatus,
+    KnownHost,
     Presented,
     decode_key,
     fingerprint,
@@ -214,11 +214,11 @@ def test_the_same_decision_as_ssh_itself(stage, shown, given_lines, port, host):
 
 KEY = b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + b"k" * 32
 OTHER = b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + b"o" * 32
-GOOD = Entry("db.example.org", "ssh-ed25519", KEY)
+GOOD = KnownHost("db.example.org", "ssh-ed25519", KEY)
 TARGET = Target("db.example.org", 22, NOW)
 
 
-def ruling(*entries: Entry, key: bytes = KEY, target: Target = TARGET) -> KeyStatus:
+def ruling(*entries: KnownHost, key: bytes = KEY, target: Target = TARGET) -> KeyStatus:
     return key_status(entries, target, Presented(key))
 
 
@@ -232,15 +232,15 @@ def test_case_11_another_key_is_changed():
 
 def test_case_12_no_line_at_all_is_unknown():
     assert ruling() is KeyStatus.UNKNOWN
-    assert ruling(Entry("other.example.org", "ssh-ed25519", KEY)) is KeyStatus.UNKNOWN
+    assert ruling(KnownHost("other.example.org", "ssh-ed25519", KEY)) is KeyStatus.UNKNOWN
 
 
 def test_a_second_key_of_one_type_is_trusted_too():
-    assert ruling(Entry("db.example.org", "ssh-ed25519", OTHER), GOOD) is KeyStatus.TRUSTED
+    assert ruling(KnownHost("db.example.org", "ssh-ed25519", OTHER), GOOD) is KeyStatus.TRUSTED
 
 
 def test_a_revoked_key_is_revoked_whatever_else_is_said():
-    assert ruling(GOOD, Entry("*", "ssh-ed25519", KEY, "@revoked")) is KeyStatus.REVOKED
+    assert ruling(GOOD, KnownHost("*", "ssh-ed25519", KEY, "@revoked")) is KeyStatus.REVOKED
 
 
 def test_an_alias_stands_for_host_and_port():
@@ -264,7 +264,7 @@ def test_no_key_breaks_the_judge(key):
 def test_a_certificate_that_is_garbage_is_a_key_that_nobody_knows(tail):
     kind = b"ssh-ed25519-cert-v01@openssh.com"
     shown = parse_presented(len(kind).to_bytes(4, "big") + kind + tail)
-    assert key_status([Entry("*", "ssh-ed25519", KEY, "@cert-authority")], TARGET, shown) is not KeyStatus.TRUSTED
+    assert key_status([KnownHost("*", "ssh-ed25519", KEY, "@cert-authority")], TARGET, shown) is not KeyStatus.TRUSTED
 
 
 def test_a_long_pattern_with_many_stars_takes_no_time():
@@ -282,8 +282,12 @@ def test_fingerprints_are_those_of_ssh_keygen(tmp_path):
 def test_the_types_that_are_known_are_asked_for_first():
     supported = ["ssh-ed25519", "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"]
     assert preferred_kinds([], supported)[0] == "ssh-ed25519"
-    assert preferred_kinds([Entry("a", "ssh-rsa", b"")], supported)[0] == "rsa-sha2-512"
-    revoked = [Entry("a", "ssh-rsa", b""), Entry("a", "ssh-rsa", b"", "@revoked"), Entry("a", "ssh-ed25519", b"x")]
+    assert preferred_kinds([KnownHost("a", "ssh-rsa", b"")], supported)[0] == "rsa-sha2-512"
+    revoked = [
+        KnownHost("a", "ssh-rsa", b""),
+        KnownHost("a", "ssh-rsa", b"", "@revoked"),
+        KnownHost("a", "ssh-ed25519", b"x"),
+    ]
     assert preferred_kinds(revoked, supported)[0] == "ssh-ed25519"
-    authority = Entry("a", "ssh-rsa", b"", "@cert-authority")
+    authority = KnownHost("a", "ssh-rsa", b"", "@cert-authority")
     assert preferred_kinds([authority], supported)[0] == "ssh-ed25519-cert-v01@openssh.com"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleetkeeper.readers.pki import roots
-from fleetkeeper.readers.pki.chain_problems import chain_problems, load
+from fleetkeeper.readers.pki.chain_problems import chain_problems, load_chain
 from fleetkeeper.transport.commands import Unobservable
 from tests.example_fleets import certificates as made
 from tests.example_fleets.certificates import (
@@ -148,7 +148,7 @@ def test_a_forged_signature_is_not_taken() -> None:
 
 def test_a_sha1_signature_is_weak_but_not_the_root_s_own() -> None:
     text = Path(__file__).parents[3].joinpath("fixtures/sha1.pem").read_text()
-    leaf, root = load(["-----BEGIN" + item for item in text.split("-----BEGIN")[1:]])
+    leaf, root = load_chain(["-----BEGIN" + item for item in text.split("-----BEGIN")[1:]])
     match = chain_problems([leaf, root], replace(case(name="sha1.example.org"), roots=(root,)))
     assert [item.kind for item in match] == ["weak signature"]
 
@@ -187,18 +187,18 @@ def test_the_moment_of_the_end_is_still_valid_and_the_one_after_is_not() -> None
 
 def test_garbage_instead_of_a_certificate_is_unobservable() -> None:
     with pytest.raises(Unobservable):
-        load(["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"])
+        load_chain(["-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"])
 
 
 def test_the_authorities_of_this_system_are_found() -> None:
-    assert len(roots.system()) > 20 or not Path("/etc/ssl/certs/ca-certificates.crt").exists()
+    assert len(roots.system_roots()) > 20 or not Path("/etc/ssl/certs/ca-certificates.crt").exists()
 
 
 def test_an_authority_of_the_inventory_comes_besides_or_alone(tmp_path: Path) -> None:
     (tmp_path / "own.pem").write_text(ROOT.pem)
-    alone = roots.trusted(None, str(tmp_path / "own.pem"))
+    alone = roots.trusted_roots(None, str(tmp_path / "own.pem"))
     assert alone == (ROOT.certificate,)
-    assert set(roots.trusted(str(tmp_path / "own.pem"), None)) == {*roots.system(), ROOT.certificate}
+    assert set(roots.trusted_roots(str(tmp_path / "own.pem"), None)) == {*roots.system_roots(), ROOT.certificate}
 
 
 @pytest.mark.parametrize("content", [None, "", "nothing in here"])
@@ -206,9 +206,9 @@ def test_authorities_that_cannot_be_read_are_unobservable(content: str | None, t
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     with pytest.raises(Unobservable, match=r"ca\.pem"):
-        roots.trusted(None, str(tmp_path / "ca.pem"))
+        roots.trusted_roots(None, str(tmp_path / "ca.pem"))
 
 
 def test_one_root_that_cannot_be_read_hides_no_other() -> None:
     unusual = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    assert roots.parsed(unusual + GOOD[1].encode()) == (MIDDLE.certificate,)
+    assert roots.parse_roots(unusual + GOOD[1].encode()) == (MIDDLE.certificate,)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fleetkeeper.readers.docker.docker_exec import docker_executions
 from fleetkeeper.readers.docker.exec_targets import Target
 from fleetkeeper.readers.docker.sole_purpose import has_sole_purpose
-from fleetkeeper.readers.shell.words import Unreadable, commands, literal
+from fleetkeeper.readers.shell.words import Unreadable, literal_text, simple_commands
 
 BY_NAME = Target("lookup", filters=(("name", "a"),))
 ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size=40)
@@ -20,15 +20,15 @@ ODD = st.text(alphabet=st.sampled_from("ab1 '\"\\$`(){}|&;<>#=-\n\t%"), max_size
 
 @given(st.one_of(ODD, st.text(max_size=60)))
 def test_any_text_is_read_or_refused_in_so_many_words(text: str):
-    for reader in (commands, lambda script: list(docker_executions(script)), has_sole_purpose):
+    for reader in (simple_commands, lambda script: list(docker_executions(script)), has_sole_purpose):
         with suppress(Unreadable):
             reader(text)
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0"), max_size=10), min_size=1, max_size=5))
 def test_quoted_words_come_back_as_they_were(words: list[str]):
-    [command] = commands("echo " + shlex.join(words))
-    assert [literal(word) for word in command.words[1:]] == words
+    [command] = simple_commands("echo " + shlex.join(words))
+    assert [literal_text(word) for word in command.words[1:]] == words
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_quoted_words_come_back_as_they_were(words: list[str]):
 )
 def test_what_is_not_understood_is_refused(script: str):
     with pytest.raises(Unreadable):
-        commands(script)
+        simple_commands(script)
 
 
 def test_arithmetic_is_a_number_that_nobody_knows():
-    [command] = commands("sleep $((RANDOM % (60 * 2)))")
-    assert [literal(word) for word in command.words] == ["sleep", None]
+    [command] = simple_commands("sleep $((RANDOM % (60 * 2)))")
+    assert [literal_text(word) for word in command.words] == ["sleep", None]
 
 
 def target(script: str) -> Target:

@@ -42,7 +42,7 @@ def test_a_port_that_says_nothing_within_the_limit_is_unknown(rc: int) -> None:
 
 def test_a_node_without_openssl_asks_through_the_container() -> None:
     at = place(443)
-    asking = observe.ask([], tls_probes.probes(at))
+    asking = observe.ask_for_certificates([], tls_probes.probes_of(at))
     first = next(asking)
     second = asking.send([Output(tls_handshakes.NO_OPENSSL, command="TLS handshake")] * len(first))
     assert all(command.words[:2] == ("sh", "-c") and command.words[4] == "4f" * 32 for command in second)
@@ -66,14 +66,14 @@ def test_an_alert_of_any_kind_is_a_refusal_of_the_old_protocol() -> None:
 @given(st.text(max_size=300), st.integers(0, 255))
 def test_any_output_of_a_handshake_is_read_or_unobservable(text: str, rc: int) -> None:
     answer = Output(rc, text.encode("utf-8", "surrogatepass"), command="TLS handshake")
-    seen = tls_probes.judged(ServedCertificate(NAME, "id", 443), {"now": answer, "old": answer})
+    seen = tls_probes.answer_of_endpoint(ServedCertificate(NAME, "id", 443), {"now": answer, "old": answer})
     assert seen.chain == () or isinstance(seen.chain, Unobservable)
     assert seen.chain or seen.refused
 
 
 @given(st.text(alphabet="-BEGINCRTFAD ENabc123+/=\n", max_size=400))
 def test_any_text_around_certificates_gives_only_whole_ones(text: str) -> None:
-    match = tls_handshakes.certificates(text + "\n" + GOOD[0] + text)
+    match = tls_handshakes.pem_certificates(text + "\n" + GOOD[0] + text)
     assert GOOD[0] in match
 
 
@@ -101,18 +101,18 @@ NGINX = Container(
 def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
     match = [
         (item.host, item.port, item.inside)
-        for item in tls_probes.places(NGINX, inventory().section(Policy).certificates)
+        for item in tls_probes.tls_endpoints(NGINX, inventory().section(Policy).certificates)
     ]
     assert match == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
 
 
 def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
     assert [
-        item.port for item in tls_probes.places(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
+        item.port for item in tls_probes.tls_endpoints(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
     ] == [8443]
-    assert [item.port for item in tls_probes.places(Container("a", "b"), inventory().section(Policy).certificates)] == [
-        443
-    ]
+    assert [
+        item.port for item in tls_probes.tls_endpoints(Container("a", "b"), inventory().section(Policy).certificates)
+    ] == [443]
 
 
 def test_an_ip_address_is_asked_without_a_server_name() -> None:
@@ -154,7 +154,7 @@ ssl_certificate /a.pem;
 
 
 def test_a_dump_of_nginx_is_read_with_its_includes_and_what_is_inherited() -> None:
-    sites = nginx.read(0, DUMP).sites
+    sites = nginx.read_configuration(0, DUMP).sites
     assert [(site.names, site.ports, site.certificates, site.keys) for site in sites] == [
         (("a.example.org", "www.a.example.org"), (443,), ("/a.pem",), ("/keys/shared.pem",)),
         (("*.example.org",), (443,), ("/wild.pem",), ("/keys/shared.pem",)),
@@ -172,14 +172,14 @@ def test_a_dump_of_nginx_is_read_with_its_includes_and_what_is_inherited() -> No
     ],
 )
 def test_the_site_for_a_name_is_chosen_as_nginx_chooses_it(name: str, port: int, file: str) -> None:
-    site = site_of(nginx.read(0, DUMP).sites, name, port)
+    site = site_of(nginx.read_configuration(0, DUMP).sites, name, port)
     assert site is not None
     assert site.certificates == (file,)
 
 
 def test_a_site_says_where_its_certificates_are_named() -> None:
     """The line is nginx's own: `# configuration file …:` is no line of the file."""
-    sites = nginx.read(0, DUMP).sites
+    sites = nginx.read_configuration(0, DUMP).sites
     assert [site.places for site in sites] == [
         ("/etc/nginx/snippets/a.conf:1",),
         ("/etc/nginx/conf.d/a.conf:8",),
@@ -208,7 +208,7 @@ http {
 
 def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
     """nginx: "the ssl parameter" belongs to the socket, and all servers on it share it."""
-    sites = nginx.read(0, ODD).sites
+    sites = nginx.read_configuration(0, ODD).sites
     assert [(site.names, site.ports) for site in sites] == [
         ((), (443,)),
         (("v.example.org",), (443,)),
@@ -229,13 +229,13 @@ def test_one_ssl_is_enough_for_every_server_that_listens_on_the_port() -> None:
     ],
 )
 def test_odd_ways_of_naming_certificates_are_read(name: str, port: int, files: tuple[str, ...]) -> None:
-    site = site_of(nginx.read(0, ODD).sites, name, port)
+    site = site_of(nginx.read_configuration(0, ODD).sites, name, port)
     assert site is not None
     assert site.certificates == files
 
 
 def test_no_site_answers_on_a_port_that_nobody_listens_on() -> None:
-    assert site_of(nginx.read(0, DUMP).sites, "a.example.org", 8443) is None
+    assert site_of(nginx.read_configuration(0, DUMP).sites, "a.example.org", 8443) is None
 
 
 def test_case_54_a_configuration_that_nginx_refuses_is_told_in_its_own_words() -> None:
@@ -244,7 +244,7 @@ def test_case_54_a_configuration_that_nginx_refuses_is_told_in_its_own_words() -
         'nginx: [emerg] cannot load certificate "/x.pem": BIO_new_file() failed\n'
         "nginx: configuration file /etc/nginx/nginx.conf test failed\n"
     )
-    assert nginx.read(1, text).broken == 'cannot load certificate "/x.pem": BIO_new_file() failed'
+    assert nginx.read_configuration(1, text).broken == 'cannot load certificate "/x.pem": BIO_new_file() failed'
 
 
 @given(st.text(max_size=300))
@@ -258,7 +258,7 @@ def test_any_configuration_is_read_without_a_crash(text: str) -> None:
 def test_includes_that_go_in_a_circle_and_blocks_without_end_are_unknown(text: str) -> None:
     """The web server refuses them itself: whatever printed that is another program."""
     with pytest.raises(Unobservable, match="nested too deep"):
-        nginx.read(0, f"# configuration file /a/n.conf:\n{text}")
+        nginx.read_configuration(0, f"# configuration file /a/n.conf:\n{text}")
 
 
 # containers
@@ -403,7 +403,7 @@ http {
 def test_the_directories_that_nginx_serves_files_from_are_read(
     old: str, new: str, roots: tuple[str, ...] | None
 ) -> None:
-    assert nginx.read(0, CHALLENGES.replace(old, new)).roots == roots
+    assert nginx.read_configuration(0, CHALLENGES.replace(old, new)).roots == roots
 
 
 def cut(awk: tuple[str, ...], dump: str) -> str:
@@ -415,7 +415,7 @@ def cut(awk: tuple[str, ...], dump: str) -> str:
 def sites_or_reason(text: str) -> object:
     """What a configuration says about TLS, or why it cannot be read."""
     try:
-        return nginx.read(0, text).sites
+        return nginx.read_configuration(0, text).sites
     except Unobservable as why:
         return why.why
 
@@ -431,7 +431,7 @@ def crontab(*lines: str, kind: str = "user", path: str = "/var/spool/cron/cronta
 
 
 def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...], str]]:
-    match = renewal_schedule.renewals(printed_schedules(text), [NGINX])
+    match = renewal_schedule.renewals_on_node(printed_schedules(text), [NGINX])
     return [(item.where, item.containers, item.reloads, item.faults, item.unclear) for item in match]
 
 
@@ -455,7 +455,7 @@ def test_faults_of_the_crontab_itself_count() -> None:
 
 
 def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> None:
-    [match] = renewal_schedule.renewals(
+    [match] = renewal_schedule.renewals_on_node(
         printed_schedules(crontab("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")),
         [NGINX],
     )

@@ -11,7 +11,7 @@ from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.looking import recording
 from fleetkeeper.readers.nginx import Nginx, Site
 from fleetkeeper.readers.pki import chain_problems
-from fleetkeeper.topics.certificates.facts import Facts, File, Key, Lineage, Renewal
+from fleetkeeper.topics.certificates.facts import CertificateFile, Facts, Key, Lineage, Renewal
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.registry import TOPICS, observers_in
 from fleetkeeper.transport.commands import Unobservable
@@ -101,7 +101,7 @@ def test_an_inventory_without_certificates_says_why() -> None:
 def test_facts_survive_being_recorded() -> None:
     world = fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
     observers = observers_in(TOPICS)
-    assert recording.load(recording.dump(world), world.inventory, observers).facts == world.facts
+    assert recording.load_recording(recording.dump_recording(world), world.inventory, observers).facts == world.facts
 
 
 # are_valid
@@ -196,8 +196,8 @@ def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
     lifetime = timedelta(hours=hours)
     leaf = make(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
     due = lifetime / (3 if lifetime >= timedelta(days=10) else 2)
-    assert chain_problems.least(leaf, None) < due
-    assert chain_problems.least(leaf, timedelta(days=90)) <= due
+    assert chain_problems.least_time_left(leaf, None) < due
+    assert chain_problems.least_time_left(leaf, timedelta(days=90)) <= due
 
 
 @pytest.mark.parametrize(("left", "found"), [(1.4, 1), (1.6, 0)])
@@ -234,12 +234,14 @@ def test_without_nginx_what_is_served_is_held_against_certbot_s_lineage() -> Non
 def test_a_file_that_the_inventory_names_is_held_against_what_is_served() -> None:
     """A broker or a database has no nginx that tells which file it serves."""
     policy = ", file: /etc/rabbitmq/cert.pem, acme: {none: brought by hand}"
-    broker = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", GOOD),))
+    broker = inside(nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", GOOD),))
     assert judged("are_served_as_on_disk", fleet(broker, policy=policy)).outcome is Outcome.HOLDS
-    newer = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),))
+    newer = inside(
+        nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),)
+    )
     [match] = saw("are_served_as_on_disk", newer, policy=policy)
     assert "/etc/rabbitmq/cert.pem holds one that ends" in match
-    gone = inside(nginx=None, lineages=(), files=(File("/etc/rabbitmq/cert.pem", trouble="is not there"),))
+    gone = inside(nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", trouble="is not there"),))
     assert judged("are_served_as_on_disk", fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
 
 
@@ -252,7 +254,7 @@ def test_a_copy_of_certbot_s_file_that_nobody_refreshes_is_a_finding() -> None:
     copy = replace(SITE, certificates=("/etc/nginx/ssl/site.pem",))
     facts = inside(
         nginx=Nginx((copy,)),
-        files=(File("/etc/nginx/ssl/site.pem", GOOD),),
+        files=(CertificateFile("/etc/nginx/ssl/site.pem", GOOD),),
         lineages=(replace(LINEAGE, chain=(RENEWED.pem, MIDDLE.pem)),),
     )
     [match] = saw("are_served_as_on_disk", facts)
@@ -263,14 +265,17 @@ def test_a_site_with_two_kinds_of_keys_may_serve_either() -> None:
     rsa = make(Wish(key="rsa2048"), MIDDLE)
     both = replace(SITE, certificates=("/ec.pem", "/rsa.pem"))
     facts = inside(
-        nginx=Nginx((both,)), files=(File("/ec.pem", GOOD), File("/rsa.pem", (rsa.pem,))), lineages=(), keys=()
+        nginx=Nginx((both,)),
+        files=(CertificateFile("/ec.pem", GOOD), CertificateFile("/rsa.pem", (rsa.pem,))),
+        lineages=(),
+        keys=(),
     )
     assert saw("are_served_as_on_disk", facts) == []
 
 
 def test_a_file_that_could_not_be_read_is_unknown() -> None:
     assert judged("are_served_as_on_disk", fleet(inside(files=()))).outcome is Outcome.UNKNOWN
-    unread = inside(files=(File(f"{LIVE}/fullchain.pem", trouble="cannot be read"),), lineages=())
+    unread = inside(files=(CertificateFile(f"{LIVE}/fullchain.pem", trouble="cannot be read"),), lineages=())
     assert judged("are_served_as_on_disk", fleet(unread)).outcome is Outcome.UNKNOWN
 
 

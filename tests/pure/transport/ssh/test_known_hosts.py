@@ -8,7 +8,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, matches_host
+from fleetkeeper.transport.ssh.known_hosts import KnownHost, KnownHosts, matches_host
 
 NAMES = ("a", "b", "a.example", "[a]:2222", "192.0.2.1", "b.a")
 
@@ -30,12 +30,12 @@ HOSTS = st.one_of(
 
 @given(st.lists(HOSTS, max_size=12), st.sets(st.sampled_from((*NAMES, "")), max_size=3))
 def test_the_index_finds_what_a_scan_of_all_lines_finds(lines: list[str], names: set[str]) -> None:
-    entries = [Entry(hosts, "ssh-ed25519", str(location).encode()) for location, hosts in enumerate(lines)]
+    entries = [KnownHost(hosts, "ssh-ed25519", str(location).encode()) for location, hosts in enumerate(lines)]
     scanned = tuple(entry for entry in entries if any(matches_host(entry.hosts, name) for name in names))
     assert KnownHosts(entries).about(names) == scanned
 
 
 def test_a_hashed_name_is_found() -> None:
-    entry = Entry(hashed("[a]:2222"), "ssh-ed25519", b"")
+    entry = KnownHost(hashed("[a]:2222"), "ssh-ed25519", b"")
     assert KnownHosts([entry]).about(["a", "[a]:2222"]) == (entry,)
     assert KnownHosts([entry]).about(["a"]) == ()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import Login, node_of
-from fleetkeeper.commands.init.inventory_text import text
+from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.survey import NotTrusted, Survey
 from fleetkeeper.commands.main import cli
 from fleetkeeper.inventory.schema import Node
@@ -114,7 +114,7 @@ def test_a_real_host_becomes_an_inventory_that_reaches_it(server: Sshd, tmp_path
     match = look_at(server, tmp_path, trusted=True)
     [machine] = match.machines
     assert machine.hostname == os.uname().nodename
-    inventory = load_inventory(tmp_path / "mine.yml", text(match, "2026-11-22", tmp_path))
+    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(match, "2026-11-22", tmp_path))
     [node] = inventory.nodes.values()
     assert (node.port, node.user) == (server.port, server.user)
     assert (tmp_path / "known_hosts").exists()

@@ -14,11 +14,19 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetkeeper.commands.init.backup_jobs import jobs, scripts
-from fleetkeeper.commands.init.command import write
+from fleetkeeper.commands.init.backup_jobs import backup_jobs, scripts_to_read
+from fleetkeeper.commands.init.command import write_inventory
 from fleetkeeper.commands.init.filename_patterns import of_name, pattern_of, schedule_of, zone_of
-from fleetkeeper.commands.init.hosts import NO_ROOT, Login, each_once, node_of, probed, provisional, spelled
-from fleetkeeper.commands.init.inventory_text import text
+from fleetkeeper.commands.init.hosts import (
+    NO_ROOT,
+    Login,
+    each_once,
+    node_of,
+    parse_probe,
+    provisional_inventory,
+    unique_node_name,
+)
+from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.services import services_of
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import NotApplicable, UsageError
@@ -26,11 +34,11 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
 from fleetkeeper.looking.facts import Fleet
-from fleetkeeper.readers.cron.snapshot import File as Table
 from fleetkeeper.readers.cron.snapshot import Snapshot
+from fleetkeeper.readers.cron.snapshot import SnapshotFile as Table
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.policy import Policy
-from fleetkeeper.topics.backups.proposals import KEEP, budget
+from fleetkeeper.topics.backups.proposals import KEEP, propose_budget
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.containers.facts import Container, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers
@@ -126,7 +134,7 @@ def container(service: str = "rodan_web", users: Sequence[int] = (33,), **more: 
 
 
 def seen(*containers: Container, swarm: Services | None = None) -> Fleet:
-    inventory = provisional([Node(name="a", connection="local")], Path("/x/mine.yml"))
+    inventory = provisional_inventory([Node(name="a", connection="local")], Path("/x/mine.yml"))
     facts = {("a", "containers"): Containers("present", containers), ("a", "services"): swarm or Services("inactive")}
     return Fleet(inventory, NOW, facts)  # type: ignore[arg-type]
 
@@ -170,7 +178,9 @@ def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_the
 
 def test_two_databases_without_dumps_are_named(tmp_path: Path) -> None:
     two = tuple(FoundService(key, key, database=True) for key in ("db", "pg"))
-    written = text(Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path)
+    written = inventory_text(
+        Findings("x", (Machine(Node(name="a", address="192.0.2.7")),), two), "2026-11-22", tmp_path
+    )
     assert "no dumps of db, pg" in reason_for_none(load_inventory(tmp_path / "x.yml", written))
 
 
@@ -179,7 +189,7 @@ def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None
     assert (here.connection, here.address) == ("local", "")
     twice = [here, node_of("ops@db", Login()), node_of("root@db", Login()), node_of("db:2222", Login()), here]
     assert [item.address for item in each_once(twice)] == ["", "db", "db"]
-    assert "connection: local" in text(Findings("x", (Machine(here),)), "2026-11-22", Path("/"))
+    assert "connection: local" in inventory_text(Findings("x", (Machine(here),)), "2026-11-22", Path("/"))
 
 
 def test_compose_services_of_two_projects_stay_apart() -> None:
@@ -218,13 +228,13 @@ def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten
         "MAILTO=ops\n0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup\n"
         "17 4 * * 1 docker system df\n5 5 * * * docker exec web clean\n# 1 1 * * * docker exec db backup\n"
     )
-    [item] = jobs("a", crontab(lines))
+    [item] = backup_jobs("a", crontab(lines))
     assert (item.times, item.command, item.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
 
 
 @pytest.mark.parametrize("times", ["@reboot", "@hourly", "@daily"])
 def test_a_line_without_five_fields_is_found_and_its_times_are_fields_or_not_told(times: str) -> None:
-    [item] = jobs("a", crontab(f"{times} docker exec db backup\n"))
+    [item] = backup_jobs("a", crontab(f"{times} docker exec db backup\n"))
     assert item.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
 
 
@@ -234,9 +244,9 @@ NIGHTLY = "#!/bin/bash\nset -e\nif docker info; then\n docker exec db sh -c 'pg_
 
 def test_a_script_in_cron_daily_is_found_with_the_time_at_which_run_parts_starts_it() -> None:
     script = Table("/etc/cron.daily/dump", "directory", 0, 0, 0o755, 1, 0.0, NIGHTLY.encode())
-    [item] = jobs("a", Snapshot(files=[DAILY, script]))
+    [item] = backup_jobs("a", Snapshot(files=[DAILY, script]))
     assert (item.times, item.command, item.where) == ("25 6 * * *", "pg_dump rodan", "/etc/cron.daily/dump")
-    [late] = jobs("a", Snapshot(lines={"anacron": [""]}, files=[DAILY, script]))
+    [late] = backup_jobs("a", Snapshot(lines={"anacron": [""]}, files=[DAILY, script]))
     assert late.times == ""
 
 
@@ -247,38 +257,42 @@ SERVICE = "ExecStart={ path=/usr/bin/docker ; argv[]=/usr/bin/docker exec db bac
 
 def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
     service = ["Id=nightly-backup.service", SERVICE]
-    [item] = jobs("a", Snapshot(lines={"timer": [*TIMER, CALENDAR], "service": service}))
+    [item] = backup_jobs("a", Snapshot(lines={"timer": [*TIMER, CALENDAR], "service": service}))
     assert (item.times, item.command, item.where) == ("15 3 * * *", "backup", "nightly-backup.timer")
     stopped = [line.replace("=active", "=inactive") for line in TIMER]
-    assert list(jobs("a", Snapshot(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
+    assert list(backup_jobs("a", Snapshot(lines={"timer": [*stopped, CALENDAR], "service": service}))) == []
 
 
 def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
     printed = crontab("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
-    assert scripts(printed) == ["/opt/pg-backup.sh"]
-    assert list(jobs("a", printed)) == []
-    [item] = jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
+    assert scripts_to_read(printed) == ["/opt/pg-backup.sh"]
+    assert list(backup_jobs("a", printed)) == []
+    [item] = backup_jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
     assert (item.times, item.command) == ("5 5 * * *", "pg_dump rodan")
 
 
 @given(st.text(max_size=200))
 def test_a_script_may_hold_anything(text: str) -> None:
-    assert isinstance(list(jobs("a", crontab("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list)
+    assert isinstance(list(backup_jobs("a", crontab("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list)
 
 
 def test_a_second_place_is_proposed_on_a_node_that_does_not_see_the_backups() -> None:
     named = [Machine(Node(name=name, address="192.0.2.7")) for name in ("web", "data", "spare")]
     shared = Backups("db", "v", "data", "/b", schedule="0 0 * * *", nodes=("web", "data"))
-    assert "# elsewhere: {node: spare, " in text(Findings("x", tuple(named), backups=shared), "2026-11-22", Path("/"))
-    assert "{node: web, " in text(Findings("x", tuple(named[:2]), backups=shared), "2026-11-22", Path("/"))
-    assert "{node: ANOTHER_NODE, " in text(Findings("x", tuple(named[1:2]), backups=shared), "2026-11-22", Path("/"))
+    assert "# elsewhere: {node: spare, " in inventory_text(
+        Findings("x", tuple(named), backups=shared), "2026-11-22", Path("/")
+    )
+    assert "{node: web, " in inventory_text(Findings("x", tuple(named[:2]), backups=shared), "2026-11-22", Path("/"))
+    assert "{node: ANOTHER_NODE, " in inventory_text(
+        Findings("x", tuple(named[1:2]), backups=shared), "2026-11-22", Path("/")
+    )
 
 
 def test_a_budget_has_room_for_all_that_keep_keeps_and_fits_on_the_disk() -> None:
     dumps_of = Backups("db", "v", "a", "/b", schedule="0 0,12 * * *", newest=1_300_000_000, used=10**10, free=10**12)
-    assert budget(dumps_of) >= sum(KEEP.values()) * dumps_of.newest
+    assert propose_budget(dumps_of) >= sum(KEEP.values()) * dumps_of.newest
     tight = replace(dumps_of, used=30 * 2**30, free=10 * 2**30)
-    assert budget(tight) <= 40 * 2**30
+    assert propose_budget(tight) <= 40 * 2**30
 
 
 # What is written
@@ -308,7 +322,7 @@ WHOLE = Findings(
 
 def test_what_is_written_is_an_inventory_of_what_was_found(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
-    inventory = load_inventory(path, text(WHOLE, "2026-11-22", tmp_path))
+    inventory = load_inventory(path, inventory_text(WHOLE, "2026-11-22", tmp_path))
     assert inventory.nodes["far"].jump == "data"
     assert inventory.nodes["data"].roles == ("manager", "web", "database", "storage")
     assert inventory.services["web"].user == ("a", "b")  # type: ignore[index]
@@ -317,7 +331,7 @@ def test_what_is_written_is_an_inventory_of_what_was_found(tmp_path: Path) -> No
 
 
 def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path: Path) -> None:
-    written = text(WHOLE, "2026-11-22", tmp_path)
+    written = inventory_text(WHOLE, "2026-11-22", tmp_path)
     for words in (
         "far: no connection within 10 s",
         "far: containers: no connection",
@@ -329,10 +343,10 @@ def test_what_could_not_be_seen_and_who_was_not_asked_stand_in_comments(tmp_path
 
 def test_sections_of_which_nothing_was_found_say_so(tmp_path: Path) -> None:
     bare = Findings("mine", WHOLE.machines)
-    inventory = load_inventory(tmp_path / "mine.yml", text(bare, "2026-11-22", tmp_path))
+    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(bare, "2026-11-22", tmp_path))
     assert "no database" in reason_for_none(inventory)
     kept = Findings("mine", WHOLE.machines, (DATABASE,))
-    inventory = load_inventory(tmp_path / "mine.yml", text(kept, "2026-11-22", tmp_path))
+    inventory = load_inventory(tmp_path / "mine.yml", inventory_text(kept, "2026-11-22", tmp_path))
     assert "no dumps of postgres" in reason_for_none(inventory)
 
 
@@ -350,7 +364,7 @@ def test_case_2_and_73_no_word_of_a_server_gets_out_of_its_place(a: str, b: str,
         unseen=(c, d),
     )
     try:
-        inventory = load_inventory(Path("/x/mine.yml"), text(nasty, "2026-11-22", Path("/x")))
+        inventory = load_inventory(Path("/x/mine.yml"), inventory_text(nasty, "2026-11-22", Path("/x")))
     except UsageError as odd:
         assert "secret" in str(odd) or "control" in str(odd) or "character" in str(odd), str(odd)  # noqa: PT017
     else:
@@ -363,7 +377,7 @@ def test_case_71_what_looks_like_a_secret_in_the_words_of_a_server_is_not_writte
 ) -> None:
     monkeypatch.chdir(tmp_path)
     secret = "password: hunter2hunter2 AKIAIOSFODNN7EXAMPLE"
-    write(
+    write_inventory(
         Path("mine.yml"), replace(WHOLE, unseen=(secret,), sites=(ServedSite("rodan.example.org", "web", secret, "x"),))
     )
     assert "hunter2" not in (tmp_path / "mine.yml").read_text()
@@ -388,8 +402,8 @@ def test_case_1_what_is_no_host_is_refused(written: str) -> None:
 
 
 def test_names_of_nodes_are_each_there_once() -> None:
-    assert spelled("a.example", ["a", "a-2"]) == "a-3"
-    assert spelled("2001:db8::1") == "2001-db8--1"
+    assert unique_node_name("a.example", ["a", "a-2"]) == "a-3"
+    assert unique_node_name("2001:db8::1") == "2001-db8--1"
 
 
 def answer(*lines: str) -> Output:
@@ -398,19 +412,19 @@ def answer(*lines: str) -> Output:
 
 def test_rights_are_seen_and_missing_ones_named() -> None:
     node = node_of("ops@192.0.2.7", Login())
-    assert probed(node, answer("uid 1000", "host db", "sudo", "end"), ()).node.sudo
-    looks = probed(node, answer("uid 1000", "host db", "looks", "engine", "end"), ())
+    assert parse_probe(node, answer("uid 1000", "host db", "sudo", "end"), ()).node.sudo
+    looks = parse_probe(node, answer("uid 1000", "host db", "looks", "engine", "end"), ())
     assert (looks.node.sudo, looks.missing) == ("audit", ())
-    root = probed(node, answer("uid 0", "host db", "sudo", "end"), ())
+    root = parse_probe(node, answer("uid 0", "host db", "sudo", "end"), ())
     assert (root.node.sudo, root.missing) == (False, ())
-    poor = probed(node, answer("uid 1000", "host db", "engine", "end"), ())
+    poor = parse_probe(node, answer("uid 1000", "host db", "engine", "end"), ())
     assert (poor.node.name, poor.missing[0]) == ("db", NO_ROOT)
     assert len(poor.missing) == 2
 
 
 def test_a_probe_that_was_cut_short_says_nothing() -> None:
     with pytest.raises(Unobservable, match="cut short"):
-        probed(node_of("ops@192.0.2.7", Login()), answer("uid 1000", "sudo"), ())
+        parse_probe(node_of("ops@192.0.2.7", Login()), answer("uid 1000", "sudo"), ())
 
 
 def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,12 +453,12 @@ def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs
     alone = Findings(
         "x", (Machine(Node(name="a", address="192.0.2.7")),), (item,), strangers=(Stranger("vgpu", "::1"),)
     )
-    assert 'backups: {none: "vgpu could not be looked at: ' in text(alone, "2026-11-22", Path("/"))
+    assert 'backups: {none: "vgpu could not be looked at: ' in inventory_text(alone, "2026-11-22", Path("/"))
 
 
 def test_where_not_everything_was_seen_no_section_says_that_there_is_nothing(tmp_path: Path) -> None:
     machine = Machine(Node(name="a", address="192.0.2.7"))
-    written = text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
+    written = inventory_text(Findings("x", (machine,), blind=("a",)), "2026-11-22", tmp_path)
     assert written.count("a could not be looked at") == 3
     load_inventory(tmp_path / "x.yml", written)
-    assert "could not" not in text(Findings("x", (machine,)), "2026-11-22", tmp_path)
+    assert "could not" not in inventory_text(Findings("x", (machine,)), "2026-11-22", tmp_path)

@@ -15,7 +15,7 @@ from fleetkeeper.topics.backups.database.facts import Drill, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.containers.facts import Container, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers
-from fleetkeeper.topics.volumes.facts import Entry
+from fleetkeeper.topics.volumes.facts import VolumeEntry
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
@@ -214,7 +214,7 @@ def test_a_volume_over_budget_is_thinned_by_keep():
 
 def test_case_78_a_stray_file_of_40_gib_costs_no_backup():
     files = twice_a_day(100)
-    stray = Entry("core.1234", 40 * 2**30)
+    stray = VolumeEntry("core.1234", 40 * 2**30)
     heavy = usage(files, used=100 * MIB + stray.used, biggest=(stray,))
     text = TEXT.replace("60 GiB", "30 GiB")
     said = answer("volumes.are_within_budget", fleet(files, text=text, volume=heavy))

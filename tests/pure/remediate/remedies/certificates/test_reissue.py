@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.readers.nginx import Nginx
-from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, File, Key
+from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFiles, Facts, Key
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
@@ -46,7 +46,7 @@ def world(*chain: Made, inside: ContainerFiles | None = None) -> Facts:
     pem = tuple(item.pem for item in chain)
     kept = replace(
         on_disk(chain[0]),
-        files=(File(f"{LIVE}/fullchain.pem", pem),),
+        files=(CertificateFile(f"{LIVE}/fullchain.pem", pem),),
         lineages=(replace(LINEAGE, chain=pem),),
         nginx=Nginx((replace(SITE, places=(PLACE,)),)),
     )
@@ -120,7 +120,7 @@ def test_the_finding_names_the_directive_and_its_line(what: str) -> None:
 
 def test_cert_pem_in_nginx_is_told_with_file_line_and_what_to_write() -> None:
     site = replace(SITE, certificates=(f"{LIVE}/cert.pem",), places=(PLACE,))
-    files = (File(f"{LIVE}/cert.pem", (LEAF.pem,)), File(f"{LIVE}/fullchain.pem", GOOD))
+    files = (CertificateFile(f"{LIVE}/cert.pem", (LEAF.pem,)), CertificateFile(f"{LIVE}/fullchain.pem", GOOD))
     facts = world(LEAF, inside=replace(INSIDE, nginx=Nginx((site,)), files=files))
     text = person(facts)
     assert text.why == f"nginx serves {LIVE}/cert.pem, which is not certbot's {LIVE}/fullchain.pem"
@@ -134,7 +134,7 @@ def test_a_placeholder_is_told_to_point_nginx_to_what_certbot_will_get() -> None
     """`will_renew` gets it; nginx' configuration is the team's own."""
     site = replace(SITE, certificates=("/etc/nginx/placeholder.pem",), places=(PLACE,))
     alone = make(Wish())
-    files = (File("/etc/nginx/placeholder.pem", (alone.pem,)),)
+    files = (CertificateFile("/etc/nginx/placeholder.pem", (alone.pem,)),)
     text = person(world(alone, inside=replace(INSIDE, nginx=Nginx((site,)), files=files, lineages=(), keys=())))
     assert "certificates.will_renew" in text.what_to_do
     assert f"in {PLACE} be `ssl_certificate {LIVE}/fullchain.pem;`" in text.what_to_do
@@ -176,7 +176,7 @@ def test_a_name_that_another_certificate_of_certbot_serves_is_added_to_that_one(
     sites = tuple(replace(SITE, names=(name,), certificates=(live,)) for name in (NAME, "a.org"))
     chain = (other.pem, MIDDLE.pem)
     kept = replace(LINEAGE, name="a.org", chain=chain)
-    inside = replace(INSIDE, nginx=Nginx(sites), files=(File(live, chain),), lineages=(kept,), keys=())
+    inside = replace(INSIDE, nginx=Nginx(sites), files=(CertificateFile(live, chain),), lineages=(kept,), keys=())
     made = plan(world(other, MIDDLE, inside=inside))
     assert f"--cert-name a.org --domain {NAME} --domain a.org --key-type" in asked(made)
     assert made.notes == ()
@@ -220,7 +220,7 @@ def test_a_key_of_a_file_that_certbot_does_not_keep_is_for_a_person() -> None:
             replace(
                 INSIDE,
                 nginx=Nginx((site,)),
-                files=(File("/own.pem", GOOD),),
+                files=(CertificateFile("/own.pem", GOOD),),
                 keys=(Key("/own.key", "00"),),
                 lineages=(),
             ),

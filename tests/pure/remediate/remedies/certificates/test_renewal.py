@@ -170,7 +170,7 @@ def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
 
     [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
-    [match] = renewal_schedule.renewals(printed_schedules(crontab(line)), [CONTAINER])
+    [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab(line)), [CONTAINER])
     assert (match.containers, match.reloads, match.faults, match.unclear) == ((ID,), True, (), "")
     world = fleet(replace(FACTS, renewals=(match,)))
     assert judged("will_renew", world).findings == ()
