@@ -110,7 +110,7 @@ def propose(
 ) -> Proposal:
     """What to do about each finding, in order. A waived finding is never remedied."""
     verdicts, gate = list(verdicts), list(gate)
-    answers = [answer for one in verdicts for answer in remedy_answers(one, fleet, remedies)]
+    answers = [answer for verdict in verdicts for answer in remedy_answers(verdict, fleet, remedies)]
     plans = merge_plans(answer for answer in answers if isinstance(answer, PlannedChange))
     sorted_out = [
         withheld_plans(plan, gate)
@@ -119,30 +119,34 @@ def propose(
         or plan
         for plan in plans
     ]
-    kept = order_plans([one for one in sorted_out if isinstance(one, PlannedChange)], list(remedies))
-    by_hand = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, ByHand)]
-    refused = [one for answer in sorted_out if isinstance(answer, list) for one in answer]
-    unknown = [Unknown(one.rule.id, one.subject.name, why) for one in verdicts for why in one.unknown]
-    unplanned = [one for answer in answers if isinstance(answer, list) for one in answer if isinstance(one, Unknown)]
+    kept = order_plans([item for item in sorted_out if isinstance(item, PlannedChange)], list(remedies))
+    by_hand = [
+        action for answer in answers if isinstance(answer, list) for action in answer if isinstance(action, ByHand)
+    ]
+    refused = [action for answer in sorted_out if isinstance(answer, list) for action in answer]
+    unknown = [Unknown(verdict.rule.id, verdict.subject.name, why) for verdict in verdicts for why in verdict.unknown]
+    unplanned = [
+        action for answer in answers if isinstance(answer, list) for action in answer if isinstance(action, Unknown)
+    ]
     return Proposal(
-        planned=tuple(replace(one, number=number) for number, one in enumerate(kept, 1)),
+        planned=tuple(replace(change, number=number) for number, change in enumerate(kept, 1)),
         by_hand=(*by_hand, *refused),
         unknown=(*unknown, *unplanned),
-        waived=tuple(pair for one in verdicts for pair in one.waived),
+        waived=tuple(pair for verdict in verdicts for pair in verdict.waived),
         held_back=why_gate_is_closed(gate),
     )
 
 
 def remedy_answers(
-    one: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
+    verdict: Verdict, fleet: Fleet, remedies: Mapping[str, Remedy]
 ) -> Iterator[PlannedChange | list[ByHand | Unknown]]:
     """The remedy's answer to each finding of a verdict."""
-    for finding in (*one.findings, *one.warnings):
-        remedy = remedies.get(one.rule.id)
+    for finding in (*verdict.findings, *verdict.warnings):
+        remedy = remedies.get(verdict.rule.id)
         try:
-            answer = remedy(finding, fleet) if remedy else no_remedy(one.rule, finding)
+            answer = remedy(finding, fleet) if remedy else no_remedy(verdict.rule, finding)
         except Unobservable as why:
-            yield [Unknown(one.rule.id, one.subject.name, why)]
+            yield [Unknown(verdict.rule.id, verdict.subject.name, why)]
         except Untrusted as why:
             yield [ByHand(finding, ForAPerson(f"nothing is done with what the node says: {why}", finding.hint))]
         except (ValueError, LookupError, TypeError, AttributeError) as odd:
@@ -150,7 +154,7 @@ def remedy_answers(
         else:
             if isinstance(answer, Plan):
                 yield PlannedChange(
-                    0, one.rule, one.subject, (finding,), answer, frozenset(why.node for why in one.unknown)
+                    0, verdict.rule, verdict.subject, (finding,), answer, frozenset(why.node for why in verdict.unknown)
                 )
             else:
                 yield [ByHand(finding, answer)]
@@ -163,56 +167,56 @@ def no_remedy(rule: Rule, finding: Finding) -> ForAPerson:
 
 def merge_plans(plans: Iterable[PlannedChange]) -> list[PlannedChange]:
     """One plan for several findings of a rule, where the remedy gives the same one for each."""
-    found: dict[Any, PlannedChange] = {}
+    matches: dict[Any, PlannedChange] = {}
     for plan in plans:
         key = (plan.rule.id, plan.plan.steps, plan.plan.requires)
-        known = found.get(key)
-        found[key] = replace(known, findings=known.findings + plan.findings) if known else plan
-    return list(found.values())
+        change = matches.get(key)
+        matches[key] = replace(change, findings=change.findings + plan.findings) if change else plan
+    return list(matches.values())
 
 
 def why_gate_is_closed(gate: Iterable[Verdict]) -> str:
     """Why remedies that could harm the backups must not run; empty when the database still has its data."""
-    for one in gate:
-        if one.findings:
-            return f"{one.subject.name} may have lost its data: {one.findings[0].saw}"
+    for verdict in gate:
+        if verdict.findings:
+            return f"{verdict.subject.name} may have lost its data: {verdict.findings[0].saw}"
     return ""
 
 
-def withheld_plans(one: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
+def withheld_plans(change: PlannedChange, gate: Iterable[Verdict]) -> list[ByHand]:
     """No schedule, backup, thinning or user remedy runs on a database that lost its data, nor deletes on doubt."""
-    if one.rule.topic not in GATED:
+    if change.rule.topic not in GATED:
         return []
     why = why_gate_is_closed(gate)
     doubts = [unknown for judged in gate for unknown in judged.unknown]
-    if not why and doubts and "deletion" in one.plan.disturbs:
+    if not why and doubts and "deletion" in change.plan.disturbs:
         why = f"whether the database kept its data is not known: {doubts[0]}"
     answer = ForAPerson(f"held back: {why}", f"first answer {GATE}, then run this again")
-    return [ByHand(finding, answer) for finding in one.findings] if why else []
+    return [ByHand(finding, answer) for finding in change.findings] if why else []
 
 
-def plans_beyond_limit(one: PlannedChange, limit: Collection[str]) -> list[ByHand]:
+def plans_beyond_limit(change: PlannedChange, limit: Collection[str]) -> list[ByHand]:
     """A remedy that needs a node outside --limit is refused, not cut in half."""
-    outside = sorted(one.plan.nodes - set(limit)) if limit else []
+    outside = sorted(change.plan.nodes - set(limit)) if limit else []
     names = ", ".join(outside)
     answer = ForAPerson(f"the remedy also needs {names}, outside --limit", f"add --limit {' --limit '.join(outside)}")
-    return [ByHand(finding, answer) for finding in one.findings] if outside else []
+    return [ByHand(finding, answer) for finding in change.findings] if outside else []
 
 
-def plans_tried_before(one: PlannedChange, tried: TriedBefore) -> list[ByHand]:
+def plans_tried_before(change: PlannedChange, tried: TriedBefore) -> list[ByHand]:
     """What was rolled back is not planned again while nothing has changed."""
-    why = tried(one.rule.id, one.subject.name, one.memory)
+    why = tried(change.rule.id, change.subject.name, change.memory)
     answer = ForAPerson(why, "mend the cause first; --again plans it all the same")
-    return [ByHand(finding, answer) for finding in one.findings] if why else []
+    return [ByHand(finding, answer) for finding in change.findings] if why else []
 
 
 def order_plans(plans: list[PlannedChange], rules: list[str]) -> list[PlannedChange]:
     """The registry's order, except that what a plan comes after goes first."""
-    left = sorted(plans, key=lambda one: rules.index(one.rule.id))
+    left = sorted(plans, key=lambda item: rules.index(item.rule.id))
     done: list[PlannedChange] = []
     while left:
-        waiting = {one.rule.id for one in left}
-        free = [one for one in left if not waiting & (set(one.plan.after) - {one.rule.id})]
+        waiting = {change.rule.id for change in left}
+        free = [change for change in left if not waiting & (set(change.plan.after) - {change.rule.id})]
         done.append((free or left)[0])
         left.remove(done[-1])
     return done

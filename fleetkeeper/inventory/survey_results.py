@@ -108,8 +108,8 @@ class Findings:
     blind: tuple[str, ...] = field(default=())
 
 
-def nothing(found: Findings, seen: str) -> str:
+def nothing(findings: Findings, seen: str) -> str:
     """Why a section is left out: that there is nothing may only be said where everything was seen."""
-    dark = [*found.blind, *(stranger.hostname for stranger in found.strangers)]
+    dark = [*findings.blind, *(stranger.hostname for stranger in findings.strangers)]
     again = "run `fleetkeeper init` again once that is mended"
     return f"{', '.join(dark)} could not be looked at: {again}" if dark else seen

@@ -26,8 +26,8 @@ def scalar(value: object) -> str:
     if isinstance(value, bool | int):
         return json.dumps(value)
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return f"[{', '.join(scalar(one) for one in value)}]"
-    said = str(value)
-    plain = PLAIN.fullmatch(said) and said.lower() not in WORDS
-    size = re.fullmatch(r"[0-9.]+ [kMGT]?i?B", said)
-    return said if plain or size else yaml_text(said)
+        return f"[{', '.join(scalar(item) for item in value)}]"
+    text = str(value)
+    plain = PLAIN.fullmatch(text) and text.lower() not in WORDS
+    size = re.fullmatch(r"[0-9.]+ [kMGT]?i?B", text)
+    return text if plain or size else yaml_text(text)

@@ -51,7 +51,7 @@ def load_recording(text: str, inventory: Inventory, observers: Observers) -> Fle
         recorded = json.loads(text)
         if newer := is_newer("the recording", recorded["schema"], VERSION):
             raise UsageError(newer, hint=UPGRADE)
-        facts = {(one["node"], one["topic"]): fact_of(one, observers) for one in recorded["facts"]}
+        facts = {(item["node"], item["topic"]): fact_of(item, observers) for item in recorded["facts"]}
         looked_at = datetime.fromisoformat(recorded["looked_at"])
     except (ValueError, LookupError, TypeError, ValidationError) as odd:
         raise UsageError(

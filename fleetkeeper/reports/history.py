@@ -85,37 +85,37 @@ def recall_findings(path: Path) -> Memory:
     Raises UsageError when a newer fleetkeeper wrote it.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if newer := is_newer(str(path), said["schema"], VERSION):
+        text = json.loads(path.read_text(encoding="utf-8"))
+        if newer := is_newer(str(path), text["schema"], VERSION):
             raise UsageError(newer, UPGRADE)
-        return Memory(str(said["finished"]), tuple(OpenFinding(**one) for one in said["open"]))
+        return Memory(str(text["finished"]), tuple(OpenFinding(**item) for item in text["open"]))
     except (OSError, ValueError, LookupError, TypeError):
         return Memory()
 
 
 def remember_findings(path: Path, changes: Changes, finished: str) -> None:
     """Keep what is open now, with what could not be judged again. Raises OSError."""
-    open_ = [vars(one) for one in (*changes.new, *changes.old, *changes.unseen)]
+    open_ = [vars(finding) for finding in (*changes.new, *changes.old, *changes.unseen)]
     write_results(path, {"schema": VERSION, "finished": finished, "open": open_})
 
 
 def compare_findings(inventory: str, items: Sequence[Judged], before: Memory, now: str) -> Changes:
     """Sort what is open now against what was open before. `now` is ISO 8601, in UTC."""
     mine = [item for item in items if item["inventory"] == inventory]
-    first = {one.key: one.since for one in before.open}
-    seen = [replace(one, since=first.get(one.key) or now) for one in open_findings(mine)]
-    accepted = {one.key for one in open_findings(mine, waived=True)}
-    keys = {one.key for one in seen} | accepted
-    missing = [one for one in before.open if one.key not in keys]
+    first = {finding.key: finding.since for finding in before.open}
+    seen = [replace(finding, since=first.get(finding.key) or now) for finding in open_findings(mine)]
+    accepted = {finding.key for finding in open_findings(mine, waived=True)}
+    keys = {finding.key for finding in seen} | accepted
+    missing = [finding for finding in before.open if finding.key not in keys]
     whole = judged_in_full(mine)
     return Changes(
         inventory,
         before.finished,
-        new=tuple(one for one in seen if one.key not in first),
-        old=tuple(one for one in seen if one.key in first),
-        gone=tuple(one for one in missing if one.promise in whole),
-        unseen=tuple(one for one in missing if one.promise not in whole),
-        waived=tuple(one for one in before.open if one.key in accepted),
+        new=tuple(finding for finding in seen if finding.key not in first),
+        old=tuple(finding for finding in seen if finding.key in first),
+        gone=tuple(finding for finding in missing if finding.promise in whole),
+        unseen=tuple(finding for finding in missing if finding.promise not in whole),
+        waived=tuple(finding for finding in before.open if finding.key in accepted),
     )
 
 
@@ -160,5 +160,7 @@ def digest(parts: Iterable[str]) -> str:
 
 def changes_document(changes: Changes) -> Change:
     """The changes as results.json has them."""
-    lists = {name: [vars(one) for one in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")}
+    lists = {
+        name: [vars(item) for item in getattr(changes, name)] for name in ("new", "gone", "old", "unseen", "waived")
+    }
     return cast("Change", {"inventory": changes.inventory, "previous": changes.previous or None, **lists})

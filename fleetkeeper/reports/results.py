@@ -81,7 +81,10 @@ def results_document(
             }
             for fleet in fleets
         ],
-        "summary": cast("Any", {outcome: sum(one["outcome"] == outcome for one in items) for outcome in outcomes}),
+        "summary": cast(
+            "Any",
+            {outcome: sum(typed_dict_type["outcome"] == outcome for typed_dict_type in items) for outcome in outcomes},
+        ),
         "changes": list(changes),
         "items": list(items),
     }

@@ -141,7 +141,7 @@ def why_failed(text: str) -> str:
     return f"{one_line(masked(text[: match.start()]))}{without_values(text[match.start() :])}{line}"
 
 
-def ask_database(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
+def ask_server(link: Link, command: Command, ok: Collection[int] = OK) -> Output:
     """One command; raises Unobservable with what it said when it ended otherwise."""
     [answer] = link.ask([command])
     answer.text(ok)

@@ -30,7 +30,7 @@ from remediate.backups.accept import accepted_records, right_one
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import (
     DatabaseContents,
-    ask_database,
+    ask_server,
     contents_command,
     parse_contents,
     why_failed,
@@ -212,7 +212,7 @@ class Trial:
         """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
-            ask_database(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
+            ask_server(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
         )
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")

@@ -36,13 +36,13 @@ def run_verify(desk: Desk, names: Sequence[str], *, again: bool = False) -> Exit
     except Unobservable as why:
         desk.screen.error(str(why), hint=why.hint)
         return Exit.NOT_ALL_SEEN
-    wanted = [one_of(catalog, name) for name in names] or list(catalog.backups)
-    unknown = [one for one in wanted if again or names or one.state == "unknown"]
+    backups = [one_of(catalog, name) for name in names] or list(catalog.backups)
+    unknown = [backup for backup in backups if again or names or backup.state == "unknown"]
     proofs = stream_backups(desk, fleet, unknown)
-    found = [settle_proof(one, proofs.get(one.name) or verify_backup(one)) for one in wanted]
+    settle_proofs = [settle_proof(backup, proofs.get(backup.name) or verify_backup(backup)) for backup in backups]
     copied = compare_copies(desk, catalog) if again and not names else []
-    desk.screen.lines(verify_summary([*found, *copied]))
-    states = {one.state for one in (*found, *copied)}
+    desk.screen.lines(verify_summary([*settle_proofs, *copied]))
+    states = {proof.state for proof in (*settle_proofs, *copied)}
     broken = [Exit.FINDINGS_REMAIN] if "broken" in states else []
     return worst_exit([*broken, *([Exit.NOT_ALL_SEEN] if "unknown" in states else [])])
 
@@ -55,8 +55,10 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
     """Stream one file after the other; what is proven so far is remembered after each."""
     node = desk.policy.volume.node
     facts = fleet.of(node, Facts)
-    place = place_of(desk.inventory, facts.directory)
-    known = {one.name: one for one in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
+    location = place_of(desk.inventory, facts.directory)
+    known_names = (
+        {proof.name: proof for proof in facts.verified} if not isinstance(facts.verified, Unobservable) else {}
+    )
     link = desk.session.link_to(desk.inventory.nodes[node])
     proofs: dict[str, DumpProof] = {}
     for number, backup in enumerate(backups, 1):
@@ -64,7 +66,7 @@ def stream_backups(desk: Desk, fleet: Fleet, backups: Sequence[Backup]) -> dict[
         proofs[backup.name] = prove_file(
             link, facts.directory, backup, desk.policy, database_service_name(desk.inventory)
         )
-        remember_proofs(desk.inventory.state, place, list({**known, **proofs}.values()))
+        remember_proofs(desk.inventory.state, location, list({**known_names, **proofs}.values()))
     return proofs
 
 
@@ -95,22 +97,25 @@ def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
     fleet = desk.look("copies")
     try:
         here = raise_if_unobservable(fleet.of(desk.policy.volume.node, Copies).here) or CopyDirectory()
-        there = raise_if_unobservable(fleet.of(second.node, Copies).there) or CopyDirectory()
+        directory = raise_if_unobservable(fleet.of(second.node, Copies).there) or CopyDirectory()
     except Unobservable as why:
         return [DumpProof(second.path, 0, 0, 0, "unknown", str(why))]
     return [
         DumpProof(f"{second.path}/{backup.name}", *backup.file.identity, "broken", "it is not what it is a copy of")
         for backup in catalog.backups
-        if is_other_file(backup.name, here, there)
+        if is_other_file(backup.name, here, directory)
     ]
 
 
-def verify_summary(found: Sequence[DumpProof]) -> list[Line]:
+def verify_summary(proofs: Sequence[DumpProof]) -> list[Line]:
     """What is not complete, by name; then how many there are of each state."""
-    odd = [one for one in found if one.state != "complete"]
+    unusual = [proof for proof in proofs if proof.state != "complete"]
     styles = {"broken": "bad", "unknown": "loud"}
-    lines = [Line(f"{one.state}: {safe_line(one.name)}: {safe_line(one.why)}", styles[one.state]) for one in odd]
+    lines = [
+        Line(f"{proof.state}: {safe_line(proof.name)}: {safe_line(proof.why)}", styles[proof.state])
+        for proof in unusual
+    ]
     counts = ", ".join(
-        f"{sum(one.state == state for one in found)} {state}" for state in ("complete", "broken", "unknown")
+        f"{sum(proof.state == state for proof in proofs)} {state}" for state in ("complete", "broken", "unknown")
     )
     return [*lines, Line(counts)]

@@ -101,20 +101,20 @@ def proof(of: File, state: Any = "complete", why: str = "") -> DumpProof:
 
 
 def proofs(files: Iterable[File]) -> tuple[DumpProof, ...]:
-    return tuple(proof(one) for one in files)
+    return tuple(proof(item) for item in files)
 
 
 def twice_a_day(count: int, newest: datetime = NOW - timedelta(minutes=29)) -> tuple[File, ...]:
     """So many files, newest first, twelve hours apart."""
-    return tuple(file(newest - place * HALF_DAY) for place in range(count))
+    return tuple(file(newest - location * HALF_DAY) for location in range(count))
 
 
 GOOD = twice_a_day(4)
 
 
 def catalogued(files: Sequence[File], verified: Sequence[DumpProof] | None = None, **changes: Any) -> Catalog:
-    found = proofs(files) if verified is None else tuple(verified)
-    return build_catalog(tuple(files), found, policy(**changes), NOW)
+    match = proofs(files) if verified is None else tuple(verified)
+    return build_catalog(tuple(files), match, policy(**changes), NOW)
 
 
 def fleet(
@@ -147,13 +147,13 @@ def usage(files: Sequence[File], **changes: Any) -> Volumes:
     """The volume that holds these files and nothing else, on a disk with much room."""
     made = Volumes(
         path="/var/lib/docker/volumes/rodan_pg_backup/_data",
-        used=4096 + sum(one.blocks for one in files),
+        used=4096 + sum(item.blocks for item in files),
         entries=1 + len(files),
         disk=200 * 2**30,
         free=100 * 2**30,
         inodes=10**6,
         free_inodes=10**6,
-        biggest=tuple(VolumeEntry(one.name, one.blocks) for one in files[:40]),
+        biggest=tuple(VolumeEntry(item.name, item.blocks) for item in files[:40]),
     )
     return replace(made, **changes)
 

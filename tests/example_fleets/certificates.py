@@ -222,8 +222,8 @@ def fleet(
 ) -> Fleet:
     """One look at the world; `container` None: the service runs nowhere. `outside` is what it looks like from here."""
     clock = Nodes(ahead=ahead, uncertainty=0.01, hostname="web", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
-    there = Containers("present", (container,) if container else ())
-    seen = {("web", "certificates"): facts, ("web", "containers"): there, ("web", "nodes"): clock}
+    present = Containers("present", (container,) if container else ())
+    seen = {("web", "certificates"): facts, ("web", "containers"): present, ("web", "nodes"): clock}
     seen |= {(HERE, "certificates"): Facts(outside=tuple(outside))}
     return Fleet(inventory(policy), now, seen)
 

@@ -142,10 +142,10 @@ def with_text(fleet: Fleet, put: Put, topic: str = "", kind: Kind | None = None)
 
 def kinds(fleet: Fleet) -> dict[tuple[str, Kind], None]:
     """Every kind of string that there is in a look, by topic."""
-    found: dict[tuple[str, Kind], None] = {}
+    match: dict[tuple[str, Kind], None] = {}
     for (_, topic), fact in fleet.facts.items():
-        found.update(dict.fromkeys((topic, kind) for kind in leaves(fact)))
-    return found
+        match.update(dict.fromkeys((topic, kind) for kind in leaves(fact)))
+    return match
 
 
 class LookOutputs:
@@ -188,7 +188,7 @@ class LookOutputs:
 
     @property
     def plans(self) -> list[Plan]:
-        return [one.plan for one in self.proposal.planned]
+        return [item.plan for item in self.proposal.planned]
 
     @property
     def steps(self) -> list[Any]:
@@ -197,9 +197,9 @@ class LookOutputs:
     @property
     def stumbles(self) -> list[str]:
         """Rules and remedies that met something that they did not expect."""
-        said = [str(why) for verdict in self.verdicts for why in verdict.unknown]
-        said += [one.answer.why for one in self.proposal.by_hand]
-        return [text for text in said if "stumbled over" in text or "no plan could be made" in text]
+        message = [str(why) for verdict in self.verdicts for why in verdict.unknown]
+        message += [item.answer.why for item in self.proposal.by_hand]
+        return [text for text in message if "stumbled over" in text or "no plan could be made" in text]
 
     def scripts(self) -> Iterator[str]:
         """Text that a shell of a node gets as such: scripts, and lines and content that are installed."""
@@ -220,7 +220,7 @@ class LookOutputs:
 
     def texts(self) -> Iterator[str]:
         """What is said to a person."""
-        texts = [text for one in self.proposal.by_hand for text in (one.answer.why, one.answer.what_to_do)]
+        texts = [text for item in self.proposal.by_hand for text in (item.answer.why, item.answer.what_to_do)]
         texts += [text for plan in self.plans for text in (*plan.notes, plan.undo, plan.success)]
         texts += [
             text
@@ -228,7 +228,7 @@ class LookOutputs:
             for f in (*verdict.findings, *verdict.warnings)
             for text in (f.hint, f.want)
         ]
-        texts += [why.hint for one in self.verdicts for why in one.unknown]
+        texts += [why.hint for verdict in self.verdicts for why in verdict.unknown]
         yield from texts
 
 
@@ -271,10 +271,10 @@ def all_worlds() -> dict[str, Fleet]:
     from tests.helpers.hostile_worlds import more_worlds
     from tests.pure.judging.test_unobservable import FLEET
 
-    found = {"lab": FLEET}
+    match = {"lab": FLEET}
     for module in (schedule_worlds, certificate_worlds, backup_worlds, user_worlds):
-        found |= module()
-    return found | more_worlds()
+        match |= module()
+    return match | more_worlds()
 
 
 def schedule_worlds() -> dict[str, Fleet]:
@@ -337,12 +337,12 @@ def user_worlds() -> dict[str, Fleet]:
     denied = replace(u.CLEAR, denied=(Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",)),))
     inventory = load_inventory(Path("users.yml"), USERS)
 
-    def world(container: Any, told: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
+    def world(container: Any, lines: tuple[Any, ...] = (u.TOLD,)) -> Fleet:
         facts = {
             ("data", "containers"): Containers("present", (container,)),
             ("manager", "containers"): Containers("present", ()),
             ("data", "services"): Services("worker", "n2"),
-            ("manager", "services"): Services("manager", "n1", u.MEMBERS, told),
+            ("manager", "services"): Services("manager", "n1", u.MEMBERS, lines),
         }
         return Fleet(inventory, datetime.now(UTC), facts)  # type: ignore[arg-type]
 

@@ -88,7 +88,7 @@ def swarm_worlds() -> dict[str, Fleet]:
     mounts = (Mount("bind", "/var/run/docker.sock", "/var/run/docker.sock"), Mount("bind", "/etc", "/host"))
     denied = Denied("/data", "/srv/data", 3, False, ("0:0 644 /data/x",))
     closed = replace(u.CLEAR, helpers=("gosu",), unsaved=("/app/x",), low_ports=(80,), denied=(denied,))
-    lent = replace(
+    temporary = replace(
         u.TOLD, lent_updates="lent", lent="rodan", helpers=("gosu",), stack="rodan", order="start-first",
         handed=(MountedSecret("secret", "/run/secrets/x"),), mounts=(ServiceMount("volume", "pg", "/data"),),
         published=(Published(80, 80),), constraints=("node.labels.queue == gpu",),
@@ -97,13 +97,13 @@ def swarm_worlds() -> dict[str, Fleet]:
     pending = replace(s.RUNS, state="pending", error="no suitable node")
     members = (*s.MEMBERS, Member("n9", "ghost", state="down", availability="drain", engine_labels={"a": "b"}))
     manager = Services("manager", "n1", members, (nowhere,), (pending, replace(s.RUNS, member="ghost")))
-    there = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
+    present = Services("worker", "n3", volumes=(Volume("rodan_pg_data", "local", "/srv/x"),))
     return {
         "open": service_world(replace(u.WEB, isolation=open_wide, mounts=mounts), u.TOLD),
         "closed": service_world(replace(u.WEB, preflight=closed), u.TOLD),
-        "lent": service_world(u.WEB, lent),
-        "paused": service_world(u.WEB, replace(lent, update_state="paused")),
-        "pending": s.fleet(manager_services=manager, vgpu_services=replace(there, remote_mounts=("/srv/nfs",))),
+        "lent": service_world(u.WEB, temporary),
+        "paused": service_world(u.WEB, replace(temporary, update_state="paused")),
+        "pending": s.fleet(manager_services=manager, vgpu_services=replace(present, remote_mounts=("/srv/nfs",))),
         "not well": s.fleet(
             replace(s.TASK, health="unhealthy", restarts=3),
             replace(s.TASK, id="5f" * 32, name="rodan_postgres.2.y", state="restarting", exit_code=1),

@@ -52,8 +52,8 @@ class Newcomer:
     def fingerprints(self) -> list[str]:
         """What the page's command prints on each node's own console."""
         [command] = re.findall(r"^for f in .*done$", PAGE.read_text(), re.MULTILINE)
-        said = [self.lab.on(node.name, "sh", "-c", command) for node in NODES]
-        return re.findall(r"SHA256:\S+", "\n".join(said))
+        text = [self.lab.on(node.name, "sh", "-c", command) for node in NODES]
+        return re.findall(r"SHA256:\S+", "\n".join(text))
 
     def audit(self, name: str) -> dict[str, Any]:
         path = self.folder / f"{name}.json"
@@ -107,9 +107,9 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
     prints = [word for print_ in newcomer.fingerprints() for word in ("--fingerprint", print_)]
     more = {"trust": ("--yes", *prints), "init": ("--identity", str(IDENTITY), *prints)}
     for words in commands[2 : audit + 1]:
-        asked = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
+        question = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
         here = [str(ROOT / "checks"), "-p", "no:cacheprovider"] if words[0] == "pytest" else []
-        ran = newcomer.run(*asked, *more.get(words[1], ()), *here)
+        ran = newcomer.run(*question, *more.get(words[1], ()), *here)
         assert ran.status in ((0,) if words[0] == "fleetkeeper" else (0, 1)), ran.said
     assert "promises that apply" in ran.said or "next: " in ran.said
 
@@ -127,15 +127,15 @@ def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) ->
 @pytest.mark.long
 def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
     newcomer.init("mine", *(host(node) for node in NODES))
-    found, ours = load_inventory(newcomer.folder / "mine.yml"), load_inventory(ROOT / "inventories" / "lab.yml")
-    backups, wanted = found.section(Backups), ours.section(Backups)
+    match, ours = load_inventory(newcomer.folder / "mine.yml"), load_inventory(ROOT / "inventories" / "lab.yml")
+    backups, expected = match.section(Backups), ours.section(Backups)
     for key in ("service", "schedule", "command", "timezone", "pattern"):
-        assert getattr(backups, key) == getattr(wanted, key), key
+        assert getattr(backups, key) == getattr(expected, key), key
     assert (backups.volume.name, backups.volume.node) == ("rodan_pg_backup", "data")
-    assert found.services["nginx"].master == "root"  # type: ignore[index]
-    assert found.services["nginx"].user == ("www-data",)  # type: ignore[index]
-    assert [certificate.name for certificate in found.section(Certificates).certificates] == [SITE]
-    assert all(node.sudo for node in found.nodes.values())
+    assert match.services["nginx"].master == "root"  # type: ignore[index]
+    assert match.services["nginx"].user == ("www-data",)  # type: ignore[index]
+    assert [certificate.name for certificate in match.section(Certificates).certificates] == [SITE]
+    assert all(node.sudo for node in match.nodes.values())
 
 
 def test_case_12_without_a_word_about_host_keys_nothing_is_asked_or_written(newcomer: Newcomer) -> None:

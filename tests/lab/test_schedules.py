@@ -68,9 +68,9 @@ def test_debians_crontab_refuses_what_we_call_a_problem_and_nothing_else(lab, li
     script = (
         'for line; do printf "%s\\n" "$line" > /tmp/c; crontab -u games /tmp/c 2>/dev/null && echo y || echo n; done'
     )
-    said = lab.on("data", "sh", "-c", f"{script}; crontab -u games -r; rm /tmp/c", "sh", *lines).split()
+    text = lab.on("data", "sh", "-c", f"{script}; crontab -u games -r; rm /tmp/c", "sh", *lines).split()
     ours = ["n" if parse(f"{line}\n".encode(), system=False).problems else "y" for line in lines]
-    assert dict(zip(lines, said, strict=True)) == dict(zip(lines, ours, strict=True))
+    assert dict(zip(lines, text, strict=True)) == dict(zip(lines, ours, strict=True))
 
 
 def predicted(name: str, content: str, mode: int) -> bool:
@@ -111,16 +111,16 @@ def test_docker_finds_the_containers_that_we_say_it_finds(lab) -> None:
     inventory = load_inventory(ROOT / "inventories" / "lab.yml")
     with Links(inventory) as links:
         seen = look_at_fleet(inventory, links.to, observers_in({"containers": containers.TOPIC}), datetime.now(UTC))
-    there = seen.of("vgpu", Containers).containers
-    assert len(there) >= 2
-    for line in FILTERS.strip().replace("ID", there[0].id[:5]).splitlines():
-        [found] = docker_executions(f"docker exec $(docker ps -q {line}) x")
+    present = seen.of("vgpu", Containers).containers
+    assert len(present) >= 2
+    for line in FILTERS.strip().replace("ID", present[0].id[:5]).splitlines():
+        [match] = docker_executions(f"docker exec $(docker ps -q {line}) x")
         if line == NOT_CLOSED:
             with pytest.raises(Unobservable, match="not followed here"):
-                resolve_target(found.target, there)
+                resolve_target(match.target, present)
             continue
-        said = lab.on("vgpu", "docker", "ps", "-q", "--no-trunc", *line.split()).split()
-        assert (line, sorted(one.id for one in resolve_target(found.target, there))) == (line, sorted(said))
+        text = lab.on("vgpu", "docker", "ps", "-q", "--no-trunc", *line.split()).split()
+        assert (line, sorted(item.id for item in resolve_target(match.target, present))) == (line, sorted(text))
 
 
 @pytest.mark.long

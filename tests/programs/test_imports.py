@@ -50,13 +50,13 @@ def test_what_there_is_is_kept_and_garbage_is_still_found_though_seldom() -> Non
     class Garbage:
         """Refers to itself."""
 
-    found: list[int] = []
-    odd = Garbage()
-    odd.itself = odd  # type: ignore[attr-defined]
-    weakref.finalize(odd, found.append, 1)
-    del odd
+    match: list[int] = []
+    unusual = Garbage()
+    unusual.itself = unusual  # type: ignore[attr-defined]
+    weakref.finalize(unusual, match.append, 1)
+    del unusual
     held = [[] for _ in range(2 * SELDOM)]  # type: ignore[var-annotated]
-    assert (found, len(held)) == ([1], 2 * SELDOM)
+    assert (match, len(held)) == ([1], 2 * SELDOM)
 
 
 def test_pytests_rewriting_is_away_meanwhile_and_back_at_its_place(pytestconfig: pytest.Config) -> None:
@@ -105,15 +105,15 @@ def test_a_module_that_is_used_at_once_is_imported_at_once(tmp_path: Path, monke
 
 def run(code: str) -> dict[str, object]:
     done = subprocess.run((sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True)
-    told: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    text: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return text
 
 
 def test_an_audit_starts_without_rewriting_our_modules_and_still_explains_a_teams_own_assertions(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "test_own.py").write_text("def test_own():\n    assert 1 + 1 == 3\n")
-    told = run(f"""
+    process = run(f"""
 import contextlib, io, json, sys, pytest
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
@@ -121,7 +121,7 @@ with contextlib.redirect_stdout(said):
 loader = type(sys.modules["fleetkeeper.inventory.load"].__spec__.loader).__name__
 print(json.dumps({{"loader": loader, "explained": "assert (1 + 1) == 3" in said.getvalue()}}))
 """)
-    assert told == {"loader": "SourceFileLoader", "explained": True}
+    assert process == {"loader": "SourceFileLoader", "explained": True}
 
 
 def test_what_a_teams_own_test_leaves_behind_is_still_found_at_the_end(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_own():
 
 def test_our_own_ssh_brings_no_task_runner_and_paramiko_still_finds_it() -> None:
     config = 'Match exec "test 1 = 1"\n    User somebody\n'
-    told = run(f"""
+    process = run(f"""
 import json, sys
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.pool import Links
@@ -153,4 +153,4 @@ import paramiko
 user = paramiko.SSHConfig.from_text({config!r}).lookup("x")["user"]
 print(json.dumps({{"before": before, "user": user, "after": "invoke" in sys.modules}}))
 """)
-    assert told == {"before": [], "user": "somebody", "after": True}
+    assert process == {"before": [], "user": "somebody", "after": True}

@@ -268,12 +268,12 @@ def test_an_audit_with_a_newer_state_directory_is_a_usage_error_that_changes_not
 
 def test_what_a_newer_audit_left_open_is_said_in_one_line_and_stays(audit, pytester: pytest.Pytester) -> None:
     audit()
-    [place] = (pytester.path / "state/audits/mine").glob("open-*.json")
-    place.write_text('{"schema": 2}')
+    [location] = (pytester.path / "state/audits/mine").glob("open-*.json")
+    location.write_text('{"schema": 2}')
     ran = audit()
     assert ran.ret == 1
-    ran.stdout.fnmatch_lines([f"what changed since the last audit is not known: {place} has version 2, *upgrade*"])
-    assert place.read_text() == '{"schema": 2}'
+    ran.stdout.fnmatch_lines([f"what changed since the last audit is not known: {location} has version 2, *upgrade*"])
+    assert location.read_text() == '{"schema": 2}'
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

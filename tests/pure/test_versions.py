@@ -27,9 +27,9 @@ NEWER = OLD.replace(b"fleetkeeper ", b"fleetkeeper v2 ")
 
 
 def says_newer(raised: UsageError | Unobservable, file: str, version: int, ours: int) -> bool:
-    told = raised.message if isinstance(raised, UsageError) else raised.why
+    message = raised.message if isinstance(raised, UsageError) else raised.why
     line = f"{file} has version {version}, and this fleetkeeper knows versions up to {ours}"
-    return told == line and raised.hint.startswith("upgrade fleetkeeper here")
+    return message == line and raised.hint.startswith("upgrade fleetkeeper here")
 
 
 def test_a_new_state_directory_says_its_version(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_a_file_of_proofs_that_is_no_database_proves_nothing(tmp_path: Path) -> 
 
 
 def test_what_a_newer_audit_left_open_is_not_compared(tmp_path: Path) -> None:
-    place = tmp_path / "open.json"
-    place.write_text(json.dumps({"schema": history.VERSION + 1, "entries": []}))
+    location = tmp_path / "open.json"
+    location.write_text(json.dumps({"schema": history.VERSION + 1, "entries": []}))
     with pytest.raises(UsageError) as why:
-        history.recall_findings(place)
-    assert says_newer(why.value, str(place), history.VERSION + 1, history.VERSION)
+        history.recall_findings(location)
+    assert says_newer(why.value, str(location), history.VERSION + 1, history.VERSION)
 
 
 def test_a_newer_recording_is_refused_whatever_is_in_it(tmp_path: Path) -> None:

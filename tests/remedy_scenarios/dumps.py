@@ -40,27 +40,27 @@ class Backups(Scenario):
 
     def build(self) -> None:
         content = gzip.compress(DUMP)
-        for one in backups.twice_a_day(self.many, NOW - self.age):
-            self.write("data", f"{self.directory}/{one.name}", content)
-            os.utime(self.at("data", f"{self.directory}/{one.name}"), (one.mtime, one.mtime))
+        for item in backups.twice_a_day(self.many, NOW - self.age):
+            self.write("data", f"{self.directory}/{item.name}", content)
+            os.utime(self.at("data", f"{self.directory}/{item.name}"), (item.mtime, item.mtime))
         self.write("vgpu", "dump", DUMP)
         self.at("vgpu", "backups").symlink_to(self.at("data", self.directory))
 
     @property
     def files(self) -> tuple[File, ...]:
         """What a listing sees, newest first."""
-        found = [(path.name, path.stat()) for path in self.at("data", self.directory).glob("backup_*.gz")]
+        match = [(path.name, path.stat()) for path in self.at("data", self.directory).glob("backup_*.gz")]
         made = [
-            File(name, one.st_size, one.st_mtime, inode=one.st_ino, blocks=one.st_blocks * 512, links=one.st_nlink)
-            for name, one in found
+            File(name, item.st_size, item.st_mtime, inode=item.st_ino, blocks=item.st_blocks * 512, links=item.st_nlink)
+            for name, item in match
         ]
         return tuple(sorted(made, key=lambda file: file.name, reverse=True))
 
     def fleet(self) -> Fleet:
         seen = backups.fleet(self.files, text=self.text, now=NOW, volume=backups.usage(self.files, free=self.free))
         here = {("vgpu", "containers"): (POSTGRES,), ("data", "containers"): ()}
-        found = {place: Containers("present", there) for place, there in here.items()}
-        return replace(seen, facts={**seen.facts, **found})
+        match = {location: Containers("present", present) for location, present in here.items()}
+        return replace(seen, facts={**seen.facts, **match})
 
     @property
     def free(self) -> int:
@@ -96,14 +96,14 @@ class OnePlaceOnly(Backups):
         self.at("vgpu", self.copied).parent.mkdir()
 
     def place(self, node: str, path: str) -> CopyDirectory:
-        files = {one.name: one for one in self.at(node, path).glob("backup_*.gz")}
-        digests = {name: sha256(one.read_bytes()).hexdigest() for name, one in files.items()}
-        marks = {name: f"{one.stat().st_ino} {node}" for name, one in files.items()}
-        there = path if self.at(node, path).exists() else ""
-        return CopyDirectory(tuple(sorted(files, reverse=True)), digests, there, marks, device=1, free=2**40)
+        files = {item.name: item for item in self.at(node, path).glob("backup_*.gz")}
+        digests = {name: sha256(item.read_bytes()).hexdigest() for name, item in files.items()}
+        marks = {name: f"{item.stat().st_ino} {node}" for name, item in files.items()}
+        present = path if self.at(node, path).exists() else ""
+        return CopyDirectory(tuple(sorted(files, reverse=True)), digests, present, marks, device=1, free=2**40)
 
     def fleet(self) -> Fleet:
         seen = super().fleet()
-        here, there = self.place("data", VOLUME), self.place("vgpu", self.copied)
-        found = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=there)}
-        return replace(seen, facts={**seen.facts, **found})
+        here, present = self.place("data", VOLUME), self.place("vgpu", self.copied)
+        match = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=present)}
+        return replace(seen, facts={**seen.facts, **match})

@@ -63,8 +63,8 @@ class RootContainer(Scenario):
     def denied(self) -> tuple[Denied, ...]:
         files = [path for path in self.at("data", MEDIA).rglob("*") if path.is_file()]
         closed = [path.name for path in files if path.stat().st_uid != DJANGO]
-        found = Denied("/data", MEDIA, len(closed), examples=tuple(closed))
-        return (found,) if closed and self.owned else ()
+        match = Denied("/data", MEDIA, len(closed), examples=tuple(closed))
+        return (match,) if closed and self.owned else ()
 
     def fleet(self) -> Fleet:
         spec = json.loads(self.at("manager", "engine.json").read_text())["service"]["Spec"]
@@ -73,8 +73,8 @@ class RootContainer(Scenario):
         uid = 0 if user == "root" else DJANGO
         ready = Preflight("django", DJANGO, DJANGO, self.denied, (), (), ())
         web = replace(WEB, processes=(Process(7, uid, uid, "python3"),), preflight=ready)
-        told = replace(TOLD, user=user, version=number, lent_updates=lent_updates(spec))
-        return look_at_service(web, told)
+        text = replace(TOLD, user=user, version=number, lent_updates=lent_updates(spec))
+        return look_at_service(web, text)
 
 
 class CarelessService(RootContainer):
@@ -99,7 +99,7 @@ class SettingsLent(CarelessService):
         serve(self.folder / "manager", "django", TOLD.image, Labels=labels, UpdateConfig=ours)
 
 
-def look_at_service(web: Container, told: ServicesSwarmService) -> Fleet:
+def look_at_service(web: Container, service: ServicesSwarmService) -> Fleet:
     inventory = backups.inventory(SERVICE)
     members = (Member("n1", "manager", role="manager"), Member("n2", "data"))
     return Fleet(
@@ -109,7 +109,7 @@ def look_at_service(web: Container, told: ServicesSwarmService) -> Fleet:
             ("data", "containers"): Containers("present", (web,)),
             ("manager", "containers"): Containers("present", ()),
             ("data", "services"): Services("worker", "n2"),
-            ("manager", "services"): Services("manager", "n1", members, (told,)),
+            ("manager", "services"): Services("manager", "n1", members, (service,)),
         },
     )
 

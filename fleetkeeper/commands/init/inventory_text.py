@@ -24,54 +24,56 @@ TAIL = """
 """
 
 
-def inventory_text(found: Findings, day: str, base: Path) -> str:
+def inventory_text(findings: Findings, day: str, base: Path) -> str:
     """The whole file. `day` is today's date, `base` the folder that the file will be in."""
     parts = (
-        head_lines(found, day),
-        node_lines(found, base),
-        service_lines(found),
-        proposed_sections(found, TOPICS.values()),
+        head_lines(findings, day),
+        node_lines(findings, base),
+        service_lines(findings),
+        proposed_sections(findings, TOPICS.values()),
         split_lines(TAIL),
     )
     return "\n".join(line.rstrip() for part in parts for line in part) + "\n"
 
 
-def proposed_sections(found: Findings, topics: Iterable[Topic]) -> Lines:
+def proposed_sections(findings: Findings, topics: Iterable[Topic]) -> Lines:
     """The sections of topics that propose one, with an empty line between them."""
-    proposals = [list(topic.init_lines(found)) for topic in topics if topic.init_lines]
+    proposals = [list(topic.init_lines(findings)) for topic in topics if topic.init_lines]
     for number, lines in enumerate(proposals):
         yield from ("", *lines) if number else lines
 
 
-def head_lines(found: Findings, day: str) -> Lines:
-    yield f"# {found.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
+def head_lines(findings: Findings, day: str) -> Lines:
+    yield f"# {findings.name}: written by `fleetkeeper init` on {day}, from what was found. Mend what is not meant."
     yield "# Every key is explained in docs/inventory.md. Secrets never stand in an inventory."
-    rights = [f"{machine.node.name}: {right}" for machine in found.machines for right in machine.missing]
-    lost = [f"{one.node.name}: {one.trouble}" for one in found.machines if one.trouble]
-    if rights or lost or found.unseen:
+    rights = [f"{machine.node.name}: {right}" for machine in findings.machines for right in machine.missing]
+    lost = [f"{machine.node.name}: {machine.trouble}" for machine in findings.machines if machine.trouble]
+    if rights or lost or findings.unseen:
         yield "#"
         yield "# What could not be seen, and the right that is missing:"
-        yield from (comment_line(line) for line in (*lost, *rights, *found.unseen))
+        yield from (comment_line(line) for line in (*lost, *rights, *findings.unseen))
     yield ""
 
 
-def comment_line(said: str) -> str:
+def comment_line(text: str) -> str:
     """A line of comment. What a server said is shortened; the end of a line cannot get out of it."""
-    return f"#   {one_line(said)[:300]}"
+    return f"#   {one_line(text)[:300]}"
 
 
-def node_lines(found: Findings, base: Path) -> Lines:
+def node_lines(findings: Findings, base: Path) -> Lines:
     yield "# The machines. Each is reached as `ssh` would reach it: your keys, your agent and your ~/.ssh/config count."
     yield "nodes:"
-    for machine in found.machines:
-        yield f"  {machine.node.name}: {flow(pairs(machine, found, base))}"
-    if found.strangers:
+    for machine in findings.machines:
+        yield f"  {machine.node.name}: {flow(pairs(machine, findings, base))}"
+    if findings.strangers:
         yield "  # The swarm has more members, which were not looked at (`fleetkeeper init --follow` does):"
-        yield from (f"  # {one_line(stranger.hostname)}: {one_line(stranger.address)}" for stranger in found.strangers)
+        yield from (
+            f"  # {one_line(stranger.hostname)}: {one_line(stranger.address)}" for stranger in findings.strangers
+        )
     yield ""
 
 
-def pairs(machine: Machine, found: Findings, base: Path) -> dict[str, object]:
+def pairs(machine: Machine, findings: Findings, base: Path) -> dict[str, object]:
     """The keys of a node."""
     node = machine.node
     identity = relative(Path(node.identity), base) if node.identity else None
@@ -83,7 +85,7 @@ def pairs(machine: Machine, found: Findings, base: Path) -> dict[str, object]:
         "identity": identity,
         "jump": node.jump,
         "sudo": node.sudo or None,
-        "roles": roles(machine, found),
+        "roles": roles(machine, findings),
     }
     return {key: value for key, value in keys.items() if value}
 
@@ -97,34 +99,34 @@ def relative(path: Path, base: Path) -> str:
     return near if not near.startswith("../..") else str(path.absolute())
 
 
-def roles(machine: Machine, found: Findings) -> list[str]:
+def roles(machine: Machine, findings: Findings) -> list[str]:
     name = machine.node.name
-    there = {
+    present = {
         "manager": machine.swarm == "manager",
         "worker": machine.swarm == "worker",
-        "web": any(service.web and name in service.nodes for service in found.services),
-        "database": any(one.database and name in one.nodes for one in found.services),
-        "storage": found.backups is not None and found.backups.node == name,
+        "web": any(service.web and name in service.nodes for service in findings.services),
+        "database": any(service.database and name in service.nodes for service in findings.services),
+        "storage": findings.backups is not None and findings.backups.node == name,
     }
-    return [role for role, is_so in there.items() if is_so]
+    return [role for role, is_so in present.items() if is_so]
 
 
-def service_lines(found: Findings) -> Lines:
-    if not found.services:
-        yield f"services: {flow({'none': nothing(found, 'no container was seen on these machines')})}"
+def service_lines(findings: Findings) -> Lines:
+    if not findings.services:
+        yield f"services: {flow({'none': nothing(findings, 'no container was seen on these machines')})}"
         yield ""
         return
     yield "# What runs in containers, wherever it runs today: the nodes are searched for it."
     yield "#   user    who its processes may be: today's are written here, root is not"
     yield "#   master  who its first process may be besides (nginx binds its ports as root, its workers are www-data)"
     yield "services:"
-    for service in found.services:
+    for service in findings.services:
         note = f"   # {one_line(service.note)[:WIDTH]}" if service.note else ""
         yield f"  {service.key}: {flow(service_keys(service))}{note}"
     yield ""
 
 
-def service_keys(one: FoundService) -> dict[str, object]:
-    users: object = list(one.users) if len(one.users) > 1 else "".join(one.users)
-    keys = {"name": one.name, "user": users, "master": one.master}
+def service_keys(service: FoundService) -> dict[str, object]:
+    users: object = list(service.users) if len(service.users) > 1 else "".join(service.users)
+    keys = {"name": service.name, "user": users, "master": service.master}
     return {key: value for key, value in keys.items() if value}

@@ -12,58 +12,63 @@ from fleetkeeper.topics.backups.proposals import KEEP, propose_budget, propose_f
 from fleetkeeper.untrusted import one_line
 
 
-def init_lines(found: Findings) -> Iterator[str]:
+def init_lines(findings: Findings) -> Iterator[str]:
     """The section, or why there is none."""
-    one = found.backups
-    if one is None:
-        databases = ", ".join(service.key for service in found.services if service.database)
-        why = f"no dumps of {databases} on a volume" if databases else nothing(found, "no database was found")
+    backups = findings.backups
+    if backups is None:
+        databases = ", ".join(service.key for service in findings.services if service.database)
+        why = f"no dumps of {databases} on a volume" if databases else nothing(findings, "no database was found")
         yield f"backups: {flow({'none': f'{why}; docs/inventory.md says how to name one'})}"
         return
     yield "# The database dumps."
-    yield from story(one)
+    yield from story(backups)
     yield "backups:"
-    yield from (f"  {key}: {value}" for key, value in policy(one).items())
-    yield f"  # elsewhere: {{node: {other(one, found)}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
+    yield from (f"  {key}: {value}" for key, value in policy(backups).items())
+    node = other(backups, findings)
+    yield f"  # elsewhere: {{node: {node}, path: /DIRECTORY}}   # a second place: one disk goes at once;"
     yield "  # or, where that is accepted: elsewhere: {none: why}"
 
 
-def other(one: Backups, found: Findings) -> str:
+def other(backups: Backups, findings: Findings) -> str:
     """A node for copies: one that does not see the backups, else one that is not theirs."""
-    names = [machine.node.name for machine in found.machines if machine.node.name != one.node]
-    return next((name for name in names if name not in one.nodes), names[0] if names else "ANOTHER_NODE")
+    names = [machine.node.name for machine in findings.machines if machine.node.name != backups.node]
+    return next((name for name in names if name not in backups.nodes), names[0] if names else "ANOTHER_NODE")
 
 
-def story(one: Backups) -> Iterator[str]:
+def story(backups: Backups) -> Iterator[str]:
     """What was found of the dumps, and what is only a proposal."""
-    shared = [node for node in one.nodes if node != one.node]
-    if one.number:
-        number, each, used = count_of(one.number, "dump"), show_size(one.newest), show_size(one.used)
+    shared = [node for node in backups.nodes if node != backups.node]
+    if backups.number:
+        number, each, used = count_of(backups.number, "dump"), show_size(backups.newest), show_size(backups.used)
         yield f"# {number} of about {each} were found; the volume takes {used}."
     if shared:
         names = ", ".join(shared)
-        yield f"# {names} see the same files; they are counted once, on {one.node}: name the node whose disk it is."
-    if one.where:
-        yield f"# They are made by {one_line(one.where)}."
+        yield f"# {names} see the same files; they are counted once, on {backups.node}: name the node whose disk it is."
+    if backups.where:
+        yield f"# They are made by {one_line(backups.where)}."
     yield f"# `keep` and `budget` are proposals: {sum(KEEP.values())} dumps and a week's more, twice over."
-    if one.guessed:
-        yield f"# Nothing on the servers says what is right for: {', '.join(one.guessed)}. See to these."
+    if backups.guessed:
+        yield f"# Nothing on the servers says what is right for: {', '.join(backups.guessed)}. See to these."
 
 
-def policy(one: Backups) -> Mapping[str, str]:
+def policy(backups: Backups) -> Mapping[str, str]:
     """The keys of `backups`, as they are written. What is the default is left out."""
-    least = propose_free(one)
-    volume: dict[str, object] = {"name": one.volume, "node": one.node, "budget": exact_size(propose_budget(one))}
-    volume |= {"path": one.path} if one.path else {}
+    least = propose_free(backups)
+    volume: dict[str, object] = {
+        "name": backups.volume,
+        "node": backups.node,
+        "budget": exact_size(propose_budget(backups)),
+    }
+    volume |= {"path": backups.path} if backups.path else {}
     volume |= {"free": exact_size(least)} if least else {}
     keys = {
-        "service": one.service,
-        "schedule": json.dumps(one.schedule),
-        "command": scalar(one.command),
+        "service": backups.service,
+        "schedule": json.dumps(backups.schedule),
+        "command": scalar(backups.command),
         "volume": flow(volume),
-        "timezone": scalar(one.timezone) if one.timezone else "",
-        "pattern": json.dumps(one.pattern) if one.pattern else "",
-        "directory": scalar(one.directory) if one.directory != "/backups" else "",
+        "timezone": scalar(backups.timezone) if backups.timezone else "",
+        "pattern": json.dumps(backups.pattern) if backups.pattern else "",
+        "directory": scalar(backups.directory) if backups.directory != "/backups" else "",
         "keep": flow(KEEP),
         "at_least": "3",
     }

@@ -32,17 +32,17 @@ CREATE TABLE IF NOT EXISTS digests (
 DIGEST_OF = "SELECT digest FROM digests WHERE place = ? AND name = ? AND inode = ? AND size = ? AND mtime = ?"
 
 
-def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
+def recall_proofs(given: str, location: str, files: Sequence[File]) -> tuple[DumpProof, ...]:
     """The proofs of exactly these files; none when nothing is remembered, or the memory cannot be read.
 
     Raises Unobservable when a newer fleetkeeper keeps the memory.
     """
     identities = {file.name: file.identity for file in files}
     try:
-        with open_database(given) as known:
-            rows = known.execute(
+        with open_database(given) as connection:
+            rows = connection.execute(
                 "SELECT name, inode, size, mtime, state, why, 1 FROM verified WHERE place = ? AND version = ?",
-                (place, VERSION),
+                (location, VERSION),
             ).fetchall()
     except (sqlite3.Error, OSError):
         return ()
@@ -50,18 +50,18 @@ def recall_proofs(given: str, place: str, files: Sequence[File]) -> tuple[DumpPr
     return tuple(proof for proof in proofs if identities.get(proof.name) == proof.identity)
 
 
-def remember_proofs(given: str, place: str, proofs: Sequence[DumpProof]) -> None:
+def remember_proofs(given: str, location: str, proofs: Sequence[DumpProof]) -> None:
     """Keep what is proven about the files of a place, and forget all others. What is not known is kept only
     where reading it again would show the same."""
     rows = [
-        (place, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
+        (location, VERSION, proof.name, proof.inode, proof.size, proof.mtime, proof.state, proof.why)
         for proof in proofs
         if (proof.state != "unknown" or proof.lasting) and fits_in_sqlite(proof.inode, proof.size)
     ]
     try:
-        with open_database(given) as known:
-            known.execute("DELETE FROM verified WHERE place = ?", (place,))
-            known.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        with open_database(given) as connection:
+            connection.execute("DELETE FROM verified WHERE place = ?", (location,))
+            connection.executemany("INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError, Unobservable):
         return
 
@@ -71,42 +71,42 @@ def fits_in_sqlite(*numbers: int) -> bool:
     return all(number < 1 << 63 for number in numbers)
 
 
-def recall_digests(given: str, place: str, files: Sequence[File]) -> dict[str, str]:
+def recall_digests(given: str, location: str, files: Sequence[File]) -> dict[str, str]:
     """The SHA-256 of exactly these files, by name, as far as it is remembered. Raises Unobservable as above."""
-    known: dict[str, str] = {}
+    known_names: dict[str, str] = {}
     try:
         with open_database(given) as memory:
             for file in files:
                 if not fits_in_sqlite(file.inode, file.size):
                     continue
-                key = (place, file.name, *file.identity)
+                key = (location, file.name, *file.identity)
                 row = memory.execute(DIGEST_OF, key).fetchone()
-                known |= {file.name: row[0]} if row else {}
+                known_names |= {file.name: row[0]} if row else {}
     except (sqlite3.Error, OSError):
         return {}
-    return known
+    return known_names
 
 
-def remember_digests(given: str, place: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
+def remember_digests(given: str, location: str, files: Sequence[File], digests: Mapping[str, str]) -> None:
     """Keep the digests of these files of a place, and forget those of all others."""
     rows = [
-        (place, file.name, *file.identity, digests[file.name])
+        (location, file.name, *file.identity, digests[file.name])
         for file in files
         if file.name in digests and fits_in_sqlite(file.inode, file.size)
     ]
     try:
         with open_database(given) as memory:
-            memory.execute("DELETE FROM digests WHERE place = ?", (place,))
+            memory.execute("DELETE FROM digests WHERE place = ?", (location,))
             memory.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError, Unobservable):
         return
 
 
-def forget_digests(given: str, place: str) -> None:
+def forget_digests(given: str, location: str) -> None:
     """Have both places read again at the next look. `place` is what their names begin with."""
     try:
         with open_database(given) as memory:
-            memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(place), place))
+            memory.execute("DELETE FROM digests WHERE substr(place, 1, ?) = ?", (len(location), location))
     except (sqlite3.Error, OSError, Unobservable):
         return
 

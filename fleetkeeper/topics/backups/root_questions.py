@@ -38,9 +38,9 @@ def root_questions_about(inventory: Inventory) -> Iterator[RootQuestion]:
     yield clusters_of(policy, service).words
 
 
-def lies_in(place: str) -> str:
+def lies_in(location: str) -> str:
     """The test for the directory of a place: a volume, a path, and a directory below it, quoted for the shell."""
-    return f'stands_in "$(place_of {place})" "$1"'
+    return f'stands_in "$(place_of {location})" "$1"'
 
 
 def is_dump(pattern: str) -> str:

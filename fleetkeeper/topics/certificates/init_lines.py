@@ -12,19 +12,19 @@ WIDTH = 110
 """Signs of a comment, at most."""
 
 
-def init_lines(found: Findings) -> Iterator[str]:
+def init_lines(findings: Findings) -> Iterator[str]:
     """The section, or why there is none."""
-    if not found.sites:
-        yield f"certificates: {flow({'none': nothing(found, 'no name was seen that is served with TLS')})}"
+    if not findings.sites:
+        yield f"certificates: {flow({'none': nothing(findings, 'no name was seen that is served with TLS')})}"
         return
     yield "# The names that are served with TLS, and the service that serves them."
     yield "certificates:"
-    for site in found.sites:
+    for site in findings.sites:
         yield f"  - {flow({'name': site.name, 'service': site.service})}   # {about(site)}"
     yield "# A private or a test authority is a finding until you say that it is meant: `ca: ./authority.pem` for all,"
     yield "# `allow_issuer: [its name]` for one name."
 
 
 def about(site: ServedSite) -> str:
-    said = site.note or f"issued by {site.issuer}, until {site.until}"
-    return one_line(said)[:WIDTH]
+    note = site.note or f"issued by {site.issuer}, until {site.until}"
+    return one_line(note)[:WIDTH]

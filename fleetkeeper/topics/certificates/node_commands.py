@@ -64,11 +64,11 @@ def look_inside(container: str, names: Sequence[str] = ()) -> Command:
 def root_questions() -> Iterator[RootQuestion]:
     """What root asks in containers; on the node itself handshakes need no root."""
     here, tls = Argument("here"), Argument("tls", many=True)
-    asked: tuple[tuple[Command, tuple[Argument, ...]], ...] = (
+    questions: tuple[tuple[Command, tuple[Argument, ...]], ...] = (
         (look_inside(""), (Argument("served", many=True),)),
         (in_container("", handshake("", ())), (here, tls)),
         (in_container("", old_handshake("", ())), (here, tls)),
         (in_container("", headers("", "", ())), (here, Argument("where"), tls)),
     )
-    for command, arguments in asked:
+    for command, arguments in questions:
         yield (*command.words[:3], Argument("text"), Argument("id"), *command.words[5:9], *arguments)

@@ -50,18 +50,18 @@ def parse_label(label: str) -> Json | None:
     if len(label) > LONGEST:
         return None
     try:
-        found = json.loads(label)
+        match = json.loads(label)
     except (ValueError, RecursionError):
         return None
-    version = found.pop(VERSION_KEY, VERSION) if isinstance(found, dict) else VERSION
+    version = match.pop(VERSION_KEY, VERSION) if isinstance(match, dict) else VERSION
     if isinstance(version, int) and (newer := is_newer(f"the label {OWN_UPDATES}", version, VERSION)):
         raise Unobservable(newer, UPGRADE)
     sound = (
-        isinstance(found, dict)
+        isinstance(match, dict)
         and version == VERSION
-        and all(found.get(key, "") in known for key, known in KNOWN.items())
+        and all(match.get(key, "") in known_names for key, known_names in KNOWN.items())
     )
-    return found if sound else None
+    return match if sound else None
 
 
 def whole(updates: Mapping[str, Any]) -> Json:

@@ -24,18 +24,18 @@ def parse(output: Output) -> Facts:
     grave = [line for line in complaints if not line.endswith("No such file or directory")]
     if grave:
         raise Unobservable(f"the volume could not be measured whole: {grave[0][:200]}")
-    told = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
+    texts = {word: rest.split() for word, _, rest in (line.partition(" ") for line in lines[1:4])}
     total = whole_number(lines[4].removeprefix("2 ").partition("\t")[0]) * KIB
-    entries = [one for line in lines[5:] if (one := entry(line)) is not None]
+    entries = [volume_entry for line in lines[5:] if (volume_entry := entry(line)) is not None]
     return Facts(
         path=lines[0].partition(" ")[2],
         used=total,
-        entries=int(told["entries"][0]),
-        disk=int(told["disk"][0]) * KIB,
-        free=int(told["disk"][1]) * KIB,
-        inodes=number(told["inodes"], 0),
-        free_inodes=number(told["inodes"], 1),
-        biggest=tuple(one for one in entries if one.used <= total),
+        entries=int(texts["entries"][0]),
+        disk=int(texts["disk"][0]) * KIB,
+        free=int(texts["disk"][1]) * KIB,
+        inodes=number(texts["inodes"], 0),
+        free_inodes=number(texts["inodes"], 1),
+        biggest=tuple(volume_entry for volume_entry in entries if volume_entry.used <= total),
     )
 
 
@@ -47,6 +47,6 @@ def entry(line: str) -> VolumeEntry | None:
     return VolumeEntry(path.removeprefix("./").encode("utf-8", "backslashreplace").decode(), int(size) * KIB)
 
 
-def number(words: list[str], place: int) -> int:
+def number(words: list[str], index: int) -> int:
     """A count of df's; `-` or nothing where the file system has none."""
-    return whole_number(words[place]) if words[place:] and words[place] != "-" else 0
+    return whole_number(words[index]) if words[index:] and words[index] != "-" else 0

@@ -72,9 +72,9 @@ def excesses(usage: Facts, policy: Policy) -> Iterator[tuple[str, str]]:
 
 def strangers(usage: Facts, policy: Policy) -> str:
     """What else fills the volume: the biggest entries that are no backups, down to a hundredth of it."""
-    heavy = [one for one in usage.biggest if one.used * 100 >= usage.used]
-    biggest = [one for one in heavy if stamp_in_name(one.path.rpartition("/")[2], policy.pattern) is None]
-    others = [f"{one.path} ({show_size(one.used)})" for one in biggest if one.path != policy.path][:TOLD]
+    heavy = [entry for entry in usage.biggest if entry.used * 100 >= usage.used]
+    biggest = [entry for entry in heavy if stamp_in_name(entry.path.rpartition("/")[2], policy.pattern) is None]
+    others = [f"{entry.path} ({show_size(entry.used)})" for entry in biggest if entry.path != policy.path][:TOLD]
     return f"besides backups there is {', '.join(others)}" if others else ""
 
 
@@ -90,16 +90,16 @@ def will_last(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobservable
     node = policy.volume.node
     now = true_clock(fleet, node)
     usage = fleet.of(node, Facts)
-    known = catalog_of(fleet, policy)
-    if not known.complete:
+    catalog = catalog_of(fleet, policy)
+    if not catalog.complete:
         raise Unobservable("there is no complete backup to reckon with", node=node)
     held = why_held(fleet, policy)
     room = Room(usage.used, usage.free - policy.volume.free)
-    expected = make_forecast(known, policy, room, now, thinned=held is None)
+    expected = make_forecast(catalog, policy, room, now, thinned=held is None)
     late = held is not None and expected.runs_out is None
     if late:
         farther = policy.model_copy(update={"horizon": max(policy.horizon, YEAR)})
-        expected = make_forecast(known, farther, room, now, thinned=False)
+        expected = make_forecast(catalog, farther, room, now, thinned=False)
     if expected.runs_out is not None:
         yield Finding(
             saw=forecast_text(expected, policy, now, held),

@@ -30,48 +30,50 @@ def copy_there(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
         return ForAPerson("nothing is removed from the second place by itself", finding.hint)
     if second is None or isinstance(second, Without):
         return ForAPerson("the inventory names no second place", f"write into the inventory: {finding.want}")
-    backups, here, there = both_places(fleet, policy, second)
-    if person := no_second_place(policy, second, here, there):
+    backups, here, directory = both_places(fleet, policy, second)
+    if person := no_second_place(policy, second, here, directory):
         return person
-    chosen = to_copy(young_enough(backups, second, true_clock(fleet, policy.volume.node)), here, there, second)
+    chosen = to_copy(young_enough(backups, second, true_clock(fleet, policy.volume.node)), here, directory, second)
     if isinstance(chosen, ForAPerson):
         return chosen
-    if 0 <= there.free < chosen.file.size + second.free:
-        return too_full(second, there, chosen)
-    return copy_plan(policy, second, chosen, here, there)
+    if 0 <= directory.free < chosen.file.size + second.free:
+        return too_full(second, directory, chosen)
+    return copy_plan(policy, second, chosen, here, directory)
 
 
-def no_second_place(policy: Policy, second: Elsewhere, here: CopyDirectory, there: CopyDirectory) -> ForAPerson | None:
+def no_second_place(
+    policy: Policy, second: Elsewhere, here: CopyDirectory, directory: CopyDirectory
+) -> ForAPerson | None:
     """Why nothing should be copied there, if so."""
-    if any(is_one_file(name, here, there) for name in here.names) or one_disk(policy, second, here, there):
+    if any(is_one_file(name, here, directory) for name in here.names) or one_disk(policy, second, here, directory):
         same = f"{second.path} on {second.node} is on the disk of the backups themselves"
         return ForAPerson(same, "name a directory of another disk, best of another machine, in `backups.elsewhere`")
-    if there.directory not in {"", second.path}:
+    if directory.directory not in {"", second.path}:
         link = f"{second.path} on {second.node} leads through a link, and nothing is written through one"
-        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {there.directory}")
+        return ForAPerson(link, f"name the directory itself in `backups.elsewhere`: {directory.directory}")
     return None
 
 
 def to_copy(
-    backups: Sequence[Backup], here: CopyDirectory, there: CopyDirectory, second: Elsewhere
+    backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, second: Elsewhere
 ) -> Backup | ForAPerson:
     """The newest of these that has no file of its name there yet. `backups` are young enough, newest first."""
     if not backups:
         old = f"no complete backup is younger than {show_duration(second.max_age)}: a copy would not help"
         return ForAPerson(old, "make one first (`remediate backups create`), then run this again")
-    free = [backup for backup in backups if backup.name not in there.names and backup.name in here.digests]
+    free = [backup for backup in backups if backup.name not in directory.names and backup.name in here.digests]
     if free:
         return free[0]
     taken = f"{second.path} on {second.node} has another file under the name {backups[0].name}"
     return ForAPerson(taken, "see what it is and move it away; nothing there is written over")
 
 
-def too_full(second: Elsewhere, there: CopyDirectory, chosen: Backup) -> ForAPerson:
+def too_full(second: Elsewhere, directory: CopyDirectory, chosen: Backup) -> ForAPerson:
     needed = f"{show_size(chosen.file.size)} and {show_size(second.free)} that stay free are needed"
-    return ForAPerson(f"{show_size(there.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
+    return ForAPerson(f"{show_size(directory.free)} are free in {second.path}, {needed}", f"make room on {second.node}")
 
 
-def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirectory, there: CopyDirectory) -> Plan:
+def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirectory, directory: CopyDirectory) -> Plan:
     node, weight = policy.volume.node, show_size(chosen.file.size)
     step = CopyFile(
         node=second.node,
@@ -81,7 +83,7 @@ def copy_plan(policy: Policy, second: Elsewhere, chosen: Backup, here: CopyDirec
         file=identified_file(chosen, ""),
         sha256=here.digests[chosen.name],
         reserve=second.free,
-        makes=not there.directory,
+        makes=not directory.directory,
     )
     return Plan(
         steps=(step,),

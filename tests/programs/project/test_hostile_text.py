@@ -122,26 +122,26 @@ def test_the_worlds_have_something_for_every_remedy_that_changes_a_line_or_runs_
 
 
 def test_every_remedy_makes_a_plan_in_some_world() -> None:
-    planned = {one.rule.id for world in WORLDS.values() for one in LookOutputs(world).proposal.planned}
+    planned = {item.rule.id for world in WORLDS.values() for item in LookOutputs(world).proposal.planned}
     assert set(REMEDIES) - planned == set()
 
 
 def test_every_text_that_a_node_can_say_stands_in_some_world() -> None:
     """A text that no world holds is never made hostile: whoever adds a field gives it a place in a world."""
     kinds_of_facts = {kind for rule in RULES.values() for kind in rule.looks_at}
-    wanted = {text for kind in kinds_of_facts for text in declared_texts(kind)}
+    texts = {text for kind in kinds_of_facts for text in declared_texts(kind)}
     filled = {text for world in WORLDS.values() for fact in world.facts.values() for text in filled_texts(fact)}
-    assert wanted - filled == set()
+    assert texts - filled == set()
 
 
-def declared_texts(kind: type, known: frozenset[type] = frozenset()) -> Iterator[tuple[str, str]]:
+def declared_texts(kind: type, known_names: frozenset[type] = frozenset()) -> Iterator[tuple[str, str]]:
     """The fields of a class of facts, and of those within it, that may hold text."""
     for name, hint in get_type_hints(kind).items():
-        for one in types_in(hint):
-            if one is str and name != "topic":
+        for item in types_in(hint):
+            if item is str and name != "topic":
                 yield kind.__name__, name
-            elif is_dataclass(one) and one not in known:
-                yield from declared_texts(one, known | {kind})
+            elif is_dataclass(item) and item not in known_names:
+                yield from declared_texts(item, known_names | {kind})
 
 
 def types_in(hint: Any) -> Iterator[type]:
@@ -149,8 +149,8 @@ def types_in(hint: Any) -> Iterator[type]:
     inner = get_args(hint)
     if not inner and isinstance(hint, type):
         yield hint
-    for one in inner:
-        yield from types_in(one)
+    for item in inner:
+        yield from types_in(item)
 
 
 def filled_texts(value: Any) -> Iterator[tuple[str, str]]:
@@ -162,11 +162,11 @@ def filled_texts(value: Any) -> Iterator[tuple[str, str]]:
                 yield type(value).__name__, field.name
             yield from filled_texts(inner)
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from filled_texts(one)
+        for item in value.values():
+            yield from filled_texts(item)
     elif isinstance(value, tuple | list | frozenset):
-        for one in value:
-            yield from filled_texts(one)
+        for item in value:
+            yield from filled_texts(item)
 
 
 @pytest.mark.parametrize("quote", [shell_word, shown_word])

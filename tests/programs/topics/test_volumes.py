@@ -45,9 +45,9 @@ def test_case_39_a_directory_that_is_missing_is_unknown(tmp_path):
 
 
 def test_a_volume_that_could_not_be_measured_whole_is_unknown():
-    said = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
+    text = b"at /v\ndisk 1000 400\ninodes 0 0\nentries 3\n2 24\t.\n"
     with pytest.raises(Unobservable, match="not be measured whole"):
-        parse_volumes(Output(0, said, b"du: cannot read directory './x': Permission denied\n"))
+        parse_volumes(Output(0, text, b"du: cannot read directory './x': Permission denied\n"))
 
 
 def test_a_name_that_holds_a_line_of_du_is_not_counted_as_the_sum(tmp_path):
@@ -57,4 +57,4 @@ def test_a_name_that_holds_a_line_of_du_is_not_counted_as_the_sum(tmp_path):
         (tmp_path / name).write_bytes(b"x" * 5000)
     seen = measured(tmp_path)
     assert seen.used < 200_000
-    assert all(one.used <= seen.used for one in seen.biggest)
+    assert all(item.used <= seen.used for item in seen.biggest)

@@ -58,15 +58,15 @@ def sentences() -> list[str]:
     text = PAGE.read_text()
     part = text[text.index("## Which stay, and why") : text.index("## A second place")]
     prose = " ".join(line for line in part.splitlines() if not line.startswith(("#", "    ")))
-    return [one.strip() for one in re.split(r"(?<=[.:]) +(?=[A-Z`])", re.sub(r" +", " ", prose)) if one.strip()]
+    return [item.strip() for item in re.split(r"(?<=[.:]) +(?=[A-Z`])", re.sub(r" +", " ", prose)) if item.strip()]
 
 
 def test_every_sentence_about_what_stays_has_its_test():
     assert sorted(sentences()) == sorted(CHECKS)
 
 
-def kept(found: Retention) -> dict[str, tuple[str, ...]]:
-    return {one.backup.name: one.reasons for one in found.kept}
+def kept(retention: Retention) -> dict[str, tuple[str, ...]]:
+    return {item.backup.name: item.reasons for item in retention.kept}
 
 
 def of(files: tuple[File, ...], **changes: object) -> Retention:
@@ -91,7 +91,7 @@ def _buckets() -> None:
         ("yearly", "2026"),
     ):
         newest = replace(file(NOW - timedelta(hours=4, minutes=30)), size=MIB)
-        later = tuple(one for one in files if one.mtime < newest.mtime)
+        later = tuple(item for item in files if item.mtime < newest.mtime)
         reasons = kept(of((newest, *later), keep={period: 1}, at_least=1))
         assert reasons[newest.name][0] == f"{period} {label}"
 
@@ -100,8 +100,8 @@ def _buckets() -> None:
 def _counting() -> None:
     files = twice_a_day(10)
     verified = (proof(files[0], "broken", "cut short"), *proofs(files[2:]))
-    found = apply_keep(build_catalog(files, verified, policy(), NOW), policy(), NOW)
-    assert "newest verified" in kept(found)[files[2].name]
+    match = apply_keep(build_catalog(files, verified, policy(), NOW), policy(), NOW)
+    assert "newest verified" in kept(match)[files[2].name]
     assert "newest verified" in kept(of((replace(files[0], size=410), *files[1:])))[files[1].name]
 
 
@@ -109,7 +109,7 @@ def _counting() -> None:
 def _at_least() -> None:
     files = twice_a_day(60)
     for keep in ({"last": 1}, {"daily": 7}, {"monthly": 12}, {"yearly": 1}, {"within": "1 h"}):
-        assert {*(one.name for one in files[:5]), files[-1].name} <= kept(of(files, keep=keep, at_least=5)).keys()
+        assert {*(item.name for item in files[:5]), files[-1].name} <= kept(of(files, keep=keep, at_least=5)).keys()
 
 
 @says("So does a file that is unknown, growing, dated in the future, hard-linked, or younger by name than by content.")
@@ -117,13 +117,13 @@ def _odd() -> None:
     old = [file(NOW - timedelta(days=40 + back)) for back in range(5)]
     growing = replace(old[1], mtime=NOW.timestamp() - 1)
     younger = replace(old[3], mtime=old[3].mtime - 10**6)
-    odd = (old[0], growing, file(NOW + timedelta(days=9)), replace(old[2], links=2), younger)
-    files = (*odd, *twice_a_day(200))
-    verified = proofs(one for one in files if one not in (old[0], growing))
-    found = kept(
+    unusual = (old[0], growing, file(NOW + timedelta(days=9)), replace(old[2], links=2), younger)
+    files = (*unusual, *twice_a_day(200))
+    verified = proofs(item for item in files if item not in (old[0], growing))
+    match = kept(
         apply_keep(build_catalog(files, verified, policy(keep={"last": 1}), NOW), policy(keep={"last": 1}), NOW)
     )
-    assert [found[one.name][0].split(":")[0] for one in odd] == [
+    assert [match[item.name][0].split(":")[0] for item in unusual] == [
         "not known to be complete",
         "in progress",
         "dated in the future",
@@ -134,16 +134,18 @@ def _odd() -> None:
 
 @says("A hard-linked dump counts like any other; of several names of one file in the directory only the newest does.")
 def _links() -> None:
-    files = tuple(replace(one, links=2) for one in twice_a_day(4))
+    files = tuple(replace(item, links=2) for item in twice_a_day(4))
     assert judged("backups.are_fresh", fleet(files)).outcome is Outcome.HOLDS
     twin = replace(file(NOW - timedelta(hours=1)), links=2, inode=files[0].inode, mtime=files[0].mtime)
-    assert [one.name for one in catalogued((twin, *files)).complete][:2] == [files[0].name, files[1].name]
+    assert [item.name for item in catalogued((twin, *files)).complete][:2] == [files[0].name, files[1].name]
 
 
 @says("Other names are never touched.")
 def _strangers() -> None:
-    strangers = tuple(File(odd, 1, NOW.timestamp() - 10**7, 1) for odd in ("x.sql.gz", "backup_2020.sql.gz", "-rf"))
-    gone = {one.backup.name for one in of((*strangers, *twice_a_day(100))).excess}
+    strangers = tuple(
+        File(unusual, 1, NOW.timestamp() - 10**7, 1) for unusual in ("x.sql.gz", "backup_2020.sql.gz", "-rf")
+    )
+    gone = {item.backup.name for item in of((*strangers, *twice_a_day(100))).excess}
     assert gone
     assert not gone & {stranger.name for stranger in strangers}
 
@@ -151,9 +153,9 @@ def _strangers() -> None:
 @says("`remediate backups list` shows the reasons for each file.")
 def _listed() -> None:
     files = twice_a_day(60)
-    found = list(backup_rows(catalogued(files), policy(), NOW, {}))
-    assert all(row.reasons and all(row.reasons) for row in found)
-    assert all(row.reasons[0] in line.text for row, line in zip(found, table_lines(found), strict=True))
+    match = list(backup_rows(catalogued(files), policy(), NOW, {}))
+    assert all(row.reasons and all(row.reasons) for row in match)
+    assert all(row.reasons[0] in line.text for row, line in zip(match, table_lines(match), strict=True))
 
 
 @says(
@@ -171,9 +173,9 @@ def _implausible() -> None:
 def _stays() -> None:
     files = twice_a_day(60)
     wrong = tuple(file(NOW - timedelta(hours=6, days=back), 410) for back in range(20))
-    found = of((*files, *wrong))
-    assert all(kept(found)[one.name][0].startswith("implausibly small") for one in wrong)
-    assert found.excess == of(files).excess
+    match = of((*files, *wrong))
+    assert all(kept(match)[item.name][0].startswith("implausibly small") for item in wrong)
+    assert match.excess == of(files).excess
 
 
 @says("However long a database stays empty, its dumps never turn plausible by themselves.")
@@ -186,7 +188,7 @@ def _never() -> None:
     "make room for the next."
 )
 def _held() -> None:
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     files = (replace(files[0], size=410), *files[1:])
     world = fleet(files, text=SMALL, volume=usage(files, free=0))
     assert isinstance(plan_for(world), ForAPerson)
@@ -199,8 +201,8 @@ def _held() -> None:
 @says("`volumes.will_last` then says on which day budget or disk are full without thinning.")
 def _day() -> None:
     files = (file(NOW - timedelta(minutes=29), 2000), *twice_a_day(60)[1:])
-    [found] = judged("volumes.will_last", fleet(files, text=TEXT.replace("60 GiB", "100 MiB"))).findings
-    assert "without thinning rodan_pg_backup runs out of its budget about 2026-07-0" in found.saw
+    [match] = judged("volumes.will_last", fleet(files, text=TEXT.replace("60 GiB", "100 MiB"))).findings
+    assert "without thinning rodan_pg_backup runs out of its budget about 2026-07-0" in match.saw
 
 
 CLEANED = sized(*[100 * MIB] * 40, *[10 * MIB] * 60)
@@ -217,8 +219,8 @@ def _accepted() -> None:
 
 @says("Later ones are compared with it and with what came since.")
 def _later() -> None:
-    known = build_catalog(CLEANED, proofs(CLEANED), policy(), NOW, accepted(CLEANED[30]))
-    assert not known.backups[0].small
+    catalog = build_catalog(CLEANED, proofs(CLEANED), policy(), NOW, accepted(CLEANED[30]))
+    assert not catalog.backups[0].small
     emptied = (file(NOW, 4 * MIB), *CLEANED)
     assert build_catalog(emptied, proofs(emptied), policy(), NOW, accepted(CLEANED[30])).backups[0].small
     grown = sized(*[100] * 5, *[10] * 3, *[12, 15, 19, 25, 30, 40, 50], 15)
@@ -231,12 +233,12 @@ def _later() -> None:
 )
 def _before() -> None:
     rules = policy(keep={"daily": 3})
-    known = build_catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
-    assert len(known.complete) == 100
-    assert CLEANED[60].name in apply_keep(known, rules, NOW).protected
+    catalog = build_catalog(CLEANED, proofs(CLEANED), rules, NOW, accepted(CLEANED[30]))
+    assert len(catalog.complete) == 100
+    assert CLEANED[60].name in apply_keep(catalog, rules, NOW).protected
     twice = sized(*[100 * MIB] * 20, *[40 * MIB] * 20, *[10 * MIB] * 60)
-    known = build_catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
-    assert {twice[60].name, twice[80].name} <= apply_keep(known, rules, NOW).protected
+    catalog = build_catalog(twice, proofs(twice), rules, NOW, accepted(twice[30]))
+    assert {twice[60].name, twice[80].name} <= apply_keep(catalog, rules, NOW).protected
 
 
 @says("A single giant is a yardstick until ten dumps in a row weigh what was usual before it.")
@@ -251,7 +253,7 @@ def _released() -> None:
     world = fleet(files, text=DAILY)
     [warning] = judged("backups.have_plausible_size", world).warnings
     assert warning.about == files[60].name
-    assert files[60].name not in {one.name for one in thinning(world).steps[1].files}
+    assert files[60].name not in {item.name for item in thinning(world).steps[1].files}
     assert not judged("backups.have_plausible_size", with_size(files, accepted(files[0]), DAILY)).warnings
 
 
@@ -270,8 +272,8 @@ def _confirmed() -> None:
     "(a week)."
 )
 def _slack() -> None:
-    left = {one.backup.name for one in of(twice_a_day(200)).kept}
-    files = tuple(one for one in twice_a_day(200) if one.name in left)
+    left = {item.backup.name for item in of(twice_a_day(200)).kept}
+    files = tuple(item for item in twice_a_day(200) if item.name in left)
     newer = tuple(file(NOW - timedelta(minutes=29) + n * timedelta(hours=12)) for n in range(1, 13))
     later = fleet((*newer, *files), now=NOW + timedelta(days=6))
     today = policy(), NOW + timedelta(days=6)
@@ -288,13 +290,13 @@ def _command() -> None:
 def _last() -> None:
     files = twice_a_day(60)
     verified = tuple(
-        proof(one, "broken" if place in (10, 11) else "complete", "cut") for place, one in enumerate(files)
+        proof(item, "broken" if location in (10, 11) else "complete", "cut") for location, item in enumerate(files)
     )
     near, far = policy(keep={"daily": 14}), policy(keep={"daily": 3})
-    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, near, NOW), near, NOW).excess}
+    gone = {item.backup.name for item in apply_keep(build_catalog(files, verified, near, NOW), near, NOW).excess}
     assert files[10].name not in gone
     assert files[11].name in gone
-    gone = {one.backup.name for one in apply_keep(build_catalog(files, verified, far, NOW), far, NOW).excess}
+    gone = {item.backup.name for item in apply_keep(build_catalog(files, verified, far, NOW), far, NOW).excess}
     assert {files[10].name, files[11].name} <= gone
 
 
@@ -305,9 +307,12 @@ def _last() -> None:
 def _many() -> None:
     for count, broken, goes in ((60, 6, True), (60, 7, False), (5, 1, True), (5, 2, False)):
         files = twice_a_day(count)
-        found = [proof(one, "broken" if 1 <= place <= broken else "complete", "cut") for place, one in enumerate(files)]
-        old = tuple(replace(one, mtime=one.mtime - 1) for one in files)
-        verified = [replace(one, mtime=one.mtime - 1) for one in found]
+        match = [
+            proof(item, "broken" if 1 <= location <= broken else "complete", "cut")
+            for location, item in enumerate(files)
+        ]
+        old = tuple(replace(item, mtime=item.mtime - 1) for item in files)
+        verified = [replace(item, mtime=item.mtime - 1) for item in match]
         now = NOW + timedelta(days=2)
         rules = policy(keep={"last": 4})
         excess = apply_keep(build_catalog(old, tuple(verified), rules, now), rules, now).excess
@@ -335,10 +340,10 @@ def _streamed() -> None:
     assert isinstance(run, Run)
     streamed = {word.removeprefix("./") for word in run.words if word.startswith("./")}
     assert {files[0].name, files[1].name, files[2].name, files[-1].name} <= streamed
-    assert {one.name for one in files[:4]} <= streamed  # `last: 4` does not reach back
+    assert {item.name for item in files[:4]} <= streamed  # `last: 4` does not reach back
     for gone in deletion.files:
         month = gone.name[: len("backup_2026_05")]
-        assert any(one.startswith(month) for one in streamed)
+        assert any(item.startswith(month) for item in streamed)
 
 
 @says("All that stays by `keep` must still be there, and each file must still be the one that was seen.")
@@ -346,9 +351,9 @@ def _survivors() -> None:
     files = twice_a_day(100)
     [_, deletion] = plan_for(fleet(files)).steps
     assert isinstance(deletion, DeleteFiles)
-    assert {survivor.name for survivor in deletion.survivors} == {one.backup.name for one in of(files).kept}
-    assert {(one.name, one.inode, one.size) for one in deletion.files} < {
-        (one.name, one.inode, one.size) for one in files
+    assert {survivor.name for survivor in deletion.survivors} == {item.backup.name for item in of(files).kept}
+    assert {(item.name, item.inode, item.size) for item in deletion.files} < {
+        (item.name, item.inode, item.size) for item in files
     }
 
 
@@ -365,15 +370,15 @@ def _no_way_back() -> None:
     "not at all when something else fills it."
 )
 def _budget() -> None:
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     plan = plan_for(fleet(files, text=SMALL, volume=usage(files)), "volumes.are_within_budget")
     assert len(plan.steps[1].files) == len(of(files).excess)
     below = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
     plan = plan_for(fleet(files, text=below, volume=usage(files)), "volumes.are_within_budget")
     assert len(files) - len(plan.steps[1].files) == 4
     heavy = usage(files, used=40 * 2**30, biggest=(VolumeEntry("core", 39 * 2**30),))
-    said = plan_for(fleet(files, text=TEXT.replace("60 GiB", "30 GiB"), volume=heavy), "volumes.are_within_budget")
-    assert isinstance(said, ForAPerson)
+    text = plan_for(fleet(files, text=TEXT.replace("60 GiB", "30 GiB"), volume=heavy), "volumes.are_within_budget")
+    assert isinstance(text, ForAPerson)
 
 
 @pytest.mark.parametrize("sentence", sorted(CHECKS))

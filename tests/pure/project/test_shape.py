@@ -211,8 +211,8 @@ def code_of(part: object) -> tuple[str, int]:
 def test_every_topic_has_the_same_parts_under_the_same_names(name: str) -> None:
     topic, package = TOPICS[name], f"fleetkeeper.topics.{name}"
     facts, observe = next((each.facts, each.observe) for each in topic.observers if each.facts.topic == name)
-    wanted = {"facts": facts, "observe": observe, **({"policy": topic.policy} if topic.policy else {})}
-    for part, code in wanted.items():
+    expected = {"facts": facts, "observe": observe, **({"policy": topic.policy} if topic.policy else {})}
+    for part, code in expected.items():
         module, lines = code_of(code)
         assert module == f"{package}.{part}" or lines < SHORT, f"{module} holds the {part} of {name}"
     assert all(rule.judge.__module__.startswith(f"{package}.rules") for rule in topic.rules)

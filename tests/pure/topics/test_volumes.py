@@ -22,9 +22,9 @@ from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, file, fleet, judg
 
 def test_a_volume_over_its_budget_is_a_finding_that_names_strangers():
     heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core.1234", 40 * 2**30),))
-    [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
-    assert (found.saw, found.want) == ("rodan_pg_backup takes 70 GiB", "at most 60 GiB")
-    assert found.hint == "besides backups there is core.1234 (40 GiB)"
+    [match] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
+    assert (match.saw, match.want) == ("rodan_pg_backup takes 70 GiB", "at most 60 GiB")
+    assert match.hint == "besides backups there is core.1234 (40 GiB)"
 
 
 @pytest.mark.parametrize("low", [{"free": 1000}, {"free_inodes": 10}])
@@ -39,8 +39,8 @@ def test_a_file_system_without_a_table_of_inodes_runs_out_of_none():
 
 def test_too_many_files_are_a_finding():
     text = TEXT.replace("budget: 60 GiB", "budget: 60 GiB, inodes: 3")
-    [found] = judged("volumes.are_within_budget", fleet(text=text)).findings
-    assert "5 files and directories" in found.saw
+    [match] = judged("volumes.are_within_budget", fleet(text=text)).findings
+    assert "5 files and directories" in match.saw
 
 
 def test_a_volume_that_was_not_seen_is_unknown():
@@ -51,11 +51,11 @@ def test_a_volume_that_was_not_seen_is_unknown():
 
 def growing_by(percent: int):
     files = twice_a_day(40)
-    return tuple(replace(one, size=size, blocks=size) for one, size in zip(files, sizes(percent), strict=True))
+    return tuple(replace(item, size=size, blocks=size) for item, size in zip(files, sizes(percent), strict=True))
 
 
 def sizes(percent: int) -> list[int]:
-    return [round(900 * MIB * (1 - place * percent / 100)) for place in range(40)]
+    return [round(900 * MIB * (1 - location * percent / 100)) for location in range(40)]
 
 
 def test_backups_that_do_not_grow_last_when_they_fit():
@@ -66,43 +66,43 @@ def test_backups_that_grow_are_told_of_before_the_budget_is_reached():
     files = growing_by(2)
     text = TEXT.replace("60 GiB", "30 GiB")
     assert judged("volumes.are_within_budget", fleet(files, text=text)).outcome is Outcome.HOLDS
-    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
-    assert "runs out of its budget about 2026-0" in found.saw
-    assert "backups grow by 36 MiB a day" in found.saw
+    [match] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "runs out of its budget about 2026-0" in match.saw
+    assert "backups grow by 36 MiB a day" in match.saw
 
 
 def test_a_small_disk_is_told_of_before_it_is_full():
     files = (file(NOW - timedelta(minutes=30), size=900 * MIB),)
     tight = usage(files, free=2 * 2**30)
-    [found] = judged("volumes.will_last", fleet(files, volume=tight)).findings
-    assert "runs out of disk about 2026-06-18" in found.saw
+    [match] = judged("volumes.will_last", fleet(files, volume=tight)).findings
+    assert "runs out of disk about 2026-06-18" in match.saw
 
 
 def test_backups_that_do_not_grow_may_still_gather():
     files = twice_a_day(6)
     text = TEXT.replace("60 GiB", "12 MiB")
-    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
-    assert "backups do not grow, the newest has 1 MiB, and keep lets more of them gather" in found.saw
+    [match] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "backups do not grow, the newest has 1 MiB, and keep lets more of them gather" in match.saw
 
 
 def test_a_budget_that_something_else_fills_today_is_not_told_for_another_day():
     heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core", 69 * 2**30),))
-    [found] = judged("volumes.will_last", fleet(volume=heavy)).findings
-    assert "is out of its budget already, and thinning by keep will not make room" in found.saw
+    [match] = judged("volumes.will_last", fleet(volume=heavy)).findings
+    assert "is out of its budget already, and thinning by keep will not make room" in match.saw
 
 
 def test_backups_that_shrink_or_jump_about_last_when_the_biggest_of_them_would():
     for made in ([900 - number * 9 for number in range(40)], [900 + (number * 37) % 91 for number in range(40)]):
         files = tuple(
-            replace(one, size=size * MIB, blocks=size * MIB) for one, size in zip(twice_a_day(40), made, strict=True)
+            replace(item, size=size * MIB, blocks=size * MIB) for item, size in zip(twice_a_day(40), made, strict=True)
         )
         assert judged("volumes.will_last", fleet(tuple(reversed(files)))).outcome is Outcome.HOLDS
 
 
 def test_case_78_what_weighs_nothing_is_not_blamed():
     heavy = usage(GOOD, used=70 * 2**30, biggest=(VolumeEntry("core", 40 * 2**30), VolumeEntry("empty", 0)))
-    [found] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
-    assert found.hint == "besides backups there is core (40 GiB)"
+    [match] = judged("volumes.are_within_budget", fleet(volume=heavy)).findings
+    assert match.hint == "besides backups there is core (40 GiB)"
 
 
 def test_a_schedule_of_every_minute_is_reckoned_in_less_than_seconds():
@@ -115,8 +115,8 @@ def test_a_schedule_of_every_minute_is_reckoned_in_less_than_seconds():
 @pytest.mark.parametrize("schedule", ["0 0,12 * * *", "17 3 * * 1", "*/30 * * * *"])
 def test_every_run_until_the_horizon_is_reckoned_with(schedule):
     rules = policy(schedule=schedule)
-    wanted = list(takewhile(lambda run: run <= NOW + rules.horizon, CronSim(schedule, NOW.astimezone(rules.zone))))
-    assert list(coming_runs(rules, NOW)) == wanted
+    expected = list(takewhile(lambda run: run <= NOW + rules.horizon, CronSim(schedule, NOW.astimezone(rules.zone))))
+    assert list(coming_runs(rules, NOW)) == expected
 
 
 # ── while something holds thinning up ──
@@ -124,30 +124,30 @@ def test_every_run_until_the_horizon_is_reckoned_with(schedule):
 
 def emptied(count: int, size: int = 100 * MIB) -> tuple[File, ...]:
     """So many good ones, the first of them 12 hours older than one of an emptied database."""
-    good = (replace(one, size=size, blocks=size) for one in twice_a_day(count)[1:])
+    good = (replace(item, size=size, blocks=size) for item in twice_a_day(count)[1:])
     return (file(NOW - timedelta(minutes=29), 2000), *good)
 
 
 def test_while_the_newest_is_implausible_the_day_is_told_as_if_nothing_were_removed():
     files = emptied(60)
     text = TEXT.replace("60 GiB", "10 GiB")
-    good = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60))
+    good = tuple(replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60))
     assert judged("volumes.will_last", fleet(good, text=text)).outcome is Outcome.HOLDS
-    [found] = judged("volumes.will_last", fleet(files, text=text)).findings
-    assert "is implausibly small: 2 KiB" in found.saw
-    assert found.saw.endswith("without thinning rodan_pg_backup runs out of its budget about 2026-07-09")
-    assert "remediate backups accept --because" in found.hint
+    [match] = judged("volumes.will_last", fleet(files, text=text)).findings
+    assert "is implausibly small: 2 KiB" in match.saw
+    assert match.saw.endswith("without thinning rodan_pg_backup runs out of its budget about 2026-07-09")
+    assert "remediate backups accept --because" in match.hint
 
 
 def test_the_disk_is_reckoned_so_too_after_a_drill_that_failed():
-    files = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60))
+    files = tuple(replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60))
     drill = Drill("x", NOW, 1.0, 1.0, error="it does not restore")
     world = fleet(files, volume=usage(files, free=4 * 2**30))
     assert judged("volumes.will_last", world).outcome is Outcome.HOLDS
     record = Databases((), Records(drills=(drill,)))
-    [found] = judged("volumes.will_last", replace(world, facts={**world.facts, ("data", "databases"): record})).findings
-    assert found.saw.startswith("x did not come back when it was last tried")
-    assert "without thinning rodan_pg_backup runs out of disk about 2026-07-03" in found.saw
+    [match] = judged("volumes.will_last", replace(world, facts={**world.facts, ("data", "databases"): record})).findings
+    assert match.saw.startswith("x did not come back when it was last tried")
+    assert "without thinning rodan_pg_backup runs out of disk about 2026-07-03" in match.saw
 
 
 def test_a_day_beyond_the_horizon_is_a_warning_and_none_within_a_year_is_nothing():

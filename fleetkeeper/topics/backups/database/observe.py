@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 ASK_CONTAINERS = "fleetkeeper/topics/backups/database/scripts/ask_containers.sh"
-ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_database.sh"
+ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_server.sh"
 
 T = TypeVar("T")
 UNSIGNED = (1 << 64) - 1
@@ -42,9 +42,9 @@ NONE_YET = 3
 def observe(node: Node, inventory: Inventory) -> Look:
     """One round trip; on a node without Docker there is nothing to find."""
     policy = inventory.section(Policy)
-    asked = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
+    commands = [clusters_of(policy, require_policy(inventory.services)[policy.service].name)]
     here = policy.volume.node == node.name
-    answers = yield [*asked, *([records_of(policy)] if here else [])]
+    answers = yield [*commands, *([records_of(policy)] if here else [])]
     parse = partial(parse_records, of=backups_of(policy), path=record_path(policy))
     records = clusters_or_why(parse, answers[1]) if here else None
     return Facts(clusters_or_why(parse_clusters, answers[0]), records)
@@ -60,8 +60,8 @@ def clusters_or_why(parse: Callable[[Output], T], answer: Output) -> T | Unobser
 def clusters_of(policy: Policy, service: str) -> Command:
     """The command that asks every container of the service who its database is."""
     tables = tuple(policy.floors)
-    asked = ("sh", "-c", load_script(ASK_CONTAINERS), "ask-database", load_script(ASK_DATABASE), service)
-    words = (*asked, policy.user or "", policy.database or "", *tables)
+    questions = ("sh", "-c", load_script(ASK_CONTAINERS), "ask-database", load_script(ASK_DATABASE), service)
+    words = (*questions, policy.user or "", policy.database or "", *tables)
     return Command(words, sudo=True)
 
 
@@ -90,13 +90,15 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     found: list[Cluster] = []
     for block in re.split("^cluster ", output.text(), flags=re.MULTILINE)[1:]:
         container, *answers = split_lines(block)
-        told = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
+        lines = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
         rows = [line.split(" ", 2)[1:] for line in answers if line.startswith("rows ")]
         counted = {table: whole_number(number, least=-1) for number, table in rows}
-        if not {"system", "directory"} <= told.keys():
+        if not {"system", "directory"} <= lines.keys():
             raise Unobservable("the database does not say who it is: its user may not read all settings", hint=GRANT)
-        found.append(Cluster(container, str(whole_number(told["system"], most=UNSIGNED)), told["directory"], counted))
-    return tuple(found)
+        clusters.append(
+            Cluster(container, str(whole_number(lines["system"], most=UNSIGNED)), lines["directory"], counted)
+        )
+    return tuple(clusters)
 
 
 def parse_records(output: Output, of: str = "", path: str = "the record of the database") -> Records:

@@ -44,11 +44,11 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         yield one_place_finding(policy)
         return
     second = require_policy(policy.elsewhere)
-    backups, here, there = both_places(fleet, policy, second)
+    backups, here, directory = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    yield from abandoned_parts(fleet, second, there)
-    copied = [backup for backup in backups if is_same_copy(backup.name, here, there)]
-    apart = not one_disk(policy, second, here, there)
+    yield from abandoned_parts(fleet, second, directory)
+    copied = [backup for backup in backups if is_same_copy(backup.name, here, directory)]
+    apart = not one_disk(policy, second, here, directory)
     if copied and apart and now - copied[0].time <= second.max_age:
         return
     doubt = doubt_about(fleet, policy, second) if apart else ""
@@ -58,7 +58,7 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
         hint = "each look reads one more of the older ones; `remediate backups verify` those that are not verified yet"
         yield Unobservable(doubt, hint, second.node)
         return
-    saw, hint = not_elsewhere(backups, here, there, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
+    saw, hint = not_elsewhere(backups, here, directory, now) if apart else (f"{second.path} {SAME_DISK}", ANOTHER)
     yield Finding(
         saw=saw,
         want=f"a true copy of one at most {show_duration(second.max_age)} old in {second.path}",
@@ -68,9 +68,9 @@ def exist_elsewhere(fleet: Fleet, subject: Subject) -> Iterator[Finding | Unobse
     )
 
 
-def abandoned_parts(fleet: Fleet, second: Elsewhere, there: CopyDirectory) -> Iterator[Finding]:
+def abandoned_parts(fleet: Fleet, second: Elsewhere, directory: CopyDirectory) -> Iterator[Finding]:
     """Warnings about copies that never came to their end. Raises Unobservable while the node's clock was not seen."""
-    for name, written in there.parts.items():
+    for name, written in directory.parts.items():
         if fleet.now(second.node).timestamp() - written > ABANDONED:
             yield Finding(
                 saw=f"{name} in {second.path} is what a copy has left that never came to its end",
@@ -85,17 +85,17 @@ def abandoned_parts(fleet: Fleet, second: Elsewhere, there: CopyDirectory) -> It
 
 def doubt_about(fleet: Fleet, policy: Policy, second: Elsewhere) -> str:
     """What was not read that may be a true copy of a complete backup, and young enough; or nothing."""
-    _, here, there = both_places(fleet, policy, second)
+    _, here, directory = both_places(fleet, policy, second)
     now = true_clock(fleet, policy.volume.node)
-    for one in young_enough(catalog_of(fleet, policy).backups, second, now):
-        if one.future or one.growing or one.state == "broken" or one.name not in there.names:
+    for backup in young_enough(catalog_of(fleet, policy).backups, second, now):
+        if backup.future or backup.growing or backup.state == "broken" or backup.name not in directory.names:
             continue
-        if one.small:
-            return f"{one.name} stands in {second.path}, but is {one.small}"
-        if one.state == "unknown":
-            return f"{one.name} stands in {second.path}, but is not known to be complete: {one.why}"
-        if is_uncompared(one.name, here, there):
-            return f"{one.name} stands in {second.path}, but was not compared"
+        if backup.small:
+            return f"{backup.name} stands in {second.path}, but is {backup.small}"
+        if backup.state == "unknown":
+            return f"{backup.name} stands in {second.path}, but is not known to be complete: {backup.why}"
+        if is_uncompared(backup.name, here, directory):
+            return f"{backup.name} stands in {second.path}, but was not compared"
     return ""
 
 
@@ -105,8 +105,8 @@ def both_places(
     """The complete backups, newest first, and what was seen of both places. Raises Unobservable."""
     node = policy.volume.node
     here = raise_if_unobservable(fleet.of(node, Copies).here, node) or CopyDirectory()
-    there = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
-    return catalog_of(fleet, policy).complete, here, there
+    directory = raise_if_unobservable(fleet.of(second.node, Copies).there, second.node) or CopyDirectory()
+    return catalog_of(fleet, policy).complete, here, directory
 
 
 def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) -> list[Backup]:
@@ -114,28 +114,28 @@ def young_enough(backups: Sequence[Backup], second: Elsewhere, now: datetime) ->
     return [backup for backup in backups if now - backup.time <= second.max_age]
 
 
-def one_disk(policy: Policy, second: Elsewhere, here: CopyDirectory, there: CopyDirectory) -> bool:
+def one_disk(policy: Policy, second: Elsewhere, here: CopyDirectory, directory: CopyDirectory) -> bool:
     """Whether both places are on one file system of one node."""
-    return policy.volume.node == second.node and bool(here.device) and here.device == there.device
+    return policy.volume.node == second.node and bool(here.device) and here.device == directory.device
 
 
 def not_elsewhere(
-    backups: Sequence[Backup], here: CopyDirectory, there: CopyDirectory, now: datetime
+    backups: Sequence[Backup], here: CopyDirectory, directory: CopyDirectory, now: datetime
 ) -> tuple[str, str]:
     """What is wrong with the second place, and what can be done."""
-    if not there.directory:
+    if not directory.directory:
         return "there is no such directory", SECOND
-    if any(is_one_file(one.name, here, there) for one in backups):
-        return f"{there.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
-    copied = [backup for backup in backups if is_same_copy(backup.name, here, there)]
-    differing = [one.name for one in backups if is_other_file(one.name, here, there)]
-    told = (
+    if any(is_one_file(backup.name, here, directory) for backup in backups):
+        return f"{directory.directory} shows the very files of the backups: one storage, seen from two nodes", ANOTHER
+    copied = [backup for backup in backups if is_same_copy(backup.name, here, directory)]
+    differing = [backup.name for backup in backups if is_other_file(backup.name, here, directory)]
+    text = (
         f"the newest with a true copy is {show_duration(now - copied[0].time)} old"
         if copied
         else "no true copy of the newest"
     )
     but = f"; another content under the name {', '.join(differing[:NAMED])}" if differing else ""
-    return f"{told}{but}", SECOND
+    return f"{text}{but}", SECOND
 
 
 def one_place_finding(policy: Policy) -> Finding:

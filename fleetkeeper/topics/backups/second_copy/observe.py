@@ -50,12 +50,12 @@ def observe(node: Node, inventory: Inventory) -> Look:
     policy = inventory.section(Policy)
     if policy.elsewhere is None or isinstance(policy.elsewhere, Without):
         return None
-    here = there = None
+    here = directory = None
     if policy.volume.node == node.name:
         here = yield from list_and_digest(look_into(policy), policy, inventory, "here")
     if policy.elsewhere.node == node.name:
-        there = yield from list_and_digest(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
-    return Facts(here, there)
+        directory = yield from list_and_digest(look_into_copies(policy.elsewhere.path), policy, inventory, "there")
+    return Facts(here, directory)
 
 
 def look_into_copies(path: str) -> Command:
@@ -67,26 +67,26 @@ def list_and_digest(listing: Command, policy: Policy, inventory: Inventory, whic
     """List one place, and digest its newest files as far as nobody remembers them."""
     try:
         [listed] = yield [listing]
-        found = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
-        backups = newest_first(found.files, policy)
-        place = f"{place_of(inventory, found.directory)} {which}"
+        copies = parse_copies(listed) if which == "there" else Listing(*parse_listing(listed))
+        backups = newest_first(copies.files, policy)
+        location = f"{place_of(inventory, copies.directory)} {which}"
         recent = recent_backups(backups, policy, require_policy(policy.elsewhere).max_age) if policy.elsewhere else []
-        digests = recall_digests(inventory.state, place, recent)
+        digests = recall_digests(inventory.state, location, recent)
         unknown = within_budget([file for file in recent if file.name not in digests], backups, policy.verify)
         if unknown and not inventory.quick:
-            [answer] = yield [digest_command(found.directory, unknown)]
+            [answer] = yield [digest_command(copies.directory, unknown)]
             digests |= parse(answer)
-            remember_digests(inventory.state, place, backups, digests)
+            remember_digests(inventory.state, location, backups, digests)
     except Unobservable as why:
         return why
     return CopyDirectory(
         names=tuple(file.name for file in backups),
         digests=digests,
-        directory=found.directory,
+        directory=copies.directory,
         marks={file.name: file_mark(file) for file in backups if file.name in digests},
-        device=found.device or (backups[0].device if backups else 0),
-        free=found.free,
-        parts={file.name: file.mtime for file in found.files if file.kind == "file" and PART.fullmatch(file.name)},
+        device=copies.device or (backups[0].device if backups else 0),
+        free=copies.free,
+        parts={file.name: file.mtime for file in copies.files if file.kind == "file" and PART.fullmatch(file.name)},
     )
 
 
@@ -130,7 +130,7 @@ def recent_backups(backups: Sequence[File], policy: Policy, max_age: timedelta) 
     """Those of which a copy may be young enough: so much older than the newest by name, and at most `MOST`."""
     stamps = [stamp_in_name(file.name, policy.pattern) for file in backups[:MOST]]
     dated = [(local, file) for local, file in zip(stamps, backups, strict=False) if local is not None]
-    return [file for place, (local, file) in enumerate(dated) if place < DIGESTED or dated[0][0] - local <= max_age]
+    return [file for index, (local, file) in enumerate(dated) if index < DIGESTED or dated[0][0] - local <= max_age]
 
 
 def file_mark(file: File) -> str:

@@ -20,23 +20,23 @@ from tests.pure.topics.backups.test_second_copy import NAMES, SECOND
 def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
     monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path / "state"))
     first, second = tmp_path / "first", tmp_path / "second"
-    for place in (first, second):
-        place.mkdir()
+    for location in (first, second):
+        location.mkdir()
         for day in range(1, 6):
-            (place / f"backup_2026_01_0{day}T00_00_00.sql.gz").write_bytes(b"x" * day)
+            (location / f"backup_2026_01_0{day}T00_00_00.sql.gz").write_bytes(b"x" * day)
     (second / "backup_2026_01_05T00_00_00.sql.gz").write_bytes(b"other")
     (second / ".fleetkeeper.backup_2026_01_06T00_00_00.sql.gz.part").write_bytes(b"half")
     text = SECOND.replace("budget: 60 GiB", f"path: {first}").replace(
         "vgpu, path: /srv/copies", f"data, path: {second}"
     )
-    facts, asked = looked(text)
-    assert asked == 4
+    facts, question = looked(text)
+    assert question == 4
     assert len(facts.here.names) == 5
     assert list(facts.there.parts) == [".fleetkeeper.backup_2026_01_06T00_00_00.sql.gz.part"]
     assert is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
     assert is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
-    again, asked = looked(text)
-    assert (again.here, again.there.digests, asked) == (facts.here, facts.there.digests, 2)
+    again, question = looked(text)
+    assert (again.here, again.there.digests, question) == (facts.here, facts.there.digests, 2)
 
 
 def test_a_second_place_that_is_missing_is_seen_to_be_missing(tmp_path, monkeypatch):
@@ -77,8 +77,8 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
     (first / NAMES[0]).write_bytes(b"x")
     shutil.copytree(first, second)
     text = SECOND.replace("budget: 60 GiB", f"path: {first}")
-    for place, shared in ((first, True), (second, False)):
-        facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {place}"))
+    for location, shared in ((first, True), (second, False)):
+        facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {location}"))
         assert is_one_file(NAMES[0], facts.here, facts.there) is shared
         assert is_same_copy(NAMES[0], facts.here, facts.there) is not shared
 
@@ -87,14 +87,14 @@ def looked(text: str) -> tuple[Copies, int]:
     """The facts of node `data`, and how many commands it was asked."""
     world = inventory(text)
     look = observe_second_copy(world.nodes["data"], world)
-    asked = 0
+    question = 0
     try:
         commands = next(look)
         while True:
-            asked += len(commands)
+            question += len(commands)
             commands = look.send([ran(command.words) for command in commands])
     except StopIteration as done:
-        return done.value, asked
+        return done.value, question
 
 
 def ran(words: tuple[str, ...]) -> Output:

@@ -151,9 +151,9 @@ def test_the_script_itself_prints_certificates_and_public_halves_and_no_private_
     server = "server { ssl_certificate both.pem; ssl_certificate_key both.pem; }"
     dump = f"# configuration file {tmp_path}/n.conf:\n{server}\n"
     with running_nginx(tmp_path, dump) as env:
-        said = look_inside(env)
-    assert "PRIVATE" not in said
-    seen = parse.parse(said, "id", "nginx")
+        inside = look_inside(env)
+    assert "PRIVATE" not in inside
+    seen = parse.parse(inside, "id", "nginx")
     assert [file.chain for file in seen.files if file.path == f"{tmp_path}/both.pem"] == [GOOD]
     assert [key.public for key in seen.keys if key.path == f"{tmp_path}/both.pem"] == [digest(LEAF.certificate)]
 
@@ -185,10 +185,10 @@ def test_of_a_certificate_that_does_not_end_nothing_behind_it_leaves_the_node(
         node_commands.MARK,
         f"{tmp_path}/both.pem",
     )
-    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    assert f"file {tmp_path}/both.pem" in said
-    assert not any(line in said for line in private.split("\n")[1:-2])
-    assert "hunter2" not in said
+    stdout = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert f"file {tmp_path}/both.pem" in stdout
+    assert not any(line in stdout for line in private.split("\n")[1:-2])
+    assert "hunter2" not in stdout
 
 
 ODD_FILES = """# configuration file PLACE/n.conf:
@@ -210,13 +210,13 @@ def test_the_script_reads_every_file_that_the_configuration_names_however_it_is_
     for name in ("a b.pem", f"{NAME}/c.pem", "d.pem", "commented.pem", "late.pem"):
         (tmp_path / name).write_text(GOOD[0])
     with running_nginx(tmp_path, ODD_FILES.replace("PLACE", str(tmp_path))) as env:
-        said = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
-    seen = parse.parse(said, "id", "nginx")
-    found = {
+        inside = look_inside(env, NAME, f"{tmp_path}/late.pem", "other.example.org")
+    seen = parse.parse(inside, "id", "nginx")
+    match = {
         file.path.removeprefix(f"{tmp_path}/"): bool(file.chain) for file in seen.files if "/etc/" not in file.path
     }
-    assert found.pop("late.pem"), "the inventory's own file"
-    assert found == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
+    assert match.pop("late.pem"), "the inventory's own file"
+    assert match == {"a b.pem": True, f"{NAME}/c.pem": True, "other.example.org/c.pem": False, "d.pem": True}
     assert [key.path for key in seen.keys if "/etc/" not in key.path] == [f"{tmp_path}/key.pem"]
     assert seen.nginx is not None
     site = site_of(seen.nginx.sites, NAME, 443)
@@ -260,7 +260,7 @@ def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tupl
     assert nginx.read_configuration(0, printed) == nginx.read_configuration(
         0, SECRETS.replace(f'"data:{SECRET}"', "data:")
     )
-    assert {place for site in nginx.read_configuration(0, printed).sites for place in site.places} == {
+    assert {location for site in nginx.read_configuration(0, printed).sites for location in site.places} == {
         "/etc/nginx/nginx.conf:9",
         "/etc/nginx/conf.d/a.conf:1",
     }
@@ -316,6 +316,6 @@ def test_an_nginx_that_does_not_run_is_not_started(tmp_path: Path) -> None:
     if os.getuid():
         pytest.skip("only root may make a namespace of processes here: another nginx may run on this machine")
     alone = ("unshare", "--pid", "--fork", "--mount-proc")
-    said = look_inside({"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}, before=alone)
+    inside = look_inside({"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}, before=alone)
     assert not (tmp_path / "started").exists()
-    assert parse.parse(said, "id", "nginx").nginx is None
+    assert parse.parse(inside, "id", "nginx").nginx is None

@@ -39,14 +39,14 @@ def world(
     """The good world, with these servers on vgpu and this record on the volume's node."""
     base = fleet(text=text)
     here = Databases(data, records or Records())
-    there = Databases(on_vgpu)
+    present = Databases(on_vgpu)
     volumes = Services("worker", volumes=(Volume("rodan_pg_data"),))
     return replace(
         base,
         facts={
             **base.facts,
             ("data", "databases"): here,
-            ("vgpu", "databases"): there,
+            ("vgpu", "databases"): present,
             ("vgpu", "services"): volumes,
         },
     )
@@ -69,16 +69,16 @@ def test_before_anything_was_accepted_it_is_skipped_and_says_how_to_accept():
 
 def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_data_is():
     empty = replace(RIGHT, system="7710948999999999999")
-    [found] = judged(GATE, world(empty, records=Records(ACCEPTED))).findings
-    assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in found.saw
-    assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in found.hint
+    [match] = judged(GATE, world(empty, records=Records(ACCEPTED))).findings
+    assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in match.saw
+    assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in match.hint
 
 
 @pytest.mark.parametrize(("rows", "saw"), [(3, "table auth_user has 3 rows"), (-1, "table auth_user is not there")])
 def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
     emptied = replace(RIGHT, rows={"auth_user": rows})
-    [found] = judged(GATE, world(emptied, text=FLOORS)).findings
-    assert found.saw == saw
+    [match] = judged(GATE, world(emptied, text=FLOORS)).findings
+    assert match.saw == saw
 
 
 def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
@@ -89,9 +89,9 @@ def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ..
 
 
 def test_case_76_the_same_cluster_on_another_node_s_disk_is_an_older_state():
-    [found] = judged(GATE, moved(Volume("rodan_pg_data"))).findings
-    assert "on data and from that node's own copy of rodan_pg_data" in found.saw
-    assert "probably still on vgpu" in found.hint
+    [match] = judged(GATE, moved(Volume("rodan_pg_data"))).findings
+    assert "on data and from that node's own copy of rodan_pg_data" in match.saw
+    assert "probably still on vgpu" in match.hint
     bound = replace(ACCEPTED, volume="/srv/pg")
     assert judged(GATE, moved(accepted=bound)).findings
 
@@ -128,8 +128,8 @@ def test_a_record_that_cannot_be_read_is_unknown():
 
 
 def test_the_container_s_answer_is_read():
-    said = b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\nrows -1 public.gone\n"
-    [cluster] = parse_clusters(Output(0, said))
+    text = b"cluster f00\nsystem 7575134923612332072\ndirectory /d\nrows 120 auth_user\nrows -1 public.gone\n"
+    [cluster] = parse_clusters(Output(0, text))
     assert cluster.rows == {"auth_user": 120, "public.gone": -1}
 
 
@@ -253,11 +253,11 @@ DRILLS = st.lists(
 
 @given(DRILLS, DRILLS)
 def test_nothing_proven_lately_is_lost_by_a_merge(before, added):
-    one, other = merge_records(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
-    both = merge_records(one, other)
+    item, other = merge_records(Records(), Records(drills=tuple(before))), Records(drills=tuple(added))
+    both = merge_records(item, other)
     assert merge_records(both, other) == both
     assert list(both.drills) == sorted(both.drills, key=lambda drill: drill.at)
-    proved = [drill.at for drill in (*one.drills, *merge_records(Records(), other).drills) if not drill.refused]
+    proved = [drill.at for drill in (*item.drills, *merge_records(Records(), other).drills) if not drill.refused]
     assert (both.last_drill.at if both.last_drill else None) == max(proved, default=None) or not proved
 
 

@@ -18,7 +18,7 @@ from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, po
 
 RULE = "backups.exist_elsewhere"
 SECOND = TEXT.replace("  at_least: 3", "  at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies}")
-NAMES = tuple(one.name for one in GOOD)
+NAMES = tuple(item.name for item in GOOD)
 DIGESTS = {name: f"digest of {name}" for name in NAMES[:3]}
 HERE = CopyDirectory(NAMES, DIGESTS, "/volume", {name: f"{name} here" for name in NAMES[:3]}, device=1)
 COPIES = replace(HERE, directory="/srv/copies", marks={name: f"{name} there" for name in NAMES[:3]}, free=2**40)
@@ -26,10 +26,10 @@ EMPTY = CopyDirectory(directory="/srv/copies", device=1, free=2**40)
 
 
 def world(
-    there: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
+    directory: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
 ):
     seen = fleet(files, text=text)
-    facts = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=there)}
+    facts = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=directory)}
     return replace(seen, facts={**seen.facts, **facts})
 
 
@@ -39,8 +39,8 @@ def copied(*places, **changes):
 
 def remedy(*places, **changes):
     seen = world(*places, **changes)
-    [found, *_] = judged(RULE, seen).findings
-    return REMEDIES[RULE](found, seen)
+    [match, *_] = judged(RULE, seen).findings
+    return REMEDIES[RULE](match, seen)
 
 
 def test_a_true_copy_of_the_newest_holds():
@@ -57,28 +57,28 @@ def test_what_a_copy_has_left_that_never_ended_is_told_until_it_is_gone():
     seen = world(replace(COPIES, parts=parts))
     seen = replace(seen, facts={**seen.facts, ("vgpu", "nodes"): seen.facts["data", "nodes"]})
     judged_now = judged(RULE, seen)
-    [told] = judged_now.warnings
-    assert (judged_now.outcome, told.about, told.node) == (Outcome.HOLDS, ".fleetkeeper.old.part", "vgpu")
-    answer = REMEDIES[RULE](told, seen)
+    [text] = judged_now.warnings
+    assert (judged_now.outcome, text.about, text.node) == (Outcome.HOLDS, ".fleetkeeper.old.part", "vgpu")
+    answer = REMEDIES[RULE](text, seen)
     assert isinstance(answer, ForAPerson)
     assert "by hand on vgpu" in answer.what_to_do
 
 
 def test_no_copy_is_a_finding_at_the_second_place():
-    [found] = copied(EMPTY).findings
-    assert (found.saw, found.node) == ("no true copy of the newest", "vgpu")
-    assert found.want == "a true copy of one at most 1 d 12 h old in /srv/copies"
+    [match] = copied(EMPTY).findings
+    assert (match.saw, match.node) == ("no true copy of the newest", "vgpu")
+    assert match.want == "a true copy of one at most 1 d 12 h old in /srv/copies"
 
 
 def test_a_missing_directory_is_a_finding_of_its_own():
-    [found] = copied(CopyDirectory()).findings
-    assert found.saw == "there is no such directory"
+    [match] = copied(CopyDirectory()).findings
+    assert match.saw == "there is no such directory"
 
 
 def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
     seen = replace(COPIES, marks=HERE.marks)
-    [found] = copied(seen).findings
-    assert "one storage, seen from two nodes" in found.saw
+    [match] = copied(seen).findings
+    assert "one storage, seen from two nodes" in match.saw
     assert "on the disk of the backups themselves" in remedy(seen).why
 
 
@@ -87,9 +87,9 @@ def test_another_directory_of_the_same_disk_is_no_second_place():
     seen = fleet(text=text)
     facts = {("data", "copies"): Copies(here=HERE, there=COPIES)}
     same_disk = replace(seen, facts={**seen.facts, **facts})
-    [found] = judged(RULE, same_disk).findings
-    assert "on the same disk" in found.saw
-    assert "on the disk of the backups themselves" in REMEDIES[RULE](found, same_disk).why
+    [match] = judged(RULE, same_disk).findings
+    assert "on the same disk" in match.saw
+    assert "on the disk of the backups themselves" in REMEDIES[RULE](match, same_disk).why
     other = {("data", "copies"): Copies(here=HERE, there=replace(COPIES, device=2))}
     assert judged(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
 
@@ -100,29 +100,29 @@ def test_a_name_that_is_there_and_was_not_compared_is_unknown():
 
 def test_an_old_copy_is_a_finding_that_says_how_old():
     old = twice_a_day(3, NOW - timedelta(days=3))
-    names = tuple(one.name for one in old)
+    names = tuple(element.name for element in old)
     both = CopyDirectory(names, dict.fromkeys(names, "same"), "/srv/copies")
-    [found] = copied(both, files=old, here=both).findings
-    assert found.saw == "the newest with a true copy is 3 d old"
+    [match] = copied(both, files=old, here=both).findings
+    assert match.saw == "the newest with a true copy is 3 d old"
 
 
 def test_another_content_under_the_same_name_is_no_copy():
-    [found] = copied(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).findings
-    assert found.saw == f"no true copy of the newest; another content under the name {NAMES[0]}"
+    [match] = copied(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).findings
+    assert match.saw == f"no true copy of the newest; another content under the name {NAMES[0]}"
 
 
 def test_quick_reads_no_copy_and_says_so():
     seen = world(replace(EMPTY, names=NAMES))
     quick = replace(seen, inventory=seen.inventory.model_copy(update={"quick": True}))
     assert "left out by --quick" in judged(RULE, quick).not_applicable
-    found = replace(world(EMPTY), inventory=quick.inventory)
-    assert judged(RULE, found).findings
+    match = replace(world(EMPTY), inventory=quick.inventory)
+    assert judged(RULE, match).findings
 
 
 def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
     unverified = fleet(verified=(), text=SECOND)
-    for there, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
-        facts = {("data", "copies"): Copies(here=HERE), ("vgpu", "copies"): Copies(there=there)}
+    for present, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
+        facts = {("data", "copies"): Copies(here=HERE), ("vgpu", "copies"): Copies(there=present)}
         assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
 
 
@@ -186,18 +186,18 @@ def test_a_place_that_was_not_seen_is_unknown(unseen):
 def test_an_inventory_without_a_second_place_is_warned_until_it_says_why():
     [warning] = copied(HERE, text=TEXT).warnings
     assert "no second place" in warning.saw
-    said = SECOND.replace("{node: vgpu, path: /srv/copies}", '{none: "the storage is mirrored"}')
-    assert copied(HERE, text=said).not_applicable == "the storage is mirrored"
+    text = SECOND.replace("{node: vgpu, path: /srv/copies}", '{none: "the storage is mirrored"}')
+    assert copied(HERE, text=text).not_applicable == "the storage is mirrored"
 
 
 def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
     files = twice_a_day(20)
     recent = recent_backups(files, policy(), timedelta(days=3))
     assert recent == list(files[:7])
-    known, looks = set(), []
-    while waiting := [one for one in recent if one.name not in known]:
+    known_value, looks = set(), []
+    while waiting := [element for element in recent if element.name not in known_value]:
         looks.append(within_budget(waiting, files, budget=0))
-        known |= {one.name for one in looks[-1]}
+        known_value |= {element.name for element in looks[-1]}
     assert [len(look) for look in looks] == [3, 1, 1, 1, 1]
     assert within_budget(recent, files, budget=2 * MIB) == list(files[:5])
     assert recent_backups(files[:2], policy(), timedelta(hours=1)) == list(files[:2])

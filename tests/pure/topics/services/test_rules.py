@@ -51,7 +51,7 @@ DECLARED = Service(key="postgres", name="rodan_postgres", user=("postgres",))
 
 
 def fleet(
-    *found: Container,
+    *container: Container,
     told: SwarmService | None = POSTGRES,
     tasks: tuple[Task, ...] = (RUNS,),
     service: Service = DECLARED,
@@ -65,7 +65,7 @@ def fleet(
         ("vgpu", "services"): Facts("worker", "n3", volumes=(Volume("rodan_pg_data"),)),
         ("manager", "containers"): Containers("present", (), NOW),
         ("data", "containers"): Containers("present", (), NOW),
-        ("vgpu", "containers"): Containers("present", found, NOW),
+        ("vgpu", "containers"): Containers("present", container, NOW),
     }
     facts |= {tuple(key.split("_")): value for key, value in changed.items()}  # type: ignore[misc]
     inventory = Inventory.model_construct(
@@ -77,8 +77,8 @@ def fleet(
     return Fleet(inventory, datetime.fromtimestamp(NOW, UTC), facts)
 
 
-def running(*found: Container, **more: Any) -> Verdict:
-    return judge_subject(RULES["are_running"], fleet(*found, **more), Subject("service", "postgres"))
+def running(*container: Container, **more: Any) -> Verdict:
+    return judge_subject(RULES["are_running"], fleet(*container, **more), Subject("service", "postgres"))
 
 
 def pinned(**more: Any) -> Verdict:
@@ -93,8 +93,8 @@ def test_a_service_that_runs_and_is_healthy_holds():
 
 
 def test_a_service_on_no_fully_seen_node_is_a_finding():
-    [found] = running(tasks=()).findings
-    assert "runs on no node" in found.saw
+    [match] = running(tasks=()).findings
+    assert "runs on no node" in match.saw
 
 
 def test_none_is_unknown_while_a_node_was_not_seen():
@@ -105,15 +105,15 @@ def test_none_is_unknown_while_a_node_was_not_seen():
 
 def test_a_service_that_waits_for_a_lost_label_says_what_the_swarm_says():
     waits = Task("rodan_postgres", "", "running", "pending", "no suitable node (scheduling constraints not satisfied)")
-    [found] = running(tasks=(waits,)).findings
-    assert "a task is pending: no suitable node" in found.saw
+    [match] = running(tasks=(waits,)).findings
+    assert "a task is pending: no suitable node" in match.saw
 
 
 def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     elsewhere = replace(RUNS, member="old-gpu")
     manager = Facts("manager", "n1", (*MEMBERS, Member("n9", "old-gpu")), (POSTGRES,), (elsewhere,))
-    [found] = running(manager_services=manager).findings
-    assert "old-gpu, a swarm node that the inventory does not list" in found.saw
+    [match] = running(manager_services=manager).findings
+    assert "old-gpu, a swarm node that the inventory does not list" in match.saw
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     ],
 )
 def test_a_container_that_is_there_and_does_not_work_is_one_finding_with_the_right_words(changes, words):
-    [found] = running(replace(TASK, **changes)).findings
-    assert words in found.saw
-    assert found.node == "vgpu"
+    [match] = running(replace(TASK, **changes)).findings
+    assert words in match.saw
+    assert match.node == "vgpu"
 
 
 def test_restarts_of_long_ago_are_history():
@@ -145,19 +145,19 @@ def test_a_health_check_that_has_not_answered_yet_is_unknown():
 
 
 def test_a_service_that_has_ended_says_with_which_status():
-    [found] = running(replace(TASK, state="exited", pid=0, exit_code=3), told=None, tasks=()).findings
-    assert "has ended with status 3" in found.saw
+    [match] = running(replace(TASK, state="exited", pid=0, exit_code=3), told=None, tasks=()).findings
+    assert "has ended with status 3" in match.saw
 
 
 def test_a_container_that_was_created_and_never_started_says_so():
-    [found] = running(replace(TASK, state="created", pid=0), told=None, tasks=()).findings
-    assert "was created and never started" in found.saw
+    [match] = running(replace(TASK, state="created", pid=0), told=None, tasks=()).findings
+    assert "was created and never started" in match.saw
 
 
 def test_two_servers_where_one_is_wanted_are_a_finding():
     other = Containers("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
-    [found] = running(TASK, data_containers=other).findings
-    assert found.saw.startswith("2 of rodan_postgres run")
+    [match] = running(TASK, data_containers=other).findings
+    assert match.saw.startswith("2 of rodan_postgres run")
 
 
 def test_two_tasks_in_the_middle_of_an_update_are_no_finding():
@@ -169,9 +169,9 @@ def test_two_tasks_in_the_middle_of_an_update_are_no_finding():
 
 def test_fewer_than_the_inventory_wants_are_a_finding():
     three = DECLARED.model_copy(update={"replicas": 3})
-    [found] = running(TASK, service=three).findings
-    assert found.saw.startswith("1 of rodan_postgres run")
-    assert found.want == "3 running"
+    [match] = running(TASK, service=three).findings
+    assert match.saw.startswith("1 of rodan_postgres run")
+    assert match.want == "3 running"
 
 
 def test_a_declared_service_that_the_swarm_was_told_to_run_zero_times_is_a_finding():
@@ -188,8 +188,8 @@ def test_one_name_in_two_compose_projects_is_ambiguous_until_the_inventory_says_
         return Container("5e" * 32, f"{project}-postgres-1", labels={COMPOSE: "postgres", PROJECT: project}, pid=9)
 
     by_name = Service(key="postgres", name="postgres")
-    [found] = running(of("old"), of("rodan"), service=by_name, told=None, tasks=()).findings
-    assert "ambiguous" in found.saw
+    [match] = running(of("old"), of("rodan"), service=by_name, told=None, tasks=()).findings
+    assert "ambiguous" in match.saw
     exact = Service(key="postgres", name="rodan/postgres")
     assert running(of("old"), of("rodan"), service=exact, told=None, tasks=()).outcome is Outcome.HOLDS
 
@@ -202,10 +202,10 @@ def test_a_swarm_that_could_not_be_asked_is_unknown():
 
 
 def test_case_76_a_database_with_local_data_and_no_constraint_is_a_finding_that_names_its_node_of_today():
-    [found] = pinned(told=replace(POSTGRES, constraints=())).findings
-    assert "rodan_pg_data" in found.saw
-    assert "may run on data, manager, vgpu" in found.saw
-    assert "node.hostname == vgpu" in found.hint
+    [match] = pinned(told=replace(POSTGRES, constraints=())).findings
+    assert "rodan_pg_data" in match.saw
+    assert "may run on data, manager, vgpu" in match.saw
+    assert "node.hostname == vgpu" in match.hint
 
 
 def test_a_pinned_database_holds():
@@ -433,23 +433,23 @@ def inspected(updates: Any, label: str | None) -> SwarmService:
     return observe_service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
 
 
-def lent(told: SwarmService | None, **more: Any) -> Verdict:
+def lent(service: SwarmService | None, **more: Any) -> Verdict:
     return judge_subject(
-        RULES["have_their_own_settings"], fleet(TASK, told=told, **more), Subject("service", "postgres")
+        RULES["have_their_own_settings"], fleet(TASK, told=service, **more), Subject("service", "postgres")
     )
 
 
 def test_a_service_that_a_killed_change_has_left_with_our_settings_is_found_and_noted_whatever_is_asked():
     left = inspected({**OWN, **CAREFUL}, json.dumps(OWN))
-    [found] = lent(left).findings
-    assert "has fleetkeeper's update settings" in found.saw
+    [match] = lent(left).findings
+    assert "has fleetkeeper's update settings" in match.saw
     assert "rodan_postgres has fleetkeeper's update settings" in " ".join(drift.notes(fleet(TASK, told=left)))
 
 
 def test_settings_that_somebody_has_set_over_ours_leave_a_label_to_take_away():
     assert inspected(OWN, json.dumps(OWN)).lent_updates == "changed"
-    [found] = lent(inspected({**OWN, **CAREFUL, "Parallelism": 3}, json.dumps(OWN))).findings
-    assert "somebody has given it other update settings since" in found.saw
+    [match] = lent(inspected({**OWN, **CAREFUL, "Parallelism": 3}, json.dumps(OWN))).findings
+    assert "somebody has given it other update settings since" in match.saw
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def test_the_hook_is_written_whole_and_reloads(tmp_path: Path) -> None:
 def test_a_hook_that_is_not_what_we_write_is_not_written_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "reload").write_text(text)
     hook = load_script("remediate/remedies/certificates/scripts/write_hook.sh")
-    rc, told = script(hook, str(tmp_path / "reload"), place=tmp_path)
-    assert (rc, told) == (1, f"exit 1: {tmp_path}/reload is there already, and is not what this fleetkeeper writes")
+    rc, sentence = script(hook, str(tmp_path / "reload"), place=tmp_path)
+    assert (rc, sentence) == (1, f"exit 1: {tmp_path}/reload is there already, and is not what this fleetkeeper writes")
     assert (tmp_path / "reload").read_text() == text
 
 

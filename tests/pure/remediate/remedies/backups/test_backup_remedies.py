@@ -30,16 +30,16 @@ POSTGRES = Container(
 )
 
 
-def placed(world: Fleet, *found: tuple[str, Container]) -> Fleet:
+def placed(world: Fleet, *matches: tuple[str, Container]) -> Fleet:
     """The world with these containers on these nodes."""
-    on = {node: tuple(one for where, one in found if where == node) for node in ("data", "vgpu")}
+    on = {node: tuple(item for where, item in matches if where == node) for node in ("data", "vgpu")}
     seen = {(node, "containers"): Containers("present", these) for node, these in on.items()}
     return replace(world, facts={**world.facts, **seen})
 
 
 def answer(rule: str, world: Fleet) -> Plan | ForAPerson:
-    [found, *_] = judged(rule, world).findings
-    return REMEDIES[rule](found, world)
+    [match, *_] = judged(rule, world).findings
+    return REMEDIES[rule](match, world)
 
 
 SMALL = TEXT.replace("60 GiB", "30 MiB")
@@ -97,7 +97,9 @@ def test_a_container_without_the_volume_gets_no_dump_into_its_own_layer():
 
 
 def test_without_room_it_thins_first_when_that_gives_enough():
-    files = tuple(replace(one, size=100 * MIB, blocks=100 * MIB) for one in twice_a_day(60, NOW - timedelta(hours=40)))
+    files = tuple(
+        replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60, NOW - timedelta(hours=40))
+    )
     world = fleet(files, volume=usage(files, free=2**30))
     plan = answer("backups.are_fresh", placed(world, ("vgpu", POSTGRES)))
     assert [type(step) for step in plan.steps] == [Run, DeleteFiles, RunInContainer]
@@ -127,8 +129,8 @@ def test_thinning_streams_what_must_stay_and_then_deletes_oldest_first():
     plan = answer("backups.are_thinned", fleet(files))
     assert [type(step) for step in plan.steps] == [Run, DeleteFiles]
     step = deletion(plan)
-    assert [one.name for one in step.files] == sorted(one.name for one in step.files)
-    left = [one.name for one in files if one.name not in {gone.name for gone in step.files}]
+    assert [item.name for item in step.files] == sorted(item.name for item in step.files)
+    left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert [survivor.name for survivor in step.survivors] == left  # all that stays by `keep` must still be there
     assert plan.disturbs == ("deletion",)
     streamed = {word.removeprefix("./") for word in plan.steps[0].words if word.startswith("./")}
@@ -137,12 +139,12 @@ def test_thinning_streams_what_must_stay_and_then_deletes_oldest_first():
 
 def test_case_48_after_thinning_there_is_nothing_to_thin():
     files = twice_a_day(100)
-    gone = {one.name for one in deletion(answer("backups.are_thinned", fleet(files))).files}
-    assert not judged("backups.are_thinned", fleet(tuple(one for one in files if one.name not in gone))).findings
+    gone = {item.name for item in deletion(answer("backups.are_thinned", fleet(files))).files}
+    assert not judged("backups.are_thinned", fleet(tuple(item for item in files if item.name not in gone))).findings
 
 
 def test_case_82_each_file_is_planned_once():
-    names = [one.name for one in deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files]
+    names = [item.name for item in deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files]
     assert len(names) == len(set(names))
 
 
@@ -162,9 +164,9 @@ ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
 
 
 def test_after_a_drill_that_failed_no_whole_dump_is_removed():
-    said = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), CAME_BACK, FAILED))
-    assert isinstance(said, ForAPerson)
-    assert (said.why, "until then no whole dump" in said.what_to_do) == (
+    text = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), CAME_BACK, FAILED))
+    assert isinstance(text, ForAPerson)
+    assert (text.why, "until then no whole dump" in text.what_to_do) == (
         f"{name(NOW)} did not come back when it was last tried: it does not restore: ERROR",
         True,
     )
@@ -181,18 +183,18 @@ def test_after_a_drill_that_failed_what_is_proven_broken_still_goes():
     verified = (proof(files[50], "broken", "cut short"), *proofs((*files[:50], *files[51:])))
     plan = answer("backups.are_thinned", drilled(fleet(files, verified), FAILED))
     step = deletion(plan)
-    assert [one.name for one in step.files] == [files[50].name]
+    assert [item.name for item in step.files] == [files[50].name]
     streamed = {word.removeprefix("./") for word in plan.steps[0].words if word.startswith("./")}
     assert streamed == {files[0].name, files[1].name, files[2].name, files[-1].name}
     assert streamed <= {survivor.name for survivor in step.survivors}
 
 
 def test_a_budget_and_room_for_a_new_one_are_no_reason_to_remove_what_may_be_the_last_that_comes_back():
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
-        said = answer("volumes.are_within_budget", drilled(fleet(files, text=text, volume=usage(files)), FAILED))
-        assert isinstance(said, ForAPerson)
-        assert "did not come back" in said.why
+        message = answer("volumes.are_within_budget", drilled(fleet(files, text=text, volume=usage(files)), FAILED))
+        assert isinstance(message, ForAPerson)
+        assert "did not come back" in message.why
 
 
 @pytest.mark.parametrize("text", [TEXT, ASKED])
@@ -217,27 +219,27 @@ def test_case_78_a_stray_file_of_40_gib_costs_no_backup():
     stray = VolumeEntry("core.1234", 40 * 2**30)
     heavy = usage(files, used=100 * MIB + stray.used, biggest=(stray,))
     text = TEXT.replace("60 GiB", "30 GiB")
-    said = answer("volumes.are_within_budget", fleet(files, text=text, volume=heavy))
-    assert isinstance(said, ForAPerson)
-    assert "core.1234 (40 GiB)" in said.what_to_do
+    message = answer("volumes.are_within_budget", fleet(files, text=text, volume=heavy))
+    assert isinstance(message, ForAPerson)
+    assert "core.1234 (40 GiB)" in message.what_to_do
 
 
 def test_case_45_a_budget_out_of_reach_removes_nothing_that_keep_keeps_and_says_by_how_much():
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     plan = answer("volumes.are_within_budget", fleet(files, text=SMALL, volume=usage(files)))
-    left = {one.name for one in files} - {one.name for one in deletion(plan).files}
+    left = {item.name for item in files} - {item.name for item in deletion(plan).files}
     assert len(left) == 23
     assert any(note.startswith("200 MiB will still be too much") for note in plan.notes)
-    remaining = tuple(one for one in files if one.name in left)
-    said = answer("volumes.are_within_budget", fleet(remaining, text=SMALL, volume=usage(remaining)))
-    assert said.why == "every backup is one that keep asks for, and 200 MiB are too much"
+    remaining = tuple(item for item in files if item.name in left)
+    text = answer("volumes.are_within_budget", fleet(remaining, text=SMALL, volume=usage(remaining)))
+    assert text.why == "every backup is one that keep asks for, and 200 MiB are too much"
 
 
 def test_below_keep_only_where_the_policy_says_so_and_never_the_protected():
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     text = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
     step = deletion(answer("volumes.are_within_budget", fleet(files, text=text, volume=usage(files))))
-    left = [one.name for one in files if one.name not in {gone.name for gone in step.files}]
+    left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert left == [files[0].name, files[1].name, files[2].name, files[-1].name]
 
 
@@ -259,39 +261,39 @@ def test_a_file_with_other_names_is_refused_as_a_victim():
 
 def test_dumps_that_are_hard_linked_elsewhere_are_fresh_backups():
     """FOREIGN W11: postgres-backup-local links last/, daily/ and weekly/."""
-    files = tuple(replace(one, links=3) for one in twice_a_day(4))
+    files = tuple(replace(item, links=3) for item in twice_a_day(4))
     assert judged("backups.are_fresh", fleet(files)).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("rule", ["backups.are_thinned", "volumes.are_within_budget", "backups.are_fresh"])
 def test_where_many_look_broken_every_plan_that_deletes_is_for_a_person_told_with_numbers(rule):
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100, NOW - timedelta(hours=40)))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
     verified = tuple(
-        proof(one, "broken" if place % 4 == 1 else "complete", "cut short") for place, one in enumerate(files)
+        proof(item, "broken" if location % 4 == 1 else "complete", "cut short") for location, item in enumerate(files)
     )
     world = placed(fleet(files, verified, text=SMALL, volume=usage(files, free=1000)), ("vgpu", POSTGRES))
-    said = answer(rule, world)
-    assert isinstance(said, ForAPerson)
-    assert said.why.startswith(
+    text = answer(rule, world)
+    assert isinstance(text, ForAPerson)
+    assert text.why.startswith(
         "25 of 100 files look broken, more than `keep.broken_at_most` (10 %): look at them first"
     )
 
 
 @pytest.mark.parametrize("rule", ["backups.are_thinned", "volumes.are_within_budget", "backups.are_fresh"])
 def test_while_the_newest_is_implausible_every_plan_that_deletes_is_for_a_person(rule):
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100, NOW - timedelta(hours=40)))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
     files = (replace(files[0], size=410), *files[1:])
     for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
         world = placed(fleet(files, text=text, volume=usage(files, free=1000)), ("vgpu", POSTGRES))
-        said = answer(rule, world)
-        assert isinstance(said, ForAPerson)
-        assert "implausibly small: 410 B" in said.why
+        message = answer(rule, world)
+        assert isinstance(message, ForAPerson)
+        assert "implausibly small: 410 B" in message.why
 
 
 def test_below_keep_leaves_a_broken_one_where_nothing_else_of_its_period_stays():
-    files = tuple(replace(one, blocks=10 * MIB) for one in twice_a_day(100))
+    files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     text = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
     verified = (*proofs(files[:40]), proof(files[40], "broken", "cut short"), *proofs(files[41:]))
     step = deletion(answer("volumes.are_within_budget", fleet(files, verified, text=text, volume=usage(files))))
-    left = [one.name for one in files if one.name not in {gone.name for gone in step.files}]
+    left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert left == [files[0].name, files[1].name, files[2].name, files[40].name, files[-1].name]

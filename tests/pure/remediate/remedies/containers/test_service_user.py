@@ -176,10 +176,10 @@ def test_files_on_a_volume_of_its_own_are_given_to_it_first_with_consent_to_that
 def test_files_that_another_container_uses_too_are_for_a_person():
     neighbour = replace(OWNER, id="5e" * 32, name="celery", labels={}, processes=(Process(9, 33, 33, "celery"),))
     shared = {("data", "containers"): Containers("present", (OWNER, neighbour))}
-    said = refused(OWNER, PINNED, facts=shared)
-    assert "more than 1000 files of /data could not be used by django (uid 4000)" in said.why
-    assert "celery uses them too" in said.why
-    assert f"chown -R 4000:4000 {MEDIA}" in said.what_to_do
+    text = refused(OWNER, PINNED, facts=shared)
+    assert "more than 1000 files of /data could not be used by django (uid 4000)" in text.why
+    assert "celery uses them too" in text.why
+    assert f"chown -R 4000:4000 {MEDIA}" in text.what_to_do
 
 
 def test_replicas_of_one_service_share_its_own_volume():
@@ -205,9 +205,9 @@ def test_files_on_the_network_or_in_a_directory_of_the_node_are_for_a_person():
     ],
 )
 def test_case_63_what_would_not_work_is_not_tried_and_the_reason_is_exact(found, why, what_to_do):
-    said = refused(replace(WEB, preflight=replace(CLEAR, **found)))
-    assert why in said.why
-    assert what_to_do in said.what_to_do
+    text = refused(replace(WEB, preflight=replace(CLEAR, **found)))
+    assert why in text.why
+    assert what_to_do in text.what_to_do
 
 
 @pytest.mark.parametrize(
@@ -252,13 +252,13 @@ def test_case_76_a_service_that_may_lose_its_data_at_a_restart_is_never_restarte
 
 
 def test_a_user_that_the_image_lacks_must_be_made_there():
-    said = refused(replace(WEB, accounts={"root": 0}, preflight=None))
-    assert "no user rodan or django" in said.why
+    text = refused(replace(WEB, accounts={"root": 0}, preflight=None))
+    assert "no user rodan or django" in text.why
 
 
 def test_case_60_a_user_that_is_uid_0_in_the_image_is_never_given():
-    said = refused(replace(WEB, accounts={"root": 0, "django": 0}, preflight=None))
-    assert "in its image django is uid 0" in said.why
+    text = refused(replace(WEB, accounts={"root": 0, "django": 0}, preflight=None))
+    assert "in its image django is uid 0" in text.why
 
 
 def test_a_master_that_is_meant_to_be_root_keeps_its_user():
@@ -289,8 +289,8 @@ def by_compose(**more: str) -> ForAPerson:
 
 
 def test_a_compose_service_gets_the_patch_the_file_and_the_command():
-    said = by_compose(**{"project.config_files": "/srv/rodan/compose.yaml"})
-    assert said.what_to_do == (
+    compose = by_compose(**{"project.config_files": "/srv/rodan/compose.yaml"})
+    assert compose.what_to_do == (
         "on data, in /srv/rodan/compose.yaml: services.web.user: django; "
         "then `cd /srv/rodan && docker compose up -d --no-deps web`"
     )
@@ -315,31 +315,31 @@ def test_the_command_for_a_compose_service_is_that_of_its_own_project(labels, co
 
 def test_what_stands_in_the_way_of_a_compose_service_is_said_first():
     stuck = replace(composed(), preflight=replace(CLEAR, helpers=("gosu",)))
-    said = refused(stuck, told=None, service=SERVICE.model_copy(update={"name": "web"}))
-    assert "before that: its start script calls gosu" in said.why
+    text = refused(stuck, told=None, service=SERVICE.model_copy(update={"name": "web"}))
+    assert "before that: its start script calls gosu" in text.why
 
 
 def test_a_service_of_a_swarm_that_nobody_looks_at_is_changed_by_a_manager():
-    said = refused(told=None, facts={("manager", "services"): Services("worker", "n1")})
-    assert "none of its managers" in said.why
+    text = refused(told=None, facts={("manager", "services"): Services("worker", "n1")})
+    assert "none of its managers" in text.why
 
 
 def test_a_container_started_by_hand_is_for_whoever_knows_how():
-    said = refused(replace(WEB, labels={}, name="rodan_web"), told=None)
-    assert "--user django" in said.what_to_do
+    text = refused(replace(WEB, labels={}, name="rodan_web"), told=None)
+    assert "--user django" in text.what_to_do
 
 
 def test_a_container_that_nobody_declared_is_for_a_person():
     stranger = replace(WEB, labels={}, name="redis")
-    said = refused(stranger, subject=Subject("node", "data"))
-    assert "waivers" in said.what_to_do
-    assert "redis" in said.what_to_do
+    text = refused(stranger, subject=Subject("node", "data"))
+    assert "waivers" in text.what_to_do
+    assert "redis" in text.what_to_do
 
 
 def test_case_73_a_name_from_a_node_begins_no_line_of_its_own():
     stranger = replace(WEB, labels={"com.docker.compose.service": "x\n::error::boom"}, name="y")
-    said = refused(stranger, subject=Subject("node", "data"))
-    assert "\n" not in said.what_to_do
+    text = refused(stranger, subject=Subject("node", "data"))
+    assert "\n" not in text.what_to_do
     assert "\n" not in by_compose(**{"project.working_dir": "/srv/x\n::error::"}).what_to_do
 
 
@@ -350,8 +350,8 @@ def test_no_plan_is_made_while_a_node_was_not_seen():
 
 def test_case_25_a_name_that_two_services_have_is_nobody_s_to_guess():
     twin = replace(composed(service="rodan_web"), id="5e" * 32, pid=9, processes=(Process(9, 33, 33, "x"),))
-    said = refused(facts={("data", "containers"): Containers("present", (WEB, twin))})
-    assert "rodan/rodan_web of Compose, rodan_web of the swarm" in said.why
+    text = refused(facts={("data", "containers"): Containers("present", (WEB, twin))})
+    assert "rodan/rodan_web of Compose, rodan_web of the swarm" in text.why
 
 
 def test_a_replica_that_is_right_already_does_not_stand_in_the_way():
@@ -363,8 +363,8 @@ def test_a_replica_that_is_right_already_does_not_stand_in_the_way():
 # What the stack file lacks
 
 
-def noted(told: SwarmService) -> list[str]:
-    facts = {("manager", "services"): Services("manager", "n1", MEMBERS, (told,))}
+def noted(service: SwarmService) -> list[str]:
+    facts = {("manager", "services"): Services("manager", "n1", MEMBERS, (service,))}
     inventory = Inventory.model_construct(
         nodes={name: Node(name=name, address="192.0.2.1") for name in ("data", "manager")}
     )
@@ -372,8 +372,8 @@ def noted(told: SwarmService) -> list[str]:
 
 
 def test_a_user_that_was_given_is_noted_until_the_stack_file_is_deployed():
-    [said] = noted(replace(TOLD, user="django", lent="django"))
-    assert "services.web.user: django" in said
+    [text] = noted(replace(TOLD, user="django", lent="django"))
+    assert "services.web.user: django" in text
     assert noted(replace(TOLD, user="django")) == []
 
 
