@@ -148,6 +148,6 @@ def ask_server(link: Link, command: Command, ok: Collection[int] = OK) -> Output
     return answer
 
 
-def contents_command(placement: Placement, script: str, *words: str, limit: float) -> Command:
+def count_command(placement: Placement, script: str, *words: str, limit: float) -> Command:
     """One of the scripts that only read, in the live container."""
     return Command(("docker", "exec", placement.container.id, "sh", "-c", script, "sh", *words), sudo=True, limit=limit)

@@ -28,13 +28,7 @@ from fleetkeeper.transport.link import Link
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.accept import accepted_records, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import (
-    DatabaseContents,
-    ask_server,
-    contents_command,
-    parse_contents,
-    why_failed,
-)
+from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents, why_failed
 from remediate.backups.database_record import write_down
 from remediate.lock import account_and_machine
 from remediate.plan import ForAPerson
@@ -212,7 +206,7 @@ class Trial:
         """The drill, and what makes doubtful that the live database is the right one. Raises Unobservable."""
         script = load_script(DESCRIBE_LIVE_DATABASE)
         live = parse_contents(
-            ask_server(link, contents_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
+            ask_server(link, count_command(self.place, script, *database_account(self.policy), limit=SLOW_COUNT))
         )
         if "encoding" not in live.said:
             raise Unobservable(f"the server has no database {live.tell('database')}: there is nothing to compare with")

@@ -29,7 +29,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.accept import records_of, right_one
 from remediate.backups.context import Desk, one_of
-from remediate.backups.database_contents import DatabaseContents, ask_server, contents_command, parse_contents
+from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents
 from remediate.backups.database_record import write_down
 from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import left_behind_lines, left_over, lost_lines, quote_identifier, way_back
@@ -148,7 +148,7 @@ def server_of(desk: Desk, placement: Placement) -> DatabaseContents:
     return parse_contents(
         ask_server(
             link,
-            contents_command(
+            count_command(
                 placement, load_script(DESCRIBE_SERVER), desk.policy.user or "", desk.policy.database or "", limit=60
             ),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fleetkeeper.inventory.units import count
+from fleetkeeper.inventory.units import count_of
 from fleetkeeper.readers.cron.crontab import BLANKS, LONGEST_COMMAND, escape_command, parse
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Container
@@ -82,7 +82,7 @@ def is_installed_form(line: str) -> bool:
 def of_others(others: Sequence[str], node: str) -> ForAPerson:
     """What a person does about such lines."""
     return ForAPerson(
-        f"{count(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
+        f"{count_of(len(others), 'line')} between the marks of fleetkeeper in root's crontab on {node} "
         f"{'is' if len(others) == 1 else 'are'} somebody's own",
         "move what is yours out of the marks (`sudo crontab -e`), then look again",
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fleetkeeper.looking.observer import Look
 
 ASK_CONTAINERS = "fleetkeeper/topics/backups/database/scripts/ask_containers.sh"
-ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_server.sh"
+ASK_DATABASE = "fleetkeeper/topics/backups/database/scripts/ask_database.sh"
 
 T = TypeVar("T")
 UNSIGNED = (1 << 64) - 1

@@ -21,7 +21,7 @@ def test_the_script_asks_psql_for_each_table_and_never_pastes_a_name(tmp_path):
     words = (
         "sh",
         "-c",
-        load_script("fleetkeeper/topics/backups/database/scripts/ask_server.sh"),
+        load_script("fleetkeeper/topics/backups/database/scripts/ask_database.sh"),
         "sh",
         "",
         "",
