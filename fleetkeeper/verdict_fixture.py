@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()
 FACTS = pytest.StashKey[str]()
-ITEM: pytest.StashKey[results_schema.JudgedPromise] = pytest.StashKey()
+ITEM: pytest.StashKey[results_schema.Judged] = pytest.StashKey()
 NOT_HELD = ("finding", "waived")
 """Outcomes with which no check passes."""
 
