@@ -19,6 +19,7 @@ from fleetkeeper.transport.ssh.host_keys import HostKey, shown_keys
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.known_hosts import (
     KeyStatus,
+    KnownHost,
     entries_about,
     fingerprint,
     key_status,

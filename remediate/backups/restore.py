@@ -27,7 +27,7 @@ from fleetkeeper.topics.containers.facts import Mount, Placement
 from fleetkeeper.topics.containers.placement import running_placements
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.script_files import load_script
-from remediate.backups.accept import records_of, right_one
+from remediate.backups.accept import accepted_records, right_one
 from remediate.backups.context import Desk, one_of
 from remediate.backups.database_contents import DatabaseContents, ask_server, count_command, parse_contents
 from remediate.backups.database_record import write_down

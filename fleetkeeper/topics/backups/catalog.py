@@ -13,7 +13,7 @@ from fleetkeeper.topics.backups.database.facts import AcceptedSize
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import EARLY, moment_of_stamp, stamp_in_name, times_agree, written_at
 from fleetkeeper.topics.backups.facts import DumpProof, Facts, File, State
-from fleetkeeper.topics.backups.plausible_size import Judged, judge_sizes
+from fleetkeeper.topics.backups.plausible_size import SizeJudgement, judge_sizes
 from fleetkeeper.topics.backups.policy import Policy
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.transport.commands import Unobservable

@@ -35,7 +35,7 @@ AGREEING = 10
 
 
 @dataclass(frozen=True)
-class Judged:
+class SizeJudgement:
     """What was refused, by name, the giants that stand alone, and the newest, if it is a giant that none confirms."""
 
     refused: Mapping[str, TooSmall] = field(default_factory=dict)

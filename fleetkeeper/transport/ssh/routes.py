@@ -20,7 +20,7 @@ from fleetkeeper.transport.ssh.handshake import Connection, connect
 from fleetkeeper.transport.ssh.host_key_check import Server
 from fleetkeeper.transport.ssh.host_lookup import Target
 from fleetkeeper.transport.ssh.jump_hosts import Hop, hop_to, hops_to
-from fleetkeeper.transport.ssh.known_hosts import Entry, KnownHosts, known_hosts_beside, read_files
+from fleetkeeper.transport.ssh.known_hosts import KnownHost, KnownHosts, known_hosts_beside, read_files
 from fleetkeeper.transport.ssh.paramiko_link import ParamikoLink
 from fleetkeeper.transport.ssh.ssh_config import resolve_target
 from fleetkeeper.transport.ssh.ssh_target import SshTarget

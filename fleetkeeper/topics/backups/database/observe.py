@@ -87,7 +87,7 @@ def parse_clusters(output: Output) -> tuple[Cluster, ...]:
     """
     if output.rc == ABSENT:
         return ()
-    found: list[Cluster] = []
+    clusters: list[Cluster] = []
     for block in re.split("^cluster ", output.text(), flags=re.MULTILINE)[1:]:
         container, *answers = split_lines(block)
         lines = dict(line.split(" ", 1) for line in answers if not line.startswith("rows "))
