@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fleetkeeper.transport.commands import Command
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.looking.observer import Look, Observer
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.judging.rule import Rule, Subject, each_node
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.protocol import Topic
 

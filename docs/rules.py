@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from fleetkeeper.commands.explain import about_remedy
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics.registry import RULES
 from remediate.remedies import REMEDIES
 

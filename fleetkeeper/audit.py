@@ -10,10 +10,10 @@ from pathlib import Path
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.search import find_inventory
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import NOTHING, Verdict, judge_rules, judge_subject, nothing_judged, subjects_of
 from fleetkeeper.looking import recording
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import Progress, look_at_fleet
 from fleetkeeper.topics.registry import load_inventory, observers_in, rules_of, topics_of
 from fleetkeeper.transport.pool import Links

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from fleetkeeper.judging.rules import Rule
+    from fleetkeeper.judging.rule import Rule
     from fleetkeeper.judging.verdicts import Verdict
 
 Check = TypeVar("Check", bound=Callable[..., Any])

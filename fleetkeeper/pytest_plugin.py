@@ -17,7 +17,7 @@ from fleetkeeper.verdict_fixture import AUDIT, node_of
 
 if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
-    from fleetkeeper.judging.rules import Rule, Subject
+    from fleetkeeper.judging.rule import Rule, Subject
 
 pytest_plugins = ["fleetkeeper.verdict_fixture"]
 CHECKS = pytest.StashKey["Checks | None"]()

@@ -12,9 +12,9 @@ from fleetkeeper.promises import HOST_BY_NAME, JudgedPromise
 
 if TYPE_CHECKING:
     from fleetkeeper.audit import Audit
-    from fleetkeeper.judging.rules import Subject
+    from fleetkeeper.judging.rule import Subject
     from fleetkeeper.judging.verdicts import Verdict
-    from fleetkeeper.looking.facts import Fleet
+    from fleetkeeper.looking.fleet import Fleet
     from fleetkeeper.reports import results_schema
 
 AUDIT: pytest.StashKey[Audit | None] = pytest.StashKey()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from fleetkeeper.judging.finding import Finding
-    from fleetkeeper.looking.facts import Fleet
+    from fleetkeeper.looking.fleet import Fleet
     from remediate.steps import AnyStep, Require
 
 Disturbs = Literal["nothing", "reload", "restart", "deletion", "ownership"]

@@ -9,9 +9,9 @@ from typing import Any
 
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import Untrusted
 from remediate.plan import ForAPerson, Plan, Remedy

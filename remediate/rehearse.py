@@ -19,8 +19,8 @@ from fleetkeeper.audit import open_audit
 from fleetkeeper.errors import NotApplicable, UsageError, nearest_name, quoted
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.certificates.policy import Certificate, Policy
 from fleetkeeper.topics.certificates.served_certificate import (
     View,

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.judging.verdicts import Verdict, judge_rules, judge_subject
 from fleetkeeper.judging.waivers import waiver_notes
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.registry import observers_in, rules_in, topics_of

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from fleetkeeper.commands.options import HOSTS, complete_rules
+from fleetkeeper.commands.command_options import HOSTS, complete_rules
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.search import find_inventory
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics import registry
 
 Remedy = Callable[..., Any]

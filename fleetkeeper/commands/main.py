@@ -12,7 +12,7 @@ from fleetkeeper.exit_codes import Exit
 
 MODULES = {
     "explain": "fleetkeeper.commands.explain",
-    "facts": "fleetkeeper.commands.facts",
+    "facts": "fleetkeeper.commands.show_facts",
     "init": "fleetkeeper.commands.init.command",
     "sudoers": "fleetkeeper.commands.sudoers",
     "trust": "fleetkeeper.commands.trust",

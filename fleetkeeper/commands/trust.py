@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
+from fleetkeeper.commands.command_options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
+from fleetkeeper.commands.command_options import HOSTS, STATE, named_or_last
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit
 
@@ -29,7 +29,7 @@ def waive(rules: tuple[str, ...], **given: Any) -> None:
     from fleetkeeper.audit import open_audit
     from fleetkeeper.commands.waiver_lines import Waiving, new_waivers, verdicts_of_rules
     from fleetkeeper.inventory.units import count_of
-    from fleetkeeper.judging.rules import matching_rules
+    from fleetkeeper.judging.rule import matching_rules
     from fleetkeeper.reports.progress import Progress
     from fleetkeeper.topics.registry import rules_of
 

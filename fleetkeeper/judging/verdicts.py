@@ -11,8 +11,8 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable, unknown_by_bug
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.looking.fleet import HERE, Facts, Fleet
 from fleetkeeper.looking.observer import Look, Observers
 from fleetkeeper.looking.threads import in_turn, run_in_daemon_thread
 from fleetkeeper.transport.commands import Command, Output, Unobservable, unknown_by_bug

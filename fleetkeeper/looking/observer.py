@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleetkeeper.looking.facts import Facts
+from fleetkeeper.looking.fleet import Facts
 from fleetkeeper.transport.commands import Command, Output
 
 if TYPE_CHECKING:

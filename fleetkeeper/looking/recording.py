@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.looking.facts import HERE, Facts, Fleet
+from fleetkeeper.looking.fleet import HERE, Facts, Fleet
 from fleetkeeper.looking.observer import Observers
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.versions import UPGRADE, is_newer

@@ -9,9 +9,9 @@ from typing import Any
 
 from fleetkeeper.errors import UsageError, nearest_name
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import judge_subject
-from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.looking.fleet import Facts, Fleet
 from fleetkeeper.looking.recording import record_entry
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable

@@ -17,11 +17,11 @@ from fleetkeeper import state
 from fleetkeeper.audit import Audit
 from fleetkeeper.errors import UsageError
 from fleetkeeper.inventory.units import count_of
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.reports import annotations as github
 from fleetkeeper.reports import history, results, terminal
-from fleetkeeper.reports.heartbeat import Pulse
+from fleetkeeper.reports.heartbeat_ping import Pulse
 from fleetkeeper.topics import registry
 from fleetkeeper.untrusted import one_line
 

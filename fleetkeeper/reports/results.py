@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome, Verdict
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.untrusted import json_document
 

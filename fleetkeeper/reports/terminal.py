@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.errors import BUG
 from fleetkeeper.inventory.units import count_of
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.judging.verdicts import Outcome, Verdict
 from fleetkeeper.reports.history import Changes, OpenFinding
 from fleetkeeper.reports.results import finding_item

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fleetkeeper.inventory import load as inventory_files
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics import backups, certificates, containers, mail, nodes, schedules, services, volumes
 from fleetkeeper.topics.custom_topics import import_topic

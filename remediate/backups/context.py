@@ -12,8 +12,8 @@ from fleetkeeper.audit import open_audit
 from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import Catalog, known_size, seen_files
 from fleetkeeper.topics.backups.policy import Policy

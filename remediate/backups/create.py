@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.observe import database_service_name

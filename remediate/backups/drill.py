@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.units import count_of, show_duration
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.numbers import decimal_number
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import true_clock

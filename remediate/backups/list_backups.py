@@ -9,7 +9,7 @@ from typing import Any
 
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.units import count_of, show_size
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import UNFINISHED, Catalog, true_clock, unfinished_dumps
 from fleetkeeper.topics.backups.database.facts import Drill

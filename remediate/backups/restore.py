@@ -18,7 +18,7 @@ import click
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.units import count_of
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.completeness import prove_command
 from fleetkeeper.topics.backups.database.facts import Records
 from fleetkeeper.topics.backups.facts import Facts

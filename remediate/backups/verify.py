@@ -9,7 +9,7 @@ from pathlib import Path
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_size
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import Catalog
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command

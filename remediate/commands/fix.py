@@ -16,8 +16,8 @@ from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Exit, worst_exit
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.judging.rules import matching_rules
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import matching_rules
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.topics.registry import rules_of
 from fleetkeeper.transport.link import Link

@@ -26,7 +26,7 @@ def leave(context: click.Context, /, nodes: tuple[str, ...], **given: Any) -> No
     Lines that were scheduled stay scheduled, as ordinary lines. The account, its key and its sudoers entry are yours.
     """
     from remediate.commands.fix import Call
-    from remediate.leave import leave_nodes
+    from remediate.leave_nodes import leave_nodes
 
     before = context.obj or {}
     call = Call(

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from fleetkeeper.commands.options import HOSTS, STATE, complete_rules
+from fleetkeeper.commands.command_options import HOSTS, STATE, complete_rules
 from fleetkeeper.commands.program import HELP, CommandGroup, exit_code_lines, run_program
 from fleetkeeper.exit_codes import Exit
 

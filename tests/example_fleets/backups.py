@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.judging.verdicts import Verdict, judge_subject, subjects_of
-from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.looking.fleet import Facts, Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.facts import Facts as Seen

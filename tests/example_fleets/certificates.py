@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Verdict, judge_subject, subjects_of
-from fleetkeeper.looking.facts import HERE, Fleet
+from fleetkeeper.looking.fleet import HERE, Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.readers.nginx import Nginx, Site

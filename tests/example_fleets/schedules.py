@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Verdict, judge_subject
-from fleetkeeper.looking.facts import Facts, Fleet
+from fleetkeeper.looking.fleet import Facts, Fleet
 from fleetkeeper.readers.marked_blocks import split_lines_exactly
 from fleetkeeper.topics import schedules
 from fleetkeeper.topics.backups.facts import Facts as Backups

@@ -18,7 +18,7 @@ from typing import Any
 
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.judging.verdicts import Verdict, judge_rules
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.reports import annotations, history, results, terminal
 from fleetkeeper.topics.containers.facts import Facts as Containers
 from fleetkeeper.topics.containers.facts import Mount

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.database.facts import AcceptedSize, Drill, Records
 from fleetkeeper.topics.containers.facts import Denied, Isolation, Mount
 from fleetkeeper.topics.containers.facts import Facts as Containers

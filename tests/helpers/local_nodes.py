@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Strict, Without
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.observer import Look, Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command, Output, Unobservable

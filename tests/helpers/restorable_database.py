@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fleetkeeper.exit_codes import Exit
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.backups.database import observe
 from fleetkeeper.topics.backups.database.facts import Cluster, Records

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.registry import TOPICS
 
 RECORDED = frozenset({"nodes", "containers", "services", "schedules", "backups", "volumes", "certificates"})

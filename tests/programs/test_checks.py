@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, each_node, the_fleet
+from fleetkeeper.judging.rule import Rule, each_node, the_fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.transport.commands import Command

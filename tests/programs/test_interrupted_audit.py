@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fleetkeeper.transport.commands import Command
-from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 

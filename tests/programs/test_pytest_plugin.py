@@ -20,7 +20,7 @@ from typing import ClassVar
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.errors import UsageError
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.verdict_fixture import find_node, node_of

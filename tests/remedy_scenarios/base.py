@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Verdict
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from remediate.journal import Journal
 from remediate.plan import ForAPerson, Plan, Remedy
 from remediate.plan_end import PlanEnd

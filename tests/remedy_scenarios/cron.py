@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from tests.example_fleets import schedules
 from tests.remedy_scenarios.base import Scenario
 

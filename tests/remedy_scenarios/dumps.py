@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.second_copy.facts import CopyDirectory

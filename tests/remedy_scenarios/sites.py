@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.marked_blocks import block_lines
 from fleetkeeper.topics.certificates import renewal_schedule

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from pydantic import TypeAdapter, ValidationError
 
-from fleetkeeper.commands.init.dumps import Ask, hint_of
+from fleetkeeper.commands.init.dump_listings import Ask, hint_of
 from fleetkeeper.inventory.survey_results import FoundService, ServedSite
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands

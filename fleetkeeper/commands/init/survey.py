@@ -9,14 +9,14 @@ from pathlib import Path
 
 from fleetkeeper.commands.host_key_trust import Ask, TrustSession, compare_keys
 from fleetkeeper.commands.init.backup_jobs import backup_jobs, scripts_to_read
-from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
+from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import HERE, PROBE, member_of, parse_probe, provisional_inventory, unique_node_name
-from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.init.sites import serving, sites_of
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, Scheduled, Stranger
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.snapshot import ask as questions

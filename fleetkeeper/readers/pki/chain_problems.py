@@ -31,7 +31,7 @@ from fleetkeeper.readers.pki.certificate_problem import (
 from fleetkeeper.readers.pki.names import alternatives, common_name, is_for
 from fleetkeeper.readers.pki.path import extension
 from fleetkeeper.readers.pki.roots import Roots
-from fleetkeeper.readers.pki.verify import trust_problems
+from fleetkeeper.readers.pki.trust import trust_problems
 from fleetkeeper.transport.commands import Unobservable
 
 TEST = re.compile(

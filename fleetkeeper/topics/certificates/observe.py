@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node, Service, require_policy
-from fleetkeeper.looking.facts import or_why
+from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.readers.cron import snapshot as schedules
 from fleetkeeper.readers.cron.own_crontab import read_own_crontab

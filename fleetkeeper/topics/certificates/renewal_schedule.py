@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from fleetkeeper.looking.facts import or_why
+from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.cron.crontab import Table, cut_at_percent, parse
 from fleetkeeper.readers.cron.crontab_files import (
     body,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fleetkeeper.looking.facts import or_why
+from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers import tls_handshakes
 from fleetkeeper.topics.certificates import node_commands
 from fleetkeeper.topics.certificates.facts import ServedCertificate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from fleetkeeper.looking.facts import raise_if_unobservable
+from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.readers.numbers import whole_number
 from fleetkeeper.topics.containers.facts import Container, Process
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fleetkeeper.looking.facts import raise_if_unobservable
+from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.transport.commands import Unobservable
 

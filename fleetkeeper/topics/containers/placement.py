@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.inventory.schema import Service, require_policy
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement
 from fleetkeeper.transport.commands import Unobservable
 

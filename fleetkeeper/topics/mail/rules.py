@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject, each_node
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.mail.observe import Facts
 from fleetkeeper.topics.mail.policy import Policy
 from fleetkeeper.transport.commands import Unobservable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fleetkeeper.looking.facts import Clock as NodeClock
+from fleetkeeper.looking.fleet import Clock as NodeClock
 from fleetkeeper.transport.commands import Unobservable
 
 

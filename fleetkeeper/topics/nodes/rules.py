@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject, each_node
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.nodes.facts import Facts
 from fleetkeeper.topics.nodes.observe import clock_tolerance, too_wide
 from fleetkeeper.transport.commands import Unobservable

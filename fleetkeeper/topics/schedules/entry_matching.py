@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import REBOOT, BadTimes, canonical_times
 from fleetkeeper.readers.docker.exec_targets import HEX, Target, resolve_target
 from fleetkeeper.topics.backups.policy import Policy

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.looking.facts import or_why
+from fleetkeeper.looking.fleet import or_why
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.daemon import Daemon, daemon, timezone
 from fleetkeeper.readers.cron.due_times import UNKNOWN_TIMES

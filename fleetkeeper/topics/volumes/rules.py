@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.catalog import catalog_of, true_clock
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.dump_times import stamp_in_name

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy

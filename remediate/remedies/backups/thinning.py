@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import catalog_of
 from fleetkeeper.topics.backups.completeness import prove_command

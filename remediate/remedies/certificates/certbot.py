@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetkeeper.looking.facts import raise_if_unobservable
+from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.served_certificate import View, fingerprint
 from fleetkeeper.topics.certificates.tls_probes import options

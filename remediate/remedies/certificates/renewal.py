@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.certificates import issuing
 from fleetkeeper.topics.certificates.facts import Lineage
 from fleetkeeper.topics.certificates.policy import Acme

@@ -6,7 +6,7 @@ A swarm task is never restarted for a certificate: a reload that does not help i
 from __future__ import annotations
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.topics.certificates.facts import Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.policy import Acme

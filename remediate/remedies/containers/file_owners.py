@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Denied, Placement, Preflight
 from fleetkeeper.topics.services.facts import Facts as Services

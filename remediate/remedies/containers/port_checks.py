@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fleetkeeper.looking.facts import raise_if_unobservable
+from fleetkeeper.looking.fleet import raise_if_unobservable
 from fleetkeeper.topics.containers.facts import Placement
 from fleetkeeper.topics.services.facts import Published, SwarmService
 from fleetkeeper.transport.script_files import load_script

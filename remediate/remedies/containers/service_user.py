@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from fleetkeeper.inventory.schema import Service, require_policy
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import describe_lacking, uids_of_users

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import SwarmService
 from fleetkeeper.transport.commands import Unobservable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.periods import last_of_period
 from fleetkeeper.topics.backups.policy import Policy

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.inventory.load import Inventory
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.topics.registry import TOPICS, load_inventory, observers_in

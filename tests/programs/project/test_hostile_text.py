@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.shell.words import Unreadable, literal_text, simple_commands
 from fleetkeeper.topics.backups.database.facts import Drill
 from fleetkeeper.topics.registry import RULES

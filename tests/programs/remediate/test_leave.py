@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.marked_blocks import edit_block
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.traces import Facts, parse, traces
@@ -24,7 +24,7 @@ from fleetkeeper.transport.script_files import load_script
 from remediate.commands.main import cli
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import Lost, Run, Stale, StepContext, StepFailed, UnmarkCrontab, content_digest
-from remediate.traces import TOPIC, take_away
+from remediate.trace_removal import TOPIC, take_away
 from tests.helpers.local_nodes import place
 from tests.programs.transport.test_shell_functions import each_shell, flipping
 

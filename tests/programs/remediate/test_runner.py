@@ -14,7 +14,7 @@ import remediate
 from fleetkeeper.errors import UsageError
 from fleetkeeper.exit_codes import Changes, Exit, admit_changes
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.transport.commands import Unobservable
 from remediate.apply import narrow_to_agreed

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from fleetkeeper.inventory.load import InventoryError
-from fleetkeeper.reports.heartbeat import Heartbeat, Ping, Pulse, heartbeat_request, kind_of
+from fleetkeeper.reports.heartbeat_ping import Heartbeat, Ping, Pulse, heartbeat_request, kind_of
 from fleetkeeper.topics.registry import load_inventory
 
 SECRET = "1c1f6a1e-3a4d-4a51-9f27-0d6f7a1b2c3d"

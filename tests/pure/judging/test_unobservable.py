@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from fleetkeeper.audit import Audit, open_audit
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.registry import RULES
 from fleetkeeper.transport.commands import Unobservable
 from tests.helpers.younger_topics import RECORDED, own_looks

@@ -10,9 +10,9 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject
+from fleetkeeper.judging.rule import Rule, Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.transport.commands import Unobservable
 
 WART = Finding("a wart", "no wart", node="here")

@@ -8,7 +8,7 @@ import pytest
 
 from fleetkeeper.inventory.schema import Waiver
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
+from fleetkeeper.judging.rule import Rule, Subject, each_node
 from fleetkeeper.judging.verdicts import Verdict
 from fleetkeeper.judging.waivers import waiver_notes
 from fleetkeeper.transport.commands import Unobservable

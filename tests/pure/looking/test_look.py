@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
-from fleetkeeper.looking.facts import HERE as THIS_MACHINE
+from fleetkeeper.looking.fleet import HERE as THIS_MACHINE
 from fleetkeeper.looking.look import look_at, look_at_fleet
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.link import MOST_OUTPUT

@@ -17,9 +17,9 @@ from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Waiver, Without
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node, matching_rules, the_fleet
+from fleetkeeper.judging.rule import Rule, Subject, each_node, matching_rules, the_fleet
 from fleetkeeper.judging.verdicts import Verdict, judge_rules, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.redact import masked
 from fleetkeeper.transport.commands import Unobservable
 from remediate.consent import ask_consent, is_covered, lacking_consent, parse_allowed

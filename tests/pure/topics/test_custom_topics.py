@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fleetkeeper.inventory.fields import NodeName
-from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.inventory.schema import Strict
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic

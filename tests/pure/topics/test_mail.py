@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.look import drive_in_lockstep
 from fleetkeeper.topics.mail import TOPIC
 from fleetkeeper.topics.mail.observe import Facts, find_mailer, parse

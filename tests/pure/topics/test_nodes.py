@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Clock, Node
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.nodes import rules as nodes
 from fleetkeeper.topics.nodes.facts import Facts as Nodes
 from fleetkeeper.topics.nodes.observe import observe as observe_nodes

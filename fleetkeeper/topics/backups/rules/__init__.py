@@ -1,6 +1,6 @@
 """The rules about backups."""
 
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.rules.drills import come_back
 from fleetkeeper.topics.backups.rules.dumps import (

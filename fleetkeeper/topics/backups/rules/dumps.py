@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.units import show_duration, show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.backup import Backup, TooSmall
 from fleetkeeper.topics.backups.catalog import (
     CHANGED,

@@ -9,8 +9,8 @@ from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.backup import Backup
 from fleetkeeper.topics.backups.catalog import ABANDONED, catalog_of, true_clock
 from fleetkeeper.topics.backups.policy import Elsewhere, Policy

@@ -1,6 +1,6 @@
 """The rules about certificates."""
 
-from fleetkeeper.judging.rules import Rule
+from fleetkeeper.judging.rule import Rule
 from fleetkeeper.topics.certificates.facts import Facts
 from fleetkeeper.topics.certificates.rules.declared import are_in_the_inventory, each_serving_service
 from fleetkeeper.topics.certificates.rules.protocols import use_sound_tls

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.nginx import Site, answers
 from fleetkeeper.readers.pki.names import alternatives, covers
 from fleetkeeper.topics.certificates.facts import ContainerFiles, Facts, Lineage

@@ -13,7 +13,7 @@ from cryptography import x509
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import HERE, Fleet
+from fleetkeeper.looking.fleet import HERE, Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case
 from fleetkeeper.readers.pki.names import common_name

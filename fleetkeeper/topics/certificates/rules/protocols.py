@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.certificates.facts import ServedCertificate
 from fleetkeeper.topics.certificates.served_certificate import Said, View, each_view
 from fleetkeeper.transport.commands import Unobservable

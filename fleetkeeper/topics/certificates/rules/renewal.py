@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Without
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.certificates.facts import Lineage, Renewal
 from fleetkeeper.topics.certificates.issuing import Words, can_be_issued
 from fleetkeeper.topics.certificates.served_certificate import (

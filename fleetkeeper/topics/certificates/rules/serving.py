@@ -9,8 +9,8 @@ from cryptography import x509
 
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.topics.certificates.facts import CertificateFile, Lineage, ServedCertificate
 from fleetkeeper.topics.certificates.rules import external

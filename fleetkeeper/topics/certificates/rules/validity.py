@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from fleetkeeper.inventory.units import show_duration
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.pki import chain_problems
 from fleetkeeper.readers.pki.certificate_problem import Case, ChainProblem
 from fleetkeeper.readers.pki.roots import trusted_roots

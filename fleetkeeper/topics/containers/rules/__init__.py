@@ -1,6 +1,6 @@
 """The rules about containers."""
 
-from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.topics.containers.facts import Facts
 from fleetkeeper.topics.containers.rules.exec_user import each_declared_service, enter_as_their_own_user
 from fleetkeeper.topics.containers.rules.privileges import cannot_gain_privileges

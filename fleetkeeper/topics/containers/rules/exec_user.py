@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from fleetkeeper.inventory.schema import require_policy
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, uid_of
 from fleetkeeper.topics.containers.facts import Container, Placement

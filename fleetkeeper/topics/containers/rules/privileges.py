@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding, Severity
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Facts, Mount, Placement

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.accounts import ROOT, describe_lacking, describe_processes, uids_of_users
 from fleetkeeper.topics.containers.facts import Container, Facts, Placement, Process

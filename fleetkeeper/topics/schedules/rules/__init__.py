@@ -1,6 +1,6 @@
 """The rules about schedules."""
 
-from fleetkeeper.judging.rules import Rule, each_node
+from fleetkeeper.judging.rule import Rule, each_node
 from fleetkeeper.topics.backups.facts import Facts as Backups
 from fleetkeeper.topics.backups.rules.dumps import each_database
 from fleetkeeper.topics.containers.facts import Facts as Containers

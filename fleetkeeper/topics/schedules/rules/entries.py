@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import NEVER, REBOOT, is_understood, same_due_times
 from fleetkeeper.readers.cron.faults import FAULTS
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE

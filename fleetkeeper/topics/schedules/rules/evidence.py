@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.readers.cron.due_times import last_due
 from fleetkeeper.topics.backups import dump_times
 from fleetkeeper.topics.backups.facts import Facts as Backups

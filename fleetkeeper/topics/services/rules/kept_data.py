@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet, raise_if_unobservable
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet, raise_if_unobservable
 from fleetkeeper.topics.backups.database.facts import Accepted, Cluster
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.policy import Policy

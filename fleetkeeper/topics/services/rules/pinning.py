@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from fleetkeeper.errors import NotApplicable
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.services.facts import Facts, Member, ServiceMount, SwarmService
 from fleetkeeper.topics.services.parse import below

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Subject
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import COMPOSE_PROJECT
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Placement

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from fleetkeeper.looking.facts import HERE
+from fleetkeeper.looking.fleet import HERE
 from fleetkeeper.looking.look import look_at_fleet
 from fleetkeeper.looking.recording import dump_recording, load_recording
 from fleetkeeper.readers import tls_handshakes

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.database.facts import Accepted, AcceptedSize, Cluster, Drill, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases
 from fleetkeeper.topics.backups.database.observe import (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, build_catalog
 from fleetkeeper.topics.backups.database.facts import AcceptedSize, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.looking.facts import HERE
+from fleetkeeper.looking.fleet import HERE
 from fleetkeeper.topics.certificates import external_probe
 from fleetkeeper.topics.certificates.external_probe import from_here, resolve_name
 from fleetkeeper.topics.certificates.facts import Facts, ServedCertificate

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service, Without
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome, Verdict, judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.containers import observe, parse, process_scan
 from fleetkeeper.topics.containers.facts import Container, Facts, Isolation, Mount, Process

@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from fleetkeeper.errors import NotApplicable
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers.cron import snapshot
 from fleetkeeper.readers.cron.due_times import due_times

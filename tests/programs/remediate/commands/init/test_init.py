@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fleetkeeper.commands.init.dumps import SurveyContext, backups_of
+from fleetkeeper.commands.init.dump_listings import SurveyContext, backups_of
 from fleetkeeper.commands.init.hosts import Login, node_of
 from fleetkeeper.commands.init.inventory_text import inventory_text
 from fleetkeeper.commands.init.survey import NotTrusted, Survey

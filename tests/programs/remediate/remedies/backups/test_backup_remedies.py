@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script

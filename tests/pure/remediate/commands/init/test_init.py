@@ -27,13 +27,13 @@ from fleetkeeper.commands.init.hosts import (
     unique_node_name,
 )
 from fleetkeeper.commands.init.inventory_text import inventory_text
-from fleetkeeper.commands.init.services import services_of
+from fleetkeeper.commands.init.service_survey import services_of
 from fleetkeeper.commands.main import cli
 from fleetkeeper.errors import NotApplicable, UsageError
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.inventory.survey_results import Backups, Findings, FoundService, Machine, ServedSite, Stranger
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.cron.snapshot import Snapshot
 from fleetkeeper.readers.cron.snapshot import SnapshotFile as Table
 from fleetkeeper.topics.backups.facts import File
@@ -439,7 +439,7 @@ def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypa
     "name", ["web: {x: 1}", 'a\nbackups: {command: "$(>canary)"}', "a#b", "x\u202e", "'", "- a", "&a"]
 )
 def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
-    from fleetkeeper.commands.init.services import keys_of
+    from fleetkeeper.commands.init.service_survey import keys_of
 
     [key] = keys_of([name], {})
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)

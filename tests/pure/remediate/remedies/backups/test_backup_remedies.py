@@ -9,7 +9,7 @@ import pytest
 
 from fleetkeeper.judging.finding import Finding
 from fleetkeeper.judging.verdicts import Outcome
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import SWARM_SERVICE
 from fleetkeeper.topics.backups.database.facts import Drill, Records
 from fleetkeeper.topics.backups.database.facts import Facts as Databases

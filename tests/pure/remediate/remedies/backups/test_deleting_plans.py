@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.catalog import Catalog, catalog_of
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.topics.backups.periods import periods_of_keep

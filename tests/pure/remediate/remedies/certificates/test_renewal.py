@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.cron.own_crontab import Crontab
 from fleetkeeper.readers.nginx import Nginx
 from fleetkeeper.topics.certificates.facts import Facts, Lineage

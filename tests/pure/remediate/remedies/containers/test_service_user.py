@@ -8,9 +8,9 @@ import pytest
 
 from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.inventory.schema import Node, Service
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import judge_subject
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics import containers
 from fleetkeeper.topics.containers.facts import Container, Denied, Mount, Preflight, Process
 from fleetkeeper.topics.containers.facts import Facts as Containers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetkeeper.judging.rules import Subject
+from fleetkeeper.judging.rule import Subject
 from fleetkeeper.judging.verdicts import Outcome
 from fleetkeeper.readers import marked_blocks
 from fleetkeeper.readers.cron.crontab import cut_at_percent, parse

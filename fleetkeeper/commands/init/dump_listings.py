@@ -12,7 +12,7 @@ from fleetkeeper.commands.init.backup_jobs import LIKE_A_BACKUP
 from fleetkeeper.commands.init.filename_patterns import EVERY_NIGHT, pattern_of, policy, schedule_of, zone_of
 from fleetkeeper.inventory.fields import NAME
 from fleetkeeper.inventory.survey_results import Backups, FoundService, Machine, Scheduled
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.topics.backups.dump_times import stamp_in_name
 from fleetkeeper.topics.backups.facts import File
 from fleetkeeper.topics.backups.parse import look_into, parse_listing

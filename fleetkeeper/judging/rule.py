@@ -14,7 +14,7 @@ from fleetkeeper.transport.commands import Unobservable
 
 if TYPE_CHECKING:
     from fleetkeeper.inventory.load import Inventory
-    from fleetkeeper.looking.facts import Fleet
+    from fleetkeeper.looking.fleet import Fleet
 
 
 @dataclass(frozen=True, order=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fleetkeeper.inventory.fields import DEPLOYED, USER
 from fleetkeeper.inventory.schema import Service
 from fleetkeeper.inventory.survey_results import FoundService
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.readers.docker.labels import COMPOSE_ONEOFF, COMPOSE_PROJECT, COMPOSE_SERVICE
 from fleetkeeper.topics.containers import placement
 from fleetkeeper.topics.containers.facts import Container, Placement, Process

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from fleetkeeper.inventory.units import show_size
 from fleetkeeper.judging.finding import Finding
-from fleetkeeper.judging.rules import Rule, Subject, each_node
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.judging.rule import Rule, Subject, each_node
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.looking.observer import Observer
 from fleetkeeper.topics.protocol import Topic
 from fleetkeeper.topics.services.facts import LENT

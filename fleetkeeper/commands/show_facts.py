@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fleetkeeper.commands.options import HOSTS, STATE, named_or_last
+from fleetkeeper.commands.command_options import HOSTS, STATE, named_or_last
 
 
 @click.command()

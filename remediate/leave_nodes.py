@@ -5,10 +5,10 @@ from __future__ import annotations
 from fleetkeeper import state
 from fleetkeeper.audit import Audit, open_audit
 from fleetkeeper.exit_codes import Exit
-from fleetkeeper.looking.facts import Fleet
+from fleetkeeper.looking.fleet import Fleet
 from fleetkeeper.reports.progress import Progress
 from fleetkeeper.transport.pool import Links
-from remediate import traces
+from remediate import trace_removal
 from remediate.commands.fix import Call, FixSession, Remediation, inventory_name
 from remediate.journal import Journal
 from remediate.proposal import Proposal
@@ -47,7 +47,9 @@ def leave_nodes(call: Call) -> Exit:
     screen = Screen(quiet=call.quiet, json=call.as_json)
     inventory = open_audit(inventory_name(call, screen), call.limit, state=call.state).one()
     inventory = for_repairs(inventory) if call.fix else inventory
-    inventory = inventory.model_copy(update={"custom_topics": {**inventory.custom_topics, "leave": traces.TOPIC}})
+    inventory = inventory.model_copy(
+        update={"custom_topics": {**inventory.custom_topics, "leave": trace_removal.TOPIC}}
+    )
     journal = Journal(state.directory(call.state) / "journal.sqlite")
     try:
         with Links(inventory) as links:
