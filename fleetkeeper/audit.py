@@ -58,11 +58,11 @@ class Audit:
 
     def verdict(self, inventory: str, rule: str, subject: Subject) -> Verdict:
         """Judge one promise about one subject, looking first where nobody has looked yet."""
-        known_value = rules_of(self.inventories[inventory])[rule]
+        judged_rule = rules_of(self.inventories[inventory])[rule]
         if subject.kind == NOTHING:
-            return nothing_judged(known_value, subject)
+            return nothing_judged(judged_rule, subject)
         self.look()
-        return judge_subject(known_value, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
+        return judge_subject(judged_rule, self.fleets[inventory], subject, strict=self.strict, nodes=self.limit)
 
     def verdicts(self, inventory: str) -> list[Verdict]:
         """Every promise of one inventory, judged."""
@@ -73,8 +73,8 @@ class Audit:
     def subjects(self, rule: str) -> Iterator[tuple[str, Subject]]:
         """Inventory and subject of every item of a rule. They come from the inventory alone: no look is needed."""
         for name, inventory in self.inventories.items():
-            known_value = rules_of(inventory).get(rule)
-            for subject in subjects_of(known_value, inventory, self.limit) if known_value else ():
+            judged_rule = rules_of(inventory).get(rule)
+            for subject in subjects_of(judged_rule, inventory, self.limit) if judged_rule else ():
                 yield name, subject
 
     def record(self, path: Path) -> None:

@@ -52,11 +52,11 @@ def nearest_name(name: str, known_names: Iterable[str], kind: str) -> str:
     if not names:
         return f"there are no {kind}"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    intended = f"did you mean {quoted(close[0])}?" if close else ""
+    guess = f"did you mean {quoted(close[0])}?" if close else ""
     if close and len(names) > MANY:
-        return intended
+        return guess
     few = ", ".join(quoted(name)[1:-1] for name in names[:MANY]) + (", …" if len(names) > MANY else "")
-    return f"{intended} Known {kind} are {few}" if intended else f"known {kind} are {few}"
+    return f"{guess} Known {kind} are {few}" if guess else f"known {kind} are {few}"
 
 
 def quoted(value: str, limit: int = 60) -> str:

@@ -116,5 +116,5 @@ class FleetBackend(base.BaseBackend):  # type: ignore[misc]
 
 def unknown(name: str, inventory: Inventory) -> str:
     near = difflib.get_close_matches(name, inventory.nodes, 1)
-    known_value = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
-    return f"the inventory {inventory.name} has no node {name!r}: {known_value}"
+    hint = f"did you mean {near[0]}?" if near else f"its nodes are {', '.join(inventory.nodes)}"
+    return f"the inventory {inventory.name} has no node {name!r}: {hint}"

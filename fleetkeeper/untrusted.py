@@ -106,7 +106,7 @@ def one_of(text: str, known_names: Iterable[str], what: str) -> str:
     >>> one_of("/usr/bin/docker", {"/usr/bin/docker"}, "the client")
     '/usr/bin/docker'
     """
-    match = next((known_name for known_name in known_names if known_name == text), None)
+    match = next((name for name in known_names if name == text), None)
     if match is None:
         raise Untrusted(f"{what} is {one_line(repr(text[:60]))}, which is none of the places that are known here")
     return match

@@ -9,7 +9,7 @@ from __future__ import annotations
 UPGRADE = "upgrade fleetkeeper here: a newer one wrote it"
 
 
-def is_newer(what: str, version: int, known_value: int) -> str:
+def is_newer(what: str, version: int, newest: int) -> str:
     """The line about something that a newer fleetkeeper wrote; empty where it is not newer.
 
     >>> is_newer("journal.sqlite", 3, 2)
@@ -18,7 +18,5 @@ def is_newer(what: str, version: int, known_value: int) -> str:
     ''
     """
     return (
-        f"{what} has version {version}, and this fleetkeeper knows versions up to {known_value}"
-        if version > known_value
-        else ""
+        f"{what} has version {version}, and this fleetkeeper knows versions up to {newest}" if version > newest else ""
     )

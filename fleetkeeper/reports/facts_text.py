@@ -49,10 +49,10 @@ def facts_named(fleet: Fleet, name: str) -> str:
     """The facts of NODE, or of NODE/TOPIC. Raises UsageError for a name of neither."""
     node = known_node(fleet.inventory, name)
     topic = name.partition("/")[2]
-    topics = [known_value for location, known_value in fleet.facts if location == node]
+    topics = [seen_topic for seen_node, seen_topic in fleet.facts if seen_node == node]
     if topic and topic not in topics:
         raise UsageError(f"nothing was looked at under {name!r}", hint=nearest_name(topic, topics, "topics"))
-    return facts_text(fleet, [(node, known_value) for known_value in topics if topic in ("", known_value)])
+    return facts_text(fleet, [(node, seen_topic) for seen_topic in topics if topic in ("", seen_topic)])
 
 
 def known_node(inventory: Inventory, name: str) -> str:

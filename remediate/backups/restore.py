@@ -297,13 +297,13 @@ class Restoring:
         fleet = self.desk.look("nodes", "containers", "databases", "services")
         try:
             accepted = right_one(fleet, f"{account_and_machine()}, by a restore")
-            known_value = accepted_records(fleet, self.desk.policy).accepted
+            accepted_before = accepted_records(fleet, self.desk.policy).accepted
         except Unobservable as why:
             self.desk.screen.error(
                 f"which database is the right one was not written down: {why}", hint="`remediate backups accept`"
             )
             return Exit.NOT_ALL_SEEN
-        if known_value and (known_value.system, known_value.node, known_value.volume) == (
+        if accepted_before and (accepted_before.system, accepted_before.node, accepted_before.volume) == (
             accepted.system,
             accepted.node,
             accepted.volume,

@@ -109,11 +109,11 @@ def compare_copies(desk: Desk, catalog: Catalog) -> list[DumpProof]:
 
 def verify_summary(proofs: Sequence[DumpProof]) -> list[Line]:
     """What is not complete, by name; then how many there are of each state."""
-    unusual = [proof for proof in proofs if proof.state != "complete"]
+    incomplete = [proof for proof in proofs if proof.state != "complete"]
     styles = {"broken": "bad", "unknown": "loud"}
     lines = [
         Line(f"{proof.state}: {safe_line(proof.name)}: {safe_line(proof.why)}", styles[proof.state])
-        for proof in unusual
+        for proof in incomplete
     ]
     counts = ", ".join(
         f"{sum(proof.state == state for proof in proofs)} {state}" for state in ("complete", "broken", "unknown")

@@ -122,7 +122,7 @@ def hand_lines(by_hand: Iterable[ByHand]) -> Iterator[Line]:
     for (warning, rule, why), group in groups.items():
         yield Line(f"  {rule}{' (warning)' if warning else ''}: {safe_line(why)}", "head")
         advice = ""
-        for action in sorted(group, key=lambda element: element.answer.what_to_do):
+        for action in sorted(group, key=lambda item: item.answer.what_to_do):
             if action.answer.what_to_do != advice:
                 advice = action.answer.what_to_do
                 yield from (Line(text) for text in indent_lines(f"to do: {advice}", "    "))

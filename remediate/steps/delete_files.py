@@ -40,8 +40,8 @@ class Identified:
     links: int = 1
 
     def __post_init__(self) -> None:
-        unusual = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
-        if unusual or "/" in self.name or self.name in {"", ".", ".."}:
+        unprintable = any(ord(char) < 32 for char in self.name) or self.name.startswith("-")
+        if unprintable or "/" in self.name or self.name in {"", ".", ".."}:
             raise ValueError(f"not a plain file name: {self.name!r}")
 
     @property

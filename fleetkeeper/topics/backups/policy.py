@@ -154,7 +154,7 @@ class Policy(Strict):
     @property
     def format(self) -> Format:
         """What the files are, by the end of their names."""
-        return next(known_value for known_value in FORMATS if self.pattern.endswith("." + known_value))
+        return next(form for form in FORMATS if self.pattern.endswith("." + form))
 
     @field_validator("floors")
     @classmethod
@@ -193,7 +193,7 @@ class Policy(Strict):
         """A pattern must give the moment back to the minute at least, and name a format that can be verified."""
         if not set(pattern) <= PLAIN:
             raise ValueError("only letters, digits, `%`, `.`, `_`, `-`, `+`, `:` and `@` may stand in a pattern")
-        if pattern.startswith("-") or not pattern.endswith(tuple("." + known_value for known_value in FORMATS)):
+        if pattern.startswith("-") or not pattern.endswith(tuple("." + form for form in FORMATS)):
             raise ValueError("a pattern ends with .sql.gz, .sql or .dump, and does not start with a dash")
         try:
             back = datetime.strptime(WHEN.strftime(pattern), pattern)

@@ -77,10 +77,10 @@ def wanted_times(policy: Policy) -> str:
     try:
         if len(fields) == 5:
             return canonical_times(fields)
-        unusual = "five fields are wanted"
+        reason = "five fields are wanted"
     except BadTimes as why:
-        unusual = str(why)
-    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {unusual}")
+        reason = str(why)
+    raise Unobservable(f"the inventory's schedule `{policy.schedule}` is none that cron takes: {reason}")
 
 
 def zone_of(fleet: Fleet, node: str) -> ZoneInfo:

@@ -238,8 +238,8 @@ def offer_key(connection: Connection, user: str, offer: Offer) -> str | None:
     except PartialAuthentication as error:
         return f"it wants {', '.join(error.allowed_types)} besides a key"
     except (AuthenticationException, SSHException, EOFError, OSError) as error:
-        is_known = "Authentication failed" in str(error)
-        if is_known and connection.is_active():
+        refused = "Authentication failed" in str(error)
+        if refused and connection.is_active():
             return f"{offer.name}: {offer.refusal}" if offer.refusal else ""
         return f"{offer.name}: {describe_error(error)}"
     return f"it wants {', '.join(more)} besides a key" if more else None

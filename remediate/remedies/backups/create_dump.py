@@ -125,8 +125,8 @@ def parts_of(pattern: str) -> str:
 
     def directive(match: re.Match[str]) -> str:
         letter = match[1]
-        known_value = DIGITS.get(letter, 2 if letter in PAIRS else 0)
-        return "%" if letter == "%" else "[0-9]" * known_value or "*"
+        digits = DIGITS.get(letter, 2 if letter in PAIRS else 0)
+        return "%" if letter == "%" else "[0-9]" * digits or "*"
 
     return re.sub("%(.)", directive, pattern) + ".part"
 

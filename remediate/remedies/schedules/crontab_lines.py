@@ -97,7 +97,7 @@ def docker_client(paths: Iterable[str]) -> str:
     ('/usr/bin/docker', 'docker')
     """
     present = list(paths)
-    match = next((known_value for known_value in DOCKERS if known_value in present), None)
+    match = next((path for path in DOCKERS if path in present), None)
     return match or (one_of(present[0], DOCKERS, "the path of docker") if present else "docker")
 
 

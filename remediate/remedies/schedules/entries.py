@@ -152,9 +152,9 @@ def at_home(fleet: Fleet, home: Placement, policy: Policy) -> CrontabChange:
     for why in (*unclear, *facts.unseen, *([] if working else doubtful_places(facts, home.node))):
         # A second entry might hide there: two dumps at once are worse than a finding.
         raise Unobservable(why.why, why.hint, home.node)
-    intended = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
-    kept = entries_that_stay(fleet, intended, home, policy)
-    spare = [entry.entry for entry in intended if entry not in kept and not entry.entry.ours]
+    matching = [entry for entry in entries if entry.meant and "commented out" not in entry.entry.faults]
+    kept = entries_that_stay(fleet, matching, home, policy)
+    spare = [entry.entry for entry in matching if entry not in kept and not entry.entry.ours]
     line = None
     if not kept:
         line = entry_line(policy, home.container, facts)

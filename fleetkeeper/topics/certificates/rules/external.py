@@ -140,8 +140,8 @@ def others(
 
 def differences(fleet: Fleet, certificate: Certificate) -> Said:
     """Whether the name leads to the certificate that the service itself serves."""
-    intended = isinstance(certificate.outside, Outside) and certificate.outside.proxy
-    compared = own(fleet, certificate) and not intended
+    by_proxy = isinstance(certificate.outside, Outside) and certificate.outside.proxy
+    compared = own(fleet, certificate) and not by_proxy
     for other in others(fleet, certificate):
         if isinstance(other, Unobservable):
             yield other
