@@ -15,11 +15,11 @@ from pathlib import Path
 
 from benchmarks import stage as stages
 from benchmarks import tools
-from benchmarks.goals import goals
-from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, middle, run
-from benchmarks.scripts import case
-from benchmarks.stage import INSIDE, BenchmarkServers, stage
-from benchmarks.table import Case, Results, table
+from benchmarks.goals import goals_text
+from benchmarks.measuring import LIMIT, Failed, Sample, TooLong, median_sample, run
+from benchmarks.scripts import case_folder
+from benchmarks.stage import INSIDE, BenchmarkServers, run_servers
+from benchmarks.table import Case, Results, results_table
 from benchmarks.tools import FLOOR, LOOK, OPENSSH, OURS, TOOLS, WHOLE, Tool
 
 FAR = (10, 100)
@@ -33,25 +33,25 @@ PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
-def arguments(words: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--nodes", type=numbers, default=EVERYTHING, metavar="N,N", help="default: 1,10,50,100,500,1000"
+        "--nodes", type=parse_numbers, default=EVERYTHING, metavar="N,N", help="default: 1,10,50,100,500,1000"
     )
     parser.add_argument(
-        "--rounds", type=positive, default=3, help="how often each is run; medians are shown (default: 3)"
+        "--rounds", type=positive_number, default=3, help="how often each is run; medians are shown (default: 3)"
     )
     parser.add_argument("--tools", type=lambda text: text.split(","), default=list(TOOLS), help=", ".join(TOOLS))
     parser.add_argument("--quick", action="store_true", help="1 and 10 nodes, the floor and ours, one round")
     parser.add_argument(
-        "--patience", type=positive, default=PATIENCE, help="seconds for a run of a slow tool (default: 90)"
+        "--patience", type=positive_number, default=PATIENCE, help="seconds for a run of a slow tool (default: 90)"
     )
     parser.add_argument("--no-delay", action="store_true", help="leave out the cases 50 ms away")
     parser.add_argument("--save", action="store_true", help="put the tables into docs/speed.md")
-    return parsed(parser, words)
+    return parse_checked(parser, words)
 
 
-def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+def parse_checked(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     args = parser.parse_args(words)
     if unknown := [name for name in args.tools if name not in TOOLS]:
         parser.error(f"no such tool: {', '.join(unknown)}; there are {', '.join(TOOLS)}")
@@ -63,28 +63,28 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
     return args
 
 
-def numbers(text: str) -> list[int]:
+def parse_numbers(text: str) -> list[int]:
     """Numbers of nodes, separated by commas; there are addresses for 1000, and memory for no more."""
-    match = sorted({positive(part) for part in text.split(",")})
+    match = sorted({positive_number(part) for part in text.split(",")})
     if match[-1] > 1000:
         raise argparse.ArgumentTypeError("between 1 and 1000 nodes")
     return match
 
 
-def positive(text: str) -> int:
+def positive_number(text: str) -> int:
     if not text.strip().isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above zero")
     return int(text)
 
 
-def cases(namespace: argparse.Namespace) -> Iterator[Case]:
+def benchmark_cases(namespace: argparse.Namespace) -> Iterator[Case]:
     """Near ones first, then 50 ms away: there the wire is what costs, so 10 and 100 nodes say enough."""
     yield from (Case(number) for number in namespace.nodes)
     if not namespace.no_delay:
         yield from (Case(number, delayed=True) for number in namespace.nodes if number in FAR)
 
 
-def measured(of: Case, tool: Tool, number: int) -> bool:
+def has_turn(of: Case, tool: Tool, number: int) -> bool:
     """Whether a tool has a turn in a round of a case: the slow once, many nodes twice, where it says something."""
     if of.nodes > MANY:
         return number < TWICE and tool.name in (FLOOR, LOOK, WHOLE)
@@ -93,38 +93,38 @@ def measured(of: Case, tool: Tool, number: int) -> bool:
     return number == 0 or not tool.slow
 
 
-def once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Sample:
+def measure_once(built: BenchmarkServers, of: Case, tool: Tool, patience: float) -> Sample:
     """One run. What our look prints is its own time, without the start of its process."""
-    folder = case(built, of.nodes, delayed=of.delayed)
-    stages.trips()
+    folder = case_folder(built, of.nodes, delayed=of.delayed)
+    stages.count_trips()
     try:
-        sample, printed = run(tool.words(built, folder), tools.environment(built, folder), patience)
+        sample, printed = run(tool.words(built, folder), tools.tool_environment(built, folder), patience)
     except TooLong:
         if not tool.slow:
             raise
         return Sample(patience, 0.0, 0.0, ended=True)
     if of.delayed:
-        sample = replace(sample, trips=stages.trips()[1] / of.nodes)
+        sample = replace(sample, trips=stages.count_trips()[1] / of.nodes)
     return replace(sample, wall=float(printed.split()[-1])) if tool.name in (LOOK, OPENSSH) else sample
 
 
-def measure(namespace: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
+def measure_all(namespace: argparse.Namespace, missing: dict[str, str]) -> Iterator[tuple[str, Case, Sample]]:
     """The medians of every case. Within a case the tools take turns, so that all meet the same noise."""
-    with tempfile.TemporaryDirectory(prefix="fleetkeeper-bench-") as folder, stage(Path(folder), 1000) as built:
-        for of in cases(namespace):
+    with tempfile.TemporaryDirectory(prefix="fleetkeeper-bench-") as folder, run_servers(Path(folder), 1000) as built:
+        for of in benchmark_cases(namespace):
             samples: dict[str, list[Sample]] = {}
             for number, name in product(range(namespace.rounds), namespace.tools):
-                if name in missing or not measured(of, TOOLS[name], number):
+                if name in missing or not has_turn(of, TOOLS[name], number):
                     continue
                 try:
                     patience = namespace.patience if TOOLS[name].slow else LIMIT
-                    samples.setdefault(name, []).append(once(built, of, TOOLS[name], patience))
+                    samples.setdefault(name, []).append(measure_once(built, of, TOOLS[name], patience))
                 except Failed as why:
                     missing[name] = f"failed with {of} nodes"
                     say(f"{name}, {of}: {why}")
                 else:
                     say(f"{of}, {name}: {samples[name][-1].wall:.2f} s")
-            yield from ((name, of, middle(match)) for name, match in samples.items() if match)
+            yield from ((name, of, median_sample(match)) for name, match in samples.items() if match)
 
 
 def say(text: str) -> None:
@@ -132,41 +132,41 @@ def say(text: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    question = arguments(words)
+    question = parse_arguments(words)
     if INSIDE not in os.environ:
-        stages.install()
-        if why := stages.hindrance():
+        stages.install_missing()
+        if why := stages.why_impossible():
             say(f"no stage can be built: {why}")
             return 2
         if not set(question.tools) <= set(OURS):
-            tools.install()
-        stages.enter(words)
+            tools.install_tools()
+        stages.enter_namespaces(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    missing = {name: "not installed" for name in tools.PACKAGES if not tools.program(name).exists()}
+    missing = {name: "not installed" for name in tools.PACKAGES if not tools.program_path(name).exists()}
     missing = {name: why for name, why in missing.items() if name in question.tools}
     load = os.getloadavg()[0]
-    results = {(name, of): sample for name, of, sample in measure(question, missing)}
-    text = page(results, missing, question.rounds, load)
+    results = {(name, of): sample for name, of, sample in measure_all(question, missing)}
+    text = results_page(results, missing, question.rounds, load)
     print(text)  # noqa: T201
     if question.save:
-        PAGE.write_text(replaced(PAGE.read_text("utf-8"), text), "utf-8")
+        PAGE.write_text(replace_sentence(PAGE.read_text("utf-8"), text), "utf-8")
     return 0
 
 
-def page(results: Results, missing: dict[str, str], rounds: int, load: float) -> str:
+def results_page(results: Results, missing: dict[str, str], rounds: int, load: float) -> str:
     """Markdown: everything that was measured, how, and whether the goals were reached."""
     load_after, python = os.getloadavg()[0], platform.python_version()
     how = (
         f"Medians of {rounds}, above {MANY} nodes of {min(rounds, TWICE)}; what takes long once (both testinfras, "
         f"Ansible). Load {load:.1f} before and {load_after:.1f} after; {os.cpu_count()} cores, Python {python}."
     )
-    return "\n\n".join((table(results, missing), how, goals(results)))
+    return "\n\n".join((results_table(results, missing), how, goals_text(results)))
 
 
-def replaced(text: str, sentence: str) -> str:
+def replace_sentence(text: str, sentence: str) -> str:
     r"""A page with what was measured between its two marks.
 
-    >>> replaced(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
+    >>> replace_sentence(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
     True
     """
     before, _, rest = text.partition(BEGIN)

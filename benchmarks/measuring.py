@@ -50,7 +50,7 @@ def run(words: Sequence[str], environment: Mapping[str, str], limit: float = LIM
         child = subprocess.Popen(
             words, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-        status, used, wall = waited(child, begun + limit, begun)
+        status, used, wall = wait_for_child(child, begun + limit, begun)
         out.seek(0)
         printed = out.read().decode("utf-8", "replace")
     if status:
@@ -58,7 +58,7 @@ def run(words: Sequence[str], environment: Mapping[str, str], limit: float = LIM
     return Sample(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024), printed
 
 
-def waited(child: subprocess.Popen[bytes], deadline: float, begun: float) -> tuple[int, struct_rusage, float]:
+def wait_for_child(child: subprocess.Popen[bytes], deadline: float, begun: float) -> tuple[int, struct_rusage, float]:
     """Exit status, resources and wall seconds of a child; it is killed with its session at the deadline."""
     try:
         with Alarm(deadline - time.monotonic()):
@@ -89,10 +89,10 @@ class Alarm:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def middle(samples: Sequence[Sample]) -> Sample:
+def median_sample(samples: Sequence[Sample]) -> Sample:
     """The medians of several runs.
 
-    >>> middle([Sample(1, 5, 9), Sample(3, 4, 8), Sample(2, 6, 7)])
+    >>> median_sample([Sample(1, 5, 9), Sample(3, 4, 8), Sample(2, 6, 7)])
     Sample(wall=2, cpu=5, memory=8, trips=None, ended=False)
     """
     counted = [sample.trips for sample in samples if sample.trips is not None]

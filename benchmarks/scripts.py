@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, BenchmarkServers, addresses
+from benchmarks.stage import DELAYED, OBSERVATIONS, PORT, BenchmarkServers, loopback_addresses
 
 TOPIC = '''"""What is asked of every node, as a topic of a team's own."""
 
@@ -93,22 +93,22 @@ ssh_args = -C -o ControlMaster=auto -o ControlPersist=60s -F {config}
 that its documentation recommends; -F names the keys of the stage."""
 
 
-def port(*, delayed: bool) -> int:
+def port_of_case(*, delayed: bool) -> int:
     return DELAYED if delayed else PORT
 
 
-def case(stage: BenchmarkServers, number: int, *, delayed: bool) -> Path:
+def case_folder(stage: BenchmarkServers, number: int, *, delayed: bool) -> Path:
     """The folder with everything for so many nodes, written now if it is not there."""
     folder = stage.folder / f"{number}{'-delayed' if delayed else ''}"
     if not folder.exists():
         folder.mkdir()
-        for name, text in files(stage, addresses(number), port(delayed=delayed)).items():
+        for name, text in tool_files(stage, loopback_addresses(number), port_of_case(delayed=delayed)).items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
     return folder
 
 
-def inventory(stage: BenchmarkServers, nodes: list[str], at: int, connection: str) -> str:
+def inventory_text(stage: BenchmarkServers, nodes: list[str], at: int, connection: str) -> str:
     """Our inventory of the nodes."""
     more = f"port: {at}, identity: {stage.identity}, connection: {connection}"
     return INVENTORY.format(known_hosts=stage.known_hosts) + "".join(
@@ -116,7 +116,7 @@ def inventory(stage: BenchmarkServers, nodes: list[str], at: int, connection: st
     )
 
 
-def files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
+def tool_files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     """Every tool's files, by their names below the folder of a case."""
     lines = [shlex.join(words) for words in OBSERVATIONS]
     settings = {"ssh_user": "root", "ssh_port": at, "ssh_key": str(stage.identity)}
@@ -125,8 +125,8 @@ def files(stage: BenchmarkServers, nodes: list[str], at: int) -> dict[str, str]:
     return {
         "nodes": "".join(f"{node}\n" for node in nodes),
         "five.py": TOPIC.format(words=repr(OBSERVATIONS)),
-        "inventory.yml": inventory(stage, nodes, at, "''"),
-        "openssh.yml": inventory(stage, nodes, at, "ssh"),
+        "inventory.yml": inventory_text(stage, nodes, at, "''"),
+        "openssh.yml": inventory_text(stage, nodes, at, "ssh"),
         "only_five.py": ONLY_FIVE,
         "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
         "ours/test_five.py": "".join(CHECK.format(number=number) for number in range(len(lines))),

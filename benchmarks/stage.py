@@ -35,7 +35,7 @@ OBSERVATIONS: tuple[tuple[str, ...], ...] = (
 """What every tool asks of every node."""
 
 
-def hindrance() -> str:
+def why_impossible() -> str:
     """Why there can be no stage here, or nothing."""
     if os.getuid() != 0:
         return "it takes root to make a network namespace"
@@ -46,7 +46,7 @@ def hindrance() -> str:
     return f"no network namespace can be made here: {tried.stderr.decode().strip()}" if tried.returncode else ""
 
 
-def install() -> None:
+def install_missing() -> None:
     """Install what is missing, where apt-get does that; `hindrance` tells what is missing still."""
     missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
     if missing and os.getuid() == 0 and shutil.which("apt-get"):
@@ -55,16 +55,16 @@ def install() -> None:
             subprocess.run(("apt-get", *words), env=quiet, stdout=sys.stderr, check=False)
 
 
-def enter(words: Sequence[str]) -> None:
+def enter_namespaces(words: Sequence[str]) -> None:
     """Go on as `python -m benchmarks WORDS` in namespaces of our own, where `INSIDE` is set."""
     environment = {**os.environ, INSIDE: "1"}
     os.execvpe(UNSHARE[0], (*UNSHARE, sys.executable, "-m", "benchmarks", *words), environment)  # noqa: S606
 
 
-def addresses(number: int) -> list[str]:
+def loopback_addresses(number: int) -> list[str]:
     """127.0.0.1 and those after it.
 
-    >>> addresses(1000)[0], addresses(1000)[-1]
+    >>> loopback_addresses(1000)[0], loopback_addresses(1000)[-1]
     ('127.0.0.1', '127.0.3.232')
     """
     first = IPv4Address("127.0.0.1")
@@ -112,7 +112,7 @@ class BenchmarkServers:
         self.run(sys.executable, "-m", "benchmarks.delay", str(DELAYED), str(ROUND_TRIP), str(CONTROL))
         for port in (PORT, DELAYED, CONTROL):
             until_it_listens(port)
-        trips()
+        count_trips()
 
     def run(self, *words: str) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -127,7 +127,7 @@ class BenchmarkServers:
 
 
 @contextmanager
-def stage(folder: Path, most: int) -> Iterator[BenchmarkServers]:
+def run_servers(folder: Path, most: int) -> Iterator[BenchmarkServers]:
     """Servers for `most` nodes until the end of the block."""
     built = BenchmarkServers(folder, most)
     try:
@@ -140,7 +140,9 @@ def stage(folder: Path, most: int) -> Iterator[BenchmarkServers]:
 def known_hosts(public: str, number: int) -> str:
     """A line for every node and port, as they grow in a file over the years."""
     key = " ".join(public.split()[:2])
-    return "".join(f"{name} {key}\n" for address in addresses(number) for name in (address, f"[{address}]:{DELAYED}"))
+    return "".join(
+        f"{name} {key}\n" for address in loopback_addresses(number) for name in (address, f"[{address}]:{DELAYED}")
+    )
 
 
 CHEAP = "    KexAlgorithms curve25519-sha256\n"
@@ -192,7 +194,7 @@ def until_it_listens(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port} of the stage")
 
 
-def trips() -> tuple[int, int]:
+def count_trips() -> tuple[int, int]:
     """Connections and round trips through the delaying proxy since this was last asked."""
     with socket.create_connection(("127.0.0.1", CONTROL), 10) as question:
         text = question.makefile().read()

@@ -24,20 +24,20 @@ Results = Mapping[tuple[str, Case], Sample]
 HEAD = ("tool", "nodes", "wall s", "x floor", "CPU s", "CPU ms/node", "MiB", "trips/node")
 
 
-def table(results: Results, missing: Mapping[str, str]) -> str:
+def results_table(results: Results, missing: Mapping[str, str]) -> str:
     """Markdown: case by case, with every tool's ratio to the floor of the same case.
 
-    >>> print(table({(FLOOR, Case(10)): Sample(0.5, 0.3, 8), ("slow", Case(10)): Sample(5, 4, 60, 40)}, {}))
+    >>> print(results_table({(FLOOR, Case(10)): Sample(0.5, 0.3, 8), ("slow", Case(10)): Sample(5, 4, 60, 40)}, {}))
     | tool          | nodes | wall s | x floor | CPU s | CPU ms/node | MiB | trips/node |
     |---------------|------:|-------:|--------:|------:|------------:|----:|-----------:|
     | ssh host true |    10 |   0.50 |    1.00 |  0.30 |          30 |   8 |            |
     | slow          |    10 |   5.00 |   10.00 |  4.00 |         400 |  60 |         40 |
     """
-    rows = [row(name, case, sample, results.get((FLOOR, case))) for (name, case), sample in results.items()]
-    return "\n".join([*aligned([HEAD, *rows]), *(f"{name}: {why}" for name, why in missing.items())])
+    rows = [table_row(name, case, sample, results.get((FLOOR, case))) for (name, case), sample in results.items()]
+    return "\n".join([*align_columns([HEAD, *rows]), *(f"{name}: {why}" for name, why in missing.items())])
 
 
-def row(name: str, case: Case, sample: Sample, floor: Sample | None) -> tuple[str, ...]:
+def table_row(name: str, case: Case, sample: Sample, floor: Sample | None) -> tuple[str, ...]:
     return (
         name,
         str(case),
@@ -50,10 +50,11 @@ def row(name: str, case: Case, sample: Sample, floor: Sample | None) -> tuple[st
     )
 
 
-def aligned(rows: list[tuple[str, ...]]) -> Iterable[str]:
+def align_columns(rows: list[tuple[str, ...]]) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "| " + " | ".join(cell.rjust(width) if at else cell.ljust(width) for at, cell, width in numbered(each, widths))
+        "| "
+        + " | ".join(cell.rjust(width) if at else cell.ljust(width) for at, cell, width in numbered_cells(each, widths))
         for each in rows
     ]
     rule = "|".join("-" * (width + 2) if not at else "-" * (width + 1) + ":" for at, width in enumerate(widths))
@@ -62,5 +63,5 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterable[str]:
     yield from (f"{line} |" for line in lines[1:])
 
 
-def numbered(cells: tuple[str, ...], widths: list[int]) -> Iterable[tuple[int, str, int]]:
+def numbered_cells(cells: tuple[str, ...], widths: list[int]) -> Iterable[tuple[int, str, int]]:
     return ((at, cell, width) for at, (cell, width) in enumerate(zip(cells, widths, strict=True)))

@@ -33,20 +33,20 @@ class Tool:
     most: int = 100
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """The folder with the other tools' own environment, outside of the project."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base, "fleetkeeper", "benchmarks", "tools")
 
 
-def install() -> dict[str, str]:
+def install_tools() -> dict[str, str]:
     """Install the other tools where they are missing. Returns why one is not there, by its name."""
-    folder = cache()
+    folder = cache_folder()
     if not (folder / "bin" / "pip").exists():
         subprocess.run((sys.executable, "-m", "venv", str(folder)), check=False, stdout=sys.stderr)
     missing: dict[str, str] = {}
     for name, package in PACKAGES.items():
-        if program(name).exists():
+        if program_path(name).exists():
             continue
         words = (str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", package)
         try:
@@ -56,11 +56,11 @@ def install() -> dict[str, str]:
     return missing
 
 
-def program(name: str) -> Path:
-    return cache() / "bin" / {PYINFRA: "pyinfra"}.get(name, "ansible-playbook")
+def program_path(name: str) -> Path:
+    return cache_folder() / "bin" / {PYINFRA: "pyinfra"}.get(name, "ansible-playbook")
 
 
-def environment(stage: BenchmarkServers, folder: Path) -> Mapping[str, str]:
+def tool_environment(stage: BenchmarkServers, folder: Path) -> Mapping[str, str]:
     """The variables that every tool gets: nothing of the user's own configuration."""
     return {
         "PATH": os.environ["PATH"],
@@ -73,7 +73,7 @@ def environment(stage: BenchmarkServers, folder: Path) -> Mapping[str, str]:
     }
 
 
-def floor(stage: BenchmarkServers, folder: Path) -> Words:
+def floor_command(stage: BenchmarkServers, folder: Path) -> Words:
     each = ("xargs", "-a", str(folder / "nodes"), "-P", str(AT_ONCE), "-I{}")
     return (*each, "ssh", "-F", str(folder / "ssh_config"), "--", "{}", "true")
 
@@ -94,7 +94,7 @@ def our_audit(stage: BenchmarkServers, folder: Path) -> Words:
     return (*PYTEST, f"--hosts={folder}/inventory.yml", "--rootdir", str(folder), str(folder / "ours"))
 
 
-def testinfra(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
+def testinfra_command(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
     """Plain testinfra, without our plug-in."""
 
     def words(stage: BenchmarkServers, folder: Path) -> Words:
@@ -108,11 +108,11 @@ def testinfra(kind: str) -> Callable[[BenchmarkServers, Path], Words]:
     return words
 
 
-def pyinfra(stage: BenchmarkServers, folder: Path) -> Words:
-    return (str(program("pyinfra")), "-y", str(folder / "pyinfra_inventory.py"), str(folder / "pyinfra_deploy.py"))
+def pyinfra_command(stage: BenchmarkServers, folder: Path) -> Words:
+    return (str(program_path("pyinfra")), "-y", str(folder / "pyinfra_inventory.py"), str(folder / "pyinfra_deploy.py"))
 
 
-def ansible(configuration: str) -> Callable[[BenchmarkServers, Path], Words]:
+def ansible_command(configuration: str) -> Callable[[BenchmarkServers, Path], Words]:
     """A playbook of five tasks. Each configuration has control sockets of its own: no masters are inherited."""
 
     def words(stage: BenchmarkServers, folder: Path) -> Words:
@@ -120,7 +120,14 @@ def ansible(configuration: str) -> Callable[[BenchmarkServers, Path], Words]:
             f"ANSIBLE_CONFIG={folder}/{configuration}.cfg",
             f"ANSIBLE_SSH_CONTROL_PATH_DIR={folder}/{configuration}",
         )
-        return ("env", *settings, str(program(ANSIBLE)), "-i", str(folder / "ansible.ini"), str(folder / "ansible.yml"))
+        return (
+            "env",
+            *settings,
+            str(program_path(ANSIBLE)),
+            "-i",
+            str(folder / "ansible.ini"),
+            str(folder / "ansible.yml"),
+        )
 
     return words
 
@@ -129,16 +136,16 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", *(f"-pno:{name}" for name in UNU
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
-        Tool(FLOOR, floor),
+        Tool(FLOOR, floor_command),
         Tool(LOOK, our_look),
         Tool(OPENSSH, our_look_through_openssh),
         Tool(WHOLE, our_pytest),
         Tool(AUDIT, our_audit),
-        Tool(PYINFRA, pyinfra),
-        Tool("testinfra paramiko", testinfra("paramiko"), slow=True),
-        Tool("testinfra ssh", testinfra("ssh"), slow=True),
-        Tool(ANSIBLE, ansible("ansible"), slow=True),
-        Tool(ANSIBLE_DEFAULT, ansible("ansible_as_it_comes"), slow=True, most=10),
+        Tool(PYINFRA, pyinfra_command),
+        Tool("testinfra paramiko", testinfra_command("paramiko"), slow=True),
+        Tool("testinfra ssh", testinfra_command("ssh"), slow=True),
+        Tool(ANSIBLE, ansible_command("ansible"), slow=True),
+        Tool(ANSIBLE_DEFAULT, ansible_command("ansible_as_it_comes"), slow=True, most=10),
     )
 }
 OURS = (FLOOR, LOOK, OPENSSH, WHOLE, AUDIT)

@@ -26,7 +26,7 @@ MOST = 64 * 1024
 BOUND = ("sh", "-c", f'ulimit -v {MOST}; exec "$@"', "sh")
 
 
-def text(seed: int) -> Iterator[bytes]:
+def dump_text(seed: int) -> Iterator[bytes]:
     """A table of rows as they are in a dump: numbers, times, JSON."""
     dice = random.Random(seed)  # noqa: S311
     yield b"COPY public.t%d (id, a, b) FROM stdin;\n" % seed
@@ -37,9 +37,9 @@ def text(seed: int) -> Iterator[bytes]:
     yield b"\\.\n\n"
 
 
-def make(path: Path, megabytes: int) -> None:
+def make_dump(path: Path, megabytes: int) -> None:
     """A whole dump of several gzip members, as large as asked for."""
-    member = gzip.compress(b"".join(text(1)), 6)
+    member = gzip.compress(b"".join(dump_text(1)), 6)
     with path.open("wb") as dump:
         dump.write(gzip.compress(b"--\n-- PostgreSQL database dump\n--\n\n"))
         while dump.tell() < megabytes * 10**6:
@@ -47,14 +47,14 @@ def make(path: Path, megabytes: int) -> None:
         dump.write(gzip.compress(b"--\n-- PostgreSQL database dump complete\n--\n\n"))
 
 
-def timed(words: tuple[str, ...]) -> tuple[float, float, bytes]:
+def time_command(words: tuple[str, ...]) -> tuple[float, float, bytes]:
     """Seconds on the wall, seconds of processors (which a busy machine does not change much), and what was printed."""
-    start, used = time.monotonic(), processors()
+    start, used = time.monotonic(), processor_seconds()
     done = subprocess.run(words, capture_output=True, check=True)
-    return time.monotonic() - start, processors() - used, done.stdout
+    return time.monotonic() - start, processor_seconds() - used, done.stdout
 
 
-def processors() -> float:
+def processor_seconds() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ended.ru_utime + ended.ru_stime
 
@@ -63,14 +63,14 @@ def main() -> None:
     """Print both times of each round, the ratios of the medians, and the largest process."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, NAME)
-        make(path, int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+        make_dump(path, int(sys.argv[1]) if len(sys.argv) > 1 else 200)
         seen = path.stat()
         file = File(NAME, seen.st_size, seen.st_mtime, seen.st_ino)
         command = verify_command(directory, [file], "sql.gz")
         plain, proof = [], []
         for _ in range(ROUNDS):
-            plain.append(timed(("sh", "-c", 'gzip -dc "$1" | tail', "sh", str(path)))[:2])
-            seconds, used, answer = timed(BOUND + command.words)
+            plain.append(time_command(("sh", "-c", 'gzip -dc "$1" | tail', "sh", str(path)))[:2])
+            seconds, used, answer = time_command(BOUND + command.words)
             proof.append((seconds, used))
             print(f"gzip | tail {plain[-1][0]:.1f} s, proof {seconds:.1f} s")  # noqa: T201
         [match] = parse_verified(Output(0, answer), [file])

@@ -77,23 +77,23 @@ fish: `_VARIABLE_COMPLETE=fish_source PROGRAM | source`.
 
 def fleetkeeper_page() -> str:
     """The page about the command `fleetkeeper`."""
-    commands = described("fleetkeeper", fleetkeeper)
-    return joined([LOOKING, exit_codes(CODES), "## Commands\n", *commands, completion("fleetkeeper")])
+    commands = describe_commands("fleetkeeper", fleetkeeper)
+    return join_parts([LOOKING, exit_codes(CODES), "## Commands\n", *commands, completion_text("fleetkeeper")])
 
 
 def remediate_page() -> str:
     """The page about the command `remediate`."""
-    kept = KEPT.replace("DOCUMENT", "\n".join(document()))
-    commands = described("remediate", remediate)
-    parts = [INTRODUCTION, exit_codes(tuple(MEANINGS)), consent(), steps(), "## Commands\n", *commands, kept]
-    return joined([*parts, completion("remediate")])
+    kept = KEPT.replace("DOCUMENT", "\n".join(document_keys()))
+    commands = describe_commands("remediate", remediate)
+    parts = [INTRODUCTION, exit_codes(tuple(MEANINGS)), consent_text(), step_list(), "## Commands\n", *commands, kept]
+    return join_parts([*parts, completion_text("remediate")])
 
 
-def joined(parts: Iterable[str]) -> str:
+def join_parts(parts: Iterable[str]) -> str:
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
-def completion(program: str) -> str:
+def completion_text(program: str) -> str:
     return COMPLETION.replace("PROGRAM", program).replace("VARIABLE", program.upper())
 
 
@@ -104,7 +104,7 @@ def exit_codes(codes: Collection[Exit]) -> str:
     return "\n".join([*head, "| code | meaning |", "| --- | --- |", *rows])
 
 
-def consent() -> str:
+def consent_text() -> str:
     """The kinds of disturbance, and the word that allows each."""
     words = {kind: f"`--allow {word}`" for word, kind in WORDS.items()}
     request = {kind: question.format(count="…") for kind, question in QUESTIONS.items()}
@@ -118,12 +118,12 @@ def consent() -> str:
     return "\n".join([*head, "| what it disturbs | allowed by | asked as |", "| --- | --- | --- |", *rows])
 
 
-def document() -> list[str]:
+def document_keys() -> list[str]:
     """The keys of the JSON document."""
     return ["| key | what it says |", "| --- | --- |", *(f"| `{key}` | {text} |" for key, text in KEYS.items())]
 
 
-def steps() -> str:
+def step_list() -> str:
     """Everything that can be done to a server."""
     union = get_args(AnyStep)[0]
     rows = [f"| `{kind.__name__}` | {first_line(kind)} |" for kind in get_args(union)]
@@ -135,25 +135,25 @@ def first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def described(path: str, command: click.Command) -> Iterator[str]:
+def describe_commands(path: str, command: click.Command) -> Iterator[str]:
     """Each command with its options, groups after their parents."""
     context = click.Context(command, info_name=path)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     text = (command.help or "").split("\b")[0].strip()
-    rows = [row(option, context) for option in command.params]
-    yield "\n".join([f"### {path}", "", f"`{usage}`", "", text, "", *table([match for match in rows if match])])
+    rows = [option_row(option, context) for option in command.params]
+    yield "\n".join([f"### {path}", "", f"`{usage}`", "", text, "", *option_table([match for match in rows if match])])
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None:
-                yield from described(f"{path} {name}", below)
+                yield from describe_commands(f"{path} {name}", below)
 
 
-def row(option: click.Parameter, context: click.Context) -> str:
+def option_row(option: click.Parameter, context: click.Context) -> str:
     """One option as a row; nothing for an argument, which the usage names."""
     record = option.get_help_record(context) if isinstance(option, click.Option) else None
     return f"| `{record[0]}` | {' '.join(record[1].split())} |" if record else ""
 
 
-def table(rows: list[str]) -> list[str]:
+def option_table(rows: list[str]) -> list[str]:
     return ["| option | meaning |", "| --- | --- |", *rows] if rows else []

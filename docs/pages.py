@@ -15,6 +15,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "inventory.schema.json": partial(model_reference.schema_text, TOPICS.values()),
     "fleetkeeper.md": command_pages.fleetkeeper_page,
     "remediate.md": command_pages.remediate_page,
-    "rules.md": rules.page,
+    "rules.md": rules.rules_page,
     "results.schema.json": results_schema.schema_text,
 }

@@ -18,19 +18,19 @@ the same in pytest, reports, waivers and remedies: `backups.are_fresh` is judged
 """
 
 
-def page() -> str:
+def rules_page() -> str:
     """The page as Markdown, a section for each topic."""
-    return "\n".join((HEAD, *sections())).rstrip() + "\n"
+    return "\n".join((HEAD, *rule_sections())).rstrip() + "\n"
 
 
-def sections() -> Iterator[str]:
+def rule_sections() -> Iterator[str]:
     for topic, rules in groupby(RULES.values(), key=lambda rule: rule.topic):
         yield f"## {topic}\n"
         for rule in rules:
-            yield from section(rule)
+            yield from rule_section(rule)
 
 
-def section(rule: Rule) -> Iterator[str]:
+def rule_section(rule: Rule) -> Iterator[str]:
     yield f"### `{rule.id}`\n"
     yield f"**{rule.promise}**\n"
     yield f"{rule.explanation}\n"

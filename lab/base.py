@@ -32,20 +32,20 @@ ENVIRONMENT = f"PIP_CERT={BUNDLE} PIP_DISABLE_PIP_VERSION_CHECK=1"
 HINT = "make `debian:bookworm-slim` available to Docker (docker pull), or run on Debian with mmdebstrap installed"
 
 
-def ensure(engine: Engine) -> None:
+def ensure_base(engine: Engine) -> None:
     """Make `fleetkeeper-lab/base:latest`, unless the engine has it."""
     if engine.has_image(BASE):
         return
-    origin = next((tag for tag in (*ON_THE_MACHINE, ORIGIN) if engine.has_image(tag)), None) or make(engine)
+    origin = next((tag for tag in (*ON_THE_MACHINE, ORIGIN) if engine.has_image(tag)), None) or make_base(engine)
     with step("laying this machine's certificates and package settings on the base image"):
-        dress(engine, origin)
+        install_packages(engine, origin)
 
 
-def make(engine: Engine) -> str:
+def make_base(engine: Engine) -> str:
     sources = debian_sources()
     if shutil.which("mmdebstrap") and os.geteuid() == 0 and sources:
         with step("making a minimal Debian from this machine's package sources (about a minute)"):
-            bootstrap(engine, sources)
+            bootstrap_debian(engine, sources)
         return ORIGIN
     with step(f"pulling {ON_THE_MACHINE[0]}"):
         engine.ask("pull", "--quiet", ON_THE_MACHINE[0], limit=90, hint=HINT)
@@ -87,33 +87,33 @@ def is_debian(source: str) -> bool:
     return ours and "deb" in words and "main" in words and any(word.startswith("bookworm") for word in words)
 
 
-def bootstrap(engine: Engine, sources: dict[Path, str]) -> None:
+def bootstrap_debian(engine: Engine, sources: dict[Path, str]) -> None:
     """Make a minimal Debian with mmdebstrap and hand it to `docker import`."""
     options = ["--quiet", "--variant=minbase", "--include=ca-certificates", *(f"--dpkgopt={rule}" for rule in DROPPED)]
     with tempfile.TemporaryDirectory() as work:
-        files = [put(Path(work), path, text) for path, text in sources.items()]
+        files = [put_file(Path(work), path, text) for path, text in sources.items()]
         tar = str(Path(work) / "base.tar")
         run(["mmdebstrap", *options, "bookworm", tar, *map(str, files)], limit=400, hint=HINT)
         engine.ask("import", tar, ORIGIN, limit=120)
 
 
-def dress(engine: Engine, origin: str) -> None:
+def install_packages(engine: Engine, origin: str) -> None:
     with tempfile.TemporaryDirectory() as work:
         context = Path(work)
-        overlay(context / "machine")
+        overlay_settings(context / "machine")
         forget = "RUN rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*\n" if debian_sources() else ""
         (context / "Dockerfile").write_text(f"FROM {origin}\n{forget}COPY machine/ /\nENV {ENVIRONMENT}\n")
         engine.ask("build", "--quiet", "--network=host", "--tag", BASE, work, limit=120)
 
 
-def overlay(root: Path) -> None:
+def overlay_settings(root: Path) -> None:
     """What the machine uses to reach packages: its CA bundle, apt's options, and its Debian sources."""
     root.mkdir()
     if BUNDLE.is_file():
-        put(root, BUNDLE, BUNDLE.read_text(errors="replace"))
-    put(root, Path("/etc/apt/apt.conf.d/90lab"), apt_settings())
+        put_file(root, BUNDLE, BUNDLE.read_text(errors="replace"))
+    put_file(root, Path("/etc/apt/apt.conf.d/90lab"), apt_settings())
     for path, text in debian_sources().items():
-        put(root, path, text)
+        put_file(root, path, text)
 
 
 def apt_settings() -> str:
@@ -123,7 +123,7 @@ def apt_settings() -> str:
     return "".join(f"{line}\n" for line in kept) + APT_OURS
 
 
-def put(root: Path, path: Path, text: str) -> Path:
+def put_file(root: Path, path: Path, text: str) -> Path:
     """Write a file of the machine below another root; where it lies now."""
     copy = root / path.relative_to("/")
     copy.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def up(broken: bool, names: str) -> None:
     expected = [*(faults.DEMO if broken else ()), *filter(None, names.split(","))]
     if unknown := set(expected) - set(faults.FAULTS):
         raise click.BadParameter(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(faults.FAULTS)}")
-    with bringup.alone():
+    with bringup.one_at_a_time():
         engine = bringup.up()
         break_all(engine, expected)
     say("the lab is up; look around with `python -m lab status` and `python -m lab ssh vgpu`")
@@ -65,7 +65,7 @@ def up(broken: bool, names: str) -> None:
 @told
 def down(purge: bool) -> None:
     """Take the lab down, from whichever clone it was brought up; images stay in the cache."""
-    with bringup.alone(), step("taking the lab down"):
+    with bringup.one_at_a_time(), step("taking the lab down"):
         bringup.down(purge)
 
 
@@ -73,7 +73,7 @@ def down(purge: bool) -> None:
 @told
 def status() -> None:
     """Show machines, services and faults; exit code 1 when the lab is not up."""
-    seen = statuses.look()
+    seen = statuses.look_at_lab()
     click.echo("\n".join(seen.lines))
     sys.exit(0 if seen.up else 1)
 
@@ -84,7 +84,7 @@ def status() -> None:
 @told
 def ssh(node: str, command: tuple[str, ...]) -> None:
     """Log in to NODE as ops, or run COMMAND there."""
-    bringup.require()
+    bringup.require_lab()
     if not shutil.which("ssh"):
         raise LabError("OpenSSH's `ssh` is not installed", "install openssh-client")
     words = nodes.ssh_words(next(item for item in NODES if item.name == node))
@@ -96,8 +96,8 @@ def ssh(node: str, command: tuple[str, ...]) -> None:
 @told
 def break_command(names: tuple[str, ...]) -> None:
     """Break the lab in one way or more; `python -m lab faults` lists them."""
-    with bringup.alone():
-        break_all(bringup.require(), names)
+    with bringup.one_at_a_time():
+        break_all(bringup.require_lab(), names)
 
 
 @main.command()
@@ -105,8 +105,8 @@ def break_command(names: tuple[str, ...]) -> None:
 @told
 def mend(names: tuple[str, ...]) -> None:
     """Undo faults; without names, all that were made."""
-    with bringup.alone():
-        engine = bringup.require()
+    with bringup.one_at_a_time():
+        engine = bringup.require_lab()
         for name in names or reversed(faults.broken()):
             with step(f"mending {name}"):
                 faults.mend(engine, name)
@@ -131,10 +131,10 @@ def demo() -> None:
 @told
 def engine() -> None:
     """Make sure of a Docker engine and of the base image; say where the engine listens."""
-    with bringup.alone():
-        buildkit = engines.with_buildkit(engines.ensure())
-        base.ensure(buildkit)
-    engines.describe(buildkit)
+    with bringup.one_at_a_time():
+        buildkit = engines.with_buildkit(engines.ensure_engine())
+        base.ensure_base(buildkit)
+    engines.describe_engine(buildkit)
 
 
 def break_all(engine: Engine, names: Iterable[str]) -> None:

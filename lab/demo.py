@@ -27,21 +27,21 @@ FAILED, OK = 1, 0
 
 def run() -> None:
     """Play the whole demo. Raises LabError as soon as one act ends otherwise than it should."""
-    broken = prepare()
-    act("1. The audit. Five things are broken on purpose:", AUDIT, FAILED)
-    act("2. The plan. It is only shown:", PLAN, FAILED)
-    act("3. The repair. Each fix is proven by the check that failed:", FIX, OK)
-    act("4. The audit again:", AUDIT, OK)
-    epilogue(broken)
+    broken = prepare_demo()
+    run_act("1. The audit. Five things are broken on purpose:", AUDIT, FAILED)
+    run_act("2. The plan. It is only shown:", PLAN, FAILED)
+    run_act("3. The repair. Each fix is proven by the check that failed:", FIX, OK)
+    run_act("4. The audit again:", AUDIT, OK)
+    write_epilogue(broken)
 
 
-def prepare() -> tuple[str, ...]:
+def prepare_demo() -> tuple[str, ...]:
     """A lab that is up and broken in the demo's ways; a lab left from an earlier demo is mended first.
 
     What other labs were seen to do is forgotten: a remedy that was rolled back there would not be tried here.
     """
     shutil.rmtree(MEMORY, ignore_errors=True)
-    with bringup.alone():
+    with bringup.one_at_a_time():
         engine = bringup.up()
         for name in reversed(faults.broken()):
             faults.mend(engine, name)
@@ -55,7 +55,7 @@ def break_all(engine: Engine) -> None:
             faults.break_(engine, name)
 
 
-def act(title: str, words: tuple[str, ...], expected: int) -> None:
+def run_act(title: str, words: tuple[str, ...], expected: int) -> None:
     """Show a command, run it as a person would, and insist on its exit status."""
     click.secho(f"\n{title}", bold=True)
     click.secho(f"$ {shlex.join(words)}", fg="cyan")
@@ -66,8 +66,8 @@ def act(title: str, words: tuple[str, ...], expected: int) -> None:
         raise LabError(f"`{shlex.join(words)}` exited {status}, the demo expected {expected}", "look above for why")
 
 
-def epilogue(broken: tuple[str, ...]) -> None:
-    faults.remember(())
+def write_epilogue(broken: tuple[str, ...]) -> None:
+    faults.remember_faults(())
     click.secho("\nWhat you saw", bold=True)
     say(f"  {len(broken)} faults were found, explained, repaired, and proven repaired by the same checks:")
     say(f"  {', '.join(broken)}.")

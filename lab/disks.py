@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from lab import images
 from lab.engine import Engine
-from lab.names import DATA_VOLUME, LABEL, PREFIX, image
-from lab.shell import LabError, load_script, until
+from lab.names import DATA_VOLUME, LABEL, PREFIX, image_tag
+from lab.shell import LabError, load_script, wait_until
 
 SEED = f"{PREFIX}-seed"
 # Everything that a nested engine needs, without --privileged, which sandboxes refuse; never the right to set the clock.
@@ -22,24 +22,28 @@ POWERS = (
 STOP = "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.1; done"
 
 
-def clone(engine: Engine, names: Iterable[str]) -> None:
+def clone_disks(engine: Engine, names: Iterable[str]) -> None:
     """Make a new disk for each node, and an empty backup volume for all."""
     with_disk(engine, load_script("clone_disks.sh"), *names)
 
 
-def seed(engine: Engine) -> None:
+def seed_disk(engine: Engine) -> None:
     """Load the services' images once into a disk that the nodes' disks are then cloned from."""
     with_disk(engine, "rm -rf /lab/data/seeded /lab/data/nodes /lab/data/backups; mkdir -p /lab/data/nodes")
     options = ["--network=none", f"--label={LABEL}", f"--name={SEED}", "--env=LAB_NODE=seed"]
-    engine.ask("run", *POWERS, *options, image("node"))
-    until(lambda: engine.attempt("exec", SEED, "docker", "version").returncode == 0, "the engine of the seed", limit=60)
-    pipe(engine, ["save", *images.for_services()], ["exec", "--interactive", SEED, "docker", "load", "--quiet"])
+    engine.ask("run", *POWERS, *options, image_tag("node"))
+    wait_until(
+        lambda: engine.attempt("exec", SEED, "docker", "version").returncode == 0, "the engine of the seed", limit=60
+    )
+    pipe_commands(
+        engine, ["save", *images.for_services()], ["exec", "--interactive", SEED, "docker", "load", "--quiet"]
+    )
     engine.ask("exec", SEED, "sh", "-c", STOP)
     engine.ask("rm", "--force", SEED)
-    with_disk(engine, 'echo "$1" > /lab/data/seeded', images.fingerprint(engine))
+    with_disk(engine, 'echo "$1" > /lab/data/seeded', images.images_fingerprint(engine))
 
 
-def pipe(engine: Engine, source: list[str], sink: list[str]) -> None:
+def pipe_commands(engine: Engine, source: list[str], sink: list[str]) -> None:
     give = subprocess.Popen([engine.client, *source], stdout=subprocess.PIPE, env=engine.environment)
     take = subprocess.run(
         [engine.client, *sink], stdin=give.stdout, capture_output=True, env=engine.environment, timeout=300, check=False
@@ -48,16 +52,16 @@ def pipe(engine: Engine, source: list[str], sink: list[str]) -> None:
         raise LabError(f"loading the images into the seed failed: {take.stderr.decode(errors='replace')}")
 
 
-def seeded(engine: Engine) -> bool:
+def is_seeded(engine: Engine) -> bool:
     known_value = with_disk(engine, "cat /lab/data/seeded 2>/dev/null || true").strip()
-    return bool(known_value) and known_value == images.fingerprint(engine)
+    return bool(known_value) and known_value == images.images_fingerprint(engine)
 
 
 def with_disk(engine: Engine, script: str, *words: str) -> str:
     """Run a shell script on the lab's volume, in a container of its own."""
     options = ["--rm", "--network=none", "--pull=never", f"--volume={DATA_VOLUME}:/lab/data", "--entrypoint=/bin/sh"]
-    return engine.ask("run", *options, image("node"), "-c", script, "sh", *words, limit=120)
+    return engine.ask("run", *options, image_tag("node"), "-c", script, "sh", *words, limit=120)
 
 
-def remove(engine: Engine) -> None:
+def remove_disks(engine: Engine) -> None:
     engine.attempt("volume", "rm", DATA_VOLUME)

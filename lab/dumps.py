@@ -29,19 +29,19 @@ FIRST_SHARE = 0.4
 GZIP = zlib.MAX_WBITS | 16
 
 
-def fill(directory: Path, now: datetime, dump: bytes) -> list[Path]:
+def fill_directory(directory: Path, now: datetime, dump: bytes) -> list[Path]:
     """Write the dumps that thinning by the lab's keep policy would have left; `dump` is plain SQL of pg_dump."""
-    times = taken(now)
-    return write(directory, dump, times, thinned(times))
+    times = dump_times(now)
+    return write(directory, dump, times, thinned_times(times))
 
 
-def overfill(directory: Path, now: datetime, dump: bytes) -> list[Path]:
+def overfill_directory(directory: Path, now: datetime, dump: bytes) -> list[Path]:
     """Write all that `fill` left out, as if nobody had ever thinned."""
-    times = taken(now)
-    return write(directory, dump, times, set(times) - thinned(times))
+    times = dump_times(now)
+    return write(directory, dump, times, set(times) - thinned_times(times))
 
 
-def taken(now: datetime) -> list[datetime]:
+def dump_times(now: datetime) -> list[datetime]:
     """When a dump was started during the two years before `now`, oldest first, in the lab's time zone."""
     today = now.astimezone(ZONE).date()
     days = (today - timedelta(days=back) for back in range(YEARS.days, -1, -1))
@@ -49,7 +49,7 @@ def taken(now: datetime) -> list[datetime]:
     return [slot for slot in slots if now - YEARS <= slot <= now - WRITING]
 
 
-def thinned(times: Sequence[datetime]) -> set[datetime]:
+def thinned_times(times: Sequence[datetime]) -> set[datetime]:
     """The last few, the oldest, and the newest of each day, week, month and year that the policy keeps."""
     newest_first = sorted(times, reverse=True)
     kept = {*newest_first[:KEEP_LAST], *newest_first[-1:]}
@@ -61,18 +61,21 @@ def thinned(times: Sequence[datetime]) -> set[datetime]:
     return kept
 
 
-def name(moment: datetime) -> str:
+def dump_name(moment: datetime) -> str:
     return moment.strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
 
 
 def write(directory: Path, dump: bytes, times: Sequence[datetime], moments: Iterable[datetime]) -> list[Path]:
     chosen = frozenset(moments)
     ages = [(moment, index / len(times)) for index, moment in enumerate(times, 1) if moment in chosen]
-    packed = shrunken(dump, [share for _, share in ages])
-    return [store(directory / name(moment), moment, content) for (moment, _), content in zip(ages, packed, strict=True)]
+    packed = shrink_dump(dump, [share for _, share in ages])
+    return [
+        store_dump(directory / dump_name(moment), moment, content)
+        for (moment, _), content in zip(ages, packed, strict=True)
+    ]
 
 
-def store(path: Path, moment: datetime, content: bytes) -> Path:
+def store_dump(path: Path, moment: datetime, content: bytes) -> Path:
     """Leave the file as the backup script would have: with its owner, and written when its name says."""
     path.write_bytes(content)
     path.chmod(0o644)
@@ -83,12 +86,12 @@ def store(path: Path, moment: datetime, content: bytes) -> Path:
     return path
 
 
-def shrunken(dump: bytes, ages: Iterable[float]) -> Iterator[bytes]:
+def shrink_dump(dump: bytes, ages: Iterable[float]) -> Iterator[bytes]:
     """The dump as it was at each of `ages`, rising from 0 (the first) to 1 (today), compressed as gzip does.
 
     What they have in common is compressed once: the compressor is copied where a dump ends.
     """
-    before, rows, after = split(dump)
+    before, rows, after = split_dump(dump)
     packer = zlib.compressobj(wbits=GZIP)
     head = packer.compress(before)
     packed = 0
@@ -100,10 +103,10 @@ def shrunken(dump: bytes, ages: Iterable[float]) -> Iterator[bytes]:
         yield head + end.compress(after) + end.flush()
 
 
-def split(dump: bytes) -> tuple[bytes, list[bytes], bytes]:
+def split_dump(dump: bytes) -> tuple[bytes, list[bytes], bytes]:
     r"""Cut a dump into what is before, in, and after the rows of its growing table.
 
-    >>> split(b"--\nCOPY public.rodan_runjob (id) FROM stdin;\n1\n2\n\\.\n-- end\n")
+    >>> split_dump(b"--\nCOPY public.rodan_runjob (id) FROM stdin;\n1\n2\n\\.\n-- end\n")
     (b'--\nCOPY public.rodan_runjob (id) FROM stdin;\n', [b'1\n', b'2\n'], b'\\.\n-- end\n')
     """
     begin = dump.index(b"\n", dump.index(GROWING) + 1) + 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.names import CACHE, CLONE_LABEL, LABEL, NETWORK, RUN
-from lab.shell import LabError, attempt, run, say, step, until
+from lab.shell import LabError, attempt_command, run, say, step, wait_until
 
 SOCKET = RUN / "docker.sock"
 PIDFILE = RUN / "docker.pid"
@@ -44,7 +44,7 @@ class Engine:
         return run([self.client, *words], limit=limit, given=given, env=self.environment, hint=hint)
 
     def attempt(self, *words: str, limit: float = 60) -> subprocess.CompletedProcess[bytes]:
-        return attempt([self.client, *words], limit=limit, env=self.environment)
+        return attempt_command([self.client, *words], limit=limit, env=self.environment)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -55,30 +55,30 @@ class Engine:
         return self.attempt("image", "inspect", tag).returncode == 0
 
 
-def ensure() -> Engine:
+def ensure_engine() -> Engine:
     """An engine that answers; started, and if need be installed, when there is none."""
-    if engine := find():
+    if engine := find_engine():
         return engine
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise NoEngine("no Docker engine answers on this machine", INSTALL)
-    install()
-    return find() or start()
+    install_engine()
+    return find_engine() or start_engine()
 
 
-def find() -> Engine | None:
+def find_engine() -> Engine | None:
     """The engine that answers now: the lab's own before the machine's."""
     if SOCKET.exists() and (client := private_client()):
         engine = Engine(client, f"unix://{SOCKET}", private=True)
-        if answers(engine):
+        if engine_answers(engine):
             return engine
     if client := shutil.which("docker"):
         engine = Engine(client, None, private=False)
-        if answers(engine):
+        if engine_answers(engine):
             return engine
     return None
 
 
-def answers(engine: Engine) -> bool:
+def engine_answers(engine: Engine) -> bool:
     process = engine.attempt("version", "--format", "{{.Server.Version}}", limit=15)
     return process.returncode == 0 and bool(process.stdout.strip())
 
@@ -91,44 +91,46 @@ def private_client() -> str | None:
 def with_buildkit(engine: Engine) -> Engine:
     """The same engine with a client that can use cache mounts: older than 23, or with buildx."""
     for client in dict.fromkeys((engine.client, "/usr/bin/docker")):
-        if Path(client).exists() and builds(client):
+        if Path(client).exists() and client_builds(client):
             return Engine(client, engine.host, engine.private)
     raise LabError("the docker client cannot build with BuildKit", "install the docker-buildx plugin")
 
 
-def builds(client: str) -> bool:
-    if attempt([client, "buildx", "version"]).returncode == 0:
+def client_builds(client: str) -> bool:
+    if attempt_command([client, "buildx", "version"]).returncode == 0:
         return True
-    version = attempt([client, "--version"]).stdout.decode().removeprefix("Docker version ")
+    version = attempt_command([client, "--version"]).stdout.decode().removeprefix("Docker version ")
     major = version.split(".")[0]
     return major.isdigit() and int(major) < 23
 
 
-def install() -> None:
+def install_engine() -> None:
     """Install what a private engine needs, unless it is there."""
-    if all(map(installed, PACKAGES)):
+    if all(map(is_installed, PACKAGES)):
         return
     with step(f"installing {', '.join(PACKAGES)} from this machine's package sources"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
         run([*apt, "update"], limit=180, env=env)
-        more = [name for name in WHERE_THEY_EXIST if attempt(["apt-cache", "show", name]).returncode == 0]
+        more = [name for name in WHERE_THEY_EXIST if attempt_command(["apt-cache", "show", name]).returncode == 0]
         run([*apt, "install", "-y", "--no-install-recommends", *PACKAGES, *more], limit=400, env=env, hint=INSTALL)
 
 
-def installed(package: str) -> bool:
-    process = attempt(["dpkg-query", "-W", "-f", "${Status}", package])
+def is_installed(package: str) -> bool:
+    process = attempt_command(["dpkg-query", "-W", "-f", "${Status}", package])
     return process.stdout.strip().endswith(b"ok installed")
 
 
-def start() -> Engine:
+def start_engine() -> Engine:
     """Start the private engine and wait until it answers."""
     for directory in (RUN, CACHE):
         directory.mkdir(parents=True, exist_ok=True)
     forget_the_dead()
     with step("starting a private Docker engine"), LOG.open("wb") as log:
-        process = subprocess.Popen(daemon(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        until(lambda: process.poll() is not None or find_private(), "the private Docker engine", limit=60)
+        process = subprocess.Popen(
+            daemon_command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        wait_until(lambda: process.poll() is not None or find_private(), "the private Docker engine", limit=60)
     engine = find_private()
     if engine is None:
         raise LabError(f"the private Docker engine stopped at once: {last_words(LOG)}", f"read {LOG}")
@@ -136,11 +138,11 @@ def start() -> Engine:
 
 
 def find_private() -> Engine | None:
-    engine = find() if SOCKET.exists() else None
+    engine = find_engine() if SOCKET.exists() else None
     return engine if engine and engine.private else None
 
 
-def daemon() -> Sequence[str]:
+def daemon_command() -> Sequence[str]:
     program = shutil.which("dockerd") or "/usr/sbin/dockerd"
     return [
         program, f"--data-root={DATA_ROOT}", f"--exec-root={EXEC_ROOT}", f"--host=unix://{SOCKET}",
@@ -156,7 +158,7 @@ def last_words(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def pid(file: Path = PIDFILE) -> int | None:
+def read_pid(file: Path = PIDFILE) -> int | None:
     """The process whose number is in the file, if it is alive and one of the private engine's."""
     try:
         number = int(file.read_text())
@@ -169,17 +171,17 @@ def pid(file: Path = PIDFILE) -> int | None:
 def forget_the_dead() -> None:
     """Remove the pid files of an engine that was killed: a new one takes zombies and strangers for itself."""
     for file in (PIDFILE, CONTAINERD_PIDFILE):
-        if pid(file) is None:
+        if read_pid(file) is None:
             file.unlink(missing_ok=True)
 
 
-def stop() -> None:
+def stop_engine() -> None:
     """Stop the private engine, and take what it left in /run and among the mounts."""
-    if number := pid():
+    if number := read_pid():
         os.kill(number, signal.SIGTERM)
-        until(lambda: pid() is None, "the private Docker engine to stop", limit=30, every=0.05)
+        wait_until(lambda: read_pid() is None, "the private Docker engine to stop", limit=30, every=0.05)
     for mount in reversed(mounts_below(RUN, DATA_ROOT)):
-        attempt(["umount", "--lazy", mount])
+        attempt_command(["umount", "--lazy", mount])
     shutil.rmtree(RUN, ignore_errors=True)
 
 
@@ -193,12 +195,12 @@ def mounts_below(*places: Path) -> list[str]:
     return [point for point in points if any(Path(point).is_relative_to(path) for path in places)]
 
 
-def owner(engine: Engine) -> str | None:
+def owner_of_engine(engine: Engine) -> str | None:
     """The clone whose lab runs on this engine, if any; machines that are all off (killed, rebooted) are nobody's."""
     listed = engine.ask("ps", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{CLONE_LABEL}"}}}}')
     return next(filter(None, listed.split("\n")), None)
 
 
-def describe(engine: Engine) -> None:
+def describe_engine(engine: Engine) -> None:
     kind = "private engine" if engine.private else "engine of this machine"
     say(f"{kind}: DOCKER_HOST={engine.host or os.environ.get('DOCKER_HOST', 'as set')} {engine.client}")

@@ -53,6 +53,6 @@ VGPU = Node("vgpu", 42203, "198.18.42.13", ("queue=GPU",))
 NODES = (MANAGER, DATA, VGPU)
 
 
-def image(directory: str) -> str:
+def image_tag(directory: str) -> str:
     """The tag of the image that `lab/images/<directory>` builds."""
     return f"{PREFIX}/{directory}:latest"

@@ -24,12 +24,12 @@ from lab.names import (
     STATE,
     SUBNET,
     Node,
-    image,
+    image_tag,
 )
-from lab.shell import LabError, until
+from lab.shell import LabError, wait_until
 
 
-def on(engine: Engine, node: Node, *words: str, limit: float = 60, given: bytes | None = None) -> str:
+def run_on(engine: Engine, node: Node, *words: str, limit: float = 60, given: bytes | None = None) -> str:
     """Run a command as root on a node, to success; its standard output."""
     tty = ["--interactive"] if given is not None else []
     return engine.ask("exec", *tty, node.container, *words, limit=limit, given=given)
@@ -60,31 +60,31 @@ def make_network(engine: Engine) -> None:
 
 def switch_on(engine: Engine) -> None:
     """Clone the disks, start the three machines at once and wait until each one's engine and sshd answer."""
-    disks.clone(engine, [node.name for node in NODES])
+    disks.clone_disks(engine, [node.name for node in NODES])
     key = public_key()
     with ThreadPoolExecutor(len(NODES)) as pool:
-        list(pool.map(lambda node: start(engine, node, key), NODES))
+        list(pool.map(lambda node: start_node(engine, node, key), NODES))
     write_known_hosts(engine)
 
 
-def start(engine: Engine, node: Node, key: str) -> None:
+def start_node(engine: Engine, node: Node, key: str) -> None:
     hosts = {SITE: MANAGER.address} | {peer.name: peer.address for peer in NODES if peer != node}
     peers = [f"--add-host={name}:{address}" for name, address in hosts.items()]
     engine.ask(
         "run", *disks.POWERS, *peers, f"--name={node.container}", f"--hostname={node.name}", f"--label={LABEL}",
         f"--label={CLONE_LABEL}={CLONE}", f"--network={NETWORK}", f"--ip={node.address}", "--dns=127.0.0.1",
         f"--network-alias={SITE if node == MANAGER else node.name}", f"--publish=127.0.0.1:{node.port}:22",
-        f"--env=LAB_NODE={node.name}", f"--env=LAB_KEY={key}", image("node"),
+        f"--env=LAB_NODE={node.name}", f"--env=LAB_KEY={key}", image_tag("node"),
         hint="`python -m lab down` clears what is left of an earlier lab",
     )  # fmt: skip
-    until(lambda: awake(engine, node), f"the Docker engine and sshd of {node.name}", limit=60)
+    wait_until(lambda: is_awake(engine, node), f"the Docker engine and sshd of {node.name}", limit=60)
 
 
-def awake(engine: Engine, node: Node) -> bool:
+def is_awake(engine: Engine, node: Node) -> bool:
     """Whether its Docker engine and sshd answer; a machine that went off is an error with its last words."""
     if attempt_on(engine, node, "sh", "-c", "docker version && ss -ltn | grep -q ':22 '").returncode == 0:
         return True
-    if states(engine).get(node.name) != "running":
+    if node_states(engine).get(node.name) != "running":
         process = engine.attempt("logs", "--tail=5", node.container)
         raise LabError(f"{node.name} went off while starting: {(process.stdout + process.stderr).decode().strip()}")
     return False
@@ -105,7 +105,7 @@ def public_key() -> str:
 
 def write_known_hosts(engine: Engine) -> None:
     with ThreadPoolExecutor(len(NODES)) as pool:
-        keys = pool.map(lambda node: on(engine, node, "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub"), NODES)
+        keys = pool.map(lambda node: run_on(engine, node, "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub"), NODES)
     lines = [
         f"[127.0.0.1]:{node.port} {' '.join(line.split()[:2])}"
         for node, printed in zip(NODES, keys, strict=True)
@@ -114,7 +114,7 @@ def write_known_hosts(engine: Engine) -> None:
     KNOWN_HOSTS.write_text("\n".join(lines) + "\n")
 
 
-def states(engine: Engine) -> dict[str, str]:
+def node_states(engine: Engine) -> dict[str, str]:
     """The state of each node's container: running, paused, exited; a node without container is not there."""
     listed = engine.ask("ps", "-a", "--filter", f"label={LABEL}", "--format", "{{json .}}")
     rows = [json.loads(line) for line in listed.splitlines()]

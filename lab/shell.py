@@ -35,14 +35,14 @@ def run(
     hint: str = "",
 ) -> str:
     """Run to success within `limit` seconds and return standard output."""
-    done = attempt(words, limit=limit, given=given, env=env)
+    done = attempt_command(words, limit=limit, given=given, env=env)
     if done.returncode:
         text = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise LabError(f"`{brief(words)}` failed ({done.returncode}): {text[-1500:]}", hint)
+        raise LabError(f"`{in_short(words)}` failed ({done.returncode}): {text[-1500:]}", hint)
     return done.stdout.decode(errors="replace")
 
 
-def attempt(
+def attempt_command(
     words: Sequence[str],
     *,
     limit: float = 60,
@@ -55,10 +55,10 @@ def attempt(
     except FileNotFoundError:
         raise LabError(f"`{words[0]}` is not installed") from None
     except subprocess.TimeoutExpired:
-        raise LabError(f"`{brief(words)}` took longer than {limit:.0f} s") from None
+        raise LabError(f"`{in_short(words)}` took longer than {limit:.0f} s") from None
 
 
-def brief(words: Sequence[str]) -> str:
+def in_short(words: Sequence[str]) -> str:
     line = " ".join(words).splitlines()[0]
     return line if len(line) <= 120 else line[:117] + "..."
 
@@ -78,7 +78,7 @@ def step(what: str) -> Iterator[None]:
         say(f"{what}: {took:.0f} s")
 
 
-def until(look: Callable[[], T | None], what: str, *, limit: float, every: float = 0.1) -> T:
+def wait_until(look: Callable[[], T | None], what: str, *, limit: float, every: float = 0.1) -> T:
     """Ask again until `look` gives something true; after `limit` seconds give up."""
     end = time.monotonic() + limit
     while True:

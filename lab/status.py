@@ -17,11 +17,11 @@ class Status:
     lines: tuple[str, ...]
 
 
-def look() -> Status:
-    engine = engines.find()
+def look_at_lab() -> Status:
+    engine = engines.find_engine()
     if engine is None:
         return Status(False, ("the lab is down (no Docker engine runs)",))
-    owner = engines.owner(engine)
+    owner = engines.owner_of_engine(engine)
     if owner is None:
         return Status(False, ("the lab is down (its Docker engine runs)",))
     lines = [f"the lab of {owner}", *machine_lines(engine), *service_lines(engine)]
@@ -31,12 +31,12 @@ def look() -> Status:
 
 
 def machine_lines(engine: Engine) -> list[str]:
-    states = nodes.states(engine)
+    states = nodes.node_states(engine)
     return [f"  {node.name:<9} {states.get(node.name, 'gone'):<9} ssh ops@127.0.0.1:{node.port}" for node in NODES]
 
 
 def service_lines(engine: Engine) -> list[str]:
     try:
-        return [f"  {name:<18} {count}" for name, count in swarm.replicas(engine).items()]
+        return [f"  {name:<18} {count}" for name, count in swarm.service_replicas(engine).items()]
     except LabError:
         return ["  services: manager does not say"]

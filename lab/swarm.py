@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lab import nodes
 from lab.engine import Engine
 from lab.names import ACME_ADDRESS, MANAGER, NODES, STACK, STACK_FILE, Node
-from lab.shell import LabError, until
+from lab.shell import LabError, wait_until
 
 SERVICE_LABEL = "com.docker.swarm.service.name"
 STATE = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
@@ -13,85 +13,85 @@ STATE = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
 ENDED = ("completed", "paused", "rollback_completed", "rollback_paused")
 
 
-def form(engine: Engine) -> None:
+def form_swarm(engine: Engine) -> None:
     """Join the nodes in one swarm, `manager` leading it, and label them."""
-    nodes.on(engine, MANAGER, "docker", "swarm", "init", "--advertise-addr", MANAGER.address)
-    token = nodes.on(engine, MANAGER, "docker", "swarm", "join-token", "--quiet", "worker").strip()
+    nodes.run_on(engine, MANAGER, "docker", "swarm", "init", "--advertise-addr", MANAGER.address)
+    token = nodes.run_on(engine, MANAGER, "docker", "swarm", "join-token", "--quiet", "worker").strip()
     workers = [node for node in NODES if node != MANAGER]
     with ThreadPoolExecutor(len(workers)) as pool:
-        list(pool.map(lambda node: join(engine, node, token), workers))
+        list(pool.map(lambda node: join_swarm(engine, node, token), workers))
     for node in NODES:
         for label in node.labels:
-            nodes.on(engine, MANAGER, "docker", "node", "update", "--label-add", label, node.name)
+            nodes.run_on(engine, MANAGER, "docker", "node", "update", "--label-add", label, node.name)
 
 
-def join(engine: Engine, node: Node, token: str) -> None:
+def join_swarm(engine: Engine, node: Node, token: str) -> None:
     options = ["--token", token, "--advertise-addr", node.address]
-    nodes.on(engine, node, "docker", "swarm", "join", *options, f"{MANAGER.address}:2377")
+    nodes.run_on(engine, node, "docker", "swarm", "join", *options, f"{MANAGER.address}:2377")
 
 
-def deploy(engine: Engine) -> None:
+def deploy_stack(engine: Engine) -> None:
     """Hand `lab/stack.yml` to the swarm; nothing is pulled."""
     setting = f"ACME_ADDRESS={ACME_ADDRESS}"
     words = ["docker", "stack", "deploy", "--resolve-image", "never", "--compose-file", "-", STACK]
-    nodes.on(engine, MANAGER, "env", setting, *words, given=STACK_FILE.read_bytes())
+    nodes.run_on(engine, MANAGER, "env", setting, *words, given=STACK_FILE.read_bytes())
 
 
-def replicas(engine: Engine) -> dict[str, str]:
+def service_replicas(engine: Engine) -> dict[str, str]:
     """What `docker service ls` says of every service, such as `rodan_postgres: 1/1`."""
-    listed = nodes.on(engine, MANAGER, "docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}")
+    listed = nodes.run_on(engine, MANAGER, "docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}")
     return dict(line.split()[:2] for line in listed.splitlines())
 
 
 def all_run(engine: Engine) -> bool:
-    counts = [count.split("/") for count in replicas(engine).values()]
+    counts = [count.split("/") for count in service_replicas(engine).values()]
     return bool(counts) and all(running == expected for running, expected in counts)
 
 
 def wait_for_services(engine: Engine, limit: float = 90) -> None:
     """Wait until every service has as many running, healthy tasks as it wants."""
     try:
-        until(lambda: all_run(engine), "all services to run", limit=limit, every=0.3)
+        wait_until(lambda: all_run(engine), "all services to run", limit=limit, every=0.3)
     except LabError as error:
-        counts = ", ".join(f"{name} {count}" for name, count in replicas(engine).items())
+        counts = ", ".join(f"{name} {count}" for name, count in service_replicas(engine).items())
         hint = f"python -m lab ssh manager sudo docker stack ps --no-trunc {STACK}"
         raise LabError(f"{error}: {counts}", hint) from None
 
 
-def containers(engine: Engine, node: Node, service: str) -> list[str]:
+def service_containers(engine: Engine, node: Node, service: str) -> list[str]:
     """The ids of the running containers of a service on a node; none while its engine does not answer."""
     words = ["docker", "ps", "--quiet", "--filter", f"label={SERVICE_LABEL}={STACK}_{service}"]
     return nodes.attempt_on(engine, node, *words).stdout.decode().split()
 
 
-def home(engine: Engine, service: str, limit: float = 60) -> tuple[Node, str]:
+def home_of_service(engine: Engine, service: str, limit: float = 60) -> tuple[Node, str]:
     """The node and container that a service runs in; waits until there is one."""
-    return until(lambda: find(engine, service), f"a container of {service}", limit=limit, every=0.2)
+    return wait_until(lambda: find_service(engine, service), f"a container of {service}", limit=limit, every=0.2)
 
 
-def find(engine: Engine, service: str) -> tuple[Node, str] | None:
+def find_service(engine: Engine, service: str) -> tuple[Node, str] | None:
     with ThreadPoolExecutor(len(NODES)) as pool:
-        matches = pool.map(lambda node: containers(engine, node, service), NODES)
+        matches = pool.map(lambda node: service_containers(engine, node, service), NODES)
     return next(((node, ids[0]) for node, ids in zip(NODES, matches, strict=True) if ids), None)
 
 
-def within(engine: Engine, service: str, *words: str, limit: float = 60, given: bytes | None = None) -> str:
+def run_within(engine: Engine, service: str, *words: str, limit: float = 60, given: bytes | None = None) -> str:
     """Run a command in the container of a service, to success; its standard output."""
-    node, container = home(engine, service)
+    node, container = home_of_service(engine, service)
     options = ["--interactive"] if given is not None else []
-    return nodes.on(engine, node, "docker", "exec", *options, container, *words, limit=limit, given=given)
+    return nodes.run_on(engine, node, "docker", "exec", *options, container, *words, limit=limit, given=given)
 
 
-def update(engine: Engine, service: str, *changes: str) -> None:
+def update_service(engine: Engine, service: str, *changes: str) -> None:
     """Update a service and wait until the swarm says that it is done, whichever way it went."""
     name = f"{STACK}_{service}"
-    before = inspect(engine, name, "{{json .Spec.TaskTemplate}}")
+    before = inspect_service(engine, name, "{{json .Spec.TaskTemplate}}")
     options = ["--quiet", "--detach", "--no-resolve-image", *changes]
-    nodes.on(engine, MANAGER, "docker", "service", "update", *options, name)
-    if inspect(engine, name, "{{json .Spec.TaskTemplate}}") != before:
-        until(lambda: inspect(engine, name, STATE) in ENDED, f"{name} to be updated", limit=90, every=0.3)
+    nodes.run_on(engine, MANAGER, "docker", "service", "update", *options, name)
+    if inspect_service(engine, name, "{{json .Spec.TaskTemplate}}") != before:
+        wait_until(lambda: inspect_service(engine, name, STATE) in ENDED, f"{name} to be updated", limit=90, every=0.3)
     wait_for_services(engine)
 
 
-def inspect(engine: Engine, name: str, template: str) -> str:
-    return nodes.on(engine, MANAGER, "docker", "service", "inspect", "--format", template, name).strip()
+def inspect_service(engine: Engine, name: str, template: str) -> str:
+    return nodes.run_on(engine, MANAGER, "docker", "service", "inspect", "--format", template, name).strip()

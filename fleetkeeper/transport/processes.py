@@ -6,6 +6,7 @@ import os
 import select
 import selectors
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -95,15 +96,16 @@ class ProcessChannel(Process):
 
     def __init__(self, argv: Sequence[str], leave: float | None = None) -> None:
         super().__init__(argv, leave)
-        self.bell, self.rope = os.pipe()
+        self.bell, self.rope = socket.socketpair()
         self.open = {self.stdout.fileno(), self.stderr.fileno()}
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
         if not self.open:
             return None
         got: dict[int, bytes] = {}
-        for fd in readable_fds({*self.open, self.bell}, limit):
-            if fd == self.bell:
+        bell = self.bell.fileno()
+        for fd in readable_fds({*self.open, bell}, limit) if bell >= 0 else [bell]:
+            if fd == bell:
                 raise EOFError("closed here")
             got[fd] = os.read(fd, CHUNK)
             if not got[fd]:
@@ -111,9 +113,9 @@ class ProcessChannel(Process):
         return got.get(self.stdout.fileno(), b""), got.get(self.stderr.fileno(), b"")
 
     def abort(self) -> None:
-        """Make whoever listens in another thread give up at once, and close the channel."""
+        """Make `receive` in another thread raise EOFError at once; nothing happens once the channel is closed."""
         with suppress(OSError):
-            os.write(self.rope, b"!")
+            self.rope.send(b"!")
 
     def ended(self) -> str:
         try:
@@ -122,10 +124,10 @@ class ProcessChannel(Process):
             return "its output was closed"
 
     def close(self) -> None:
+        """Close the streams, wait `leave` seconds for the process, then kill its group. May be called twice."""
         super().close()
-        for fd in (self.bell, self.rope):
-            with suppress(OSError):
-                os.close(fd)
+        self.bell.close()
+        self.rope.close()
 
 
 class ProcessStream(Process):

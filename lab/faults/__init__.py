@@ -124,7 +124,7 @@ FAULTS = {
     ),
     "root-published": Fault(
         "The web application runs as root and is reached through a port of its node.",
-        containers.publish, containers.as_designed,
+        containers.publish_as_root, containers.as_designed,
     ),
     "root-or-dead": Fault(
         "The web application runs as root; as anybody else it starts, is healthy, and dies after ten seconds.",
@@ -173,14 +173,14 @@ def broken() -> list[str]:
 
 
 def break_(engine: Engine, name: str) -> None:
-    remember(dict.fromkeys([*broken(), name]))
+    remember_faults(dict.fromkeys([*broken(), name]))
     FAULTS[name].break_(engine)
 
 
 def mend(engine: Engine, name: str) -> None:
     FAULTS[name].mend(engine)
-    remember(other for other in broken() if other != name)
+    remember_faults(other for other in broken() if other != name)
 
 
-def remember(names: Iterable[str]) -> None:
+def remember_faults(names: Iterable[str]) -> None:
     BROKEN.write_text(" ".join(names))

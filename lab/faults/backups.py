@@ -33,7 +33,7 @@ FIND_COPIES = '[ ! -d "$2/copies" ] || { rm -rf "$1"; mv "$2/copies" "$1"; }'
 
 def in_volume(engine: Engine, script: str, *words: str) -> None:
     """Run a script on vgpu with the volume as $1 and the place for what is kept as $2."""
-    nodes.on(engine, VGPU, "sh", "-c", script, "sh", BACKUPS, KEPT, *words)
+    nodes.run_on(engine, VGPU, "sh", "-c", script, "sh", BACKUPS, KEPT, *words)
 
 
 def hide_newest(engine: Engine) -> None:
@@ -56,12 +56,12 @@ def never_thinned(engine: Engine) -> None:
     """Add the older dumps that thinning had removed; the last two weeks are left as they are."""
     now = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as work:
-        written = dumps.overfill(Path(work), now, setup.real_dump(engine))
+        written = dumps.overfill_directory(Path(work), now, setup.real_dump(engine))
         extra = [path for path in written if path.stat().st_mtime < (now - RECENT).timestamp()]
         for path in set(written) - set(extra):
             path.unlink()
         names = "".join(f"{path.name}\n" for path in extra)
-        nodes.on(engine, VGPU, "sh", "-c", f"mkdir -p {KEPT}; cat > {KEPT}/extra", given=names.encode())
+        nodes.run_on(engine, VGPU, "sh", "-c", f"mkdir -p {KEPT}; cat > {KEPT}/extra", given=names.encode())
         setup.put_backups(engine, Path(work))
 
 
@@ -70,8 +70,8 @@ def thin(engine: Engine) -> None:
 
 
 def lose_copies(engine: Engine) -> None:
-    nodes.on(engine, MANAGER, "sh", "-c", LOSE_COPIES, "sh", COPIES, KEPT)
+    nodes.run_on(engine, MANAGER, "sh", "-c", LOSE_COPIES, "sh", COPIES, KEPT)
 
 
 def find_copies(engine: Engine) -> None:
-    nodes.on(engine, MANAGER, "sh", "-c", FIND_COPIES, "sh", COPIES, KEPT)
+    nodes.run_on(engine, MANAGER, "sh", "-c", FIND_COPIES, "sh", COPIES, KEPT)

@@ -48,13 +48,13 @@ REPLACE_CHALLENGE = f"sed -i 's|root /var/www/elsewhere;|root /var/www/letsencry
 
 def in_nginx(engine: Engine, script: str) -> None:
     """Run a script in nginx' container once no certbot runs there: two at once refuse each other."""
-    swarm.within(engine, "nginx", "sh", "-c", WAIT + script, limit=120)
+    swarm.run_within(engine, "nginx", "sh", "-c", WAIT + script, limit=120)
 
 
 def replace(engine: Engine, begin: float, end: float, *request: str) -> None:
     """Serve a certificate from the lab's second authority, for the key in use, valid in these days from now."""
-    question = swarm.within(engine, "nginx", *(request or ("csr",)))
-    swarm.within(engine, "nginx", "adopt", given=acme.aged(engine, question, begin, end).encode())
+    question = swarm.run_within(engine, "nginx", *(request or ("csr",)))
+    swarm.run_within(engine, "nginx", "adopt", given=acme.sign_aged(engine, question, begin, end).encode())
 
 
 def age(engine: Engine) -> None:
@@ -95,9 +95,11 @@ def stage(engine: Engine) -> None:
 
 def open_second_site(engine: Engine) -> None:
     """Serve another name on the same port, with a certificate that ended yesterday."""
-    question = swarm.within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
+    question = swarm.run_within(engine, "nginx", "sh", "-c", load_script("request_second_site.sh"), "sh", SECOND)
     script = load_script("open_second_site.sh")
-    swarm.within(engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.aged(engine, question, -91, -1).encode())
+    swarm.run_within(
+        engine, "nginx", "sh", "-c", script, "sh", SECOND, given=acme.sign_aged(engine, question, -91, -1).encode()
+    )
 
 
 def close_second_site(engine: Engine) -> None:
@@ -160,11 +162,11 @@ def replace_challenge(engine: Engine) -> None:
 
 def lose_schedule(engine: Engine) -> None:
     """Take every entry about certbot out of the crontab; every other line stays as it is."""
-    text = setup.crontab(engine, MANAGER)
+    text = setup.root_crontab(engine, MANAGER)
     kept = [line for line in text.splitlines(keepends=True) if "certbot" not in line and "will_renew" not in line]
     setup.set_crontab(engine, MANAGER, "".join(kept))
 
 
 def restore_schedule(engine: Engine) -> None:
     lose_schedule(engine)
-    setup.set_crontab(engine, MANAGER, setup.crontab(engine, MANAGER) + setup.RENEWAL + "\n")
+    setup.set_crontab(engine, MANAGER, setup.root_crontab(engine, MANAGER) + setup.RENEWAL + "\n")

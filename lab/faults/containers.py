@@ -24,57 +24,57 @@ OWN_STRANGER = ("--name", "notes", "--network", "none", "fleetkeeper-lab/web:lat
 
 
 def start_with_runuser(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", "root", "--args", HELPS_ROOT_ONLY)
+    swarm.update_service(engine, WEB, "--user", "root", "--args", HELPS_ROOT_ONLY)
 
 
 def die_unprivileged(engine: Engine) -> None:
     token = f"LAB_TOKEN={CANARY}"
-    swarm.update(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE, "--env-add", token)
+    swarm.update_service(engine, WEB, "--user", "root", "--args", DIES_AS_ANYBODY_ELSE, "--env-add", token)
 
 
 def listen_low(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", "root", "--args", ON_A_LOW_PORT, "--sysctl-add", f"{FLOOR}=1024")
+    swarm.update_service(engine, WEB, "--user", "root", "--args", ON_A_LOW_PORT, "--sysctl-add", f"{FLOOR}=1024")
 
 
 def own_media(engine: Engine) -> None:
     """A volume whose files belong to root, as Rodan's do since 2022."""
     mount = f"type=volume,source={VOLUME},target={MEDIA}"
-    swarm.update(engine, WEB, "--user", "root", "--mount-add", mount)
-    swarm.within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p {MEDIA}/scores; echo 1 > {MEDIA}/scores/x")
+    swarm.update_service(engine, WEB, "--user", "root", "--mount-add", mount)
+    swarm.run_within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p {MEDIA}/scores; echo 1 > {MEDIA}/scores/x")
 
 
 def keep_unsaved(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", "root")
-    swarm.within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p /etc/ssl/private; echo lab > {KEY}")
+    swarm.update_service(engine, WEB, "--user", "root")
+    swarm.run_within(engine, WEB, "sh", "-c", f"umask 077; mkdir -p /etc/ssl/private; echo lab > {KEY}")
 
 
-def publish(engine: Engine) -> None:
+def publish_as_root(engine: Engine) -> None:
     """As root, reached from outside through a port of its node, and updated as nothing that holds a port can be."""
     port = ("--publish-add", "mode=host,target=8000,published=8000")
-    swarm.update(engine, WEB, "--user", "root", *port, "--update-order", "start-first", *ON_FAILURE, "rollback")
+    swarm.update_service(engine, WEB, "--user", "root", *port, "--update-order", "start-first", *ON_FAILURE, "rollback")
 
 
 def run_wiki_as_root(engine: Engine) -> None:
-    compose.start(engine, "root")
+    compose.start_wiki(engine, "root")
 
 
 def run_wiki_as_its_user(engine: Engine) -> None:
-    compose.start(engine)
+    compose.start_wiki(engine)
 
 
 def as_designed(engine: Engine) -> None:
     """The service as the stack file has it, whatever was changed above."""
     gone = ("--mount-rm", MEDIA, "--sysctl-rm", FLOOR, "--env-rm", "LAB_TOKEN", "--publish-rm", "mode=host,target=8000")
     usual = ("--update-order", "stop-first", *ON_FAILURE, "pause")
-    swarm.update(engine, WEB, "--user", USER, "--args", "start", *gone, *usual, "--force")
-    nodes.on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
+    swarm.update_service(engine, WEB, "--user", USER, "--args", "start", *gone, *usual, "--force")
+    nodes.run_on(engine, DATA, "sh", "-c", FORGET, "sh", VOLUME)
 
 
 def start_stranger(engine: Engine) -> None:
-    nodes.on(
+    nodes.run_on(
         engine, DATA, "sh", "-c", 'docker inspect notes >/dev/null 2>&1 || docker run -d "$@"', "sh", *OWN_STRANGER
     )
 
 
 def remove_stranger(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", "docker rm -f notes >/dev/null 2>&1 || :")
+    nodes.run_on(engine, DATA, "sh", "-c", "docker rm -f notes >/dev/null 2>&1 || :")

@@ -3,7 +3,7 @@
 from lab import nodes, swarm
 from lab.engine import Engine
 from lab.names import DATA
-from lab.shell import until
+from lab.shell import wait_until
 
 KILL = 'pid=$(pgrep -x dockerd) || exit 0; kill -KILL $pid; while [ -e "/proc/$pid" ]; do sleep 0.05; done'
 DENY = "[ ! -e /etc/sudoers.d/ops ] || mv /etc/sudoers.d/ops /var/lib/ops.sudoers"
@@ -11,29 +11,29 @@ ALLOW = "[ ! -e /var/lib/ops.sudoers ] || mv /var/lib/ops.sudoers /etc/sudoers.d
 
 
 def freeze(engine: Engine) -> None:
-    if nodes.states(engine)[DATA.name] == "running":
+    if nodes.node_states(engine)[DATA.name] == "running":
         engine.ask("pause", DATA.container)
 
 
 def thaw(engine: Engine) -> None:
-    if nodes.states(engine)[DATA.name] == "paused":
+    if nodes.node_states(engine)[DATA.name] == "paused":
         engine.ask("unpause", DATA.container)
     swarm.wait_for_services(engine)
 
 
 def kill_engine(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", KILL)
+    nodes.run_on(engine, DATA, "sh", "-c", KILL)
 
 
 def start_engine(engine: Engine) -> None:
-    nodes.on(engine, DATA, "lab-engine")
-    until(lambda: nodes.awake(engine, DATA), "the Docker engine of data", limit=60)
+    nodes.run_on(engine, DATA, "lab-engine")
+    wait_until(lambda: nodes.is_awake(engine, DATA), "the Docker engine of data", limit=60)
     swarm.wait_for_services(engine)
 
 
 def deny_sudo(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", DENY)
+    nodes.run_on(engine, DATA, "sh", "-c", DENY)
 
 
 def allow_sudo(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", ALLOW)
+    nodes.run_on(engine, DATA, "sh", "-c", ALLOW)

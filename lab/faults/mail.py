@@ -9,8 +9,8 @@ FIND = "[ ! -e /var/lib/msmtprc ] || mv /var/lib/msmtprc /etc/msmtprc"
 
 
 def lose_configuration(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", LOSE)
+    nodes.run_on(engine, DATA, "sh", "-c", LOSE)
 
 
 def find_configuration(engine: Engine) -> None:
-    nodes.on(engine, DATA, "sh", "-c", FIND)
+    nodes.run_on(engine, DATA, "sh", "-c", FIND)

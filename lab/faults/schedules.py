@@ -10,7 +10,7 @@ REPAIRED = "# BEGIN fleetkeeper v1 schedules."
 def lose_entry(engine: Engine) -> None:
     """Take the entry out everywhere, also one that a repair has put there; every other line stays as it is."""
     for node in NODES:
-        text = setup.crontab(engine, node)
+        text = setup.root_crontab(engine, node)
         if has_backup(text):
             setup.set_crontab(engine, node, without_entry(text))
 
@@ -22,12 +22,12 @@ def misplace_entry(engine: Engine) -> None:
 
 def restore_entry(engine: Engine) -> None:
     """Put the entry where postgres runs, and nowhere else, unless a repair has put one there."""
-    home, _ = swarm.home(engine, "postgres")
+    home, _ = swarm.home_of_service(engine, "postgres")
     for node in NODES:
-        text = setup.crontab(engine, node)
+        text = setup.root_crontab(engine, node)
         if node != home and has_backup(text):
             setup.set_crontab(engine, node, without_entry(text))
-    if not has_backup(setup.crontab(engine, home)):
+    if not has_backup(setup.root_crontab(engine, home)):
         add_entry(engine, home)
 
 
@@ -40,7 +40,7 @@ def runs_backup(line: str) -> bool:
 
 
 def add_entry(engine: Engine, node: Node) -> None:
-    setup.set_crontab(engine, node, setup.crontab(engine, node) + setup.ENTRY + "\n")
+    setup.set_crontab(engine, node, setup.root_crontab(engine, node) + setup.ENTRY + "\n")
 
 
 def without_entry(text: str) -> str:
@@ -56,10 +56,10 @@ def without_entry(text: str) -> str:
 
 
 def stop_cron(engine: Engine) -> None:
-    home, _ = swarm.home(engine, "postgres")
-    nodes.on(engine, home, "sh", "-c", "service cron stop >/dev/null; ! pgrep -x cron")
+    home, _ = swarm.home_of_service(engine, "postgres")
+    nodes.run_on(engine, home, "sh", "-c", "service cron stop >/dev/null; ! pgrep -x cron")
 
 
 def start_cron(engine: Engine) -> None:
-    home, _ = swarm.home(engine, "postgres")
-    nodes.on(engine, home, "sh", "-c", "pgrep -x cron >/dev/null || service cron start")
+    home, _ = swarm.home_of_service(engine, "postgres")
+    nodes.run_on(engine, home, "sh", "-c", "pgrep -x cron >/dev/null || service cron start")

@@ -4,7 +4,7 @@ from lab import nodes, setup, swarm
 from lab.engine import Engine
 from lab.faults import schedules
 from lab.names import DATA, STACK, VGPU
-from lab.shell import until
+from lab.shell import wait_until
 
 WEB = "rodan-main"
 USER = "django"
@@ -19,31 +19,33 @@ FORGOTTEN = "the empty database to be gone"
 
 
 def run_as_root(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", "root")
+    swarm.update_service(engine, WEB, "--user", "root")
 
 
 def run_as_its_user(engine: Engine) -> None:
-    swarm.update(engine, WEB, "--user", USER)
+    swarm.update_service(engine, WEB, "--user", USER)
 
 
 def keep_settings(engine: Engine) -> None:
     """What a change of its user leaves that is killed in its watch: our settings, and the label with its own."""
     label = f'{OWN_UPDATES}={{"Parallelism": 1, "FailureAction": "rollback", "Order": "start-first"}}'
     ours = ("--update-order", "stop-first", "--update-failure-action", "pause", "--update-parallelism", "1")
-    swarm.update(engine, WEB, *ours, *BARELY, "--label-add", label)
+    swarm.update_service(engine, WEB, *ours, *BARELY, "--label-add", label)
 
 
 def give_settings_back(engine: Engine) -> None:
     usual = ("--update-order", "stop-first", "--update-failure-action", "pause")
-    swarm.update(engine, WEB, *usual, "--label-rm", OWN_UPDATES)
+    swarm.update_service(engine, WEB, *usual, "--label-rm", OWN_UPDATES)
 
 
 def place_database(engine: Engine, present: str, not_there: str) -> None:
     """Have the swarm run postgres on another node; a second time changes nothing."""
-    constraints = swarm.inspect(engine, f"{STACK}_{DATABASE}", "{{json .Spec.TaskTemplate.Placement.Constraints}}")
+    constraints = swarm.inspect_service(
+        engine, f"{STACK}_{DATABASE}", "{{json .Spec.TaskTemplate.Placement.Constraints}}"
+    )
     if not_there in constraints:
         change = (f"--constraint-rm=node.hostname == {not_there}", f"--constraint-add=node.hostname == {present}")
-        swarm.update(engine, DATABASE, *change)
+        swarm.update_service(engine, DATABASE, *change)
 
 
 def move_database(engine: Engine) -> None:
@@ -56,7 +58,9 @@ def bring_database_home(engine: Engine) -> None:
     A backup entry that was mended meanwhile stands where postgres was then: it goes back with it.
     """
     place_database(engine, VGPU.name, DATA.name)
-    if schedules.has_backup(setup.crontab(engine, DATA)):
+    if schedules.has_backup(setup.root_crontab(engine, DATA)):
         schedules.restore_entry(engine)
     volume = f"{STACK}_pg_data"
-    until(lambda: nodes.attempt_on(engine, DATA, "sh", "-c", FORGET, "sh", volume).returncode == 0, FORGOTTEN, limit=30)
+    wait_until(
+        lambda: nodes.attempt_on(engine, DATA, "sh", "-c", FORGET, "sh", volume).returncode == 0, FORGOTTEN, limit=30
+    )

@@ -61,12 +61,12 @@ certificates: {none: "not here"}
 """
 
 
-def inventory(text: str = TEXT) -> Inventory:
+def make_inventory(text: str = TEXT) -> Inventory:
     """The inventory of the good world, or a changed one."""
     return load_inventory(Path("world.yml"), text)
 
 
-def policy(**changes: Any) -> Policy:
+def make_policy(**changes: Any) -> Policy:
     """The policy of the good world; a change is given as it is written in the inventory."""
     written = {
         "service": "postgres",
@@ -79,14 +79,14 @@ def policy(**changes: Any) -> Policy:
     return Policy.model_validate(written | changes)
 
 
-def name(moment: datetime) -> str:
+def dump_name(moment: datetime) -> str:
     return moment.astimezone(TORONTO).strftime("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
 
 
-def file(moment: datetime, size: int = MIB, **changes: Any) -> File:
+def dump_file(moment: datetime, size: int = MIB, **changes: Any) -> File:
     """A regular file with a backup's name, written a second after it."""
     made = File(
-        name=name(moment),
+        name=dump_name(moment),
         size=size,
         mtime=moment.timestamp() + 1,
         inode=round(moment.timestamp()),
@@ -96,28 +96,28 @@ def file(moment: datetime, size: int = MIB, **changes: Any) -> File:
     return replace(made, **changes)
 
 
-def proof(of: File, state: Any = "complete", why: str = "") -> DumpProof:
+def proof_of(of: File, state: Any = "complete", why: str = "") -> DumpProof:
     return DumpProof(of.name, *of.identity, state, why)
 
 
-def proofs(files: Iterable[File]) -> tuple[DumpProof, ...]:
-    return tuple(proof(item) for item in files)
+def proofs_of(files: Iterable[File]) -> tuple[DumpProof, ...]:
+    return tuple(proof_of(item) for item in files)
 
 
 def twice_a_day(count: int, newest: datetime = NOW - timedelta(minutes=29)) -> tuple[File, ...]:
     """So many files, newest first, twelve hours apart."""
-    return tuple(file(newest - location * HALF_DAY) for location in range(count))
+    return tuple(dump_file(newest - location * HALF_DAY) for location in range(count))
 
 
 GOOD = twice_a_day(4)
 
 
-def catalogued(files: Sequence[File], verified: Sequence[DumpProof] | None = None, **changes: Any) -> Catalog:
-    match = proofs(files) if verified is None else tuple(verified)
-    return build_catalog(tuple(files), match, policy(**changes), NOW)
+def catalog_of_files(files: Sequence[File], verified: Sequence[DumpProof] | None = None, **changes: Any) -> Catalog:
+    match = proofs_of(files) if verified is None else tuple(verified)
+    return build_catalog(tuple(files), match, make_policy(**changes), NOW)
 
 
-def fleet(
+def backup_fleet(
     files: Sequence[File] | Unobservable = GOOD,
     verified: Sequence[DumpProof] | Unobservable | None = None,
     *,
@@ -129,7 +129,7 @@ def fleet(
     """One look at the world. `verified` None: every file is proven complete."""
     seen = files if isinstance(files, Unobservable) else tuple(files)
     if verified is None:
-        verified = () if isinstance(files, Unobservable) else proofs(files)
+        verified = () if isinstance(files, Unobservable) else proofs_of(files)
     node = Nodes(ahead=ahead, uncertainty=0.01, hostname="data", timezone="UTC", utc_offset=0, uid=0, root_uid=0)
     facts: dict[tuple[str, str], Facts | Unobservable] = {
         ("data", "backups"): Seen(
@@ -138,12 +138,12 @@ def fleet(
             verified if isinstance(verified, Unobservable) else tuple(verified),
         ),
         ("data", "nodes"): node,
-        ("data", "volumes"): volume or usage(() if isinstance(seen, Unobservable) else seen),
+        ("data", "volumes"): volume or volume_usage(() if isinstance(seen, Unobservable) else seen),
     }
-    return Fleet(inventory(text), now, facts)
+    return Fleet(make_inventory(text), now, facts)
 
 
-def usage(files: Sequence[File], **changes: Any) -> Volumes:
+def volume_usage(files: Sequence[File], **changes: Any) -> Volumes:
     """The volume that holds these files and nothing else, on a disk with much room."""
     made = Volumes(
         path="/var/lib/docker/volumes/rodan_pg_backup/_data",
@@ -158,7 +158,7 @@ def usage(files: Sequence[File], **changes: Any) -> Volumes:
     return replace(made, **changes)
 
 
-def judged(rule: str, world: Fleet) -> Verdict:
+def verdict_of(rule: str, world: Fleet) -> Verdict:
     """What a rule says about its one subject in this world."""
     [subject] = subjects_of(RULES[rule], world.inventory)
     return judge_subject(RULES[rule], world, subject)

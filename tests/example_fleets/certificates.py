@@ -62,7 +62,7 @@ class Made:
 
 
 @cache
-def key(kind: str = "p256") -> Any:
+def cached_key(kind: str = "p256") -> Any:
     """One key of each kind for the whole run: making RSA keys takes long."""
     if kind.startswith("p256"):
         return ec.generate_private_key(ec.SECP256R1())
@@ -71,11 +71,11 @@ def key(kind: str = "p256") -> Any:
     return rsa.generate_private_key(65537, int(kind.removeprefix("rsa")))
 
 
-def named(common: str) -> x509.Name:
+def x509_name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def alternative(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -96,14 +96,14 @@ class Wish:
     constraints: bool = True
 
 
-def make(wish: Wish, issuer: Made | None = None) -> Made:
+def make_certificate(wish: Wish, issuer: Made | None = None) -> Made:
     """A certificate, issued by itself where there is no issuer."""
-    own = key(wish.key)
+    own = cached_key(wish.key)
     begin, end = (NOW + day * DAY for day in wish.days)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(named(wish.subject))
-        .issuer_name(issuer.certificate.subject if issuer else named(wish.subject))
+        .subject_name(x509_name(wish.subject))
+        .issuer_name(issuer.certificate.subject if issuer else x509_name(wish.subject))
         .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -113,7 +113,7 @@ def make(wish: Wish, issuer: Made | None = None) -> Made:
         builder = builder.add_extension(x509.BasicConstraints(ca=wish.authority, path_length=None), critical=True)
     if wish.names and not wish.authority:
         builder = builder.add_extension(
-            x509.SubjectAlternativeName([alternative(n) for n in wish.names]), critical=False
+            x509.SubjectAlternativeName([general_name(n) for n in wish.names]), critical=False
         )
     if wish.usage and not wish.authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([wish.usage]), critical=False)
@@ -121,24 +121,26 @@ def make(wish: Wish, issuer: Made | None = None) -> Made:
     return Made(builder.sign(signer, wish.hash or hashes.SHA256()), own)
 
 
-def authority(subject: str, issuer: Made | None = None, **changes: Any) -> Made:
+def make_authority(subject: str, issuer: Made | None = None, **changes: Any) -> Made:
     """A certificate authority. Each has a key of its own kind, so that none can be taken for another."""
     wish = Wish(subject=subject, days=(-2000, 2000), key=f"p256 {subject}", authority=True)
-    return make(replace(wish, **changes), issuer)
+    return make_certificate(replace(wish, **changes), issuer)
 
 
-ROOT = authority("Good Root")
-MIDDLE = authority("Good Intermediate", ROOT)
-LEAF = make(Wish(), MIDDLE)
+ROOT = make_authority("Good Root")
+MIDDLE = make_authority("Good Intermediate", ROOT)
+LEAF = make_certificate(Wish(), MIDDLE)
 GOOD = (LEAF.pem, MIDDLE.pem)
 
 
-def case(name: str = NAME, roots: Sequence[Made] = (ROOT,), now: datetime = NOW, allowed: Sequence[str] = ()) -> Case:
+def chain_case(
+    name: str = NAME, roots: Sequence[Made] = (ROOT,), now: datetime = NOW, allowed: Sequence[str] = ()
+) -> Case:
     return Case(name, tuple(root.certificate for root in roots), now, tuple(allowed))
 
 
 @cache
-def authorities() -> str:
+def authorities_pem() -> str:
     """A PEM file with the good root."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
         file.write(ROOT.pem)
@@ -156,9 +158,9 @@ certificates:
 """
 
 
-def inventory(policy: str = "") -> Inventory:
+def make_inventory(policy: str = "") -> Inventory:
     """The inventory of the good world; `policy` are further keys of its certificate, such as `, hsts: true`."""
-    return load_inventory(Path("world.yml"), (TEXT % policy).replace("CA", authorities()))
+    return load_inventory(Path("world.yml"), (TEXT % policy).replace("CA", authorities_pem()))
 
 
 SERVED = ServedCertificate(NAME, ID, 443, inside=443, protocol="TLSv1.3", chain=GOOD)
@@ -211,7 +213,7 @@ def on_disk(leaf: Made, inside: ContainerFiles = INSIDE) -> ContainerFiles:
     )
 
 
-def fleet(
+def certificate_fleet(
     facts: Facts | Unobservable = FACTS,
     container: Container | None = CONTAINER,
     *,
@@ -225,10 +227,10 @@ def fleet(
     present = Containers("present", (container,) if container else ())
     seen = {("web", "certificates"): facts, ("web", "containers"): present, ("web", "nodes"): clock}
     seen |= {(HERE, "certificates"): Facts(outside=tuple(outside))}
-    return Fleet(inventory(policy), now, seen)
+    return Fleet(make_inventory(policy), now, seen)
 
 
-def judged(rule: str, world: Fleet) -> Verdict:
+def verdict_of(rule: str, world: Fleet) -> Verdict:
     """What a rule says about the name (or the one service) in this world."""
     [subject] = subjects_of(RULES[rule], world.inventory)
     return judge_subject(RULES[rule], world, subject)

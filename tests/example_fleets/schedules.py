@@ -67,12 +67,12 @@ class File:
         return self.content if isinstance(self.content, bytes) else self.content.encode()
 
 
-def entry(line: str, **changes: object) -> dict[str, File]:
+def crontab_with_entry(line: str, **changes: object) -> dict[str, File]:
     """Root's crontab with one line in it."""
     return {ROOT: replace(File(f"# m h dom mon dow command\n{line}\n"), **changes)}  # type: ignore[arg-type]
 
 
-GOOD = entry(RUNBOOK)
+GOOD = crontab_with_entry(RUNBOOK)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Machine:
     boot: int = BOOT
 
     def printed(self) -> bytes:
-        rows = [b"".join(shown(path, file)) for path, file in self.files.items() if "/cron" in path]
+        rows = [b"".join(snapshot_lines(path, file)) for path, file in self.files.items() if "/cron" in path]
         lines = [
             *(f"uid {0 if name == 'root' else 1000} {name}" for name in self.users),
             *(f"docker {path}" for path in self.docker),
@@ -115,7 +115,7 @@ class Machine:
     def told(self, words: Sequence[str]) -> Output:
         """What the second script answers."""
         scripts = [self.files[word[1:]] for word in words if word.startswith("=") and word[1:] in self.files]
-        rows = [b"".join(shown(path, file)) for path, file in self.files.items() if file in scripts]
+        rows = [b"".join(snapshot_lines(path, file)) for path, file in self.files.items() if file in scripts]
         lines = [f"user {word}" for word in words if word in self.users]
         lines += [f"program {word}" for word in words if word in self.docker]
         lines += [f"denied {word}" for word in words if word in self.denied]
@@ -135,7 +135,7 @@ class Machine:
         raise AssertionError("the topic asks too often")
 
 
-def shown(path: str, file: File) -> list[bytes]:
+def snapshot_lines(path: str, file: File) -> list[bytes]:
     kind = "user" if "/spool/" in path else "directory" if "ly/" in path else "system"
     head = (
         f"file {kind} {file.link_owner} {file.owner} {file.mode:o} {file.links} {file.changed} {len(file.bytes)} {path}"
@@ -143,7 +143,7 @@ def shown(path: str, file: File) -> list[bytes]:
     return [head.encode() + b"\n", *(b"|" + row for row in split_lines_exactly(file.bytes)), b"\n"]
 
 
-def fleet(
+def schedule_fleet(
     vgpu: Machine | Unobservable | None = None,
     *,
     data: Machine | Unobservable | None = None,
@@ -172,5 +172,5 @@ def fleet(
     return Fleet(load_inventory(Path("world.yml"), text), now, facts)
 
 
-def judged(seen: Fleet, rule: str = RULE, subject: Subject = Subject("service", "postgres")) -> Verdict:  # noqa: B008
+def verdict_of(seen: Fleet, rule: str = RULE, subject: Subject = Subject("service", "postgres")) -> Verdict:  # noqa: B008
     return judge_subject(RULES[rule], seen, subject)

@@ -121,7 +121,7 @@ while line := sys.stdin.buffer.readline():
 '''
 
 
-def install(root: Path, name: str) -> None:
+def install_programs(root: Path, name: str) -> None:
     """Put the programs into a node's folder; `name` is that of its certificate."""
     (root / "bin").mkdir(parents=True)
     openssl = next(path for path in ("/usr/bin/openssl", "/usr/local/bin/openssl") if os.access(path, os.X_OK))
@@ -134,7 +134,7 @@ def install(root: Path, name: str) -> None:
     (root / "spool").mkdir()
 
 
-def serve(root: Path, user: str, image: str, **more: object) -> None:
+def serve_service(root: Path, user: str, image: str, **more: object) -> None:
     """A swarm service with one running task; `more` stands in its spec besides (`Labels`, `UpdateConfig`)."""
     spec = {"TaskTemplate": {"ContainerSpec": {"Image": image, "User": user}}, **more}
     tasks = [{"ID": "t7", "DesiredState": "running", "Status": {"State": "running"}}]

@@ -93,20 +93,20 @@ Put = Callable[[str], str]
 Kind = tuple[str, ...]
 
 
-def leaves(value: Any, kind: Kind = ()) -> Iterator[Kind]:
+def string_kinds(value: Any, kind: Kind = ()) -> Iterator[Kind]:
     """The kinds of all strings in a value: names of fields, `key` and `value` of mappings, never a number."""
     if isinstance(value, str):
         yield kind
     elif is_dataclass(value) and not isinstance(value, type):
         for field in texts_of(value):
-            yield from leaves(getattr(value, field.name), (*kind, field.name))
+            yield from string_kinds(getattr(value, field.name), (*kind, field.name))
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from leaves(key, (*kind, "key"))
-            yield from leaves(inner, (*kind, "value"))
+            yield from string_kinds(key, (*kind, "key"))
+            yield from string_kinds(inner, (*kind, "value"))
     elif isinstance(value, tuple | list | frozenset):
         for inner in value:
-            yield from leaves(inner, (*kind, "item"))
+            yield from string_kinds(inner, (*kind, "item"))
 
 
 def texts_of(value: Any) -> list[Field[Any]]:
@@ -114,37 +114,39 @@ def texts_of(value: Any) -> list[Field[Any]]:
     return [field for field in fields(value) if field.name not in DIGITS]
 
 
-def poisoned(value: Any, put: Put, only: Kind | None = None, kind: Kind = ()) -> Any:
+def poison_strings(value: Any, put: Put, only: Kind | None = None, kind: Kind = ()) -> Any:
     """The value with `put` done to all its strings, or to those of one kind."""
     if isinstance(value, str):
         return put(value) if only in (None, kind) else value
     if is_dataclass(value) and not isinstance(value, type):
         changes = {
-            field.name: poisoned(getattr(value, field.name), put, only, (*kind, field.name))
+            field.name: poison_strings(getattr(value, field.name), put, only, (*kind, field.name))
             for field in texts_of(value)
         }
         return replace(value, **changes)
     if isinstance(value, dict):
         return {
-            poisoned(key, put, only, (*kind, "key")): poisoned(inner, put, only, (*kind, "value"))
+            poison_strings(key, put, only, (*kind, "key")): poison_strings(inner, put, only, (*kind, "value"))
             for key, inner in value.items()
         }
     if isinstance(value, tuple | list | frozenset):
-        return type(value)(poisoned(inner, put, only, (*kind, "item")) for inner in value)
+        return type(value)(poison_strings(inner, put, only, (*kind, "item")) for inner in value)
     return value
 
 
 def with_text(fleet: Fleet, put: Put, topic: str = "", kind: Kind | None = None) -> Fleet:
     """The look with hostile text in one kind of string of one topic, or in every string of all of them."""
-    facts = {key: poisoned(fact, put, kind) if topic in ("", key[1]) else fact for key, fact in fleet.facts.items()}
+    facts = {
+        key: poison_strings(fact, put, kind) if topic in ("", key[1]) else fact for key, fact in fleet.facts.items()
+    }
     return replace(fleet, facts=facts)
 
 
-def kinds(fleet: Fleet) -> dict[tuple[str, Kind], None]:
+def kinds_in_look(fleet: Fleet) -> dict[tuple[str, Kind], None]:
     """Every kind of string that there is in a look, by topic."""
     match: dict[tuple[str, Kind], None] = {}
     for (_, topic), fact in fleet.facts.items():
-        match.update(dict.fromkeys((topic, kind) for kind in leaves(fact)))
+        match.update(dict.fromkeys((topic, kind) for kind in string_kinds(fact)))
     return match
 
 
@@ -282,10 +284,10 @@ def schedule_worlds() -> dict[str, Fleet]:
 
     line = s.RUNBOOK.replace("postgres", "rodan_postgres")
     return {
-        "no entry": s.fleet(s.Machine({})),
-        "entry elsewhere": s.fleet(s.Machine({}), data=s.Machine(s.entry(line))),
-        "wrong times": s.fleet(s.Machine(s.entry(s.RUNBOOK.replace("0 0", "5 0")))),
-        "no cron": s.fleet(s.Machine(s.GOOD, cron=False)),
+        "no entry": s.schedule_fleet(s.Machine({})),
+        "entry elsewhere": s.schedule_fleet(s.Machine({}), data=s.Machine(s.crontab_with_entry(line))),
+        "wrong times": s.schedule_fleet(s.Machine(s.crontab_with_entry(s.RUNBOOK.replace("0 0", "5 0")))),
+        "no cron": s.schedule_fleet(s.Machine(s.GOOD, cron=False)),
     }
 
 
@@ -296,14 +298,14 @@ def certificate_worlds() -> dict[str, Fleet]:
     facts, inside, lineage = c.FACTS, c.INSIDE, c.LINEAGE
     lost = replace(inside, lineages=(replace(lineage, account_found=False, account="ab"),))
     return {
-        "no renewal": c.fleet(replace(facts, renewals=())),
-        "no reload": c.fleet(replace(facts, renewals=(replace(c.RENEWAL, reloads=False),))),
-        "no lineage": c.fleet(replace(facts, inside=(replace(inside, lineages=()),)), policy=r.ACME),
-        "no account": c.fleet(replace(facts, inside=(lost,)), policy=r.ACME),
-        "old": c.fleet(r.with_served(r.OLD, c.on_disk(r.OLD))),
-        "gone": c.fleet(r.with_served(r.GONE, c.on_disk(r.GONE)), policy=r.ACME),
-        "not reloaded": c.fleet(r.with_served(r.OLD, c.on_disk(r.RENEWED))),
-        "no volume": c.fleet(facts, replace(c.CONTAINER, mounts=())),
+        "no renewal": c.certificate_fleet(replace(facts, renewals=())),
+        "no reload": c.certificate_fleet(replace(facts, renewals=(replace(c.RENEWAL, reloads=False),))),
+        "no lineage": c.certificate_fleet(replace(facts, inside=(replace(inside, lineages=()),)), policy=r.ACME),
+        "no account": c.certificate_fleet(replace(facts, inside=(lost,)), policy=r.ACME),
+        "old": c.certificate_fleet(r.with_served(r.OLD, c.on_disk(r.OLD))),
+        "gone": c.certificate_fleet(r.with_served(r.GONE, c.on_disk(r.GONE)), policy=r.ACME),
+        "not reloaded": c.certificate_fleet(r.with_served(r.OLD, c.on_disk(r.RENEWED))),
+        "no volume": c.certificate_fleet(facts, replace(c.CONTAINER, mounts=())),
     }
 
 
@@ -311,14 +313,14 @@ def backup_worlds() -> dict[str, Fleet]:
     from datetime import timedelta
 
     from tests.example_fleets import backups as b
-    from tests.pure.remediate.remedies.backups.test_backup_remedies import POSTGRES, placed
+    from tests.pure.remediate.remedies.backups.test_backup_remedies import POSTGRES, place_services
 
     old = b.twice_a_day(60, b.NOW - timedelta(days=3))
     return {
-        "stale": placed(b.fleet(old), ("vgpu", POSTGRES)),
-        "broken": b.fleet(old, tuple(b.proof(file, "broken", "cut short") for file in old)),
-        "over": b.fleet(old, volume=b.usage(old, used=100 * 2**30)),
-        "none": b.fleet(()),
+        "stale": place_services(b.backup_fleet(old), ("vgpu", POSTGRES)),
+        "broken": b.backup_fleet(old, tuple(b.proof_of(file, "broken", "cut short") for file in old)),
+        "over": b.backup_fleet(old, volume=b.volume_usage(old, used=100 * 2**30)),
+        "none": b.backup_fleet(()),
     }
 
 

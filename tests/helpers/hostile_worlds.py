@@ -35,25 +35,27 @@ UNSEEN = Unobservable("no route to host", hint="look at it", node="data")
 
 def database_worlds() -> dict[str, Fleet]:
     """Another database than the accepted one, drills that failed or were refused, a size that was accepted."""
-    from tests.example_fleets.backups import NOW, name
-    from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, world
+    from tests.example_fleets.backups import NOW, dump_name
+    from tests.pure.topics.backups.test_database import ACCEPTED, FLOORS, RIGHT, make_world
 
     failed = Drill(
-        *(name(NOW - timedelta(days=1)), NOW - timedelta(hours=3), 60.0, 3600.0, {"public.a": 3}),
+        *(dump_name(NOW - timedelta(days=1)), NOW - timedelta(hours=3), 60.0, 3600.0, {"public.a": 3}),
         extensions=("plpgsql 1.0",),
         lacking=("table x is missing",),
         error="it does not restore",
     )
     refused = replace(failed, at=NOW - timedelta(hours=1), error="", refused="no room")
     size = AcceptedSize(
-        name(NOW - timedelta(days=9)), 2**20, NOW - timedelta(days=9), NOW - timedelta(days=8), "ops", "a clean-up"
+        dump_name(NOW - timedelta(days=9)), 2**20, NOW - timedelta(days=9), NOW - timedelta(days=8), "ops", "a clean-up"
     )
     records = Records(ACCEPTED, (failed, refused), "d" * 64, size)
     text = FLOORS.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
     other = replace(RIGHT, system="7575134923612332072", rows={"auth_user": 3})
     return {
-        "another database": world(other, records=records, text=text),
-        "on another node": world(RIGHT, records=replace(records, accepted=replace(ACCEPTED, node="data")), text=text),
+        "another database": make_world(other, records=records, text=text),
+        "on another node": make_world(
+            RIGHT, records=replace(records, accepted=replace(ACCEPTED, node="data")), text=text
+        ),
     }
 
 
@@ -64,14 +66,14 @@ def volume_worlds() -> dict[str, Fleet]:
 
     files = b.twice_a_day(60)
     text = b.TEXT.replace("60 GiB", "10 MiB")
-    dark = b.fleet()
+    dark = b.backup_fleet()
     parts = {".fleetkeeper.x.part": 0.0}
-    copies = c.world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"), parts=parts))
+    copies = c.make_world(replace(c.COPIES, digests=dict.fromkeys(c.NAMES[:3], "other"), parts=parts))
     return {
-        "no copy": c.world(c.EMPTY),
+        "no copy": c.make_world(c.EMPTY),
         "another copy": replace(copies, facts={**copies.facts, ("vgpu", "nodes"): copies.facts["data", "nodes"]}),
-        "over budget": b.fleet(files, volume=b.usage(files, used=100 * 2**30), text=text),
-        "full of others": b.fleet(b.GOOD, volume=b.usage(b.GOOD, used=100 * 2**30), text=text),
+        "over budget": b.backup_fleet(files, volume=b.volume_usage(files, used=100 * 2**30), text=text),
+        "full of others": b.backup_fleet(b.GOOD, volume=b.volume_usage(b.GOOD, used=100 * 2**30), text=text),
         "dark": replace(dark, facts={**dark.facts, ("data", "backups"): UNSEEN, ("data", "volumes"): UNSEEN}),
     }
 
@@ -103,8 +105,10 @@ def swarm_worlds() -> dict[str, Fleet]:
         "closed": service_world(replace(u.WEB, preflight=closed), u.TOLD),
         "lent": service_world(u.WEB, temporary),
         "paused": service_world(u.WEB, replace(temporary, update_state="paused")),
-        "pending": s.fleet(manager_services=manager, vgpu_services=replace(present, remote_mounts=("/srv/nfs",))),
-        "not well": s.fleet(
+        "pending": s.schedule_fleet(
+            manager_services=manager, vgpu_services=replace(present, remote_mounts=("/srv/nfs",))
+        ),
+        "not well": s.schedule_fleet(
             replace(s.TASK, health="unhealthy", restarts=3),
             replace(s.TASK, id="5f" * 32, name="rodan_postgres.2.y", state="restarting", exit_code=1),
         ),
@@ -129,7 +133,7 @@ def schedule_worlds() -> dict[str, Fleet]:
     from fleetkeeper.topics.schedules.facts import Facts, Suspect
     from tests.example_fleets import schedules as s
 
-    world = s.fleet(s.Machine({}))
+    world = s.schedule_fleet(s.Machine({}))
     facts = {
         key: replace(fact, suspects=(Suspect("/etc/crontab", 3, "it cannot be read"),), unseen=(UNSEEN,))
         if isinstance(fact, Facts)
@@ -144,7 +148,7 @@ def certificate_worlds() -> dict[str, Fleet]:
     from tests.example_fleets import certificates as c
 
     old = (replace(c.SERVED, old=("TLS 1.0",)), replace(c.SERVED, port=8443, old=UNSEEN))
-    return {"old protocols": c.fleet(replace(c.FACTS, served=old))}
+    return {"old protocols": c.certificate_fleet(replace(c.FACTS, served=old))}
 
 
 def more_worlds() -> dict[str, Fleet]:

@@ -41,11 +41,11 @@ esac
 """
 
 
-def sha(content: bytes) -> str:
+def sha_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def place(tmp_path: Path, run: str = "run", number: int = 1) -> StepContext:
+def step_context(tmp_path: Path, run: str = "run", number: int = 1) -> StepContext:
     """Where a step keeps things, all below a temporary folder, with a crontab program of its own."""
     spool = tmp_path / "spool"
     spool.mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def place(tmp_path: Path, run: str = "run", number: int = 1) -> StepContext:
     return StepContext(run, number, str(tmp_path / "kept"), str(tmp_path / "lock"), str(program))
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def files_below(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its content, without what the engine itself keeps."""
     own = ("kept/", "lock", "state/")
     match = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
@@ -174,13 +174,13 @@ def observe(node: Node, inventory: Inventory) -> Look:
     answers = yield [Command(("cat", "--", path)) for path in paths]
     return Facts(
         {
-            path: answer.text({0, 1}) if answer.rc == 0 else gone(answer)
+            path: answer.text({0, 1}) if answer.rc == 0 else raise_gone(answer)
             for path, answer in zip(paths, answers, strict=True)
         }
     )
 
 
-def gone(answer: Output) -> None:
+def raise_gone(answer: Output) -> None:
     answer.text({0, 1})
 
 
@@ -203,22 +203,22 @@ def say_what_is_wanted(fleet: Fleet, subject: Subject) -> Iterator[Finding]:
         yield Finding(saw=repr(says), want=repr(expected), node=node_of(subject.name), about=subject.name)
 
 
-def rewrite(finding: Finding, fleet: Fleet) -> Plan:
+def rewrite_plan(finding: Finding, fleet: Fleet) -> Plan:
     """Write the paper anew."""
-    return Plan(steps=(writing(finding, fleet, fleet.inventory.section(Policy).wanted[finding.about]),))
+    return Plan(steps=(write_step(finding, fleet, fleet.inventory.section(Policy).wanted[finding.about]),))
 
 
-def writing(finding: Finding, fleet: Fleet, text: str) -> WriteFile:
+def write_step(finding: Finding, fleet: Fleet, text: str) -> WriteFile:
     """The step that makes a paper say `text`."""
     says = fleet.of(finding.node, Facts).says[finding.about]
-    expect = ABSENT if says is None else sha(says.encode())
+    expect = ABSENT if says is None else sha_of(says.encode())
     owner = f"{os.getuid()}:{os.getgid()}"
     return WriteFile(finding.node, finding.about, text.encode(), expect, owner=owner)
 
 
 RULE = Rule(topic="papers", judge=say_what_is_wanted, each=each_paper, looks_at=(Facts,))
 TOPIC = Topic(
-    "papers", observers=(Observer(Facts, observe),), rules=(RULE,), policy=Policy, remedies={RULE.id: rewrite}
+    "papers", observers=(Observer(Facts, observe),), rules=(RULE,), policy=Policy, remedies={RULE.id: rewrite_plan}
 )
 
 
@@ -226,7 +226,7 @@ TOPIC = Topic(
 class StagedSession(Session):
     """A session that knows nothing but papers, with remedies of the test's own."""
 
-    answers: dict[str, Remedy] = field(default_factory=lambda: {RULE.id: rewrite})
+    answers: dict[str, Remedy] = field(default_factory=lambda: {RULE.id: rewrite_plan})
 
     @property
     def topics(self) -> dict[str, Topic]:
@@ -248,7 +248,7 @@ class LocalNodes:
     folder: Path
     says: dict[str, str] = field(default_factory=lambda: {"a": "old a\n", "b": "old b\n"})
     links: dict[str, FaultyLink] = field(default_factory=lambda: {"a": FaultyLink(), "b": FaultyLink()})
-    remedy: Remedy = rewrite
+    remedy: Remedy = rewrite_plan
     terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
@@ -266,7 +266,7 @@ class LocalNodes:
         )
         (self.folder / "state").mkdir(exist_ok=True)
         self.journal = Journal(self.folder / "state" / "journal.sqlite")
-        place(self.folder)
+        step_context(self.folder)
 
     def paper(self, node: str) -> Path:
         return self.folder / node / "paper"
@@ -292,7 +292,7 @@ class LocalNodes:
 
     def begun(self) -> PlanRun:
         """A run that has begun, and that nobody ends."""
-        runner = Runner(self.journal, "stage", "", self.link, Screen(quiet=True), place(self.folder))
+        runner = Runner(self.journal, "stage", "", self.link, Screen(quiet=True), step_context(self.folder))
         return PlanRun(runner, runner.begin(""))
 
     def apply(self, run: PlanRun, proposal: Proposal | None = None) -> list[PlanEnd]:

@@ -30,7 +30,7 @@ from remediate.runner import Runner
 from remediate.session import Session
 from remediate.steps import StepContext
 from tests.example_fleets import backups
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 from tests.helpers.postgres import PrivateServer, ServerLink
 
 TEXT = backups.TEXT.replace("  service: postgres\n", "  service: postgres\n  user: postgres\n  database: live\n")
@@ -51,7 +51,7 @@ class Database:
         self.dumps.mkdir(parents=True, exist_ok=True)
         self.link = ServerLink(server=self.server)
         self.journal = Journal(self.folder / "journal.sqlite")
-        self.inventory: Inventory = backups.inventory(TEXT)
+        self.inventory: Inventory = backups.make_inventory(TEXT)
         observe.RECORDS = str(self.folder)
         self.records = Path(observe.record_path(self.policy))
         self.server.sql(f"CREATE DATABASE {LIVE}")
@@ -67,11 +67,11 @@ class Database:
     def keep(self, sql: bytes) -> str:
         """Put a dump among the backups, whatever it holds, as one that was proven complete."""
         self.moment += timedelta(hours=12)
-        name = backups.name(self.moment)
+        name = backups.dump_name(self.moment)
         path = self.dumps / name
         path.write_bytes(gzip.compress(sql))
         size = path.stat().st_size
-        self.files.insert(0, backups.file(self.moment, size, name=name, inode=path.stat().st_ino, blocks=4096))
+        self.files.insert(0, backups.dump_file(self.moment, size, name=name, inode=path.stat().st_ino, blocks=4096))
         return name
 
     @property
@@ -91,7 +91,7 @@ class Database:
 
     def fleet(self) -> Fleet:
         """One look at it."""
-        world = backups.fleet(tuple(self.files), text=TEXT, now=datetime.now(UTC))
+        world = backups.backup_fleet(tuple(self.files), text=TEXT, now=datetime.now(UTC))
         system = self.server.sql("SELECT system_identifier FROM pg_control_system()")
         seen = world.facts["data", "backups"]
         assert isinstance(seen, Backups)
@@ -117,13 +117,15 @@ class Database:
 
     def desk(self, screen: Screen | None = None) -> FolderDesk:
         made = FolderDesk(self.inventory, self.policy, self.session, screen or Screen(), self.journal)
-        made.place = place(self.folder)
+        made.place = step_context(self.folder)
         return made
 
     def undo(self, run: str, screen: Screen | None = None) -> Exit:
         """`remediate undo RUN --yes`."""
         row = self.journal.run(run)
-        return Undoing(self.journal, row, lambda node: self.link, screen or Screen(), place(self.folder)).all(True)
+        return Undoing(self.journal, row, lambda node: self.link, screen or Screen(), step_context(self.folder)).all(
+            True
+        )
 
     @property
     def policy(self) -> Policy:

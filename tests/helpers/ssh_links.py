@@ -20,20 +20,20 @@ from fleetkeeper.transport.pool import Links
 from tests.helpers.sshd import Sshd
 
 
-def inventory(*nodes: Node) -> Inventory:
+def make_inventory(*nodes: Node) -> Inventory:
     return Inventory.model_construct(name="test", path="", nodes={node.name: node for node in nodes}, waivers=())
 
 
 def links_to(server: Sshd, *nodes: Node, limit: float = 10.0) -> Links:
-    return Links(inventory(*nodes), ssh_config=str(server.config), limit=limit)
+    return Links(make_inventory(*nodes), ssh_config=str(server.config), limit=limit)
 
 
-def sh(script: str, *args: str, limit: float = 30.0, most: int = MOST_ANSWER) -> Command:
+def shell_command(script: str, *args: str, limit: float = 30.0, most: int = MOST_ANSWER) -> Command:
     return Command(("sh", "-c", script, "sh", *args), limit=limit, most=most)
 
 
 @contextmanager
-def silent(say: bytes = b"") -> Iterator[int]:
+def silent_port(say: bytes = b"") -> Iterator[int]:
     """A port that accepts connections, maybe says something, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken: list[socket.socket] = []
@@ -53,14 +53,14 @@ def silent(say: bytes = b"") -> Iterator[int]:
             item.close()
 
 
-def refusal(links: Links, name: str = "node") -> Unobservable:
+def refusal_of(links: Links, name: str = "node") -> Unobservable:
     with pytest.raises(Unobservable) as refused:
         links.to(links.inventory.nodes[name])
     return refused.value
 
 
 @contextmanager
-def agent(folder: Path, *keys: Path, passphrase: str = "") -> Iterator[str]:
+def run_agent(folder: Path, *keys: Path, passphrase: str = "") -> Iterator[str]:
     """An ssh-agent with those keys; its socket."""
     path = folder / "agent"
     child = subprocess.Popen(("ssh-agent", "-D", "-a", str(path)), stdout=subprocess.DEVNULL)

@@ -23,7 +23,7 @@ from fleetkeeper.inventory.schema import Node
 FOUND = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
 
 
-def needed() -> str:
+def find_sshd() -> str:
     """The path of sshd. Skips the test where there is none, unless this is CI, where there must be."""
     if FOUND:
         return FOUND
@@ -67,11 +67,11 @@ class Sshd:
         """Stop it and the connections it has, as a machine does that goes down."""
         if self.pid:
             for pid in (*children_of(self.pid), self.pid):
-                end(pid)
+                end_process(pid)
             self.pid = 0
 
 
-def keygen(path: Path, kind: str = "ed25519", passphrase: str = "", more: Sequence[str] = ()) -> Path:
+def make_key_pair(path: Path, kind: str = "ed25519", passphrase: str = "", more: Sequence[str] = ()) -> Path:
     """Make a key pair. Returns the private one's path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     size = ("-b", "2048") if kind == "rsa" else ()  # half the time of the default
@@ -80,20 +80,20 @@ def keygen(path: Path, kind: str = "ed25519", passphrase: str = "", more: Sequen
     return path
 
 
-def public(path: Path) -> str:
+def public_key(path: Path) -> str:
     """Type and key of the public half, without the comment."""
     return " ".join(path.with_name(f"{path.name}.pub").read_text().split()[:2])
 
 
 @contextmanager
-def sshd(
+def run_sshd(
     folder: Path, options: Sequence[str] = (), address: str = "127.0.0.1", kinds: Sequence[str] = ("ed25519",)
 ) -> Iterator[Sshd]:
     """Run sshd until the end of the block. `options` are lines of sshd_config(5)."""
-    program = needed()
+    program = find_sshd()
     folder.mkdir(parents=True, exist_ok=True)
     server = Sshd(folder, address, free_port(address))
-    prepare(server, options, kinds)
+    prepare_server(server, options, kinds)
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
             (program, "-D", "-e", "-f", str(folder / "sshd_config")),
@@ -111,19 +111,19 @@ def sshd(
         child.wait(10)
 
 
-def prepare(server: Sshd, options: Sequence[str], kinds: Sequence[str]) -> None:
+def prepare_server(server: Sshd, options: Sequence[str], kinds: Sequence[str]) -> None:
     folder = server.folder
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     if not server.identity.exists():
-        keygen(server.identity)
+        make_key_pair(server.identity)
     host_keys = [folder / f"host_{kind}" for kind in kinds]
     for kind, path in zip(kinds, host_keys, strict=True):
         if not path.exists():
-            keygen(path, kind)
-    (folder / "authorized_keys").write_text(public(server.identity) + "\n")
+            make_key_pair(path, kind)
+    (folder / "authorized_keys").write_text(public_key(server.identity) + "\n")
     location = f"[{server.address}]:{server.port}"
-    server.known_hosts.write_text("".join(f"{location} {public(path)}\n" for path in host_keys))
+    server.known_hosts.write_text("".join(f"{location} {public_key(path)}\n" for path in host_keys))
     server.config.write_text(f"UserKnownHostsFile {server.known_hosts}\nGlobalKnownHostsFile /dev/null\nHost *\n")
     lines = [
         *options,
@@ -174,7 +174,7 @@ def children_of(pid: int) -> list[int]:
     return match
 
 
-def end(pid: int) -> None:
+def end_process(pid: int) -> None:
     try:
         os.kill(pid, 15)
     except ProcessLookupError:
@@ -193,7 +193,7 @@ def pids_of(word: str) -> list[int]:
     return match
 
 
-def gone(word: str, within: float = 3.0) -> bool:
+def process_gone(word: str, within: float = 3.0) -> bool:
     """Whether no process has `word` among its arguments any more, within so many seconds."""
     deadline = time.monotonic() + within
     while pids_of(word):

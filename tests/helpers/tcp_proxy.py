@@ -76,7 +76,7 @@ class TcpProxy:
 
 
 @contextmanager
-def cable(target: tuple[str, int]) -> Iterator[TcpProxy]:
+def run_proxy(target: tuple[str, int]) -> Iterator[TcpProxy]:
     laid = TcpProxy(target)
     try:
         yield laid

@@ -32,7 +32,7 @@ class Left:
     files: tuple[str, ...]
 
 
-def left(lab: Lab) -> Left:
+def look_at_rest(lab: Lab) -> Left:
     """What there is now."""
     files = [f"{node.name}:{line}" for node in NODES for line in lab.on(node.name, "sh", "-c", STRAY).splitlines()]
     by_hand = [
@@ -41,27 +41,27 @@ def left(lab: Lab) -> Left:
         for name, *task in map(str.split, lab.on(node.name, "sh", "-c", BY_HAND).splitlines())
         if not task
     ]
-    temporary = [spec["Name"] for spec in specs(lab) if LABEL in (spec.get("Labels") or {})]
-    return Left(tuple(temporary), databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
+    temporary = [spec["Name"] for spec in service_specs(lab) if LABEL in (spec.get("Labels") or {})]
+    return Left(tuple(temporary), list_databases(lab), tuple(sorted(by_hand)), tuple(sorted(files)))
 
 
-def specs(lab: Lab) -> list[dict[str, Any]]:
+def service_specs(lab: Lab) -> list[dict[str, Any]]:
     question = "docker service inspect $(docker service ls -q)"
     return [load["Spec"] for load in json.loads(lab.on("manager", "sh", "-c", question))]
 
 
 def spec_of(lab: Lab, service: str = WEB) -> dict[str, Any]:
-    return next(spec for spec in specs(lab) if spec["Name"] == service)
+    return next(spec for spec in service_specs(lab) if spec["Name"] == service)
 
 
-def settings(lab: Lab) -> tuple[str, dict[str, Any], bool]:
+def update_settings(lab: Lab) -> tuple[str, dict[str, Any], bool]:
     """User, update settings and whether our label is there, of the web application."""
     spec = spec_of(lab)
     user = spec["TaskTemplate"]["ContainerSpec"].get("User", "")
     return user, spec.get("UpdateConfig") or {}, LABEL in (spec.get("Labels") or {})
 
 
-def databases(lab: Lab) -> tuple[str, ...]:
+def list_databases(lab: Lab) -> tuple[str, ...]:
     container = lab.on("vgpu", "docker", "ps", "-qf", POSTGRES).strip()
     question = (
         "psql",
@@ -96,7 +96,7 @@ class Running:
 
 
 @contextmanager
-def started(lab: Lab, *words: str | Path, until: str, state: str = "state") -> Iterator[Running]:
+def start_until(lab: Lab, *words: str | Path, until: str, state: str = "state") -> Iterator[Running]:
     """One of our commands, up to the moment in which it says these words on its second output."""
     env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / state), "NO_COLOR": "1", "COLUMNS": "140"}
     with subprocess.Popen(
@@ -116,6 +116,6 @@ def started(lab: Lab, *words: str | Path, until: str, state: str = "state") -> I
 def wait_for_locks(lab: Lab, limit: float = 60) -> None:
     """Wait until no node is locked any more: a killed holder's lock frees itself."""
     end = time.monotonic() + limit
-    while [file for file in left(lab).files if file.endswith("fleetkeeper.lock")]:
+    while [file for file in look_at_rest(lab).files if file.endswith("fleetkeeper.lock")]:
         assert time.monotonic() < end, "a lock outlives its holder"
         time.sleep(0.5)

@@ -70,7 +70,7 @@ class Lab:
         return next(item for item in NODES if item.name == name)
 
 
-def outcomes(results: dict[str, Any], *which: str) -> set[str]:
+def rules_ending_so(results: dict[str, Any], *which: str) -> set[str]:
     """The rules whose items ended so."""
     return {item["rule"] for item in results["items"] if item["outcome"] in which}
 
@@ -81,22 +81,22 @@ def engine() -> Iterator[Engine]:
 
     In CI nobody works on a lab by hand: what another clone's run left, when it was killed, is in nobody's use.
     """
-    with bringup.alone("tests", "another run of the lab's tests"):
+    with bringup.one_at_a_time("tests", "another run of the lab's tests"):
         was_up = is_up()
         try:
-            with bringup.alone():
+            with bringup.one_at_a_time():
                 engine = bringup.up(take_over=bool(os.environ.get("CI")))
         except NoEngine as why:
             pytest.skip(f"no lab here: {why}")
         yield engine
         if not was_up:
-            with bringup.alone():
+            with bringup.one_at_a_time():
                 bringup.down()
 
 
 def is_up() -> bool:
     try:
-        return bool(bringup.require())
+        return bool(bringup.require_lab())
     except LabError:
         return False
 

@@ -18,7 +18,7 @@ from remediate.commands.main import main
 HOUR = 3600
 
 
-def jump(flag: Path, clock: time_machine.Coordinates) -> None:
+def jump_back(flag: Path, clock: time_machine.Coordinates) -> None:
     """Set the clock back by an hour once the file is there."""
     while not flag.exists():
         time.sleep(0.05)
@@ -28,5 +28,5 @@ def jump(flag: Path, clock: time_machine.Coordinates) -> None:
 if __name__ == "__main__":
     flag = Path(sys.argv.pop(1))
     with time_machine.travel(time.time()) as clock:
-        threading.Thread(target=jump, args=(flag, clock), daemon=True).start()
+        threading.Thread(target=jump_back, args=(flag, clock), daemon=True).start()
         main()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from lab import swarm
-from lab.shell import until
-from tests.lab.conftest import BIN, ROOT, Lab, outcomes
+from lab.shell import wait_until
+from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 
 VOLUME = "/var/lib/docker/volumes/rodan_pg_backup/_data"
 RECORD = "/var/lib/fleetkeeper/backups-postgres.json"
@@ -33,43 +33,43 @@ def kept(lab: Lab) -> Iterator[Lab]:
     lab.on("data", "rm", "-f", RECORD)
     left = [name for name in databases(lab) if name.startswith("rodan_")]
     for name in left:
-        psql(lab, f'DROP DATABASE "{name}"', "postgres")
+        run_psql(lab, f'DROP DATABASE "{name}"', "postgres")
     assert left == []
 
 
-def backups(lab: Lab, *words: str) -> Any:
+def run_backups(lab: Lab, *words: str) -> Any:
     return lab.run("remediate", "backups", words[0], "--hosts=lab", *words[1:])
 
 
-def listed(lab: Lab) -> list[dict[str, Any]]:
-    return list(json.loads(backups(lab, "list", "--json").out)["backups"])
+def list_backups(lab: Lab) -> list[dict[str, Any]]:
+    return list(json.loads(run_backups(lab, "list", "--json").out)["backups"])
 
 
-def psql(lab: Lab, sql: str, database: str = "rodan") -> str:
+def run_psql(lab: Lab, sql: str, database: str = "rodan") -> str:
     container = lab.on("vgpu", "docker", "ps", "-qf", "label=com.docker.swarm.service.name=rodan_postgres").strip()
     words = ("psql", "-X", "-At", "-U", "rodan", "-d", database, "-c", sql)
     return lab.on("vgpu", "docker", "exec", container, *words).strip()
 
 
 def databases(lab: Lab) -> list[str]:
-    return psql(lab, "SELECT datname FROM pg_database", "postgres").split()
+    return run_psql(lab, "SELECT datname FROM pg_database", "postgres").split()
 
 
-def put(lab: Lab, name: str, content: bytes) -> None:
+def put_dump(lab: Lab, name: str, content: bytes) -> None:
     """A file among the backups, old enough to be settled."""
-    written = f"printf {octal(content)} >{VOLUME}/{name}"
+    written = f"printf {octal_escapes(content)} >{VOLUME}/{name}"
     lab.on("data", "sh", "-c", f"{written}; touch -d 2026-01-01T05:00:01Z {VOLUME}/{name}")
 
 
-def octal(content: bytes) -> str:
+def octal_escapes(content: bytes) -> str:
     return "'" + "".join(f"\\{byte:03o}" for byte in content) + "'"
 
 
 def test_create_makes_one_more_whole_backup(kept: Lab) -> None:
-    before = listed(kept)
-    made = backups(kept, "create")
+    before = list_backups(kept)
+    made = run_backups(kept, "create")
     assert made.status == 0, made.said
-    after = listed(kept)
+    after = list_backups(kept)
     assert len(after) == len(before) + 1
     assert after[0]["state"] == "complete"
     assert not [name for name in kept.on("data", "ls", VOLUME).split() if name.endswith(".part")]
@@ -77,7 +77,7 @@ def test_create_makes_one_more_whole_backup(kept: Lab) -> None:
 
 def test_case_41_a_drill_brings_the_newest_back_and_leaves_nothing_but_its_record(kept: Lab) -> None:
     before, names = kept.on("vgpu", "docker", "volume", "ls", "-q"), databases(kept)
-    tried = backups(kept, "drill")
+    tried = run_backups(kept, "drill")
     assert tried.status == 0, tried.said
     assert "came back: 6 tables" in tried.out
     assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
@@ -86,8 +86,8 @@ def test_case_41_a_drill_brings_the_newest_back_and_leaves_nothing_but_its_recor
 
 
 def test_a_dump_that_looks_whole_and_does_not_restore_is_found_by_a_drill(kept: Lab) -> None:
-    put(kept, ODD, gzip.compress(BAD))
-    tried = backups(kept, "drill", ODD)
+    put_dump(kept, ODD, gzip.compress(BAD))
+    tried = run_backups(kept, "drill", ODD)
     assert tried.status == 1, tried.said
     assert "does not restore" in tried.out
     assert kept.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill") == ""
@@ -98,13 +98,13 @@ def test_after_a_drill_that_failed_no_whole_dump_is_removed_until_one_comes_back
     kept: Lab, broken: Callable[..., Lab]
 ) -> None:
     broken("volume-over-budget")
-    put(kept, ODD, gzip.compress(BAD))
-    assert backups(kept, "drill", ODD).status == 1
+    put_dump(kept, ODD, gzip.compress(BAD))
+    assert run_backups(kept, "drill", ODD).status == 1
     files = kept.on("data", "ls", VOLUME)
     held = kept.remediate("--only", "backups.are_thinned", "--fix", "--yes", "--allow", "delete")
     assert (held.status, kept.on("data", "ls", VOLUME)) == (1, files), held.said
     assert f"{ODD} did not come back when it was last tried" in held.said
-    assert backups(kept, "drill").status == 0
+    assert run_backups(kept, "drill").status == 0
     thinned = kept.remediate("--only", "backups.are_thinned", "--fix", "--yes", "--allow", "delete")
     assert thinned.status == 0, thinned.said
     assert len(kept.on("data", "ls", VOLUME).split()) < len(files.split())
@@ -112,65 +112,65 @@ def test_after_a_drill_that_failed_no_whole_dump_is_removed_until_one_comes_back
 
 def server_processes(lab: Lab) -> str:
     """The server's processes that stay while it runs: after a crash of any process they are others."""
-    return psql(lab, "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity WHERE backend_type IN"
+    return run_psql(lab, "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity WHERE backend_type IN"
                 " ('checkpointer', 'background writer', 'walwriter')")  # fmt: skip
 
 
 def test_case_42_a_restore_and_its_way_back(kept: Lab) -> None:
-    newest, processes = listed(kept)[0]["name"], server_processes(kept)
-    psql(kept, "CREATE TABLE since (id int)")
+    newest, processes = list_backups(kept)[0]["name"], server_processes(kept)
+    run_psql(kept, "CREATE TABLE since (id int)")
     own = ("SET work_mem = '7MB'", "CONNECTION LIMIT 39")
     for setting in own:
-        psql(kept, f"ALTER DATABASE rodan {setting}")
-    restored = backups(kept, "restore", newest, "--yes-restore", "rodan")
+        run_psql(kept, f"ALTER DATABASE rodan {setting}")
+    restored = run_backups(kept, "restore", newest, "--yes-restore", "rodan")
     assert restored.status == 0, restored.said
     assert "the whole table" in restored.out
-    assert psql(kept, "SELECT to_regclass('since') IS NULL") == "t"
-    assert psql(kept, "SHOW work_mem") == "7MB"
-    assert psql(kept, "SELECT datconnlimit FROM pg_database WHERE datname = 'rodan'") == "39"
+    assert run_psql(kept, "SELECT to_regclass('since') IS NULL") == "t"
+    assert run_psql(kept, "SHOW work_mem") == "7MB"
+    assert run_psql(kept, "SELECT datconnlimit FROM pg_database WHERE datname = 'rodan'") == "39"
     run = kept.run("remediate", "log").out.split()[0]
     assert f"`remediate undo {run}`" in restored.out
-    psql(kept, "CREATE TABLE later AS SELECT generate_series(1, 7)")
+    run_psql(kept, "CREATE TABLE later AS SELECT generate_series(1, 7)")
     undone = kept.run("remediate", "undo", run, "--yes")
     assert undone.status == 0, undone.said
     assert "undo loses 7 rows in public.later, a new table, entered since in rodan" in undone.said
-    assert psql(kept, "SELECT to_regclass('since') IS NULL") == "f"
+    assert run_psql(kept, "SELECT to_regclass('since') IS NULL") == "f"
     [left] = [name for name in databases(kept) if name.startswith("rodan_")]
     assert f'DROP DATABASE "{left}";' in undone.said
-    psql(kept, f'DROP DATABASE "{left}"', "postgres")
+    run_psql(kept, f'DROP DATABASE "{left}"', "postgres")
     assert server_processes(kept) == processes, "postgres restarted its processes: one looked broken to it"
     for back in ("DROP TABLE since", "ALTER DATABASE rodan RESET work_mem", "ALTER DATABASE rodan CONNECTION LIMIT -1"):
-        psql(kept, back)
+        run_psql(kept, back)
 
 
 def test_a_dump_that_names_its_database_itself_is_never_restored_over_it(kept: Lab) -> None:
-    dump = swarm.within(kept.engine, "postgres", "pg_dump", "-s", "-C", "-c", "-U", "rodan", "rodan").encode()
-    put(kept, ODD, gzip.compress(dump, mtime=0))
-    refused = backups(kept, "restore", ODD, "--yes-restore", "rodan")
+    dump = swarm.run_within(kept.engine, "postgres", "pg_dump", "-s", "-C", "-c", "-U", "rodan", "rodan").encode()
+    put_dump(kept, ODD, gzip.compress(dump, mtime=0))
+    refused = run_backups(kept, "restore", ODD, "--yes-restore", "rodan")
     assert refused.status == 3, refused.said
     assert "names its database itself" in refused.said
-    assert psql(kept, "SELECT count(*) FROM auth_user") == "120"
+    assert run_psql(kept, "SELECT count(*) FROM auth_user") == "120"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_case_41_a_drill_that_is_interrupted_leaves_nothing(kept: Lab, number: signal.Signals) -> None:
-    put(kept, ODD, gzip.compress(BAD.replace(b"SELEKT 1", b"SELECT pg_sleep(60)")))
+    put_dump(kept, ODD, gzip.compress(BAD.replace(b"SELEKT 1", b"SELECT pg_sleep(60)")))
     words = [BIN / "remediate", "backups", "drill", ODD, "--hosts=lab", "--state", str(kept.place)]
     drilling = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: throwaway(kept), "the throwaway server", limit=60)
+    wait_until(lambda: throwaway_servers(kept), "the throwaway server", limit=60)
     drilling.send_signal(number)
     drilling.wait(timeout=30)
-    until(lambda: not throwaway(kept), "its end", limit=30)
+    wait_until(lambda: not throwaway_servers(kept), "its end", limit=30)
 
 
-def throwaway(lab: Lab) -> str:
+def throwaway_servers(lab: Lab) -> str:
     return lab.on("vgpu", "docker", "ps", "-aqf", "label=fleetkeeper=drill")
 
 
 def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> None:
-    put(kept, ODD, gzip.compress(b""))
-    refused = backups(kept, "restore", ODD, "--yes-restore", "rodan")
+    put_dump(kept, ODD, gzip.compress(b""))
+    refused = run_backups(kept, "restore", ODD, "--yes-restore", "rodan")
     assert refused.status == 1, refused.said
     assert "only a complete backup is restored" in refused.said
 
@@ -178,7 +178,7 @@ def test_case_42_a_backup_that_is_not_complete_is_not_restored(kept: Lab) -> Non
 @pytest.mark.long
 @pytest.mark.parametrize("seconds", [1.5, 3.0, 4.5])
 def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: Lab, seconds: float) -> None:
-    newest, processes = listed(kept)[0]["name"], server_processes(kept)
+    newest, processes = list_backups(kept)[0]["name"], server_processes(kept)
     question = ("backups", "restore", newest, "--hosts=lab", "--yes-restore=rodan", "--state", str(kept.place))
     words = [BIN / "remediate", *question]
     restoring = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -186,29 +186,29 @@ def test_case_42_killed_at_any_moment_the_live_name_can_be_connected_to(kept: La
     restoring.kill()
     restoring.wait()
     time.sleep(3)  # what was sent before goes on inside the container
-    assert psql(kept, "SELECT count(*) FROM auth_user") == "120"
+    assert run_psql(kept, "SELECT count(*) FROM auth_user") == "120"
     assert server_processes(kept) == processes
     for name in databases(kept):
         if name.startswith("rodan_"):
-            psql(kept, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', "postgres")
+            run_psql(kept, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', "postgres")
 
 
 def test_case_76_no_remedy_runs_while_another_database_runs_than_the_accepted_one(kept: Lab) -> None:
-    assert backups(kept, "accept", "--yes").status == 0
-    assert "services.postgres_kept_its_data" in outcomes(kept.audit("checks/test_services.py"), "holds")
+    assert run_backups(kept, "accept", "--yes").status == 0
+    assert "services.postgres_kept_its_data" in rules_ending_so(kept.audit("checks/test_services.py"), "holds")
     record = json.loads(kept.on("data", "cat", RECORD))
     other = str(int(record["accepted"]["system"]) + 1)
     kept.on("data", "sed", "-i", f"s/{record['accepted']['system']}/{other}/", RECORD)
     match = kept.audit("checks/test_services.py")
-    assert "services.postgres_kept_its_data" in outcomes(match, "finding")
-    refused = backups(kept, "create")
+    assert "services.postgres_kept_its_data" in rules_ending_so(match, "finding")
+    refused = run_backups(kept, "create")
     assert refused.status == 1, refused.said
     assert "held back" in refused.said
 
 
 @pytest.mark.long
 def test_case_76_postgres_came_up_empty_elsewhere_and_nothing_that_stands_on_it_is_remedied(kept: Lab, broken) -> None:
-    assert backups(kept, "accept", "--yes").status == 0
+    assert run_backups(kept, "accept", "--yes").status == 0
     broken("database-moved", "cron-missing", "copies-lost", "volume-over-budget", "backup-stale", "root-container")
     crontabs = [kept.on(node, "sh", "-c", "crontab -u root -l; true") for node in ("vgpu", "data")]
     files = kept.on("data", "ls", VOLUME)
@@ -227,6 +227,6 @@ def test_case_76_postgres_came_up_empty_elsewhere_and_nothing_that_stands_on_it_
         "backups.are_thinned", "volumes.are_within_budget", "containers.run_as_their_own_user",
     ):  # fmt: skip
         assert f"{rule}: held back: postgres may have lost its data" in held, (rule, held)
-    assert "held back" in backups(kept, "create").said
+    assert "held back" in run_backups(kept, "create").said
     assert [kept.on(node, "sh", "-c", "crontab -u root -l; true") for node in ("vgpu", "data")] == crontabs
     assert kept.on("data", "ls", VOLUME) == files

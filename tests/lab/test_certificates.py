@@ -14,8 +14,8 @@ import pytest
 from lab import swarm
 from lab.faults import certificates
 from lab.names import MANAGER, SITE
-from lab.shell import until
-from tests.lab.conftest import ROOT, Lab, outcomes
+from lab.shell import wait_until
+from tests.lab.conftest import ROOT, Lab, rules_ending_so
 
 FIX = ("--fix", "--yes", "--only", "certificates")
 
@@ -44,11 +44,11 @@ TOLD = {
 }
 
 
-def found(lab: Lab) -> set[str]:
-    return outcomes(lab.audit("-k", "certificates"), "finding", "unknown")
+def rules_found(lab: Lab) -> set[str]:
+    return rules_ending_so(lab.audit("-k", "certificates"), "finding", "unknown")
 
 
-def variant(lab: Lab, old: str, new: str) -> str:
+def changed_inventory(lab: Lab, old: str, new: str) -> str:
     """The path of an inventory of the lab with something else in it."""
     text = (ROOT / "inventories/lab.yml").read_text().replace("../.lab/", f"{ROOT}/.lab/")
     assert old in text
@@ -66,42 +66,42 @@ ALWAYS = ("certificate-old-served", "acme-account-lost")
 )
 def test_what_certbot_and_a_reload_can_mend_is_mended_and_proven(broken, fault: str) -> None:
     lab = broken(fault)
-    assert found(lab) == REPAIRED[fault]
+    assert rules_found(lab) == REPAIRED[fault]
     fixed = lab.remediate(*FIX)
     assert fixed.status == 0, fixed.said
-    assert found(lab) == set()
+    assert rules_found(lab) == set()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", REPAIRED_TOO)
 def test_every_other_bad_certificate_is_renewed_or_replaced_and_proven(broken, fault: str) -> None:
     lab = broken(fault)
-    assert found(lab) == REPAIRED_TOO[fault]
+    assert rules_found(lab) == REPAIRED_TOO[fault]
     fixed = lab.remediate(*FIX)
     assert fixed.status == 0, fixed.said
-    assert found(lab) == set()
+    assert rules_found(lab) == set()
 
 
 @pytest.mark.long
 def test_the_first_certificate_is_got_and_a_person_is_told_which_line_has_to_name_it(broken) -> None:
     lab = broken("certificate-never-issued")
-    assert found(lab) == {"certificates.are_valid", "certificates.will_renew"}
+    assert rules_found(lab) == {"certificates.are_valid", "certificates.will_renew"}
     fixed = lab.remediate(*FIX)
     assert fixed.status == 1, fixed.said
-    assert found(lab) == {"certificates.are_valid", "certificates.are_served_as_on_disk"}
+    assert rules_found(lab) == {"certificates.are_valid", "certificates.are_served_as_on_disk"}
     shown = lab.remediate("--only", "certificates").out
     assert "/etc/letsencrypt/served.conf:1" in shown
     assert f"ssl_certificate /etc/letsencrypt/live/{SITE}/fullchain.pem;" in shown
-    swarm.within(lab.engine, "nginx", "sh", "-c", "serve-certificate && nginx -s reload")
-    assert found(lab) == set()
+    swarm.run_within(lab.engine, "nginx", "sh", "-c", "serve-certificate && nginx -s reload")
+    assert rules_found(lab) == set()
 
 
 @pytest.mark.long
 def test_several_names_on_one_port_are_each_judged_by_their_own_certificate(broken) -> None:
     lab = broken("certificate-second-site")
-    assert found(lab) == set(), "what nobody wrote down is a warning"
+    assert rules_found(lab) == set(), "what nobody wrote down is a warning"
     second = "  - {name: second.lab.example, service: nginx, acme: {none: brought by hand}}\n"
-    both = variant(lab, "certificates:\n", f"certificates:\n{second}")
+    both = changed_inventory(lab, "certificates:\n", f"certificates:\n{second}")
     results = lab.place / "both.json"
     lab.run("pytest", f"--hosts={both}", f"--results={results}", "-p", "no:cacheprovider", "-k", "certificates")
     wrong = {(item["rule"], item["subject"]) for item in json.loads(results.read_text())["items"] if item["findings"]}
@@ -111,7 +111,7 @@ def test_several_names_on_one_port_are_each_judged_by_their_own_certificate(brok
 @pytest.mark.long
 def test_where_the_inventory_does_not_say_how_the_whole_command_is_shown(broken) -> None:
     lab = broken("certificate-wrong-name")
-    silent = variant(
+    silent = changed_inventory(
         lab, "    acme: {agree_tos: true, email: ops@rodan.lab.example, webroot: /var/www/letsencrypt}\n", ""
     )
     shown = lab.run("remediate", f"--hosts={silent}", "--only", "certificates.are_valid")
@@ -120,26 +120,26 @@ def test_where_the_inventory_does_not_say_how_the_whole_command_is_shown(broken)
     assert f"certbot certonly --non-interactive --cert-name {SITE} --domain {SITE}" in text
 
 
-def outer(lab: Lab, address: str, port: int) -> str:
+def outside_inventory(lab: Lab, address: str, port: int) -> str:
     """An inventory of the lab whose site is asked for at an address, from the machine that audits."""
     allowed = "allow_issuer: [Pebble *]\n"
-    return variant(lab, allowed, f"{allowed}    outside: {{address: {address}, ports: [{port}]}}\n")
+    return changed_inventory(lab, allowed, f"{allowed}    outside: {{address: {address}, ports: [{port}]}}\n")
 
 
 @pytest.mark.long
 def test_the_world_s_view_is_a_finding_of_its_own_where_something_else_answers(lab: Lab, tmp_path: Path) -> None:
     words = ("-p", "no:cacheprovider", "-k", "certificates")
-    good = lab.run("pytest", f"--hosts={outer(lab, MANAGER.address, 443)}", *words)
+    good = lab.run("pytest", f"--hosts={outside_inventory(lab, MANAGER.address, 443)}", *words)
     assert good.status == 0, good.said
-    with elsewhere(tmp_path) as port:
-        ran = lab.run("pytest", f"--hosts={outer(lab, 'localhost', port)}", *words)
+    with foreign_server(tmp_path) as port:
+        ran = lab.run("pytest", f"--hosts={outside_inventory(lab, 'localhost', port)}", *words)
     assert ran.status == 1, ran.said
     assert f"served to the world at 127.0.0.1:{port}: it is self-signed" in ran.out
     assert f"127.0.0.1:{port} serves the world another certificate than the service" in ran.out
 
 
 @contextmanager
-def elsewhere(place: Path) -> Iterator[int]:
+def foreign_server(place: Path) -> Iterator[int]:
     """A TLS server on this machine that is none of the lab's."""
     new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30")
     names = ("-keyout", "key", "-out", "cert", "-subj", f"/CN={SITE}", "-addext", f"subjectAltName=DNS:{SITE}")
@@ -149,7 +149,9 @@ def elsewhere(place: Path) -> Iterator[int]:
     serve = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-key", "key", "-cert", "cert"]
     with subprocess.Popen(serve, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
         try:
-            until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), "openssl s_server", limit=5, every=0.1)
+            wait_until(
+                lambda: not socket.socket().connect_ex(("127.0.0.1", port)), "openssl s_server", limit=5, every=0.1
+            )
             yield port
         finally:
             server.terminate()
@@ -170,22 +172,24 @@ def test_case_54_nothing_is_reloaded_while_the_configuration_is_broken(broken) -
     fixed = lab.remediate(*FIX)
     assert fixed.status == 1, fixed.said
     assert "unknown directive" in fixed.said
-    assert "certificates.are_served_as_on_disk" in found(lab)
+    assert "certificates.are_served_as_on_disk" in rules_found(lab)
 
 
 @pytest.mark.long
 def test_case_55_a_challenge_that_fails_is_tried_once_and_its_reason_is_shown(broken) -> None:
     lab = broken("acme-challenge-blocked")
-    before = attempts(lab)
+    before = certbot_attempts(lab)
     fixed = lab.remediate(*FIX)
     assert fixed.status == 3, fixed.said
     assert "returned 403" in fixed.out
-    assert attempts(lab) == before + 1
+    assert certbot_attempts(lab) == before + 1
 
 
-def attempts(lab: Lab) -> int:
+def certbot_attempts(lab: Lab) -> int:
     """How often certbot has begun, by its own logs."""
-    text = swarm.within(lab.engine, "nginx", "sh", "-c", "cat /var/log/letsencrypt/*.log* | grep -c 'certbot version'")
+    text = swarm.run_within(
+        lab.engine, "nginx", "sh", "-c", "cat /var/log/letsencrypt/*.log* | grep -c 'certbot version'"
+    )
     return int(text)
 
 
@@ -193,7 +197,7 @@ def attempts(lab: Lab) -> int:
 def test_case_56_another_certbot_that_runs_is_no_failure(broken) -> None:
     lab = broken("certificate-expiring")
     words = ("certbot", "renew", "--dry-run", "--no-random-sleep-on-renew", "--pre-hook", "sleep 20")
-    node, container = swarm.home(lab.engine, "nginx")
+    node, container = swarm.home_of_service(lab.engine, "nginx")
     lab.on(node.name, "docker", "exec", "--detach", container, *words)
     fixed = lab.remediate(*FIX)
     assert fixed.status != 3, fixed.said
@@ -208,16 +212,16 @@ def test_case_57_a_lineage_of_six_days_and_one_of_an_hour_are_far_from_their_end
     hour = 1 / 24
     for begin, end, rules in ((-1, 5, set()), (-5, 1, soon), (-hour / 4, 3 * hour / 4, set()), (-hour, hour / 5, soon)):
         certificates.replace(lab.engine, begin, end)
-        assert found(lab) == rules
+        assert rules_found(lab) == rules
     certificates.anew(lab.engine)
 
 
 @pytest.mark.long
 def test_case_72_looking_changes_nothing_in_the_container(lab: Lab) -> None:
     digest = "find /etc /var/lib /var/www /root /run -type f -newer /tmp/look ! -path '*/nginx.pid'; rm /tmp/look"
-    swarm.within(lab.engine, "nginx", "touch", "/tmp/look")
-    found(lab)
-    assert swarm.within(lab.engine, "nginx", "sh", "-c", digest) == ""
+    swarm.run_within(lab.engine, "nginx", "touch", "/tmp/look")
+    rules_found(lab)
+    assert swarm.run_within(lab.engine, "nginx", "sh", "-c", digest) == ""
 
 
 @pytest.mark.long

@@ -37,12 +37,12 @@ class Counting:
         return self.link.ask(commands, *room)
 
 
-def seconds(lab: Lab, work: Callable[[], object]) -> float:
+def cpu_seconds(lab: Lab, work: Callable[[], object]) -> float:
     """The node's CPU seconds for some work: the least of five, since the node has other things to do too."""
-    return min(once(lab, work) for _ in range(5))
+    return min(cpu_seconds_once(lab, work) for _ in range(5))
 
 
-def once(lab: Lab, work: Callable[[], object]) -> float:
+def cpu_seconds_once(lab: Lab, work: Callable[[], object]) -> float:
     before = int(lab.on("data", "sh", "-c", CPU))
     work()
     return (int(lab.on("data", "sh", "-c", CPU)) - before) / 1e9
@@ -62,8 +62,8 @@ def test_a_crowd_of_containers_is_seen_in_two_round_trips_at_the_cost_of_inspect
             assert len(facts.containers) >= CROWD
             assert all(isinstance(container.processes, tuple) for container in facts.containers)
             assert link.trips == 2
-            inspecting = seconds(lab, lambda: link.ask([INSPECT]))
-            looking = seconds(
+            inspecting = cpu_seconds(lab, lambda: link.ask([INSPECT]))
+            looking = cpu_seconds(
                 lab,
                 lambda: drive_in_lockstep({"c": containers.observe.observe(inventory.nodes["data"], inventory)}, link),
             )

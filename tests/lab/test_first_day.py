@@ -18,13 +18,13 @@ from fleetkeeper.topics.backups.policy import Policy as Backups
 from fleetkeeper.topics.certificates.policy import Policy as Certificates
 from fleetkeeper.topics.registry import load_inventory
 from lab.names import DATA, IDENTITY, NODES, SITE, Node
-from tests.lab.conftest import BIN, ROOT, Lab, Ran, outcomes
+from tests.lab.conftest import BIN, ROOT, Lab, Ran, rules_ending_so
 
 PAGE = ROOT / "docs" / "on-your-servers.md"
 NEW = "fleetkeeper"
 
 
-def block(name: str) -> str:
+def commands_of_block(name: str) -> str:
     """The commands that the page marks with `<!-- run: NAME -->`."""
     [commands] = re.findall(rf"<!-- run: {name} -->\n```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
     return commands
@@ -70,20 +70,20 @@ def newcomer(lab: Lab, tmp_path: Path) -> Newcomer:
     return Newcomer(lab, folder)
 
 
-def host(node: Node, user: str = "ops") -> str:
+def ssh_host(node: Node, user: str = "ops") -> str:
     return f"{user}@127.0.0.1:{node.port}"
 
 
 @pytest.mark.long
 def test_two_commands_lead_from_bare_hosts_to_an_audit_that_is_green_but_for_what_is_open(newcomer: Newcomer) -> None:
-    made = newcomer.init("mine", *(host(node) for node in NODES))
+    made = newcomer.init("mine", *(ssh_host(node) for node in NODES))
     assert made.status == 0, made.said
     inventory = load_inventory(newcomer.folder / "mine.yml")
     assert set(inventory.nodes) == {"manager", "data", "vgpu"}
     results = newcomer.audit("mine")
-    assert outcomes(results, "unknown") == set(), results["said"]
+    assert rules_ending_so(results, "unknown") == set(), results["said"]
     assert open_findings(results) <= {("certificates.are_valid", SITE)}, results["said"]
-    assert len(outcomes(results, "holds")) >= 15
+    assert len(rules_ending_so(results, "holds")) >= 15
 
 
 def open_findings(results: dict[str, Any]) -> set[tuple[str, str]]:
@@ -91,7 +91,7 @@ def open_findings(results: dict[str, Any]) -> set[tuple[str, str]]:
     return {(item["rule"], item["subject"]) for item in results["items"] if item["outcome"] == "finding"}
 
 
-def readme() -> list[list[str]]:
+def readme_commands() -> list[list[str]]:
     """The commands that the README gives for one's own servers, one after the other."""
     section = (ROOT / "README.md").read_text().partition("## Point it at your own servers")[2]
     shown = re.findall(r"^\$ (.*)$", section.partition("## ")[0], re.MULTILINE)
@@ -100,14 +100,14 @@ def readme() -> list[list[str]]:
 
 
 def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newcomer: Newcomer) -> None:
-    commands = readme()
+    commands = readme_commands()
     audit = next(number for number, words in enumerate(commands) if words[0] == "pytest")
     ours = [words for words in commands[: audit + 1] if words[0] != "."]
     assert len(["git clone", *ours]) <= 5
     prints = [word for print_ in newcomer.fingerprints() for word in ("--fingerprint", print_)]
     more = {"trust": ("--yes", *prints), "init": ("--identity", str(IDENTITY), *prints)}
     for words in commands[2 : audit + 1]:
-        question = [re.sub(r"ops@\S+", host(NODES[0]), word) for word in words]
+        question = [re.sub(r"ops@\S+", ssh_host(NODES[0]), word) for word in words]
         here = [str(ROOT / "checks"), "-p", "no:cacheprovider"] if words[0] == "pytest" else []
         ran = newcomer.run(*question, *more.get(words[1], ()), *here)
         assert ran.status in ((0,) if words[0] == "fleetkeeper" else (0, 1)), ran.said
@@ -116,17 +116,17 @@ def test_the_readme_leads_from_a_clone_to_the_first_audit_in_five_commands(newco
 
 @pytest.mark.long
 def test_the_swarm_is_followed_to_nodes_that_nobody_named(newcomer: Newcomer) -> None:
-    made = newcomer.init("all", host(NODES[0]), more=("--follow",))
+    made = newcomer.init("all", ssh_host(NODES[0]), more=("--follow",))
     assert made.status == 0, made.said
     assert {"manager", "data", "vgpu"} == set(load_inventory(newcomer.folder / "all.yml").nodes)
-    alone = newcomer.init("one", host(NODES[0]))
+    alone = newcomer.init("one", ssh_host(NODES[0]))
     assert "--follow" in alone.out
     assert "# data: " in (newcomer.folder / "one.yml").read_text()
 
 
 @pytest.mark.long
 def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
-    newcomer.init("mine", *(host(node) for node in NODES))
+    newcomer.init("mine", *(ssh_host(node) for node in NODES))
     match, ours = load_inventory(newcomer.folder / "mine.yml"), load_inventory(ROOT / "inventories" / "lab.yml")
     backups, expected = match.section(Backups), ours.section(Backups)
     for key in ("service", "schedule", "command", "timezone", "pattern"):
@@ -139,7 +139,7 @@ def test_what_is_written_about_the_lab_is_right(newcomer: Newcomer) -> None:
 
 
 def test_case_12_without_a_word_about_host_keys_nothing_is_asked_or_written(newcomer: Newcomer) -> None:
-    ran = newcomer.run("fleetkeeper", "init", host(DATA), "--name", "mine", "--identity", str(IDENTITY))
+    ran = newcomer.run("fleetkeeper", "init", ssh_host(DATA), "--name", "mine", "--identity", str(IDENTITY))
     assert ran.status == 2
     assert list(newcomer.folder.glob("*.yml")) == []
 
@@ -148,30 +148,32 @@ def test_case_12_without_a_word_about_host_keys_nothing_is_asked_or_written(newc
 def account(newcomer: Newcomer) -> Iterator[Newcomer]:
     """The account of the page on `data`, made and removed by the page's own commands."""
     public = IDENTITY.with_suffix(".pub").read_text().strip()
-    newcomer.lab.on("data", "sh", "-euc", block("account").replace("PUBLIC_KEY", public))
+    newcomer.lab.on("data", "sh", "-euc", commands_of_block("account").replace("PUBLIC_KEY", public))
     yield newcomer
-    newcomer.lab.on("data", "sh", "-c", block("removal"))
+    newcomer.lab.on("data", "sh", "-c", commands_of_block("removal"))
     assert newcomer.lab.on("data", "sh", "-c", f"id {NEW} 2>&1 || true").startswith("id:")
 
 
 def test_case_65_an_account_without_rights_sees_what_it_may_and_calls_the_rest_unknown(account: Newcomer) -> None:
-    made = account.init("plain", host(DATA, NEW))
+    made = account.init("plain", ssh_host(DATA, NEW))
     assert made.status == 0, made.said
     assert "root rights" in made.out
     assert "right to talk to Docker" in (account.folder / "plain.yml").read_text()
     results = account.audit("plain")
-    assert "nodes.can_be_looked_at" in outcomes(results, "holds"), results["said"]
-    assert outcomes(results, "finding") == set(), results["said"]
-    assert "containers.run_as_their_own_user" in outcomes(results, "unknown")
+    assert "nodes.can_be_looked_at" in rules_ending_so(results, "holds"), results["said"]
+    assert rules_ending_so(results, "finding") == set(), results["said"]
+    assert "containers.run_as_their_own_user" in rules_ending_so(results, "unknown")
 
 
 def test_the_same_account_with_the_pages_sudoers_line_sees_everything(account: Newcomer) -> None:
-    account.lab.on("data", "sh", "-euc", block("sudoers"))
-    made = account.init("full", host(DATA, NEW))
+    account.lab.on("data", "sh", "-euc", commands_of_block("sudoers"))
+    made = account.init("full", ssh_host(DATA, NEW))
     assert made.status == 0, made.said
     assert load_inventory(account.folder / "full.yml").nodes["data"].sudo
     results = account.audit("full")
-    assert outcomes(results, "holds") >= {"containers.run_as_their_own_user", "nodes.can_be_looked_at"}, results["said"]
+    assert rules_ending_so(results, "holds") >= {"containers.run_as_their_own_user", "nodes.can_be_looked_at"}, results[
+        "said"
+    ]
 
 
 AUDIT_RIGHT = ("sudo", "-n", "/usr/local/sbin/fleetkeeper-look", "5")
@@ -182,7 +184,7 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     [page] = re.findall(r"<!-- line: audit -->\n```\n(.*)\n```", PAGE.read_text())
     assert f"'{page}'" in script
     account.lab.on("data", "sh", "-euc", script)
-    made = account.init("look", host(DATA, NEW))
+    made = account.init("look", ssh_host(DATA, NEW))
     assert made.status == 0, made.said
     assert load_inventory(account.folder / "look.yml").nodes["data"].sudo == "audit"
     everything = (ROOT / "inventories" / "lab.yml").read_text().replace("../.lab", str(IDENTITY.parent))
@@ -190,8 +192,8 @@ def test_an_account_for_audits_alone_sees_what_root_sees_and_can_change_nothing(
     (account.folder / "all.yml").write_text(mine)
     account.lab.on("data", "sh", "-euc", account.run("fleetkeeper", "sudoers", NEW, "--hosts=./all.yml").out)
     results = account.audit("all")
-    assert outcomes(results, "unknown", "finding") == set(), results["said"]
-    assert outcomes(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]
+    assert rules_ending_so(results, "unknown", "finding") == set(), results["said"]
+    assert rules_ending_so(results, "holds") >= {"backups.are_fresh", "volumes.are_within_budget"}, results["said"]
     (account.folder / "strict.yml").write_text(re.sub(r"keep: \{.*\}", "keep: {last: 3}", mine))
     fix = ("--fix", "--yes", "--allow", "delete,restart,ownership", "--only", "backups.are_thinned")
     tried = account.run("remediate", "--hosts=./strict.yml", *fix)
@@ -209,13 +211,13 @@ def refused_as(lab: Lab, *words: str) -> bool:
 
 
 def test_the_first_night_is_waived_and_then_green(newcomer: Newcomer) -> None:
-    newcomer.init("mine", *(host(node) for node in NODES))
+    newcomer.init("mine", *(ssh_host(node) for node in NODES))
     words = ("--all", "--until=2999-01-01", "--owner=ops@example.org", "--hosts=./mine.yml")
     waived = newcomer.run("fleetkeeper", "waive", *words)
     assert waived.status == 0, waived.said
     results = newcomer.audit("mine")
-    assert outcomes(results, "finding", "unknown") == set(), results["said"]
-    assert "certificates.are_valid" in outcomes(results, "waived")
+    assert rules_ending_so(results, "finding", "unknown") == set(), results["said"]
+    assert "certificates.are_valid" in rules_ending_so(results, "waived")
 
 
 def test_leaving_takes_every_trace_and_what_was_scheduled_goes_on(broken) -> None:
@@ -231,4 +233,4 @@ def test_leaving_takes_every_trace_and_what_was_scheduled_goes_on(broken) -> Non
     assert "fleetkeeper schedules" not in crontab
     assert lab.on("vgpu", "sh", "-c", "ls -d /var/lib/fleetkeeper /run/fleetkeeper.lock 2>/dev/null || true") == ""
     results = lab.audit("-k", "schedules")
-    assert "schedules.backup_runs_where_postgres_runs" in outcomes(results, "holds"), results["said"]
+    assert "schedules.backup_runs_where_postgres_runs" in rules_ending_so(results, "holds"), results["said"]

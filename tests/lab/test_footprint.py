@@ -23,7 +23,7 @@ find /var/lib/docker/volumes/rodan_pg_backup/_data -printf '%p %y %u %g %m %s %T
 """
 
 
-def tree(lab, node: str) -> str:
+def file_tree(lab, node: str) -> str:
     pruned = " -o ".join(f"-path {path}" for path in EXCLUDED)
     return lab.on(node, "sh", "-c", DIGEST.format(pruned=pruned))
 
@@ -32,12 +32,12 @@ def test_case_72_an_audit_and_a_plan_change_nothing_on_any_node(broken) -> None:
     lab = broken("cron-missing", "volume-over-budget", "root-container")
     nodes = ("manager", "data", "vgpu")
     lab.audit()
-    before = {node: tree(lab, node) for node in nodes}
+    before = {node: file_tree(lab, node) for node in nodes}
     lab.audit()
     lab.remediate()
-    after = {node: tree(lab, node) for node in nodes}
-    assert {node: changed(before[node], after[node]) for node in nodes} == {node: set() for node in nodes}
+    after = {node: file_tree(lab, node) for node in nodes}
+    assert {node: changed_files(before[node], after[node]) for node in nodes} == {node: set() for node in nodes}
 
 
-def changed(before: str, after: str) -> set[str]:
+def changed_files(before: str, after: str) -> set[str]:
     return set(before.splitlines()) ^ set(after.splitlines())

@@ -15,7 +15,7 @@ import pytest
 
 from lab import faults, swarm
 from lab.names import BACKUPS, NODES
-from tests.lab.aftermath import left, spec_of, started, wait_for_locks
+from tests.lab.aftermath import look_at_rest, spec_of, start_until, wait_for_locks
 from tests.lab.conftest import Lab, Ran
 from tests.lab.test_backups import RECORD
 
@@ -83,8 +83,8 @@ def replace_folder(folder: Path, by: Path) -> None:
     shutil.copytree(by, folder)
 
 
-def databases(lab: Lab) -> str:
-    _, container = swarm.home(lab.engine, "postgres")
+def list_databases(lab: Lab) -> str:
+    _, container = swarm.home_of_service(lab.engine, "postgres")
     question = (
         "psql",
         "-X",
@@ -99,7 +99,7 @@ def databases(lab: Lab) -> str:
     return lab.on("vgpu", "docker", "exec", container, *question)
 
 
-def changeable(lab: Lab) -> dict[str, str]:
+def changeable_state(lab: Lab) -> dict[str, str]:
     """All that these commands could change."""
     seen = {f"crontab {node.name}": lab.on(node.name, "sh", "-c", "crontab -l 2>/dev/null || :") for node in NODES}
     seen["dumps"] = lab.on("data", "ls", "-A", BACKUPS)
@@ -109,7 +109,7 @@ def changeable(lab: Lab) -> dict[str, str]:
         "manager", "sh", "-c", "find /etc/letsencrypt -type f ! -name '*.log' -exec sha256sum {} + 2>/dev/null || :"
     )
     seen["service"] = json.dumps(spec_of(lab), sort_keys=True)
-    seen["databases"] = databases(lab)
+    seen["databases"] = list_databases(lab)
     return seen
 
 
@@ -120,8 +120,8 @@ def mend_all(lab: Lab, before: set[str]) -> None:
     for name in set(lab.on("data", "ls", "-A", BACKUPS).split()) - before:
         lab.on("data", "rm", f"{BACKUPS}/{name}")
     lab.on("data", "rm", "-f", RECORD)
-    _, container = swarm.home(lab.engine, "postgres")
-    for name in [name for name in databases(lab).split() if "rodan_" in name]:
+    _, container = swarm.home_of_service(lab.engine, "postgres")
+    for name in [name for name in list_databases(lab).split() if "rodan_" in name]:
         sql = f'DROP DATABASE "{name.partition("|")[2]}"'
         lab.on("vgpu", "docker", "exec", container, "psql", "-U", "rodan", "-d", "postgres", "-c", sql)
 
@@ -132,17 +132,17 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     case = CASES[name]
     lab = broken(*([case.fault] if case.fault else []))
     dumps = set(lab.on("data", "ls", "-A", BACKUPS).split())
-    aftermath = left(lab)
+    aftermath = look_at_rest(lab)
     try:
         lab.remediate()
         if case.first:
             assert lab.run(*case.first).status == 0
         words = [word if word != "NEWEST" else max(dumps) for word in case.words]
-        before = changeable(lab)
+        before = changeable_state(lab)
         with small_disk(lab, room):
             ran = lab.run(*words)
         wait_for_locks(lab)
-        changed = sorted(key for key, value in changeable(lab).items() if value != before[key])
+        changed = sorted(key for key, value in changeable_state(lab).items() if value != before[key])
         assert_told(ran, changed)
         if changed and ran.status == REMEDY_FAILED and name != "undo":  # one that is done leaves nothing to tell
             next_look = lab.remediate("--only=schedules")
@@ -150,12 +150,12 @@ def test_a_full_disk_under_the_state_never_hides_a_change(broken: Callable[..., 
     finally:
         mend_all(lab, dumps)
     swarm.wait_for_services(lab.engine)
-    assert left(lab) == aftermath
+    assert look_at_rest(lab) == aftermath
 
 
 def live_oid(lab: Lab) -> str:
     """The object identifier of the database that is live: another one after a restore."""
-    [oid] = [line.partition("|")[0] for line in databases(lab).splitlines() if line.endswith("|rodan")]
+    [oid] = [line.partition("|")[0] for line in list_databases(lab).splitlines() if line.endswith("|rodan")]
     return oid
 
 
@@ -170,19 +170,19 @@ def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_u
     lab: Lab,
 ) -> None:
     """More room each time, so that the journal ends before, in and after the change of names."""
-    dumps, aftermath, cut = set(lab.on("data", "ls", "-A", BACKUPS).split()), left(lab), []
+    dumps, aftermath, cut = set(lab.on("data", "ls", "-A", BACKUPS).split()), look_at_rest(lab), []
     lab.remediate()
     for room in ROOM_FOR_THE_SWAP:
-        before, live = changeable(lab), live_oid(lab)
+        before, live = changeable_state(lab), live_oid(lab)
         words = ("remediate", "backups", "restore", "--hosts=lab", "--yes-restore=rodan", max(dumps))
         try:
-            with small_disk(lab, 1024) as disk, started(lab, *words, until=SWAP_BEGINS) as restore:
+            with small_disk(lab, 1024) as disk, start_until(lab, *words, until=SWAP_BEGINS) as restore:
                 fill = leave_room(disk, room)
                 status = restore.end()
                 fill.unlink()
             ran = Ran(status, "", restore.said)
             wait_for_locks(lab)
-            assert_told(ran, sorted(key for key, value in changeable(lab).items() if value != before[key]))
+            assert_told(ran, sorted(key for key, value in changeable_state(lab).items() if value != before[key]))
             if swapped := live_oid(lab) != live:
                 assert "The old one is rodan_before_" in ran.said, ran.said
             if status == REMEDY_FAILED:
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_while_a_restore_changes_the_names_hides_nothing_and_u
                 lab.run("remediate", "undo", "last", "--yes")
             mend_all(lab, dumps)
     assert True in cut, "no room ended the journal in the change of names: choose others"
-    assert left(lab) == aftermath
+    assert look_at_rest(lab) == aftermath
 
 
 def assert_told(ran: Ran, changed: list[str]) -> None:

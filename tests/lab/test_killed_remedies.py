@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.lab.conftest import BIN, ROOT, Lab, outcomes
+from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 from tests.lab.test_remedies import REPAIRED
 
 pytestmark = pytest.mark.long
@@ -24,7 +24,7 @@ KILLED = {
 MOMENTS = {"as it begins": 0.0, "a moment later": 0.7}
 
 
-def killed(lab: Lab, after: float) -> str:
+def kill_fix(lab: Lab, after: float) -> str:
     """Start a fix, kill it some seconds after its first step began, and return what it had said."""
     env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / "state"), "NO_COLOR": "1"}
     words = [BIN / "remediate", "--hosts=lab", *FIX]
@@ -48,18 +48,18 @@ def test_killed_in_the_middle_the_next_run_mends_the_rest_and_the_lab_is_whole(
     broken, fault: str, after: float
 ) -> None:
     lab = broken(fault)
-    assert ", step 1/" in killed(lab, after)
+    assert ", step 1/" in kill_fix(lab, after)
     deadline = time.monotonic() + 120
     while (again := lab.remediate(*FIX)).status != 0 and time.monotonic() < deadline:
         time.sleep(5)  # what the killed run had started on a node may still be going on there
     assert again.status == 0, again.said
-    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
 
 
 def test_killed_after_it_changed_a_crontab_undo_brings_the_old_back(broken) -> None:
     lab = broken("cron-missing")
     before = lab.on("vgpu", "crontab", "-l")
-    killed(lab, 1.5)
+    kill_fix(lab, 1.5)
     text = lab.remediate()
     assert text.status in {0, 1}
     if "never came to its end" in text.err:

@@ -17,15 +17,15 @@ WEB_USER = 'docker exec "$(docker ps -q -f label=com.docker.swarm.service.name=r
 LOGIN = ("-oBatchMode=yes", "-oConnectTimeout=3", "sudo -n docker ps -q >/dev/null")
 
 
-def asked(lab: Lab, node: Node, script: str) -> str:
+def ask_node(lab: Lab, node: Node, script: str) -> str:
     return lab.engine.attempt("exec", node.container, "sh", "-c", script).stdout.decode()
 
 
-def crontab(lab: Lab, node: Node) -> str:
-    return asked(lab, node, "crontab -u root -l")
+def root_crontab(lab: Lab, node: Node) -> str:
+    return ask_node(lab, node, "crontab -u root -l")
 
 
-def login(node: Node) -> bool:
+def can_log_in(node: Node) -> bool:
     """Whether ops can log in and ask Docker."""
     try:
         done = subprocess.run([*nodes.ssh_words(node), *LOGIN], capture_output=True, timeout=5, check=False)
@@ -35,20 +35,20 @@ def login(node: Node) -> bool:
 
 
 SEEN: dict[str, Callable[[Lab], object]] = {
-    "cron-missing": lambda lab: crontab(lab, VGPU),
-    "cron-on-wrong-node": lambda lab: crontab(lab, DATA),
-    "cron-stopped": lambda lab: bool(asked(lab, VGPU, "pgrep -x cron")),
-    "backup-stale": lambda lab: asked(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
-    "backup-empty": lambda lab: asked(lab, DATA, f"find {BACKUPS} -size -21c -type f"),
-    "copies-lost": lambda lab: bool(asked(lab, MANAGER, f"ls {COPIES}")),
-    "volume-over-budget": lambda lab: int(asked(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
-    "certificate-expiring": lambda lab: asked(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
-    "root-container": lambda lab: asked(lab, DATA, WEB_USER),
+    "cron-missing": lambda lab: root_crontab(lab, VGPU),
+    "cron-on-wrong-node": lambda lab: root_crontab(lab, DATA),
+    "cron-stopped": lambda lab: bool(ask_node(lab, VGPU, "pgrep -x cron")),
+    "backup-stale": lambda lab: ask_node(lab, DATA, f"ls {BACKUPS} | tail -n 1"),
+    "backup-empty": lambda lab: ask_node(lab, DATA, f"find {BACKUPS} -size -21c -type f"),
+    "copies-lost": lambda lab: bool(ask_node(lab, MANAGER, f"ls {COPIES}")),
+    "volume-over-budget": lambda lab: int(ask_node(lab, DATA, f"du -sm {BACKUPS}").split()[0]) > 16,
+    "certificate-expiring": lambda lab: ask_node(lab, MANAGER, f"{SERVED} | {A_MONTH}"),
+    "root-container": lambda lab: ask_node(lab, DATA, WEB_USER),
     "settings-lent": lambda lab: lab.on("manager", "docker", "service", "inspect", "rodan_rodan-main"),
-    "mail-lost": lambda lab: asked(lab, DATA, "ls /etc/msmtprc"),
-    "node-dead": lambda lab: login(DATA),
-    "dockerd-dead": lambda lab: login(DATA),
-    "docker-denied": lambda lab: login(DATA),
+    "mail-lost": lambda lab: ask_node(lab, DATA, "ls /etc/msmtprc"),
+    "node-dead": lambda lab: can_log_in(DATA),
+    "dockerd-dead": lambda lab: can_log_in(DATA),
+    "docker-denied": lambda lab: can_log_in(DATA),
 }  # fmt: skip
 
 

@@ -14,10 +14,10 @@ import pytest
 from lab import nodes, swarm
 from lab.faults.machines import KILL
 from lab.names import BACKUPS, DATA, MANAGER, VGPU
-from lab.shell import until
+from lab.shell import wait_until
 from remediate.journal import Journal
-from tests.lab.aftermath import left, settings, started, wait_for_locks
-from tests.lab.conftest import ROOT, Lab, outcomes
+from tests.lab.aftermath import look_at_rest, start_until, update_settings, wait_for_locks
+from tests.lab.conftest import ROOT, Lab, rules_ending_so
 from tests.lab.test_trouble import dropped_packets
 
 pytestmark = pytest.mark.long
@@ -32,7 +32,7 @@ NEWER = {"Order": "start-first", "FailureAction": "continue", "Parallelism": 3}
 
 def set_own(lab: Lab, own: dict[str, object], *more: str) -> None:
     """The owner's own update settings, as a person sets them."""
-    swarm.update(
+    swarm.update_service(
         lab.engine, "rodan-main", "--update-order", str(own["Order"]), "--update-failure-action",
         str(own["FailureAction"]), "--update-parallelism", str(own["Parallelism"]), *more,
     )  # fmt: skip
@@ -42,7 +42,7 @@ def set_own(lab: Lab, own: dict[str, object], *more: str) -> None:
 def careless(broken) -> Iterator[Lab]:
     """The lab with its web application as root, under update settings of its owner's own."""
     lab = broken("root-container")
-    before = left(lab)
+    before = look_at_rest(lab)
     set_own(lab, OWN)
     yield lab
     wait_for_locks(lab)
@@ -53,17 +53,17 @@ def careless(broken) -> Iterator[Lab]:
         "fleetkeeper.update-config",
     )
     swarm.wait_for_services(lab.engine)
-    assert left(lab) == before
+    assert look_at_rest(lab) == before
 
 
-def own(lab: Lab) -> dict[str, object]:
+def own_settings(lab: Lab) -> dict[str, object]:
     """The update settings that are in force, as far as the owner has set them."""
-    return {key: value for key, value in settings(lab)[1].items() if key in OWN}
+    return {key: value for key, value in update_settings(lab)[1].items() if key in OWN}
 
 
 def killed_in_its_watch(lab: Lab, after: float) -> None:
-    with started(lab, "remediate", *FIX, until=RESTART) as begun:
-        until(lambda: settings(lab)[0] == "django", "the new user to be written", limit=60, every=0.2)
+    with start_until(lab, "remediate", *FIX, until=RESTART) as begun:
+        wait_until(lambda: update_settings(lab)[0] == "django", "the new user to be written", limit=60, every=0.2)
         time.sleep(after)
         begun.kill()
     wait_for_locks(lab)
@@ -74,9 +74,12 @@ def test_a_service_that_a_kill_has_left_with_our_settings_is_told_found_and_fini
     careless: Lab, after: float
 ) -> None:
     killed_in_its_watch(careless, after)
-    assert settings(careless)[1:] == ({**settings(careless)[1], "Order": "stop-first", "FailureAction": "pause"}, True)
+    assert update_settings(careless)[1:] == (
+        {**update_settings(careless)[1], "Order": "stop-first", "FailureAction": "pause"},
+        True,
+    )
     audit = careless.audit("checks/test_services.py", "checks/test_containers.py")
-    assert SETTINGS in outcomes(audit, "finding")
+    assert SETTINGS in rules_ending_so(audit, "finding")
     text = careless.remediate("--only=schedules")
     assert "never came to its end" in text.said
     assert "has fleetkeeper's update settings" in text.said
@@ -84,15 +87,19 @@ def test_a_service_that_a_kill_has_left_with_our_settings_is_told_found_and_fini
     again = careless.run("remediate", *FIX)
     assert again.status == 0, again.said
     assert "fixed" in again.said
-    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
-    assert outcomes(careless.audit(), "finding", "unknown") == set()
+    assert (update_settings(careless)[0], own_settings(careless), update_settings(careless)[2]) == (
+        "django",
+        OWN,
+        False,
+    )
+    assert rules_ending_so(careless.audit(), "finding", "unknown") == set()
     assert "nothing to do" in careless.run("remediate", *FIX).said
 
 
 def killed_undo(lab: Lab, run: str, after: float) -> None:
     """An undo that is killed some seconds after the old user was written, or after it began where it was before."""
-    with started(lab, "remediate", "undo", run, "--yes", until="", state="state") as begun:
-        until(lambda: settings(lab)[0] == "root", "the old user to be written", limit=60, every=0.2)
+    with start_until(lab, "remediate", "undo", run, "--yes", until="", state="state") as begun:
+        wait_until(lambda: update_settings(lab)[0] == "root", "the old user to be written", limit=60, every=0.2)
         time.sleep(after)
         begun.kill()
     wait_for_locks(lab)
@@ -103,12 +110,12 @@ def test_an_undo_that_is_killed_twice_is_finished_by_the_third(careless: Lab) ->
     assert done.status == 0, done.said
     run = run_of(done.said)
     killed_undo(careless, run, 0.5)
-    assert settings(careless)[2]
+    assert update_settings(careless)[2]
     killed_undo(careless, run, 6.0)
     last = careless.run("remediate", "undo", run, "--yes")
     assert last.status == 0, last.said
     assert "nothing to undo" not in last.said
-    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("root", OWN, False)
+    assert (update_settings(careless)[0], own_settings(careless), update_settings(careless)[2]) == ("root", OWN, False)
     assert "never came to its end" not in careless.remediate().said
 
 
@@ -118,14 +125,14 @@ def run_of(text: str) -> str:
     return match[1]
 
 
-def state(lab: Lab) -> str:
+def update_state(lab: Lab) -> str:
     """How far the swarm is with its update of the web application."""
-    return swarm.inspect(lab.engine, "rodan_rodan-main", swarm.STATE)
+    return swarm.inspect_service(lab.engine, "rodan_rodan-main", swarm.STATE)
 
 
-def running(lab: Lab) -> int:
+def running_containers(lab: Lab) -> int:
     """How many containers of the web application run."""
-    return len(swarm.containers(lab.engine, DATA, "rodan-main"))
+    return len(swarm.service_containers(lab.engine, DATA, "rodan-main"))
 
 
 class Crowd:
@@ -138,7 +145,7 @@ class Crowd:
 
     def look(self) -> None:
         while not self.over.wait(0.2):
-            self.most = max(self.most, running(self.lab))
+            self.most = max(self.most, running_containers(self.lab))
 
     def end(self) -> int:
         self.over.set()
@@ -148,61 +155,69 @@ class Crowd:
 
 def test_a_stale_label_never_makes_it_start_first_and_never_wins_over_newer_settings(careless: Lab) -> None:
     killed_in_its_watch(careless, 0.0)
-    until(lambda: state(careless) == "completed", "the swarm to end what it was told", limit=90, every=0.5)
+    wait_until(lambda: update_state(careless) == "completed", "the swarm to end what it was told", limit=90, every=0.5)
     set_own(careless, NEWER)
     set_own(careless, NEWER, "--user", "root")
-    until(lambda: running(careless) == 1, "the old one to be gone", limit=60, every=0.5)
+    wait_until(lambda: running_containers(careless) == 1, "the old one to be gone", limit=60, every=0.5)
     crowd = Crowd(careless)
     done = careless.run("remediate", *FIX)
     assert done.status == 0, done.said
     assert crowd.end() == 1
-    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", NEWER, False)
+    assert (update_settings(careless)[0], own_settings(careless), update_settings(careless)[2]) == (
+        "django",
+        NEWER,
+        False,
+    )
 
 
 def test_the_managers_engine_killed_during_the_update_the_settings_come_back_all_the_same(careless: Lab) -> None:
-    with started(careless, "remediate", *FIX, until=RESTART) as begun:
-        until(lambda: settings(careless)[0] == "django", "the new user to be written", limit=60, every=0.2)
+    with start_until(careless, "remediate", *FIX, until=RESTART) as begun:
+        wait_until(lambda: update_settings(careless)[0] == "django", "the new user to be written", limit=60, every=0.2)
         careless.on("manager", "sh", "-c", KILL)
         time.sleep(5)
         careless.on("manager", "lab-engine")
-        until(lambda: nodes.awake(careless.engine, MANAGER), "the Docker engine of manager", limit=90)
+        wait_until(lambda: nodes.is_awake(careless.engine, MANAGER), "the Docker engine of manager", limit=90)
         code = begun.end()
     swarm.wait_for_services(careless.engine)
     assert code in {0, 3, 4}, begun.said
     assert code == 0 or "engine" in begun.said
     again = careless.run("remediate", *FIX)
     assert again.status == 0, begun.said + again.said
-    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
-    assert outcomes(careless.audit(), "finding", "unknown") == set()
+    assert (update_settings(careless)[0], own_settings(careless), update_settings(careless)[2]) == (
+        "django",
+        OWN,
+        False,
+    )
+    assert rules_ending_so(careless.audit(), "finding", "unknown") == set()
 
 
 @pytest.fixture
 def whole(broken) -> Iterator[Callable[..., Lab]]:
     """Break the lab by name; what a killed run could leave is afterwards what it was."""
     lab = broken()
-    before = left(lab)
+    before = look_at_rest(lab)
     yield broken
     wait_for_locks(lab)
-    assert left(lab) == before
+    assert look_at_rest(lab) == before
 
 
-def dumps(lab: Lab) -> int:
+def dump_processes(lab: Lab) -> int:
     return int(lab.on("data", "sh", "-c", f"ls {BACKUPS} | wc -l"))
 
 
 def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_meanwhile(whole) -> None:
     lab = whole("volume-over-budget")
     fix = ("remediate", "--hosts=lab", "--only=backups.are_thinned", "--fix", "--yes", "--allow", "delete")
-    at_first = dumps(lab)
-    with started(lab, *fix, until="backups.are_thinned, step", state="first") as begun:
-        until(lambda: dumps(lab) < at_first, "the first file to go", limit=60, every=0.05)
+    at_first = dump_processes(lab)
+    with start_until(lab, *fix, until="backups.are_thinned, step", state="first") as begun:
+        wait_until(lambda: dump_processes(lab) < at_first, "the first file to go", limit=60, every=0.05)
         with dropped_packets(lab, "data"):
             cut = time.monotonic()
-            left_then = dumps(lab)
+            left_then = dump_processes(lab)
             while lab.on("data", "sh", "-c", "cat /run/fleetkeeper.lock 2>/dev/null || :"):
                 assert time.monotonic() - cut < 60
                 time.sleep(1)
-            assert dumps(lab) >= left_then - 200, "no further batch"
+            assert dump_processes(lab) >= left_then - 200, "no further batch"
             second = lab.run(*fix)
             assert second.status == 0, second.said
             time.sleep(max(0.0, 75 - (time.monotonic() - cut)))
@@ -210,7 +225,7 @@ def test_a_deletion_whose_lock_is_gone_deletes_nothing_more_and_says_a_word_mean
     assert "no answer from data for" in begun.said, begun.said
     assert "not ours" in begun.said or "connection" in begun.said, begun.said
     assert code in {0, 3, 4}, begun.said
-    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
 
 
 LOCKED = "BEGIN; LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)"
@@ -219,22 +234,22 @@ LOCKED = "BEGIN; LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(
 def test_a_node_that_is_switched_off_in_mid_dump_leaves_a_part_that_the_next_run_takes_away(whole) -> None:
     lab = whole("backup-stale")
     words = ("psql", "-U", "rodan", "-d", "rodan", "-c", LOCKED)
-    _, container = swarm.home(lab.engine, "postgres")
+    _, container = swarm.home_of_service(lab.engine, "postgres")
     lab.on("vgpu", "docker", "exec", "-d", container, *words)
-    with started(lab, "remediate", "--hosts=lab", *ALL, until="backups.are_fresh, step") as begun:
-        until(lambda: parts(lab), "the dump to begin", limit=60, every=0.1)
+    with start_until(lab, "remediate", "--hosts=lab", *ALL, until="backups.are_fresh, step") as begun:
+        wait_until(lambda: part_files(lab), "the dump to begin", limit=60, every=0.1)
         lab.engine.ask("kill", VGPU.container)
         lab.engine.ask("start", VGPU.container)
         code = begun.end()
-    until(lambda: nodes.awake(lab.engine, VGPU), "vgpu", limit=90)
+    wait_until(lambda: nodes.is_awake(lab.engine, VGPU), "vgpu", limit=90)
     swarm.wait_for_services(lab.engine)
     assert code in {3, 4}, begun.said
-    lab.on("data", "touch", "-d", "2 hours ago", parts(lab))  # an hour is what a dump may wait for a lock
+    lab.on("data", "touch", "-d", "2 hours ago", part_files(lab))  # an hour is what a dump may wait for a lock
     again = until_fixed(lab)
-    assert parts(lab) == "", again
+    assert part_files(lab) == "", again
 
 
-def parts(lab: Lab) -> str:
+def part_files(lab: Lab) -> str:
     return lab.on("data", "find", BACKUPS, "-name", "*.part*").strip()
 
 
@@ -244,7 +259,7 @@ def until_fixed(lab: Lab) -> str:
     while (again := lab.remediate(*ALL)).status != 0 and time.monotonic() < end:
         time.sleep(5)
     assert again.status == 0, again.said
-    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
     return again.said
 
 
@@ -280,22 +295,22 @@ umount /srv/small; rmdir /srv/small
 def test_case_49_on_a_disk_that_is_full_to_the_last_byte_the_backups_are_thinned_all_the_same(whole) -> None:
     """A disk of its own on `data` holds the backups for as long as this takes."""
     lab = whole("volume-over-budget")
-    real = dumps(lab)
+    real = dump_processes(lab)
     try:
         lab.on("data", "sh", "-c", SMALL, "sh", BACKUPS)
         assert lab.on("data", "sh", "-c", f"df --output=avail {BACKUPS} | tail -n 1").strip() == "0"
-        at_first = dumps(lab)
+        at_first = dump_processes(lab)
         for _ in range(4):  # a slow machine does not stream all of them in one look: what is not known yet stays
-            before = dumps(lab)
+            before = dump_processes(lab)
             done = lab.remediate("--only=backups.are_thinned", *ALL)
-            assert dumps(lab) < before or done.status == 0, done.said
+            assert dump_processes(lab) < before or done.status == 0, done.said
             if done.status == 0:
                 break
         assert done.status == 0, done.said
-        assert dumps(lab) < at_first - 500
+        assert dump_processes(lab) < at_first - 500
     finally:
         lab.on("data", "sh", "-c", AWAY, "sh", BACKUPS)
-    assert dumps(lab) == real
+    assert dump_processes(lab) == real
 
 
 def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_path: Path) -> None:
@@ -303,10 +318,10 @@ def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_pat
     own = (ROOT / "inventories/lab.yml").read_text().replace("../.lab", str(ROOT / ".lab"))
     small = tmp_path / "small.yml"
     small.write_text(own.replace("budget: 16 MiB}", "budget: 16 MiB, free: 1 B}"))
-    _, container = swarm.home(lab.engine, "postgres")
+    _, container = swarm.home_of_service(lab.engine, "postgres")
     pid = lab.on("vgpu", "docker", "inspect", "--format", "{{.State.Pid}}", container).strip()
     inside = ("nsenter", "-t", pid, "-m")
-    before = dumps(lab)
+    before = dump_processes(lab)
     lab.on("vgpu", *inside, "mount", "-t", "tmpfs", "-o", "size=12k,mode=1777", "none", "/backups")
     try:
         made = lab.run("remediate", "backups", "create", f"--hosts={small}")
@@ -315,28 +330,32 @@ def test_a_disk_that_fills_in_mid_dump_leaves_no_part_and_no_name(whole, tmp_pat
         lab.on("vgpu", *inside, "umount", "/backups")
     assert made.status in {1, 3}, made.said
     assert present == "", present
-    assert dumps(lab) == before
+    assert dump_processes(lab) == before
     assert "whole" not in made.out.partition("What was done:")[2]
 
 
 def test_a_clock_that_jumps_back_by_an_hour_in_mid_run_changes_nothing_of_what_is_done(careless: Lab) -> None:
     jump = careless.place / "jump"
-    with started(careless, "python", ROOT / "tests/lab/jumping_clock.py", jump, *FIX, until=RESTART) as begun:
+    with start_until(careless, "python", ROOT / "tests/lab/jumping_clock.py", jump, *FIX, until=RESTART) as begun:
         jump.touch()
         code = begun.end()
     assert code == 0, begun.said
     with closing(Journal(careless.place / "state/journal.sqlite")) as journal:
         [run] = journal
     assert str(run.ended) < run.started, "the clock did not jump"
-    assert (settings(careless)[0], own(careless), settings(careless)[2]) == ("django", OWN, False)
+    assert (update_settings(careless)[0], own_settings(careless), update_settings(careless)[2]) == (
+        "django",
+        OWN,
+        False,
+    )
     assert "never came to its end" not in careless.remediate().said
 
 
 def test_an_undo_that_could_not_reach_the_node_is_told_again(whole) -> None:
     lab = whole("cron-missing")
     before = lab.on("vgpu", "crontab", "-l")
-    with started(lab, "remediate", "--hosts=lab", "--only=schedules", *ALL, until=", step 1/") as begun:
-        until(lambda: lab.on("vgpu", "crontab", "-l") != before, "the crontab to change", limit=30, every=0.05)
+    with start_until(lab, "remediate", "--hosts=lab", "--only=schedules", *ALL, until=", step 1/") as begun:
+        wait_until(lambda: lab.on("vgpu", "crontab", "-l") != before, "the crontab to change", limit=30, every=0.05)
         begun.kill()
     wait_for_locks(lab)
     run = run_of(lab.remediate().said)
@@ -355,7 +374,7 @@ def test_an_undo_that_could_not_reach_the_node_is_told_again(whole) -> None:
 def test_a_compose_service_is_never_changed_so_a_kill_leaves_nothing_of_it(whole) -> None:
     lab = whole("root-compose")
     before = lab.on("data", "cat", "/srv/wiki/docker-compose.yml")
-    with started(lab, "remediate", *FIX, until="") as begun:
+    with start_until(lab, "remediate", *FIX, until="") as begun:
         time.sleep(4)
         begun.kill()
     assert lab.run("remediate", *FIX).status == 1

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.lab.conftest import outcomes
+from tests.lab.conftest import rules_ending_so
 
 REPAIRED = {
     "cron-missing": {"schedules.backup_runs_where_postgres_runs"},
@@ -25,12 +25,12 @@ FIX = ("--fix", "--yes", "--allow", "restart,delete")
 @pytest.mark.parametrize("fault", REPAIRED)
 def test_a_fault_is_repaired_and_proven_by_the_rule_that_found_it(broken, fault: str) -> None:
     lab = broken(fault)
-    match = outcomes(lab.audit(), "finding")
+    match = rules_ending_so(lab.audit(), "finding")
     assert match >= REPAIRED[fault]
     fixed = lab.remediate(*FIX)
     assert fixed.status == 0, fixed.said
     after = lab.audit()
-    assert outcomes(after, "finding", "unknown") == set(), after["said"]
+    assert rules_ending_so(after, "finding", "unknown") == set(), after["said"]
     assert "fixed" in fixed.out
 
 
@@ -60,7 +60,7 @@ def test_what_disturbs_needs_its_own_consent(broken) -> None:
     lab = broken("root-container")
     refused = lab.remediate("--fix", "--yes")
     assert refused.status == 1, refused.said
-    assert "containers.run_as_their_own_user" in outcomes(lab.audit(), "finding")
+    assert "containers.run_as_their_own_user" in rules_ending_so(lab.audit(), "finding")
 
 
 def test_undo_brings_the_crontab_back_byte_by_byte(broken) -> None:

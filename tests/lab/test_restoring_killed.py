@@ -8,7 +8,7 @@ import pytest
 
 from fleetkeeper.transport.script_files import load_script
 from lab import swarm
-from lab.shell import until
+from lab.shell import wait_until
 from tests.lab.conftest import Lab
 
 NEW, ASIDE = "rodan_restored_20260102_030405", "rodan_before_20260102_030405"
@@ -31,37 +31,37 @@ def server(lab: Lab) -> Iterator[Lab]:
     """The lab, whose server holds afterwards the databases that it held before."""
     yield lab
     comes_back(lab)
-    inside(lab, "rm", "-rf", "/tmp/killing", "/tmp/killed.sql", "/tmp/said")
-    if "rodan" not in names(lab):
-        sql(lab, f'ALTER DATABASE "{ASIDE}" RENAME TO rodan')
+    run_inside(lab, "rm", "-rf", "/tmp/killing", "/tmp/killed.sql", "/tmp/said")
+    if "rodan" not in database_names(lab):
+        run_sql(lab, f'ALTER DATABASE "{ASIDE}" RENAME TO rodan')
     for name in (NEW, ASIDE):
-        sql(lab, f'DROP DATABASE IF EXISTS "{name}"')
+        run_sql(lab, f'DROP DATABASE IF EXISTS "{name}"')
 
 
-def inside(lab: Lab, *words: str) -> str:
-    return swarm.within(lab.engine, "postgres", *words)
+def run_inside(lab: Lab, *words: str) -> str:
+    return swarm.run_within(lab.engine, "postgres", *words)
 
 
-def sql(lab: Lab, text: str, database: str = "postgres") -> str:
-    return inside(lab, "psql", "-X", "-At", "-U", "rodan", "-d", database, "-c", text).strip()
+def run_sql(lab: Lab, text: str, database: str = "postgres") -> str:
+    return run_inside(lab, "psql", "-X", "-At", "-U", "rodan", "-d", database, "-c", text).strip()
 
 
-def names(lab: Lab) -> set[str]:
-    return set(sql(lab, "SELECT datname FROM pg_database").split())
+def database_names(lab: Lab) -> set[str]:
+    return set(run_sql(lab, "SELECT datname FROM pg_database").split())
 
 
-def ran(lab: Lab, script: str, *words: str, path: str = "$PATH") -> int:
+def run_script(lab: Lab, script: str, *words: str, path: str = "$PATH") -> int:
     """The exit status of one of the scripts, in a process group of its own."""
     run = (
         f'script=$1; shift; PATH={path}; setsid -w sh -c "$script" sh rodan rodan "$@" >/tmp/killing/out 2>&1; echo $?'
     )
-    return int(inside(lab, "sh", "-c", run, "sh", script, *words).strip())
+    return int(run_inside(lab, "sh", "-c", run, "sh", script, *words).strip())
 
 
-def killed(lab: Lab, at: int, when: str, script: str, *words: str) -> bool:
+def kill_script(lab: Lab, at: int, when: str, script: str, *words: str) -> bool:
     """Run one script with a psql that kills; whether it was killed."""
-    inside(lab, "sh", "-c", SET, "sh", KILLING, str(at), when)
-    return ran(lab, script, *words, path="/tmp/killing:$PATH") > 128
+    run_inside(lab, "sh", "-c", SET, "sh", KILLING, str(at), when)
+    return run_script(lab, script, *words, path="/tmp/killing:$PATH") > 128
 
 
 def comes_back(lab: Lab) -> None:
@@ -70,20 +70,22 @@ def comes_back(lab: Lab) -> None:
     All that is killed at once leaves nobody to wait for it but postgres, the container's first process, which takes it
     for a broken process of its own and restarts the others.
     """
-    until(lambda: inside(lab, "sh", "-c", "pg_isready -q && echo yes || :").strip() or None, "the server", limit=60)
+    wait_until(
+        lambda: run_inside(lab, "sh", "-c", "pg_isready -q && echo yes || :").strip() or None, "the server", limit=60
+    )
 
 
-def check(lab: Lab) -> None:
+def check_data(lab: Lab) -> None:
     comes_back(lab)
-    assert sql(lab, "SELECT count(*) FROM auth_user", "rodan") == "120"
+    assert run_sql(lab, "SELECT count(*) FROM auth_user", "rodan") == "120"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_case_42_killed_at_each_question_the_live_name_can_be_connected_to(server: Lab, when: str) -> None:
-    inside(server, "sh", "-c", "pg_dump -U rodan -f /tmp/killed.sql rodan")
+    run_inside(server, "sh", "-c", "pg_dump -U rodan -f /tmp/killed.sql rodan")
     points = 1
-    while killed(
+    while kill_script(
         server,
         points,
         when,
@@ -92,17 +94,17 @@ def test_case_42_killed_at_each_question_the_live_name_can_be_connected_to(serve
         "/tmp/killed.sql",
         "sql",
     ):
-        check(server)
-        assert NEW not in names(server) or when == "after"
-        assert ran(server, load_script("remediate/backups/scripts/drop_database.sh"), NEW) == 0
+        check_data(server)
+        assert NEW not in database_names(server) or when == "after"
+        assert run_script(server, load_script("remediate/backups/scripts/drop_database.sh"), NEW) == 0
         points += 1
     assert points > 6
     points = 1
-    while killed(server, points, when, load_script("remediate/backups/scripts/swap_databases.sh"), NEW, ASIDE):
-        check(server)
-        if ASIDE in names(server):
-            assert ran(server, load_script("remediate/backups/scripts/swap_databases.sh"), ASIDE, NEW) == 0
+    while kill_script(server, points, when, load_script("remediate/backups/scripts/swap_databases.sh"), NEW, ASIDE):
+        check_data(server)
+        if ASIDE in database_names(server):
+            assert run_script(server, load_script("remediate/backups/scripts/swap_databases.sh"), ASIDE, NEW) == 0
         points += 1
     assert points > 2
-    check(server)
-    assert {"rodan", ASIDE} <= names(server)
+    check_data(server)
+    assert {"rodan", ASIDE} <= database_names(server)

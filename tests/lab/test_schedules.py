@@ -22,7 +22,7 @@ from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.pool import Links
 from lab import setup
 from lab.names import NODES
-from tests.lab.conftest import ROOT, outcomes
+from tests.lab.conftest import ROOT, rules_ending_so
 from tests.pure.readers.cron.test_crontab import ACCEPTED, REFUSED
 
 RULE = "schedules.backup_runs_where_postgres_runs"
@@ -73,7 +73,7 @@ def test_debians_crontab_refuses_what_we_call_a_problem_and_nothing_else(lab, li
     assert dict(zip(lines, text, strict=True)) == dict(zip(lines, ours, strict=True))
 
 
-def predicted(name: str, content: str, mode: int) -> bool:
+def is_predicted(name: str, content: str, mode: int) -> bool:
     """Whether we say that cron runs it."""
     file = SnapshotFile(f"/etc/cron.d/{name}", "system", 0, 0, mode, 1, 0.0, content.encode())
     table = parse(file.content, system=True)
@@ -134,21 +134,21 @@ def test_a_real_cron_runs_exactly_the_files_that_we_say_it_runs(lab) -> None:
     finally:
         names = " ".join(shlex.quote(f"/etc/cron.d/{name}") for name in MORE)
         lab.on("data", "sh", "-c", f"rm -rf /tmp/fk {names}")
-    assert ran == {name for name, (content, mode) in MORE.items() if predicted(name, content, mode)}
+    assert ran == {name for name, (content, mode) in MORE.items() if is_predicted(name, content, mode)}
 
 
 @pytest.mark.long
 def test_case_24_an_entry_on_the_wrong_node_is_moved_and_every_other_line_stays(broken) -> None:
     lab = broken("cron-on-wrong-node")
-    before = {node.name: setup.crontab(lab.engine, node) for node in NODES}
+    before = {node.name: setup.root_crontab(lab.engine, node) for node in NODES}
     ran = lab.remediate("--only", RULE, "--fix", "--yes")
     assert ran.status == 0, ran.said
-    after = {node.name: setup.crontab(lab.engine, node) for node in NODES}
+    after = {node.name: setup.root_crontab(lab.engine, node) for node in NODES}
     assert after["vgpu"].startswith(before["vgpu"])
     assert f"# BEGIN fleetkeeper v1 {RULE}" in after["vgpu"]
     assert after["data"] == before["data"].replace(f"{setup.ENTRY}\n", "")
     assert after["manager"] == before["manager"]
-    assert RULE in outcomes(lab.audit("-k", "schedules"), "holds")
+    assert RULE in rules_ending_so(lab.audit("-k", "schedules"), "holds")
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ import pytest
 from lab import setup
 from lab.faults import machines, schedules
 from lab.names import VGPU
-from tests.lab.conftest import BIN, ROOT, Lab, outcomes
+from tests.lab.conftest import BIN, ROOT, Lab, rules_ending_so
 
 pytestmark = pytest.mark.long
 FIX = ("--fix", "--yes", "--allow", "restart,delete,ownership")
@@ -23,7 +23,7 @@ MINUTE = 60
 
 
 @contextmanager
-def begun(lab: Lab, *words: str, until: str = ", step 1/") -> Iterator[subprocess.Popen[str]]:
+def begin_fix(lab: Lab, *words: str, until: str = ", step 1/") -> Iterator[subprocess.Popen[str]]:
     """A fix that has begun with a step."""
     env = {**os.environ, "FLEETKEEPER_STATE": str(lab.place / "first"), "NO_COLOR": "1", "COLUMNS": "140"}
     command = [BIN / "remediate", "--hosts=lab", *words, *FIX]
@@ -50,7 +50,7 @@ def test_a_renewal_that_the_authority_refuses_has_changed_nothing_and_says_so(br
 
 def test_case_66_a_node_that_dies_in_the_middle_does_not_stop_the_others(broken) -> None:
     lab = broken("cron-missing", "volume-over-budget")
-    with begun(lab, until="backups.are_thinned, step 1/") as child:
+    with begin_fix(lab, until="backups.are_thinned, step 1/") as child:
         machines.freeze(lab.engine)
         try:
             out, err = child.communicate(timeout=300)
@@ -62,7 +62,7 @@ def test_case_66_a_node_that_dies_in_the_middle_does_not_stop_the_others(broken)
     assert any(word in done for word in ("failed", "unknown")), done
     again = lab.remediate(*FIX)
     assert again.status == 0, again.said
-    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
 
 
 @pytest.mark.parametrize(("meanwhile", "end"), [("# somebody else was here", "fixed"), (setup.ENTRY, "already right")])
@@ -76,14 +76,14 @@ def test_case_30_the_crontab_changes_while_a_person_reads_the_plan(broken, meanw
     ) as child:
         assert child.stderr is not None
         wait_for(child.stderr, "Make the changes")
-        table = setup.crontab(lab.engine, VGPU) + meanwhile + "\n"
+        table = setup.root_crontab(lab.engine, VGPU) + meanwhile + "\n"
         setup.set_crontab(lab.engine, VGPU, table)
         os.write(ours, b"y\n")
         out, err = child.communicate(timeout=300)
     assert child.returncode == 0, out + err
     assert end in out.partition("What was done:")[2]
-    assert setup.crontab(lab.engine, VGPU).startswith(table)
-    assert schedules.has_backup(setup.crontab(lab.engine, VGPU))
+    assert setup.root_crontab(lab.engine, VGPU).startswith(table)
+    assert schedules.has_backup(setup.root_crontab(lab.engine, VGPU))
 
 
 def wait_for(stream: IO[str], words: str) -> None:
@@ -96,7 +96,7 @@ def wait_for(stream: IO[str], words: str) -> None:
 
 def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_before(broken) -> None:
     lab = broken("root-container", "certificate-expiring")
-    with begun(lab, "--only=containers"):
+    with begin_fix(lab, "--only=containers"):
         cut = time.monotonic()
         with dropped_packets(lab, "manager"):
             second = lab.remediate("--only=certificates", *FIX)
@@ -108,13 +108,13 @@ def test_case_81_a_cut_cable_frees_the_lock_within_a_minute_and_nobody_gets_in_b
             third = lab.remediate("--only=certificates", *FIX)
     assert third.status == 0, third.said
     assert lab.remediate(*FIX).status == 0
-    assert outcomes(lab.audit(), "finding", "unknown") == set()
+    assert rules_ending_so(lab.audit(), "finding", "unknown") == set()
 
 
 @contextmanager
 def dropped_packets(lab: Lab, node: str) -> Iterator[None]:
     """Every connection to the node's sshd falls silent, without a reset; new ones work."""
-    rules = list(connections(lab.on(node, "cat", "/proc/net/tcp")))
+    rules = list(ssh_connections(lab.on(node, "cat", "/proc/net/tcp")))
     assert rules
     for rule in rules:
         lab.on(node, "iptables", "-I", *rule)
@@ -125,7 +125,7 @@ def dropped_packets(lab: Lab, node: str) -> Iterator[None]:
             lab.on(node, "iptables", "-D", *rule)
 
 
-def connections(table: str) -> Iterator[tuple[str, ...]]:
+def ssh_connections(table: str) -> Iterator[tuple[str, ...]]:
     """Both directions of each connection to port 22, from /proc/net/tcp (proc(5): hexadecimal, state 01 is up)."""
     for line in table.splitlines()[1:]:
         _, local, remote, state, *_ = line.split()

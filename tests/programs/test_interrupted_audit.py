@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.ssh_links import silent
-from tests.helpers.sshd import Sshd, gone, pids_of, sshd
+from tests.helpers.ssh_links import silent_port
+from tests.helpers.sshd import Sshd, pids_of, process_gone, run_sshd
 from tests.programs.test_pytest_plugin import checks_of
 
 TOPIC = '''
@@ -55,7 +55,7 @@ NODE = "{{address: {0.address}, port: {0.port}, user: {0.user}, identity: {0.ide
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd")) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd")) as running:
         yield running
 
 
@@ -65,7 +65,7 @@ def folder(server: Sshd, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "slow.py").write_text(TOPIC)
     (tmp_path / "test_slow.py").write_text(checks_of(["holds"], "slow"))
     (tmp_path / "known_hosts").write_text(server.known_hosts.read_text())
-    with silent() as port:
+    with silent_port() as port:
         (tmp_path / "mine.yml").write_text(
             f"nodes:\n  a: {NODE.format(server, '')}\n  b: {NODE.format(server, ', connection: ssh')}\n"
             f"  c: {{connection: local}}\n  d: {{address: 127.0.0.1, port: {port}}}\n"
@@ -88,7 +88,7 @@ def test_case_68_ctrl_c_ends_an_audit_at_once_and_everything_it_started(folder, 
     assert (child.returncode, time.monotonic() - before < 5) == (status, True)
     assert times == 2 or "interrupted while looking: nothing was judged" in text
     assert "Traceback" not in text
-    assert gone("71.7", within=5)
+    assert process_gone("71.7", within=5)
 
 
 def until_running(processes: int) -> None:

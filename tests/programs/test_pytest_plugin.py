@@ -129,7 +129,7 @@ def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def results(pytester: pytest.Pytester) -> dict:
+def results_of(pytester: pytest.Pytester) -> dict:
     return json.loads((pytester.path / "state/audits/mine/results.json").read_text())
 
 
@@ -137,7 +137,7 @@ def test_each_outcome_has_pytests_own_word(audit, pytester: pytest.Pytester) -> 
     ran = audit()
     ran.assert_outcomes(passed=3, failed=4, errors=5, skipped=2, xfailed=2)
     assert ran.ret == 1
-    by_rule = {item["rule"]: item["outcome"] for item in results(pytester)["items"] if item["subject"] == "here"}
+    by_rule = {item["rule"]: item["outcome"] for item in results_of(pytester)["items"] if item["subject"] == "here"}
     assert by_rule == {
         "promises.holds": "holds",
         "promises.is_wrong": "finding",
@@ -185,7 +185,7 @@ def test_case_75_a_bad_date_in_a_waiver_is_a_usage_error_with_its_line(audit, py
 
 def test_a_node_that_does_not_answer_is_an_error_and_not_a_finding(audit, pytester: pytest.Pytester) -> None:
     audit("-k", "holds").assert_outcomes(passed=1, errors=1)
-    nodes = results(pytester)["inventories"][0]["nodes"]
+    nodes = results_of(pytester)["inventories"][0]["nodes"]
     assert (nodes["here"]["looked_at"], nodes["there"]["looked_at"]) == (True, False)
     assert "refused" in nodes["there"]["why"]
 
@@ -234,22 +234,22 @@ def test_case_74_xdist_and_serial_runs_give_the_same_verdicts_of_one_look(audit,
     looks = pytester.path / "looks"
     noted = f'Command(("sh", "-c", "echo x >> {looks}; echo hello"))'
     pytester.makefile(".py", promises=TOPIC.replace('Command(("echo", "hello"))', noted))
-    serial, match = audit(), results(pytester)
+    serial, match = audit(), results_of(pytester)
     looks.unlink()
     parallel = audit("-n", "2")
     assert looks.read_text() == "x\n"
-    assert (parallel.ret, results(pytester)["items"]) == (serial.ret, match["items"])
-    assert results(pytester)["summary"] == match["summary"]
+    assert (parallel.ret, results_of(pytester)["items"]) == (serial.ret, match["items"])
+    assert results_of(pytester)["summary"] == match["summary"]
 
 
-def key(item: dict) -> tuple[str, str, str]:
+def make_key(item: dict) -> tuple[str, str, str]:
     return item["check"], item["outcome"], json.dumps(item["findings"], sort_keys=True)
 
 
 def test_a_recorded_look_gives_the_same_verdicts_when_replayed(audit, pytester: pytest.Pytester) -> None:
-    first = (audit("--record=look.json"), results(pytester))[1]
-    again = (audit("--replay=look.json"), results(pytester))[1]
-    assert sorted(map(key, again["items"])) == sorted(map(key, first["items"]))
+    first = (audit("--record=look.json"), results_of(pytester))[1]
+    again = (audit("--replay=look.json"), results_of(pytester))[1]
+    assert sorted(map(make_key, again["items"])) == sorted(map(make_key, first["items"]))
 
 
 def test_what_is_not_a_recording_is_a_usage_error(audit, pytester: pytest.Pytester) -> None:
@@ -320,7 +320,7 @@ def test_a_check_that_is_run_again_is_one_item_of_the_results(audit, pytester: p
         """
     )
     audit()
-    checks = [item["check"] for item in results(pytester)["items"]]
+    checks = [item["check"] for item in results_of(pytester)["items"]]
     assert len(checks) == len(set(checks))
 
 
@@ -362,7 +362,7 @@ def test_without_a_place_of_tests_the_promises_are_judged_beside_those_of_the_fo
     pytester.makepyfile(test_own="def test_own(host):\n    assert host.exists('sh')\n")
     ran = pytester.runpytest_subprocess("--hosts=./mine.yml", f"--state={pytester.path}/state", "-v", *workers)
     assert re.search(r"PASSED test_own|test_own.py::test_own.* PASSED", ran.stdout.str())
-    judged = {item["rule"] for item in results(pytester)["items"]}
+    judged = {item["rule"] for item in results_of(pytester)["items"]}
     assert {"nodes.can_be_looked_at", "containers.run_as_their_own_user", "backups.are_fresh"} <= judged
 
 

@@ -16,7 +16,7 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.transport.pool import Links
 
 
-def inventory(*nodes: Node) -> Inventory:
+def example_inventory(*nodes: Node) -> Inventory:
     return Inventory.model_construct(name="test", path="", nodes={node.name: node for node in nodes}, waivers=())
 
 
@@ -24,7 +24,7 @@ def inventory(*nodes: Node) -> Inventory:
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """The machine that runs the tests, as a node called here."""
     monkeypatch.setitem(testinfra.backend.BACKENDS, "fleet", "fleetkeeper.testinfra_backend.FleetBackend")
-    ours = inventory(Node(name="here", connection="local"), Node(name="there", connection="local"))
+    ours = example_inventory(Node(name="here", connection="local"), Node(name="there", connection="local"))
     monkeypatch.setattr(testinfra.host.Host, "_host_cache", {})
     with Links(ours) as links:
         testinfra_backend.use(ours, links)
@@ -82,7 +82,7 @@ def test_a_name_that_is_no_node_is_an_error_with_the_nearest_one(host):
 
 
 def test_a_node_that_cannot_be_reached_is_an_error_that_names_it(host):
-    dead = inventory(Node(name="dead", address="127.0.0.1", port=1))
+    dead = example_inventory(Node(name="dead", address="127.0.0.1", port=1))
     with Links(dead) as links:
         testinfra_backend.use(dead, links)
         with pytest.raises(RuntimeError, match=r"dead: 127\.0\.0\.1 port 1: connection refused"):

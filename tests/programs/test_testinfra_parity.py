@@ -14,15 +14,15 @@ from testinfra.host import Host
 
 from fleetkeeper import testinfra_backend
 from fleetkeeper.transport.pool import Links
-from tests.helpers.ssh_links import inventory
-from tests.helpers.sshd import Sshd, sshd
+from tests.helpers.ssh_links import make_inventory
+from tests.helpers.sshd import Sshd, run_sshd
 
 Look = Callable[[Host], Any]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 50"]) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 50"]) as running:
         yield running
 
 
@@ -32,7 +32,7 @@ def hosts(server: Sshd) -> Iterator[tuple[Host, Host]]:
     testinfra.backend.BACKENDS["fleet"] = "fleetkeeper.testinfra_backend.FleetBackend"
     config = server.folder / "multiplexed"
     config.write_text(f"{server.config.read_text()}IdentityFile {server.identity}\nControlPath {server.folder}/%C\n")
-    ours = inventory(server.node("node"))
+    ours = make_inventory(server.node("node"))
     with Links(ours, ssh_config=str(server.config)) as links:
         testinfra_backend.use(ours, links)
         theirs = f"ssh://{server.user}@{server.address}:{server.port}?ssh_config={config}&controlpersist=5"

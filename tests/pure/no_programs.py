@@ -27,10 +27,10 @@ refused: list[str] = []
 def on_audit_event(event: str, arguments: tuple[Any, ...]) -> None:
     if refusing and event in REFUSED:
         refused.append(f"{event}{arguments!r:.200}")
-        raise pytest.fail.Exception(message())
+        raise pytest.fail.Exception(message_of())
 
 
-def message() -> str:
+def message_of() -> str:
     return (
         f"{refused[0]}: a test in tests/pure starts no process and opens no socket\n"
         "hint: move the test to the same folder of tests/programs"
@@ -45,7 +45,7 @@ def refuse_programs() -> Iterator[None]:
     try:
         yield
         if refused:
-            pytest.fail(message())
+            pytest.fail(message_of())
     finally:
         refusing = False
         refused.clear()

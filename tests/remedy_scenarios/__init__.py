@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from remediate.remedies import REMEDIES
 from tests.remedy_scenarios import cron, dumps, sites, users
-from tests.remedy_scenarios.base import Playing, Scenario, playing
+from tests.remedy_scenarios.base import Playing, Scenario, play_scenario
 
 WORLDS: tuple[type[Scenario], ...] = (
     cron.CronStopped,
@@ -43,4 +43,4 @@ def remedies_without_a_world() -> set[str]:
     return {remedy.__name__ for remedy in REMEDIES.values() if remedy not in played}
 
 
-__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "Scenario", "playing", "remedies_without_a_world"]
+__all__ = ["LIKE_OTHERS", "LONGEST", "WORLDS", "Playing", "Scenario", "play_scenario", "remedies_without_a_world"]

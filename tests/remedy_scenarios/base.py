@@ -19,8 +19,8 @@ from remediate.runner import EVERYTHING, PlanRun, Runner
 from remediate.session import Session
 from remediate.steps import GiveSettingsBack, UpdateService
 from tests.example_fleets.certificates import NAME
-from tests.helpers.fake_programs import NodeLink, install
-from tests.helpers.local_nodes import place
+from tests.helpers.fake_programs import NodeLink, install_programs
+from tests.helpers.local_nodes import step_context
 
 PROGRAMS = ("bin", "engine", "index")
 WATCHED = (UpdateService, GiveSettingsBack)
@@ -37,10 +37,10 @@ class Scenario(ABC):
         self.folder = folder.resolve()
         self.folder.mkdir()
         for node in self.nodes:
-            install(self.folder / node, NAME)
+            install_programs(self.folder / node, NAME)
         self.build()
         (self.folder / "state").mkdir()
-        place(self.folder)
+        step_context(self.folder)
         self.links = {node: NodeLink(self.folder / node) for node in self.nodes}
 
     @abstractmethod
@@ -91,10 +91,10 @@ class ScenarioSession(Session):
 
     @property
     def remedies(self) -> dict[str, Remedy]:
-        return {rule: impatient(remedy) for rule, remedy in super().remedies.items()}
+        return {rule: without_waiting(remedy) for rule, remedy in super().remedies.items()}
 
 
-def impatient(remedy: Remedy) -> Remedy:
+def without_waiting(remedy: Remedy) -> Remedy:
     """The same plan, without the wait for a service that may yet end."""
 
     def plan(finding: Finding, fleet: Fleet) -> Plan | ForAPerson:
@@ -131,12 +131,12 @@ class Playing:
     def fix(self) -> list[PlanEnd]:
         """A whole run."""
         links = self.world.links.__getitem__
-        runner = Runner(self.journal, "world", "", links, Screen(quiet=True), place(self.world.folder))
+        runner = Runner(self.journal, "world", "", links, Screen(quiet=True), step_context(self.world.folder))
         run = PlanRun(runner, runner.begin(""))
         run.apply(self.propose().planned, self.session, EVERYTHING)
         self.journal.end(run.id, 0)
         return run.ends
 
 
-def playing(world: Scenario, journal: type[Journal] = Journal) -> Playing:
+def play_scenario(world: Scenario, journal: type[Journal] = Journal) -> Playing:
     return Playing(world, journal(world.folder / "state" / "journal.sqlite"))

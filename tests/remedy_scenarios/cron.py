@@ -16,7 +16,9 @@ class CronStopped(Scenario):
     def fleet(self) -> Fleet:
         enabled = "enabled" if self.at("vgpu", "enabled").exists() else "disabled"
         more = ("installed", "manager service", f"unit cron {enabled}")
-        return schedules.fleet(schedules.Machine(schedules.GOOD, cron=self.at("vgpu", "running").exists(), more=more))
+        return schedules.schedule_fleet(
+            schedules.Machine(schedules.GOOD, cron=self.at("vgpu", "running").exists(), more=more)
+        )
 
 
 class CronElsewhere(Scenario):
@@ -32,4 +34,4 @@ class CronElsewhere(Scenario):
         return schedules.Machine(files)
 
     def fleet(self) -> Fleet:
-        return schedules.fleet(self.machine("vgpu"), data=self.machine("data"))
+        return schedules.schedule_fleet(self.machine("vgpu"), data=self.machine("data"))

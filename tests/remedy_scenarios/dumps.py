@@ -57,7 +57,9 @@ class Backups(Scenario):
         return tuple(sorted(made, key=lambda file: file.name, reverse=True))
 
     def fleet(self) -> Fleet:
-        seen = backups.fleet(self.files, text=self.text, now=NOW, volume=backups.usage(self.files, free=self.free))
+        seen = backups.backup_fleet(
+            self.files, text=self.text, now=NOW, volume=backups.volume_usage(self.files, free=self.free)
+        )
         here = {("vgpu", "containers"): (POSTGRES,), ("data", "containers"): ()}
         match = {location: Containers("present", present) for location, present in here.items()}
         return replace(seen, facts={**seen.facts, **match})

@@ -16,8 +16,10 @@ from tests.example_fleets import certificates
 from tests.example_fleets.certificates import NAME
 from tests.remedy_scenarios.base import Scenario
 
-OLD, RENEWED = (certificates.make(certificates.Wish(days=days), certificates.MIDDLE) for days in ((-85, 5), (-1, 89)))
-OTHER = certificates.make(certificates.Wish(names=("other.example.org",)), certificates.MIDDLE)
+OLD, RENEWED = (
+    certificates.make_certificate(certificates.Wish(days=days), certificates.MIDDLE) for days in ((-85, 5), (-1, 89))
+)
+OTHER = certificates.make_certificate(certificates.Wish(names=("other.example.org",)), certificates.MIDDLE)
 
 
 class Site(Scenario):
@@ -64,7 +66,7 @@ class Site(Scenario):
         )
         renewals = (entry,) if b"certbot" in content else ()
         facts = replace(certificates.FACTS, served=served, inside=(self.inside(),), renewals=renewals, crontab=match)
-        return certificates.fleet(facts, policy=self.policy)
+        return certificates.certificate_fleet(facts, policy=self.policy)
 
     def inside(self) -> ContainerFiles:
         path = f"{self.own}/live/{NAME}/fullchain.pem"

@@ -17,7 +17,7 @@ from fleetkeeper.topics.services.facts import Member, ServiceMount, SwarmService
 from fleetkeeper.topics.services.facts import SwarmService as ServicesSwarmService
 from fleetkeeper.topics.services.update_settings import CAREFUL, OWN_UPDATES, lent_updates
 from tests.example_fleets import backups
-from tests.helpers.fake_programs import serve
+from tests.helpers.fake_programs import serve_service
 from tests.remedy_scenarios.base import Scenario
 
 MEDIA = "/var/lib/docker/volumes/media/_data"
@@ -49,7 +49,7 @@ class RootContainer(Scenario):
     rule, nodes = "containers.run_as_their_own_user", ("data", "manager")
 
     def build(self) -> None:
-        serve(self.folder / "manager", "root", TOLD.image)
+        serve_service(self.folder / "manager", "root", TOLD.image)
         self.owned = os.geteuid() == 0
         for name in ("scores/one", "two"):
             self.write("data", f"{MEDIA}/{name}", name)
@@ -84,7 +84,7 @@ class CarelessService(RootContainer):
 
     def build(self) -> None:
         super().build()
-        serve(self.folder / "manager", "root", TOLD.image, Labels=STACKED, UpdateConfig=self.own)
+        serve_service(self.folder / "manager", "root", TOLD.image, Labels=STACKED, UpdateConfig=self.own)
 
 
 class SettingsLent(CarelessService):
@@ -96,11 +96,11 @@ class SettingsLent(CarelessService):
         super().build()
         labels = {**STACKED, "fleetkeeper.user": "django", OWN_UPDATES: json.dumps(self.own)}
         ours = {**self.own, **CAREFUL}
-        serve(self.folder / "manager", "django", TOLD.image, Labels=labels, UpdateConfig=ours)
+        serve_service(self.folder / "manager", "django", TOLD.image, Labels=labels, UpdateConfig=ours)
 
 
 def look_at_service(web: Container, service: ServicesSwarmService) -> Fleet:
-    inventory = backups.inventory(SERVICE)
+    inventory = backups.make_inventory(SERVICE)
     members = (Member("n1", "manager", role="manager"), Member("n2", "data"))
     return Fleet(
         inventory,

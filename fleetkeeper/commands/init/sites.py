@@ -49,11 +49,15 @@ def published(placement: Placement) -> int:
 
 
 def sites_of(servers: Sequence[TlsContainer], ask: Ask, unseen: list[str]) -> list[ServedSite]:
-    """Every name once, with what is served for it now."""
+    """Each name that these containers are configured for, or serve, once: with what one of them serves for it now.
+
+    `ask` runs commands on a node; `unseen` gets a sentence for each container that could not be looked into.
+    """
     sites: dict[str, ServedSite] = {}
     for server in servers:
         for name in site_names(server, ask, unseen):
-            sites.setdefault(name, served(server, name, ask))
+            if name not in sites or not sites[name].until:  # a later container may serve what an earlier one does not
+                sites[name] = served(server, name, ask)
     return list(sites.values())
 
 

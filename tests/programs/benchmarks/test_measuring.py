@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import stage, tools
-from benchmarks.__main__ import BEGIN, END, PAGE, arguments, cases, measured, replaced
+from benchmarks.__main__ import BEGIN, END, PAGE, benchmark_cases, has_turn, parse_arguments, replace_sentence
 from benchmarks.delay import Proxy, Traffic, Trips
-from benchmarks.goals import goals
-from benchmarks.measuring import Failed, Sample, middle, run
-from benchmarks.table import Case, table
+from benchmarks.goals import goals_text
+from benchmarks.measuring import Failed, Sample, median_sample, run
+from benchmarks.table import Case, results_table
 from benchmarks.tools import ANSIBLE_DEFAULT, AUDIT, FLOOR, LOOK, OPENSSH, TOOLS, WHOLE
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ HERE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
 def test_a_thousand_nodes_have_an_address_each() -> None:
-    assert len(set(stage.addresses(1000))) == 1000
+    assert len(set(stage.loopback_addresses(1000))) == 1000
 
 
 def test_each_node_is_known_near_and_far() -> None:
@@ -36,7 +36,7 @@ def test_each_node_is_known_near_and_far() -> None:
 
 def test_medians_are_taken_of_each_measure() -> None:
     samples = [Sample(1, 9, 3, 5), Sample(2, 8, 1, 6), Sample(9, 1, 2, 7)]
-    assert middle(samples) == Sample(2, 8, 2, 6)
+    assert median_sample(samples) == Sample(2, 8, 2, 6)
 
 
 def test_what_both_sides_say_at_once_costs_no_round_trip_of_its_own() -> None:
@@ -56,29 +56,29 @@ def test_ratios_are_to_the_floor_of_the_same_case() -> None:
     results = {(FLOOR, near): Sample(1, 1, 1), (LOOK, near): Sample(3, 1, 1), (FLOOR, far): Sample(2, 1, 1, 11.25)}
     rows = [
         [cell.strip() for cell in line.split("|")[1:5]]
-        for line in table(results, {"x": "not installed"}).splitlines()[2:-1]
+        for line in results_table(results, {"x": "not installed"}).splitlines()[2:-1]
     ]
     assert rows == [[FLOOR, "10", "1.00", "1.00"], [LOOK, "10", "3.00", "3.00"], [FLOOR, "10 at 50 ms", "2.00", "1.00"]]
-    assert table(results, {"x": "not installed"}).endswith("\nx: not installed")
+    assert results_table(results, {"x": "not installed"}).endswith("\nx: not installed")
 
 
 def test_slow_tools_have_one_turn_and_above_a_hundred_nodes_only_the_floor_and_ours_have_two() -> None:
     slow, few, far = TOOLS["Ansible"], Case(10), Case(100, delayed=True)
-    assert [measured(few, slow, 0), measured(few, slow, 1), measured(Case(100), slow, 0)] == [True, False, True]
-    assert [measured(far, slow, 0), measured(far, TOOLS["pyinfra"], 2)] == [False, True]
-    assert not measured(Case(50), TOOLS[ANSIBLE_DEFAULT], 0)
+    assert [has_turn(few, slow, 0), has_turn(few, slow, 1), has_turn(Case(100), slow, 0)] == [True, False, True]
+    assert [has_turn(far, slow, 0), has_turn(far, TOOLS["pyinfra"], 2)] == [False, True]
+    assert not has_turn(Case(50), TOOLS[ANSIBLE_DEFAULT], 0)
     most = Case(1000)
-    assert [name for name, tool in TOOLS.items() if measured(most, tool, 0)] == [FLOOR, LOOK, WHOLE]
-    assert [sum(measured(most, tool, turn) for tool in TOOLS.values()) for turn in range(4)] == [3, 3, 0, 0]
+    assert [name for name, tool in TOOLS.items() if has_turn(most, tool, 0)] == [FLOOR, LOOK, WHOLE]
+    assert [sum(has_turn(most, tool, turn) for tool in TOOLS.values()) for turn in range(4)] == [3, 3, 0, 0]
 
 
 def test_a_slow_tool_that_is_ended_is_said_to_take_longer(tmp_path: Path) -> None:
     ended = Sample(90, 0, 0, ended=True)
-    text = table({(FLOOR, Case(50)): Sample(2, 1, 1), ("Ansible", Case(50)): ended}, {})
+    text = results_table({(FLOOR, Case(50)): Sample(2, 1, 1), ("Ansible", Case(50)): ended}, {})
     assert "| > 90.00 | > 45.00 |       |             |     |            |" in text
-    reached = goals({(WHOLE, Case(50)): Sample(3, 1, 60), ("Ansible", Case(50)): ended})
+    reached = goals_text({(WHOLE, Case(50)): Sample(3, 1, 60), ("Ansible", Case(50)): ended})
     assert "| 20 times ahead of Ansible | yes | > 30.0 at 50 |" in reached
-    too_early = goals({(WHOLE, Case(50)): Sample(5, 1, 60), ("Ansible", Case(50)): ended})
+    too_early = goals_text({(WHOLE, Case(50)): Sample(5, 1, 60), ("Ansible", Case(50)): ended})
     assert "| 20 times ahead of Ansible | not known | > 18.0 at 50 |" in too_early
 
 
@@ -91,7 +91,7 @@ def test_each_goal_is_judged_by_what_was_measured_alone() -> None:
         (WHOLE, most): Sample(20, 19, 120),
         ("pyinfra", near): Sample(9.6, 1, 60),
     }
-    rows = goals(fast).splitlines()[2:]
+    rows = goals_text(fast).splitlines()[2:]
     assert [row.split("|")[2].strip() for row in rows] == [
         *("yes", "not measured", "yes", "yes", "yes", "not measured", "not measured", "yes")
     ]
@@ -101,7 +101,7 @@ def test_each_goal_is_judged_by_what_was_measured_alone() -> None:
         (WHOLE, near): Sample(3.4, 1, 70),
         (WHOLE, most): Sample(9, 19, 150),
     }
-    rows = goals(slow).splitlines()[2:]
+    rows = goals_text(slow).splitlines()[2:]
     assert [row.split("|")[2].strip() for row in rows] == [
         *("no", "not measured", "no", "no", "no", "not measured", "not measured", "no")
     ]
@@ -109,7 +109,7 @@ def test_each_goal_is_judged_by_what_was_measured_alone() -> None:
 
 def test_only_what_was_measured_changes_on_the_page() -> None:
     assert PAGE.read_text("utf-8").count(BEGIN) == PAGE.read_text("utf-8").count(END) == 1
-    assert replaced(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new").split("\n\n") == [
+    assert replace_sentence(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new").split("\n\n") == [
         f"before\n{BEGIN}",
         "new",
         f"{END}\nafter\n",
@@ -117,13 +117,13 @@ def test_only_what_was_measured_changes_on_the_page() -> None:
 
 
 def test_a_number_of_nodes_is_measured_once_and_in_order() -> None:
-    assert arguments(["--nodes", "10,1,10"]).nodes == [1, 10]
+    assert parse_arguments(["--nodes", "10,1,10"]).nodes == [1, 10]
 
 
 def test_quick_measures_the_floor_and_ours_alone() -> None:
-    quick = arguments(["--quick"])
+    quick = parse_arguments(["--quick"])
     assert (quick.tools, quick.rounds) == ([FLOOR, LOOK, OPENSSH, WHOLE, AUDIT], 1)
-    assert list(cases(quick)) == [Case(1), Case(10), Case(10, delayed=True)]
+    assert list(benchmark_cases(quick)) == [Case(1), Case(10), Case(10, delayed=True)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_quick_measures_the_floor_and_ours_alone() -> None:
 )
 def test_what_cannot_be_measured_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refusal:
-        arguments(words)
+        parse_arguments(words)
     assert refusal.value.code == 2
     assert "error" in capsys.readouterr().err
 
@@ -195,13 +195,13 @@ def test_the_far_network_is_late_both_ways_and_counts(monkeypatch: pytest.Monkey
 
 
 def test_everybody_gets_nothing_of_the_users_own_configuration(tmp_path: Path) -> None:
-    variables = tools.environment(stage.BenchmarkServers(tmp_path, 1), tmp_path / "1")
+    variables = tools.tool_environment(stage.BenchmarkServers(tmp_path, 1), tmp_path / "1")
     assert variables["HOME"] == str(tmp_path)
     assert "SSH_AUTH_SOCK" not in variables
 
 
 def test_two_nodes_are_measured_on_a_real_stage_that_leaves_nothing_behind(tmp_path: Path) -> None:
-    if why := stage.hindrance():
+    if why := stage.why_impossible():
         pytest.skip(why)
     words = ("--nodes", "2", "--rounds", "1", "--no-delay", "--tools", f"{FLOOR},{LOOK},{WHOLE}")
     command = (sys.executable, "-m", "benchmarks", *words)

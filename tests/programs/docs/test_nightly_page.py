@@ -28,7 +28,7 @@ SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 CLONED = ("Makefile", "checks", "conftest.py", "inventories", "pyproject.toml", "requirements.lock")
 
 
-def steps() -> dict[str, dict]:
+def steps_of() -> dict[str, dict]:
     """The steps of the workflow that run a script, by name."""
     listed = yaml.safe_load(WORKFLOW.read_text())["jobs"]["audit"]["steps"]
     return {step["name"]: step for step in listed if "run" in step}
@@ -52,11 +52,11 @@ def run(clone: Path, name: str) -> subprocess.CompletedProcess[str]:
     job = yaml.safe_load(WORKFLOW.read_text())["jobs"]["audit"]
     home = clone.parent / "home"
     home.mkdir(exist_ok=True)
-    values = {key: SECRETS.get(key, "") for key in steps()[name].get("env", {})}
+    values = {key: SECRETS.get(key, "") for key in steps_of()[name].get("env", {})}
     given = {"INVENTORY": "local", "FLEETKEEPER_STATE": str(clone / ".state"), "GITHUB_ACTIONS": "true"}
     assert set(job["env"]) <= set(given)
     env = {"PATH": os.environ["PATH"], "HOME": str(home), **given, **values}
-    words = (*SHELL, steps()[name]["run"])
+    words = (*SHELL, steps_of()[name]["run"])
     return subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True, check=False)
 
 
@@ -90,12 +90,12 @@ def test_the_workflow_asks_for_no_rights_and_pastes_nothing_into_scripts() -> No
     workflow = yaml.safe_load(WORKFLOW.read_text())
     assert workflow["permissions"] == {"contents": "read"}
     assert "INVENTORY" in workflow["jobs"]["audit"]["if"]
-    assert all("${{" not in step["run"] for step in steps().values())
+    assert all("${{" not in step["run"] for step in steps_of().values())
     assert "GITHUB_STEP_SUMMARY" not in WORKFLOW.read_text()
-    assert not [step for step in steps().values() if "remediate" in step["run"]]
+    assert not [step for step in steps_of().values() if "remediate" in step["run"]]
 
 
-def files(page: str) -> dict[str, str]:
+def make_files(page: str) -> dict[str, str]:
     """The files that a page shows, by name."""
     return dict(re.findall(r"<!-- file: (\S+) -->\n```\w*\n(.*?)```", (DOCS / page).read_text(), re.DOTALL))
 
@@ -104,19 +104,19 @@ def test_the_timer_and_its_service_are_units_that_run_an_audit() -> None:
     for name in ("fleetkeeper.service", "fleetkeeper.timer"):
         unit = configparser.ConfigParser(strict=False, interpolation=None)
         unit.optionxform = str  # type: ignore[assignment,method-assign]
-        unit.read_string(files("nightly.md")[name])
+        unit.read_string(make_files("nightly.md")[name])
         assert unit["Unit"]["Description"]
-    service = files("nightly.md")["fleetkeeper.service"]
+    service = make_files("nightly.md")["fleetkeeper.service"]
     [command] = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
     assert command.startswith("/srv/fleetkeeper/clone/.venv/bin/pytest --hosts=production")
-    assert "OnCalendar=" in files("nightly.md")["fleetkeeper.timer"]
+    assert "OnCalendar=" in make_files("nightly.md")["fleetkeeper.timer"]
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed (package systemd)")
     for name in ("fleetkeeper.service", "fleetkeeper.timer"):
-        text = files("nightly.md")[name].replace("/srv/fleetkeeper/clone/.venv/bin/pytest", "/bin/true")
+        text = make_files("nightly.md")[name].replace("/srv/fleetkeeper/clone/.venv/bin/pytest", "/bin/true")
         (tmp_path / name).write_text(re.sub(r"^(User|WorkingDirectory)=.*\n", "", text, flags=re.MULTILINE))
     words = ("systemd-analyze", "verify", *(str(path) for path in tmp_path.iterdir()))
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -125,7 +125,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "said"), [(0, ""), (1, "one line\nand 100% more\n")])
 def test_the_line_of_cron_prints_only_when_something_is_wrong(tmp_path: Path, status: int, said: str) -> None:
-    table = parse(files("nightly.md")["crontab"].encode(), system=False)
+    table = parse(make_files("nightly.md")["crontab"].encode(), system=False)
     assert table.problems == []
     [job] = table.jobs
     audit = tmp_path / "clone/.venv/bin/pytest"

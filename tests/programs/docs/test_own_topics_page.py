@@ -42,7 +42,7 @@ def switch_on(team: Path, hours: float) -> None:
     os.utime(sign, (ago, ago))
 
 
-def judged(team: Path) -> tuple[Inventory, Verdict]:
+def verdict_on(team: Path) -> tuple[Inventory, Verdict]:
     inventory = load_inventory(team / "team.yml")
     topic = inventory.custom_topics["maintenance"]
     observers = observers_in({"nodes": TOPICS["nodes"], "maintenance": topic})
@@ -51,17 +51,17 @@ def judged(team: Path) -> tuple[Inventory, Verdict]:
 
 
 def test_the_page_off_is_right_and_on_too_long_is_found(team: Path) -> None:
-    assert judged(team)[1].outcome is Outcome.HOLDS
+    assert verdict_on(team)[1].outcome is Outcome.HOLDS
     switch_on(team, hours=1)
-    assert judged(team)[1].outcome is Outcome.HOLDS
+    assert verdict_on(team)[1].outcome is Outcome.HOLDS
     switch_on(team, hours=5)
-    [finding] = judged(team)[1].findings
+    [finding] = verdict_on(team)[1].findings
     assert finding.saw.startswith("the maintenance page has been on for 5 h")
 
 
 def test_its_remedy_answers_its_rule_with_a_plan(team: Path) -> None:
     switch_on(team, hours=5)
-    inventory, match = judged(team)
+    inventory, match = verdict_on(team)
     topic = inventory.custom_topics["maintenance"]
     fleet = look_at_fleet(
         inventory, lambda node: LocalLink(), observers_in({"nodes": TOPICS["nodes"]}), datetime.now(UTC)

@@ -10,4 +10,4 @@ from tests.pure.lab.test_dumps import DUMP, NOW
 
 
 def test_gzip_itself_accepts_them(tmp_path: Path) -> None:
-    subprocess.run(["gzip", "-t", *dumps.fill(tmp_path, NOW, DUMP)], check=True)
+    subprocess.run(["gzip", "-t", *dumps.fill_directory(tmp_path, NOW, DUMP)], check=True)

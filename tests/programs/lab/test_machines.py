@@ -11,23 +11,23 @@ import pytest
 
 from lab import base, engine, nodes
 from lab.names import NODES
-from lab.shell import LabError, attempt, run, until
+from lab.shell import LabError, attempt_command, run, wait_until
 
 
 def test_a_machine_without_engine_and_without_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "find", lambda: None)
+    monkeypatch.setattr(engine, "find_engine", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(engine.NoEngine, match="no Docker engine answers") as error:
-        engine.ensure()
+        engine.ensure_engine()
     assert "install Docker Engine" in error.value.hint
 
 
 def test_a_pid_that_is_now_somebody_elses_is_not_the_engine(tmp_path: Path) -> None:
     file = tmp_path / "docker.pid"
     file.write_text("1")
-    assert engine.pid(file) is None
+    assert engine.read_pid(file) is None
     file.write_text("")
-    assert engine.pid(file) is None
+    assert engine.read_pid(file) is None
 
 
 def test_a_port_that_is_taken_is_named_with_its_node(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,11 +61,11 @@ def test_a_program_that_fails_says_what_it_said() -> None:
 
 def test_a_program_that_is_missing_or_slow_is_a_short_error() -> None:
     with pytest.raises(LabError, match="`no-such-program` is not installed"):
-        attempt(["no-such-program"])
+        attempt_command(["no-such-program"])
     with pytest.raises(LabError, match="took longer than 0 s"):
-        attempt(["sleep", "5"], limit=0.05)
+        attempt_command(["sleep", "5"], limit=0.05)
 
 
 def test_waiting_ends() -> None:
     with pytest.raises(LabError, match="for the moon, in vain"):
-        until(lambda: None, "the moon", limit=0.05, every=0.01)
+        wait_until(lambda: None, "the moon", limit=0.05, every=0.01)

@@ -33,9 +33,9 @@ from tests.helpers.hostile_text import (
     TEXT,
     LookOutputs,
     all_worlds,
-    kinds,
-    leaves,
+    kinds_in_look,
     run_all,
+    string_kinds,
     unfit_for_a_terminal,
     with_text,
 )
@@ -98,7 +98,7 @@ def test_each_hostile_text_in_every_string_of_some_world(how: str, watch: Watch)
 def test_hostile_text_in_one_kind_of_string_after_another(watch: Watch) -> None:
     seen: set[object] = set()
     for name in SMALL:
-        for topic, kind in kinds(WORLDS[name]):
+        for topic, kind in kinds_in_look(WORLDS[name]):
             if (topic, kind) not in seen:
                 seen.add((topic, kind))
                 watch.look(with_text(WORLDS[name], PUTS["appended"](COMBINED), topic, kind), topic)
@@ -110,7 +110,7 @@ def test_hostile_text_in_one_kind_of_string_after_another(watch: Watch) -> None:
 def test_every_hostile_text_in_every_kind_of_string_of_every_world(name: str, how: str, watch: Watch) -> None:
     for text in (COMBINED, *SHELL, *TEXT):
         watch.look(with_text(WORLDS[name], PUTS[how](text)))
-    for topic, kind in kinds(WORLDS[name]):
+    for topic, kind in kinds_in_look(WORLDS[name]):
         for text in (COMBINED, SHELL[0], SHELL[8], TEXT[5]):
             watch.look(with_text(WORLDS[name], PUTS[how](text), topic, kind), topic)
 
@@ -158,7 +158,7 @@ def filled_texts(value: Any) -> Iterator[tuple[str, str]]:
     if is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
             inner = getattr(value, field.name)
-            if next(leaves(inner), None) is not None or (field.name in DIGITS and inner):
+            if next(string_kinds(inner), None) is not None or (field.name in DIGITS and inner):
                 yield type(value).__name__, field.name
             yield from filled_texts(inner)
     elif isinstance(value, Mapping):
@@ -184,7 +184,7 @@ def test_each_hostile_text_is_one_word_for_our_reader_and_for_shells(
     assert len(run_all(SHELL, tmp_path)) > 5, "the canaries would not sing"
 
 
-def shown(lines: Iterable[Line]) -> list[str]:
+def shown_text(lines: Iterable[Line]) -> list[str]:
     """What a screen shows of some lines."""
     screen = Screen()
     screen.out = Door(file=io.StringIO(), highlight=False, markup=False, soft_wrap=True, emoji=False)
@@ -194,16 +194,16 @@ def shown(lines: Iterable[Line]) -> list[str]:
 
 @pytest.mark.parametrize("text", [COMBINED, *TEXT])
 def test_the_list_of_backups_and_the_log_show_nothing_hidden(text: str) -> None:
-    file = backups.file(backups.NOW)
-    catalog = backups.catalogued([file], [backups.proof(file, "broken", text)])
+    file = backups.dump_file(backups.NOW)
+    catalog = backups.catalog_of_files([file], [backups.proof_of(file, "broken", text)])
     drill = Drill(file.name, backups.NOW, 1.0, 1.0, error=text)
-    sentence = list(backup_rows(catalog, backups.policy(), backups.NOW, {file.name: drill}))
-    assert unfit_for_a_terminal(shown(table_lines(sentence))) == []
+    sentence = list(backup_rows(catalog, backups.make_policy(), backups.NOW, {file.name: drill}))
+    assert unfit_for_a_terminal(shown_text(table_lines(sentence))) == []
     run, plan, step = (
         kind(**{field.name: hostile(field.type, text) for field in fields(kind)}) for kind in (RunRow, PlanRow, StepRow)
     )
     step = replace(step, plan=plan.number)
-    assert unfit_for_a_terminal(shown([*run_lines([run]), *log_lines(run, [plan], [step])])) == []
+    assert unfit_for_a_terminal(shown_text([*run_lines([run]), *log_lines(run, [plan], [step])])) == []
 
 
 def hostile(kind: object, text: str) -> object:
@@ -211,4 +211,4 @@ def hostile(kind: object, text: str) -> object:
 
 
 def test_whatever_line_is_shown_the_screen_lets_nothing_hidden_through() -> None:
-    assert unfit_for_a_terminal(shown([Line(text.replace("\n", " ")) for text in (*TEXT, *SHELL)])) == []
+    assert unfit_for_a_terminal(shown_text([Line(text.replace("\n", " ")) for text in (*TEXT, *SHELL)])) == []

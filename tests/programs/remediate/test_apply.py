@@ -16,7 +16,16 @@ from remediate.plan import Plan
 from remediate.plan_end import End
 from remediate.runner import Terms, exit_reasons
 from remediate.steps import EditFile, Require, Run, WriteFile
-from tests.helpers.local_nodes import Cut, FaultyLink, LocalNodes, place, rewrite, sha, tree, writing
+from tests.helpers.local_nodes import (
+    Cut,
+    FaultyLink,
+    LocalNodes,
+    files_below,
+    rewrite_plan,
+    sha_of,
+    step_context,
+    write_step,
+)
 
 
 @pytest.fixture
@@ -24,7 +33,7 @@ def stage(tmp_path: Path) -> LocalNodes:
     return LocalNodes(tmp_path)
 
 
-def ends(stage: LocalNodes) -> list[End]:
+def ends_of(stage: LocalNodes) -> list[End]:
     return [ended.end for ended in stage.fix()]
 
 
@@ -33,20 +42,20 @@ OLD = {"a": "old a\n", "b": "old b\n"}
 
 
 def test_a_plan_that_helps_is_fixed_because_the_rule_says_so(stage: LocalNodes) -> None:
-    assert ends(stage) == [End.FIXED, End.FIXED]
+    assert ends_of(stage) == [End.FIXED, End.FIXED]
     assert stage.texts() == NEW
     assert stage.propose().planned == ()
 
 
 def test_showing_a_plan_changes_nothing(stage: LocalNodes) -> None:
-    before = tree(stage.folder)
+    before = files_below(stage.folder)
     assert len(stage.propose().planned) == 2
-    assert tree(stage.folder) == before
+    assert files_below(stage.folder) == before
 
 
 def useless(finding, fleet) -> Plan:
     """Writes something else than what is wanted."""
-    return Plan(steps=(writing(finding, fleet, "neither\n"),))
+    return Plan(steps=(write_step(finding, fleet, "neither\n"),))
 
 
 def test_case_70_a_fix_that_does_not_fix_is_said_and_taken_back_at_once(stage: LocalNodes) -> None:
@@ -65,14 +74,14 @@ def test_what_was_rolled_back_is_not_planned_again_while_nothing_has_changed(sta
     planned = stage.propose().planned[0]
     before = stage.journal.rolled_back("stage", planned.rule.id, planned.subject.name, planned.memory)
     assert before is not None
-    stage.remedy = rewrite
+    stage.remedy = rewrite_plan
     planned = stage.propose().planned[0]
     assert stage.journal.rolled_back("stage", planned.rule.id, planned.subject.name, planned.memory) is None
 
 
 def two_steps(finding, fleet) -> Plan:
     """Writes the paper, then runs something that fails."""
-    return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sh", "-c", "exit 9"))))
+    return Plan(steps=(*rewrite_plan(finding, fleet).steps, Run(finding.node, ("sh", "-c", "exit 9"))))
 
 
 def test_a_step_that_fails_takes_the_steps_before_it_back(stage: LocalNodes) -> None:
@@ -92,7 +101,7 @@ def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stag
             return int("canary") if self.node == "a" else None
 
     def plan(finding, fleet) -> Plan:
-        [step] = rewrite(finding, fleet).steps
+        [step] = rewrite_plan(finding, fleet).steps
         kind = Stumbling if finding.node == "a" else WriteFile
         return Plan(
             steps=(kind(step.node, step.path, b"neither" if finding.node == "a" else step.content, step.expect),)
@@ -108,7 +117,7 @@ def test_an_answer_that_a_step_misunderstands_does_not_stop_the_other_plans(stag
 
 def then_looked_at(finding, fleet) -> Plan:
     """Writes the paper, then a look says that it is no good."""
-    return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))
+    return Plan(steps=(*rewrite_plan(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))
 
 
 def test_a_look_after_the_change_that_says_no_takes_it_back_and_it_is_not_planned_again(stage: LocalNodes) -> None:
@@ -142,12 +151,12 @@ def test_max_fail_stops_after_so_many_failures(stage: LocalNodes) -> None:
 
 def test_max_changes_stops_before_the_first_change(stage: LocalNodes) -> None:
     stage.terms = Terms(max_changes=1)
-    assert ends(stage) == [End.SKIPPED, End.SKIPPED]
+    assert ends_of(stage) == [End.SKIPPED, End.SKIPPED]
     assert stage.texts() == OLD
 
 
 def test_a_plan_without_consent_is_not_applied_and_says_what_it_needs(stage: LocalNodes) -> None:
-    stage.remedy = lambda finding, fleet: replace(rewrite(finding, fleet), disturbs=("restart",))
+    stage.remedy = lambda finding, fleet: replace(rewrite_plan(finding, fleet), disturbs=("restart",))
     [first, _] = stage.fix()
     assert (first.end, first.why) == (End.SKIPPED, "it needs --allow restart")
     assert stage.texts() == OLD
@@ -173,7 +182,7 @@ def test_a_plan_that_was_made_anew_keeps_its_number_in_the_journal(stage: LocalN
 
 def test_case_30_a_world_in_which_something_else_would_have_to_be_done_is_left_alone(stage: LocalNodes) -> None:
     def depends(finding, fleet) -> Plan:
-        return Plan(steps=(writing(finding, fleet, finding.saw),))
+        return Plan(steps=(write_step(finding, fleet, finding.saw),))
 
     stage.remedy = depends
     proposal = stage.propose()
@@ -197,7 +206,7 @@ def test_a_finding_that_an_earlier_plan_mended_too_is_not_mended_twice(stage: Lo
         return Plan(steps=(Run(finding.node, ("sh", "-c", script, "sh", str(stage.folder))),))
 
     stage.remedy = both
-    assert ends(stage) == [End.FIXED, End.ALREADY]
+    assert ends_of(stage) == [End.FIXED, End.ALREADY]
     assert (stage.folder / "count").read_text() == "once\n"
 
 
@@ -216,7 +225,7 @@ def test_a_finding_that_can_no_longer_be_seen_is_not_remedied_blindly(stage: Loc
 
 def test_a_requirement_that_no_longer_holds_changes_nothing(stage: LocalNodes) -> None:
     no = Require("a", ("false",), "the moon is full")
-    stage.remedy = lambda finding, fleet: replace(rewrite(finding, fleet), requires=(no,))
+    stage.remedy = lambda finding, fleet: replace(rewrite_plan(finding, fleet), requires=(no,))
     first = stage.fix()[0]
     assert (first.end, "the moon is full" in first.why) == (End.CHANGED, True)
     assert stage.texts() == OLD
@@ -224,8 +233,8 @@ def test_a_requirement_that_no_longer_holds_changes_nothing(stage: LocalNodes) -
 
 def test_a_world_that_changes_in_the_middle_takes_the_first_half_back(stage: LocalNodes) -> None:
     def two_files(finding, fleet) -> Plan:
-        first = rewrite(finding, fleet).steps[0]
-        other = EditFile(finding.node, f"{finding.about}.other", "x.y", ("line",), sha(b"not this"))
+        first = rewrite_plan(finding, fleet).steps[0]
+        other = EditFile(finding.node, f"{finding.about}.other", "x.y", ("line",), sha_of(b"not this"))
         return Plan(steps=(first, other))
 
     stage.remedy = two_files
@@ -263,7 +272,7 @@ def test_the_room_script_sees_a_folder_that_cannot_be_written_and_one_that_is_to
 
 def test_case_69_a_connection_lost_after_sending_is_looked_at_again(stage: LocalNodes) -> None:
     stage.links["a"] = FaultyLink(cut_after=len("new a\n"))
-    assert ends(stage) == [End.FIXED, End.FIXED]
+    assert ends_of(stage) == [End.FIXED, End.FIXED]
 
 
 def test_case_69_a_connection_lost_while_sending_leaves_the_old_and_is_said(stage: LocalNodes) -> None:
@@ -331,7 +340,7 @@ def test_killed_at_any_moment_files_are_whole_and_the_next_run_tells_and_can_und
     if text:
         assert f"remediate undo {run.id}" in text[-1]
         run = journal.run(run.id)
-        assert Undoing(journal, run, stage.link, place=place(tmp_path)).all(yes=True) == 0
+        assert Undoing(journal, run, stage.link, place=step_context(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
     assert [ended.end for ended in stage.fix()] == [End.FIXED, End.FIXED]
 
@@ -383,7 +392,7 @@ def test_case_67_a_second_remediator_is_told_who_holds_the_lock_and_changes_noth
 def stage_locks(stage: LocalNodes, run: str):
     from remediate.apply import locks_of
 
-    locks = locks_of(run, stage.link, place(stage.folder))
+    locks = locks_of(run, stage.link, step_context(stage.folder))
     locks.take(["a"])
     return locks
 
@@ -410,7 +419,7 @@ def test_undoing_refuses_what_somebody_changed_since_and_undoes_the_rest(stage: 
     stage.fix()
     stage.paper("a").write_text("a person's work\n")
     run = stage.journal.runs()[0]
-    undoing = Undoing(stage.journal, run, stage.link, place=place(stage.folder))
+    undoing = Undoing(stage.journal, run, stage.link, place=step_context(stage.folder))
     assert undoing.all(yes=True) == 3
     assert stage.texts() == {"a": "a person's work\n", "b": "old b\n"}
 
@@ -419,7 +428,7 @@ def test_undoing_a_run_and_then_that_undo_brings_nothing_up_twice(stage: LocalNo
     stage.fix()
     run = stage.journal.runs()[0]
     for expected in (0, 0):
-        undoing = Undoing(stage.journal, run, stage.link, place=place(stage.folder))
+        undoing = Undoing(stage.journal, run, stage.link, place=step_context(stage.folder))
         assert undoing.all(yes=True) == expected
     assert stage.texts() == OLD
 
@@ -437,7 +446,7 @@ def test_case_71_a_secret_in_a_file_or_a_command_reaches_neither_journal_nor_wor
 
     def leaky(finding, fleet) -> Plan:
         command = Run(finding.node, ("sh", "-c", f"echo {canary} >&2; exit 3", "sh", "--password", canary))
-        first = writing(finding, fleet, f"PASSWORD={canary}\n")
+        first = write_step(finding, fleet, f"PASSWORD={canary}\n")
         edit = EditFile(finding.node, f"{finding.about}.new", "x.y", (f"a line with {canary}",), "absent")
         return Plan(steps=(first, edit, command))
 

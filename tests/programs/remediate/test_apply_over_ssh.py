@@ -14,13 +14,13 @@ from fleetkeeper.transport.writing import Stream, WritingLink, writing_link
 from remediate.lock import Busy, HeldLock, start_holder
 from remediate.plan_end import End
 from tests.helpers.local_nodes import LocalNodes
-from tests.helpers.sshd import Sshd, sshd
-from tests.helpers.tcp_proxy import TcpProxy, cable
+from tests.helpers.sshd import Sshd, run_sshd
+from tests.helpers.tcp_proxy import TcpProxy, run_proxy
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
         yield running
 
 
@@ -36,7 +36,7 @@ def links_over(server: Sshd, laid: TcpProxy | None) -> Links:
     return Links(inventory, ssh_config=str(server.config))
 
 
-def link(links: Links) -> WritingLink:
+def open_link(links: Links) -> WritingLink:
     return writing_link(links.to(links.inventory.nodes["a"]))
 
 
@@ -45,16 +45,16 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
 ) -> None:
     path, patience = str(tmp_path / "lock"), 3
     with (
-        cable((server.address, server.port)) as laid,
+        run_proxy((server.address, server.port)) as laid,
         links_over(server, laid) as far,
         links_over(server, None) as near,
     ):
-        stream = start_holder(link(far), "a", path, "the one with the cut cable", patience)
+        stream = start_holder(open_link(far), "a", path, "the one with the cut cable", patience)
         held = HeldLock("a", stream, beat=0.2, answer=0.5)
         laid.cut()
         cut_at = time.monotonic()
         refused = 0
-        while (second := tried(link(near), path, patience)) is None:
+        while (second := try_once(open_link(near), path, patience)) is None:
             refused += 1
             assert time.monotonic() - cut_at < patience + 2
             time.sleep(0.2)
@@ -66,7 +66,7 @@ def test_case_81_a_cut_cable_frees_the_lock_in_time_and_until_then_nobody_else_g
         assert second.wait(5.0) == 0
 
 
-def tried(near: WritingLink, path: str, patience: int) -> Stream | None:
+def try_once(near: WritingLink, path: str, patience: int) -> Stream | None:
     try:
         return start_holder(near, "a", path, "the second", patience)
     except Busy as busy:
@@ -82,8 +82,8 @@ def stage(tmp_path: Path) -> LocalNodes:
 def whole_fix(stage: LocalNodes, server: Sshd, reset_after: int | None) -> tuple[list[End], int]:
     """One fix over the cable, reset after so many bytes of it were sent. Returns its ends and the bytes sent."""
     proposal = stage.propose()
-    with cable((server.address, server.port)) as laid, links_over(server, laid) as links:
-        far = link(links)
+    with run_proxy((server.address, server.port)) as laid, links_over(server, laid) as links:
+        far = open_link(links)
         laid.sent, laid.reset_after = 0, reset_after
         stage.links["a"].inner = Reconnecting(links, far)  # type: ignore[assignment]
         ends = [ended.end for ended in stage.fix(proposal)]
@@ -97,7 +97,7 @@ class Reconnecting:
         self.links, self.first = links, first
 
     def __getattr__(self, name: str) -> object:
-        return getattr(link(self.links), name)
+        return getattr(open_link(self.links), name)
 
 
 def test_over_a_whole_cable_it_is_fixed(stage: LocalNodes, server: Sshd) -> None:

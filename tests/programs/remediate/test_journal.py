@@ -10,7 +10,7 @@ import pytest
 
 from remediate.commands.run_log import tell_interrupted
 from remediate.journal import Journal
-from tests.pure.remediate.test_journal import begun, step
+from tests.pure.remediate.test_journal import begin_run, make_step
 
 
 @pytest.fixture
@@ -19,15 +19,15 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def test_a_run_that_did_not_end_and_whose_process_is_gone_is_told_once(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run))
-    journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
+    run = begin_run(journal)
+    journal.starting(make_step(run))
+    journal.db.execute("UPDATE runs SET pid = ?", (is_gone(),))
     assert [match.id for match in journal.interrupted()] == [run]
     journal.noticed(run)
     assert journal.interrupted() == []
 
 
-def gone() -> int:
+def is_gone() -> int:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -36,8 +36,8 @@ def gone() -> int:
 
 
 def test_a_run_whose_killed_process_nobody_has_waited_for_is_interrupted(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run))
+    run = begin_run(journal)
+    journal.starting(make_step(run))
     with subprocess.Popen(["true"]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         journal.db.execute("UPDATE runs SET pid = ?", (child.pid,))
@@ -45,12 +45,12 @@ def test_a_run_whose_killed_process_nobody_has_waited_for_is_interrupted(journal
 
 
 def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run, inverse="{}"))
+    run = begin_run(journal)
+    journal.starting(make_step(run, inverse="{}"))
     journal.end(run, 0)
     undo = journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1", undoes=run)
     journal.state(run, 1, "undoing")
-    journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (gone(), undo))
+    journal.db.execute("UPDATE runs SET pid = ? WHERE id = ?", (is_gone(), undo))
     text: list[str] = []
     assert [left.id for left in tell_interrupted(journal, text.append)] == [run]
     assert f"undoing run {run}" in text[0]
@@ -61,10 +61,10 @@ def test_an_undo_that_was_killed_is_told_with_the_run_that_it_was_undoing(journa
 
 
 def test_a_killed_run_that_has_left_nothing_is_told_once(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run))
+    run = begin_run(journal)
+    journal.starting(make_step(run))
     journal.ended(run, 1, "not done")
-    journal.db.execute("UPDATE runs SET pid = ?", (gone(),))
+    journal.db.execute("UPDATE runs SET pid = ?", (is_gone(),))
     text: list[str] = []
     assert tell_interrupted(journal, text.append) == []
     assert "left nothing behind" in text[-1]

@@ -25,7 +25,7 @@ from remediate.commands.main import cli
 from remediate.plan import ForAPerson, Plan
 from remediate.steps import Lost, Run, Stale, StepContext, StepFailed, UnmarkCrontab, content_digest
 from remediate.trace_removal import TOPIC, take_away
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 from tests.programs.transport.test_shell_functions import each_shell, flipping
 
 BEFORE = b"MAILTO=ops@example.org\n30 5 * * 1 df -h > /tmp/x 100%\n\n# mine\n"
@@ -59,7 +59,7 @@ def crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return table
 
 
-def looked(tmp_path: Path) -> Facts:
+def look_at_node(tmp_path: Path) -> Facts:
     [answer] = LocalLink().ask([traces(str(tmp_path / "kept"), (str(tmp_path / "spool"),))])
     return parse(answer.text())
 
@@ -70,14 +70,14 @@ def sh(script: str, *words: str) -> int:
 
 def test_a_node_that_was_only_looked_at_holds_nothing(tmp_path: Path, crontab: Path) -> None:
     crontab.write_bytes(BEFORE)
-    assert looked(tmp_path) == Facts()
+    assert look_at_node(tmp_path) == Facts()
 
 
 def test_what_is_kept_and_what_is_marked_is_found(tmp_path: Path, crontab: Path) -> None:
     (tmp_path / "kept" / "r1").mkdir(parents=True)
     (tmp_path / "kept" / "r1" / "old").write_bytes(b"x" * 5000)
     (crontab.parent / "games").write_text("# nothing of ours\n")
-    facts = looked(tmp_path)
+    facts = look_at_node(tmp_path)
     assert facts.kept is not None
     assert facts.kept >= 5000
     assert facts.marked == (("root", content_digest(crontab.read_bytes())),)
@@ -93,9 +93,9 @@ def hook(tmp_path: Path, crontab: Path) -> Path:
 
 
 def test_a_hook_on_a_volume_is_found_and_goes_on_under_another_name(tmp_path: Path, hook: Path) -> None:
-    assert looked(tmp_path).hooks == (str(hook),)
+    assert look_at_node(tmp_path).hooks == (str(hook),)
     assert sh(load_script("remediate/scripts/rename_hook.sh"), str(hook)) == 0
-    assert looked(tmp_path).hooks == ()
+    assert look_at_node(tmp_path).hooks == ()
     ordinary = hook.with_name("reload-nginx")
     assert ordinary.read_text() == "#!/bin/sh\nexec nginx -s reload\n"
     assert os.access(ordinary, os.X_OK)
@@ -169,7 +169,7 @@ def test_a_container_that_swaps_its_directory_all_the_time_puts_nothing_on_the_n
 
 def test_mounts_that_could_not_be_asked_for_are_unknown(tmp_path: Path, crontab: Path) -> None:
     (crontab.parents[1] / "bin/docker").write_text("#!/bin/sh\nexit 1\n")
-    assert looked(tmp_path).unseen == ("what containers have mounted", "the services of the swarm")
+    assert look_at_node(tmp_path).unseen == ("what containers have mounted", "the services of the swarm")
 
 
 def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_path: Path, crontab: Path) -> None:
@@ -178,9 +178,9 @@ def test_services_with_our_mark_are_found_on_a_manager_and_keep_their_user(tmp_p
         " serviceinspect*) for name in web db; do echo $4 | sed s/{{.Spec.Name}}/$name/; done ;; esac"
     )
     (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
-    facts = looked(tmp_path)
+    facts = look_at_node(tmp_path)
     assert (facts.services, facts.settings) == (("web", "db"), ())
-    seen = fleet(tmp_path, facts)
+    seen = example_fleet(tmp_path, facts)
     findings = [
         finding
         for finding in judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
@@ -200,9 +200,9 @@ def test_nothing_goes_while_a_killed_change_has_left_a_service_with_our_update_s
         " serviceinspect*) echo $4 | sed s/{{.Spec.Name}}/web/ ;; esac"
     )
     (crontab.parents[1] / "bin/docker").write_text(f"#!/bin/sh\n{answers}\n")
-    facts = looked(tmp_path)
+    facts = look_at_node(tmp_path)
     assert (facts.services, facts.settings) == ((), ("web",))
-    seen = fleet(tmp_path, facts)
+    seen = example_fleet(tmp_path, facts)
     findings = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
     assert "web" in [finding.about for finding in findings]
     for finding in findings:
@@ -218,7 +218,7 @@ def test_a_look_that_was_cut_short_says_nothing() -> None:
 
 def where(tmp_path: Path, number: int = 1) -> StepContext:
     """The place of a step that finds `crontab` on its PATH."""
-    return replace(place(tmp_path, number=number), crontab="crontab")
+    return replace(step_context(tmp_path, number=number), crontab="crontab")
 
 
 def unmark(tmp_path: Path, table: Path) -> UnmarkCrontab:
@@ -232,7 +232,7 @@ def unmark(tmp_path: Path, table: Path) -> UnmarkCrontab:
 def test_the_marks_go_and_every_other_line_stays(tmp_path: Path, crontab: Path) -> None:
     unmark(tmp_path, crontab)
     assert crontab.read_bytes() == BEFORE + f"{LINE}\n".encode()
-    assert looked(tmp_path).marked == ()
+    assert look_at_node(tmp_path).marked == ()
 
 
 def test_a_crontab_without_an_end_keeps_its_bytes(tmp_path: Path, crontab: Path) -> None:
@@ -289,7 +289,7 @@ def test_case_22_a_crontab_that_cannot_be_read_is_not_written(tmp_path: Path, cr
 def test_a_crontab_that_crontab_does_not_print_is_unknown(tmp_path: Path, crontab: Path) -> None:
     program = crontab.parents[1] / "bin/crontab"
     program.write_text("#!/bin/sh\nexit 1\n")
-    assert looked(tmp_path).unseen == (str(crontab),)
+    assert look_at_node(tmp_path).unseen == (str(crontab),)
 
 
 def test_case_40_a_directory_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -333,14 +333,14 @@ def test_the_directory_stays_while_anything_else_is_left_or_was_not_seen(tmp_pat
     assert (tmp_path / "kept" / "a").exists()
 
 
-def fleet(tmp_path: Path, facts: Facts | Unobservable) -> Fleet:
+def example_fleet(tmp_path: Path, facts: Facts | Unobservable) -> Fleet:
     inventory = load_inventory(tmp_path / "mine.yml", INVENTORY)
     return Fleet(inventory, datetime.now(UTC), {("here", "leave"): facts})
 
 
 def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
     def judged(facts: Facts | Unobservable) -> Outcome:
-        return judge_subject(TOPIC.rules[0], fleet(tmp_path, facts), Subject("node", "here")).outcome
+        return judge_subject(TOPIC.rules[0], example_fleet(tmp_path, facts), Subject("node", "here")).outcome
 
     assert judged(Facts()) is Outcome.HOLDS
     assert judged(Facts(kept=0)) is Outcome.FINDING
@@ -350,7 +350,7 @@ def test_a_clean_node_holds_and_each_trace_is_a_finding(tmp_path: Path) -> None:
 
 
 def test_the_plan_needs_consent_to_delete_and_takes_the_directory_last(tmp_path: Path) -> None:
-    seen = fleet(tmp_path, Facts(kept=4096, marked=(("root", "4f"), ("ops", "5a"))))
+    seen = example_fleet(tmp_path, Facts(kept=4096, marked=(("root", "4f"), ("ops", "5a"))))
     [first, *_] = judge_subject(TOPIC.rules[0], seen, Subject("node", "here")).findings
     plan = take_away(first, seen)
     assert isinstance(plan, Plan)

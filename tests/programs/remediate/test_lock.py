@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "lock")
 
 
-def locks(path: str, run: str = "one", beat: float = 0.05) -> Locks:
+def locks_of(path: str, run: str = "one", beat: float = 0.05) -> Locks:
     return Locks(lambda node: LocalLink(), run, path, beat)
 
 
@@ -35,23 +35,23 @@ def wait_until(true, limit: float = 5.0) -> None:
 
 
 def test_case_67_the_second_is_told_who_holds_it_and_since_when(path: str) -> None:
-    with locks(path, "one") as first:
+    with locks_of(path, "one") as first:
         first.take(["a"])
         with pytest.raises(Busy, match=r"a is locked by \S+@\S+ \(process \d+, run one\) since 20\d\d-") as busy:
-            locks(path, "two").take(["a"])
+            locks_of(path, "two").take(["a"])
     assert busy.value.node == "a"
 
 
 def test_released_it_is_free_and_leaves_no_file(path: str, tmp_path: Path) -> None:
     for run in ("one", "two"):
-        with locks(path, run) as held:
+        with locks_of(path, run) as held:
             held.take(["a"])
             assert held.alive("a")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_heartbeat_is_answered_and_keeps_it(path: str) -> None:
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         mine.take(["a"])
         first = mine.held["a"].confirmed
         wait_until(lambda: mine.held["a"].confirmed > first)
@@ -61,9 +61,9 @@ def test_the_heartbeat_is_answered_and_keeps_it(path: str) -> None:
 def test_case_81_without_a_heartbeat_it_frees_itself_within_its_patience_and_not_before(path: str) -> None:
     stream = start_holder(LocalLink(), "a", path, "somebody silent", patience=1)
     with pytest.raises(Busy):
-        locks(path).take(["a"])
+        locks_of(path).take(["a"])
     wait_until(lambda: not os.path.exists(path), 4.0)
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         assert mine.take(["a"]) == {}
     stream.close()
 
@@ -92,7 +92,7 @@ def test_case_67_a_dead_holders_lock_is_taken_over_at_once(path: str) -> None:
     os.kill(holder, signal.SIGKILL)
     wait_until(lambda: not alive(holder))
     stream.close()
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         assert mine.take(["a"]) == {}
 
 
@@ -101,13 +101,13 @@ def test_a_dead_holder_that_its_parent_has_not_waited_for_does_not_keep_it(path:
         wait_until(lambda: not alive(holder.pid))
         birth = Path(f"/proc/{holder.pid}/stat").read_text().rpartition(")")[2].split()[19]
         Path(path).write_text(f"{holder.pid} {birth} somebody who is dead\n")
-        with locks(path) as mine:
+        with locks_of(path) as mine:
             assert mine.take(["a"]) == {}
 
 
 def test_a_process_that_merely_has_the_dead_holders_number_does_not_keep_it(path: str) -> None:
     Path(path).write_text(f"{os.getpid()} 1 somebody long dead\n")
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         assert mine.take(["a"]) == {}
 
 
@@ -115,18 +115,18 @@ def test_whoever_died_while_taking_a_dead_lock_over_does_not_jam_it(path: str) -
     Path(path).write_text(f"{os.getpid()} 1 somebody long dead\n")
     breaking = Path(f"{path}.breaking")
     breaking.mkdir()
-    with locks(path) as mine, pytest.raises(Busy):
+    with locks_of(path) as mine, pytest.raises(Busy):
         mine.take(["a"])
     assert breaking.exists()  # somebody may be at it this very moment
     os.utime(breaking, (time.time() - 200, time.time() - 200))
-    with locks(path) as mine, pytest.raises(Busy):
+    with locks_of(path) as mine, pytest.raises(Busy):
         mine.take(["a"])
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         assert mine.take(["a"]) == {}
 
 
 def test_the_lock_says_its_version_and_whose_it_is(path: str) -> None:
-    with locks(path) as mine:
+    with locks_of(path) as mine:
         mine.take(["a"])
         pid, birth, version, who = Path(path).read_text().split(" ", 3)
         assert (pid.isdigit(), birth, version, who.strip()) == (True, born(int(pid)), "v1", mine.who)
@@ -134,7 +134,7 @@ def test_the_lock_says_its_version_and_whose_it_is(path: str) -> None:
 
 def test_an_older_lock_is_respected_while_its_holder_lives(path: str) -> None:
     Path(path).write_text(f"{os.getpid()} {born(os.getpid())} root@elsewhere (process 1, run x)\n")
-    with locks(path) as mine, pytest.raises(Busy) as busy:
+    with locks_of(path) as mine, pytest.raises(Busy) as busy:
         mine.take(["a"])
     assert busy.value.who == "root@elsewhere (process 1, run x)"
 
@@ -142,7 +142,7 @@ def test_an_older_lock_is_respected_while_its_holder_lives(path: str) -> None:
 @pytest.mark.parametrize("line", ["1 1 v2 somebody\n", "v2 1 1 somebody\n", "v2\n", "not a lock", '{"version": 2}\n'])
 def test_a_lock_that_is_not_understood_is_nobodys_to_take_over(path: str, line: str) -> None:
     Path(path).write_text(line)
-    with locks(path) as mine, pytest.raises(Busy, match=f"upgrade this one; .* remove {path}"):
+    with locks_of(path) as mine, pytest.raises(Busy, match=f"upgrade this one; .* remove {path}"):
         mine.take(["a"])
     assert Path(path).read_text() == line
 
@@ -158,7 +158,7 @@ def test_of_many_at_once_exactly_one_gets_it(path: str) -> None:
     got, refused, all_ready = [], [], threading.Barrier(6)
 
     def contend(number: int) -> None:
-        mine = locks(path, str(number))
+        mine = locks_of(path, str(number))
         all_ready.wait()
         try:
             mine.take(["a"])
@@ -177,7 +177,7 @@ def test_of_many_at_once_exactly_one_gets_it(path: str) -> None:
 
 
 def test_a_node_where_no_lock_can_be_made_is_not_locked_and_says_why() -> None:
-    with locks("/proc/nowhere/lock") as mine:
+    with locks_of("/proc/nowhere/lock") as mine:
         failed = mine.take(["a"])
     assert "could not be locked" in str(failed["a"])
     assert "sudo" in failed["a"].hint
@@ -185,7 +185,7 @@ def test_a_node_where_no_lock_can_be_made_is_not_locked_and_says_why() -> None:
 
 def test_all_or_none_are_held(tmp_path: Path) -> None:
     taken = {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
-    with locks(taken["b"]) as other:
+    with locks_of(taken["b"]) as other:
         other.take(["b"])
         mine = Locks(lambda node: Elsewhere(taken[node]), "two", "PATH")
         with pytest.raises(Busy):
@@ -218,7 +218,7 @@ def test_a_lock_that_is_not_confirmed_now_is_not_believed_in(path: str) -> None:
 
 
 def test_a_lock_whose_connection_broke_is_lost_at_once_even_if_a_new_connection_works(path: str) -> None:
-    with locks(path, beat=60) as mine:
+    with locks_of(path, beat=60) as mine:
         mine.take(["a"])
         assert mine.alive("a")
         mine.held["a"].stream.close()
@@ -229,7 +229,7 @@ def test_a_lock_whose_connection_broke_is_lost_at_once_even_if_a_new_connection_
 def test_case_73_the_holders_name_cannot_drive_the_terminal(path: str) -> None:
     Path(path).write_text(f"{os.getpid()} {born(os.getpid())} evil\x1b[2Jname\n")
     with pytest.raises(Busy) as busy:
-        locks(path).take(["a"])
+        locks_of(path).take(["a"])
     assert busy.value.who == "evil\\x1b[2Jname"
 
 
@@ -250,7 +250,7 @@ def test_a_link_that_fails_while_locking_is_reported_for_its_node_only(path: str
 
 
 def test_a_step_may_confirm_the_lock_and_knows_what_its_file_says(path: str) -> None:
-    with locks(path, beat=60) as mine:
+    with locks_of(path, beat=60) as mine:
         mine.take(["a"])
         here = mine.guarding(StepContext("run", 1))
         here.confirm("a")
@@ -262,7 +262,7 @@ def test_a_step_may_confirm_the_lock_and_knows_what_its_file_says(path: str) -> 
 
 def test_whoever_waits_for_a_silent_node_is_told_within_seconds_and_when_it_answers_again(path: str) -> None:
     text: list[str] = []
-    with locks(path, beat=0.05) as mine:
+    with locks_of(path, beat=0.05) as mine:
         mine.tell, mine.pace = text.append, Silence(check=0.05, first=0.3, again=0.5)
         mine.take(["a"])
         holder = int(Path(path).read_text().split()[0])

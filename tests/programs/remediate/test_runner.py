@@ -28,7 +28,17 @@ from remediate.runner import EVERYTHING, PlanRun, RequestedPlan, Runner
 from remediate.session import proof_from_verdict
 from remediate.steps import ABSENT, DeleteFiles, EditCrontab, Identified, RunInContainer, WriteFile, agreed_to
 from remediate.steps import Run as RunStep
-from tests.helpers.local_nodes import RULE, FaultyLink, LocalNodes, Policy, StagedSession, place, rewrite, sha, writing
+from tests.helpers.local_nodes import (
+    RULE,
+    FaultyLink,
+    LocalNodes,
+    Policy,
+    StagedSession,
+    rewrite_plan,
+    sha_of,
+    step_context,
+    write_step,
+)
 
 OLD, NEW = {"a": "old a\n", "b": "old b\n"}, {"a": "new a\n", "b": "new b\n"}
 
@@ -51,10 +61,10 @@ def stage(tmp_path: Path) -> LocalNodes:
 
 
 def runner(stage: LocalNodes, journal: Journal | None = None) -> Runner:
-    return Runner(journal or stage.journal, "stage", "", stage.link, Screen(), place(stage.folder))
+    return Runner(journal or stage.journal, "stage", "", stage.link, Screen(), step_context(stage.folder))
 
 
-def fix(stage: LocalNodes, journal: Journal | None = None) -> Exit:
+def run_fix(stage: LocalNodes, journal: Journal | None = None) -> Exit:
     """`remediate --fix`, from the proposal on."""
     proposal = stage.propose()
 
@@ -65,14 +75,14 @@ def fix(stage: LocalNodes, journal: Journal | None = None) -> Exit:
     return runner(stage, journal).run(work)
 
 
-def asked(stage: LocalNodes, node: str = "a", text: str = "asked\n") -> PlannedChange:
+def questions_asked(stage: LocalNodes, node: str = "a", text: str = "asked\n") -> PlannedChange:
     """A plan that a person asked for: the paper of a node says `text`."""
     return PlannedChange(1, RULE, Subject("paper", str(stage.paper(node))), (), plan_of(stage, node, text))
 
 
 def plan_of(stage: LocalNodes, node: str, text: str) -> Plan:
     finding = Finding(saw="", want="", node=node, about=str(stage.paper(node)))
-    return Plan((writing(finding, stage.session.look(), text),))
+    return Plan((write_step(finding, stage.session.look(), text),))
 
 
 def ask(stage: LocalNodes, planned: PlannedChange, wish: RequestedPlan) -> tuple[Exit, list[End]]:
@@ -127,10 +137,10 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
     journal.room = moment
     if moment == 0:
         with pytest.raises(UsageError, match="nothing was changed"):
-            fix(stage, journal)
+            run_fix(stage, journal)
         assert stage.texts() == OLD
         return
-    code = fix(stage, journal)
+    code = run_fix(stage, journal)
     out, err = capsys.readouterr()
     if stage.texts() == OLD:
         assert code in {Exit.USAGE, Exit.REMEDY_FAILED}
@@ -150,7 +160,7 @@ def test_a_journal_that_is_full_at_any_moment_of_a_fix_is_said_and_never_called_
 
 def test_the_moments_above_reach_the_end_of_a_fix(stage: LocalNodes) -> None:
     journal = FullJournal(stage.journal.path)
-    fix(stage, journal)
+    run_fix(stage, journal)
     assert 1000 - journal.room == 12
 
 
@@ -159,11 +169,11 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     tmp_path: Path, moment: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = LocalNodes(tmp_path)
-    fix(stage)
+    run_fix(stage)
     run = stage.journal.runs()[0]
     journal = FullJournal(stage.journal.path)
     journal.room = moment
-    undoing = Undoing(journal, run, stage.link, place=place(tmp_path))
+    undoing = Undoing(journal, run, stage.link, place=step_context(tmp_path))
     if moment == 0:
         with pytest.raises(UsageError, match="nothing was changed"):
             undoing.all(yes=True)
@@ -173,7 +183,7 @@ def test_a_journal_that_is_full_at_any_moment_of_an_undo_is_said(
     if journal.room < 0:
         assert code is (Exit.USAGE if stage.texts() == NEW else Exit.REMEDY_FAILED)
         assert "cannot be written" in capsys.readouterr().err
-        assert Undoing(Journal(journal.path), run, stage.link, place=place(tmp_path)).all(yes=True) == 0
+        assert Undoing(Journal(journal.path), run, stage.link, place=step_context(tmp_path)).all(yes=True) == 0
     assert stage.texts() == OLD
 
 
@@ -198,9 +208,9 @@ def test_a_wrong_use_that_is_noticed_after_a_change_is_a_failure(stage: LocalNod
 
 def test_a_lock_that_is_held_after_a_change_is_a_failure(stage: LocalNodes) -> None:
     def work(run: PlanRun) -> Exit:
-        run.apply([asked(stage)], RequestedPlan(lambda: plan_of(stage, "a", "asked\n")))
+        run.apply([questions_asked(stage)], RequestedPlan(lambda: plan_of(stage, "a", "asked\n")))
         with stage.begun().locks(iter(["b"])):
-            run.apply([asked(stage, "b")], RequestedPlan(lambda: plan_of(stage, "b", "asked\n")))
+            run.apply([questions_asked(stage, "b")], RequestedPlan(lambda: plan_of(stage, "b", "asked\n")))
         return run.code()
 
     assert runner(stage).run(work) is Exit.REMEDY_FAILED
@@ -234,14 +244,14 @@ def test_what_can_no_longer_be_planned_for_want_of_a_fact_is_unknown(stage: Loca
 
 
 def test_other_steps_than_those_that_were_agreed_to_are_not_done(stage: LocalNodes) -> None:
-    end, why = changed_before_the_deed(stage, lambda finding, fleet: Plan((writing(finding, fleet, "other\n"),)))
+    end, why = changed_before_the_deed(stage, lambda finding, fleet: Plan((write_step(finding, fleet, "other\n"),)))
     assert (end, "something else" in why) == (End.CHANGED, True)
     assert stage.texts() == OLD
 
 
 def test_what_disturbs_more_than_was_agreed_to_is_not_done(stage: LocalNodes) -> None:
     end, _ = changed_before_the_deed(
-        stage, lambda finding, fleet: replace(rewrite(finding, fleet), disturbs=("restart",))
+        stage, lambda finding, fleet: replace(rewrite_plan(finding, fleet), disturbs=("restart",))
     )
     assert (end, stage.texts()) == (End.CHANGED, OLD)
 
@@ -259,7 +269,7 @@ def test_the_gate_is_asked_again_under_the_lock(stage: LocalNodes) -> None:
         def gate(self, fleet: object) -> list[Verdict]:
             return [closed]
 
-    session = Gated(stage.inventory, lambda node: stage.link(node.name), patience=0, answers={gated.id: rewrite})
+    session = Gated(stage.inventory, lambda node: stage.link(node.name), patience=0, answers={gated.id: rewrite_plan})
     plans = [replace(item, rule=gated) for item in proposal.planned]
     ends = stage.begun().apply(plans, session)
     assert [end.end for end in ends] == [End.CHANGED, End.CHANGED]
@@ -301,8 +311,8 @@ def test_a_change_more_or_one_less_is_something_else() -> None:
 
 
 def test_the_same_edit_of_a_file_that_has_changed_meanwhile_is_what_was_agreed_to() -> None:
-    line = EditCrontab("a", "root", "x.y", ("* * * * * true",), sha(b"old"))
-    assert agreed_to(line) == agreed_to(replace(line, expect=sha(b"new")))
+    line = EditCrontab("a", "root", "x.y", ("* * * * * true",), sha_of(b"old"))
+    assert agreed_to(line) == agreed_to(replace(line, expect=sha_of(b"new")))
     assert agreed_to(line) != agreed_to(replace(line, without=("gone",)))
     assert agreed_to(WriteFile("a", "/x", b"1", ABSENT)) != agreed_to(WriteFile("a", "/x", b"2", ABSENT))
 
@@ -321,12 +331,15 @@ def test_consent_is_to_data_and_not_to_sentences(stage: LocalNodes) -> None:
 
 def test_a_plan_that_was_asked_for_is_done_when_the_thing_itself_shows_it(stage: LocalNodes) -> None:
     again = lambda: plan_of(stage, "a", "asked\n")  # noqa: E731
-    assert ask(stage, asked(stage), RequestedPlan(again, lambda: (Proof.FIXED, ""))) == (Exit.NOTHING_LEFT, [End.DONE])
+    assert ask(stage, questions_asked(stage), RequestedPlan(again, lambda: (Proof.FIXED, ""))) == (
+        Exit.NOTHING_LEFT,
+        [End.DONE],
+    )
 
 
 def test_a_plan_that_was_asked_for_and_is_not_proven_has_failed_and_is_taken_back(stage: LocalNodes) -> None:
     wish = RequestedPlan(lambda: plan_of(stage, "a", "asked\n"), lambda: (Proof.FAILING, "it is not there"))
-    assert ask(stage, asked(stage), wish) == (Exit.REMEDY_FAILED, [End.FAILED])
+    assert ask(stage, questions_asked(stage), wish) == (Exit.REMEDY_FAILED, [End.FAILED])
     assert stage.texts() == OLD
 
 
@@ -334,7 +347,7 @@ def test_a_plan_that_was_asked_for_is_never_already_right(stage: LocalNodes) -> 
     def gone() -> Plan:
         raise Changed("the container is another one by now")
 
-    planned = asked(stage)
+    planned = questions_asked(stage)
     assert ask(stage, planned, RequestedPlan(gone)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
     stage.paper("a").write_text("asked\n")
     assert ask(stage, planned, RequestedPlan(lambda: planned.plan)) == (Exit.FINDINGS_REMAIN, [End.CHANGED])
@@ -343,7 +356,9 @@ def test_a_plan_that_was_asked_for_is_never_already_right(stage: LocalNodes) -> 
 def test_a_plan_that_was_asked_for_and_is_for_a_person_by_now_says_what_to_do(
     stage: LocalNodes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, ends = ask(stage, asked(stage), RequestedPlan(lambda: ForAPerson("two containers run", "stop one of them")))
+    code, ends = ask(
+        stage, questions_asked(stage), RequestedPlan(lambda: ForAPerson("two containers run", "stop one of them"))
+    )
     assert (code, ends, stage.texts()) == (Exit.FINDINGS_REMAIN, [End.CHANGED], OLD)
     assert "two containers run; stop one of them; nothing was changed" in capsys.readouterr().out
 
@@ -353,7 +368,7 @@ def test_a_cable_that_is_cut_leaves_it_unknown_where_only_an_exit_status_could_t
 ) -> None:
     stage.links["a"] = FaultyLink(cut_after=3)
     plan = plan_of(stage, "a", "asked\n")
-    code, ends = ask(stage, asked(stage), RequestedPlan(lambda: plan))
+    code, ends = ask(stage, questions_asked(stage), RequestedPlan(lambda: plan))
     assert (code, ends) == (Exit.NOT_ALL_SEEN, [End.UNKNOWN])
 
 
@@ -373,27 +388,27 @@ OTHER = Finding(saw="root", want="django", node="b", about="web", rule=RULE.id)
 PLANNED = PlannedChange(1, RULE, Subject("service", "web"), (MINE,), Plan((WriteFile("a", "/x", b"", ABSENT),)))
 
 
-def seen(*findings: Finding, dark: str = "") -> Verdict:
+def facts_seen(*findings: Finding, dark: str = "") -> Verdict:
     unknown = (Unobservable("no route to host", node=dark),) if dark else ()
     return Verdict(RULE, PLANNED.subject, findings=findings, unknown=unknown)
 
 
 def test_a_finding_that_came_up_on_another_node_is_not_fixed() -> None:
     """A service that moved to another node and runs as root there."""
-    assert proof_from_verdict(seen(OTHER), PLANNED, seen(MINE))[0] is Proof.FAILING
-    assert proof_from_verdict(seen(OTHER), PLANNED, seen(MINE, OTHER))[0] is Proof.FIXED
+    assert proof_from_verdict(facts_seen(OTHER), PLANNED, facts_seen(MINE))[0] is Proof.FAILING
+    assert proof_from_verdict(facts_seen(OTHER), PLANNED, facts_seen(MINE, OTHER))[0] is Proof.FIXED
 
 
 def test_another_fault_of_the_same_thing_is_not_fixed() -> None:
-    match, why = proof_from_verdict(seen(replace(MINE, want="a chain")), PLANNED, seen(MINE))
+    match, why = proof_from_verdict(facts_seen(replace(MINE, want="a chain")), PLANNED, facts_seen(MINE))
     assert (match, "wanted: a chain" in why) == (Proof.FAILING, True)
 
 
 def test_a_node_that_went_dark_is_doubted_and_one_that_was_dark_all_along_is_said() -> None:
-    assert proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE))[0] is Proof.UNKNOWN
-    match, why = proof_from_verdict(seen(dark="b"), PLANNED, seen(MINE, dark="b"))
+    assert proof_from_verdict(facts_seen(dark="b"), PLANNED, facts_seen(MINE))[0] is Proof.UNKNOWN
+    match, why = proof_from_verdict(facts_seen(dark="b"), PLANNED, facts_seen(MINE, dark="b"))
     assert (match, "no route to host" in why) == (Proof.FIXED, True)
-    assert proof_from_verdict(seen(dark="a"), PLANNED, seen(MINE, dark="a"))[0] is Proof.UNKNOWN
+    assert proof_from_verdict(facts_seen(dark="a"), PLANNED, facts_seen(MINE, dark="a"))[0] is Proof.UNKNOWN
 
 
 def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_be_seen(stage: LocalNodes) -> None:
@@ -401,12 +416,12 @@ def test_a_finding_that_is_gone_by_itself_needs_nothing_unless_its_node_cannot_b
     stage.paper("a").write_text("new a\n")
     with pytest.raises(Needless):
         session.propose_again(planned)
-    stage.links["a"] = FaultyLink(before=dead)
+    stage.links["a"] = FaultyLink(before=is_dead)
     with pytest.raises(Unobservable):
         session.propose_again(planned)
 
 
-def dead(words: tuple[str, ...]) -> None:
+def is_dead(words: tuple[str, ...]) -> None:
     raise Unobservable("no route to host", node="a")
 
 
@@ -420,7 +435,7 @@ def test_a_fault_that_gave_way_to_another_of_the_same_thing_is_not_called_alread
 
 
 def test_one_dead_node_does_not_stop_the_remedies_of_others(stage: LocalNodes) -> None:
-    stage.links["a"] = FaultyLink(before=dead)
+    stage.links["a"] = FaultyLink(before=is_dead)
     assert [ended.end for ended in stage.fix()] == [End.FIXED]
     assert stage.texts() == {"a": "old a\n", "b": "new b\n"}
 
@@ -432,8 +447,8 @@ def test_an_undo_that_failed_is_told_again_until_it_has_worked(stage: LocalNodes
     run = stage.begun()
     stage.apply(run)
     stage.journal.db.execute("UPDATE runs SET pid = 0, host = 'elsewhere'")
-    stage.links["a"] = FaultyLink(before=dead)
-    undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, place=place(stage.folder))
+    stage.links["a"] = FaultyLink(before=is_dead)
+    undoing = Undoing(stage.journal, stage.journal.run(run.id), stage.link, place=step_context(stage.folder))
     assert undoing.all(yes=True) is Exit.REMEDY_FAILED
     text: list[str] = []
     assert [item.id for item in tell_interrupted(stage.journal, text.append)] == [run.id]
@@ -446,7 +461,9 @@ def test_what_has_no_way_back_is_not_asked_about(stage: LocalNodes, capsys: pyte
     stage.remedy = lambda finding, fleet: Plan((RunStep(finding.node, ("true",)),))
     stage.fix()
     run = stage.journal.runs()[0]
-    assert Undoing(stage.journal, run, stage.link, place=place(stage.folder)).all(yes=False) is Exit.FINDINGS_REMAIN
+    assert (
+        Undoing(stage.journal, run, stage.link, place=step_context(stage.folder)).all(yes=False) is Exit.FINDINGS_REMAIN
+    )
     assert f"nothing of run {run.id} can be undone" in capsys.readouterr().out
 
 

@@ -30,7 +30,7 @@ def audit(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def results(pytester: pytest.Pytester) -> dict:
+def results_of(pytester: pytest.Pytester) -> dict:
     return json.loads((pytester.path / "state/audits/mine/results.json").read_text())
 
 
@@ -69,7 +69,7 @@ def test_the_second_audit_says_what_is_new_gone_and_old(audit, pytester: pytest.
     text = audit().stdout.str()
     assert "- since the audit before -" in text
     assert "2 new, 4 gone" in text
-    [changes] = results(pytester)["changes"]
+    [changes] = results_of(pytester)["changes"]
     assert changes["previous"]
     assert {change["rule"] for change in changes["new"]} == {"promises.is_wrong"}
     assert {item["rule"] for item in changes["gone"]} == {"promises.is_wrong", "promises.has_expired"}
@@ -78,9 +78,9 @@ def test_the_second_audit_says_what_is_new_gone_and_old(audit, pytester: pytest.
 def test_a_saved_look_is_no_new_audit(audit, pytester: pytest.Pytester) -> None:
     audit("--record=look.json")
     audit("--replay=look.json")
-    assert results(pytester)["changes"] == []
+    assert results_of(pytester)["changes"] == []
     audit()
-    assert results(pytester)["changes"][0]["new"] == []
+    assert results_of(pytester)["changes"][0]["new"] == []
 
 
 def test_in_a_workflow_findings_are_annotations_and_the_runner_is_deaf_before(

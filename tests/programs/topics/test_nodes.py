@@ -5,7 +5,7 @@ import pytest
 from fleetkeeper.inventory.schema import Node
 from fleetkeeper.topics.nodes.observe import observe as observe_nodes
 from fleetkeeper.transport.commands import Output
-from tests.pure.topics.test_nodes import inventory
+from tests.pure.topics.test_nodes import example_inventory
 
 
 def test_the_commands_are_answered_by_a_real_shell():
@@ -13,7 +13,7 @@ def test_the_commands_are_answered_by_a_real_shell():
     import subprocess
     import time
 
-    looking = observe_nodes(Node(name="here", connection="local"), inventory())
+    looking = observe_nodes(Node(name="here", connection="local"), example_inventory())
     outputs = []
     for command in next(looking):
         sent = time.time()

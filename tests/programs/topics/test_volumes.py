@@ -11,12 +11,12 @@ from fleetkeeper.topics.volumes.facts import Facts as Volumes
 from fleetkeeper.topics.volumes.observe import usage_of
 from fleetkeeper.topics.volumes.parse import parse as parse_volumes
 from fleetkeeper.transport.commands import Output, Unobservable
-from tests.example_fleets.backups import policy
+from tests.example_fleets.backups import make_policy
 
 
 def measured(path) -> Volumes:
     volume = {"name": "here", "node": "data", "path": str(path)}
-    done = subprocess.run(usage_of(policy(volume=volume)).words, capture_output=True, check=False)
+    done = subprocess.run(usage_of(make_policy(volume=volume)).words, capture_output=True, check=False)
     return parse_volumes(Output(done.returncode, done.stdout, done.stderr, command="sh"))
 
 

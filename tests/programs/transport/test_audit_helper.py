@@ -72,14 +72,14 @@ def inventory(tmp_path: Path) -> Inventory:
     return load_inventory(root / "mine.yml", INVENTORY.format(root))
 
 
-def policy(inventory: Inventory) -> Policy:
+def make_policy(inventory: Inventory) -> Policy:
     return inventory.section(Policy)
 
 
 JUDGING = helper().partition(END)[0]
 
 
-def passes(
+def holds_for(
     *words: str,
     limit: str = "30",
     of: Inventory | None = None,
@@ -95,7 +95,7 @@ def passes(
 
 
 def run(script: str, *arguments: str) -> bool:
-    return passes("sh", "-c", script, "sh", *arguments)
+    return holds_for("sh", "-c", script, "sh", *arguments)
 
 
 QUESTIONS = [question for topic in TOPICS.values() for question in topic.root_questions()] + list(root_questions())
@@ -106,9 +106,9 @@ CONSTANT = {
 
 @pytest.mark.parametrize("command", CONSTANT.values(), ids=CONSTANT)
 def test_every_constant_question_passes_and_with_one_more_word_it_does_not(command):
-    assert passes(*command.words)
-    assert not passes(*command.words, "x" if command.words[0] != "sh" or len(command.words) > 3 else "a", "b")
-    assert not passes(*command.words[:-1])
+    assert holds_for(*command.words)
+    assert not holds_for(*command.words, "x" if command.words[0] != "sh" or len(command.words) > 3 else "a", "b")
+    assert not holds_for(*command.words[:-1])
 
 
 @pytest.fixture
@@ -135,13 +135,13 @@ def contained(tmp_path: Path) -> Iterator[str]:
 
 
 def test_questions_with_arguments_pass():
-    assert passes(*ask(["root", "/usr/bin/docker", "=/bin/sh"]).words)
+    assert holds_for(*ask(["root", "/usr/bin/docker", "=/bin/sh"]).words)
     assert run(load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh"))
-    assert passes(*traces().words)
+    assert holds_for(*traces().words)
 
 
 def test_questions_about_the_inventory_s_dumps_pass(inventory):
-    mine = policy(inventory)
+    mine = make_policy(inventory)
     daily, second = f"{mine.volume.path}/daily", f"{mine.volume.path}/second"
     for command in (
         parse.look_into(mine),
@@ -154,13 +154,13 @@ def test_questions_about_the_inventory_s_dumps_pass(inventory):
         databases.clusters_of(mine, "rodan_postgres"),
     ):
         for shell in SHELLS:
-            assert passes(*command.words, of=inventory, shell=shell), (command, shell)
-        assert not passes(*command.words), "no helper without that inventory lets it pass"
+            assert holds_for(*command.words, of=inventory, shell=shell), (command, shell)
+        assert not holds_for(*command.words), "no helper without that inventory lets it pass"
 
 
 def others(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     """Questions about files, places and services that are not those of the inventory."""
-    mine = policy(inventory)
+    mine = make_policy(inventory)
     top = str(mine.volume.path)
     daily = f"{top}/daily"
     ask_verify = ("sh", "-c", load_script("fleetkeeper/topics/backups/scripts/verify_dumps.sh"), "verify-backups")
@@ -250,15 +250,15 @@ def others(inventory: Inventory) -> Iterator[tuple[str, ...]]:
 
 
 def test_nothing_else_that_could_be_about_dumps_passes(inventory):
-    assert [words for words in others(inventory) if passes(*words, of=inventory)] == []
+    assert [words for words in others(inventory) if holds_for(*words, of=inventory)] == []
 
 
 def test_a_directory_of_dumps_that_is_swapped_for_a_link_is_refused(inventory):
-    top = Path(str(policy(inventory).volume.path))
+    top = Path(str(make_policy(inventory).volume.path))
     (top / "daily").rename(top.parent / "moved")
     (top / "daily").symlink_to(top.parent / "moved")
-    assert not passes(*copies.digest_command(f"{top}/daily", [MINE]).words, of=inventory)
-    assert not passes(*copies.digest_command(str(top.parent / "moved"), [MINE]).words, of=inventory)
+    assert not holds_for(*copies.digest_command(f"{top}/daily", [MINE]).words, of=inventory)
+    assert not holds_for(*copies.digest_command(str(top.parent / "moved"), [MINE]).words, of=inventory)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_what_a_pattern_makes_is_named_like_it_and_little_else(pattern):
 
 def test_the_file_that_was_opened_is_digested_whatever_takes_its_name(inventory):
     """The helper has let the name pass; then whoever writes there swaps the dump for a link, again and again."""
-    daily = Path(str(policy(inventory).volume.path)) / "daily"
+    daily = Path(str(make_policy(inventory).volume.path)) / "daily"
     (daily / "secret").symlink_to("../secret.sql.gz")
     secret = sha256(b"Tr0ub4dor&3").hexdigest()
     words = [
@@ -296,7 +296,7 @@ def test_the_file_that_was_opened_is_digested_whatever_takes_its_name(inventory)
 @each_shell
 def test_the_file_that_was_opened_is_judged_whatever_takes_its_name(shell, inventory):
     """`what` and the counts would tell what a link that was swapped in leads to."""
-    daily = Path(str(policy(inventory).volume.path)) / "daily"
+    daily = Path(str(make_policy(inventory).volume.path)) / "daily"
     (daily / "archive").symlink_to("../archive.tar")
     (daily.parent / "archive.tar").write_bytes(b"\x28\xb5\x2f\xfd" * 200)
     words = [
@@ -418,11 +418,11 @@ def test_a_process_that_whoever_asks_put_into_a_group_is_none_of_a_container(gro
     ids=str,
 )
 def test_questions_about_certificates_pass_in_a_container(question):
-    assert passes(*question.words)
-    assert not passes(*question.words, "-keylogfile")
-    assert not passes(*(word if word != ID else "--privileged" for word in question.words))
-    assert not passes(*(word if word != node_commands.MARK else "x" for word in question.words))
-    assert not passes(*(word.replace("127.0.0.1:", "192.0.2.1:") for word in question.words)) or "127" not in str(
+    assert holds_for(*question.words)
+    assert not holds_for(*question.words, "-keylogfile")
+    assert not holds_for(*(word if word != ID else "--privileged" for word in question.words))
+    assert not holds_for(*(word if word != node_commands.MARK else "x" for word in question.words))
+    assert not holds_for(*(word.replace("127.0.0.1:", "192.0.2.1:") for word in question.words)) or "127" not in str(
         question.words
     )
 
@@ -440,7 +440,7 @@ def script() -> Iterator[Path]:
         yield path
 
 
-def shown(path: Path, asker: str = "1000", named: str = "", tools: Path = Path("/usr/bin")) -> bool:
+def shown_text(path: Path, asker: str = "1000", named: str = "", tools: Path = Path("/usr/bin")) -> bool:
     """Whether root prints a script for an account that may only look, where a schedule of root names this one."""
     text = ask([f"={path}"]).words[2].replace("/etc/crontab", str(script_named(path, named)))
     assert "/etc/cron.d/*" in text
@@ -457,12 +457,12 @@ def script_named(path: Path, named: str) -> Path:
 
 
 def test_a_script_behind_a_schedule_is_shown_if_it_can_be_run(script):
-    assert shown(script)
-    assert shown(Path("/bin/sh")) is (Path("/bin/sh").stat().st_size <= 1 << 20)
-    assert not shown(script.parent)
-    assert not shown(script, named="/another/one")
+    assert shown_text(script)
+    assert shown_text(Path("/bin/sh")) is (Path("/bin/sh").stat().st_size <= 1 << 20)
+    assert not shown_text(script.parent)
+    assert not shown_text(script, named="/another/one")
     script.chmod(0o644)
-    assert not shown(script)
+    assert not shown_text(script)
 
 
 @pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox"])
@@ -472,29 +472,29 @@ def test_a_script_is_shown_only_where_a_schedule_names_it_and_not_a_longer_path(
     tool = tmp_path / "awk"
     tool.symlink_to(shutil.which(awk) or "")
     for other in ("{0}.old", "{0}-all", "{0}/x", "/srv{0}", "./srv{0}", "true # see {0}s", "{0}@x {0}~", "\n# {0}"):
-        assert not shown(script, named=other.format(script), tools=tmp_path), other
+        assert not shown_text(script, named=other.format(script), tools=tmp_path), other
     for named in ('"{0}"', "sh {0};true", "{0}.old; {0}>/dev/null", "X={0} sh -c '{0}'", "-{0}", "$({0})"):
-        assert shown(script, named=named.format(script), tools=tmp_path), named
+        assert shown_text(script, named=named.format(script), tools=tmp_path), named
 
 
 def test_a_script_is_shown_only_where_who_asks_cannot_put_another_file_in_its_place(script, tmp_path):
     os.chown(script, 4711, 4711)
-    assert shown(script)
-    assert not shown(script, asker="4711")
+    assert shown_text(script)
+    assert not shown_text(script, asker="4711")
     os.chown(script.parent, 4712, 4712)
-    assert not shown(script)
+    assert not shown_text(script)
     os.chown(script.parent, 0, 0)
     script.parent.chmod(0o777)
-    assert not shown(script)
+    assert not shown_text(script)
     script.parent.chmod(0o755)
     link = script.with_name("link")
     link.symlink_to(script)
-    assert shown(link)
+    assert shown_text(link)
     os.chown(link, 1000, 1000, follow_symlinks=False)
-    assert not shown(link)
-    assert not shown(Path("/nowhere/there"))
+    assert not shown_text(link)
+    assert not shown_text(Path("/nowhere/there"))
     (tmp_path / "mine").symlink_to("/bin/sh")
-    assert not shown(tmp_path / "mine")
+    assert not shown_text(tmp_path / "mine")
 
 
 def printed_while_it_is_swapped(shell: tuple[str, ...], script: Path, tries: int) -> str:
@@ -529,7 +529,7 @@ def test_whoever_swaps_a_script_thousands_of_times_has_nothing_printed(shell, sc
 
 @pytest.mark.parametrize("limit", ["", "-1", "1e9", "1234567", "5; id", "$(id)"])
 def test_a_limit_is_a_number_of_seconds(limit):
-    assert not passes("id", "-u", limit=limit)
+    assert not holds_for("id", "-u", limit=limit)
 
 
 @pytest.mark.parametrize(
@@ -540,7 +540,7 @@ def test_a_limit_is_a_number_of_seconds(limit):
     ],
 )  # fmt: skip
 def test_nothing_else_passes(words):
-    assert not passes(*words)
+    assert not holds_for(*words)
 
 
 @settings(max_examples=40, deadline=None)
@@ -548,7 +548,7 @@ def test_nothing_else_passes(words):
 @example(["=text_0", "*"])
 @example(["(", "="])
 def test_no_words_at_random_pass(words):
-    assert not passes(*words)
+    assert not holds_for(*words)
 
 
 NOT_ASKED_BY_AN_AUDIT = {"prove_command": "a condition of a repair"}
@@ -607,11 +607,11 @@ def test_the_helper_runs_what_passes_without_the_callers_environment(tmp_path):
 
 @each_shell
 def test_the_helper_judges_alike_in_other_shells(shell: tuple[str, ...], inventory: Inventory) -> None:
-    assert passes("id", "-u", of=inventory, shell=shell)
+    assert holds_for("id", "-u", of=inventory, shell=shell)
     words = node_commands.in_container(ID, node_commands.handshake("127.0.0.1:443", ("-servername", "a.example"))).words
-    assert passes(*words, of=inventory, shell=shell)
-    assert [words for words in others(inventory) if passes(*words, of=inventory, shell=shell)] == []
-    assert not passes("sh", "-c", "id", of=inventory, shell=shell)
+    assert holds_for(*words, of=inventory, shell=shell)
+    assert [words for words in others(inventory) if holds_for(*words, of=inventory, shell=shell)] == []
+    assert not holds_for("sh", "-c", "id", of=inventory, shell=shell)
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "bash"])

@@ -21,8 +21,8 @@ from fleetkeeper.transport.link import MOST_OUTPUT, Link
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.testinfra import TestinfraLink
 from fleetkeeper.transport.writing import WritingLink, writing_link
-from tests.helpers.ssh_links import inventory, links_to, sh, silent
-from tests.helpers.sshd import Sshd, gone, pids_of, sshd
+from tests.helpers.ssh_links import links_to, make_inventory, shell_command, silent_port
+from tests.helpers.sshd import Sshd, pids_of, process_gone, run_sshd
 
 ROOT = Path(__file__).parents[3]
 KINDS = ("own", "ssh", "local")
@@ -36,7 +36,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
         yield running
 
 
@@ -66,7 +66,9 @@ def on_all(links: dict[str, WritingLink], check: Callable[[WritingLink], None]) 
 
 
 def test_each_command_has_its_own_answer(link):
-    first, second, third = link.ask([sh("echo out; echo err >&2"), sh("exit 3"), Command(("echo", "third"))])
+    first, second, third = link.ask(
+        [shell_command("echo out; echo err >&2"), shell_command("exit 3"), Command(("echo", "third"))]
+    )
     assert (first.rc, first.out, first.err) == (0, b"out\n", b"err\n")
     assert (second.rc, third.out) == (3, b"third\n")
 
@@ -76,7 +78,7 @@ def test_nothing_asked_is_nothing_answered(link):
 
 
 def test_case_15_exit_status_255_is_no_failure_of_ssh(link):
-    [answer] = link.ask([sh("exit 255")])
+    [answer] = link.ask([shell_command("exit 255")])
     assert answer.rc == 255
     assert not answer.lost
 
@@ -103,7 +105,7 @@ def test_the_controllers_clock_stands_around_the_round_trip(link):
 
 def test_a_lot_of_output_on_both_streams_does_not_stall(link):
     script = "head -c 5000000 /dev/zero; head -c 5000000 /dev/zero >&2; head -c 5000000 /dev/zero"
-    [answer] = link.ask([sh(script)])
+    [answer] = link.ask([shell_command(script)])
     assert (len(answer.out), len(answer.err), answer.rc) == (10_000_000, 5_000_000, 0)
 
 
@@ -121,17 +123,17 @@ def test_case_14_a_hung_command_costs_only_its_own_facts(all_links):
         assert time.monotonic() - before < 8
 
     on_all(all_links, check)
-    assert gone("61.1")
+    assert process_gone("61.1")
 
 
 def test_an_exit_status_of_124_is_no_time_limit(link):
-    first, last = link.ask([sh("exit 124"), Command(("echo", "3"))])
+    first, last = link.ask([shell_command("exit 124"), Command(("echo", "3"))])
     assert (first.rc, first.lost, last.out) == (124, "", b"3\n")
 
 
 @pytest.mark.parametrize("up", [1, 2], ids=["the shell", "its timeout"])
 def test_a_command_that_takes_the_shell_with_it_costs_only_its_own_facts(link, up):
-    killer = sh(f"p=$$; for up in {'x ' * up}; do p=$(($(ps -o ppid= -p $p))); done; kill -9 $p; sleep 0.5")
+    killer = shell_command(f"p=$$; for up in {'x ' * up}; do p=$(($(ps -o ppid= -p $p))); done; kill -9 $p; sleep 0.5")
     first, killed, last = link.ask([Command(("echo", "1")), killer, Command(("echo", "3"))])
     assert (first.out, last.out) == (b"1\n", b"3\n")
     assert (killed.rc, killed.out) in ((None, b""), (0, b""))
@@ -142,33 +144,37 @@ def test_a_command_has_its_own_limit_however_long_others_took(all_links):
     def check(link: WritingLink) -> None:
         before = time.monotonic()
         slow, hung, last = link.ask(
-            [sh("sleep 1.5", limit=2), sh("sleep 66.2", limit=2), sh("sleep 1; echo 3", limit=2)]
+            [
+                shell_command("sleep 1.5", limit=2),
+                shell_command("sleep 66.2", limit=2),
+                shell_command("sleep 1; echo 3", limit=2),
+            ]
         )
         assert (slow.rc, hung.lost, last.out) == (0, "time limit of 2 s", b"3\n")
         assert 4.4 < time.monotonic() - before < 6
 
     on_all(all_links, check)
-    assert gone("66.2")
+    assert process_gone("66.2")
 
 
 def test_a_command_that_ignores_sigterm_is_killed_with_its_children(all_links):
     def check(link: WritingLink) -> None:
-        stubborn = sh("trap '' TERM; sleep 66.3 & sleep 66.3; sleep 66.3", limit=1)
+        stubborn = shell_command("trap '' TERM; sleep 66.3 & sleep 66.3; sleep 66.3", limit=1)
         hung, last = link.ask([stubborn, Command(("echo", "2"))])
         assert (hung.lost, last.out) == ("time limit of 1 s", b"2\n")
 
     on_all(all_links, check)
-    assert gone("66.3")
+    assert process_gone("66.3")
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
 def test_a_command_that_hangs_leaves_room_for_the_rest_where_there_is_one_session_at_a_time(tmp_path, connection):
-    with sshd(tmp_path, options=["MaxSessions 1"]) as narrow:
+    with run_sshd(tmp_path, options=["MaxSessions 1"]) as narrow:
         node = narrow.node(connection=connection)
         with links_to(narrow, node) as links:
-            hung, last = links.to(node).ask([sh("sleep 66.4", limit=1), Command(("echo", "2"))])
+            hung, last = links.to(node).ask([shell_command("sleep 66.4", limit=1), Command(("echo", "2"))])
     assert (hung.lost, last.out) == ("time limit of 1 s", b"2\n")
-    assert gone("66.4")
+    assert process_gone("66.4")
 
 
 def test_commands_are_programs_and_change_nothing_for_the_next(link):
@@ -184,7 +190,7 @@ def test_commands_are_programs_and_change_nothing_for_the_next(link):
 
 def test_what_a_command_leaves_running_holds_nothing_up(link):
     before = time.monotonic()
-    first, last = link.ask([sh("sleep 67.1 & echo 1"), Command(("echo", "2"))])
+    first, last = link.ask([shell_command("sleep 67.1 & echo 1"), Command(("echo", "2"))])
     assert (first.out, last.out, time.monotonic() - before < 4) == (b"1\n", b"2\n", True)
     for pid in pids_of("67.1"):
         os.kill(pid, 9)
@@ -192,17 +198,17 @@ def test_what_a_command_leaves_running_holds_nothing_up(link):
 
 @pytest.mark.parametrize("signal_", ["KILL", "SEGV", "TERM"])
 def test_a_command_that_is_killed_has_an_answer_that_says_so(link, signal_):
-    [killed] = link.ask([sh(f"kill -{signal_} $$")])
+    [killed] = link.ask([shell_command(f"kill -{signal_} $$")])
     with pytest.raises(Unobservable, match=f"exited {128 + getattr(signal, f'SIG{signal_}')}"):
         killed.text()
 
 
 def test_case_17_too_much_output_is_cut_and_the_rest_goes_on(link):
-    flood = sh("head -c 1000000000 /dev/zero; sleep 62.2", most=5 << 20)
+    flood = shell_command("head -c 1000000000 /dev/zero; sleep 62.2", most=5 << 20)
     much, last = link.ask([flood, Command(("echo", "2"))], room=3 << 20)
     assert (much.rc, much.lost, much.out) == (None, round_trip.TOO_MUCH, b"")
     assert last.out == b"2\n"
-    assert gone("62.2")
+    assert process_gone("62.2")
 
 
 FLOODS = [
@@ -216,7 +222,11 @@ FLOODS = [
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_command_that_says_more_than_it_may_is_ended_on_the_node_and_costs_only_its_own_facts(all_links, flood):
     def check(link: WritingLink) -> None:
-        commands = [sh("echo 1; echo e >&2; exit 7"), sh(flood, most=3 << 19, limit=20), sh("echo 3; exit 9")]
+        commands = [
+            shell_command("echo 1; echo e >&2; exit 7"),
+            shell_command(flood, most=3 << 19, limit=20),
+            shell_command("echo 3; exit 9"),
+        ]
         first, much, last = link.ask(commands)
         assert (first.rc, first.out, first.err) == (7, b"1\n", b"e\n")
         assert (much.rc, much.lost, much.size) == (None, "its answer is larger than 1.5 MiB", 0)
@@ -230,7 +240,7 @@ def test_a_command_that_says_more_than_it_may_is_ended_on_the_node_and_costs_onl
 def test_an_answer_may_be_as_long_as_its_limit_and_not_one_byte_longer(link):
     text = 'head -c "$1" /dev/zero; head -c "$2" /dev/zero >&2'
     question = [("3000", "0"), ("3001", "0"), ("1501", "1500")]
-    fits, longer, both = link.ask([sh(text, *numbers, most=3000) for numbers in question])
+    fits, longer, both = link.ask([shell_command(text, *numbers, most=3000) for numbers in question])
     assert (fits.rc, len(fits.out)) == (0, 3000)
     assert longer.lost == both.lost == "its answer is larger than 2.9 KiB"
 
@@ -239,7 +249,7 @@ def test_the_limits_are_those_that_are_promised():
     assert MOST_OUTPUT == 64 << 20
     assert Command(("true",)).most == 16 << 20
     assert Command(("true",)).limit == 30
-    assert Links(inventory(Node(name="a", connection="local"))).limit == 10
+    assert Links(make_inventory(Node(name="a", connection="local"))).limit == 10
 
 
 def test_many_threads_share_one_link(link):
@@ -264,7 +274,7 @@ def test_a_node_that_ignores_its_own_limit_is_given_up(all_links, monkeypatch):
 
     def check(link: WritingLink) -> None:
         before = time.monotonic()
-        hung, last = link.ask([sh(script, limit=1), Command(("echo", "3"))])
+        hung, last = link.ask([shell_command(script, limit=1), Command(("echo", "3"))])
         assert (hung.rc, last.out) == (None, b"3\n")
         assert time.monotonic() - before < 8
 
@@ -334,7 +344,7 @@ def test_case_68_closing_ends_what_runs_here_and_on_the_node(server, connection)
     node = server.node(connection=connection)
     links = links_to(server, node)
     link, heard = links.to(node), []
-    asking = threading.Thread(target=lambda: heard.extend(outcome(link, [Command(("sleep", "65.5"))])))
+    asking = threading.Thread(target=lambda: heard.extend(outcome_of(link, [Command(("sleep", "65.5"))])))
     asking.start()
     deadline = time.monotonic() + 30
     while not pids_of("65.5") and time.monotonic() < deadline:
@@ -345,12 +355,12 @@ def test_case_68_closing_ends_what_runs_here_and_on_the_node(server, connection)
     asking.join(5)
     assert time.monotonic() - before < 4
     assert heard == ["lost"]
-    assert gone("65.5", within=4)
+    assert process_gone("65.5", within=4)
     with pytest.raises(Unobservable):
         links.to(node)
 
 
-def outcome(link: Link, commands: list[Command]) -> list[str]:
+def outcome_of(link: Link, commands: list[Command]) -> list[str]:
     try:
         return ["lost" if answer.rc is None else "answered" for answer in link.ask(commands)]
     except Unobservable:
@@ -389,14 +399,14 @@ def test_case_68_ctrl_c_ends_a_look_at_once_here_and_on_every_node(server):
     child.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in child.communicate(timeout=10)[1]
     assert time.monotonic() - before < 4
-    assert gone("69.9", within=4)
+    assert process_gone("69.9", within=4)
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
 def test_closing_interrupts_a_connect(connection):
-    with silent() as port:
+    with silent_port() as port:
         node = Node(name="mute", address="127.0.0.1", port=port, user="x", connection=connection)
-        links = Links(inventory(node))
+        links = Links(make_inventory(node))
         threading.Timer(0.3, links.close).start()
         before = time.monotonic()
         with pytest.raises(Unobservable):
@@ -405,13 +415,13 @@ def test_closing_interrupts_a_connect(connection):
 
 
 def test_case_69_a_connection_that_dies_leaves_the_rest_unknown(tmp_path):
-    with sshd(tmp_path) as server:
+    with run_sshd(tmp_path) as server:
         node = server.node()
         with links_to(server, node) as links:
             link = links.to(node)
             threading.Timer(0.5, server.stop).start()
-            first, second = link.ask([Command(("echo", "1")), sh("sleep 66.6; echo never")])
+            first, second = link.ask([Command(("echo", "1")), shell_command("sleep 66.6; echo never")])
     assert first.out == b"1\n"
     assert second.rc is None
     assert "connection was lost" in second.lost
-    assert gone("66.6")
+    assert process_gone("66.6")

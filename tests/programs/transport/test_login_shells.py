@@ -16,8 +16,8 @@ from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.round_trip import TOO_MUCH
 from fleetkeeper.transport.testinfra import TestinfraLink, split_batches
 from fleetkeeper.transport.writing import WritingLink, writing_link
-from tests.helpers.ssh_links import inventory, links_to, refusal, sh
-from tests.helpers.sshd import sshd
+from tests.helpers.ssh_links import links_to, make_inventory, refusal_of, shell_command
+from tests.helpers.sshd import run_sshd
 
 SHELLS = [
     pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"no {shell} here"))
@@ -31,7 +31,7 @@ def test_case_84_any_login_shell_will_do(tmp_path, shell):
     wrapper = tmp_path / "shell"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which(shell)} -c "$SSH_ORIGINAL_COMMAND"\n')
     wrapper.chmod(0o755)
-    with sshd(tmp_path / "sshd", options=[f"ForceCommand {wrapper}"]) as server:
+    with run_sshd(tmp_path / "sshd", options=[f"ForceCommand {wrapper}"]) as server:
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "a b $HOME 'c'"))])[0].out == b"a b $HOME 'c'\n"
@@ -47,7 +47,7 @@ def test_case_16_banner_motd_and_noise_are_ignored(tmp_path):
     noisy.write_text("#!/bin/sh\necho Welcome; echo noise >&2; printf 'no end of line'\nexec /bin/sh\n")
     noisy.chmod(0o755)
     options = [f"Banner {tmp_path}/banner", f"ForceCommand {noisy}"]
-    with sshd(tmp_path / "sshd", options=options) as server:
+    with run_sshd(tmp_path / "sshd", options=options) as server:
         for connection in ("", "ssh"):
             node = server.node(connection=connection)
             with links_to(server, node) as links:
@@ -58,7 +58,7 @@ def test_case_16_banner_motd_and_noise_are_ignored(tmp_path):
 
 
 def test_an_account_without_a_shell_is_said(tmp_path):
-    with sshd(tmp_path, options=["ForceCommand echo This account is currently not available.; exit 1"]) as server:
+    with run_sshd(tmp_path, options=["ForceCommand echo This account is currently not available.; exit 1"]) as server:
         node = server.node()
         with links_to(server, node) as links, pytest.raises(Unobservable, match="This account is currently not avail"):
             links.to(node).ask([Command(("true",))])
@@ -145,27 +145,39 @@ def test_a_stream_that_sudo_refuses_is_not_started(as_nobody, tmp_path):
 
 def test_any_connection_of_testinfra_gives_the_same_answers():
     local = Node(name="node", connection="local").model_copy(update={"connection": "local://"})
-    with Links(inventory(local)) as links:
+    with Links(make_inventory(local)) as links:
         link = links.to(local)
         assert isinstance(link, TestinfraLink)
-        first, hung, last = link.ask([sh("echo out; echo err >&2; exit 255"), sh("sleep 68.8", limit=1), sh("echo 3")])
+        first, hung, last = link.ask(
+            [
+                shell_command("echo out; echo err >&2; exit 255"),
+                shell_command("sleep 68.8", limit=1),
+                shell_command("echo 3"),
+            ]
+        )
     assert (first.rc, first.out, first.err) == (255, b"out\n", b"err\n")
     assert (hung.rc, hung.lost, last.out) == (None, "time limit of 1 s", b"3\n")
 
 
 def test_case_17_any_connection_of_testinfra_cuts_what_does_not_fit():
-    flood = sh("yes; yes >&2", limit=20)
-    first, much, last = TestinfraLink("local://", False).ask([sh("echo 1"), flood, sh("echo 3")], room=1 << 20)
+    flood = shell_command("yes; yes >&2", limit=20)
+    first, much, last = TestinfraLink("local://", False).ask(
+        [shell_command("echo 1"), flood, shell_command("echo 3")], room=1 << 20
+    )
     assert (first.out, much.rc, much.lost, last.out) == (b"1\n", None, TOO_MUCH, b"3\n")
 
 
 @pytest.mark.parametrize("flood", ["yes", "yes >&2", "yes & yes >&2", "trap '' PIPE; yes; exit 5"])
 def test_any_connection_of_testinfra_cuts_each_answer_on_the_node(flood):
-    commands = [sh("echo 1; echo e >&2; exit 7"), sh(flood, limit=20, most=1 << 20), sh("echo 3; exit 9")]
+    commands = [
+        shell_command("echo 1; echo e >&2; exit 7"),
+        shell_command(flood, limit=20, most=1 << 20),
+        shell_command("echo 3; exit 9"),
+    ]
     link = TestinfraLink("local://", False)
     came: list[int] = []
     feed = link.host.backend.run
-    link.host.backend.run = lambda *words: counted(feed(*words), came)
+    link.host.backend.run = lambda *words: count_lines(feed(*words), came)
     first, much, last = link.ask(commands)
     assert (first.rc, first.out, first.err) == (7, b"1\n", b"e\n")
     assert (much.rc, much.lost) == (None, "its answer is larger than 1 MiB")
@@ -173,7 +185,7 @@ def test_any_connection_of_testinfra_cuts_each_answer_on_the_node(flood):
     assert sum(came) < 2 * (1 << 20) + 4096
 
 
-def counted(result: CommandResult, came: list[int]) -> CommandResult:
+def count_lines(result: CommandResult, came: list[int]) -> CommandResult:
     came.append(len(result.stdout_bytes) + len(result.stderr_bytes))
     return result
 
@@ -186,9 +198,9 @@ def test_a_script_that_is_too_long_for_one_argument_is_cut_in_batches():
 
 def test_a_connection_that_testinfra_does_not_know_is_unknown():
     with Links(
-        inventory(Node(name="node", connection="local").model_copy(update={"connection": "carrier-pigeon://x"}))
+        make_inventory(Node(name="node", connection="local").model_copy(update={"connection": "carrier-pigeon://x"}))
     ) as links:
-        assert "carrier-pigeon" in str(refusal(links))
+        assert "carrier-pigeon" in str(refusal_of(links))
 
 
 def test_a_connection_that_cannot_be_made_is_unknown(tmp_path, monkeypatch):
@@ -197,5 +209,5 @@ def test_a_connection_that_cannot_be_made_is_unknown(tmp_path, monkeypatch):
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     node = Node(name="node", connection="docker://gone")
-    with Links(inventory(node)) as links, pytest.raises(Unobservable, match="No such container"):
+    with Links(make_inventory(node)) as links, pytest.raises(Unobservable, match="No such container"):
         links.to(node).ask([Command(("true",))])

@@ -11,16 +11,16 @@ from fleetkeeper.inventory.schema import Node
 from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
 from tests.helpers.ssh_links import links_to
-from tests.helpers.sshd import Sshd, sshd
+from tests.helpers.sshd import Sshd, run_sshd
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd")) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd")) as running:
         yield running
 
 
-def says(links: Links, node: Node) -> str:
+def says_that(links: Links, node: Node) -> str:
     [answer] = links.to(node).ask([Command(("echo", "here"))])
     return answer.text()
 
@@ -33,24 +33,24 @@ def test_a_connection_that_was_let_go_is_closed_and_made_anew_when_it_is_needed(
         with pytest.raises(Unobservable):
             first.ask([Command(("true",))])
         assert links.to(node) is not first
-        assert says(links, node) == "here\n"
+        assert says_that(links, node) == "here\n"
 
 
 def test_a_node_that_others_are_reached_through_is_kept(server: Sshd) -> None:
     manager, data = server.node("manager"), server.node("data", jump="manager")
     with links_to(server, manager, data) as links:
-        assert says(links, data) == says(links, manager) == "here\n"
+        assert says_that(links, data) == says_that(links, manager) == "here\n"
         links.let_go("manager")
-        assert says(links, data) == "here\n"
+        assert says_that(links, data) == "here\n"
         links.let_go("data")
-        assert says(links, manager) == "here\n"
+        assert says_that(links, manager) == "here\n"
 
 
 def test_letting_go_of_nothing_is_nothing(server: Sshd) -> None:
     node = server.node()
     with links_to(server, node) as links:
         links.let_go(node.name)
-        assert says(links, node) == "here\n"
+        assert says_that(links, node) == "here\n"
 
 
 def test_a_node_that_could_not_be_reached_is_not_tried_again_because_it_was_let_go(server: Sshd) -> None:

@@ -51,7 +51,7 @@ def volume(tmp_path: Path) -> Path:
     return tmp_path / "volume"
 
 
-def ran(shell: tuple[str, ...], script: str, *words: str) -> subprocess.CompletedProcess[str]:
+def run_command(shell: tuple[str, ...], script: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*shell, "-c", script, "sh", *words], capture_output=True, text=True, check=False)
 
 
@@ -65,7 +65,7 @@ OPEN = (
 @each_shell
 @pytest.mark.parametrize("path", ["outer/inner", "outer//inner/", "./outer/./inner", ""])
 def test_a_directory_below_is_entered(shell, volume, path):
-    done = ran(shell, ENTER, str(volume), path)
+    done = run_command(shell, ENTER, str(volume), path)
     assert (done.returncode, done.stdout) == (0, f"{volume / path}\n")
 
 
@@ -77,14 +77,14 @@ def test_a_link_a_way_up_a_file_and_nothing_at_all_are_not_entered(shell, volume
     (volume / "link").symlink_to(volume.parent / "node")
     (volume.parent / "node/x").mkdir()
     (volume / "outer/up").symlink_to("..")
-    assert ran(shell, ENTER, str(volume), path).returncode == 77
+    assert run_command(shell, ENTER, str(volume), path).returncode == 77
 
 
 @each_shell
 @pytest.mark.parametrize("name", ["with space", "-n", "new\nline", "$(id)", "*", "'"])
 def test_any_name_is_entered_as_it_is(shell, volume, name):
     (volume / name / "x").mkdir(parents=True)
-    assert ran(shell, ENTER, str(volume), f"{name}/x").stdout == f"{volume}/{name}/x\n"
+    assert run_command(shell, ENTER, str(volume), f"{name}/x").stdout == f"{volume}/{name}/x\n"
 
 
 def enters_while_it_is_swapped(shell: tuple[str, ...], volume: Path, tries: int) -> set[str]:
@@ -92,7 +92,9 @@ def enters_while_it_is_swapped(shell: tuple[str, ...], volume: Path, tries: int)
     # The shell itself tries again and again: a new process for each try would seldom meet the moment.
     loop = 'n=0; while [ $n -lt "$2" ]; do n=$((n + 1)); enter_below "$1" outer/inner && cat ./file; done'
     with flipping(volume / "outer", volume / "trap"):
-        done = ran(shell, load_script("fleetkeeper/transport/scripts/enter_below.sh") + loop, str(volume), str(tries))
+        done = run_command(
+            shell, load_script("fleetkeeper/transport/scripts/enter_below.sh") + loop, str(volume), str(tries)
+        )
     return set(done.stdout.replace("ours", "").replace("SECRET", "!"))
 
 
@@ -112,9 +114,9 @@ def test_a_plain_file_is_opened_and_a_link_a_directory_and_a_fifo_are_not(shell,
     monkeypatch.chdir(volume / "outer/inner")
     Path("link").symlink_to("file")
     Path("there").mkdir()
-    assert ran(shell, OPEN, "file").stdout == "ours"
+    assert run_command(shell, OPEN, "file").stdout == "ours"
     for name in ("link", "there", "nowhere"):
-        done = ran(shell, OPEN, name)
+        done = run_command(shell, OPEN, name)
         assert (done.stdout, done.returncode == 0) == ("", False), name
 
 
@@ -125,7 +127,7 @@ def reads_while_it_is_swapped(shell: tuple[str, ...], folder: Path, tries: int) 
         + 'n=0; while [ $n -lt "$1" ]; do n=$((n + 1)); { is_opened 3 file && cat <&3; } 3<./file; done'
     )
     with flipping(folder / "file", folder / "trap"):
-        return ran(shell, script, str(tries)).stdout
+        return run_command(shell, script, str(tries)).stdout
 
 
 @each_shell

@@ -20,7 +20,7 @@ from fleetkeeper.transport.answer_frames import Frames, Unframer, strip_proof_of
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
 from fleetkeeper.transport.shell_protocol import KILL_AFTER, SPARE, Script, render_script, shell_for, words_of
-from tests.helpers.sshd import gone
+from tests.helpers.sshd import process_gone
 
 TOKEN = b"0123456789abcdef" * 2
 HERE = [shell for shell in (("sh",), ("bash",), ("busybox", "sh")) if shutil.which(shell[0])]
@@ -173,7 +173,7 @@ def test_case_14_a_command_that_hangs_is_ended_with_its_children():
         assert time.monotonic() - before < 5
 
     at_once([partial(check, shell) for shell in HERE])
-    assert gone("77.125")
+    assert process_gone("77.125")
 
 
 def test_case_84_without_timeout_the_limit_still_holds(tmp_path):
@@ -188,7 +188,7 @@ def test_case_84_without_timeout_the_limit_still_holds(tmp_path):
         assert text[0].out == b"fine\n"
 
     at_once([partial(check, shell, setsid) for shell in HERE for setsid in (True, False)])
-    assert gone("78.25")
+    assert process_gone("78.25")
 
 
 @pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox here")
@@ -204,7 +204,7 @@ def test_case_84_a_machine_with_nothing_but_busybox_gives_right_answers(tmp_path
     )
     assert [(answer.rc, answer.out, answer.err) for answer in text[:2]] == [(0, b"a b", b""), (255, b"", b"err\n")]
     assert text[2].rc == 124
-    assert gone("76.5")
+    assert process_gone("76.5")
 
 
 def only_here(path: Path, sleep: tuple[str, ...], limit: float) -> Command:
@@ -231,7 +231,7 @@ def test_when_nobody_keeps_the_time_any_more_the_shell_ends_with_all_that_it_sta
         shell.stdin.flush()  # and left open, as by a connection that was cut
         assert b"late" not in shell.stdout.read()
         assert (shell.wait(10), time.monotonic() - before < 5) == (124, True)
-    assert gone("80.5")
+    assert process_gone("80.5")
 
 
 def test_the_fallback_of_timeout_ends_what_ignores_sigterm():
@@ -240,7 +240,7 @@ def test_the_fallback_of_timeout_ends_what_ignores_sigterm():
     stubborn = ("sh", "-c", sooner, "sh", "1", "sh", "-c", "trap '' TERM; sleep 79.5; sleep 79.5")
     assert subprocess.run(stubborn, timeout=20, check=False).returncode == 124
     assert 2 <= time.monotonic() - before < 5
-    assert gone("79.5")
+    assert process_gone("79.5")
 
 
 @given(st.integers(1, 2000))

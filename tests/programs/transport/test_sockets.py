@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fleetkeeper.transport.sockets import CHUNK, TcpSocket
 
 
-def pair() -> tuple[TcpSocket, socket.socket]:
+def make_pair() -> tuple[TcpSocket, socket.socket]:
     """Both ends of a TCP connection, ours first."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         ours = TcpSocket(socket.AF_INET, socket.SOCK_STREAM)
@@ -23,14 +23,14 @@ def pair() -> tuple[TcpSocket, socket.socket]:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[TcpSocket, socket.socket]]:
-    ours, theirs = pair()
+    ours, theirs = make_pair()
     with ours, theirs:
         yield ours, theirs
 
 
 @given(st.binary(min_size=1, max_size=300), st.lists(st.integers(1, 100), min_size=1))
 def test_whatever_is_sent_arrives_in_order_however_it_is_read(data: bytes, sizes: list[int]) -> None:
-    ours, theirs = pair()
+    ours, theirs = make_pair()
     with ours:
         with theirs:
             theirs.sendall(data)

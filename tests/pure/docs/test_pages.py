@@ -49,7 +49,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     for page in WRITTEN:
         text = page.read_text()
         blocks = [
-            line for _, kind, body in FENCED.findall(text) if kind in ("sh", "console", "") for line in lines(body)
+            line for _, kind, body in FENCED.findall(text) if kind in ("sh", "console", "") for line in lines_of(body)
         ]
         quoted = re.findall(r"`((?:fleetkeeper|remediate|pytest|make) [^`]+)`", FENCED.sub("", text))
         for line in [*blocks, *(item.replace("\n", " ") for item in quoted)]:
@@ -60,7 +60,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
                     yield page.name, [program, *words[1:]]
 
 
-def lines(body: str) -> list[str]:
+def lines_of(body: str) -> list[str]:
     return [line.strip() for line in body.replace("\\\n", " ").splitlines() if re.match(r" *(\$ |\.venv/|make )", line)]
 
 

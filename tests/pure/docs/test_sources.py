@@ -25,7 +25,7 @@ KINDS = (
 )
 
 
-def texts() -> Iterator[tuple[str, str]]:
+def texts_in() -> Iterator[tuple[str, str]]:
     """Every module and page but this one: its path and its text."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -33,7 +33,7 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
 
 
-def numbers(text: str) -> set[int]:
+def numbers_in(text: str) -> set[int]:
     """The numbers of the cases that a text names."""
     return {int(number) for match in CASE.findall(text) for number in re.findall(r"\d+", match)}
 
@@ -50,12 +50,14 @@ def is_resolved(source: str) -> bool:
 
 def test_cases_are_exactly_those_that_are_named() -> None:
     listed = [int(number) for number in ROW.findall(CASES.read_text(encoding="utf-8"))]
-    named = {number for path, text in texts() if path != "docs/cases.md" for number in numbers(text)}
+    named = {number for path, text in texts_in() if path != "docs/cases.md" for number in numbers_in(text)}
     assert listed == sorted(named)
 
 
 def test_every_source_can_be_looked_up() -> None:
-    lost = [f"{path}: {source}" for path, text in texts() for source in SOURCE.findall(text) if not is_resolved(source)]
+    lost = [
+        f"{path}: {source}" for path, text in texts_in() for source in SOURCE.findall(text) if not is_resolved(source)
+    ]
     assert lost == []
 
 
@@ -76,4 +78,4 @@ def test_what_counts_as_a_source(source: str, resolved: bool) -> None:
 
 
 def test_several_cases_in_one_name_are_all_named() -> None:
-    assert numbers("test_case_63_and_77_x, Case 5, cases 12 and 13, showcase 9") == {63, 77, 5, 12, 13}
+    assert numbers_in("test_case_63_and_77_x, Case 5, cases 12 and 13, showcase 9") == {63, 77, 5, 12, 13}

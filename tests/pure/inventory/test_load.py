@@ -50,16 +50,16 @@ waivers:
 """
 
 
-def problems(text: str, path: Path = Path("production.yml")) -> list[InventoryProblem]:
+def problems_of(text: str, path: Path = Path("production.yml")) -> list[InventoryProblem]:
     with pytest.raises(InventoryError) as wrong:
         load_inventory(path, text)
     return list(wrong.value.problems)
 
 
-def broken(old: str, new: str) -> InventoryProblem:
+def break_file(old: str, new: str) -> InventoryProblem:
     """The one problem of the good inventory after one change."""
     assert GOOD.count(old) == 1
-    [problem] = problems(GOOD.replace(old, new))
+    [problem] = problems_of(GOOD.replace(old, new))
     return problem
 
 
@@ -89,7 +89,7 @@ def test_loading_production_takes_less_than_a_tenth_of_a_second() -> None:
 
 
 def test_an_address_that_is_an_option_is_refused_with_file_and_line_case_1() -> None:
-    problem = broken("192.0.2.12", '"-oProxyCommand=touch /tmp/p"')
+    problem = break_file("192.0.2.12", '"-oProxyCommand=touch /tmp/p"')
     assert (problem.file, problem.line, problem.path) == ("production.yml", 3, "nodes.data.address")
 
 
@@ -98,7 +98,7 @@ def test_an_address_that_is_an_option_is_refused_with_file_and_line_case_1() -> 
     ["h;x", "$(x)", "a b", "`x`", "ops@host", "host:22", "[::1]:22", "[::1]", "-", "a\\nb", "a\\0b", "::zz", "a'b"],
 )
 def test_an_address_that_could_mean_something_else_is_refused_case_1(address: str) -> None:
-    assert broken("192.0.2.12", f'"{address}"').path == "nodes.data.address"
+    assert break_file("192.0.2.12", f'"{address}"').path == "nodes.data.address"
 
 
 @pytest.mark.parametrize("address", ["web", "2001:db8::1", "::1", "fe80::1%eth0", "rodan2.example.org", "a_b-c"])
@@ -120,16 +120,16 @@ def test_names_and_both_kinds_of_ip_addresses_are_accepted(address: str) -> None
     ],
 )
 def test_names_with_a_meaning_to_a_shell_are_refused_case_2(old: str, path: str, name: str) -> None:
-    assert broken(old, f'"{name}"' + ("," if old.endswith(",") else "")).path == path
+    assert break_file(old, f'"{name}"' + ("," if old.endswith(",") else "")).path == path
 
 
 def test_a_node_or_service_key_is_a_name_too_case_2() -> None:
-    assert broken("  vgpu: ", '  "x; touch /tmp/p": ').path == 'nodes."x; touch /tmp/p"'
-    assert broken("  rodan: ", '  "$(x)": ').path == 'services."$(x)"'
+    assert break_file("  vgpu: ", '  "x; touch /tmp/p": ').path == 'nodes."x; touch /tmp/p"'
+    assert break_file("  rodan: ", '  "$(x)": ').path == 'services."$(x)"'
 
 
 def test_control_characters_are_never_shown_as_they_are_case_73() -> None:
-    assert "\x1b" not in str(broken("192.0.2.12", '"\\e[31mred"'))
+    assert "\x1b" not in str(break_file("192.0.2.12", '"\\e[31mred"'))
 
 
 @pytest.mark.parametrize(
@@ -152,33 +152,33 @@ def test_a_connection_is_ours_or_one_of_testinfra_s_that_verifies_keys(connectio
     if accepted:
         assert load_inventory(Path("x.yml"), text).nodes["data"].connection == connection
     else:
-        assert [problem.path for problem in problems(text)] == ["nodes.data.connection"]
+        assert [problem.path for problem in problems_of(text)] == ["nodes.data.connection"]
 
 
 def test_a_node_without_address_is_told_what_to_say() -> None:
-    problem = broken("address: 192.0.2.12, ", "")
+    problem = break_file("address: 192.0.2.12, ", "")
     assert (problem.path, problem.what) == ("nodes.data.address", "an address is missing")
 
 
 @pytest.mark.parametrize("text", ["", "nodes: {}\n", "- a\n", "hello\n", "nodes:\n"])
 def test_an_inventory_without_nodes_is_an_error_case_4(text: str) -> None:
-    assert problems(text)
+    assert problems_of(text)
 
 
 def test_no_nodes_are_told_at_their_line_case_4() -> None:
     text = "nodes: {}\nservices: {none: x}\nbackups: {none: x}\ncertificates: {none: x}\n"
-    [problem] = problems(text)
+    [problem] = problems_of(text)
     assert (problem.line, problem.path) == (1, "nodes")
 
 
 def test_a_duplicate_node_names_both_lines_case_5() -> None:
-    [problem] = problems(GOOD.replace("  vgpu: ", "  data: "))
+    [problem] = problems_of(GOOD.replace("  vgpu: ", "  data: "))
     assert (problem.line, problem.path) == (4, "nodes.data")
     assert "first on line 3" in problem.what
 
 
 def test_a_duplicate_section_names_both_lines_case_5() -> None:
-    [problem] = problems(GOOD + "services: {none: really}\n")
+    [problem] = problems_of(GOOD + "services: {none: really}\n")
     assert "first on line 5" in problem.what
 
 
@@ -186,30 +186,30 @@ def test_a_duplicate_section_names_both_lines_case_5() -> None:
     ("written", "hint"), [("22:22", "base 60"), ("010", "leading zeros"), ("on", "true"), ('"22"', ""), ("22.5", "")]
 )
 def test_a_port_is_a_number_and_nothing_else_case_6(written: str, hint: str) -> None:
-    problem = broken("address: 192.0.2.12", f"address: 192.0.2.12, port: {written}")
+    problem = break_file("address: 192.0.2.12", f"address: 192.0.2.12, port: {written}")
     assert problem.path == "nodes.data.port"
     assert hint in problem.hint
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
 def test_a_port_is_within_bounds(port: str) -> None:
-    assert broken("address: 192.0.2.12", f"address: 192.0.2.12, port: {port}").path == "nodes.data.port"
+    assert break_file("address: 192.0.2.12", f"address: 192.0.2.12, port: {port}").path == "nodes.data.port"
 
 
 @pytest.mark.parametrize("written", ["on", "yes", "1", '"true"', "True", "Audit", "[audit]"])
 def test_only_true_and_false_are_booleans_case_6(written: str) -> None:
-    assert broken("sudo: true", f"sudo: {written}").path == "nodes.manager.sudo"
+    assert break_file("sudo: true", f"sudo: {written}").path == "nodes.manager.sudo"
 
 
 def test_what_is_no_yaml_of_ours_is_told_with_file_and_line_case_7() -> None:
-    [problem] = problems(GOOD.replace("  data: ", "\tdata: "))
+    [problem] = problems_of(GOOD.replace("  data: ", "\tdata: "))
     assert str(problem).startswith("production.yml:3: not YAML")
     assert "tabs" in problem.hint
 
 
 @pytest.mark.parametrize("written", ['"50,5 GB"', "50 GBB", "-1h", "3M", "0", "60", "60 gib"])
 def test_a_size_that_is_none_is_refused_with_the_grammar_case_8(written: str) -> None:
-    problem = broken("60 GiB", written)
+    problem = break_file("60 GiB", written)
     assert problem.path == "backups.volume.budget"
     assert "`60 GiB`" in problem.hint
 
@@ -236,7 +236,7 @@ def test_a_secret_is_refused_and_never_shown_case_9(old: str, new: str, value: s
 
 def test_a_secret_is_not_shown_by_another_complaint_either_case_9() -> None:
     token = "ghp_0123456789abcdefABCDEF0123456789"
-    text = problems(GOOD.replace("192.0.2.12", f'"{token};"'))
+    text = problems_of(GOOD.replace("192.0.2.12", f'"{token};"'))
     assert {problem.path for problem in text} == {"nodes.data.address"}
     assert len(text) == 2
     assert not [problem for problem in text if token in str(problem)]
@@ -246,7 +246,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
     text = (
         GOOD.replace("sudo: true", "sudo: 1").replace("user: postgres", "usr: postgres").replace("2027-01-31", "soon")
     )
-    assert [(problem.line, problem.path) for problem in problems(text)] == [
+    assert [(problem.line, problem.path) for problem in problems_of(text)] == [
         (2, "nodes.manager.sudo"),
         (6, "services.postgres.usr"),
         (21, "waivers[0].until"),
@@ -254,7 +254,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file() -> None:
 
 
 def test_a_problem_reads_as_the_design_says() -> None:
-    problem = broken("[gpu]", "[postgress]")
+    problem = break_file("[gpu]", "[postgress]")
     assert str(problem).startswith('production.yml:4: nodes.vgpu.roles: no role "postgress"\n  hint: known roles are')
 
 
@@ -278,13 +278,13 @@ def test_a_problem_reads_as_the_design_says() -> None:
     ],
 )
 def test_the_nearest_name_is_the_hint_case_3(old: str, new: str, meant: str) -> None:
-    assert f'did you mean "{meant}"?' in broken(old, new).hint
+    assert f'did you mean "{meant}"?' in break_file(old, new).hint
 
 
 @pytest.mark.parametrize("section", ["services", "backups", "certificates", "nodes"])
 def test_a_section_that_is_left_out_without_a_word_is_an_error(section: str) -> None:
     parts = GOOD[: GOOD.index("waivers:")].replace("\n", "\r").replace("\r  ", "\n  ").split("\r")
-    text = problems("\n".join(part for part in parts if not part.startswith(section)))
+    text = problems_of("\n".join(part for part in parts if not part.startswith(section)))
     assert (section, "missing") in [(problem.path, problem.what) for problem in text]
 
 
@@ -298,40 +298,40 @@ def test_a_section_that_says_why_it_is_left_out_is_not_applicable() -> None:
 @pytest.mark.parametrize("why", ['""', '"  "', "~", "true"])
 def test_leaving_out_needs_words(why: str) -> None:
     text = GOOD[: GOOD.index("certificates:")] + f"certificates: {{none: {why}}}\n"
-    assert [problem.path for problem in problems(text)] == ["certificates.none"]
+    assert [problem.path for problem in problems_of(text)] == ["certificates.none"]
 
 
 def test_jumps_in_a_circle_are_refused() -> None:
     text = GOOD.replace("rodan2.example.org, user", "a, jump: vgpu, user")
-    [problem] = problems(text)
+    [problem] = problems_of(text)
     assert "manager → vgpu → manager" in problem.what
 
 
 def test_a_jump_host_that_is_no_node_names_its_account() -> None:
     text = GOOD.replace("jump: manager, roles: [storage]", "jump: ops@bastion.example.org")
     assert load_inventory(Path("x.yml"), text).nodes["data"].jump == "ops@bastion.example.org"
-    assert broken("jump: manager, roles: [storage]", 'jump: "ops@-oProxyCommand=x"').path == "nodes.data.jump"
+    assert break_file("jump: manager, roles: [storage]", 'jump: "ops@-oProxyCommand=x"').path == "nodes.data.jump"
 
 
 def test_two_nodes_that_are_one_machine_are_refused() -> None:
-    assert broken("192.0.2.13", "192.0.2.12").what == 'this is the same machine as "data"'
+    assert break_file("192.0.2.13", "192.0.2.12").what == 'this is the same machine as "data"'
 
 
 def test_a_bad_date_is_told_with_file_and_line_case_75() -> None:
     for written in ("2027-02-30", "soon", "2027-1-31", "20270131", "1800000000", "2027-01-31T00:00:00", "~"):
-        problem = broken("2027-01-31", written)
+        problem = break_file("2027-01-31", written)
         assert (problem.file, problem.line, problem.path) == ("production.yml", 21, "waivers[0].until")
 
 
 @pytest.mark.parametrize("part", ["owner: ops@example.org", "because: upstream image", "until: 2027-01-31"])
 def test_a_waiver_has_an_owner_a_reason_and_an_end(part: str) -> None:
     key = part.partition(":")[0]
-    assert broken(f"{part}", f"{key}: ''").path == f"waivers[0].{key}"
-    assert broken(part, "node: '*'").path == f"waivers[0].{key}"
+    assert break_file(f"{part}", f"{key}: ''").path == f"waivers[0].{key}"
+    assert break_file(part, "node: '*'").path == f"waivers[0].{key}"
 
 
 def test_a_waiver_of_everything_is_refused() -> None:
-    assert "every finding" in broken("rule: containers.run_as_their_own_user, subject: redis", "rule: '*'").what
+    assert "every finding" in break_file("rule: containers.run_as_their_own_user, subject: redis", "rule: '*'").what
 
 
 def test_a_waiver_covers_by_glob() -> None:
@@ -356,16 +356,16 @@ def test_paths_are_seen_from_the_inventory(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("key", ["name", "path", "custom_topics", "sections"])
 def test_what_the_loader_fills_in_is_no_key_of_the_file(key: str) -> None:
-    [problem] = problems(GOOD + f"{key}: {{}}\n")
+    [problem] = problems_of(GOOD + f"{key}: {{}}\n")
     assert (problem.path, problem.what) == (key, "unknown key")
 
 
 def test_a_node_has_no_other_name_than_its_key() -> None:
-    assert "remove `name:`" in broken("address: 192.0.2.12", "address: 192.0.2.12, name: other").hint
+    assert "remove `name:`" in break_file("address: 192.0.2.12", "address: 192.0.2.12, name: other").hint
 
 
 def test_numbers_are_quoted_to_be_text() -> None:
-    assert "quotes" in broken("user: postgres", "user: 999").hint
+    assert "quotes" in break_file("user: postgres", "user: 999").hint
     services = load_inventory(Path("x.yml"), GOOD.replace("user: postgres", 'user: "999"')).services
     assert isinstance(services, dict)
     assert services["postgres"].user == ("999",)
@@ -433,8 +433,8 @@ def test_anything_in_any_place_is_an_inventory_or_told_at_that_line(
 
 @pytest.mark.parametrize("zone", ["America/Torronto", "../../etc/passwd", "EST5", ""])
 def test_a_time_zone_is_one_of_the_database(zone: str) -> None:
-    assert broken("America/Toronto", f'"{zone}"').path == "backups.timezone"
+    assert break_file("America/Toronto", f'"{zone}"').path == "backups.timezone"
 
 
 def test_the_nearest_time_zone_is_the_hint() -> None:
-    assert 'did you mean "America/Toronto"?' in broken("America/Toronto", "America/Torronto").hint
+    assert 'did you mean "America/Toronto"?' in break_file("America/Toronto", "America/Torronto").hint

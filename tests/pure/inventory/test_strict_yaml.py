@@ -28,7 +28,7 @@ quoted: "010"
 BOMB = "a: &a [x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: [*b, *b, *b, *b, *b, *b, *b, *b]\n"
 
 
-def refused(content: bytes | str) -> YamlError:
+def refusal_of(content: bytes | str) -> YamlError:
     with pytest.raises(YamlError) as unusual:
         read_document(content.encode() if isinstance(content, str) else content)
     return unusual.value
@@ -87,26 +87,26 @@ def test_a_duplicate_key_is_told_with_both_lines_and_the_first_value_stays_case_
 
 
 def test_an_alias_bomb_is_refused_at_its_first_anchor_case_7() -> None:
-    assert refused(BOMB).line == 1
+    assert refusal_of(BOMB).line == 1
 
 
 def test_a_merge_key_is_no_way_around_it_case_7() -> None:
-    assert "alias" in refused("base: {x: 1}\nweb: {<<: *base}\n").what
+    assert "alias" in refusal_of("base: {x: 1}\nweb: {<<: *base}\n").what
 
 
 def test_a_large_file_is_refused_before_it_is_parsed_case_7() -> None:
     began = time.monotonic()
-    assert str(LARGEST) in refused(b"a: [" + b"x, " * (10 * 1024 * 1024 // 3) + b"]").hint
+    assert str(LARGEST) in refusal_of(b"a: [" + b"x, " * (10 * 1024 * 1024 // 3) + b"]").hint
     assert time.monotonic() - began < 0.5
 
 
 def test_what_is_not_utf_8_is_refused_at_its_line_case_7() -> None:
-    unusual = refused(b"a: 1\nb: caf\xe9\n")
+    unusual = refusal_of(b"a: 1\nb: caf\xe9\n")
     assert (unusual.line, unusual.what) == (2, "this is not UTF-8")
 
 
 def test_a_tab_is_refused_with_the_right_hint_case_7() -> None:
-    unusual = refused("nodes:\n\tweb: {}\n")
+    unusual = refusal_of("nodes:\n\tweb: {}\n")
     assert (unusual.line, unusual.hint) == (2, "indent with spaces, not tabs")
 
 
@@ -116,21 +116,21 @@ def test_a_byte_order_mark_and_crlf_are_accepted_case_7() -> None:
 
 
 def test_nul_is_refused_at_its_line_case_2() -> None:
-    assert refused(b"a: 1\nb: x\0y\n").line == 2
+    assert refusal_of(b"a: 1\nb: x\0y\n").line == 2
 
 
 @pytest.mark.parametrize("written", ["a: !!python/object:os.system x\n", "a: !x y\n", "a: !!str 1\n"])
 def test_tags_are_refused(written: str) -> None:
-    assert "tag" in refused(written).what
+    assert "tag" in refusal_of(written).what
 
 
 def test_a_second_document_is_refused() -> None:
-    assert refused("a: 1\n---\nb: 2\n").line == 3
+    assert refusal_of("a: 1\n---\nb: 2\n").line == 3
 
 
 def test_endless_nesting_is_refused_at_once() -> None:
     began = time.monotonic()
-    assert "deep" in refused("[" * (LARGEST - 1)).what
+    assert "deep" in refusal_of("[" * (LARGEST - 1)).what
     assert time.monotonic() - began < 1
 
 
@@ -140,14 +140,14 @@ def test_nesting_up_to_the_bound_is_read() -> None:
 
 @pytest.mark.parametrize("written", ["1: x\n", "~: x\n", "true: x\n", "? [a]\n: x\n", "{a: 1}: x\n"])
 def test_a_key_that_is_not_a_word_is_refused(written: str) -> None:
-    assert "not a word" in refused(written).what
+    assert "not a word" in refusal_of(written).what
 
 
 @pytest.mark.parametrize(
     "written", ["a: b: c\n", "a: [\n", "a: 'x\n", "a: {b\n", "- a\nb\n", "a: @x\n", "%FOO\n---\na: *\n"]
 )
 def test_what_is_not_yaml_is_refused_with_a_line(written: str) -> None:
-    assert refused(written).line >= 1
+    assert refusal_of(written).line >= 1
 
 
 def test_an_empty_file_is_empty() -> None:

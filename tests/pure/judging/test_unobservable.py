@@ -31,7 +31,7 @@ DOES_NOT_APPLY = {
 """Their own tests darken what they read."""
 
 
-def recorded() -> Audit:
+def recorded_look() -> Audit:
     audit = open_audit("lab")
     lab = audit.inventories["lab"].model_copy(update={"ca": str(FIXTURES / "lab-ca.pem")})
     audit.inventories = {"lab": lab}
@@ -39,7 +39,7 @@ def recorded() -> Audit:
     return audit
 
 
-AUDIT = recorded()
+AUDIT = recorded_look()
 FLEET: Fleet = AUDIT.fleets["lab"]
 
 

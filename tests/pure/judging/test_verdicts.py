@@ -22,7 +22,7 @@ WAIVER = Waiver(rule="t.*", until=date(2026, 11, 30), owner="ada@example.org", b
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def judged(*text, waivers=(), now=TODAY, **options):
+def verdict_on(*text, waivers=(), now=TODAY, **options):
     """The verdict on a judge that says these things, and raises what is an exception by nature."""
 
     def judge(fleet, subject):
@@ -55,39 +55,39 @@ def judged(*text, waivers=(), now=TODAY, **options):
     ],
 )
 def test_the_worst_that_was_said_wins(said, waivers, outcome) -> None:
-    assert judged(*said, waivers=waivers).outcome is outcome
+    assert verdict_on(*said, waivers=waivers).outcome is outcome
 
 
 def test_a_judge_that_stumbles_is_unknown_and_what_it_had_found_stands() -> None:
-    assert judged(ZeroDivisionError()).outcome is Outcome.UNKNOWN
-    assert judged(WART, ZeroDivisionError()).outcome is Outcome.FINDING
+    assert verdict_on(ZeroDivisionError()).outcome is Outcome.UNKNOWN
+    assert verdict_on(WART, ZeroDivisionError()).outcome is Outcome.FINDING
 
 
 def test_a_warning_counts_when_strict() -> None:
-    assert judged(FRECKLE, strict=True).outcome is Outcome.FINDING
+    assert verdict_on(FRECKLE, strict=True).outcome is Outcome.FINDING
 
 
 def test_a_waiver_holds_through_its_last_day() -> None:
     last = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
-    assert judged(WART, waivers=(WAIVER,), now=last).outcome is Outcome.WAIVED
-    assert judged(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).outcome is Outcome.FINDING
+    assert verdict_on(WART, waivers=(WAIVER,), now=last).outcome is Outcome.WAIVED
+    assert verdict_on(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).outcome is Outcome.FINDING
 
 
 def test_an_expired_waiver_names_its_owner() -> None:
-    [finding] = judged(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).findings
+    [finding] = verdict_on(WART, waivers=(WAIVER,), now=datetime(2026, 12, 1, tzinfo=UTC)).findings
     assert "ada@example.org" in finding.hint
 
 
 def test_a_waiver_of_something_else_accepts_nothing() -> None:
     other = WAIVER.model_copy(update={"node": "there"})
-    assert judged(WART, waivers=(other,)).outcome is Outcome.FINDING
+    assert verdict_on(WART, waivers=(other,)).outcome is Outcome.FINDING
 
 
 def test_what_is_only_wrong_outside_limit_does_not_look_as_if_it_held() -> None:
-    elsewhere = judged(WART, nodes=("there",))
+    elsewhere = verdict_on(WART, nodes=("there",))
     assert elsewhere.outcome is Outcome.NOT_APPLICABLE
     assert "outside --limit" in elsewhere.not_applicable
 
 
 def test_limit_never_hides_what_could_not_be_seen() -> None:
-    assert judged(Unobservable("dark", node="here"), nodes=("there",)).outcome is Outcome.UNKNOWN
+    assert verdict_on(Unobservable("dark", node="here"), nodes=("there",)).outcome is Outcome.UNKNOWN

@@ -16,7 +16,7 @@ DUMP = HEAD + b"".join(b"%d\n" % number for number in range(1000)) + TAIL
 
 @pytest.fixture
 def volume(tmp_path: Path) -> list[Path]:
-    return dumps.fill(tmp_path, NOW, DUMP)
+    return dumps.fill_directory(tmp_path, NOW, DUMP)
 
 
 def test_the_newest_is_the_dump_that_was_given(volume: list[Path]) -> None:
@@ -38,14 +38,14 @@ def test_each_was_written_when_its_name_says(volume: list[Path]) -> None:
 
 
 def test_two_dumps_a_day_for_two_years_are_the_kept_and_the_rest(tmp_path: Path) -> None:
-    kept, rest = dumps.fill(tmp_path, NOW, DUMP), dumps.overfill(tmp_path, NOW, DUMP)
+    kept, rest = dumps.fill_directory(tmp_path, NOW, DUMP), dumps.overfill_directory(tmp_path, NOW, DUMP)
     assert not set(kept) & set(rest)
     assert len(list(tmp_path.iterdir())) == len(kept) + len(rest) == 1460
 
 
 def test_thinning_keeps_the_last_the_oldest_and_the_newest_of_each_period() -> None:
-    times = dumps.taken(NOW)
-    kept = sorted(dumps.thinned(times))
+    times = dumps.dump_times(NOW)
+    kept = sorted(dumps.thinned_times(times))
     assert kept[-dumps.KEEP_LAST :] == times[-dumps.KEEP_LAST :]
     assert kept[0] == times[0]
     assert {moment.date() for moment in kept} >= {moment.date() for moment in times[-27:]}
@@ -54,5 +54,5 @@ def test_thinning_keeps_the_last_the_oldest_and_the_newest_of_each_period() -> N
 
 def test_no_dump_lies_in_the_future() -> None:
     midnight = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-    assert dumps.taken(midnight)[-1].hour == 12
-    assert dumps.taken(midnight + timedelta(seconds=2))[-1].hour == 0
+    assert dumps.dump_times(midnight)[-1].hour == 12
+    assert dumps.dump_times(midnight + timedelta(seconds=2))[-1].hour == 0

@@ -46,25 +46,25 @@ def topic(*rounds: Sequence[Command], error: Exception | None = None) -> SimpleN
     return SimpleNamespace(observe=observe, from_here=None)
 
 
-def seen(link: Echo, **topics):
+def facts_seen(link: Echo, **topics):
     return look_at(HERE, None, lambda node: link, topics)  # type: ignore[arg-type]
 
 
 def test_a_look_costs_as_many_round_trips_as_its_deepest_topic() -> None:
     link = Echo()
-    facts = seen(link, deep=topic([ONE], [TWO]), flat=topic([THREE]))
+    facts = facts_seen(link, deep=topic([ONE], [TWO]), flat=topic([THREE]))
     assert facts == {"deep": ["one", "two"], "flat": ["three"]}
     assert link.rounds == [[ONE, THREE], [TWO]]
 
 
 def test_a_command_that_two_topics_ask_is_run_once() -> None:
     link = Echo()
-    assert seen(link, a=topic([ONE, TWO]), b=topic([TWO])) == {"a": ["one", "two"], "b": ["two"]}
+    assert facts_seen(link, a=topic([ONE, TWO]), b=topic([TWO])) == {"a": ["one", "two"], "b": ["two"]}
     assert link.rounds == [[ONE, TWO]]
 
 
 def test_a_topic_that_stumbles_is_unobservable_and_the_others_go_on() -> None:
-    facts = seen(Echo(), bad=topic([ONE], error=ValueError("what is this")), good=topic([TWO]))
+    facts = facts_seen(Echo(), bad=topic([ONE], error=ValueError("what is this")), good=topic([TWO]))
     assert isinstance(facts["bad"], Unobservable)
     assert "what is this" in facts["bad"].why
     assert facts["good"] == ["two"]
@@ -80,7 +80,7 @@ def test_a_node_that_cannot_be_reached_is_unobservable_for_every_topic_and_names
 
 def test_case_17_a_node_has_so_much_room_for_all_its_answers_of_a_look() -> None:
     link = Echo()
-    seen(link, a=topic([ONE, TWO], [THREE]), b=topic([TWO]))
+    facts_seen(link, a=topic([ONE, TWO], [THREE]), b=topic([TWO]))
     assert link.room == MOST_OUTPUT - len("one") - len("two")
 
 
@@ -91,7 +91,7 @@ def test_case_69_a_connection_that_dies_later_costs_no_topic_that_had_its_answer
                 raise Unobservable("the connection was lost")
             return super().ask(commands, room)
 
-    facts = seen(Dying(), deep=topic([ONE], [TWO]), flat=topic([THREE]))
+    facts = facts_seen(Dying(), deep=topic([ONE], [TWO]), flat=topic([THREE]))
     assert facts == {"deep": Unobservable("the connection was lost", node="here"), "flat": ["three"]}
 
 
@@ -110,7 +110,7 @@ def test_a_node_that_makes_us_stumble_is_unobservable_and_the_others_go_on() -> 
 
 def test_what_a_topic_does_not_look_for_on_a_node_is_left_out() -> None:
     nothing = SimpleNamespace(observe=lambda node, inventory: nothing_asked(), from_here=None)
-    assert seen(Echo(), absent=nothing, there=topic([ONE])) == {"there": ["one"]}
+    assert facts_seen(Echo(), absent=nothing, there=topic([ONE])) == {"there": ["one"]}
 
 
 def nothing_asked():
@@ -126,7 +126,7 @@ class Seen:
     what: str = ""
 
 
-def looked(**topics):
+def look_at_node(**topics):
     item = SimpleNamespace(nodes={HERE.name: HERE})
     return look_at_fleet(item, lambda node: Echo(), topics, datetime(2026, 6, 15, tzinfo=UTC))  # type: ignore[arg-type]
 
@@ -147,12 +147,12 @@ def test_a_topic_may_look_from_the_machine_that_audits_while_the_nodes_are_looke
         met.wait()
         return Seen("from here")
 
-    fleet = looked(far=SimpleNamespace(observe=observe, from_here=from_here))
+    fleet = look_at_node(far=SimpleNamespace(observe=observe, from_here=from_here))
     assert fleet.of(HERE.name, Seen) == Seen("on the node")
     assert fleet.of(THIS_MACHINE, Seen) == Seen("from here")
 
 
 def test_a_topic_that_stumbles_here_is_unobservable_here_and_what_it_does_not_look_for_is_left_out() -> None:
-    fleet = looked(far=far(lambda inventory: {}["x"]), near=far(lambda inventory: None), plain=topic([TWO]))
+    fleet = look_at_node(far=far(lambda inventory: {}["x"]), near=far(lambda inventory: None), plain=topic([TWO]))
     assert isinstance(fleet.facts[THIS_MACHINE, "far"], Unobservable)
     assert [key for key in fleet.facts if key[0] == THIS_MACHINE] == [(THIS_MACHINE, "far")]

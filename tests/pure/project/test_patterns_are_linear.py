@@ -111,7 +111,7 @@ PIECES = (
 ENDS = ("", "!")
 
 
-def folder(package: ModuleType) -> Path:
+def make_folder(package: ModuleType) -> Path:
     return Path(package.__path__[0])
 
 
@@ -127,7 +127,9 @@ def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
                         yield f"{walk_package.name}.{name}[{number}]", inner
 
 
-SOURCES = "".join(path.read_text() for package in (fleetkeeper, remediate) for path in folder(package).rglob("*.py"))
+SOURCES = "".join(
+    path.read_text() for package in (fleetkeeper, remediate) for path in make_folder(package).rglob("*.py")
+)
 ALL = {pattern.pattern + str(pattern.flags): (name, pattern) for name, pattern in patterns()}
 
 
@@ -139,7 +141,7 @@ def searches(name: str) -> bool:
     return not used or bool(used & {"search", "sub", "subn", "finditer", "findall", "split"})
 
 
-def seconds(name: str, pattern: re.Pattern[str], text: str) -> float:
+def cpu_seconds(name: str, pattern: re.Pattern[str], text: str) -> float:
     """Processor time of what we do with a pattern."""
     anywhere = searches(name)
     begun = time.process_time()
@@ -155,6 +157,6 @@ def test_a_pattern_takes_no_more_than_its_share_of_time(name: str, pattern: re.P
     for piece in PIECES:
         for end in ENDS:
             short, long = ((piece * length)[:length] + end for length in (SHORT, LONG))
-            took = seconds(name, pattern, long)
+            took = cpu_seconds(name, pattern, long)
             if took > NOTICED:
-                assert took <= WORST * max(seconds(name, pattern, short), 0.0005), (name, piece, end)
+                assert took <= WORST * max(cpu_seconds(name, pattern, short), 0.0005), (name, piece, end)

@@ -20,22 +20,22 @@ def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "journal.sqlite")
 
 
-def begun(journal: Journal) -> str:
+def begin_run(journal: Journal) -> str:
     return journal.begin("ops@here", "production", "/x/production.yml", "fleetkeeper 1")
 
 
-def step(run: str, number: int = 1, inverse: str | None = None) -> StepRow:
+def make_step(run: str, number: int = 1, inverse: str | None = None) -> StepRow:
     return StepRow(run, number, 1, "a", "write /x", "{}", inverse, "", "", "", None, "", "", None)
 
 
-def plan(run: str, outcome: str = "", memory: str = "m") -> PlanRow:
+def make_plan(run: str, outcome: str = "", memory: str = "m") -> PlanRow:
     return PlanRow(run, 1, "x.y", "web", "the steps", memory, outcome, "it did not help")
 
 
 def test_what_is_written_is_there_for_the_next_process(journal: Journal) -> None:
-    run = begun(journal)
-    journal.plan(plan(run))
-    journal.starting(step(run))
+    run = begin_run(journal)
+    journal.plan(make_plan(run))
+    journal.starting(make_step(run))
     again = Journal(journal.path)
     assert [row.state for row in again.steps(run)] == ["starting"]
     assert [row.rule for row in again.plans(run)] == ["x.y"]
@@ -43,17 +43,17 @@ def test_what_is_written_is_there_for_the_next_process(journal: Journal) -> None
 
 
 def test_a_run_whose_process_still_lives_is_not_called_interrupted(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run))
+    run = begin_run(journal)
+    journal.starting(make_step(run))
     journal.db.execute("UPDATE runs SET pid = ?", (os.getppid(),))
     assert journal.interrupted() == []
 
 
 def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_back(journal: Journal) -> None:
-    before, after = begun(journal), begun(journal)
+    before, after = begin_run(journal), begin_run(journal)
     for run, outcome in ((before, ROLLED_BACK), (after, HELPED)):
-        journal.plan(plan(run, outcome))
-        journal.starting(step(run))
+        journal.plan(make_plan(run, outcome))
+        journal.starting(make_step(run))
         journal.end(run, 0)
     journal.db.execute("UPDATE runs SET started = '2099-01-01T00:00:00+00:00' WHERE id = ?", (before,))
     assert journal.run("last").id == after
@@ -62,31 +62,31 @@ def test_the_last_run_is_the_one_that_was_begun_last_though_the_clock_was_set_ba
 
 
 def test_a_process_that_merely_has_the_number_of_the_killed_one_does_not_hide_it(journal: Journal) -> None:
-    run = begun(journal)
-    journal.starting(step(run))
+    run = begin_run(journal)
+    journal.starting(make_step(run))
     journal.db.execute("UPDATE runs SET pid = ?, started = '2001-01-01T00:00:00+00:00'", (os.getppid(),))
     assert [match.id for match in journal.interrupted()] == [run]
 
 
 def test_a_run_that_started_nothing_or_came_to_its_end_is_not_interrupted(journal: Journal) -> None:
-    begun(journal)
-    ended = begun(journal)
-    journal.starting(step(ended))
+    begin_run(journal)
+    ended = begin_run(journal)
+    journal.starting(make_step(ended))
     journal.end(ended, 3)
     assert journal.interrupted() == []
     assert journal.run("last").exit == 3
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id_and_an_unknown_one_is_a_usage_error(journal: Journal) -> None:
-    run = begun(journal)
+    run = begin_run(journal)
     assert journal.run(run[:18]).id == run
     with pytest.raises(UsageError, match="there is no run"):
         journal.run("1999")
 
 
 def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
-    run = begun(journal)
-    journal.plan(plan(run))
+    run = begin_run(journal)
+    journal.plan(make_plan(run))
     for outcome in ("fixed", "failed", "applied, still failing"):
         journal.judged(run, 1, outcome, "why")
         assert journal.rolled_back("production", "x.y", "web", "m") is None
@@ -100,23 +100,23 @@ def test_only_what_was_rolled_back_is_remembered(journal: Journal) -> None:
 
 def test_what_has_helped_since_is_tried_again(journal: Journal) -> None:
     for outcome in (ROLLED_BACK, End.FIXED.value):
-        run = begun(journal)
-        journal.plan(plan(run))
+        run = begin_run(journal)
+        journal.plan(make_plan(run))
         journal.judged(run, 1, outcome, "why")
     assert journal.rolled_back("production", "x.y", "web", "m") is None
 
 
 def test_of_two_runs_of_one_second_the_later_one_is_the_last(journal: Journal) -> None:
-    runs = [begun(journal) for _ in range(5)]
+    runs = [begin_run(journal) for _ in range(5)]
     for run in runs:
-        journal.starting(step(run))
+        journal.starting(make_step(run))
     journal.db.execute("UPDATE runs SET started = '2026-01-01T00:00:00+00:00'")
     assert journal.run("last").id == runs[-1]
     assert [run.id for run in journal.runs()] == runs[::-1]
 
 
 def test_two_runs_of_one_second_have_different_ids(journal: Journal) -> None:
-    assert begun(journal) != begun(journal)
+    assert begin_run(journal) != begin_run(journal)
 
 
 def test_a_journal_of_a_newer_program_is_refused_with_a_way_out(journal: Journal) -> None:
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize("inverse", ["{", "[]", '{"kind": "turn_back_time"}', '{"kind": "put_back", "node": "a"}'])
 def test_a_way_back_that_another_program_wrote_is_refused_with_its_step_and_run(inverse: str) -> None:
     with pytest.raises(UsageError, match=r"way back of step 1 of run r \(write /x\) is not understood") as why:
-        inverse_of(step("r", inverse=inverse))
+        inverse_of(make_step("r", inverse=inverse))
     assert "upgrade fleetkeeper" in why.value.hint
 
 
@@ -164,7 +164,7 @@ def test_it_is_synchronous_to_the_disk_and_write_ahead(journal: Journal) -> None
 
 def test_two_processes_write_at_the_same_time(journal: Journal) -> None:
     other = Journal(journal.path)
-    runs = {begun(item) for item in (journal, other, journal, other)}
+    runs = {begin_run(item) for item in (journal, other, journal, other)}
     assert {run.id for run in journal} == runs
 
 

@@ -46,7 +46,7 @@ GOLDEN = Path(__file__).parents[2] / "plans"
 NONE = Without(none="a test")
 
 
-def fleet(*waivers: Waiver) -> Fleet:
+def example_fleet(*waivers: Waiver) -> Fleet:
     nodes = {name: Node(name=name, connection="local") for name in ("data", "vgpu")}
     inventory = Inventory(name="t", nodes=nodes, services=NONE, waivers=waivers)
     return Fleet(inventory, datetime(2026, 11, 22, tzinfo=UTC), {})
@@ -68,30 +68,32 @@ def plan_for(*words: str, **more: object) -> Plan:
     return Plan(steps=(Run("data", words or ("true",)),), **more)  # type: ignore[arg-type]
 
 
-def proposed(rules: list[Rule], remedies: dict, gate: list[Rule] = (), bounds: Bounds = Bounds()) -> Proposal:  # noqa: B008
-    seen = fleet()
+def propose_plans(rules: list[Rule], remedies: dict, gate: list[Rule] = (), bounds: Bounds = Bounds()) -> Proposal:  # noqa: B008
+    seen = example_fleet()
     return propose(seen, judge_rules(rules, seen, bounds.limit), remedies, judge_rules(gate, seen), bounds)
 
 
 def test_each_finding_gets_its_remedys_plan() -> None:
-    result = proposed([rule("a", "b", FOUND)], {"a.b": lambda finding, fleet: plan_for()})
+    result = propose_plans([rule("a", "b", FOUND)], {"a.b": lambda finding, fleet: plan_for()})
     assert [(item.number, item.rule.id, item.findings[0].saw) for item in result.planned] == [(1, "a.b", "old")]
 
 
 def test_equal_plans_for_several_findings_are_one() -> None:
-    result = proposed([rule("a", "b", FOUND, replace(FOUND, saw="older"))], {"a.b": lambda finding, fleet: plan_for()})
+    result = propose_plans(
+        [rule("a", "b", FOUND, replace(FOUND, saw="older"))], {"a.b": lambda finding, fleet: plan_for()}
+    )
     assert [len(item.findings) for item in result.planned] == [2]
 
 
 def test_a_finding_without_remedy_says_what_a_person_must_do() -> None:
     item = replace(rule("a", "b", replace(FOUND, hint="paint it")), person="nobody else may paint")
-    [hand] = proposed([item], {}).by_hand
+    [hand] = propose_plans([item], {}).by_hand
     assert (hand.answer.why, hand.answer.what_to_do) == ("nobody else may paint", "paint it")
 
 
 def test_a_remedy_may_leave_it_to_a_person() -> None:
     answer = ForAPerson("it is too dangerous", "call us")
-    assert proposed([rule("a", "b", FOUND)], {"a.b": lambda finding, fleet: answer}).by_hand[0].answer == answer
+    assert propose_plans([rule("a", "b", FOUND)], {"a.b": lambda finding, fleet: answer}).by_hand[0].answer == answer
 
 
 def test_a_remedy_that_lacks_a_fact_is_unknown_and_one_that_stumbles_does_not_stop_the_others() -> None:
@@ -102,20 +104,20 @@ def test_a_remedy_that_lacks_a_fact_is_unknown_and_one_that_stumbles_does_not_st
         raise KeyError("x")
 
     rules = [rule("a", "b", FOUND), rule("a", "c", FOUND), rule("a", "d", FOUND)]
-    result = proposed(rules, {"a.b": blind, "a.c": stumbling, "a.d": lambda finding, fleet: plan_for()})
+    result = propose_plans(rules, {"a.b": blind, "a.c": stumbling, "a.d": lambda finding, fleet: plan_for()})
     assert [item.why.why for item in result.unknown] == ["no route"]
     assert [item.finding.rule for item in result.by_hand] == ["a.c"]
     assert [item.rule.id for item in result.planned] == ["a.d"]
 
 
 def test_what_could_not_be_seen_is_unknown_and_never_planned() -> None:
-    result = proposed([rule("a", "b", Unobservable("no route"))], {"a.b": lambda finding, fleet: plan_for()})
+    result = propose_plans([rule("a", "b", Unobservable("no route"))], {"a.b": lambda finding, fleet: plan_for()})
     assert (result.planned, [item.rule for item in result.unknown]) == ((), ["a.b"])
 
 
 def test_a_waived_finding_is_not_planned_and_an_expired_waiver_protects_nothing() -> None:
     def result(until: date) -> Proposal:
-        seen = fleet(Waiver(rule="a.*", until=until, owner="me", because="so"))
+        seen = example_fleet(Waiver(rule="a.*", until=until, owner="me", because="so"))
         return propose(seen, judge_rules([rule("a", "b", FOUND)], seen), {"a.b": lambda finding, fleet: plan_for()})
 
     assert (result(date(2026, 11, 22)).planned, len(result(date(2026, 11, 22)).waived)) == ((), 1)
@@ -129,7 +131,7 @@ def test_plans_come_in_the_order_of_the_registry_and_after_what_they_depend_on()
         "a.c": lambda finding, fleet: plan_for("c"),
         "a.b": lambda finding, fleet: plan_for("b", after=("a.missing",)),
     }
-    assert [item.rule.id for item in proposed(rules, remedies).planned] == ["a.c", "a.b", "a.d"]
+    assert [item.rule.id for item in propose_plans(rules, remedies).planned] == ["a.c", "a.b", "a.d"]
 
 
 @given(st.permutations("bcdef"), st.dictionaries(st.sampled_from("bcdef"), st.sampled_from("bcdef")))
@@ -139,7 +141,7 @@ def test_ordering_loses_no_plan_and_ends_even_in_a_circle(order: list[str], afte
         f"a.{name}": lambda finding, fleet, n=name: plan_for(n, after=(f"a.{after[n]}",) if n in after else ())
         for name in "bcdef"
     }
-    result = [item.rule.name for item in proposed(rules, remedies).planned]
+    result = [item.rule.name for item in propose_plans(rules, remedies).planned]
     assert sorted(result) == sorted(order)
 
 
@@ -149,7 +151,7 @@ DELETING = {"disturbs": ("deletion",)}
 
 @pytest.mark.parametrize("topic", ["schedules", "backups", "volumes", "containers"])
 def test_case_76_while_the_database_lost_its_data_no_remedy_touches_its_backups(topic: str) -> None:
-    result = proposed([rule(topic, "b", FOUND)], {f"{topic}.b": lambda finding, fleet: plan_for()}, [LOST])
+    result = propose_plans([rule(topic, "b", FOUND)], {f"{topic}.b": lambda finding, fleet: plan_for()}, [LOST])
     assert result.planned == ()
     assert "may have lost its data" in result.by_hand[0].answer.why
     assert "another database" in result.held_back
@@ -157,25 +159,29 @@ def test_case_76_while_the_database_lost_its_data_no_remedy_touches_its_backups(
 
 def test_case_76_other_remedies_run_on() -> None:
     remedies = {"certificates.b": lambda finding, fleet: plan_for()}
-    assert len(proposed([rule("certificates", "b", FOUND)], remedies, [LOST]).planned) == 1
+    assert len(propose_plans([rule("certificates", "b", FOUND)], remedies, [LOST]).planned) == 1
 
 
 @pytest.mark.parametrize(("more", "planned"), [({}, 1), (DELETING, 0)])
 def test_while_it_is_not_known_whether_the_data_is_there_nothing_is_deleted(more: dict, planned: int) -> None:
     gate = rule("services", "postgres_kept_its_data", Unobservable("no route", node="vgpu"))
-    result = proposed([rule("backups", "b", FOUND)], {"backups.b": lambda finding, fleet: plan_for(**more)}, [gate])
+    result = propose_plans(
+        [rule("backups", "b", FOUND)], {"backups.b": lambda finding, fleet: plan_for(**more)}, [gate]
+    )
     assert len(result.planned) == planned
 
 
 def test_a_remedy_that_needs_a_node_outside_limit_is_refused_whole() -> None:
     remedies = {"a.b": lambda finding, fleet: Plan(steps=(Run("data", ("true",)), Run("vgpu", ("true",))))}
-    result = proposed([rule("a", "b", FOUND)], remedies, bounds=Bounds(frozenset({"data"})))
+    result = propose_plans([rule("a", "b", FOUND)], remedies, bounds=Bounds(frozenset({"data"})))
     assert result.planned == ()
     assert result.by_hand[0].answer.what_to_do == "add --limit vgpu"
 
 
 def test_limit_judges_only_its_nodes() -> None:
-    asked_about = [item.subject.name for item in judge_rules([rule("a", "b", each=each_node)], fleet(), {"data"})]
+    asked_about = [
+        item.subject.name for item in judge_rules([rule("a", "b", each=each_node)], example_fleet(), {"data"})
+    ]
     assert asked_about == ["data"]
 
 
@@ -185,13 +191,13 @@ def test_what_was_rolled_back_is_left_to_a_person_until_it_changes() -> None:
 
     for memory, planned in (("image 1", 0), ("image 2", 1)):
         remedies = {"a.b": lambda finding, fleet, m=memory: plan_for(memory=m)}
-        assert len(proposed([rule("a", "b", FOUND)], remedies, bounds=Bounds(tried=tried)).planned) == planned
+        assert len(propose_plans([rule("a", "b", FOUND)], remedies, bounds=Bounds(tried=tried)).planned) == planned
 
 
 def test_the_identity_of_a_plan_is_what_was_shown_not_the_digests_it_expects() -> None:
     def one(expect: str, text: bytes) -> str:
         remedies = {"a.b": lambda finding, fleet: Plan(steps=(WriteFile("data", "/x", text, expect),))}
-        return proposed([rule("a", "b", FOUND)], remedies).planned[0].identity
+        return propose_plans([rule("a", "b", FOUND)], remedies).planned[0].identity
 
     assert one("1" * 64, b"x") == one("2" * 64, b"x")
     assert one("1" * 64, b"x") != one("1" * 64, b"y")
@@ -203,16 +209,16 @@ def test_size_counts_every_file_and_no_step_that_only_looks() -> None:
     assert change_count(Plan(steps=steps)) == 6
 
 
-def judged(*finding: Finding | Unobservable) -> Verdict:
-    return judge_subject(rule("a", "b", *finding), fleet(), Subject("fleet", "t"))
+def verdict_on(*finding: Finding | Unobservable) -> Verdict:
+    return judge_subject(rule("a", "b", *finding), example_fleet(), Subject("fleet", "t"))
 
 
 def test_proof_needs_the_finding_gone_and_everything_seen() -> None:
     planned = PlannedChange(1, rule("a", "b"), Subject("fleet", "t"), (FOUND,), Plan(()))
-    assert proof_from_verdict(judged(), planned)[0].value == "fixed"
-    assert proof_from_verdict(judged(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
-    assert proof_from_verdict(judged(Unobservable("no route")), planned)[0].value == "unknown"
-    assert proof_from_verdict(judged(replace(FOUND, node="vgpu")), planned)[0].value == "failing"
+    assert proof_from_verdict(verdict_on(), planned)[0].value == "fixed"
+    assert proof_from_verdict(verdict_on(replace(FOUND, saw="still odd")), planned)[0].value == "failing"
+    assert proof_from_verdict(verdict_on(Unobservable("no route")), planned)[0].value == "unknown"
+    assert proof_from_verdict(verdict_on(replace(FOUND, node="vgpu")), planned)[0].value == "failing"
 
 
 def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
@@ -220,7 +226,7 @@ def test_a_rule_that_no_longer_applies_proves_nothing() -> None:
         raise NotApplicable("not asked for")
         yield
 
-    item = judge_subject(Rule("a", not_here, the_fleet, ()), fleet(), Subject("fleet", "t"))
+    item = judge_subject(Rule("a", not_here, the_fleet, ()), example_fleet(), Subject("fleet", "t"))
     planned = PlannedChange(1, item.rule, item.subject, (FOUND,), Plan(()))
     assert proof_from_verdict(item, planned)[0].value == "unknown"
 
@@ -330,7 +336,7 @@ def everything() -> Proposal:
         rule("certificates", "d", Unobservable("no route to host", node="vgpu", hint="switch it on")),
         rule("certificates", "e", Unobservable("no route to host", node="vgpu", hint="switch it on")),
     ]
-    return proposed(rules, {"certificates.b": lambda finding, fleet: EVERYTHING})
+    return propose_plans(rules, {"certificates.b": lambda finding, fleet: EVERYTHING})
 
 
 def test_a_plan_reads_as_the_golden_one() -> None:

@@ -14,33 +14,35 @@ from remediate.proposal import PlannedChange
 from remediate.rehearse import RULE, Rehearsal, certbot_views, chosen_certificates, dry_run, rehearse_renewals
 from remediate.render.console import Screen
 from remediate.steps import RunInContainer
-from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, fleet, inventory
+from tests.example_fleets.certificates import FACTS, INSIDE, NAME, RULES, SUBJECT, certificate_fleet, make_inventory
 
 
-def planned() -> PlannedChange:
-    world = fleet()
+def plan_for() -> PlannedChange:
+    world = certificate_fleet()
     [view] = views_of(world, world.inventory.section(Policy).certificates[0])
     return PlannedChange(1, RULES[RULE.partition(".")[2]], SUBJECT, (), dry_run(view))
 
 
 def test_certbot_is_asked_to_keep_nothing() -> None:
-    [step] = planned().plan.steps
+    [step] = plan_for().plan.steps
     assert isinstance(step, RunInContainer)
     assert step.words[4:9] == ("/usr/bin/certbot", "renew", "--dry-run", "--cert-name", NAME)
-    assert planned().plan.disturbs == ("restart",)
+    assert plan_for().plan.disturbs == ("restart",)
 
 
 def test_all_certificates_are_meant_when_none_is_named_and_an_unknown_one_is_refused() -> None:
-    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(inventory(), ())] == [NAME]
+    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(make_inventory(), ())] == [NAME]
     with pytest.raises(UsageError) as wrong:
-        chosen_certificates(inventory(), ("rodan.example.org",))
+        chosen_certificates(make_inventory(), ("rodan.example.org",))
     assert NAME in wrong.value.hint
 
 
 def test_a_certificate_that_is_named_twice_is_meant_once_and_an_empty_name_is_shown() -> None:
-    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(inventory(), (NAME, NAME))] == [NAME]
+    assert [chosen_certificate.name for chosen_certificate in chosen_certificates(make_inventory(), (NAME, NAME))] == [
+        NAME
+    ]
     with pytest.raises(UsageError, match='no certificate ""'):
-        chosen_certificates(inventory(), ("",))
+        chosen_certificates(make_inventory(), ("",))
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_looked_at() -> None:
@@ -55,8 +57,8 @@ def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
     text: list[str] = []
     screen = Screen()
     screen.say = text.append  # type: ignore[method-assign]
-    rehearsal = Rehearsal(inventory(), None, screen, None)  # type: ignore[arg-type]
-    plans = [planned()]
+    rehearsal = Rehearsal(make_inventory(), None, screen, None)  # type: ignore[arg-type]
+    plans = [plan_for()]
     rehearsal.add(plans, Subject("certificate", "www.example.org"), plans[0].plan)
     assert len(plans) == 1
     assert text == [f"www.example.org: rehearsed with {NAME}, in the same certificate"]
@@ -64,14 +66,14 @@ def test_two_names_of_one_certificate_are_rehearsed_together() -> None:
 
 @pytest.mark.parametrize("inside", [replace(INSIDE, certbot=""), replace(INSIDE, lineages=())])
 def test_what_certbot_does_not_keep_cannot_be_rehearsed(inside: object) -> None:
-    world = fleet(replace(FACTS, inside=(inside,)))
+    world = certificate_fleet(replace(FACTS, inside=(inside,)))
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="certbot keeps no certificate"):
         list(certbot_views(views_of(world, certificate), certificate))
 
 
 def test_a_service_that_runs_nowhere_cannot_be_rehearsed() -> None:
-    world = fleet(FACTS, None)
+    world = certificate_fleet(FACTS, None)
     [certificate] = world.inventory.section(Policy).certificates
     with pytest.raises(LookupError, match="no container of nginx runs"):
         list(certbot_views(views_of(world, certificate), certificate))

@@ -12,7 +12,7 @@ from fleetkeeper.reports.annotations import MOST, annotation_lines, in_workflow,
 UNKNOWN = {"node": "data", "why": "no route to host", "hint": ""}
 
 
-def item(severity: str = "error", outcome: str = "finding", **more: object) -> dict:
+def make_item(severity: str = "error", outcome: str = "finding", **more: object) -> dict:
     match = {"saw": "3 d old", "want": "under 13 h", "node": "data", "severity": severity, "waived": None, **more}
     return {"rule": "backups.are_fresh", "subject": "postgres", "outcome": outcome, "findings": [match], "unknown": []}
 
@@ -24,23 +24,23 @@ def test_only_a_step_of_a_workflow_is_annotated() -> None:
 
 
 def test_a_finding_is_an_error_and_a_warning_a_warning() -> None:
-    assert annotation_lines([item()]) == [
+    assert annotation_lines([make_item()]) == [
         "::error title=backups.are_fresh [postgres]::on data: 3 d old; wanted: under 13 h"
     ]
-    assert annotation_lines([item("warning", "holds")])[0].startswith("::warning title=")
+    assert annotation_lines([make_item("warning", "holds")])[0].startswith("::warning title=")
 
 
 def test_a_waived_finding_is_not_annotated() -> None:
-    assert annotation_lines([item(outcome="waived", waived={"owner": "ada"})]) == []
+    assert annotation_lines([make_item(outcome="waived", waived={"owner": "ada"})]) == []
 
 
 def test_a_dark_node_is_one_error_however_much_it_hides() -> None:
-    dark = {**item(outcome="unknown"), "findings": [], "unknown": [UNKNOWN]}
+    dark = {**make_item(outcome="unknown"), "findings": [], "unknown": [UNKNOWN]}
     assert annotation_lines([dark, dark]) == ["::error title=could not be looked at::data: no route to host"]
 
 
 def test_more_than_github_shows_are_counted_in_the_last() -> None:
-    text = annotation_lines([item(node=f"n{number}") for number in range(25)])
+    text = annotation_lines([make_item(node=f"n{number}") for number in range(25)])
     assert len(text) == MOST
     assert text[-1] == "::error title=fleetkeeper::16 more of this kind: see the log of this step"
 

@@ -13,12 +13,12 @@ from fleetkeeper.reports.terminal import changed_lines
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00+00:00" for day in (20, 21, 22))
 
 
-def finding(rule: str = "backups.are_fresh", subject: str = "postgres", **more: object) -> dict:
+def make_finding(rule: str = "backups.are_fresh", subject: str = "postgres", **more: object) -> dict:
     base = {"saw": "3 d old", "want": "under 13 h", "why": "", "node": "data", "about": "", "severity": "error"}
     return {**base, "hint": "", "rule": rule, "subject": subject, "waived": None, **more}
 
 
-def item(*findings: dict, outcome: str = "", rule: str = "backups.are_fresh", **more: object) -> dict:
+def make_item(*findings: dict, outcome: str = "", rule: str = "backups.are_fresh", **more: object) -> dict:
     words = outcome or ("finding" if findings else "holds")
     base = {"inventory": "lab", "rule": rule, "subject": "postgres", "outcome": words, "unknown": []}
     return {**base, "findings": list(findings), **more}
@@ -30,81 +30,83 @@ def night(items: list[dict], before: Memory, now: str) -> Memory:
     return Memory(now, (*changes.new, *changes.old, *changes.unseen))
 
 
-def names(matches: tuple) -> list[str]:
+def names_in(matches: tuple) -> list[str]:
     return [match.rule for match in matches]
 
 
 def test_on_the_first_audit_everything_is_new_and_nothing_is_said() -> None:
-    changes = compare_findings("lab", [item(finding())], Memory(), FIRST)
-    assert names(changes.new) == ["backups.are_fresh"]
+    changes = compare_findings("lab", [make_item(make_finding())], Memory(), FIRST)
+    assert names_in(changes.new) == ["backups.are_fresh"]
     assert list(changed_lines(changes)) == []
 
 
 def test_a_finding_that_stays_is_old_and_keeps_the_day_it_was_first_seen() -> None:
-    before = night([item(finding())], Memory(), FIRST)
-    changes = compare_findings("lab", [item(finding(saw="4 d old"))], before, SECOND)
-    assert (names(changes.new), names(changes.old)) == ([], ["backups.are_fresh"])
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [make_item(make_finding(saw="4 d old"))], before, SECOND)
+    assert (names_in(changes.new), names_in(changes.old)) == ([], ["backups.are_fresh"])
     assert changes.old[0].since == FIRST
     assert changes.old[0].saw == "4 d old"
 
 
 def test_a_finding_that_is_mended_is_gone_once() -> None:
-    before = night([item(finding())], Memory(), FIRST)
-    assert names(compare_findings("lab", [item()], before, SECOND).gone) == ["backups.are_fresh"]
-    assert compare_findings("lab", [item()], night([item()], before, SECOND), THIRD).gone == ()
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    assert names_in(compare_findings("lab", [make_item()], before, SECOND).gone) == ["backups.are_fresh"]
+    assert compare_findings("lab", [make_item()], night([make_item()], before, SECOND), THIRD).gone == ()
 
 
 def test_what_could_not_be_looked_at_again_is_not_gone() -> None:
-    before = night([item(finding())], Memory(), FIRST)
-    dark = item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": ""}])
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    dark = make_item(outcome="unknown", unknown=[{"node": "data", "why": "no route", "hint": ""}])
     changes = compare_findings("lab", [dark], before, SECOND)
-    assert (changes.gone, names(changes.unseen)) == ((), ["backups.are_fresh"])
+    assert (changes.gone, names_in(changes.unseen)) == ((), ["backups.are_fresh"])
 
 
 def test_what_was_partly_dark_is_not_gone_either() -> None:
-    before = night([item(finding(node="data"), finding(node="vgpu"))], Memory(), FIRST)
-    partly = item(finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
+    before = night([make_item(make_finding(node="data"), make_finding(node="vgpu"))], Memory(), FIRST)
+    partly = make_item(make_finding(node="data"), unknown=[{"node": "vgpu", "why": "no route", "hint": ""}])
     changes = compare_findings("lab", [partly], before, SECOND)
     assert (changes.gone, [element.node for element in changes.unseen]) == ((), ["vgpu"])
 
 
 def test_what_was_not_asked_for_this_time_is_remembered_for_the_next() -> None:
-    before = night([item(finding())], Memory(), FIRST)
-    partial = night([item(rule="nodes.can_be_looked_at")], before, SECOND)
-    assert compare_findings("lab", [item(finding())], partial, THIRD).old[0].since == FIRST
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    partial = night([make_item(rule="nodes.can_be_looked_at")], before, SECOND)
+    assert compare_findings("lab", [make_item(make_finding())], partial, THIRD).old[0].since == FIRST
 
 
 def test_a_waived_finding_does_not_stand_and_is_not_called_gone() -> None:
-    before = night([item(finding())], Memory(), FIRST)
-    accepted = item(finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"}), outcome="waived")
+    before = night([make_item(make_finding())], Memory(), FIRST)
+    accepted = make_item(
+        make_finding(waived={"owner": "ada", "until": "2027-01-31", "because": "later"}), outcome="waived"
+    )
     changes = compare_findings("lab", [accepted], before, SECOND)
-    assert (changes.gone, names(changes.waived)) == ((), ["backups.are_fresh"])
+    assert (changes.gone, names_in(changes.waived)) == ((), ["backups.are_fresh"])
     assert "1 waived since" in next(changed_lines(changes))
     assert night([accepted], before, SECOND).open == ()
 
 
 def test_other_numbers_and_another_task_of_the_swarm_are_the_same_finding() -> None:
-    element = finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
-    two = finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")
-    before = night([item(element)], Memory(), FIRST)
-    changes = compare_findings("lab", [item(two)], before, SECOND)
+    element = make_finding(about="rodan_db.1.0123456789abcdefghijklmno", want="newer than 2026-11-20")
+    two = make_finding(about="rodan_db.1.onmlkjihgfedcba9876543210", want="newer than 2026-11-21")
+    before = night([make_item(element)], Memory(), FIRST)
+    changes = compare_findings("lab", [make_item(two)], before, SECOND)
     assert (len(changes.old), changes.new, changes.gone) == (1, (), ())
 
 
 def test_two_findings_that_cannot_be_told_apart_count_as_two() -> None:
-    before = night([item(finding(), finding())], Memory(), FIRST)
-    changes = compare_findings("lab", [item(finding())], before, SECOND)
+    before = night([make_item(make_finding(), make_finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [make_item(make_finding())], before, SECOND)
     assert (len(changes.old), len(changes.gone)) == (1, 1)
 
 
 def test_another_inventory_of_the_run_is_not_mixed_in() -> None:
-    other = {**item(finding()), "inventory": "staging"}
+    other = {**make_item(make_finding()), "inventory": "staging"}
     assert compare_findings("lab", [other], Memory(), FIRST).new == ()
 
 
 def test_the_memory_survives_the_disk_and_a_broken_one_is_no_memory(tmp_path: Path) -> None:
     file = file_of(tmp_path, "lab", "/srv/lab.yml")
-    changes = compare_findings("lab", [item(finding())], Memory(), FIRST)
+    changes = compare_findings("lab", [make_item(make_finding())], Memory(), FIRST)
     remember_findings(file, changes, SECOND)
     assert recall_findings(file) == Memory(SECOND, changes.new)
     for broken in (
@@ -121,8 +123,12 @@ def test_two_files_of_one_name_do_not_share_a_memory(tmp_path: Path) -> None:
 
 
 def test_the_terminal_names_what_is_new_and_gone_and_counts_what_is_old() -> None:
-    before = night([item(finding()), item(finding("nodes.x"), rule="nodes.x")], Memory(), FIRST)
-    today = [item(finding()), item(rule="nodes.x"), item(finding("volumes.y"), rule="volumes.y")]
+    before = night([make_item(make_finding()), make_item(make_finding("nodes.x"), rule="nodes.x")], Memory(), FIRST)
+    today = [
+        make_item(make_finding()),
+        make_item(rule="nodes.x"),
+        make_item(make_finding("volumes.y"), rule="volumes.y"),
+    ]
     text = list(changed_lines(compare_findings("lab", today, before, SECOND)))
     assert text[0] == "lab, against 2026-11-20 03:00 UTC: 1 new, 1 gone, 1 old"
     assert text[1].startswith("  new   volumes.y [postgres]")
@@ -136,7 +142,7 @@ SETS = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True)
 @given(SETS, SETS)
 def test_new_gone_and_old_are_a_partition(yesterday: list[str], today: list[str]) -> None:
     def judged(matches: list[str]) -> list[dict]:
-        return [item(*([finding(f"t.{n}")] if n in matches else []), rule=f"t.{n}") for n in "abcd"]
+        return [make_item(*([make_finding(f"t.{n}")] if n in matches else []), rule=f"t.{n}") for n in "abcd"]
 
     changes = compare_findings("lab", judged(today), night(judged(yesterday), Memory(), FIRST), SECOND)
     assert {element.rule[2:] for element in changes.new} == set(today) - set(yesterday)

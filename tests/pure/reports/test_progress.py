@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def told(monkeypatch: pytest.MonkeyPatch, to: io.StringIO, *, quiet: bool = False) -> list[str]:
+def lines_told(monkeypatch: pytest.MonkeyPatch, to: io.StringIO, *, quiet: bool = False) -> list[str]:
     monkeypatch.setattr("sys.stderr", to)
     with Progress(3, quiet=quiet) as progress:
         progress("a", True)
@@ -23,7 +23,7 @@ def told(monkeypatch: pytest.MonkeyPatch, to: io.StringIO, *, quiet: bool = Fals
 
 
 def test_nodes_done_to_come_and_lost_are_counted_and_the_line_goes_away(monkeypatch):
-    assert told(monkeypatch, Terminal()) == [
+    assert lines_told(monkeypatch, Terminal()) == [
         "looking: 0 nodes done, 3 to come",
         "looking: 1 node done, 2 to come",
         "looking: 1 node done, 1 to come, 1 could not be looked at",
@@ -32,5 +32,5 @@ def test_nodes_done_to_come_and_lost_are_counted_and_the_line_goes_away(monkeypa
 
 
 def test_nothing_is_shown_without_a_terminal_or_when_quiet(monkeypatch):
-    assert told(monkeypatch, io.StringIO()) == []
-    assert told(monkeypatch, Terminal(), quiet=True) == []
+    assert lines_told(monkeypatch, io.StringIO()) == []
+    assert lines_told(monkeypatch, Terminal(), quiet=True) == []

@@ -45,7 +45,7 @@ SWARM = """{"LocalNodeState":"active","NodeID":"n1","ControlAvailable":true}
 """
 
 
-def shown(pid: int, uid: int, container: str) -> str:
+def shown_text(pid: int, uid: int, container: str) -> str:
     status = {"Name": "app", "State": "S (sleeping)", "PPid": 1, "Uid": f"{uid}\t{uid}\t{uid}\t{uid}", "NoNewPrivs": 0}
     rows = [f"/proc/{pid}/status:{key}:\t{value}" for key, value in status.items()]
     return "\n".join(
@@ -53,7 +53,7 @@ def shown(pid: int, uid: int, container: str) -> str:
     )
 
 
-SCAN = shown(7, 999, FIRST) + shown(8, 999, FIRST) + shown(20, 33, SECOND)
+SCAN = shown_text(7, 999, FIRST) + shown_text(8, 999, FIRST) + shown_text(20, 33, SECOND)
 WHOLE: dict[str, tuple[str, Callable[[str], object]]] = {
     "docker inspect": (INSPECTED, parse.parse_containers),
     "start words": (INSPECTED, preflight.start_words),
@@ -182,10 +182,12 @@ def test_something_hostile_in_place_of_a_whole_answer_is_no_stumble(name: str) -
 def test_a_damaged_process_costs_its_own_container_or_makes_all_unknown(data: st.DataObject) -> None:
     before = process_scan.by_container(out(SCAN), THERE)
     assert isinstance(before, dict)
-    text = data.draw(damaged(shown(7, 999, FIRST)))
+    text = data.draw(damaged(shown_text(7, 999, FIRST)))
     assume(SECOND not in text and "/proc/20" not in text)
     try:
-        after = process_scan.by_container(out(text + "\n" * (not text.endswith("\n")) + shown(20, 33, SECOND)), THERE)
+        after = process_scan.by_container(
+            out(text + "\n" * (not text.endswith("\n")) + shown_text(20, 33, SECOND)), THERE
+        )
     except CAUGHT:
         return
     assert isinstance(after, Unobservable) or after[SECOND] == before[SECOND]
@@ -195,7 +197,7 @@ MALLORY = "/var/spool/cron/crontabs/mallory"
 [HOME] = GOOD
 
 
-def seen(printed: bytes) -> Schedules:
+def facts_seen(printed: bytes) -> Schedules:
     machine = Machine(GOOD, users=("root", "mallory"))
     object.__setattr__(machine, "printed", lambda: printed)
     return machine.seen()
@@ -233,7 +235,7 @@ def test_a_damaged_file_of_somebody_costs_no_other_entry(data: st.DataObject) ->
     assume(
         not any(row.startswith(("timer", "service", "cron", "account", "boot", "docker")) for row in text.split("\n"))
     )
-    match = seen(text.encode("utf-8", "surrogatepass") + b"\n" + rest)
+    match = facts_seen(text.encode("utf-8", "surrogatepass") + b"\n" + rest)
     mine = [entry for entry in match.entries if entry.place == HOME]
     assert [item.target for item in mine] == [entry.target for entry in Machine(GOOD).seen().entries]
 

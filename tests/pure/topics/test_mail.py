@@ -42,38 +42,38 @@ IN_VAIN = {
 }
 
 
-def judged(facts: Facts | Unobservable, written: str = ASKED) -> Verdict:
-    return judge_subject(RULE, look(facts, written), Subject("node", "here"))
+def verdict_on(facts: Facts | Unobservable, written: str = ASKED) -> Verdict:
+    return judge_subject(RULE, look_once(facts, written), Subject("node", "here"))
 
 
-def looks() -> dict[str, Fleet]:
+def looks_of() -> dict[str, Fleet]:
     """Looks for the tests that go over all topics."""
     everything = Facts("/usr/bin/msmtp", ("postfix",), ("msmtp",), ("nullmailer",))
     clean = parse(PRINTED["postfix 3.7.11, started"])
-    return {"clean": look(clean), "odd": look(everything), "unknown": look(Facts("/usr/sbin/busybox"))}
+    return {"clean": look_once(clean), "odd": look_once(everything), "unknown": look_once(Facts("/usr/sbin/busybox"))}
 
 
-def look(facts: Facts | Unobservable, written: str = ASKED) -> Fleet:
+def look_once(facts: Facts | Unobservable, written: str = ASKED) -> Fleet:
     inventory = load_inventory(Path("mine.yml"), written)
     return Fleet(inventory, datetime(2026, 11, 30, tzinfo=UTC), {("here", "mail"): facts})
 
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_case_85_a_node_delivers_cron_s_mail_when_its_mailer_can(name: str) -> None:
-    verdict = judged(parse(PRINTED[name]))
+    verdict = verdict_on(parse(PRINTED[name]))
     assert [finding.saw for finding in verdict.findings] == ([IN_VAIN[name]] if name in IN_VAIN else [])
     assert verdict.outcome is (Outcome.FINDING if name in IN_VAIN else Outcome.HOLDS)
 
 
 def test_a_mailer_that_is_not_known_counts_where_somebody_listens() -> None:
-    assert judged(Facts("/usr/sbin/busybox", listening=True)).outcome is Outcome.HOLDS
-    assert judged(Facts("/usr/sbin/busybox")).outcome is Outcome.UNKNOWN
+    assert verdict_on(Facts("/usr/sbin/busybox", listening=True)).outcome is Outcome.HOLDS
+    assert verdict_on(Facts("/usr/sbin/busybox")).outcome is Outcome.UNKNOWN
 
 
 def test_whether_a_mailer_runs_is_unknown_where_processes_are_hidden() -> None:
-    assert judged(parse("hidden\n" + PRINTED["postfix 3.7.11"])).outcome is Outcome.UNKNOWN
-    assert judged(parse("hidden\nend\n")).outcome is Outcome.FINDING
-    assert judged(Unobservable("no route to host")).outcome is Outcome.UNKNOWN
+    assert verdict_on(parse("hidden\n" + PRINTED["postfix 3.7.11"])).outcome is Outcome.UNKNOWN
+    assert verdict_on(parse("hidden\nend\n")).outcome is Outcome.FINDING
+    assert verdict_on(Unobservable("no route to host")).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("printed", ["", "sendmail /usr/sbin/exim4\n", "sendmail /usr/sbin/exim4\nend"])
@@ -92,7 +92,7 @@ def test_an_answer_that_was_cut_short_is_unknown(printed: str) -> None:
 )
 def test_a_node_is_not_asked_where_the_inventory_does_not_ask(written: str, reason: str) -> None:
     """An older inventory, too: it is neither red nor unknown for the section that it lacks."""
-    verdict = judged(Facts(), written)
+    verdict = verdict_on(Facts(), written)
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, reason)
     inventory = load_inventory(Path("mine.yml"), written)
     [observer] = TOPIC.observers

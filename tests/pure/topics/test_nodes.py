@@ -23,18 +23,18 @@ NOW = 1764000000.0
 GOOD = Nodes(ahead=0.02, uncertainty=0.05, hostname="vgpu", timezone="Etc/UTC", utc_offset=0, uid=1000, root_uid=0)
 
 
-def inventory(**clock: timedelta) -> Inventory:
+def example_inventory(**clock: timedelta) -> Inventory:
     node = Node(name="vgpu", address="192.0.2.13", sudo=True)
     return Inventory.model_construct(name="lab", nodes={"vgpu": node}, waivers=(), clock=Clock(**clock))
 
 
-def judged(facts: Nodes | Unobservable, of: Inventory | None = None):
-    of = of or inventory()
+def verdict_on(facts: Nodes | Unobservable, of: Inventory | None = None):
+    of = of or example_inventory()
     fleet = Fleet(of, datetime.fromtimestamp(NOW, UTC), {("vgpu", "nodes"): facts})
     return judge_subject(RULE, fleet, Subject("node", "vgpu"))
 
 
-def answers(clock: str, sent: float = NOW, received: float = NOW, root: Output | None = None) -> list[Output]:
+def answers_to(clock: str, sent: float = NOW, received: float = NOW, root: Output | None = None) -> list[Output]:
     return [
         Output(0, clock.encode(), sent=sent, received=received, command="date"),
         Output(0, b"vgpu\n"),
@@ -45,7 +45,7 @@ def answers(clock: str, sent: float = NOW, received: float = NOW, root: Output |
 
 
 def observed(*rounds: list[Output]) -> Nodes:
-    looking = observe_nodes(Node(name="vgpu", address="192.0.2.13"), inventory())
+    looking = observe_nodes(Node(name="vgpu", address="192.0.2.13"), example_inventory())
     next(looking)
     for outputs in rounds:
         try:
@@ -56,57 +56,57 @@ def observed(*rounds: list[Output]) -> Nodes:
 
 
 def test_a_good_node_holds():
-    assert judged(GOOD).outcome is Outcome.HOLDS
+    assert verdict_on(GOOD).outcome is Outcome.HOLDS
 
 
 def test_what_a_node_answers_becomes_its_facts():
-    facts = observed(answers("1764000000.500000000 -0500\n", sent=NOW, received=NOW + 1))
+    facts = observed(answers_to("1764000000.500000000 -0500\n", sent=NOW, received=NOW + 1))
     assert facts == Nodes(0.0, 0.5, "vgpu", "America/Toronto", -18000, 1000, 0)
 
 
 def test_a_node_that_does_not_answer_is_unknown_and_no_finding():
-    assert judged(Unobservable("connection refused", node="vgpu")).outcome is Outcome.UNKNOWN
+    assert verdict_on(Unobservable("connection refused", node="vgpu")).outcome is Outcome.UNKNOWN
 
 
 def test_case_18_a_refused_sudo_is_unknown_and_the_hint_names_the_missing_right():
     refused = Output(1, err=b"sudo: a password is required\n", command="id -u")
-    facts = observed(answers("1764000000.5 +0000", root=refused))
-    [why] = judged(facts).unknown
+    facts = observed(answers_to("1764000000.5 +0000", root=refused))
+    [why] = verdict_on(facts).unknown
     assert "NOPASSWD" in why.hint
     assert why.node == "vgpu"
 
 
 def test_sudo_that_makes_us_somebody_else_is_a_finding():
-    [match] = judged(replace(GOOD, root_uid=1000)).findings
+    [match] = verdict_on(replace(GOOD, root_uid=1000)).findings
     assert "user id 1000" in match.saw
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, -5.2, 5.2, 86400.0])
 def test_a_clock_that_is_off_is_a_finding(ahead):
-    [match] = judged(replace(GOOD, ahead=ahead)).findings
+    [match] = verdict_on(replace(GOOD, ahead=ahead)).findings
     assert ("ahead" if ahead > 0 else "behind") in match.saw
 
 
 def test_the_inventory_says_how_far_a_clock_may_be_off():
-    wide = inventory(within=timedelta(minutes=2))
-    assert judged(replace(GOOD, ahead=60), wide).outcome is Outcome.HOLDS
+    wide = example_inventory(within=timedelta(minutes=2))
+    assert verdict_on(replace(GOOD, ahead=60), wide).outcome is Outcome.HOLDS
 
 
 def test_a_slow_round_trip_is_no_proof_that_a_clock_is_off():
     """12 s of round trip, and the node's clock read at its end: it may be right, it may be 12 s behind."""
-    assert judged(replace(GOOD, ahead=-6.0, uncertainty=6.0)).outcome is Outcome.UNKNOWN
+    assert verdict_on(replace(GOOD, ahead=-6.0, uncertainty=6.0)).outcome is Outcome.UNKNOWN
 
 
 def test_a_slow_round_trip_is_proof_enough_of_a_clock_that_is_an_hour_off():
-    assert judged(replace(GOOD, ahead=3600.0, uncertainty=6.0)).outcome is Outcome.FINDING
+    assert verdict_on(replace(GOOD, ahead=3600.0, uncertainty=6.0)).outcome is Outcome.FINDING
 
 
 def test_a_narrow_doubt_at_the_edge_of_the_tolerance_holds():
-    assert judged(replace(GOOD, ahead=4.98, uncertainty=0.1)).outcome is Outcome.HOLDS
+    assert verdict_on(replace(GOOD, ahead=4.98, uncertainty=0.1)).outcome is Outcome.HOLDS
 
 
 def test_the_time_is_asked_again_alone_when_the_first_round_trip_was_slow():
-    slow = answers("1764000009.0 +0000", sent=NOW, received=NOW + 10)
+    slow = answers_to("1764000009.0 +0000", sent=NOW, received=NOW + 10)
     quick = [Output(0, b"1764000010.1 +0000", sent=NOW + 10, received=NOW + 10.2, command="date")]
     facts = observed(slow, quick)
     assert facts.uncertainty == pytest.approx(0.1)
@@ -143,4 +143,4 @@ def test_the_true_skew_always_lies_within_the_uncertainty(true, trip, when):
 def test_a_clock_within_the_tolerance_is_never_a_finding(true, trip, when):
     read = NOW + trip * when + true
     ahead, uncertainty = clock_skew(Output(0, f"{read:.9f} +0000".encode(), sent=NOW, received=NOW + trip))
-    assert judged(replace(GOOD, ahead=ahead, uncertainty=uncertainty + 1e-5)).outcome is not Outcome.FINDING
+    assert verdict_on(replace(GOOD, ahead=ahead, uncertainty=uncertainty + 1e-5)).outcome is not Outcome.FINDING

@@ -15,13 +15,13 @@ from tests.example_fleets.certificates import (
     ROOT,
     Made,
     Wish,
-    case,
-    make,
+    chain_case,
+    make_certificate,
 )
-from tests.pure.readers.pki.test_chain_problems import BROKEN, kinds
+from tests.pure.readers.pki.test_chain_problems import BROKEN, kinds_in
 
 
-def openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
+def run_openssl(chain: list[Made], tmp_path: Path, name: str = NAME) -> bool:
     """What `openssl verify` says of a chain, as a client would ask it."""
     (tmp_path / "root.pem").write_text(ROOT.pem)
     (tmp_path / "leaf.pem").write_text(chain[0].pem)
@@ -38,14 +38,14 @@ STRICTER = {"no names but the common name"}
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_we_refuse_openssl_refuses_too(what: str, tmp_path: Path) -> None:
-    assert openssl(BROKEN[what][0], tmp_path) == (what in STRICTER)
+    assert run_openssl(BROKEN[what][0], tmp_path) == (what in STRICTER)
 
 
 @pytest.mark.parametrize("names", [[NAME], ["*.example.org"], ["a.org", NAME]])
 def test_what_openssl_takes_we_take(names: list[str], tmp_path: Path) -> None:
-    chain = [make(Wish(names=names), MIDDLE), MIDDLE]
-    assert openssl(chain, tmp_path)
-    assert kinds(*chain) == []
+    chain = [make_certificate(Wish(names=names), MIDDLE), MIDDLE]
+    assert run_openssl(chain, tmp_path)
+    assert kinds_in(*chain) == []
 
 
 def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_chains_made_by_openssl_itself_are_judged_as_it_judges_them(tmp_path: Pa
     subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True)
     leaf, middle, root = load_chain([(tmp_path / f"{item}.pem").read_text() for item in ("leaf", "middle", "root")])
     now = leaf.not_valid_before_utc + timedelta(minutes=1)
-    whole = replace(case("made.example.org", now=now), roots=(root,))
+    whole = replace(chain_case("made.example.org", now=now), roots=(root,))
     assert chain_problems([leaf, middle], whole) == []
     assert [problem.kind for problem in chain_problems([leaf], whole)] == ["incomplete"]
     assert [

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from fleetkeeper.readers.pki.chain_problems import chain_problems, load_chain
 from fleetkeeper.transport.commands import Unobservable
-from tests.example_fleets.certificates import DAY, NAME, NOW, Made, alternative, case, key, named
+from tests.example_fleets.certificates import DAY, NAME, NOW, Made, cached_key, chain_case, general_name, x509_name
 
 OLD, YOUNG, USUAL = (-900, -1), (1, 900), (-2000, 2000)
 USES = (
@@ -32,7 +32,7 @@ USES = (
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
 
 
-def made(
+def make_certificate(
     subject: str,
     issuer: Made | None = None,
     *,
@@ -48,11 +48,11 @@ def made(
     pss: bool = False,
 ) -> Made:
     """One certificate; whatever is not asked for is left out."""
-    own = own or key(f"p256 {subject}")
+    own = own or cached_key(f"p256 {subject}")
     builder = (
         x509.CertificateBuilder()
-        .subject_name(named(subject))
-        .issuer_name(issuer.certificate.subject if issuer else named(subject))
+        .subject_name(x509_name(subject))
+        .issuer_name(issuer.certificate.subject if issuer else x509_name(subject))
         .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + days[0] * DAY)
@@ -60,7 +60,7 @@ def made(
     )
     extensions: list[tuple[x509.ExtensionType, bool]] = [(basic, True)] if basic else []
     if names:
-        general = [alternative(name) if isinstance(name, str) else name for name in names]
+        general = [general_name(name) if isinstance(name, str) else name for name in names]
         extensions.append((x509.SubjectAlternativeName(general), False))
     if extended:
         extensions.append((x509.ExtendedKeyUsage(extended), False))
@@ -75,12 +75,12 @@ def made(
 
 
 def ca(subject: str, issuer: Made | None = None, *, length: int | None = None, **changes: Any) -> Made:
-    return made(subject, issuer, basic=x509.BasicConstraints(True, length), **{"days": USUAL, **changes})
+    return make_certificate(subject, issuer, basic=x509.BasicConstraints(True, length), **{"days": USUAL, **changes})
 
 
-def leaf(issuer: Made, **changes: Any) -> Made:
+def make_leaf(issuer: Made, **changes: Any) -> Made:
     plain = {"names": [NAME], "extended": [Eku.SERVER_AUTH], "basic": x509.BasicConstraints(False, None)}
-    return made(NAME, issuer, **{**plain, **changes})
+    return make_certificate(NAME, issuer, **{**plain, **changes})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ ELSE = ca("Else")
 
 def below(*above: Made, name: str = NAME, root: Made = ROOT, **changes: Any) -> Kind:
     """A leaf under these intermediates, the nearest first."""
-    return Kind((leaf([*above, root][0], **changes), *above), (root,), name)
+    return Kind((make_leaf([*above, root][0], **changes), *above), (root,), name)
 
 
 def under(subject: str, **changes: Any) -> Kind:
@@ -124,7 +124,7 @@ def tower(height: int) -> Kind:
 
 
 @cache
-def kinds() -> dict[str, Kind]:
+def kinds_in() -> dict[str, Kind]:
     return {**name_kinds(), **chain_kinds(), **authority_kinds(), **key_kinds()}
 
 
@@ -154,7 +154,7 @@ def name_kinds() -> dict[str, Kind]:
 
 
 def chain_kinds() -> dict[str, Kind]:
-    again, root_again = key("p256 again"), key("p256 root again")
+    again, root_again = cached_key("p256 again"), cached_key("p256 root again")
     old, new = (ca("Again", ROOT, own=again, days=days) for days in (OLD, USUAL))
     cross = ca("Again", ELSE, own=again)
     itself, crossed = ca("New Root", own=root_again), ca("New Root", ELSE, own=root_again)
@@ -164,22 +164,22 @@ def chain_kinds() -> dict[str, Kind]:
     return {
         "root alone above": below(),
         "ended intermediate": below(old),
-        "ended intermediate, and a new one behind it": Kind((leaf(new), old, new), (ROOT,)),
+        "ended intermediate, and a new one behind it": Kind((make_leaf(new), old, new), (ROOT,)),
         "young intermediate": under("Young", days=YOUNG),
         "ended root": below(root=ca("Old Root", days=OLD)),
-        "crossed intermediate first": Kind((leaf(new), cross, new), (ROOT,)),
-        "crossed intermediate last": Kind((leaf(new), new, cross), (ROOT,)),
-        "crossed intermediate alone": Kind((leaf(new), cross), (ROOT,)),
-        "crossed root, itself trusted": Kind((leaf(itself), crossed), (itself,)),
+        "crossed intermediate first": Kind((make_leaf(new), cross, new), (ROOT,)),
+        "crossed intermediate last": Kind((make_leaf(new), new, cross), (ROOT,)),
+        "crossed intermediate alone": Kind((make_leaf(new), cross), (ROOT,)),
+        "crossed root, itself trusted": Kind((make_leaf(itself), crossed), (itself,)),
         "path length broken": below(ca("Below Short", short), short),
         "path length kept": below(short),
         "a signature of somebody else": below(MIDDLE, signer=ELSE.key),
-        "strangers between": Kind((leaf(MIDDLE), ELSE, MIDDLE, itself), (ROOT,)),
-        "everything twice": Kind((leaf(MIDDLE), MIDDLE, MIDDLE), (ROOT,)),
-        "intermediate missing": Kind((leaf(MIDDLE),), (ROOT,)),
-        "intermediate in the roots' file, alone": Kind((leaf(MIDDLE),), (MIDDLE,)),
-        "intermediate in the roots' file, beside its root": Kind((leaf(MIDDLE),), (MIDDLE, ROOT)),
-        "leaf in the roots' file": Kind((item := leaf(MIDDLE),), (item,)),
+        "strangers between": Kind((make_leaf(MIDDLE), ELSE, MIDDLE, itself), (ROOT,)),
+        "everything twice": Kind((make_leaf(MIDDLE), MIDDLE, MIDDLE), (ROOT,)),
+        "intermediate missing": Kind((make_leaf(MIDDLE),), (ROOT,)),
+        "intermediate in the roots' file, alone": Kind((make_leaf(MIDDLE),), (MIDDLE,)),
+        "intermediate in the roots' file, beside its root": Kind((make_leaf(MIDDLE),), (MIDDLE, ROOT)),
+        "leaf in the roots' file": Kind((item := make_leaf(MIDDLE),), (item,)),
         "leaf that is its own trusted root": Kind((alone,), (alone,)),
         "self-signed": Kind((alone,), (ROOT,)),
         "leaf marked as an authority": below(MIDDLE, basic=x509.BasicConstraints(True, None)),
@@ -192,7 +192,7 @@ def chain_kinds() -> dict[str, Kind]:
 def authority_kinds() -> dict[str, Kind]:
     client, any_ = Eku.CLIENT_AUTH, Eku.ANY_EXTENDED_KEY_USAGE
     ten = [x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))]
-    bare = made("Bare", ROOT, days=USUAL)
+    bare = make_certificate("Bare", ROOT, days=USUAL)
     return {
         "names permitted": constraint("N1", dns("example.org")),
         "names permitted, wildcard": constraint("N2", dns("example.org"), names=["*.example.org"]),
@@ -200,9 +200,9 @@ def authority_kinds() -> dict[str, Kind]:
         "names excluded": constraint("N4", None, dns("example.org")),
         "names permitted, dot first": constraint("N5", dns(".example.org")),
         "names not permitted, dot first": constraint("N6", dns(".example.com")),
-        "directory permitted": constraint("N7", [x509.DirectoryName(named(NAME))]),
-        "directory not permitted": constraint("N8", [x509.DirectoryName(named("Another"))]),
-        "directory permitted, name not": constraint("N9", [x509.DirectoryName(named(NAME)), *dns("example.com")]),
+        "directory permitted": constraint("N7", [x509.DirectoryName(x509_name(NAME))]),
+        "directory not permitted": constraint("N8", [x509.DirectoryName(x509_name("Another"))]),
+        "directory permitted, name not": constraint("N9", [x509.DirectoryName(x509_name(NAME)), *dns("example.com")]),
         "addresses permitted": constraint("N10", ten, names=["10.1.2.3"], name="10.1.2.3"),
         "addresses not permitted": constraint("N11", ten, names=["192.0.2.7"], name="192.0.2.7"),
         "addresses permitted, asked for a name": constraint("N12", ten),
@@ -221,8 +221,10 @@ def authority_kinds() -> dict[str, Kind]:
         "authority's key usage: signatures": under("K1", uses=["digital_signature"]),
         "authority's key usage: certificates": under("K2", uses=["key_cert_sign", "crl_sign"]),
         "no constraints on an intermediate": below(bare),
-        "no constraints on a root": below(root=made("Bare Root", days=USUAL)),
-        "intermediate that is a leaf": below(made("L", ROOT, days=USUAL, basic=x509.BasicConstraints(False, None))),
+        "no constraints on a root": below(root=make_certificate("Bare Root", days=USUAL)),
+        "intermediate that is a leaf": below(
+            make_certificate("L", ROOT, days=USUAL, basic=x509.BasicConstraints(False, None))
+        ),
         "unknown critical extension": below(MIDDLE, more=[(UNKNOWN, True)]),
         "unknown extension": below(MIDDLE, more=[(UNKNOWN, False)]),
         "unknown critical extension above": under("U", more=[(UNKNOWN, True)]),
@@ -232,13 +234,13 @@ def authority_kinds() -> dict[str, Kind]:
 
 
 def key_kinds() -> dict[str, Kind]:
-    rsa_root = ca("RSA Root", own=key("rsa2048"))
+    rsa_root = ca("RSA Root", own=cached_key("rsa2048"))
     ed_root = ca("Ed Root", own=ed25519.Ed25519PrivateKey.generate())
     return {
-        "RSA 1024": below(MIDDLE, own=key("rsa1024")),
-        "RSA 2048": below(MIDDLE, own=key("rsa2048")),
-        "RSA 1024 root": below(root=ca("Small Root", own=key("rsa1024"))),
-        "P-192": below(MIDDLE, own=key("p192")),
+        "RSA 1024": below(MIDDLE, own=cached_key("rsa1024")),
+        "RSA 2048": below(MIDDLE, own=cached_key("rsa2048")),
+        "RSA 1024 root": below(root=ca("Small Root", own=cached_key("rsa1024"))),
+        "P-192": below(MIDDLE, own=cached_key("p192")),
         "P-224": below(MIDDLE, own=ec.generate_private_key(ec.SECP224R1())),
         "P-521": below(MIDDLE, own=ec.generate_private_key(ec.SECP521R1())),
         "secp256k1": below(MIDDLE, own=ec.generate_private_key(ec.SECP256K1())),
@@ -260,10 +262,10 @@ STRICTER = {
     "Ed25519 root": "no browser takes it",
     "SHA-224": "no browser takes it",
 }
-NAMES = list(kinds())
+NAMES = list(kinds_in())
 
 
-def openssl(kind: Kind) -> tuple[bool, str]:
+def run_openssl(kind: Kind) -> tuple[bool, str]:
     """What `openssl verify` says, as a client would ask it, and its words."""
     with tempfile.TemporaryDirectory() as folder:
         location = Path(folder)
@@ -278,14 +280,14 @@ def openssl(kind: Kind) -> tuple[bool, str]:
 
 
 def ours(kind: Kind) -> list[str]:
-    match = chain_problems([item.certificate for item in kind.chain], case(kind.name, kind.roots))
+    match = chain_problems([item.certificate for item in kind.chain], chain_case(kind.name, kind.roots))
     return [f"{item.kind}: {item.saw}" for item in match]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_case_52_the_verdict_is_openssl_s_or_stricter_for_a_reason(name: str) -> None:
-    taken, text = openssl(kinds()[name])
-    match = ours(kinds()[name])
+    taken, text = run_openssl(kinds_in()[name])
+    match = ours(kinds_in()[name])
     assert (not match) == (taken and name not in STRICTER), (match, text)
 
 
@@ -311,7 +313,7 @@ def test_case_52_the_verdict_is_openssl_s_or_stricter_for_a_reason(name: str) ->
     ],
 )
 def test_case_52_each_way_of_being_broken_is_told_in_its_own_words(name: str, words: str) -> None:
-    [match] = ours(kinds()[name])
+    [match] = ours(kinds_in()[name])
     assert match.startswith(words)
 
 
@@ -327,7 +329,7 @@ def any_kind(draw: st.DrawFn) -> Kind:
         unusual = draw(st.sampled_from([{}, {}, {"length": 0}, {"days": OLD}, {"extended": [Eku.CLIENT_AUTH]}]))
         above.append(ca(f"A{step}", above[-1], **unusual))
     names = draw(st.lists(wild, max_size=2))
-    item = leaf(above[-1], names=names, days=draw(days))
+    item = make_leaf(above[-1], names=names, days=draw(days))
     sent = [other for other in above if draw(st.integers(0, 3))]
     return Kind((item, *draw(st.permutations(sent))), (ROOT,))
 
@@ -335,14 +337,14 @@ def any_kind(draw: st.DrawFn) -> Kind:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_kind())
 def test_what_openssl_refuses_is_never_taken(kind: Kind) -> None:
-    taken, text = openssl(kind)
+    taken, text = run_openssl(kind)
     match = ours(kind)
     assert taken or match, text
     nameless = any(item.startswith("wrong name: it names no host at all") for item in match)
     assert not taken or not match or nameless, match
 
 
-LEAF = leaf(MIDDLE, uses=["digital_signature"])
+LEAF = make_leaf(MIDDLE, uses=["digital_signature"])
 DER = LEAF.certificate.public_bytes(serialization.Encoding.DER)
 UNUSED_BITS = DER.rindex(LEAF.certificate.signature) - 1
 """How many bits of the signature do not count: the library takes any number, and the signature is the same."""
@@ -358,4 +360,4 @@ def test_a_certificate_with_one_byte_changed_is_refused_or_unreadable_and_never_
         chain = load_chain([ssl.DER_cert_to_PEM_cert(bytes(changed)), MIDDLE.pem])
     except Unobservable:
         return
-    assert chain_problems(chain, case(roots=(ROOT,)))
+    assert chain_problems(chain, chain_case(roots=(ROOT,)))

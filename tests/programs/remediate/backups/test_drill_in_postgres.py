@@ -16,7 +16,7 @@ from remediate.apply import locks_of
 from remediate.backups import drill
 from remediate.lock import Busy
 from tests.example_fleets.backups import NOW
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 from tests.helpers.restorable_database import LIVE, Database
 
@@ -174,7 +174,7 @@ def test_a_failed_drill_waits_for_a_lock_that_somebody_else_holds(
     world: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.link.drill = lambda: BAD
-    taken = locks_of("other", lambda node: world.link, place(world.folder))
+    taken = locks_of("other", lambda node: world.link, step_context(world.folder))
     taken.take(["data"])
     noted = drill.write_down
 
@@ -198,7 +198,7 @@ def test_a_failed_drill_that_cannot_be_written_down_is_said_and_never_called_not
     monkeypatch.setattr(drill, "TRIES", 1)
     if how == "full":
         world.journal.db.execute("PRAGMA query_only = ON")
-    taken = locks_of("other", lambda node: world.link, place(world.folder))
+    taken = locks_of("other", lambda node: world.link, step_context(world.folder))
     taken.take(["data"] if how == "locked" else [])
     try:
         assert drill.drill(world.desk(), None) is Exit.REMEDY_FAILED

@@ -18,11 +18,11 @@ from remediate.backups.database_swap import Swap
 from remediate.backups.restore_messages import left_behind_lines, lost_lines, way_back
 from remediate.commands.backups import backups
 from remediate.steps import Run, dump, load
-from tests.example_fleets.backups import GOOD, NOW, policy, proofs
+from tests.example_fleets.backups import GOOD, NOW, make_policy, proofs_of
 
-BACKUP = build_catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
+BACKUP = build_catalog(GOOD, proofs_of(GOOD), make_policy(), NOW).backups[0]
 PLACE = Placement("vgpu", Container("f" * 64, "rodan_postgres.1"))
-RESTORING = Swap(policy(), PLACE, BACKUP, f"/backups/{BACKUP.name}", "rodan", "rodan", "20260615_163000")
+RESTORING = Swap(make_policy(), PLACE, BACKUP, f"/backups/{BACKUP.name}", "rodan", "rodan", "20260615_163000")
 PROOF = Run("data", ("true",), changes=False)
 
 
@@ -75,12 +75,12 @@ RESTORED = DatabaseContents(
 )
 
 
-def told(live: DatabaseContents | Unobservable, restored: DatabaseContents) -> list[str]:
+def lines_told(live: DatabaseContents | Unobservable, restored: DatabaseContents) -> list[str]:
     return [line.text.strip() for line in lost_lines(RESTORING, live, restored)][1:]
 
 
 def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
-    assert told(LIVE, RESTORED) == [
+    assert lines_told(LIVE, RESTORED) == [
         "lost: the whole table, 3 rows, of public.new",
         "lost: at least 2 rows of public.runjob",
         "lost: the whole table, 0 rows, of public.bare",
@@ -93,11 +93,11 @@ def test_what_was_written_since_the_dump_is_named_before_anybody_agrees():
 
 def test_a_live_database_that_holds_the_same_loses_nothing():
     same = replace(RESTORED, content=dict.fromkeys(RESTORED.rows, 1))
-    assert told(same, same) == ["Nothing that could be compared has changed since then."]
+    assert lines_told(same, same) == ["Nothing that could be compared has changed since then."]
 
 
 def test_a_damaged_live_database_does_not_keep_anybody_from_restoring():
-    assert told(Unobservable("invalid page in block 3"), RESTORED) == [
+    assert lines_told(Unobservable("invalid page in block 3"), RESTORED) == [
         "what would be lost is not known: invalid page in block 3"
     ]
 

@@ -30,7 +30,7 @@ def server() -> Iterator[PrivateServer]:
         yield own
 
 
-def emptied(server: PrivateServer) -> None:
+def make_empty(server: PrivateServer) -> None:
     for name in server.databases():
         server.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -43,7 +43,7 @@ class Restoring(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        emptied(self.server)
+        make_empty(self.server)
         self.world = Database(self.server, self.folder)
         self.next, self.dumps = 0, list[str]()
         self.ever = set[int]()
@@ -82,7 +82,7 @@ class Restoring(RuleBasedStateMachine):
         code = (
             restore(self.world.desk(Screen(quiet=True)), name, LIVE)
             if agrees
-            else refused(self.world.desk(Screen(quiet=True)), name)
+            else refusal_of(self.world.desk(Screen(quiet=True)), name)
         )
         link.killed_after = link.cut_at = None
         changed = self.server.databases()[LIVE] != before
@@ -122,11 +122,11 @@ class Restoring(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.journal.close()
-        emptied(self.server)
+        make_empty(self.server)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def refused(desk: Desk, name: str) -> Exit:
+def refusal_of(desk: Desk, name: str) -> Exit:
     """A restore to whose end nobody agrees."""
     from unittest.mock import patch
 

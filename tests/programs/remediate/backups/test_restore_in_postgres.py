@@ -16,7 +16,7 @@ from remediate.backups.restore import restore
 from remediate.commands.run_log import tell_interrupted
 from remediate.steps import RestoreDatabase
 from remediate.steps.swap_databases import Server
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 from tests.helpers.postgres import THERE, PrivateServer, private_server
 from tests.helpers.restorable_database import LIVE, Database
 
@@ -168,7 +168,7 @@ def test_what_a_killed_fill_has_left_is_taken_back_whatever_the_live_database_is
     live, stamp = "live_restored_20260101_000000", "20260202_000000"
     world.server.sql(f"CREATE DATABASE {live}")
     server = Server("data", world.link.container, "postgres", "postgres", live)
-    step, nowhere = RestoreDatabase(server, f"{live}_restored_{stamp}", "/dev/null", "sql"), place(world.folder)
+    step, nowhere = RestoreDatabase(server, f"{live}_restored_{stamp}", "/dev/null", "sql"), step_context(world.folder)
     words = [word.replace("ends=$({", "kill -9 $$; ends=$({") for word in step.words]
     Popen(words, env=world.server.environment).wait()
     assert f"{live}_filling_{stamp}" in world.server.databases()

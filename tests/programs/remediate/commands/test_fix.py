@@ -24,7 +24,7 @@ from remediate.commands.fix import Call, remediate
 from remediate.commands.main import cli
 from remediate.commands.run_log import show_log, undo_run
 from remediate.journal import Journal
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 
 ROOT = Path(__file__).parents[4]
 TOPIC = "from tests.helpers.local_nodes import RULE, TOPIC, Facts, Observer\n"
@@ -55,7 +55,7 @@ class World:
 
     def call(self, **given: object) -> Call:
         here = {"hosts": str(self.folder / "world.yml"), "state": self.folder / "state", "only": ("papers",)}
-        return Call(**{**here, "place": place(self.folder), "patience": 0.0, **given})  # type: ignore[arg-type]
+        return Call(**{**here, "place": step_context(self.folder), "patience": 0.0, **given})  # type: ignore[arg-type]
 
     def run(self, **given: object) -> int:
         return exit_code_of(lambda: remediate(self.call(**given)))
@@ -70,7 +70,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def remedy(world: World, body: str) -> None:
+def make_remedy(world: World, body: str) -> None:
     """Give the topic another remedy."""
     (world.folder / "papers.py").write_text(
         "from dataclasses import replace\n" + TOPIC + "from remediate.plan import ForAPerson, Plan\n"
@@ -112,7 +112,7 @@ def test_rules_about_what_the_inventory_leaves_out_are_no_bug(world: World, caps
 
 
 def test_case_70_exit_1_when_applied_and_still_failing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
+    make_remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
     out = capsys.readouterr().out
     assert "applied, still failing" in out
@@ -161,7 +161,9 @@ def test_case_75_exit_2_for_a_waiver_with_a_bad_date_at_its_line(
 
 
 def test_exit_3_when_a_remedy_failed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    remedy(world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))')
+    make_remedy(
+        world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("false",), changes=False)))'
+    )
     assert world.run(**FIX) == Exit.REMEDY_FAILED
     assert world.paper.read_text() == "old\n"
     assert "undone on a" in capsys.readouterr().out
@@ -189,7 +191,7 @@ def test_case_67_exit_5_when_somebody_else_holds_the_lock(world: World, capsys: 
     from fleetkeeper.transport.local import LocalLink
     from remediate.lock import Locks
 
-    with Locks(lambda node: LocalLink(), "other", place(world.folder).lock) as other:
+    with Locks(lambda node: LocalLink(), "other", step_context(world.folder).lock) as other:
         other.take(["a"])
         assert world.run(**FIX) == Exit.LOCKED
     assert "run other) since" in capsys.readouterr().err
@@ -200,12 +202,12 @@ def test_case_68_exit_130_when_interrupted_and_the_journal_says_so(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = f"('sh', '-c', 'kill -INT {os.getpid()}; sleep 5')"
-    remedy(world, f"return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, {words})))")
+    make_remedy(world, f"return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, {words})))")
     assert world.run(**FIX) == Exit.INTERRUPTED
     [run] = world.journal.runs()
     assert (run.exit, world.journal.plans(run.id)[0].outcome) == (130, "interrupted")
     assert [step.state for step in world.journal.steps(run.id)] == ["done", "lost"]
-    assert undo_run("last", world.folder / "state", yes=True, place=place(world.folder)) == Exit.REMEDY_FAILED
+    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) == Exit.REMEDY_FAILED
     assert world.paper.read_text() == "old\n"
 
 
@@ -272,14 +274,14 @@ def test_an_expired_waiver_protects_nothing_and_names_its_owner(
 
 
 def test_max_changes_stops_before_the_first(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    remedy(world, "one = rewrite(finding, fleet); return replace(one, steps=one.steps * 3)")
+    make_remedy(world, "one = rewrite(finding, fleet); return replace(one, steps=one.steps * 3)")
     assert world.run(**FIX, max_changes=2) == Exit.FINDINGS_REMAIN
     assert "3 changes, more than --max-changes 2" in capsys.readouterr().out
     assert world.paper.read_text() == "old\n"
 
 
 def test_what_disturbs_waits_for_its_own_word(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    remedy(world, 'return replace(rewrite(finding, fleet), disturbs=("restart",), disturbance="a restart")')
+    make_remedy(world, 'return replace(rewrite(finding, fleet), disturbs=("restart",), disturbance="a restart")')
     assert world.run(**FIX) == Exit.FINDINGS_REMAIN
     assert "needs --allow restart" in capsys.readouterr().out
     assert world.run(**FIX, allow=("restart,delete",)) == Exit.NOTHING_LEFT
@@ -296,14 +298,16 @@ def test_the_log_shows_runs_steps_and_digests_and_undo_brings_the_old_back(
     out = capsys.readouterr().out
     assert "papers.say_what_is_wanted" in out
     assert ": done" in out
-    assert undo_run("last", world.folder / "state", yes=True, place=place(world.folder)) == Exit.NOTHING_LEFT
+    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) == Exit.NOTHING_LEFT
     assert world.paper.read_text() == "old\n"
     assert "undone on a" in capsys.readouterr().out
 
 
 def test_undo_without_terminal_and_without_yes_changes_nothing(world: World) -> None:
     world.run(**FIX)
-    assert exit_code_of(lambda: undo_run("last", world.folder / "state", place=place(world.folder))) == Exit.USAGE
+    assert (
+        exit_code_of(lambda: undo_run("last", world.folder / "state", place=step_context(world.folder))) == Exit.USAGE
+    )
     assert world.paper.read_text() == "new\n"
 
 
@@ -435,7 +439,7 @@ def test_explain_knows_a_teams_own_rules_and_says_nearest_for_an_unknown_one(
 
 def killed_at(world: World, when: Callable[[str], bool]) -> None:
     """Really kill `remediate --fix` (SIGKILL) while its second step sleeps on the node."""
-    remedy(world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sleep", "5"))))')
+    make_remedy(world, 'return Plan(steps=(*rewrite(finding, fleet).steps, Run(finding.node, ("sleep", "5"))))')
     call = world.call(**FIX)
     program = (
         "from pathlib import Path; from remediate.commands.fix import Call, remediate; "
@@ -464,7 +468,7 @@ def test_killed_for_good_the_next_run_says_first_what_had_been_started(
     err = capsys.readouterr().err
     assert "never came to its end" in err
     assert "remediate undo" in err
-    assert undo_run("last", world.folder / "state", yes=True, place=place(world.folder)) in {0, 3}
+    assert undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)) in {0, 3}
     assert world.paper.read_text() == "old\n"
     world.run()
     assert "never came to its end" not in capsys.readouterr().err
@@ -560,7 +564,7 @@ def test_a_disk_that_fills_while_a_step_is_done_is_told_with_what_was_done(
     world: World, small_disk: Path, capsys
 ) -> None:
     script = f"printf 'new\\\\n' >{world.paper}; {FILL.format(disk=small_disk)}; exit 0"
-    remedy(world, f'return Plan(steps=(Run("a", ("sh", "-c", "{script}"), undo=("true",)),))')
+    make_remedy(world, f'return Plan(steps=(Run("a", ("sh", "-c", "{script}"), undo=("true",)),))')
     assert world.run(fix=True, yes=True) == Exit.REMEDY_FAILED
     out, err = capsys.readouterr()
     assert world.paper.read_text() == "new\n"
@@ -587,13 +591,13 @@ def repair(world: World) -> int:
 
 def repair_in_vain(world: World) -> int:
     """The exit code of the same with a remedy that does not help, and is rolled back."""
-    remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
+    make_remedy(world, 'return Plan(steps=(writing(finding, fleet, "neither"),))')
     return world.run(**FIX)
 
 
 def undo_last(world: World) -> int:
     """The exit code of `remediate undo last`."""
-    return exit_code_of(lambda: undo_run("last", world.folder / "state", yes=True, place=place(world.folder)))
+    return exit_code_of(lambda: undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder)))
 
 
 def leave_room(disk: Path, kibibytes: int) -> None:
@@ -631,5 +635,5 @@ def test_however_far_a_command_comes_on_a_disk_that_fills_a_change_is_told_and_c
         assert not unfinished_run_shown
     assert audit_code != Exit.USAGE
     if code != Exit.USAGE:
-        undo_run("last", world.folder / "state", yes=True, place=place(world.folder))
+        undo_run("last", world.folder / "state", yes=True, place=step_context(world.folder))
     assert world.paper.read_text() == ("old\n" if code != Exit.USAGE else before)

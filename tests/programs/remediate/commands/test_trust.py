@@ -20,7 +20,7 @@ from fleetkeeper.inventory.load import Inventory
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.ssh.known_hosts import parse
-from tests.helpers.sshd import Sshd, keygen, public, sshd
+from tests.helpers.sshd import Sshd, make_key_pair, public_key, run_sshd
 
 NOWHERE = "UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\nHost *\n"
 
@@ -54,16 +54,16 @@ class TrustScene:
     @property
     def fingerprints(self) -> list[str]:
         """The fingerprints of the server's keys, as ssh-keygen prints them."""
-        return [shown(path) for path in sorted(self.server.folder.glob("host_*.pub"))]
+        return [shown_text(path) for path in sorted(self.server.folder.glob("host_*.pub"))]
 
 
-def shown(path: Path) -> str:
+def shown_text(path: Path) -> str:
     return subprocess.run(("ssh-keygen", "-lf", path), capture_output=True, text=True, check=True).stdout.split()[1]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[TrustScene]:
-    with sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
+    with run_sshd(tmp_path / "sshd", kinds=("ed25519", "ecdsa")) as server:
         yield TrustScene(tmp_path, server)
 
 
@@ -109,10 +109,10 @@ def test_a_trusted_node_is_left_alone(world: TrustScene) -> None:
 
 def known_as_another(world: TrustScene) -> str:
     """Write down another key for the server. Returns its fingerprint."""
-    other = keygen(world.folder / "other")
-    line = f"[127.0.0.1]:{world.server.port} {public(other)}\n"
-    world.known_hosts.write_text(f"# ours\nweb.example.org {public(other)}\n{line}")
-    return shown(other.with_suffix(".pub"))
+    other = make_key_pair(world.folder / "other")
+    line = f"[127.0.0.1]:{world.server.port} {public_key(other)}\n"
+    world.known_hosts.write_text(f"# ours\nweb.example.org {public_key(other)}\n{line}")
+    return shown_text(other.with_suffix(".pub"))
 
 
 def test_case_11_a_changed_key_is_shown_with_the_known_one_and_stays_after_a_yes(world: TrustScene) -> None:

@@ -19,7 +19,7 @@ from remediate.commands.run_log import Undoing, tell_interrupted
 from remediate.journal import Journal, StepRow
 from remediate.plan_end import End
 from remediate.remedies import REMEDIES
-from tests.helpers.local_nodes import Cut, place
+from tests.helpers.local_nodes import Cut, step_context
 from tests.lab.test_killed_remedies import KILLED
 from tests.remedy_scenarios import (
     LIKE_OTHERS,
@@ -28,7 +28,7 @@ from tests.remedy_scenarios import (
     Playing,
     Scenario,
     dumps,
-    playing,
+    play_scenario,
     remedies_without_a_world,
 )
 
@@ -67,9 +67,9 @@ STARTED, DONE, JOURNALLED = range(3)
 """The moments around each step: its way back is written down; it is done; the journal knows."""
 
 
-def killed(world: Scenario, moment: int) -> tuple[Playing, bool]:
+def kill_midway(world: Scenario, moment: int) -> tuple[Playing, bool]:
     """The world after a fix that was killed, seen by the next run; False when the fix had ended by then."""
-    play = playing(world, Mortal)
+    play = play_scenario(world, Mortal)
     assert isinstance(play.journal, Mortal)
     play.journal.moment = moment
     try:
@@ -77,13 +77,13 @@ def killed(world: Scenario, moment: int) -> tuple[Playing, bool]:
     except Cut:
         for link in world.links.values():
             link.die()
-        return playing(world), True
-    return playing(world), False
+        return play_scenario(world), True
+    return play_scenario(world), False
 
 
-def undone(play: Playing, run: str) -> Exit:
+def undo_run(play: Playing, run: str) -> Exit:
     link_to = play.world.links.__getitem__
-    return Undoing(play.journal, play.journal.run(run), link_to, place=place(play.world.folder)).all(yes=True)
+    return Undoing(play.journal, play.journal.run(run), link_to, place=step_context(play.world.folder)).all(yes=True)
 
 
 def mended(play: Playing) -> bool:
@@ -109,11 +109,11 @@ def marked(long: Collection[type[Scenario]]) -> list[object]:
 @pytest.mark.parametrize("kind", marked(LONGEST))
 def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
-    assert mended(playing(whole))
+    assert mended(play_scenario(whole))
     for moment in range(100):
         world = kind(tmp_path / str(moment))
         before = world.tree()
-        play, was_killed = killed(world, moment)
+        play, was_killed = kill_midway(world, moment)
         if not was_killed:
             assert moment == 3 * len(play.journal.steps(play.journal.runs()[0].id)) > 0
             return
@@ -132,7 +132,7 @@ def test_killed_around_each_step_it_is_told_taken_back_and_mended(kind: type[Sce
 
 def taken_back(play: Playing, run: str, before: object) -> None:
     """Undo a run: everything is as it was, or what is not was said to have no way back."""
-    code = undone(play, run)
+    code = undo_run(play, run)
     steps = play.journal.steps(run)
     final = [step for step in steps if step.inverse is None and '"changes": false' not in step.step]
     if not final or play.world.undone:
@@ -144,10 +144,10 @@ def taken_back(play: Playing, run: str, before: object) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in marked(LONGEST) if not isinstance(kind, type) or kind.undone])
 def test_killed_and_not_taken_back_the_next_run_mends_the_rest(kind: type[Scenario], tmp_path: Path) -> None:
     whole = kind(tmp_path / "whole")
-    assert mended(playing(whole))
+    assert mended(play_scenario(whole))
     for moment in range(100):
         world = kind(tmp_path / str(moment))
-        play, was_killed = killed(world, moment)
+        play, was_killed = kill_midway(world, moment)
         if not was_killed:
             return
         assert mended(play), moment
@@ -175,7 +175,7 @@ def test_case_69_its_cable_cut_at_each_step_it_says_so_and_the_next_run_mends_th
     for moment in range(100):
         world = kind(tmp_path / str(moment))
         before = world.tree()
-        play = playing(world)
+        play = play_scenario(world)
         cut = Lost(world, moment)
         for link in world.links.values():
             link.before = link.after = cut

@@ -14,7 +14,7 @@ from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
 from remediate.lock import Locks
 from remediate.steps import AlreadyBack, ChangeOwner, Lost, Stale, StepFailed, TakeBackOwner, dump, load
-from tests.helpers.local_nodes import place
+from tests.helpers.local_nodes import step_context
 from tests.programs.transport.test_shell_functions import flipping
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change owners")
@@ -38,7 +38,7 @@ def volume(tmp_path: Path) -> Path:
     return volume
 
 
-def owners(folder: Path) -> dict[str, tuple[int, int]]:
+def owners_of(folder: Path) -> dict[str, tuple[int, int]]:
     match = [folder, *folder.rglob("*")]
     return {str(item.relative_to(folder)): (item.lstat().st_uid, item.lstat().st_gid) for item in match}
 
@@ -48,37 +48,37 @@ def give(volume: Path) -> ChangeOwner:
 
 
 def test_what_the_user_could_not_use_becomes_the_user_s_and_nothing_else(volume: Path, tmp_path: Path) -> None:
-    before = owners(volume)
+    before = owners_of(volume)
     step = give(volume)
-    step.still_true(LINK, place(tmp_path))
-    assert step.do(LINK, place(tmp_path)).said == "6 files given"
-    after = owners(volume)
+    step.still_true(LINK, step_context(tmp_path))
+    assert step.do(LINK, step_context(tmp_path)).said == "6 files given"
+    after = owners_of(volume)
     assert {name for name in after if after[name] == (UID, GID)} == set(before) - {"mine", "link"}
     assert (after["mine"], after["link"]) == (before["mine"], before["link"])
     assert (tmp_path / "outside").stat().st_uid == 0
 
 
 def test_the_way_back_restores_every_owner(volume: Path, tmp_path: Path) -> None:
-    before = owners(volume)
-    back = give(volume).inverse(LINK, place(tmp_path))
-    give(volume).do(LINK, place(tmp_path))
-    assert back.do(LINK, place(tmp_path, number=2)).said == "6 files given back"
-    assert owners(volume) == before
+    before = owners_of(volume)
+    back = give(volume).inverse(LINK, step_context(tmp_path))
+    give(volume).do(LINK, step_context(tmp_path))
+    assert back.do(LINK, step_context(tmp_path, number=2)).said == "6 files given back"
+    assert owners_of(volume) == before
 
 
 def test_the_way_back_survives_the_journal(volume: Path, tmp_path: Path) -> None:
-    back = give(volume).inverse(LINK, place(tmp_path))
+    back = give(volume).inverse(LINK, step_context(tmp_path))
     assert load(dump(back)) == back
     assert load(dump(give(volume))) == give(volume)
 
 
 def test_the_way_back_leaves_alone_what_somebody_else_has_taken_since(volume: Path, tmp_path: Path) -> None:
-    back = give(volume).inverse(LINK, place(tmp_path))
-    give(volume).do(LINK, place(tmp_path))
+    back = give(volume).inverse(LINK, step_context(tmp_path))
+    give(volume).do(LINK, step_context(tmp_path))
     os.chown(volume / "-rf", 12, 12)
     (volume / "scores/plain").unlink()
-    assert back.do(LINK, place(tmp_path, number=2)).said == "4 files given back"
-    assert owners(volume)["-rf"] == (12, 12)
+    assert back.do(LINK, step_context(tmp_path, number=2)).said == "4 files given back"
+    assert owners_of(volume)["-rf"] == (12, 12)
 
 
 def test_many_files_are_given_and_given_back(volume: Path, tmp_path: Path) -> None:
@@ -87,71 +87,73 @@ def test_many_files_are_given_and_given_back(volume: Path, tmp_path: Path) -> No
         path = volume / ("x" * 240 + str(number))
         path.touch(mode=0o600)
         os.chown(path, number, number)
-    before = owners(volume)
-    back = give(volume).inverse(LINK, place(tmp_path))
-    give(volume).do(LINK, place(tmp_path))
-    back.do(LINK, place(tmp_path, number=2))
-    assert owners(volume) == before
+    before = owners_of(volume)
+    back = give(volume).inverse(LINK, step_context(tmp_path))
+    give(volume).do(LINK, step_context(tmp_path))
+    back.do(LINK, step_context(tmp_path, number=2))
+    assert owners_of(volume) == before
 
 
 def test_case_48_the_same_step_twice_changes_nothing_more(volume: Path, tmp_path: Path) -> None:
-    give(volume).do(LINK, place(tmp_path))
-    assert give(volume).do(LINK, place(tmp_path, number=2)).said == "0 files given"
+    give(volume).do(LINK, step_context(tmp_path))
+    assert give(volume).do(LINK, step_context(tmp_path, number=2)).said == "0 files given"
 
 
 def test_before_anything_was_given_away_there_is_nothing_to_take_back(volume: Path, tmp_path: Path) -> None:
     with pytest.raises(AlreadyBack):
-        give(volume).inverse(LINK, place(tmp_path)).do(LINK, place(tmp_path, number=2))
+        give(volume).inverse(LINK, step_context(tmp_path)).do(LINK, step_context(tmp_path, number=2))
 
 
 def test_a_file_whose_mode_keeps_even_its_owner_out_fails_the_step_and_can_be_taken_back(
     volume: Path, tmp_path: Path
 ) -> None:
     (volume / "-rf").chmod(0o400)
-    before = owners(volume)
+    before = owners_of(volume)
     with pytest.raises(StepFailed, match="keeps even the owner out") as why:
-        give(volume).do(LINK, place(tmp_path))
+        give(volume).do(LINK, step_context(tmp_path))
     assert why.value.changed
-    TakeBackOwner("a", str(volume), UID, GID, place(tmp_path).directory).do(LINK, place(tmp_path, number=2))
-    assert owners(volume) == before
+    TakeBackOwner("a", str(volume), UID, GID, step_context(tmp_path).directory).do(
+        LINK, step_context(tmp_path, number=2)
+    )
+    assert owners_of(volume) == before
 
 
 def test_old_owners_that_cannot_be_kept_change_nothing(volume: Path, tmp_path: Path) -> None:
-    before = owners(volume)
+    before = owners_of(volume)
     (tmp_path / "kept").write_text("not a directory")
     with pytest.raises(StepFailed, match="nothing was changed") as why:
-        give(volume).do(LINK, place(tmp_path))
+        give(volume).do(LINK, step_context(tmp_path))
     assert not why.value.changed
-    assert owners(volume) == before
+    assert owners_of(volume) == before
 
 
 def test_a_directory_that_became_a_link_is_not_entered(volume: Path, tmp_path: Path) -> None:
     moved = volume.rename(tmp_path / "moved")
     volume.symlink_to(moved)
     with pytest.raises(Stale):
-        give(volume).still_true(LINK, place(tmp_path))
+        give(volume).still_true(LINK, step_context(tmp_path))
     with pytest.raises(Stale):
-        give(volume).do(LINK, place(tmp_path))
+        give(volume).do(LINK, step_context(tmp_path))
 
 
 def test_case_40_a_folder_that_became_a_link_leads_nobody_out_of_the_volume(volume: Path, tmp_path: Path) -> None:
     """What runs in the container owns the folder by then, and may wait for root to follow it."""
-    back = give(volume).inverse(LINK, place(tmp_path))
-    give(volume).do(LINK, place(tmp_path))
+    back = give(volume).inverse(LINK, step_context(tmp_path))
+    give(volume).do(LINK, step_context(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     victim = tmp_path / "elsewhere" / "plain"
     victim.touch()
     os.chown(victim, UID, GID)
     (volume / "scores").rename(volume / "moved")
     (volume / "scores").symlink_to(tmp_path / "elsewhere")
-    back.do(LINK, place(tmp_path, number=2))
+    back.do(LINK, step_context(tmp_path, number=2))
     assert (victim.stat().st_uid, victim.stat().st_gid) == (UID, GID)
 
 
 @pytest.mark.skipif(not shutil.which("busybox"), reason="there is no BusyBox to try it with")
 def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: Path) -> None:
     """BusyBox' find has no -execdir: the slow way does the same."""
-    before = owners(volume)
+    before = owners_of(volume)
     for name in ("find", "xargs", "sh", "stat", "tr", "wc", "mkdir", "rm", "sync", "head", "chown", "true"):
         (tmp_path / "bin").mkdir(exist_ok=True)
         (tmp_path / "bin" / name).symlink_to(str(shutil.which("busybox")))
@@ -172,7 +174,7 @@ def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: 
         load_script("remediate/steps/scripts/within.sh"),
     )
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "6\n"
-    assert owners(volume)["scores/new\nline"] == (UID, GID)
+    assert owners_of(volume)["scores/new\nline"] == (UID, GID)
     back = (
         "busybox",
         "sh",
@@ -185,7 +187,7 @@ def test_case_84_it_works_with_the_tools_of_busybox_too(volume: Path, tmp_path: 
         load_script("remediate/steps/scripts/within.sh"),
     )
     assert subprocess.run(back, capture_output=True, text=True, check=True).stdout.strip() == "6"
-    assert owners(volume) == before
+    assert owners_of(volume) == before
 
 
 def busybox(tmp_path: Path) -> str:
@@ -228,7 +230,7 @@ def test_a_folder_that_is_swapped_for_a_link_all_the_time_changes_no_owner_outsi
     with flipping(volume / "scores", volume / "trap"):
         for _ in range(8):
             subprocess.run(words, capture_output=True, check=False)
-    assert {owner for name, owner in owners(node).items() if name != "."} == {(4711, 4711)}
+    assert {owner for name, owner in owners_of(node).items() if name != "."} == {(4711, 4711)}
     assert "4711:4711" not in (kept / "owners").read_text()
 
 
@@ -239,31 +241,31 @@ def test_a_directory_of_the_system_is_refused(directory: str) -> None:
 
 
 def test_what_is_kept_is_for_root_only(volume: Path, tmp_path: Path) -> None:
-    give(volume).do(LINK, place(tmp_path))
-    assert Path(place(tmp_path).directory).stat().st_mode & 0o077 == 0
+    give(volume).do(LINK, step_context(tmp_path))
+    assert Path(step_context(tmp_path).directory).stat().st_mode & 0o077 == 0
 
 
 def test_no_owner_is_changed_there_or_back_once_the_lock_is_not_ours(volume: Path, tmp_path: Path) -> None:
     """Said by the node itself: the lock's file is somebody else's."""
-    step, here = give(volume), place(tmp_path)
-    before = owners(volume)
+    step, here = give(volume), step_context(tmp_path)
+    before = owners_of(volume)
     Path(here.lock).write_text(f"{os.getpid()} 1 somebody else\n")
     with pytest.raises(Lost, match="not ours any more"):
         step.do(LINK, replace(here, token="us"))
-    assert owners(volume) == before
+    assert owners_of(volume) == before
     step.do(LINK, here)
-    given = owners(volume)
+    given = owners_of(volume)
     with pytest.raises(Lost, match="not ours any more"):
         step.inverse(LINK, here).do(LINK, replace(here, token="us"))
-    assert owners(volume) == given
+    assert owners_of(volume) == given
 
 
 def test_while_the_lock_is_ours_owners_are_changed_there_and_back(volume: Path, tmp_path: Path) -> None:
-    step, before = give(volume), owners(volume)
-    with Locks(lambda node: LINK, "one", place(tmp_path).lock, beat=60) as locks:
+    step, before = give(volume), owners_of(volume)
+    with Locks(lambda node: LINK, "one", step_context(tmp_path).lock, beat=60) as locks:
         locks.take([step.node])
-        here = locks.guarding(place(tmp_path))
+        here = locks.guarding(step_context(tmp_path))
         step.do(LINK, here)
-        assert owners(volume) != before
+        assert owners_of(volume) != before
         step.inverse(LINK, here).do(LINK, here)
-    assert owners(volume) == before
+    assert owners_of(volume) == before

@@ -37,7 +37,7 @@ from remediate.steps import (
 )
 from remediate.steps import StepContext as Where
 from remediate.steps.copy_file import CHUNK
-from tests.helpers.local_nodes import FaultyStream, LocalNodes, sha
+from tests.helpers.local_nodes import FaultyStream, LocalNodes, sha_of
 from tests.programs.transport.test_shell_functions import each_shell
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
@@ -101,11 +101,11 @@ def world(tmp_path: Path) -> CopyScene:
 def step_of(here: Path, path: Path) -> CopyFile:
     seen = (here / NAME).stat()
     file = Identified(NAME, seen.st_ino, seen.st_size, int(seen.st_mtime))
-    return CopyFile("manager", str(path), "data", str(here), file, sha((here / NAME).read_bytes()))
+    return CopyFile("manager", str(path), "data", str(here), file, sha_of((here / NAME).read_bytes()))
 
 
 def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(world):
-    assert world.run() == sha(CONTENT)
+    assert world.run() == sha_of(CONTENT)
     copy = world.there / NAME
     assert copy.read_bytes() == CONTENT
     assert (copy.stat().st_mtime, copy.stat().st_mode & 0o777, copy.stat().st_nlink) == (WRITTEN, 0o600, 1)
@@ -116,7 +116,7 @@ def test_a_copy_has_content_time_and_mode_and_nothing_else_is_left(world):
 def test_every_length_arrives_whole(world, length):
     (world.here / NAME).write_bytes(CONTENT[:length])
     world.step = step_of(world.here, world.there)
-    assert world.run() == sha(CONTENT[:length])
+    assert world.run() == sha_of(CONTENT[:length])
     assert (world.there / NAME).read_bytes() == CONTENT[:length]
 
 
@@ -132,7 +132,7 @@ def test_a_missing_directory_is_made_for_root_only_and_the_plan_says_so(world):
 def test_two_directories_of_one_node_will_do(world):
     world.step = replace(world.step, node="data")
     world.sink = world.source
-    assert world.run() == sha(CONTENT)
+    assert world.run() == sha_of(CONTENT)
 
 
 def test_it_needs_both_nodes():
@@ -148,7 +148,7 @@ def test_both_kinds_survive_the_journal(world):
 # ── what stands in the way ──
 
 
-def refused(world: CopyScene, match: str, kind: type[Exception] = StepFailed) -> Exception:
+def refusal_of(world: CopyScene, match: str, kind: type[Exception] = StepFailed) -> Exception:
     before = {path.name: path.read_bytes() for path in world.there.iterdir()} if world.there.is_dir() else {}
     with pytest.raises(kind, match=match) as why:
         world.run()
@@ -160,7 +160,7 @@ def refused(world: CopyScene, match: str, kind: type[Exception] = StepFailed) ->
 
 def test_a_name_that_is_taken_is_never_written_over(world):
     (world.there / NAME).write_bytes(b"somebody else's")
-    refused(world, "is there already")
+    refusal_of(world, "is there already")
 
 
 @pytest.mark.parametrize("odd", ["directory", "link", "dangling", "fifo"])
@@ -182,25 +182,25 @@ def test_a_second_place_behind_a_link_is_refused(world, tmp_path):
     (tmp_path / "link").symlink_to(world.there)
     for target in (tmp_path / "link", tmp_path / "link" / "below"):
         world.step = replace(world.step, target=str(target.absolute()))
-        refused(world, "through a link")
+        refusal_of(world, "through a link")
 
 
 def test_too_little_room_is_noticed_before_anything_is_sent(world):
     world.step = replace(world.step, reserve=2**60)
-    refused(world, "does not fit")
+    refusal_of(world, "does not fit")
 
 
 def test_a_source_that_is_no_longer_what_was_seen_is_stale(world):
     (world.here / NAME).write_bytes(CONTENT + b"more")
-    refused(world, "no longer the file that was seen", Stale)
+    refusal_of(world, "no longer the file that was seen", Stale)
     (world.here / NAME).unlink()
-    refused(world, "is gone", Stale)
+    refusal_of(world, "is gone", Stale)
 
 
 def test_a_source_whose_content_is_another_under_the_same_time_is_not_copied(world):
     (world.here / NAME).write_bytes(b"X" + CONTENT[1:])
     os.utime(world.here / NAME, (WRITTEN, WRITTEN))
-    refused(world, "another digest")
+    refusal_of(world, "another digest")
 
 
 def test_a_source_that_changes_while_it_is_read_is_not_copied(world):
@@ -211,7 +211,7 @@ def test_a_source_that_changes_while_it_is_read_is_not_copied(world):
             return self.inner.read(size)
 
     world.source.wrap = Changing
-    refused(world, "no longer the file that was seen")
+    refusal_of(world, "no longer the file that was seen")
 
 
 class Through:
@@ -254,7 +254,7 @@ def test_a_source_that_is_cut_leaves_nothing(world):
             return self.inner.read(size)
 
     world.source.wrap = Short
-    refused(world, "the connection was lost")
+    refusal_of(world, "the connection was lost")
     assert world.left == []
 
 
@@ -293,7 +293,7 @@ def test_a_taker_that_lingers_after_its_run_died_harms_nothing(world):
         str(world.there),
         NAME,
         "5",
-        sha(b"other"),
+        sha_of(b"other"),
         "@0",
         "1",
     )
@@ -319,7 +319,7 @@ def test_a_taker_that_is_ended_takes_its_part_with_it(world, which):
         str(world.there),
         NAME,
         "5",
-        sha(b"other"),
+        sha_of(b"other"),
         "@0",
         "1",
     )
@@ -373,7 +373,7 @@ def test_whoever_may_write_in_the_second_place_leads_no_byte_out_of_it(world, tm
         str(world.there),
         NAME,
         "5",
-        sha(b"other"),
+        sha_of(b"other"),
         "@0",
         "1",
     )
@@ -400,7 +400,7 @@ def test_a_directory_is_never_made_through_a_link(world, tmp_path, shell):
             f"{world.there}/{target}",
             NAME,
             "5",
-            sha(b"other"),
+            sha_of(b"other"),
             "@0",
             "1",
         )
@@ -418,7 +418,7 @@ def test_where_there_are_no_hard_links_the_name_is_given_all_the_same(world, tmp
         str(world.there),
         NAME,
         "5",
-        sha(b"other"),
+        sha_of(b"other"),
         "@0",
         "1",
     )
@@ -529,7 +529,7 @@ def staged(tmp_path: Path) -> LocalNodes:
 def bring(folder: Path) -> Plan:
     seen = (folder / "a" / "kept" / "paper").stat()
     file = Identified("paper", seen.st_ino, seen.st_size, int(seen.st_mtime))
-    return Plan((CopyFile("b", str(folder / "b"), "a", str(folder / "a" / "kept"), file, sha(b"new b\n")),))
+    return Plan((CopyFile("b", str(folder / "b"), "a", str(folder / "a" / "kept"), file, sha_of(b"new b\n")),))
 
 
 def test_a_plan_copies_from_node_to_node_and_its_rule_says_that_it_is_fixed(tmp_path):
@@ -537,18 +537,18 @@ def test_a_plan_copies_from_node_to_node_and_its_rule_says_that_it_is_fixed(tmp_
     [ended] = stage.fix()
     assert (ended.end, stage.texts()["b"]) == (End.FIXED, "new b\n")
     [step] = stage.journal.steps(next(iter(stage.journal)).id)
-    assert (step.node, step.state, step.after) == ("b", "done", sha(b"new b\n"))
+    assert (step.node, step.state, step.after) == ("b", "done", sha_of(b"new b\n"))
     assert step.way_back["kind"] == "remove_copy"
 
 
 def test_a_copy_that_does_not_help_is_taken_back(tmp_path):
     stage = staged(tmp_path)
     (stage.folder / "a" / "kept" / "paper").write_text("something else\n")
-    stage.remedy = lambda finding, fleet: replaced(stage.folder, b"something else\n")
+    stage.remedy = lambda finding, fleet: replace_text(stage.folder, b"something else\n")
     [ended] = stage.fix()
     assert (ended.end, ended.rolled_back, stage.paper("b").exists()) == (End.STILL_FAILING, True, False)
 
 
-def replaced(folder: Path, content: bytes) -> Plan:
+def replace_text(folder: Path, content: bytes) -> Plan:
     [step] = bring(folder).steps
-    return Plan((replace(step, sha256=sha(content)),))
+    return Plan((replace(step, sha256=sha_of(content)),))

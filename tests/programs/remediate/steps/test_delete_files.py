@@ -18,13 +18,13 @@ from fleetkeeper.transport.local import LocalLink
 from fleetkeeper.transport.script_files import load_script
 from remediate.lock import Locks
 from remediate.steps import DeleteFiles, Identified, Lost, Stale
-from tests.helpers.local_nodes import FaultyLink, place
+from tests.helpers.local_nodes import FaultyLink, step_context
 
 LINK = LocalLink()
 NAMES = ("a.gz", "b c.gz", "c.gz")
 
 
-def seen(path: Path, note: str = "") -> Identified:
+def facts_seen(path: Path, note: str = "") -> Identified:
     stat = path.stat()
     return Identified(path.name, stat.st_ino, stat.st_size, int(stat.st_mtime), note)
 
@@ -38,38 +38,40 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def deletion(folder: Path, names: tuple[str, ...] = NAMES) -> DeleteFiles:
-    return DeleteFiles("a", str(folder), tuple(seen(folder / name) for name in names), (seen(folder / "newest.gz"),))
+def deletion_step(folder: Path, names: tuple[str, ...] = NAMES) -> DeleteFiles:
+    return DeleteFiles(
+        "a", str(folder), tuple(facts_seen(folder / name) for name in names), (facts_seen(folder / "newest.gz"),)
+    )
 
 
-def left(folder: Path) -> list[str]:
+def left_behind(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_the_files_go_and_the_survivors_stay(folder: Path, tmp_path: Path) -> None:
-    step = deletion(folder)
-    step.still_true(LINK, place(tmp_path))
-    assert step.do(LINK, place(tmp_path)).said == "3 files deleted"
-    assert left(folder) == ["newest.gz"]
+    step = deletion_step(folder)
+    step.still_true(LINK, step_context(tmp_path))
+    assert step.do(LINK, step_context(tmp_path)).said == "3 files deleted"
+    assert left_behind(folder) == ["newest.gz"]
 
 
 def test_case_48_the_same_deletion_twice_deletes_nothing_more(folder: Path, tmp_path: Path) -> None:
-    step = deletion(folder)
-    step.do(LINK, place(tmp_path))
-    assert step.do(LINK, place(tmp_path)).said == "0 files deleted"
+    step = deletion_step(folder)
+    step.do(LINK, step_context(tmp_path))
+    assert step.do(LINK, step_context(tmp_path)).said == "0 files deleted"
 
 
 def test_case_46_a_file_replaced_after_the_plan_is_skipped_and_said(folder: Path, tmp_path: Path) -> None:
-    step = deletion(folder)
+    step = deletion_step(folder)
     (folder / "new").write_bytes(b"another dump")
     (folder / "new").rename(folder / "b c.gz")
-    assert "1 skipped" in step.do(LINK, place(tmp_path)).said
-    assert left(folder) == ["b c.gz", "newest.gz"]
+    assert "1 skipped" in step.do(LINK, step_context(tmp_path)).said
+    assert left_behind(folder) == ["b c.gz", "newest.gz"]
 
 
 @pytest.mark.parametrize("change", ["grown", "touched", "linked", "symlink", "folder", "fifo"])
 def test_case_40_what_is_not_the_very_file_that_was_seen_stays(folder: Path, tmp_path: Path, change: str) -> None:
-    step = deletion(folder, ("a.gz",))
+    step = deletion_step(folder, ("a.gz",))
     path = folder / "a.gz"
     if change == "grown":
         path.write_bytes(b"more than before")
@@ -82,30 +84,30 @@ def test_case_40_what_is_not_the_very_file_that_was_seen_stays(folder: Path, tmp
         {"symlink": lambda: path.symlink_to("newest.gz"), "folder": path.mkdir, "fifo": lambda: os.mkfifo(path)}[
             change
         ]()
-    assert "1 skipped" in step.do(LINK, place(tmp_path)).said
+    assert "1 skipped" in step.do(LINK, step_context(tmp_path)).said
     assert path.exists()
     assert (folder / "newest.gz").exists()
 
 
 @pytest.mark.parametrize("change", ["gone", "replaced"])
 def test_nothing_is_deleted_once_a_survivor_is_not_as_it_was(folder: Path, tmp_path: Path, change: str) -> None:
-    step = deletion(folder)
+    step = deletion_step(folder)
     (folder / "newest.gz").unlink()
     if change == "replaced":
         (folder / "newest.gz").write_bytes(b"")
-    before = left(folder)
+    before = left_behind(folder)
     for act in (step.still_true, step.do):
         with pytest.raises(Stale, match="must stay"):
-            act(LINK, place(tmp_path))
-    assert left(folder) == before
+            act(LINK, step_context(tmp_path))
+    assert left_behind(folder) == before
 
 
 def test_a_folder_reached_through_a_link_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
-    step = replace(deletion(folder), directory=str(tmp_path / "link"))
+    step = replace(deletion_step(folder), directory=str(tmp_path / "link"))
     with pytest.raises(Stale, match="through a link"):
-        step.do(LINK, place(tmp_path))
-    assert len(left(folder)) == 4
+        step.do(LINK, step_context(tmp_path))
+    assert len(left_behind(folder)) == 4
 
 
 @pytest.mark.parametrize("name", ["../a", "a/b", "-rf", "a\nb", "a\0b", "", ".", ".."])
@@ -116,18 +118,18 @@ def test_case_40_an_odd_name_is_never_a_file_to_delete(name: str) -> None:
 
 def test_a_file_cannot_be_deleted_and_survive(folder: Path) -> None:
     with pytest.raises(ValueError, match="survive"):
-        replace(deletion(folder), survivors=(seen(folder / "a.gz"),))
+        replace(deletion_step(folder), survivors=(facts_seen(folder / "a.gz"),))
 
 
 def test_case_2_a_name_that_looks_like_a_command_is_only_a_name(folder: Path, tmp_path: Path) -> None:
     name = "$(touch canary); touch canary"
     (folder / name).write_bytes(b"")
-    deletion(folder, (name,)).do(LINK, place(tmp_path))
-    assert left(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
+    deletion_step(folder, (name,)).do(LINK, step_context(tmp_path))
+    assert left_behind(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
 
 
 def test_case_47_cut_while_deleting_is_unknown_and_the_second_run_converges(folder: Path, tmp_path: Path) -> None:
-    step = deletion(folder)
+    step = deletion_step(folder)
     seconds = iter([False, True])
 
     class Cutting(FaultyLink):
@@ -140,20 +142,20 @@ def test_case_47_cut_while_deleting_is_unknown_and_the_second_run_converges(fold
             )
 
     with pytest.raises(Lost):
-        step.do(Cutting(), place(tmp_path))
-    step.do(LINK, place(tmp_path))
-    assert left(folder) == ["newest.gz"]
+        step.do(Cutting(), step_context(tmp_path))
+    step.do(LINK, step_context(tmp_path))
+    assert left_behind(folder) == ["newest.gz"]
 
 
 def test_two_hundred_and_fifty_files_go_in_batches(folder: Path, tmp_path: Path) -> None:
     names = tuple(f"backup_{number:04}.sql.gz" for number in range(250))
     for name in names:
         (folder / name).write_bytes(b"")
-    assert deletion(folder, names).do(LINK, place(tmp_path)).said == "250 files deleted"
+    assert deletion_step(folder, names).do(LINK, step_context(tmp_path)).said == "250 files deleted"
 
 
 def test_the_plan_lists_every_file_and_what_stays(folder: Path) -> None:
-    shown = deletion(folder, ("a.gz", "c.gz")).show().split("\n")
+    shown = deletion_step(folder, ("a.gz", "c.gz")).show().split("\n")
     assert shown[0] == f"delete 2 files, 4 B, in {folder} (no way back)"
     assert shown[1:] == ["  - a.gz (1 B)", "  - c.gz (3 B)", "  stays: newest.gz (4 B)"]
 
@@ -165,7 +167,7 @@ def many(folder: Path, number: int = 450) -> DeleteFiles:
     names = tuple(f"backup_{item:04}.sql.gz" for item in range(number))
     for name in names:
         (folder / name).write_bytes(b"")
-    return deletion(folder, names)
+    return deletion_step(folder, names)
 
 
 @pytest.fixture
@@ -177,10 +179,10 @@ def locks(tmp_path: Path) -> Iterator[Locks]:
 
 def test_while_the_lock_is_ours_all_batches_go_and_each_is_told(folder: Path, tmp_path: Path, locks: Locks) -> None:
     text: list[str] = []
-    here = replace(locks.guarding(place(tmp_path)), say=text.append)
+    here = replace(locks.guarding(step_context(tmp_path)), say=text.append)
     assert many(folder).do(LINK, here).said == "450 files deleted"
     assert text[0] == "200 of 450 files looked at, 200 deleted"
-    assert left(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
+    assert left_behind(folder) == ["a.gz", "b c.gz", "c.gz", "newest.gz"]
 
 
 @pytest.mark.parametrize("believes", [True, False])
@@ -190,9 +192,9 @@ def test_no_further_batch_goes_once_the_lock_is_not_ours(
 ) -> None:
     """Said by the node itself, whether or not our own heartbeat has noticed it."""
     here = (
-        replace(locks.guarding(place(tmp_path)), confirm=lambda node: None)
+        replace(locks.guarding(step_context(tmp_path)), confirm=lambda node: None)
         if believes
-        else locks.guarding(place(tmp_path))
+        else locks.guarding(step_context(tmp_path))
     )
     batches: list[int] = []
 
@@ -214,18 +216,18 @@ def test_no_further_batch_goes_once_the_lock_is_not_ours(
 
     with pytest.raises(Lost, match="the lock of a is not ours any more"):
         many(folder).do(Losing(), here)
-    assert len(left(folder)) == 254
+    assert len(left_behind(folder)) == 254
 
 
 def test_a_lock_whose_holder_died_is_not_ours_although_its_file_still_says_so(
     folder: Path, tmp_path: Path, locks: Locks
 ) -> None:
-    here = replace(locks.guarding(place(tmp_path)), confirm=lambda node: None)
+    here = replace(locks.guarding(step_context(tmp_path)), confirm=lambda node: None)
     os.kill(int((tmp_path / "lock").read_text().split()[0]), signal.SIGKILL)
     time.sleep(0.1)
     with pytest.raises(Lost):
         many(folder, 3).do(LINK, here)
-    assert len(left(folder)) == 7
+    assert len(left_behind(folder)) == 7
 
 
 def test_a_lock_that_we_know_to_be_lost_stops_it_before_the_node_is_asked(
@@ -233,8 +235,8 @@ def test_a_lock_that_we_know_to_be_lost_stops_it_before_the_node_is_asked(
 ) -> None:
     locks.held["a"].stream.close()
     with pytest.raises(Lost, match="silent for too long"):
-        many(folder, 3).do(LINK, locks.guarding(place(tmp_path)))
-    assert len(left(folder)) == 7
+        many(folder, 3).do(LINK, locks.guarding(step_context(tmp_path)))
+    assert len(left_behind(folder)) == 7
 
 
 @pytest.mark.parametrize("shell", ["dash", "busybox", "bash"])

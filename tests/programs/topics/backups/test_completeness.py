@@ -29,7 +29,15 @@ from fleetkeeper.topics.backups.parse import look_into, parse_entries, parse_lis
 from fleetkeeper.topics.backups.proven_dumps import recall_proofs, remember_proofs
 from fleetkeeper.transport.commands import Command, Output, Unobservable
 from tests.example_fleets.backups import TEXT as WORLD
-from tests.example_fleets.backups import fleet, inventory, judged, judging_awk, policy, proofs, twice_a_day
+from tests.example_fleets.backups import (
+    backup_fleet,
+    judging_awk,
+    make_inventory,
+    make_policy,
+    proofs_of,
+    twice_a_day,
+    verdict_of,
+)
 
 NAME = "backup_2026_01_02T00_00_00.sql.gz"
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n\n"
@@ -44,21 +52,23 @@ def _state_of_its_own(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FLEETKEEPER_STATE", str(tmp_path_factory.mktemp("state")))
 
 
-def ran(command: Command, path: str | None = None) -> Output:
+def run_command(command: Command, path: str | None = None) -> Output:
     environment = {**os.environ, "PATH": path} if path else None
     done = subprocess.run(command.words, capture_output=True, check=False, env=environment)
     return Output(done.returncode, done.stdout, done.stderr, command="sh")
 
 
-def listed(directory: Path, path: str | None = None) -> tuple[File, ...]:
+def list_files(directory: Path, path: str | None = None) -> tuple[File, ...]:
     volume = {"name": "here", "node": "data", "path": str(directory)}
-    return parse_listing(ran(look_into(policy(volume=volume)), path))[1]
+    return parse_listing(run_command(look_into(make_policy(volume=volume)), path))[1]
 
 
 def proven(directory: Path, content: bytes, name: str = NAME) -> DumpProof:
     (directory / name).write_bytes(content)
-    files = newest_first(listed(directory), policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2]))
-    [item] = parse_verified(ran(verify_command(str(directory), files, name.partition(".")[2])), files)
+    files = newest_first(
+        list_files(directory), make_policy(pattern="backup_%Y_%m_%dT%H_%M_%S." + name.partition(".")[2])
+    )
+    [item] = parse_verified(run_command(verify_command(str(directory), files, name.partition(".")[2])), files)
     return item
 
 
@@ -155,45 +165,45 @@ def test_case_34_an_archive_is_read_to_its_end_by_pg_restore(tmp_path, content, 
     (tmp_path / "bin" / "pg_restore").chmod(0o755)
     name = NAME.replace("sql.gz", "dump")
     (tmp_path / name).write_bytes(content)
-    files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
+    files = newest_first(list_files(tmp_path), make_policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
+    [item] = parse_verified(run_command(verify_command(str(tmp_path), files, "dump", "rodan_postgres"), path), files)
     assert (item.state, item.why) == (state, why)
-    assert (ran(prove_command(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
+    assert (run_command(prove_command(str(tmp_path), files, "dump"), path).rc == 0) is (state == "complete")
 
 
 def test_case_34_without_pg_restore_anywhere_an_archive_is_not_known(tmp_path):
     name = NAME.replace("sql.gz", "dump")
     (tmp_path / name).write_bytes(b"PGDMP")
-    files = newest_first(listed(tmp_path), policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
+    files = newest_first(list_files(tmp_path), make_policy(pattern="backup_%Y_%m_%dT%H_%M_%S.dump"))
     path = only(tmp_path / "bin", ("sh", "find", "stat", "head", "tail", "awk", "od", "tr"))
     with pytest.raises(Unobservable, match="no pg_restore on this node"):
-        parse_verified(ran(verify_command(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
+        parse_verified(run_command(verify_command(str(tmp_path), files, "dump", "nothing_of_this_name"), path), files)
 
 
 def test_many_files_are_told_apart_although_one_holds_what_another_lacks(tmp_path):
     contents = [packed(HEAD + ROWS[:60]), packed(DUMP), packed(b""), packed(ROWS + END)]
     for location, content in enumerate(contents):
         (tmp_path / f"backup_2026_01_0{9 - location}T00_00_00.sql.gz").write_bytes(content)
-    files = newest_first(listed(tmp_path), policy())
-    answers = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    files = newest_first(list_files(tmp_path), make_policy())
+    answers = parse_verified(run_command(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert [answer.state for answer in answers] == ["broken", "complete", "broken", "unknown"]
 
 
 def test_case_37_a_file_that_changes_while_it_is_read_is_not_known(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
-    files = newest_first(listed(tmp_path), policy())
+    files = newest_first(list_files(tmp_path), make_policy())
     with (tmp_path / NAME).open("ab") as growing:
         growing.write(packed(b"--\n"))
-    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    [item] = parse_verified(run_command(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert (item.state, item.why) == ("unknown", "it changed while it was read")
 
 
 def test_case_79_a_file_that_went_away_is_not_known_and_not_broken(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
-    files = newest_first(listed(tmp_path), policy())
+    files = newest_first(list_files(tmp_path), make_policy())
     (tmp_path / NAME).unlink()
-    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz")), files)
+    [item] = parse_verified(run_command(verify_command(str(tmp_path), files, "sql.gz")), files)
     assert item.state == "unknown"
 
 
@@ -210,17 +220,17 @@ def test_case_79_a_reader_that_was_ended_or_is_missing_proves_nothing(rc):
 
 def test_case_79_a_node_without_awk_proves_nothing(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
-    files = newest_first(listed(tmp_path), policy())
+    files = newest_first(list_files(tmp_path), make_policy())
     without = only(tmp_path / "bin", ("sh", "gzip", "od", "tr", "find", "stat"))
     with pytest.raises(Unobservable):
-        parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
+        parse_verified(run_command(verify_command(str(tmp_path), files, "sql.gz"), without), files)
 
 
 def test_case_79_a_node_without_gzip_proves_nothing(tmp_path):
     (tmp_path / NAME).write_bytes(packed(DUMP))
-    files = newest_first(listed(tmp_path), policy())
+    files = newest_first(list_files(tmp_path), make_policy())
     without = only(tmp_path / "bin", ("sh", "awk", "od", "tr", "find", "stat"))
-    [item] = parse_verified(ran(verify_command(str(tmp_path), files, "sql.gz"), without), files)
+    [item] = parse_verified(run_command(verify_command(str(tmp_path), files, "sql.gz"), without), files)
     assert item.state == "unknown"
 
 
@@ -290,13 +300,13 @@ def test_case_2_and_40_names_may_hold_anything_and_links_are_not_followed(tmp_pa
     os.mkfifo(root / "fifo")
     (root / "sub").mkdir()
     (root / "sub" / "below").write_bytes(b"x")
-    seen = {item.name: item for item in listed(root, simple_find(tmp_path) if busybox else None)}
+    seen = {item.name: item for item in list_files(root, simple_find(tmp_path) if busybox else None)}
     escaped = {name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in NASTY}
     assert set(seen) == {*escaped, NAME, "fifo", "sub"}
     assert {seen[name].kind for name in escaped} == {"file"}
     assert (seen[NAME].kind, seen["fifo"].kind, seen["sub"].kind) == ("link", "other", "directory")
     assert not (root / "pwned").exists()
-    assert newest_first(list(seen.values()), policy()) == []
+    assert newest_first(list(seen.values()), make_policy()) == []
 
 
 def simple_find(tmp_path: Path) -> str:
@@ -310,7 +320,7 @@ def simple_find(tmp_path: Path) -> str:
 
 def test_case_39_a_missing_directory_is_unknown(tmp_path):
     with pytest.raises(Unobservable, match="exited 5"):
-        listed(tmp_path / "gone")
+        list_files(tmp_path / "gone")
 
 
 def test_a_directory_that_is_a_link_out_of_the_volume_is_refused(tmp_path):
@@ -318,7 +328,7 @@ def test_a_directory_that_is_a_link_out_of_the_volume_is_refused(tmp_path):
     (tmp_path / "volume" / "dumps").symlink_to("/etc")
     volume = {"name": "here", "node": "data", "path": str(tmp_path / "volume")}
     with pytest.raises(Unobservable, match="link out of the volume"):
-        parse_listing(ran(look_into(policy(volume=volume, path="dumps"))))
+        parse_listing(run_command(look_into(make_policy(volume=volume, path="dumps"))))
 
 
 def test_case_39_a_listing_with_permission_denied_is_unknown():
@@ -356,11 +366,11 @@ def test_absurd_facts_of_one_file_cost_that_file(facts):
     unusual = facts + b"/backup_2026_06_14T12_00_00.sql.gz\0"
     files = parse_listing(Output(0, b"/v\n\0" + unusual + good))[1]
     assert [file.name for file in files] == ["backup_2026_06_14T12_00_00.sql.gz", "backup_2026_06_15T11_30_00.sql.gz"]
-    world = fleet(files, proofs(files))
+    world = backup_fleet(files, proofs_of(files))
     for rule in ("are_fresh", "are_complete", "have_plausible_size", "are_thinned"):
-        assert judged(f"backups.{rule}", world).outcome is Outcome.HOLDS
-    judged("backups.tell_their_time", world)
-    remember_proofs("", "place", proofs(files))
+        assert verdict_of(f"backups.{rule}", world).outcome is Outcome.HOLDS
+    verdict_of("backups.tell_their_time", world)
+    remember_proofs("", "place", proofs_of(files))
     assert "backup_2026_06_15T11_30_00.sql.gz" in {
         recall_proof.name for recall_proof in recall_proofs("", "place", files)
     }
@@ -368,7 +378,7 @@ def test_absurd_facts_of_one_file_cost_that_file(facts):
 
 def test_names_of_a_year_that_no_zone_can_tell_are_no_backups():
     files = [File(f"backup_{year}_12_31T23_59_59.sql.gz", 1, 1.0, 1) for year in ("9999", "9000", "2026", "0001")]
-    assert [item.name for item in newest_first(files, policy())] == ["backup_2026_12_31T23_59_59.sql.gz"]
+    assert [item.name for item in newest_first(files, make_policy())] == ["backup_2026_12_31T23_59_59.sql.gz"]
 
 
 @pytest.mark.parametrize("said", [b"find: './x'", b"stat: can't stat './x'", b"stat: cannot statx './x'"])
@@ -382,7 +392,7 @@ def test_a_file_that_vanished_is_told_by_find_or_stat(said):
 def drive(node: str, answers: list[Output]) -> tuple[list[Command], object]:
     """Run the generator with prepared answers; what it asked, and its facts."""
     question: list[Command] = []
-    world = inventory()
+    world = make_inventory()
     look = observe(world.nodes[node], world)
     try:
         commands = next(look)
@@ -416,7 +426,7 @@ def test_tens_of_thousands_of_small_files_are_asked_about_in_parts_and_the_newes
         File(f"backup_{start + timedelta(minutes=n):%Y_%m_%dT%H_%M_%S}.sql.gz", 100, 1.0, n) for n in range(46_001)
     ]
     question: list[Command] = []
-    look = stream_files("/v", files, policy(verify="1024 GiB"))
+    look = stream_files("/v", files, make_policy(verify="1024 GiB"))
     commands = next(look)
     with suppress(StopIteration):
         while True:
@@ -472,14 +482,14 @@ def test_case_79_a_stream_that_was_lost_leaves_the_listing():
 def streamed_from(directory: Path, *, quick: bool = False) -> tuple[int, tuple[DumpProof, ...]]:
     """How many files a look at a directory streams, and what it then knows."""
     text = WORLD.replace("budget: 60 GiB", f"path: {directory}")
-    world = inventory(text).model_copy(update={"quick": quick})
+    world = make_inventory(text).model_copy(update={"quick": quick})
     look = observe(world.nodes["data"], world)
     count = 0
     try:
         commands = next(look)
         while True:
             count += sum(word.startswith("./backup_") for command in commands for word in command.words)
-            commands = look.send([ran(command) for command in commands])
+            commands = look.send([run_command(command) for command in commands])
     except StopIteration as done:
         return count, done.value.verified
 

@@ -11,7 +11,7 @@ import pytest
 from fleetkeeper.topics.backups.completeness import parse_verified, verify_command
 from fleetkeeper.topics.backups.policy import Format
 from tests.helpers.postgres import THERE, PrivateServer, private_server
-from tests.programs.topics.backups.test_completeness import listed, packed, ran
+from tests.programs.topics.backups.test_completeness import list_files, packed, run_command
 from tests.programs.topics.backups.test_completeness_of_several_dumps import AWKS, by, cuts_of, is_whole, tar
 
 pytestmark = pytest.mark.skipif(not THERE, reason="postgres is not installed")
@@ -87,47 +87,47 @@ def server() -> Iterator[PrivateServer]:
 @pytest.fixture(scope="module")
 def dumps(server: PrivateServer) -> dict[str, bytes]:
     """What pg_dump and pg_dumpall write, by how they were asked."""
-    match = {name: output(server, "pg_dump", *options, "odd") for name, options in ONE.items()}
-    return match | {name: output(server, "pg_dumpall", *options) for name, options in ALL.items()}
+    match = {name: output_of(server, "pg_dump", *options, "odd") for name, options in ONE.items()}
+    return match | {name: output_of(server, "pg_dumpall", *options) for name, options in ALL.items()}
 
 
-def output(server: PrivateServer, *words: str) -> bytes:
+def output_of(server: PrivateServer, *words: str) -> bytes:
     return subprocess.run(words, env=server.environment, check=True, capture_output=True).stdout
 
 
-def states(folder: Path, texts: Sequence[bytes], form: Format) -> list[str]:
+def states_of(folder: Path, texts: Sequence[bytes], form: Format) -> list[str]:
     """By the whole script, as a node runs it."""
     for number, text in enumerate(texts):
         (folder / f"{number:03}.{form}").write_bytes(text)
     files = sorted(
-        (item for item in listed(folder) if item.name.endswith("." + form)), key=lambda element: element.name
+        (item for item in list_files(folder) if item.name.endswith("." + form)), key=lambda element: element.name
     )
-    return [item.state for item in parse_verified(ran(verify_command(str(folder), files, form)), files)]  # type: ignore[arg-type]
+    return [item.state for item in parse_verified(run_command(verify_command(str(folder), files, form)), files)]  # type: ignore[arg-type]
 
 
 def test_whole_dumps_are_complete_in_any_order(dumps: dict[str, bytes], tmp_path: Path) -> None:
     item, cluster, roles = dumps["as it is"], dumps["the cluster"], dumps["globals"]
     joined = [roles + item, item + roles, item + dumps["with its database"], cluster + item, item + cluster]
     texts = [*dumps.values(), *joined, b"-- nightly\nBEGIN;\n" + item + b"COMMIT;\n-- done\n"]
-    assert states(tmp_path, [packed(text) for text in texts], "sql.gz") == ["complete"] * len(texts)
-    assert states(tmp_path, texts, "sql") == ["complete"] * len(texts)
+    assert states_of(tmp_path, [packed(text) for text in texts], "sql.gz") == ["complete"] * len(texts)
+    assert states_of(tmp_path, texts, "sql") == ["complete"] * len(texts)
 
 
 def test_what_is_packed_otherwise_is_unknown(server: PrivateServer, dumps: dict[str, bytes], tmp_path: Path) -> None:
-    archives = [output(server, "pg_dump", f"-F{form}", "odd") for form in "ct"]
+    archives = [output_of(server, "pg_dump", f"-F{form}", "odd") for form in "ct"]
     texts = [*archives, tar(**{"odd.sql": dumps["as it is"]}), packed(dumps["as it is"])]
-    assert states(tmp_path, [packed(text) for text in texts], "sql.gz") == ["unknown"] * len(texts)
-    assert states(tmp_path, texts, "sql") == ["unknown"] * len(texts)
-    assert states(tmp_path, archives, "dump") == ["complete"] * 2
+    assert states_of(tmp_path, [packed(text) for text in texts], "sql.gz") == ["unknown"] * len(texts)
+    assert states_of(tmp_path, texts, "sql") == ["unknown"] * len(texts)
+    assert states_of(tmp_path, archives, "dump") == ["complete"] * 2
 
 
 def test_an_archive_that_was_cut_is_never_complete(server: PrivateServer, tmp_path: Path) -> None:
-    archive = output(server, "pg_dump", "-Fc", "odd")
+    archive = output_of(server, "pg_dump", "-Fc", "odd")
     cuts = [archive[: len(archive) * part // 5] for part in range(5)]
-    assert "complete" not in states(tmp_path, cuts, "dump")
+    assert "complete" not in states_of(tmp_path, cuts, "dump")
 
 
-def tried(texts: tuple[bytes, ...], awk: tuple[str, ...], parts: int) -> None:
+def try_once(texts: tuple[bytes, ...], awk: tuple[str, ...], parts: int) -> None:
     """No cut is complete that is not whole, and none is broken that is."""
     text = b"".join(texts)
     cuts = cuts_of(text, parts)
@@ -139,7 +139,7 @@ def tried(texts: tuple[bytes, ...], awk: tuple[str, ...], parts: int) -> None:
 
 @pytest.mark.parametrize("name", ["as it is", "rows as INSERT", "the cluster"])
 def test_few_cuts_of_a_real_dump_are_not_complete(dumps: dict[str, bytes], name: str) -> None:
-    tried((dumps[name],), AWKS[0], 20)
+    try_once((dumps[name],), AWKS[0], 20)
 
 
 def test_a_real_dump_that_was_cut_before_another_is_never_complete(dumps: dict[str, bytes]) -> None:
@@ -156,8 +156,8 @@ def test_a_real_dump_that_was_cut_before_another_is_never_complete(dumps: dict[s
 def test_no_cut_of_any_real_dump_is_complete_under_any_awk(
     dumps: dict[str, bytes], name: str, awk: tuple[str, ...]
 ) -> None:
-    tried((dumps[name],), awk, 100)
-    tried((dumps["globals"], dumps[name]), awk, 100)
+    try_once((dumps[name],), awk, 100)
+    try_once((dumps["globals"], dumps[name]), awk, 100)
 
 
 @pytest.mark.long

@@ -20,7 +20,7 @@ from fleetkeeper.topics.backups.completeness import (
     verify_command,
 )
 from fleetkeeper.topics.backups.observe import newest_first
-from tests.example_fleets.backups import judging_awk, policy
+from tests.example_fleets.backups import judging_awk, make_policy
 from tests.programs.topics.backups.test_completeness import (
     DUMP,
     END,
@@ -28,10 +28,10 @@ from tests.programs.topics.backups.test_completeness import (
     HEAD,
     NAME,
     ROWS,
-    listed,
+    list_files,
     packed,
     proven,
-    ran,
+    run_command,
 )
 
 FUNCTION = b"""CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$
@@ -203,9 +203,9 @@ BY_BUSYBOX = {
 def test_busybox_gzip_misses_garbage_and_then_it_is_not_known(tmp_path, small, content, state):
     (tmp_path / "dumps").mkdir()
     (tmp_path / "dumps" / NAME).write_bytes(content)
-    files = newest_first(listed(tmp_path / "dumps", small), policy())
-    [item] = parse_verified(ran(verify_command(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
-    assert (item.state, ran(prove_command(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
+    files = newest_first(list_files(tmp_path / "dumps", small), make_policy())
+    [item] = parse_verified(run_command(verify_command(str(tmp_path / "dumps"), files, "sql.gz"), small), files)
+    assert (item.state, run_command(prove_command(str(tmp_path / "dumps"), files, "sql.gz"), small).rc == 0) == (
         state, state == "complete",
     )  # fmt: skip
 

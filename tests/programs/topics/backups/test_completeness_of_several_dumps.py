@@ -29,7 +29,7 @@ from fleetkeeper.topics.backups.completeness import (
 from fleetkeeper.topics.backups.facts import DumpProof, File
 from fleetkeeper.transport.commands import Output
 from tests.example_fleets.backups import judging_awk
-from tests.programs.topics.backups.test_completeness import DUMP, END, HEAD, NAME, ROWS, listed, packed, ran
+from tests.programs.topics.backups.test_completeness import DUMP, END, HEAD, NAME, ROWS, list_files, packed, run_command
 from tests.programs.topics.backups.test_completeness_of_misleading_dumps import COMMENT, FUNCTION, INSERTS, ODD
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "dumps"
@@ -185,8 +185,8 @@ def seen(request, tmp_path_factory) -> Judged:
     form, directory = request.param, tmp_path_factory.mktemp("dumps")
     for number, text in enumerate(TEXTS.values()):
         (directory / f"{number:03}.{form}").write_bytes(packed(text) if form == "sql.gz" else text)
-    files = sorted(listed(directory), key=lambda file: file.name)
-    verified = parse_verified(ran(verify_command(str(directory), files, form)), files)
+    files = sorted(list_files(directory), key=lambda file: file.name)
+    verified = parse_verified(run_command(verify_command(str(directory), files, form)), files)
     return Judged(dict(zip(TEXTS, verified, strict=True)), dict(zip(TEXTS, files, strict=True)), directory)
 
 
@@ -219,9 +219,9 @@ def test_proving_is_verifying(seen):
     form = next(iter(seen.files.values())).name.partition(".")[2]
     whole = [seen.files[key] for key, item in seen.verified.items() if item.state == "complete"]
     others = [seen.files[key] for key, item in seen.verified.items() if item.state != "complete"]
-    assert ran(prove_command(str(seen.directory), whole, form)).rc == 0
+    assert run_command(prove_command(str(seen.directory), whole, form)).rc == 0
     for other in others[::9]:
-        assert ran(prove_command(str(seen.directory), [whole[0], other], form)).rc == 9
+        assert run_command(prove_command(str(seen.directory), [whole[0], other], form)).rc == 9
 
 
 def test_no_text_of_a_dump_leaves_the_node(tmp_path):
@@ -229,7 +229,7 @@ def test_no_text_of_a_dump_leaves_the_node(tmp_path):
     secret = b"hunter2-in-a-password-file\n"
     contents = (secret, DUMP + secret, secret + DUMP, HEAD + secret, packed(secret + DUMP))
     for form in ("sql.gz", "sql", "dump"):
-        message = ran(verify_command(str(tmp_path), several(tmp_path, contents, form), form))
+        message = run_command(verify_command(str(tmp_path), several(tmp_path, contents, form), form))
         assert len(message.out.split(b"\0")[0].splitlines()) == len(contents)
         assert b"hunter2" not in message.out + message.err
 
@@ -338,12 +338,14 @@ exit 1
 def several(directory: Path, contents: Sequence[bytes], form: str) -> list[File]:
     for number, content in enumerate(contents):
         (directory / f"backup_2026_01_0{9 - number}T00_00_00.{form}").write_bytes(content)
-    return sorted((file for file in listed(directory) if file.name.endswith("." + form)), key=lambda file: file.name)[
-        ::-1
-    ]
+    return sorted(
+        (file for file in list_files(directory) if file.name.endswith("." + form)), key=lambda file: file.name
+    )[::-1]
 
 
-def judged(directory: Path, files: Sequence[File], form: str, path: str, sooner: str = "30") -> tuple[DumpProof, ...]:
+def verdict_on(
+    directory: Path, files: Sequence[File], form: str, path: str, sooner: str = "30"
+) -> tuple[DumpProof, ...]:
     """With `sooner` seconds for a file, not 30."""
     command = verify_command(str(directory), files, form)
     words = [word.replace("/ 10000000 + 30", f"/ 10000000 + {sooner}") for word in command.words]
@@ -370,7 +372,7 @@ def test_a_file_with_which_pg_restore_spins_or_says_odd_things_costs_itself(tmp_
     (tmp_path / "d").mkdir()
     files = several(tmp_path / "d", [b"PGDMP", b"SPINS", b"odd", b"PGDMP"], "dump")
     before = time.monotonic()
-    match = judged(tmp_path / "d", files, "dump", path, sooner="1")
+    match = verdict_on(tmp_path / "d", files, "dump", path, sooner="1")
     assert [item.state for item in match] == ["complete", "unknown", "unknown", "complete"]
     assert "its reader took too long and was ended" in match[1].why
     assert match[2].why.isprintable()
@@ -381,7 +383,7 @@ def test_after_two_readers_that_never_end_the_rest_waits_for_the_next_look(tmp_p
     path = with_program(tmp_path / "bin", "pg_restore", SPINS)
     (tmp_path / "d").mkdir()
     files = several(tmp_path / "d", [b"PGDMP", b"SPINS", b"SPINS", b"PGDMP"], "dump")
-    match = judged(tmp_path / "d", files, "dump", path, sooner="1")
+    match = verdict_on(tmp_path / "d", files, "dump", path, sooner="1")
     assert [item.state for item in match] == ["complete", "unknown", "unknown", "unknown"]
     assert "not reached" in match[3].why
     assert [item.lasting for item in match] == [True, True, True, False]
@@ -411,7 +413,7 @@ def wait_for(condition):
 @pytest.mark.skipif(not shutil.which("pg_restore"), reason="pg_restore is not installed")
 def test_damaged_archives_that_once_blinded_the_topic_cost_themselves(tmp_path, name):
     files = several(tmp_path, [(FIXTURES / name).read_bytes(), b""], "dump")
-    first, second = judged(tmp_path, files, "dump", os.environ["PATH"], sooner="3")
+    first, second = verdict_on(tmp_path, files, "dump", os.environ["PATH"], sooner="3")
     assert (first.state in {"unknown", "broken"}, second.state) == (True, "broken")
 
 

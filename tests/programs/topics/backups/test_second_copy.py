@@ -13,7 +13,7 @@ from fleetkeeper.topics.backups.second_copy.facts import Facts as Copies
 from fleetkeeper.topics.backups.second_copy.observe import look_into_copies, parse_copies
 from fleetkeeper.topics.backups.second_copy.observe import observe as observe_second_copy
 from fleetkeeper.transport.commands import Output, Unobservable
-from tests.example_fleets.backups import inventory
+from tests.example_fleets.backups import make_inventory
 from tests.pure.topics.backups.test_second_copy import NAMES, SECOND
 
 
@@ -29,13 +29,13 @@ def test_both_places_are_read_for_real_once(tmp_path, monkeypatch):
     text = SECOND.replace("budget: 60 GiB", f"path: {first}").replace(
         "vgpu, path: /srv/copies", f"data, path: {second}"
     )
-    facts, question = looked(text)
+    facts, question = look_at_node(text)
     assert question == 4
     assert len(facts.here.names) == 5
     assert list(facts.there.parts) == [".fleetkeeper.backup_2026_01_06T00_00_00.sql.gz.part"]
     assert is_other_file("backup_2026_01_05T00_00_00.sql.gz", facts.here, facts.there)
     assert is_same_copy("backup_2026_01_04T00_00_00.sql.gz", facts.here, facts.there)
-    again, question = looked(text)
+    again, question = look_at_node(text)
     assert (again.here, again.there.digests, question) == (facts.here, facts.there.digests, 2)
 
 
@@ -45,7 +45,7 @@ def test_a_second_place_that_is_missing_is_seen_to_be_missing(tmp_path, monkeypa
     text = SECOND.replace("budget: 60 GiB", f"path: {tmp_path}/first").replace(
         "vgpu, path: /srv", f"data, path: {tmp_path}"
     )
-    facts, _ = looked(text)
+    facts, _ = look_at_node(text)
     assert facts.here == CopyDirectory(directory=str((tmp_path / "first").resolve()))
     assert facts.there == CopyDirectory(device=tmp_path.resolve().stat().st_dev, free=facts.there.free)
     assert facts.there.free > 0
@@ -57,7 +57,7 @@ def test_case_39_a_second_place_below_a_file_or_behind_a_dangling_link_is_not_se
     (tmp_path / "link").symlink_to("/nowhere/at/all")
     for path in ("file", "file/below", "link", "link/below"):
         with pytest.raises(Unobservable):
-            parse_copies(ran(look_into_copies(f"{tmp_path}/{path}").words))
+            parse_copies(run_command(look_into_copies(f"{tmp_path}/{path}").words))
 
 
 def test_case_39_a_second_place_whose_disk_is_not_mounted_is_not_seen(tmp_path):
@@ -66,8 +66,8 @@ def test_case_39_a_second_place_whose_disk_is_not_mounted_is_not_seen(tmp_path):
     words = tuple(word.replace("/etc/fstab", f"{tmp_path}/fstab") for word in look_into_copies("").words[:-1])
     for path in ("mnt", "mnt/copies"):
         with pytest.raises(Unobservable, match="is not mounted"):
-            parse_copies(ran((*words, f"{tmp_path}/{path}")))
-    assert parse_copies(ran((*words, f"{tmp_path}/mnt2"))).directory == ""
+            parse_copies(run_command((*words, f"{tmp_path}/{path}")))
+    assert parse_copies(run_command((*words, f"{tmp_path}/mnt2"))).directory == ""
 
 
 def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
@@ -78,25 +78,25 @@ def test_the_same_directory_twice_is_told_from_a_copy(tmp_path, monkeypatch):
     shutil.copytree(first, second)
     text = SECOND.replace("budget: 60 GiB", f"path: {first}")
     for location, shared in ((first, True), (second, False)):
-        facts, _ = looked(text.replace("vgpu, path: /srv/copies", f"data, path: {location}"))
+        facts, _ = look_at_node(text.replace("vgpu, path: /srv/copies", f"data, path: {location}"))
         assert is_one_file(NAMES[0], facts.here, facts.there) is shared
         assert is_same_copy(NAMES[0], facts.here, facts.there) is not shared
 
 
-def looked(text: str) -> tuple[Copies, int]:
+def look_at_node(text: str) -> tuple[Copies, int]:
     """The facts of node `data`, and how many commands it was asked."""
-    world = inventory(text)
+    world = make_inventory(text)
     look = observe_second_copy(world.nodes["data"], world)
     question = 0
     try:
         commands = next(look)
         while True:
             question += len(commands)
-            commands = look.send([ran(command.words) for command in commands])
+            commands = look.send([run_command(command.words) for command in commands])
     except StopIteration as done:
         return done.value, question
 
 
-def ran(words: tuple[str, ...]) -> Output:
+def run_command(words: tuple[str, ...]) -> Output:
     done = subprocess.run(words, capture_output=True, check=False, env=os.environ)
     return Output(done.returncode, done.stdout, done.stderr, command="sh")

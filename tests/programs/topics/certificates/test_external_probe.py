@@ -33,10 +33,10 @@ from tests.example_fleets.certificates import (
     NOW,
     Made,
     Wish,
-    make,
+    make_certificate,
 )
-from tests.programs.topics.certificates.test_observation import ran
-from tests.pure.topics.certificates.test_external_probe import OTHER, inventory
+from tests.programs.topics.certificates.test_observation import run_command
+from tests.pure.topics.certificates.test_external_probe import OTHER, example_inventory
 
 PEM = serialization.Encoding.PEM
 PLAIN = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -74,7 +74,7 @@ def tls(tmp_path: Path, *chain: Made, **settings: object) -> Callable[[socket.so
     return lambda connection: context.wrap_socket(connection, server_side=True).close()
 
 
-def shown(answer: Callable[[socket.socket], object], name: str = NAME) -> ServedCertificate:
+def shown_text(answer: Callable[[socket.socket], object], name: str = NAME) -> ServedCertificate:
     with listening(answer) as port:
         return tls_handshake(ExternalAddress(name, "localhost", port, "127.0.0.1"))
 
@@ -83,7 +83,7 @@ def shown(answer: Callable[[socket.socket], object], name: str = NAME) -> Served
 
 
 def test_the_whole_chain_comes_back_as_it_was_sent_leaf_first(tmp_path: Path) -> None:
-    served = shown(tls(tmp_path, LEAF, MIDDLE))
+    served = shown_text(tls(tmp_path, LEAF, MIDDLE))
     assert served.chain == GOOD
     assert (served.name, served.host, served.protocol, served.container) == (NAME, "127.0.0.1", "TLSv1.3", "")
 
@@ -92,14 +92,14 @@ def test_the_whole_chain_comes_back_as_it_was_sent_leaf_first(tmp_path: Path) ->
     "wish", [Wish(), Wish(key="rsa1024"), Wish(names=["a.org"]), Wish(days=(-9, -8))], ids=["self", "weak", "a", "old"]
 )
 def test_a_chain_that_no_client_would_take_comes_back_all_the_same(tmp_path: Path, wish: Wish) -> None:
-    alone = make(wish)
-    assert shown(tls(tmp_path, alone)).chain == (alone.pem,)
+    alone = make_certificate(wish)
+    assert shown_text(tls(tmp_path, alone)).chain == (alone.pem,)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_server_that_only_speaks_what_was_withdrawn_is_asked_in_its_own_way(tmp_path: Path) -> None:
     old = tls(tmp_path, LEAF, MIDDLE, minimum_version=ssl.TLSVersion.TLSv1, maximum_version=ssl.TLSVersion.TLSv1)
-    assert (shown(old).protocol, shown(old).chain) == ("TLSv1", GOOD)
+    assert (shown_text(old).protocol, shown_text(old).chain) == ("TLSv1", GOOD)
 
 
 ANONYMOUS = "aNULL:@SECLEVEL=0"
@@ -114,7 +114,7 @@ def without_certificate(connection: socket.socket) -> None:
 
 
 def test_a_server_without_any_certificate_is_not_offered_a_cipher_that_needs_none() -> None:
-    served = shown(without_certificate)
+    served = shown_text(without_certificate)
     assert (served.chain, served.refused) == ((), "alert")
 
 
@@ -122,7 +122,7 @@ def test_a_handshake_without_any_certificate_is_unknown(monkeypatch: pytest.Monk
     anonymous = external_probe.permissive_client()
     anonymous.set_ciphers(ANONYMOUS)
     monkeypatch.setattr(external_probe, "permissive_client", lambda: anonymous)
-    served = shown(without_certificate)
+    served = shown_text(without_certificate)
     assert isinstance(served.chain, Unobservable)
     assert served.chain.why == "the server made a handshake without any certificate"
 
@@ -135,7 +135,7 @@ def test_one_odd_server_costs_only_its_own_handshake(
         raise odd
 
     monkeypatch.setattr(external_probe, "peer_certificates", stumble)
-    served = shown(tls(tmp_path, LEAF, MIDDLE))
+    served = shown_text(tls(tmp_path, LEAF, MIDDLE))
     assert isinstance(served.chain, Unobservable)
     assert type(odd).__name__ in served.chain.why
 
@@ -143,15 +143,15 @@ def test_one_odd_server_costs_only_its_own_handshake(
 def test_the_name_is_sent_and_an_address_is_not(tmp_path: Path) -> None:
     heard: list[str | None] = []
     answer = tls(tmp_path, LEAF, sni_callback=lambda connection, name, context: heard.append(name))
-    shown(answer)
-    shown(answer, "127.0.0.1")
-    shown(answer, "xn--bcher-kva.example.org")
+    shown_text(answer)
+    shown_text(answer, "127.0.0.1")
+    shown_text(answer, "xn--bcher-kva.example.org")
     assert heard == [NAME, None, "xn--bcher-kva.example.org"]
 
 
 def test_a_server_that_refuses_the_name_says_so(tmp_path: Path) -> None:
     unknown = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-    served = shown(tls(tmp_path, LEAF, sni_callback=lambda *_: unknown))
+    served = shown_text(tls(tmp_path, LEAF, sni_callback=lambda *_: unknown))
     assert (served.chain, served.refused) == ((), "alert")
     assert "unrecognized name" in served.said
 
@@ -167,7 +167,7 @@ def test_a_server_that_refuses_the_name_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_port_without_tls_is_told_in_our_words(answer: Callable[[socket.socket], object], refused: str) -> None:
-    served = shown(answer)
+    served = shown_text(answer)
     assert (served.chain, served.refused) == ((), refused), served
 
 
@@ -184,7 +184,7 @@ def postgres(answer: bytes, then: Callable[[socket.socket], object]) -> Callable
 
 
 def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Path) -> None:
-    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
+    [certificate] = made.make_inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"S", tls(tmp_path, LEAF, MIDDLE))) as port:
         [route] = [
             replace(external_address, port=port, address="127.0.0.1")
@@ -192,11 +192,11 @@ def test_postgres_is_asked_for_tls_first_from_here_and_on_its_node(tmp_path: Pat
         ]
         assert tls_handshake(route).chain == GOOD
         probe = Probe(TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432))
-        assert tls_handshakes.handshake(ran(probe.on_node))[0] == GOOD
+        assert tls_handshakes.handshake(run_command(probe.on_node))[0] == GOOD
 
 
 def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
-    [certificate] = made.inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
+    [certificate] = made.make_inventory(", starttls: postgres, ports: [5432]").section(Policy).certificates
     with listening(postgres(b"N", tls(tmp_path, LEAF))) as port:
         [route] = [
             replace(external_address, port=port, address="127.0.0.1")
@@ -205,7 +205,7 @@ def test_a_postgres_without_tls_says_so(tmp_path: Path) -> None:
         assert tls_handshake(route).refused == "not TLS"
         location = TlsEndpoint(certificate, "4f" * 32, "127.0.0.1", port, 5432)
         served = tls_probes.served(
-            location, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes_of(location)}
+            location, {probe.on_node: run_command(probe.on_node) for probe in tls_probes.probes_of(location)}
         )
         assert (served.chain, served.refused) == ((), "refused")
 
@@ -218,7 +218,7 @@ def test_a_port_where_nobody_listens_is_closed() -> None:
 
 def test_a_port_that_never_answers_costs_its_limit_and_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_probe, "LIMIT", 0.2)
-    served = shown(lambda item: threading.Event().wait(0.6))
+    served = shown_text(lambda item: threading.Event().wait(0.6))
     assert isinstance(served.chain, Unobservable)
 
 
@@ -228,7 +228,7 @@ def test_the_look_asks_from_here_beside_the_nodes_and_it_is_recorded(tmp_path: P
             raise Unobservable("no such node")
 
     with listening(tls(tmp_path, OTHER, MIDDLE)) as port:
-        expected = inventory(f"{{address: localhost, ports: [{port}]}}")
+        expected = example_inventory(f"{{address: localhost, ports: [{port}]}}")
         seen = look_at_fleet(expected, lambda node: Dead(), observers_in(TOPICS), NOW)
     outside = seen.of(HERE, Facts).outside
     assert (OTHER.pem, MIDDLE.pem) in [item.chain for item in outside]

@@ -26,16 +26,18 @@ from fleetkeeper.topics.certificates.tls_probes import TlsEndpoint
 from fleetkeeper.transport.commands import Output
 from fleetkeeper.transport.script_files import load_script
 from tests.example_fleets.certificates import GOOD, LEAF, NAME
-from tests.pure.topics.certificates.test_observation import CHALLENGES, cut, place, sites_or_reason
+from tests.pure.topics.certificates.test_observation import CHALLENGES, cut_output, place, sites_or_reason
 
 
-def ran(command: object, **more: object) -> Output:
+def run_command(command: object, **more: object) -> Output:
     done = subprocess.run(command.words, capture_output=True, check=False, **more)  # type: ignore[attr-defined]
     return Output(done.returncode, done.stdout, done.stderr, command=str(command))
 
 
 @contextmanager
-def server(tmp_path: Path, *, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, answer: bytes = b"") -> Iterator[int]:
+def start_server(
+    tmp_path: Path, *, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, answer: bytes = b""
+) -> Iterator[int]:
     """A TLS server on a loopback port that gives the good chain, and `answer` to whoever asks something."""
     (tmp_path / "chain.pem").write_text("".join(GOOD))
     kind = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -67,20 +69,20 @@ def serve(listening: socket.socket, context: ssl.SSLContext, answer: bytes) -> N
             connection.close()
 
 
-def asked(at: TlsEndpoint) -> ServedCertificate:
-    return tls_probes.served(at, {probe.on_node: ran(probe.on_node) for probe in tls_probes.probes_of(at)})
+def questions_asked(at: TlsEndpoint) -> ServedCertificate:
+    return tls_probes.served(at, {probe.on_node: run_command(probe.on_node) for probe in tls_probes.probes_of(at)})
 
 
 def test_a_real_handshake_gives_the_whole_chain_leaf_first(tmp_path: Path) -> None:
-    with server(tmp_path) as port:
-        seen = asked(place(port))
+    with start_server(tmp_path) as port:
+        seen = questions_asked(place(port))
     assert (seen.chain, seen.protocol, seen.old, seen.refused) == (GOOD, "TLSv1.3", (), "")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_a_real_server_that_still_speaks_old_protocols_is_found_out(tmp_path: Path) -> None:
-    with server(tmp_path, oldest=ssl.TLSVersion.TLSv1) as port:
-        assert asked(place(port)).old == ("TLS 1.1",)
+    with start_server(tmp_path, oldest=ssl.TLSVersion.TLSv1) as port:
+        assert questions_asked(place(port)).old == ("TLS 1.1",)
 
 
 @pytest.mark.parametrize(
@@ -89,20 +91,20 @@ def test_a_real_server_that_still_speaks_old_protocols_is_found_out(tmp_path: Pa
 )
 def test_a_real_answer_is_read_for_hsts(header: str, age: int | None, tmp_path: Path) -> None:
     answer = f"HTTP/1.1 200 OK\r\n{header}Connection: close\r\n\r\nhello".encode()
-    with server(tmp_path, answer=answer) as port:
-        assert asked(place(port, ", hsts: true")).hsts == age
+    with start_server(tmp_path, answer=answer) as port:
+        assert questions_asked(place(port, ", hsts: true")).hsts == age
 
 
 def test_a_port_where_nothing_listens_is_closed_and_no_unknown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    assert asked(place(port)).refused == "closed"
+    assert questions_asked(place(port)).refused == "closed"
 
 
 def test_a_port_that_speaks_something_else_does_not_speak_tls() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=rude, args=(listening,), daemon=True).start()
-        seen = asked(place(listening.getsockname()[1]))
+        seen = questions_asked(place(listening.getsockname()[1]))
         listening.shutdown(socket.SHUT_RDWR)
     assert (seen.refused, seen.chain) == ("not TLS", ())
 
@@ -255,7 +257,7 @@ server {{ listen 8443 ssl; ssl_certificate
 
 @each_awk
 def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tuple[str, ...]) -> None:
-    printed = cut(awk, SECRETS)
+    printed = cut_output(awk, SECRETS)
     assert not {word for word in SECRET.split() if word in printed}
     assert nginx.read_configuration(0, printed) == nginx.read_configuration(
         0, SECRETS.replace(f'"data:{SECRET}"', "data:")
@@ -271,7 +273,7 @@ def test_of_nginx_configuration_only_what_is_about_tls_leaves_the_node(awk: tupl
     "text", [CHALLENGES, ODD_FILES, ODD_FILES.replace("\n", "\r\n"), "", "# configuration file /x:\n"]
 )
 def test_a_cut_configuration_says_what_the_whole_one_says(awk: tuple[str, ...], text: str) -> None:
-    assert nginx.read_configuration(0, cut(awk, text)) == nginx.read_configuration(0, text)
+    assert nginx.read_configuration(0, cut_output(awk, text)) == nginx.read_configuration(0, text)
 
 
 PIECES = st.sampled_from(
@@ -306,7 +308,7 @@ PIECES = st.sampled_from(
 @settings(deadline=None)
 def test_however_a_configuration_is_written_what_is_cut_says_the_same(pieces: list[str]) -> None:
     text = "# configuration file /etc/nginx/nginx.conf:\n" + " ".join(pieces) + "\n"
-    assert sites_or_reason(cut(AWKS[0], text)) == sites_or_reason(text)
+    assert sites_or_reason(cut_output(AWKS[0], text)) == sites_or_reason(text)
 
 
 def test_an_nginx_that_does_not_run_is_not_started(tmp_path: Path) -> None:

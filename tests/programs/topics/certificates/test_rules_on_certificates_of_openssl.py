@@ -14,7 +14,17 @@ from fleetkeeper.topics.certificates.facts import CertificateFile, ContainerFile
 from fleetkeeper.topics.certificates.rules.validity import digest
 from fleetkeeper.topics.certificates.served_certificate import leaf_of
 from tests.example_fleets import certificates as made
-from tests.example_fleets.certificates import FACTS, INSIDE, LINEAGE, LIVE, NAME, RULES, SERVED, fleet, judged
+from tests.example_fleets.certificates import (
+    FACTS,
+    INSIDE,
+    LINEAGE,
+    LIVE,
+    NAME,
+    RULES,
+    SERVED,
+    certificate_fleet,
+    verdict_of,
+)
 
 MAKE = r"""
 set -e
@@ -60,8 +70,10 @@ class CertificateFolder:
         """What a rule says so many days after the certificates were made, and its first finding."""
         text = (made.TEXT % "").replace("CA", str(self.folder / f"{root}.pem"))
         now = datetime.now(UTC) + timedelta(days=days)
-        world = replace(fleet(facts, now=now), inventory=made.load_inventory(self.folder / "world.yml", text))
-        match = judged(rule, world)
+        world = replace(
+            certificate_fleet(facts, now=now), inventory=made.load_inventory(self.folder / "world.yml", text)
+        )
+        match = verdict_of(rule, world)
         return match.outcome, match.findings[0].saw if match.findings else ""
 
 

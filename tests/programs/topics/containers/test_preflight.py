@@ -33,7 +33,7 @@ SERVICES = {"web": Service(key="web", name="web", user=("rodan", "django"))}
 ME = os.getuid()
 
 
-def ran(script: str, *arguments: str) -> Output:
+def run_command(script: str, *arguments: str) -> Output:
     done = subprocess.run(("sh", "-c", script, "sh", *arguments), capture_output=True, check=False)
     return Output(done.returncode, done.stdout, done.stderr, command="script")
 
@@ -41,7 +41,7 @@ def ran(script: str, *arguments: str) -> Output:
 def access(tmp_path: Path, user: int, mode: str = "rw") -> tuple:
     """What the script says about a directory for a user of this machine, asked through our own process."""
     mount = Mount("bind", str(tmp_path), "/data", rw=mode == "rw")
-    printed = ran(CHECK_ACCESS, str(os.getpid()), str(user), mode, str(tmp_path)).text()
+    printed = run_command(CHECK_ACCESS, str(os.getpid()), str(user), mode, str(tmp_path)).text()
     return preflight.parse_access(printed, [mount])[2]
 
 
@@ -170,13 +170,13 @@ def test_case_2_a_hostile_passwd_cannot_speak_to_find(tmp_path, entry):
     (tmp_path / "canary").touch()
     (tmp_path / "passwd").write_text(entry + "\n")
     script = CHECK_ACCESS.replace('"/proc/$pid/root" etc', f'"{tmp_path}" .')
-    answer = ran(script, str(os.getpid()), "web", "rw", str(tmp_path))
+    answer = run_command(script, str(os.getpid()), "web", "rw", str(tmp_path))
     assert answer.rc == 74
     assert (tmp_path / "canary").exists()
 
 
 def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
-    answer = ran(CHECK_ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
+    answer = run_command(CHECK_ACCESS, str(os.getpid()), "0", "rw", str(tmp_path / "gone"))
     with pytest.raises(Unobservable, match="is not there"):
         answer.text()
 
@@ -184,30 +184,30 @@ def test_a_mount_that_is_not_there_is_unobservable(tmp_path):
 # Start scripts
 
 
-def started(*words: str) -> str:
-    return ran(READ_START_SCRIPTS, str(os.getpid()), *words).text()
+def start_process(*words: str) -> str:
+    return run_command(READ_START_SCRIPTS, str(os.getpid()), *words).text()
 
 
 def test_a_start_script_that_calls_runuser_is_seen(tmp_path):
     script = tmp_path / "start"
     script.write_text("#!/bin/sh\n# chown is not called\nexec runuser -u root -- app\n")
-    assert preflight.parse_helpers(started(str(script))) == ("runuser",)
+    assert preflight.parse_helpers(start_process(str(script))) == ("runuser",)
 
 
 def test_a_start_script_is_read_through_links(tmp_path):
     (tmp_path / "real").write_text("#!/bin/sh\nexec gosu app app\n")
     (tmp_path / "relative").symlink_to("real")
     (tmp_path / "absolute").symlink_to(tmp_path / "relative")
-    assert preflight.parse_helpers(started(str(tmp_path / "absolute"))) == ("gosu",)
+    assert preflight.parse_helpers(start_process(str(tmp_path / "absolute"))) == ("gosu",)
 
 
 def test_a_program_that_is_no_script_is_not_searched():
-    assert preflight.parse_helpers(started("/bin/sh", "sleep", "no-such-program")) == ()
+    assert preflight.parse_helpers(start_process("/bin/sh", "sleep", "no-such-program")) == ()
 
 
 def test_a_container_that_cannot_be_looked_into_is_unobservable():
     with pytest.raises(Unobservable):
-        ran(READ_START_SCRIPTS, "999999999").text()
+        run_command(READ_START_SCRIPTS, "999999999").text()
 
 
 def test_words_that_could_be_options_or_expressions_are_never_looked_up():
@@ -330,6 +330,6 @@ def test_of_a_passwd_only_lines_of_accounts_are_told(tmp_path):
     script = load_script("fleetkeeper/topics/containers/scripts/read_accounts.sh").replace(
         "root=/proc/$pid/root", f"root={tmp_path}"
     )
-    text = ran(script, "7").text()
+    text = run_command(script, "7").text()
     assert "SECRET" not in text
     assert text.splitlines()[1:] == [" root:0", " short:7"]

@@ -12,8 +12,8 @@ import pytest
 from fleetkeeper.transport.commands import Unobservable
 from fleetkeeper.transport.ssh.client_keys import Keyring, load_keys
 from fleetkeeper.transport.ssh.ssh_target import SshTarget
-from tests.helpers.ssh_links import agent
-from tests.helpers.sshd import keygen, public
+from tests.helpers.ssh_links import run_agent
+from tests.helpers.sshd import make_key_pair, public_key
 
 FORMATS = {
     "ed25519": ("ed25519", ()),
@@ -29,18 +29,18 @@ FORMATS = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_key_in_any_usual_format_is_read(tmp_path, name):
     kind, more = FORMATS[name]
-    path = keygen(tmp_path / name, kind, more=more)
-    assert load_keys(str(path)).asbytes() == base64.b64decode(public(path).split()[1])
+    path = make_key_pair(tmp_path / name, kind, more=more)
+    assert load_keys(str(path)).asbytes() == base64.b64decode(public_key(path).split()[1])
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_case_20_a_passphrase_is_told_in_any_format(tmp_path, name):
     kind, more = FORMATS[name]
-    path = keygen(tmp_path / name, kind, passphrase="secret", more=more)
-    assert f"{path} has a passphrase and is not in the agent" in refusal(path)
+    path = make_key_pair(tmp_path / name, kind, passphrase="secret", more=more)
+    assert f"{path} has a passphrase and is not in the agent" in refusal_text(path)
 
 
-def refusal(path: Path) -> str:
+def refusal_text(path: Path) -> str:
     with pytest.raises(Unobservable) as refused:
         load_keys(str(path))
     return str(refused.value)
@@ -51,30 +51,30 @@ def test_case_20_what_is_no_key_is_named(tmp_path, content):
     path = tmp_path / "key"
     path.write_bytes(content)
     path.chmod(0o600)
-    assert refusal(path) == f"{path} is no private key that can be read"
+    assert refusal_text(path) == f"{path} is no private key that can be read"
 
 
 def test_a_key_that_others_can_read_is_not_used_as_ssh_does_not(tmp_path):
-    path = keygen(tmp_path / "key")
+    path = make_key_pair(tmp_path / "key")
     path.chmod(0o640)
-    assert f"`chmod 600 {path}`" in refusal(path)
+    assert f"`chmod 600 {path}`" in refusal_text(path)
 
 
 def test_a_public_key_that_no_agent_holds_is_called_what_it_is(tmp_path):
-    path = keygen(tmp_path / "key").with_suffix(".pub")
-    assert "is a public key, whose other half is not in the agent" in refusal(path)
+    path = make_key_pair(tmp_path / "key").with_suffix(".pub")
+    assert "is a public key, whose other half is not in the agent" in refusal_text(path)
 
 
 def test_a_broken_public_half_hides_no_key(tmp_path):
-    path = keygen(tmp_path / "key")
+    path = make_key_pair(tmp_path / "key")
     path.with_suffix(".pub").write_text("ssh-ed25519 %%%\n")
     offers, troubles = Keyring().offers(SshTarget("a", "a", 22, "me", identities=(str(path),)))
     assert ([offer.kind for offer in offers], troubles) == (["ssh-ed25519"], [])
 
 
 def test_a_certificate_in_a_file_goes_with_the_key_that_only_the_agent_holds(tmp_path):
-    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "user")
-    with agent(tmp_path, key) as path:
+    authority, key = make_key_pair(tmp_path / "ca"), make_key_pair(tmp_path / "user")
+    with run_agent(tmp_path, key) as path:
         key.unlink()
         sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", "me", f"{key}.pub")
         subprocess.run(sign, check=True, capture_output=True)

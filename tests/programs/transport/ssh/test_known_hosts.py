@@ -27,7 +27,7 @@ from fleetkeeper.transport.ssh.known_hosts import (
     parse_presented,
     preferred_kinds,
 )
-from tests.helpers.sshd import keygen, needed, public
+from tests.helpers.sshd import find_sshd, make_key_pair, public_key
 
 HOST, PORT = "db.example.org", 2222
 NOW = time.time()
@@ -54,7 +54,7 @@ class KeyServers:
         certified = shows in CERTIFICATES
         kind = "ssh-ed25519-cert-v01@openssh.com" if certified else self.keys[shows].split()[0]
         options = {
-            "ProxyCommand": f"{needed()} -i -f {self.folder}/{shows}.conf",
+            "ProxyCommand": f"{find_sshd()} -i -f {self.folder}/{shows}.conf",
             "UserKnownHostsFile": file,
             "GlobalKnownHostsFile": "/dev/null",
             "StrictHostKeyChecking": "yes",
@@ -99,12 +99,12 @@ CERTIFICATES = {
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> KeyServers:
-    needed()
+    find_sshd()
     folder = tmp_path_factory.mktemp("stage")
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    paths = {name: keygen(folder / name, kind) for name, kind in KINDS.items()}
-    keys = {name: public(path) for name, path in paths.items()}
+    paths = {name: make_key_pair(folder / name, kind) for name, kind in KINDS.items()}
+    keys = {name: public_key(path) for name, path in paths.items()}
     shown = {name: blob(line) for name, line in keys.items()}
     for name in ("plain", "rsa", "ecdsa"):
         (folder / f"{name}.conf").write_text(f"HostKey {paths[name]}\nUsePAM no\nStrictModes no\n")
@@ -145,7 +145,7 @@ PATTERNS = (
 HOSTS = (HOST, HOST, HOST, "DB.Example.ORG", f"{HOST}.", "192.0.2.7", "2001:db8::7")
 
 
-def written(pattern: str) -> str:
+def written_text(pattern: str) -> str:
     """A pattern as it stands in the file; `#hash` ones as ssh-keygen -H would write them."""
     if not pattern.startswith("#"):
         return pattern
@@ -171,9 +171,11 @@ class Line:
         if self.spoilt == "key":
             key = key[:-8]
         if self.spoilt == "missing":
-            return f"{self.marker} {written(self.pattern)} {kind}".strip()
+            return f"{self.marker} {written_text(self.pattern)} {kind}".strip()
         separator = "\t" if self.spoilt == "tab" else " "
-        return separator.join(part for part in (self.marker, written(self.pattern), kind, key, "comment #") if part)
+        return separator.join(
+            part for part in (self.marker, written_text(self.pattern), kind, key, "comment #") if part
+        )
 
 
 lines = st.builds(
@@ -274,9 +276,9 @@ def test_a_long_pattern_with_many_stars_takes_no_time():
 
 
 def test_fingerprints_are_those_of_ssh_keygen(tmp_path):
-    path = keygen(tmp_path / "key")
+    path = make_key_pair(tmp_path / "key")
     stdout = subprocess.run(("ssh-keygen", "-lf", str(path)), capture_output=True, text=True, check=True).stdout
-    assert fingerprint(blob(public(path))) == stdout.split()[1]
+    assert fingerprint(blob(public_key(path))) == stdout.split()[1]
 
 
 def test_the_types_that_are_known_are_asked_for_first():

@@ -22,13 +22,13 @@ from fleetkeeper.transport.commands import Command, Unobservable
 from fleetkeeper.transport.pool import Links
 from fleetkeeper.transport.ssh.host_certificates import pack_string
 from fleetkeeper.transport.ssh.host_keys import shown_keys
-from tests.helpers.ssh_links import agent, inventory, links_to, refusal, silent
-from tests.helpers.sshd import Sshd, gone, keygen, pids_of, public, sshd
+from tests.helpers.ssh_links import links_to, make_inventory, refusal_of, run_agent, silent_port
+from tests.helpers.sshd import Sshd, make_key_pair, pids_of, process_gone, public_key, run_sshd
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
+    with run_sshd(tmp_path_factory.mktemp("sshd"), options=["MaxSessions 30", "MaxStartups 100"]) as running:
         yield running
 
 
@@ -39,27 +39,27 @@ def test_a_link_is_opened_once(server):
 
 
 def test_case_13_a_closed_port_is_said_at_once():
-    with Links(inventory(Node(name="node", address="127.0.0.1", port=1, user="x"))) as links:
-        why = refusal(links)
+    with Links(make_inventory(Node(name="node", address="127.0.0.1", port=1, user="x"))) as links:
+        why = refusal_of(links)
     assert str(why) == "node: 127.0.0.1 port 1: connection refused"
 
 
 def test_case_13_a_server_that_never_answers_costs_one_connect_limit():
-    with silent() as port:
+    with silent_port() as port:
         node = Node(name="node", address="127.0.0.1", port=port, user="x")
-        with Links(inventory(node), limit=0.6) as links:
+        with Links(make_inventory(node), limit=0.6) as links:
             before = time.monotonic()
-            first = refusal(links)
+            first = refusal_of(links)
             assert time.monotonic() - before < 3
             again = time.monotonic()
-            assert refusal(links) == first
+            assert refusal_of(links) == first
             assert time.monotonic() - again < 0.2
 
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "a..b", f"{'x' * 64}.invalid"])
 def test_case_13_a_name_that_does_not_exist_is_said(name):
-    with Links(inventory(Node(name="node", address=name, user="x"))) as links:
-        assert f"the name {name} cannot be resolved" in str(refusal(links))
+    with Links(make_inventory(Node(name="node", address=name, user="x"))) as links:
+        assert f"the name {name} cannot be resolved" in str(refusal_of(links))
 
 
 def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
@@ -70,9 +70,9 @@ def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
         return resolved(destination, flags)
 
     monkeypatch.setattr(sockets, "look_up_host", stalls)
-    with Links(inventory(Node(name="node", address="slow.invalid", user="x")), limit=0.5) as links:
+    with Links(make_inventory(Node(name="node", address="slow.invalid", user="x")), limit=0.5) as links:
         before = time.monotonic()
-        assert refusal(links).why == "the name slow.invalid was not resolved in time"
+        assert refusal_of(links).why == "the name slow.invalid was not resolved in time"
         assert time.monotonic() - before < 2
 
 
@@ -90,11 +90,11 @@ def test_case_13_a_resolver_that_stalls_costs_one_connect_limit(monkeypatch):
     ],
 )
 def test_a_port_where_something_else_listens_is_said(says, why):
-    with silent(says) as port:
+    with silent_port(says) as port:
         node = Node(name="node", address="127.0.0.1", port=port, user="x")
-        with Links(inventory(node), limit=1.0) as links:
+        with Links(make_inventory(node), limit=1.0) as links:
             before = time.monotonic()
-            assert why in refusal(links).why
+            assert why in refusal_of(links).why
             assert time.monotonic() - before < 3
 
 
@@ -104,7 +104,7 @@ def test_case_1_an_address_with_a_dash_is_no_option(tmp_path):
         good = Node(name="node", address="node", connection=connection)
         node = good.model_copy(update={"address": f"-oProxyCommand=touch {canary}"})
         with Links(Inventory.model_construct(name="t", path="", nodes={"node": node}, waivers=())) as links:
-            assert refusal(links).why
+            assert refusal_of(links).why
     assert not canary.exists()
 
 
@@ -113,8 +113,8 @@ def test_case_12_an_unknown_host_key_is_refused_and_not_added(server, tmp_path, 
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {tmp_path}/none\nGlobalKnownHostsFile /dev/null\nStrictHostKeyChecking no\n")
     node = server.node(connection=connection)
-    with Links(inventory(node), ssh_config=str(config)) as links:
-        why = refusal(links)
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
+        why = refusal_of(links)
     assert not (tmp_path / "none").exists()
     assert "its host key is not known: it shows ssh-ed25519 SHA256:" in str(why)
     assert "fleetkeeper trust node" in why.hint
@@ -122,14 +122,14 @@ def test_case_12_an_unknown_host_key_is_refused_and_not_added(server, tmp_path, 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
 def test_case_11_a_changed_host_key_is_refused_with_both_fingerprints(server, tmp_path, connection):
-    other = keygen(tmp_path / "other")
+    other = make_key_pair(tmp_path / "other")
     known_value = tmp_path / "known"
-    known_value.write_text(f"[127.0.0.1]:{server.port} {public(other)}\n")
+    known_value.write_text(f"[127.0.0.1]:{server.port} {public_key(other)}\n")
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {known_value}\nGlobalKnownHostsFile /dev/null\n")
     node = server.node(connection=connection)
-    with Links(inventory(node), ssh_config=str(config)) as links:
-        why = refusal(links)
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
+        why = refusal_of(links)
     fingerprints = [
         subprocess.run(("ssh-keygen", "-lf", str(path)), capture_output=True, text=True, check=True).stdout.split()[1]
         for path in (other, server.folder / "host_ed25519")
@@ -145,16 +145,16 @@ def test_known_hosts_beside_the_inventory_count(server, tmp_path):
     config.write_text("UserKnownHostsFile /dev/null\nGlobalKnownHostsFile /dev/null\n")
     for connection in ("", "ssh"):
         node = server.node(connection=connection)
-        ours = inventory(node).model_copy(update={"path": str(tmp_path / "lab.yml")})
+        ours = make_inventory(node).model_copy(update={"path": str(tmp_path / "lab.yml")})
         with Links(ours, ssh_config=str(config)) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
 
 def test_case_20_a_key_with_a_passphrase_is_named(server, tmp_path):
-    locked = keygen(tmp_path / "locked", passphrase="secret")
+    locked = make_key_pair(tmp_path / "locked", passphrase="secret")
     node = server.node(identity=str(locked))
     with links_to(server, node) as links:
-        why = refusal(links)
+        why = refusal_of(links)
     assert f"{locked} has a passphrase and is not in the agent" in why.hint
     assert "secret" not in f"{why} {why.hint}"
 
@@ -162,26 +162,26 @@ def test_case_20_a_key_with_a_passphrase_is_named(server, tmp_path):
 def test_case_20_a_key_that_is_not_there_is_named(server, tmp_path):
     node = server.node(identity=str(tmp_path / "missing"))
     with links_to(server, node) as links:
-        assert f"there is no key {tmp_path}/missing" in refusal(links).hint
+        assert f"there is no key {tmp_path}/missing" in refusal_of(links).hint
 
 
 def test_case_20_a_key_that_the_server_refuses_is_named(server, tmp_path):
-    stranger = keygen(tmp_path / "stranger")
+    stranger = make_key_pair(tmp_path / "stranger")
     node = server.node(identity=str(stranger))
     with links_to(server, node) as links:
-        why = refusal(links)
+        why = refusal_of(links)
     assert f"lets {server.user} in with none of our keys" in str(why)
     assert str(stranger) in why.hint
 
 
 def test_case_20_a_server_that_takes_no_more_keys_says_how_to_name_one(tmp_path):
-    keys = [keygen(tmp_path / f"key{number}") for number in range(3)]
-    with sshd(tmp_path / "sshd", options=["MaxAuthTries 2"]) as server:
+    keys = [make_key_pair(tmp_path / f"key{number}") for number in range(3)]
+    with run_sshd(tmp_path / "sshd", options=["MaxAuthTries 2"]) as server:
         lines = "".join(f"IdentityFile {key}\n" for key in keys)
         server.config.write_text(f"IdentityAgent none\n{lines}{server.config.read_text()}")
         node = server.node().model_copy(update={"identity": None})
         with links_to(server, node) as links:
-            why = refusal(links)
+            why = refusal_of(links)
     assert why.why == "it hung up after 2 of our 3 keys"
     assert "name the right one" in why.hint
 
@@ -190,8 +190,8 @@ def test_case_20_no_key_at_all_is_said(server, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"IdentityAgent none\nIdentityFile {tmp_path}/none\n{server.config.read_text()}")
     node = server.node().model_copy(update={"identity": None})
-    with Links(inventory(node), ssh_config=str(config)) as links:
-        assert f"no agent holds a key, and there is none of {tmp_path}/none" in refusal(links).hint
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
+        assert f"no agent holds a key, and there is none of {tmp_path}/none" in refusal_of(links).hint
 
 
 def test_a_key_with_a_passphrase_is_used_through_the_agent(server, tmp_path, monkeypatch):
@@ -200,7 +200,7 @@ def test_a_key_with_a_passphrase_is_used_through_the_agent(server, tmp_path, mon
     shutil.copy(server.identity.with_suffix(".pub"), tmp_path / "locked.pub")
     subprocess.run(("ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(locked)), check=True)
     node = server.node(identity=str(locked))
-    with agent(tmp_path, keygen(tmp_path / "stranger"), locked, passphrase="secret") as path:
+    with run_agent(tmp_path, make_key_pair(tmp_path / "stranger"), locked, passphrase="secret") as path:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
@@ -222,16 +222,16 @@ class RefusingAgent(socketserver.BaseRequestHandler):
 def refusing_agent(path: Path, key: Path) -> Iterator[str]:
     with socketserver.ThreadingUnixStreamServer(str(path), RefusingAgent) as server:
         server.daemon_threads = True
-        server.blob = base64.b64decode(public(key).split()[1])  # type: ignore[attr-defined]
+        server.blob = base64.b64decode(public_key(key).split()[1])  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield str(path)
         server.shutdown()
 
 
 def test_a_key_whose_agent_does_not_sign_leaves_the_connection_to_the_next(tmp_path, monkeypatch):
-    other = keygen(tmp_path / "other")
+    other = make_key_pair(tmp_path / "other")
     with (
-        sshd(tmp_path / "sshd") as server,
+        run_sshd(tmp_path / "sshd") as server,
         refusing_agent(tmp_path / "agent", server.identity) as path,
     ):
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
@@ -239,8 +239,8 @@ def test_a_key_whose_agent_does_not_sign_leaves_the_connection_to_the_next(tmp_p
         server.config.write_text(f"{config}IdentityFile {other}\n")
         node = server.node(identity=None)
         with links_to(server, node) as links:
-            assert ": its agent did not sign: it refused" in refusal(links).hint
-        (server.folder / "authorized_keys").write_text(f"{public(server.identity)}\n{public(other)}\n")
+            assert ": its agent did not sign: it refused" in refusal_of(links).hint
+        (server.folder / "authorized_keys").write_text(f"{public_key(server.identity)}\n{public_key(other)}\n")
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
@@ -248,25 +248,25 @@ def test_a_key_whose_agent_does_not_sign_leaves_the_connection_to_the_next(tmp_p
 @pytest.mark.parametrize("in_agent", [True, False])
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
 def test_a_user_certificate_is_used(tmp_path, monkeypatch, in_agent, kind):
-    authority, key = keygen(tmp_path / "ca"), keygen(tmp_path / "user", kind)
-    with sshd(tmp_path / "sshd", options=[f"TrustedUserCAKeys {authority}.pub"]) as server:
+    authority, key = make_key_pair(tmp_path / "ca"), make_key_pair(tmp_path / "user", kind)
+    with run_sshd(tmp_path / "sshd", options=[f"TrustedUserCAKeys {authority}.pub"]) as server:
         sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", server.user, f"{key}.pub")
         subprocess.run(sign, check=True, capture_output=True)
         node = server.node(identity=str(key))
-        with agent(tmp_path, *([key] if in_agent else [])) as path:
+        with run_agent(tmp_path, *([key] if in_agent else [])) as path:
             monkeypatch.setenv("SSH_AUTH_SOCK", path)
             with links_to(server, node) as links:
                 assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
 
 def test_a_host_certificate_of_a_known_authority_is_trusted(tmp_path):
-    authority = keygen(tmp_path / "ca")
+    authority = make_key_pair(tmp_path / "ca")
     folder = tmp_path / "sshd"
-    key = keygen(folder / "host_ed25519")
+    key = make_key_pair(folder / "host_ed25519")
     sign = ("ssh-keygen", "-q", "-s", str(authority), "-I", "h", "-h", "-n", "127.0.0.1", f"{key}.pub")
     subprocess.run(sign, check=True, capture_output=True)
-    with sshd(folder, options=[f"HostCertificate {key}-cert.pub"]) as server:
-        server.known_hosts.write_text(f"@cert-authority * {public(authority)}\n")
+    with run_sshd(folder, options=[f"HostCertificate {key}-cert.pub"]) as server:
+        server.known_hosts.write_text(f"@cert-authority * {public_key(authority)}\n")
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
@@ -274,24 +274,24 @@ def test_a_host_certificate_of_a_known_authority_is_trusted(tmp_path):
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_servers_with_other_kinds_of_keys_are_trusted(tmp_path, kind):
-    with sshd(tmp_path, kinds=(kind,)) as server:
+    with run_sshd(tmp_path, kinds=(kind,)) as server:
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
 
 def test_the_host_key_type_that_is_known_is_asked_for(tmp_path):
-    with sshd(tmp_path, kinds=("ed25519", "rsa")) as server:
-        server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {public(tmp_path / 'host_rsa')}\n")
+    with run_sshd(tmp_path, kinds=("ed25519", "rsa")) as server:
+        server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {public_key(tmp_path / 'host_rsa')}\n")
         node = server.node()
         with links_to(server, node) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
 
 
 def test_all_host_keys_of_a_node_are_shown_as_lines_that_trust_it(tmp_path):
-    with sshd(tmp_path, kinds=("ed25519", "rsa", "ecdsa")) as server:
+    with run_sshd(tmp_path, kinds=("ed25519", "rsa", "ecdsa")) as server:
         node = server.node()
-        keys = shown_keys(inventory(node), node, str(server.config))
+        keys = shown_keys(make_inventory(node), node, str(server.config))
         assert sorted(key.line for key in keys) == sorted(server.known_hosts.read_text().splitlines())
         assert "Accepted" not in server.log
 
@@ -299,7 +299,7 @@ def test_all_host_keys_of_a_node_are_shown_as_lines_that_trust_it(tmp_path):
 def test_host_keys_of_a_node_that_is_down_are_unknown():
     node = Node(name="node", address="127.0.0.1", port=1, user="x")
     with pytest.raises(Unobservable, match="connection refused"):
-        shown_keys(inventory(node), node)
+        shown_keys(make_inventory(node), node)
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
@@ -324,7 +324,7 @@ def test_case_21_jump_hosts_of_the_users_configuration_are_used(server, tmp_path
         f"Match originalhost gate,second\n  HostName 127.0.0.1\n  Port {server.port}\n"
     )
     node = Node(name="node", address="inner")
-    with Links(inventory(node), ssh_config=str(config)) as links:
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
         assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
         assert len(links.routes.places) == 3
 
@@ -343,10 +343,10 @@ def test_a_proxy_command_is_used_and_ended(server, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {server.known_hosts}\nProxyCommand python3 {relay} %h %p\n")
     node = server.node()
-    with Links(inventory(node), ssh_config=str(config)) as links:
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
         assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
         assert pids_of(str(relay))
-    assert gone(str(relay))
+    assert process_gone(str(relay))
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
@@ -354,9 +354,9 @@ def test_a_proxy_command_that_dies_says_why_at_once(server, tmp_path, connection
     config = tmp_path / "config"
     config.write_text(f"UserKnownHostsFile {server.known_hosts}\nProxyCommand echo no such gate >&2; exit 3\n")
     node = server.node(connection=connection)
-    with Links(inventory(node), ssh_config=str(config)) as links:
+    with Links(make_inventory(node), ssh_config=str(config)) as links:
         before = time.monotonic()
-        assert refusal(links).why == "its ProxyCommand ended: no such gate"
+        assert refusal_of(links).why == "its ProxyCommand ended: no such gate"
         assert time.monotonic() - before < 3
 
 
@@ -366,14 +366,14 @@ def test_case_21_jump_hosts_that_lead_in_a_circle_are_said(server, tmp_path):
     config.write_text("Host *\n  ProxyJump gate\n")
     for connection in ("", "ssh"):
         node = server.node(connection=connection)
-        with Links(inventory(node), ssh_config=str(config)) as links:
-            assert refusal(links).why == "its jump hosts lead in a circle: node → gate → gate"
+        with Links(make_inventory(node), ssh_config=str(config)) as links:
+            assert refusal_of(links).why == "its jump hosts lead in a circle: node → gate → gate"
 
 
 @pytest.mark.parametrize("connection", ["", "ssh"])
 def test_case_21_each_jump_host_has_its_own_user_port_and_key(server, tmp_path, connection):
     """Three hops, of which `outer` stands in the user's configuration and is reached through another one there."""
-    with sshd(tmp_path / "other") as other:
+    with run_sshd(tmp_path / "other") as other:
         config = tmp_path / "config"
         config.write_text(
             f"UserKnownHostsFile {server.known_hosts} {other.known_hosts}\n"
@@ -383,7 +383,7 @@ def test_case_21_each_jump_host_has_its_own_user_port_and_key(server, tmp_path, 
         )
         gate = server.node("gate", jump=f"{other.user}@outer", connection=connection)
         node = other.node(jump="gate", connection=connection)
-        with Links(inventory(gate, node), ssh_config=str(config)) as links:
+        with Links(make_inventory(gate, node), ssh_config=str(config)) as links:
             assert links.to(node).ask([Command(("echo", "in"))])[0].out == b"in\n"
         assert other.log.count("Accepted publickey") == 2
 
@@ -393,15 +393,15 @@ def test_case_21_each_jump_host_has_its_own_user_port_and_key(server, tmp_path, 
 def test_case_12_an_unknown_jump_host_is_refused_and_not_added(server, tmp_path, connection, wanted):
     """Whatever the configuration wants: the ssh that ProxyJump starts would do as it says."""
     config = tmp_path / "config"
-    with sshd(tmp_path / "other") as other:
+    with run_sshd(tmp_path / "other") as other:
         config.write_text(
             f"Host gate\n  HostName 127.0.0.1\n  Port {other.port}\n  IdentityFile {other.identity}\n"
             f"  UserKnownHostsFile {tmp_path}/new\n  ProxyJump none\n"
             f"Host *\n  StrictHostKeyChecking {wanted}\n  ProxyJump gate\n  UserKnownHostsFile {server.known_hosts}\n"
         )
         node = server.node(connection=connection)
-        with Links(inventory(node), ssh_config=str(config)) as links:
-            refusal(links)
+        with Links(make_inventory(node), ssh_config=str(config)) as links:
+            refusal_of(links)
         assert "Accepted" not in other.log
     assert not (tmp_path / "new").exists()
 
@@ -411,12 +411,12 @@ def test_case_21_a_jump_host_that_is_down_is_named(server, connection):
     gate = Node(name="gate", address="127.0.0.1", port=1, user="x", connection=connection)
     inner = server.node("inner", jump="gate", connection=connection)
     with links_to(server, gate, inner) as links:
-        assert "its jump host gate cannot be used: 127.0.0.1 port 1" in str(refusal(links, "inner"))
+        assert "its jump host gate cannot be used: 127.0.0.1 port 1" in str(refusal_of(links, "inner"))
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_case_21_a_jump_host_that_goes_away_leaves_no_thread_complaining(tmp_path):
-    with sshd(tmp_path) as gate:
+    with run_sshd(tmp_path) as gate:
         nodes = [gate.node("gate"), gate.node("inner", jump="gate")]
         links = links_to(gate, *nodes)
         inner = links.to(nodes[1])
@@ -428,22 +428,22 @@ def test_case_21_a_jump_host_that_goes_away_leaves_no_thread_complaining(tmp_pat
 
 def test_case_21_a_jump_host_without_ssh_is_said():
     nodes = [Node(name="here", connection="local"), Node(name="inner", address="192.0.2.7", jump="here")]
-    with Links(inventory(*nodes)) as links:
-        assert refusal(links, "inner").why == "its jump host here is not reached over SSH (`connection: local`)"
+    with Links(make_inventory(*nodes)) as links:
+        assert refusal_of(links, "inner").why == "its jump host here is not reached over SSH (`connection: local`)"
 
 
 def test_case_21_a_node_that_the_jump_host_cannot_reach_is_said(server):
     inner = server.node("inner", jump="gate", port=1)
     with links_to(server, server.node("gate"), inner) as links:
-        assert "its jump host gate cannot reach 127.0.0.1 port 1" in str(refusal(links, "inner"))
+        assert "its jump host gate cannot reach 127.0.0.1 port 1" in str(refusal_of(links, "inner"))
 
 
 def test_case_21_a_jump_host_that_forbids_forwarding_says_which_right_is_missing(server, tmp_path):
-    with sshd(tmp_path, options=["AllowTcpForwarding no"]) as gate:
+    with run_sshd(tmp_path, options=["AllowTcpForwarding no"]) as gate:
         gate.known_hosts.write_text(gate.known_hosts.read_text() + server.known_hosts.read_text())
         nodes = [gate.node("gate"), server.node("inner", jump="gate")]
         with links_to(gate, *nodes) as links:
-            assert "AllowTcpForwarding" in refusal(links, "inner").hint
+            assert "AllowTcpForwarding" in refusal_of(links, "inner").hint
 
 
 def test_ipv6_addresses_are_reached(tmp_path):
@@ -452,7 +452,7 @@ def test_ipv6_addresses_are_reached(tmp_path):
             pass
     except OSError:
         pytest.skip("no IPv6 here")
-    with sshd(tmp_path, address="::1") as server:
+    with run_sshd(tmp_path, address="::1") as server:
         for connection in ("", "ssh"):
             node = server.node(connection=connection)
             with links_to(server, node) as links:
@@ -460,7 +460,7 @@ def test_ipv6_addresses_are_reached(tmp_path):
 
 
 def test_case_19_a_server_that_throttles_is_tried_again(tmp_path):
-    with sshd(tmp_path, options=["MaxStartups 1:100:1", "LoginGraceTime 1"]) as server:
+    with run_sshd(tmp_path, options=["MaxStartups 1:100:1", "LoginGraceTime 1"]) as server:
         taken = socket.create_connection(("127.0.0.1", server.port))
         node = server.node()
         with taken, links_to(server, node) as links:
@@ -468,8 +468,8 @@ def test_case_19_a_server_that_throttles_is_tried_again(tmp_path):
 
 
 def test_case_19_a_server_that_always_throttles_is_not_called_down(tmp_path):
-    with sshd(tmp_path, options=["MaxStartups 1:100:1", "LoginGraceTime 30"]) as server:
+    with run_sshd(tmp_path, options=["MaxStartups 1:100:1", "LoginGraceTime 30"]) as server:
         taken = socket.create_connection(("127.0.0.1", server.port))
         node = server.node()
         with taken, links_to(server, node, limit=1.5) as links:
-            assert "MaxStartups" in refusal(links).hint
+            assert "MaxStartups" in refusal_of(links).hint

@@ -17,8 +17,8 @@ from fleetkeeper.transport.ssh.algorithms import NAMES
 from fleetkeeper.transport.ssh.host_key_check import Server, check_host_key
 from fleetkeeper.transport.ssh.known_hosts import parse
 from fleetkeeper.transport.ssh.ssh_target import REFUSED, UNTRIED, SshTarget
-from tests.helpers.ssh_links import inventory
-from tests.helpers.sshd import Sshd, keygen, public, sshd
+from tests.helpers.ssh_links import make_inventory
+from tests.helpers.sshd import Sshd, make_key_pair, public_key, run_sshd
 
 IN, OUT, BEYOND = "we get in", "we are kept out", "only the OpenSSH client can"
 
@@ -97,20 +97,20 @@ SSH_DECIDES = [text for text in FOLLOWED if not any(word in text for word in (*S
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     folder = tmp_path_factory.mktemp("sshd")
-    with sshd(folder, options=["MaxStartups 100"], kinds=("ed25519", "rsa")) as running:
-        prepare(running)
+    with run_sshd(folder, options=["MaxStartups 100"], kinds=("ed25519", "rsa")) as running:
+        prepare_files(running)
         yield running
 
 
-def prepare(server: Sshd) -> None:
+def prepare_files(server: Sshd) -> None:
     """The files that the configurations above name."""
     folder, text = server.folder, server.known_hosts.read_text()
     keys = [" ".join(line.split()[1:]) for line in text.splitlines()]
     for name in ("known hosts", "127.0.0.1"):
         (folder / name).write_text(text)
     server.known_hosts.write_text(text + "".join(f"known {key}\n" for key in keys))
-    stranger = keygen(folder / "stranger")
-    (folder / "wrong").write_text(f"[127.0.0.1]:{server.port} {public(stranger)}\n")
+    stranger = make_key_pair(folder / "stranger")
+    (folder / "wrong").write_text(f"[127.0.0.1]:{server.port} {public_key(stranger)}\n")
     (folder / "list").write_text("".join(f"{key}\n" for key in keys))
     for name, source in (("krl", folder / "list"), ("other-krl", f"{stranger}.pub")):
         subprocess.run(("ssh-keygen", "-q", "-k", "-f", str(folder / name), str(source)), check=True)
@@ -131,7 +131,7 @@ def config(server: Sshd, tmp_path: Path) -> Callable[[str], str]:
 
 
 def reach(node: Node, config: str) -> str:
-    with Links(inventory(node), ssh_config=config, limit=5.0) as links:
+    with Links(make_inventory(node), ssh_config=config, limit=5.0) as links:
         try:
             [answer] = links.to(node).ask([Command(("echo", "in"))])
         except Unobservable as why:

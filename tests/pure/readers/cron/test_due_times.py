@@ -35,7 +35,7 @@ def test_the_canonical_form_of_a_canonical_form_is_itself(fields: tuple[str, ...
     assert once == NEVER or canonical_times(once.split()) == once
 
 
-def numbers(field: str, low: int, high: int) -> set[int]:
+def numbers_in(field: str, low: int, high: int) -> set[int]:
     """The numbers of a field, read once more and quite differently."""
     match: set[int] = set()
     for item in field.split(","):
@@ -49,7 +49,7 @@ def numbers(field: str, low: int, high: int) -> set[int]:
 def test_a_minute_is_due_exactly_when_debians_rule_says_so(fields: tuple[str, ...], minutes: int):
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     minute, hour, day, month, weekday = (
-        numbers(field, low, high)
+        numbers_in(field, low, high)
         for field, (low, high) in zip(fields, ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7)), strict=True)
     )
     on_day = moment.day in day

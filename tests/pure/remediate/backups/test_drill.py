@@ -18,28 +18,28 @@ from fleetkeeper.transport.commands import Command, Output, Unobservable
 from remediate.backups.database_contents import DatabaseContents
 from remediate.backups.database_contents import parse_contents as read_answer
 from remediate.backups.drill import Trial, describe_drill, last_success, missing_tables, needed_mebibytes, told_failure
-from tests.example_fleets.backups import GOOD, NOW, TEXT, fleet, judged, name, policy, proofs
+from tests.example_fleets.backups import GOOD, NOW, TEXT, backup_fleet, dump_name, make_policy, proofs_of, verdict_of
 
 DRILLS = TEXT.replace("  at_least: 3", "  at_least: 3\n  drills: 90 d")
 LIVE = DatabaseContents({"public.auth_user": 120, "public.runjob": 4000, "public.session": 7}, ("plpgsql",), {})
-BACKUP = build_catalog(GOOD, proofs(GOOD), policy(), NOW).backups[0]
+BACKUP = build_catalog(GOOD, proofs_of(GOOD), make_policy(), NOW).backups[0]
 DONE = Drill(BACKUP.name, NOW - timedelta(days=3), 12.0, 3600.0, dict(LIVE.rows), ("plpgsql",))
 MOUNT = Mount("volume", "/var/lib/docker/volumes/rodan_pg_backup/_data", "/backups", "rodan_pg_backup")
 HOLDS = b"rows public.auth_user|120\nextension|plpgsql\n"
 SAID = b"user|rodan\ndatabase|rodan\nencoding|UTF8\npreload|\nrole|rodan\nrole|reader\ntablespace|fast\n" + HOLDS
 
 
-def drilled(*drills: Drill, text: str = DRILLS):
-    world = fleet(text=text)
+def drill_result(*drills: Drill, text: str = DRILLS):
+    world = backup_fleet(text=text)
     return replace(world, facts={**world.facts, ("data", "databases"): Databases((), Records(drills=drills))})
 
 
 def test_a_young_drill_that_succeeded_holds():
-    assert judged("backups.come_back", drilled(DONE)).outcome is Outcome.HOLDS
+    assert verdict_of("backups.come_back", drill_result(DONE)).outcome is Outcome.HOLDS
 
 
 def test_without_drills_in_the_inventory_it_is_skipped():
-    assert judged("backups.come_back", drilled(text=TEXT)).outcome is Outcome.NOT_APPLICABLE
+    assert verdict_of("backups.come_back", drill_result(text=TEXT)).outcome is Outcome.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_without_drills_in_the_inventory_it_is_skipped():
     ],
 )
 def test_an_old_a_failed_and_no_drill_are_findings(drills, saw):
-    [match] = judged("backups.come_back", drilled(*drills)).findings
+    [match] = verdict_of("backups.come_back", drill_result(*drills)).findings
     assert saw in match.saw
 
 
@@ -63,31 +63,31 @@ REFUSED = replace(DONE, at=NOW, refused="no room: 3 GiB are needed")
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_drill_that_failed_is_a_finding_whether_or_not_drills_are_asked_for(text):
     """FOREIGN W3, TROUBLE B6."""
-    [match] = judged("backups.come_back", drilled(DONE, FAILED, text=text)).findings
+    [match] = verdict_of("backups.come_back", drill_result(DONE, FAILED, text=text)).findings
     assert "did not come back 0 s ago: it does not restore: ERROR" in match.saw
 
 
 @pytest.mark.parametrize("drills", [(), (DONE,), (FAILED, replace(DONE, at=NOW + timedelta(hours=1))), (REFUSED,)])
 def test_without_drills_and_without_a_failed_one_it_does_not_apply(drills):
-    assert judged("backups.come_back", drilled(*drills, text=TEXT)).outcome is Outcome.NOT_APPLICABLE
+    assert verdict_of("backups.come_back", drill_result(*drills, text=TEXT)).outcome is Outcome.NOT_APPLICABLE
 
 
 TRIED = NOW - timedelta(hours=36)
-OLDER, NEWER = (name(TRIED + sign * timedelta(hours=12)) for sign in (-1, 1))
+OLDER, NEWER = (dump_name(TRIED + sign * timedelta(hours=12)) for sign in (-1, 1))
 
 
 def is_held(*drills: Drill) -> bool:
     """Whether such drills hold whole dumps up, by whatever inventory: then it is a finding too."""
-    hold = failed_drill(drilled(*drills), policy(drills="90 d"))
+    hold = failed_drill(drill_result(*drills), make_policy(drills="90 d"))
     for text in (TEXT, DRILLS):
-        outcome = judged("backups.come_back", drilled(*drills, text=text)).outcome
+        outcome = verdict_of("backups.come_back", drill_result(*drills, text=text)).outcome
         assert (outcome is Outcome.FINDING) == (hold is not None)
     return hold is not None
 
 
 def after(hours: int, **changes: object) -> Drill:
     """A drill of the dump that was tried, so many hours after the first."""
-    return replace(DONE, at=NOW - timedelta(hours=30 - hours), **{"backup": name(TRIED), **changes})
+    return replace(DONE, at=NOW - timedelta(hours=30 - hours), **{"backup": dump_name(TRIED), **changes})
 
 
 def test_an_older_dump_that_comes_back_does_not_make_up_for_one_that_failed():
@@ -109,9 +109,9 @@ def test_an_older_dump_that_failed_last_holds_up_until_it_or_a_newer_one_comes_b
 
 
 def test_a_name_that_lies_in_the_future_is_no_newer_than_its_drill():
-    failed = after(0, backup=name(NOW + timedelta(days=400)), error="it does not restore")
+    failed = after(0, backup=dump_name(NOW + timedelta(days=400)), error="it does not restore")
     assert is_held(failed)
-    assert not is_held(failed, after(6, backup=name(NOW - timedelta(hours=25))))
+    assert not is_held(failed, after(6, backup=dump_name(NOW - timedelta(hours=25))))
 
 
 def test_drills_of_names_that_the_inventory_does_not_know_are_told_apart_by_their_age():
@@ -123,7 +123,7 @@ def test_drills_of_names_that_the_inventory_does_not_know_are_told_apart_by_thei
 
 def test_a_drill_of_an_older_dump_says_that_the_failure_of_a_newer_one_stands():
     [line] = told_failure(after(0, error="no"), after(1, backup=OLDER))
-    assert line.text.startswith(f"{name(TRIED)} has not come back")
+    assert line.text.startswith(f"{dump_name(TRIED)} has not come back")
     assert told_failure(None, DONE) == []
     assert told_failure(after(0, error="no"), after(1, error="no")) == []
 
@@ -136,20 +136,22 @@ def test_ten_drills_of_older_dumps_do_not_push_out_a_failure():
 
 
 def test_a_drill_that_could_not_be_tried_is_not_one_that_failed():
-    assert judged("backups.come_back", drilled(DONE, REFUSED)).outcome is Outcome.HOLDS
+    assert verdict_of("backups.come_back", drill_result(DONE, REFUSED)).outcome is Outcome.HOLDS
     old = replace(DONE, at=NOW - timedelta(days=100))
-    [match] = judged("backups.come_back", drilled(old, REFUSED)).findings
+    [match] = verdict_of("backups.come_back", drill_result(old, REFUSED)).findings
     assert match.saw.endswith("; one could not be tried on 2026-06-15: no room: 3 GiB are needed")
-    [match] = judged("backups.come_back", drilled(replace(FAILED, at=NOW - timedelta(days=1)), REFUSED)).findings
+    [match] = verdict_of(
+        "backups.come_back", drill_result(replace(FAILED, at=NOW - timedelta(days=1)), REFUSED)
+    ).findings
     assert "did not come back" in match.saw
 
 
 @pytest.mark.parametrize("text", [TEXT, DRILLS])
 def test_a_record_that_was_not_seen_is_unknown(text):
-    world = drilled(text=text)
+    world = drill_result(text=text)
     hidden = Databases((), Unobservable("permission denied"))
     unseen = replace(world, facts={**world.facts, ("data", "databases"): hidden})
-    assert judged("backups.come_back", unseen).outcome is Outcome.UNKNOWN
+    assert verdict_of("backups.come_back", unseen).outcome is Outcome.UNKNOWN
 
 
 # ── what came back ──
@@ -220,7 +222,7 @@ def test_many_failures_do_not_push_out_the_last_success():
 # ── the throwaway container ──
 
 TRIAL = Trial(
-    Placement("vgpu", Container("f" * 64, "p.1", image_id="sha256:abc", mounts=(MOUNT,))), MOUNT, BACKUP, policy()
+    Placement("vgpu", Container("f" * 64, "p.1", image_id="sha256:abc", mounts=(MOUNT,))), MOUNT, BACKUP, make_policy()
 )
 
 

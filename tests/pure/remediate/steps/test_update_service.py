@@ -31,7 +31,7 @@ SERVICE = {
 }
 
 
-def task(name: str, state: str, desired: str = "running", **status: str) -> dict[str, Any]:
+def make_task(name: str, state: str, desired: str = "running", **status: str) -> dict[str, Any]:
     return {"ID": name, "DesiredState": desired, "Status": {"State": state, **status}}
 
 
@@ -80,12 +80,12 @@ def updated(swarm: Swarm, step: UpdateService = STEP, log: Output = NO_LOG) -> D
     return step.update(swarm, Answering(log), Pace(clock, clock.sleep))
 
 
-OLD = task("old", "running")
-GONE = task("old", "shutdown", "shutdown")
+OLD = make_task("old", "running")
+GONE = make_task("old", "shutdown", "shutdown")
 
 
 def test_new_tasks_that_keep_running_are_success_and_the_spec_differs_in_the_user_only() -> None:
-    swarm = Swarm([OLD], [GONE, task("new", "starting")], [GONE, task("new", "running")])
+    swarm = Swarm([OLD], [GONE, make_task("new", "starting")], [GONE, make_task("new", "running")])
     done = updated(swarm)
     assert (done.before, done.after) == ("", "django")
     [spec] = swarm.specs
@@ -96,7 +96,7 @@ def test_new_tasks_that_keep_running_are_success_and_the_spec_differs_in_the_use
 
 
 def test_case_63_a_new_task_that_ends_is_a_failure_with_the_engines_reason() -> None:
-    swarm = Swarm([OLD], [GONE, task("new", "failed", Err="task: non-zero exit (1)")])
+    swarm = Swarm([OLD], [GONE, make_task("new", "failed", Err="task: non-zero exit (1)")])
     with pytest.raises(StepFailed, match=r"failed: task: non-zero exit \(1\)") as failed:
         updated(swarm)
     assert failed.value.changed
@@ -104,25 +104,27 @@ def test_case_63_a_new_task_that_ends_is_a_failure_with_the_engines_reason() -> 
 
 
 def test_a_task_that_runs_for_a_moment_and_then_ends_is_a_failure() -> None:
-    swarm = Swarm([OLD], [task("new", "running")], [task("new", "failed", Err="gone"), task("next", "ready")])
+    swarm = Swarm(
+        [OLD], [make_task("new", "running")], [make_task("new", "failed", Err="gone"), make_task("next", "ready")]
+    )
     with pytest.raises(StepFailed, match="gone"):
         updated(swarm)
 
 
 def test_a_task_that_never_comes_up_is_a_failure_at_the_limit() -> None:
-    swarm = Swarm([OLD], [task("new", "pending", Message="no suitable node")])
+    swarm = Swarm([OLD], [make_task("new", "pending", Message="no suitable node")])
     with pytest.raises(StepFailed, match="not healthy within 10 s: pending: no suitable node"):
         updated(swarm)
 
 
 def test_swarms_own_pause_is_a_failure() -> None:
-    swarm = Swarm([OLD], [task("new", "starting")], update="paused")
+    swarm = Swarm([OLD], [make_task("new", "starting")], update="paused")
     with pytest.raises(StepFailed, match="swarm stopped the update: why"):
         updated(swarm)
 
 
 def test_two_replicas_need_two_new_tasks() -> None:
-    swarm = Swarm([OLD, task("old2", "running")], [task("new", "running"), task("new2", "starting")])
+    swarm = Swarm([OLD, make_task("old2", "running")], [make_task("new", "running"), make_task("new2", "starting")])
     with pytest.raises(StepFailed, match="not healthy"):
         updated(swarm)
 
@@ -138,7 +140,7 @@ def test_a_service_that_was_changed_since_is_not_updated(spec: dict[str, str]) -
 
 
 def test_a_service_without_running_tasks_cannot_be_proven_and_is_left_alone() -> None:
-    swarm = Swarm([task("old", "shutdown", "shutdown")])
+    swarm = Swarm([make_task("old", "shutdown", "shutdown")])
     with pytest.raises(Stale, match="no running task"):
         updated(swarm)
     assert swarm.specs == []
@@ -148,8 +150,8 @@ def test_the_way_back_mends_a_service_that_has_no_running_task_left() -> None:
     """What the new user broke: swarm has paused the update, and nothing runs or is meant to run."""
     service: dict[str, Any] = deepcopy(SERVICE)
     service["Spec"]["TaskTemplate"]["ContainerSpec"]["User"] = "django"
-    ended = task("new", "failed", "shutdown")
-    swarm = Swarm([ended], [ended, task("mended", "running")], service=service)
+    ended = make_task("new", "failed", "shutdown")
+    swarm = Swarm([ended], [ended, make_task("mended", "running")], service=service)
     back = STEP.inverse(Answering(Output(0)), StepContext("run", 1))
     assert updated(swarm, back).after == ""
     assert "User" not in swarm.specs[0]["TaskTemplate"]["ContainerSpec"]
@@ -165,7 +167,7 @@ UPDATES = {"Order": "start-first", "FailureAction": "rollback", "Parallelism": 1
 
 
 def test_start_first_and_swarms_own_way_back_are_never_used_and_are_given_back_afterwards() -> None:
-    swarm = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES))
+    swarm = Swarm([OLD], [make_task("new", "running")], service=stacked(UpdateConfig=UPDATES))
     updated(swarm)
     during, after = (spec["UpdateConfig"] for spec in swarm.specs)
     assert during == {"Order": "stop-first", "FailureAction": "pause", "Parallelism": 1}
@@ -173,47 +175,47 @@ def test_start_first_and_swarms_own_way_back_are_never_used_and_are_given_back_a
 
 
 def test_a_service_gets_its_own_update_settings_back_when_its_change_is_taken_back_too() -> None:
-    failing = Swarm([OLD], [GONE, task("new", "failed")], service=stacked(UpdateConfig=UPDATES))
+    failing = Swarm([OLD], [GONE, make_task("new", "failed")], service=stacked(UpdateConfig=UPDATES))
     with pytest.raises(StepFailed):
         updated(failing)
     left = {**failing.now, "Spec": failing.specs[-1]}
-    back = Swarm([GONE], [task("mended", "running")], service=left)
+    back = Swarm([GONE], [make_task("mended", "running")], service=left)
     updated(back, STEP.inverse(Answering(Output(0)), StepContext("run", 1)))
     assert back.specs[0]["UpdateConfig"]["Order"] == "stop-first"
     assert back.specs[-1] == stacked(UpdateConfig=UPDATES)["Spec"]
 
 
 def test_careful_settings_are_left_as_they_are() -> None:
-    swarm = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig={"Parallelism": 2}))
+    swarm = Swarm([OLD], [make_task("new", "running")], service=stacked(UpdateConfig={"Parallelism": 2}))
     updated(swarm)
     [spec] = swarm.specs
     assert spec["UpdateConfig"] == {"Parallelism": 2}
 
 
 def test_a_change_that_the_stack_file_may_not_have_is_marked_until_it_is_taken_back() -> None:
-    swarm = Swarm([OLD], [task("new", "running")], service=stacked())
+    swarm = Swarm([OLD], [make_task("new", "running")], service=stacked())
     updated(swarm)
     assert swarm.now["Spec"]["Labels"]["fleetkeeper.user"] == "django"
-    back = Swarm([OLD], [task("new", "running")], service=swarm.now)
+    back = Swarm([OLD], [make_task("new", "running")], service=swarm.now)
     updated(back, STEP.inverse(Answering(Output(0)), StepContext("run", 1)))
     assert back.specs == [stacked()["Spec"]]
 
 
 def test_a_service_without_a_stack_file_is_not_marked() -> None:
-    swarm = Swarm([OLD], [task("new", "running")])
+    swarm = Swarm([OLD], [make_task("new", "running")])
     updated(swarm)
     assert swarm.specs[0]["Labels"] == {}
 
 
 def test_many_replicas_have_the_limit_each_as_long_as_one_more_comes_up() -> None:
-    ten = [task(f"old{n}", "running") for n in range(10)]
-    moments = [[task(f"n{k}", "running" if k < n else "starting") for k in range(10)] for n in range(11)]
+    ten = [make_task(f"old{n}", "running") for n in range(10)]
+    moments = [[make_task(f"n{k}", "running" if k < n else "starting") for k in range(10)] for n in range(11)]
     slowly = [moment for moment in moments for _ in range(8)]
     assert updated(Swarm(ten, *slowly)).after == "django"
 
 
 def test_a_replica_that_comes_and_goes_without_ending_is_not_waited_for_for_ever() -> None:
-    up, down = [task("new", "running")], [task("new", "starting")]
+    up, down = [make_task("new", "running")], [make_task("new", "starting")]
     with pytest.raises(StepFailed, match="not healthy"):
         updated(Swarm([OLD], *([up, down] * 50), down))
 
@@ -227,7 +229,7 @@ def failing(printed: bytes, **made: Any) -> tuple[str, ...]:
     service = deepcopy(SERVICE)
     service["Spec"]["TaskTemplate"]["ContainerSpec"] |= {"Env": SECRETS, **made}
     with pytest.raises(StepFailed) as failed:
-        updated(Swarm([OLD], [GONE, task("new", "failed")], service=service), log=Output(0, printed))
+        updated(Swarm([OLD], [GONE, make_task("new", "failed")], service=service), log=Output(0, printed))
     assert not any(word in failed.value.why for word in ("cannot", "hunter2"))
     return failed.value.words
 
@@ -289,7 +291,7 @@ def test_case_73_what_is_quoted_is_escaped_and_cut() -> None:
 
 def test_a_log_that_cannot_be_read_is_pointed_to_only() -> None:
     with pytest.raises(StepFailed, match="docker service logs") as failed:
-        updated(Swarm([OLD], [GONE, task("new", "failed")]), log=Output(1, err=b"not supported by this driver"))
+        updated(Swarm([OLD], [GONE, make_task("new", "failed")]), log=Output(1, err=b"not supported by this driver"))
     assert failed.value.words == ()
 
 
@@ -337,30 +339,30 @@ class Dialled(Answering):
         return self.stream
 
 
-def reply(body: str, status: str = "200 OK") -> bytes:
+def make_reply(body: str, status: str = "200 OK") -> bytes:
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body.encode()
 
 
 def test_the_engine_is_spoken_to_over_our_own_stream_in_its_own_version() -> None:
-    link = Dialled([reply('{"ApiVersion": "1.41"}'), reply('{"ID": "s1"}')])
+    link = Dialled([make_reply('{"ApiVersion": "1.41"}'), make_reply('{"ID": "s1"}')])
     with open_engine(link) as swarm:
         assert swarm.service("web") == {"ID": "s1"}
     assert b"GET /v1.41/services/web" in link.stream.sent
 
 
 def test_a_version_index_that_is_out_of_date_is_stale() -> None:
-    refusal = reply('{"message": "rpc error: update out of sequence"}', "500 Internal Server Error")
+    refusal = make_reply('{"message": "rpc error: update out of sequence"}', "500 Internal Server Error")
     with (
-        open_engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm,
+        open_engine(Dialled([make_reply('{"ApiVersion": "1.41"}'), refusal])) as swarm,
         pytest.raises(Stale, match="at this moment"),
     ):
         swarm.update(SERVICE, {})
 
 
 def test_an_update_that_the_engine_refuses_changed_nothing() -> None:
-    refusal = reply('{"message": "invalid user"}', "400 Bad Request")
-    with open_engine(Dialled([reply('{"ApiVersion": "1.41"}'), refusal])) as swarm:
+    refusal = make_reply('{"message": "invalid user"}', "400 Bad Request")
+    with open_engine(Dialled([make_reply('{"ApiVersion": "1.41"}'), refusal])) as swarm:
         with pytest.raises(StepFailed, match="invalid user") as failed:
             swarm.update(SERVICE, {})
         assert not failed.value.changed
@@ -373,7 +375,7 @@ def test_an_engine_that_hangs_up_before_anything_was_sent_changed_nothing() -> N
 
 
 def test_case_69_an_engine_that_hangs_up_later_leaves_it_unknown() -> None:
-    with pytest.raises(Lost), open_engine(Dialled([reply('{"ApiVersion": "1.41"}')])) as swarm:
+    with pytest.raises(Lost), open_engine(Dialled([make_reply('{"ApiVersion": "1.41"}')])) as swarm:
         swarm.service("web")
 
 
@@ -410,7 +412,7 @@ class Mortal(Swarm):
     """
 
     def __init__(self, updates: Any, alive: int) -> None:
-        super().__init__([task("t0", "running")], service=stacked(UpdateConfig=updates))
+        super().__init__([make_task("t0", "running")], service=stacked(UpdateConfig=updates))
         self.alive, self.under, self.number = alive, [], 0
 
     def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
@@ -418,7 +420,7 @@ class Mortal(Swarm):
         if spec["TaskTemplate"] != self.now["Spec"]["TaskTemplate"]:
             self.under.append(spec.get("UpdateConfig") or {})
             self.number += 1
-            self.moments = [[task(f"t{self.number}", "running")]]
+            self.moments = [[make_task(f"t{self.number}", "running")]]
         super().update(service, deepcopy(spec))
         self.dies()
 
@@ -485,11 +487,11 @@ def test_labels_that_are_not_understood_are_not_taken_for_none() -> None:
 def test_an_undo_that_was_killed_in_its_watch_is_watched_to_its_end_and_gives_the_settings_back() -> None:
     left = {OWN_UPDATES: json.dumps(UPDATES), LENT: "django", "com.docker.stack.namespace": "rodan"}
     service = stacked(UpdateConfig={**UPDATES, **CAREFUL}, Labels=left)
-    starting, up = [GONE, task("back", "starting")], [GONE, task("back", "running")]
+    starting, up = [GONE, make_task("back", "starting")], [GONE, make_task("back", "running")]
     swarm = Swarm(starting, starting, up, service=service)
     updated(swarm, BACK)
     assert swarm.specs == [stacked(UpdateConfig=UPDATES)["Spec"]]
-    failing = Swarm(starting, [GONE, task("back", "failed", Err="gone")], service=service)
+    failing = Swarm(starting, [GONE, make_task("back", "failed", Err="gone")], service=service)
     with pytest.raises(StepFailed, match="not given back yet"):
         updated(failing, BACK)
     assert failing.specs == []
@@ -498,7 +500,7 @@ def test_an_undo_that_was_killed_in_its_watch_is_watched_to_its_end_and_gives_th
 def test_an_undo_whose_update_the_swarm_has_stopped_brings_the_old_user_up_once_more() -> None:
     left = {OWN_UPDATES: json.dumps(UPDATES), "com.docker.stack.namespace": "rodan"}
     service = {**stacked(UpdateConfig={**UPDATES, **CAREFUL}, Labels=left), "UpdateStatus": {"State": "paused"}}
-    swarm = Swarm([task("dead", "failed", "shutdown")], [task("mended", "running")], service=service)
+    swarm = Swarm([make_task("dead", "failed", "shutdown")], [make_task("mended", "running")], service=service)
     updated(swarm, BACK)
     again, last = swarm.specs
     assert (again["TaskTemplate"]["ForceUpdate"], again["UpdateConfig"]["Order"]) == (1, "stop-first")
@@ -518,9 +520,9 @@ def test_settings_are_not_given_back_while_the_swarm_has_stopped_the_update() ->
 
 
 def test_settings_wait_until_no_old_task_is_left_that_would_be_replaced_their_way() -> None:
-    many = [task("old", "running"), task("old2", "pending")]
-    half = [GONE, task("old2", "pending"), task("new", "running")]
-    swarm = Swarm(many, *[half] * 5, [GONE, task("new", "running"), task("new2", "running")])
+    many = [make_task("old", "running"), make_task("old2", "pending")]
+    half = [GONE, make_task("old2", "pending"), make_task("new", "running")]
+    swarm = Swarm(many, *[half] * 5, [GONE, make_task("new", "running"), make_task("new2", "running")])
     swarm.now["Spec"]["UpdateConfig"] = UPDATES
     updated(swarm)
     assert swarm.moments[0][-1]["ID"] == "new2"
@@ -528,7 +530,11 @@ def test_settings_wait_until_no_old_task_is_left_that_would_be_replaced_their_wa
 
 
 def test_the_lock_is_asked_for_again_before_the_settings_are_given_back() -> None:
-    swarm, clock, question = Swarm([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES)), Clock(), []
+    swarm, clock, question = (
+        Swarm([OLD], [make_task("new", "running")], service=stacked(UpdateConfig=UPDATES)),
+        Clock(),
+        [],
+    )
 
     def confirm() -> None:
         question.append(len(swarm.specs))
@@ -550,7 +556,7 @@ def test_somebody_who_changes_the_service_in_the_same_moment_is_read_again() -> 
                 raise Stale("out of sequence")
             super().update(service, spec)
 
-    swarm = Disturbed([OLD], [task("new", "running")], service=stacked(UpdateConfig=UPDATES))
+    swarm = Disturbed([OLD], [make_task("new", "running")], service=stacked(UpdateConfig=UPDATES))
     updated(swarm)
     assert swarm.now["Spec"]["UpdateConfig"] == {"Order": "start-first", "Parallelism": 7}
     assert OWN_UPDATES not in swarm.now["Spec"]["Labels"]

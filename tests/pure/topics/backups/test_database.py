@@ -26,18 +26,18 @@ from fleetkeeper.topics.services.facts import Facts as Services
 from fleetkeeper.topics.services.facts import Volume
 from fleetkeeper.transport.commands import Output, Unobservable
 from remediate.proposal import GATE
-from tests.example_fleets.backups import TEXT, fleet, judged, policy
+from tests.example_fleets.backups import TEXT, backup_fleet, make_policy, verdict_of
 
 RIGHT = Cluster("f" * 64, "7710948127737466900", "/var/lib/postgresql/data", {"auth_user": 120})
 ACCEPTED = Accepted(RIGHT.system, "vgpu", "rodan_pg_data", datetime(2026, 5, 1, tzinfo=UTC), "ops@example.org")
 FLOORS = TEXT.replace("  at_least: 3", "  at_least: 3\n  floors: {auth_user: 100}")
 
 
-def world(
+def make_world(
     *on_vgpu: Cluster, records: Records | Unobservable | None = None, text: str = TEXT, data: object = ()
 ) -> Fleet:
     """The good world, with these servers on vgpu and this record on the volume's node."""
-    base = fleet(text=text)
+    base = backup_fleet(text=text)
     here = Databases(data, records or Records())
     present = Databases(on_vgpu)
     volumes = Services("worker", volumes=(Volume("rodan_pg_data"),))
@@ -58,18 +58,18 @@ def test_a_directory_may_be_called_as_an_answer_begins():
 
 
 def test_the_accepted_database_holds():
-    assert judged(GATE, world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, make_world(RIGHT, records=Records(ACCEPTED))).outcome is Outcome.HOLDS
 
 
 def test_before_anything_was_accepted_it_is_skipped_and_says_how_to_accept():
-    skipped = judged(GATE, world(RIGHT))
+    skipped = verdict_of(GATE, make_world(RIGHT))
     assert skipped.outcome is Outcome.NOT_APPLICABLE
     assert "remediate backups accept" in skipped.not_applicable
 
 
 def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_data_is():
     empty = replace(RIGHT, system="7710948999999999999")
-    [match] = judged(GATE, world(empty, records=Records(ACCEPTED))).findings
+    [match] = verdict_of(GATE, make_world(empty, records=Records(ACCEPTED))).findings
     assert "another database: its cluster 7710948999999999999 was made on 2026-11-22" in match.saw
     assert "it was on vgpu then; nodes with a volume rodan_pg_data: vgpu" in match.hint
 
@@ -77,51 +77,51 @@ def test_case_76_a_database_that_came_up_empty_is_found_and_says_where_the_old_d
 @pytest.mark.parametrize(("rows", "saw"), [(3, "table auth_user has 3 rows"), (-1, "table auth_user is not there")])
 def test_case_76_a_table_with_fewer_rows_than_its_floor_is_found(rows, saw):
     emptied = replace(RIGHT, rows={"auth_user": rows})
-    [match] = judged(GATE, world(emptied, text=FLOORS)).findings
+    [match] = verdict_of(GATE, make_world(emptied, text=FLOORS)).findings
     assert match.saw == saw
 
 
 def moved(*volumes: Volume, accepted: Accepted = ACCEPTED, mounts: tuple[str, ...] = ()) -> Fleet:
     """The accepted cluster, running on data instead."""
-    world_ = world(records=Records(accepted), data=(RIGHT,))
+    world_ = make_world(records=Records(accepted), data=(RIGHT,))
     seen = Services("worker", volumes=volumes, remote_mounts=mounts)
     return replace(world_, facts={**world_.facts, ("vgpu", "services"): seen})
 
 
 def test_case_76_the_same_cluster_on_another_node_s_disk_is_an_older_state():
-    [match] = judged(GATE, moved(Volume("rodan_pg_data"))).findings
+    [match] = verdict_of(GATE, moved(Volume("rodan_pg_data"))).findings
     assert "on data and from that node's own copy of rodan_pg_data" in match.saw
     assert "probably still on vgpu" in match.hint
     bound = replace(ACCEPTED, volume="/srv/pg")
-    assert judged(GATE, moved(accepted=bound)).findings
+    assert verdict_of(GATE, moved(accepted=bound)).findings
 
 
 def test_a_cluster_whose_volume_is_on_the_network_may_move():
-    assert judged(GATE, moved(Volume("rodan_pg_data", remote=True))).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, moved(Volume("rodan_pg_data", remote=True))).outcome is Outcome.HOLDS
     bound = replace(ACCEPTED, volume="/mnt/nas/pg")
-    assert judged(GATE, moved(accepted=bound, mounts=("/mnt/nas",))).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, moved(accepted=bound, mounts=("/mnt/nas",))).outcome is Outcome.HOLDS
 
 
 def test_a_table_that_nobody_counted_is_unknown():
-    assert judged(GATE, world(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_world(replace(RIGHT, rows={}), text=FLOORS)).outcome is Outcome.UNKNOWN
 
 
 def test_floors_are_enough_without_a_record():
-    assert judged(GATE, world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
+    assert verdict_of(GATE, make_world(RIGHT, text=FLOORS)).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("clusters", [(), (RIGHT, replace(RIGHT, container="e" * 64))])
 def test_none_and_two_databases_are_unknown(clusters):
-    assert judged(GATE, world(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_world(*clusters, records=Records(ACCEPTED))).outcome is Outcome.UNKNOWN
 
 
 def test_a_node_that_could_not_be_asked_may_hold_another_one():
-    unseen = world(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
-    assert judged(GATE, unseen).outcome is Outcome.UNKNOWN
+    unseen = make_world(RIGHT, records=Records(ACCEPTED), data=Unobservable("docker exec hangs"))
+    assert verdict_of(GATE, unseen).outcome is Outcome.UNKNOWN
 
 
 def test_a_record_that_cannot_be_read_is_unknown():
-    assert judged(GATE, world(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
+    assert verdict_of(GATE, make_world(RIGHT, records=Unobservable("permission denied"))).outcome is Outcome.UNKNOWN
 
 
 # ── what containers say ──
@@ -182,8 +182,8 @@ def test_a_record_of_the_first_version_is_understood():
 
 
 def test_a_record_about_other_backups_under_the_same_service_name_is_unknown_and_says_so():
-    mine, other = backups_of(policy()), backups_of(policy(volume={"name": "other", "node": "data"}))
-    assert record_path(policy()) == record_path(policy(volume={"name": "other", "node": "data"}))
+    mine, other = backups_of(make_policy()), backups_of(make_policy(volume={"name": "other", "node": "data"}))
+    assert record_path(make_policy()) == record_path(make_policy(volume={"name": "other", "node": "data"}))
     assert parse_records(Output(0, record_bytes(Records(ACCEPTED), mine)), mine).accepted == ACCEPTED
     assert parse_records(Output(0, FIRST), mine).drills
     with pytest.raises(Unobservable, match=r"about other backups \(other ") as unknown:

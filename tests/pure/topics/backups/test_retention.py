@@ -23,67 +23,81 @@ from fleetkeeper.topics.backups.retention import (
     overdue_backups,
     reasons_to_keep,
 )
-from tests.example_fleets.backups import NOW, TORONTO, catalogued, file, policy, proof, proofs, twice_a_day
+from tests.example_fleets.backups import (
+    NOW,
+    TORONTO,
+    catalog_of_files,
+    dump_file,
+    make_policy,
+    proof_of,
+    proofs_of,
+    twice_a_day,
+)
 
 START = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
-def thinned(files: tuple[File, ...], verified: tuple[DumpProof, ...] | None = None, **changes: Any) -> Retention:
-    return apply_keep(catalogued(files, verified, **changes), policy(**changes), NOW)
+def thin_out(files: tuple[File, ...], verified: tuple[DumpProof, ...] | None = None, **changes: Any) -> Retention:
+    return apply_keep(catalog_of_files(files, verified, **changes), make_policy(**changes), NOW)
 
 
-def kept(retention: Retention) -> list[str]:
+def kept_names(retention: Retention) -> list[str]:
     return [item.backup.named.astimezone(TORONTO).strftime("%m-%d %H") for item in retention.kept]
 
 
 def daily(count: int) -> tuple[File, ...]:
-    return tuple(file(START - timedelta(days=back)) for back in range(count))
+    return tuple(dump_file(START - timedelta(days=back)) for back in range(count))
 
 
 def test_the_newest_few_stay():
-    assert kept(thinned(daily(10), keep={"last": 3}, at_least=1)) == ["06-15 08", "06-14 08", "06-13 08", "06-06 08"]
+    assert kept_names(thin_out(daily(10), keep={"last": 3}, at_least=1)) == [
+        "06-15 08",
+        "06-14 08",
+        "06-13 08",
+        "06-06 08",
+    ]
 
 
 def test_the_newest_of_each_day_stays():
-    match = thinned(twice_a_day(8), keep={"daily": 2}, at_least=1)
-    assert kept(match) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
+    match = thin_out(twice_a_day(8), keep={"daily": 2}, at_least=1)
+    assert kept_names(match) == ["06-15 12", "06-14 12", "06-12 00"]  # and the oldest
 
 
 def test_empty_periods_are_not_counted():
-    files = (file(START), file(START - timedelta(days=40)), file(START - timedelta(days=300)))
-    assert len(thinned(files, keep={"weekly": 3}, at_least=1).kept) == 3
+    files = (dump_file(START), dump_file(START - timedelta(days=40)), dump_file(START - timedelta(days=300)))
+    assert len(thin_out(files, keep={"weekly": 3}, at_least=1).kept) == 3
 
 
 def test_counters_are_independent_and_their_results_are_ored():
-    match = thinned(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
+    match = thin_out(daily(20), keep={"last": 2, "weekly": 2}, at_least=1)
     reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[daily(20)[0].name] == ("last", "weekly 2026-W25", "newest verified")
-    assert kept(match) == ["06-15 08", "06-14 08", "05-27 08"]
+    assert kept_names(match) == ["06-15 08", "06-14 08", "05-27 08"]
 
 
 def test_minus_one_is_without_end():
-    assert len(thinned(daily(30), keep={"daily": -1}, at_least=1).kept) == 30
+    assert len(thin_out(daily(30), keep={"daily": -1}, at_least=1).kept) == 30
 
 
 def test_the_oldest_stays_while_a_counter_is_not_used_up():
-    match = thinned(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
+    match = thin_out(twice_a_day(2, START), keep={"yearly": 10}, at_least=1)
     assert "oldest yearly 2026" in match.kept[-1].reasons
 
 
 def test_within_is_relative_to_the_newest_one():
-    old = tuple(file(START - timedelta(days=100 + back)) for back in range(5))
-    match = thinned(old, keep={"within": "2 d"}, at_least=1)
+    old = tuple(dump_file(START - timedelta(days=100 + back)) for back in range(5))
+    match = thin_out(old, keep={"within": "2 d"}, at_least=1)
     assert [item.reasons[0] for item in match.kept] == ["within 2 d", "within 2 d", "oldest verified"]
 
 
 def test_days_are_those_of_the_policy_s_time_zone():
     before, after = datetime(2026, 6, 15, 3, 50, tzinfo=UTC), datetime(2026, 6, 15, 4, 10, tzinfo=UTC)
-    files = (file(after), file(before), file(before - timedelta(minutes=5)))
-    assert kept(thinned(files, keep={"daily": 2}, at_least=1))[:2] == ["06-15 00", "06-14 23"]
+    files = (dump_file(after), dump_file(before), dump_file(before - timedelta(minutes=5)))
+    assert kept_names(thin_out(files, keep={"daily": 2}, at_least=1))[:2] == ["06-15 00", "06-14 23"]
 
 
 def test_each_backup_that_may_go_has_a_reason_oldest_first():
-    gone = thinned(daily(10), keep={"last": 3}, at_least=1).excess
+    gone = thin_out(daily(10), keep={"last": 3}, at_least=1).excess
     assert [item.backup.time for item in gone] == sorted(item.backup.time for item in gone)
     assert {item.reason for item in gone} == {"no rule of keep needs it"}
 
@@ -91,54 +105,54 @@ def test_each_backup_that_may_go_has_a_reason_oldest_first():
 @pytest.mark.parametrize("keep", [{}, {"last": 0}, {"daily": 0, "weekly": 0}, {"last": -2}])
 def test_case_43_an_empty_policy_is_refused(keep):
     with pytest.raises(ValidationError, match=r"would remove every backup|greater than or equal to -1"):
-        policy(keep=keep)
+        make_policy(keep=keep)
 
 
 def test_case_44_when_all_newest_are_corrupt_the_one_old_good_stays():
     files = daily(30)
-    verified = (*(proof(item, "broken", "cut short") for item in files[:-1]), proof(files[-1]))
-    match = thinned(files, verified, keep={"last": 2}, at_least=3)
+    verified = (*(proof_of(item, "broken", "cut short") for item in files[:-1]), proof_of(files[-1]))
+    match = thin_out(files, verified, keep={"last": 2}, at_least=3)
     assert files[-1].name in {item.backup.name for item in match.kept}
     assert match.excess == ()  # nothing newer made up for any broken one
 
 
 def test_a_broken_one_may_go_once_a_newer_one_is_whole():
     files = daily(5)
-    verified = (*proofs(files[:2]), proof(files[2], "broken", "cut short"), *proofs(files[3:]))
-    [gone] = thinned(files, verified, keep={"last": 5}, at_least=1).excess
+    verified = (*proofs_of(files[:2]), proof_of(files[2], "broken", "cut short"), *proofs_of(files[3:]))
+    [gone] = thin_out(files, verified, keep={"last": 5}, at_least=1).excess
     assert (gone.backup.name, gone.reason) == (files[2].name, "cut short")
 
 
 def test_case_50_a_broken_one_of_today_may_still_be_waiting_for_a_lock():
-    young = file(NOW - timedelta(hours=3))
-    files = (file(NOW - timedelta(hours=1)), young, *daily(3))
-    verified = (proof(files[0]), proof(young, "broken", "cut short"), *proofs(files[2:]))
-    assert thinned(files, verified, keep={"last": 9}).excess == ()
+    young = dump_file(NOW - timedelta(hours=3))
+    files = (dump_file(NOW - timedelta(hours=1)), young, *daily(3))
+    verified = (proof_of(files[0]), proof_of(young, "broken", "cut short"), *proofs_of(files[2:]))
+    assert thin_out(files, verified, keep={"last": 9}).excess == ()
 
 
 def test_case_79_a_dump_that_is_not_known_to_be_complete_stays_and_fills_no_bucket():
     files = daily(10)
-    match = thinned(files, proofs(files[5:]), keep={"last": 2}, at_least=1)
+    match = thin_out(files, proofs_of(files[5:]), keep={"last": 2}, at_least=1)
     assert {item.name for item in files[:5]} <= {item.backup.name for item in match.kept}
     assert {item.name for item in files[5:7]} <= {item.backup.name for item in match.kept}
 
 
 def test_case_36_what_lies_in_the_future_neither_counts_nor_anchors():
-    future = file(NOW + timedelta(days=400))
+    future = dump_file(NOW + timedelta(days=400))
     files = (future, *daily(5))
-    match = thinned(files, keep={"within": "36 h"}, at_least=1)
+    match = thin_out(files, keep={"within": "36 h"}, at_least=1)
     assert [item.reasons[0] for item in match.kept][:3] == ["dated in the future", "within 1 d 12 h", "within 1 d 12 h"]
 
 
 def test_case_40_a_hard_linked_file_is_left_alone():
-    files = (*daily(3), replace(file(START - timedelta(days=9)), links=2), *daily(12)[-1:])
-    match = thinned(files, keep={"last": 1}, at_least=1)
+    files = (*daily(3), replace(dump_file(START - timedelta(days=9)), links=2), *daily(12)[-1:])
+    match = thin_out(files, keep={"last": 1}, at_least=1)
     assert ("it has 2 hard links",) in {item.reasons for item in match.kept}
 
 
 def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
     files = tuple(replace(item, links=2) for item in daily(10))
-    match = thinned(files, keep={"last": 2}, at_least=3)
+    match = thin_out(files, keep={"last": 2}, at_least=3)
     assert match.excess == ()
     reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[files[0].name] == ("last", "newest verified")
@@ -148,9 +162,9 @@ def test_case_40_a_hard_linked_dump_counts_for_everything_but_being_deleted():
 
 
 def test_two_names_of_one_file_count_once_it_rots_under_both():
-    first = replace(file(START), links=2, inode=7)
-    second = replace(file(START - timedelta(hours=2)), links=2, inode=7, mtime=first.mtime)
-    match = thinned((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
+    first = replace(dump_file(START), links=2, inode=7)
+    second = replace(dump_file(START - timedelta(hours=2)), links=2, inode=7, mtime=first.mtime)
+    match = thin_out((first, second, *daily(9)[1:]), keep={"last": 2}, at_least=2)
     reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[second.name][0] == f"it is the very file that is called {first.name}, too"
     assert reasons[daily(9)[1].name] == ("last",)
@@ -159,7 +173,7 @@ def test_two_names_of_one_file_count_once_it_rots_under_both():
 @pytest.mark.parametrize("keep", [{"daily": 7}, {"monthly": 12}, {"last": 1}, {"within": "1 h"}])
 def test_the_newest_at_least_stay_whatever_the_rules_say(keep):
     files = twice_a_day(60)
-    match = thinned(files, keep=keep, at_least=3)
+    match = thin_out(files, keep=keep, at_least=3)
     assert [item.backup.name for item in match.kept][:3] == [item.name for item in files[:3]]
 
 
@@ -167,17 +181,17 @@ def mixed(*, broken: tuple[int, ...], count: int = 60) -> tuple[tuple[File, ...]
     """Two files a day, some of them broken."""
     files = twice_a_day(count)
     states = ("broken" if location in broken else "complete" for location in range(count))
-    return files, tuple(proof(item, state, "cut short") for item, state in zip(files, states, strict=True))
+    return files, tuple(proof_of(item, state, "cut short") for item, state in zip(files, states, strict=True))
 
 
 def test_the_last_file_of_a_period_stays_though_it_is_broken():
     """A day of which both files are broken keeps the newer one; so does a week of which no other file is left."""
     files, verified = mixed(broken=(10, 11))
-    match = thinned(files, verified, keep={"daily": 14}, at_least=1)
+    match = thin_out(files, verified, keep={"daily": 14}, at_least=1)
     reasons = {item.backup.name: item.reasons for item in match.kept}
     assert reasons[files[10].name] == ("the last file of its period (daily 2026-06-10)",)
     assert files[11].name in {item.backup.name for item in match.excess}
-    beyond = thinned(files, verified, keep={"daily": 3}, at_least=1)
+    beyond = thin_out(files, verified, keep={"daily": 3}, at_least=1)
     assert {files[10].name, files[11].name} <= {item.backup.name for item in beyond.excess}
 
 
@@ -187,7 +201,7 @@ def test_the_last_file_of_a_period_stays_though_it_is_broken():
 )
 def test_more_broken_ones_than_a_few_are_for_a_person(allowed, broken, goes):
     files, verified = mixed(broken=tuple(range(3, 3 + 2 * broken, 2)))
-    match = thinned(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
+    match = thin_out(files, verified, keep={"last": 4, "broken_at_most": allowed}, at_least=1)
     assert bool(match.excess) is goes
     if not goes:
         assert match.held is not None
@@ -198,7 +212,7 @@ def test_more_broken_ones_than_a_few_are_for_a_person(allowed, broken, goes):
 @pytest.mark.parametrize("wrong", [-1, "10", "101 %", "-1 %", True, 1.5, "ten"])
 def test_a_portion_is_a_number_or_percent(wrong):
     with pytest.raises(ValidationError, match="neither a number nor percent"):
-        policy(keep={"last": 1, "broken_at_most": wrong})
+        make_policy(keep={"last": 1, "broken_at_most": wrong})
 
 
 HOURS = st.integers(min_value=-100, max_value=24 * 900)
@@ -217,12 +231,12 @@ def worlds(draw: st.DrawFn) -> tuple[tuple[File, ...], tuple[DumpProof, ...], Po
     for back, state in draw(st.dictionaries(HOURS, STATES, max_size=40)).items():
         moment = NOW - timedelta(hours=back)
         off = draw(st.sampled_from([1, 1, 1, 1, -4000, 10**6]))
-        item = replace(file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
+        item = replace(dump_file(moment), mtime=moment.timestamp() + off, links=draw(st.sampled_from([1, 1, 1, 1, 2])))
         item = replace(item, size=draw(st.sampled_from([2**20, 2**20, 2**20, 900_000, 500, 2**24])))
         files.append(item)
         if state != "unknown":
-            verified.append(proof(item, state, "cut short" if state == "broken" else ""))
-    rules = policy(keep=draw(KEEPS), at_least=draw(st.integers(min_value=1, max_value=5)))
+            verified.append(proof_of(item, state, "cut short" if state == "broken" else ""))
+    rules = make_policy(keep=draw(KEEPS), at_least=draw(st.integers(min_value=1, max_value=5)))
     return tuple(files), tuple(verified), rules
 
 
@@ -303,9 +317,9 @@ def test_all_that_a_plan_rests_on_is_proven_again(world):
 
 @pytest.mark.parametrize("keep", [{"last": 6}, {"daily": 7}, {"last": 4, "daily": 5, "weekly": 2}, {"hourly": 5}])
 def test_all_that_use_up_a_counter_are_read_again_before_the_next_one_goes(keep):
-    files = tuple(file(NOW - timedelta(days=back, hours=1)) for back in range(12))
-    rules = policy(keep=keep, at_least=1)
-    known_value = catalogued(files, keep=keep, at_least=1)
+    files = tuple(dump_file(NOW - timedelta(days=back, hours=1)) for back in range(12))
+    rules = make_policy(keep=keep, at_least=1)
+    known_value = catalog_of_files(files, keep=keep, at_least=1)
     gone = apply_keep(known_value, rules, NOW).excess
     again = {item.name for item in needed_for(gone, known_value, rules)}
     names = {item.backup.name for item in gone}
@@ -366,7 +380,7 @@ def test_case_79_only_what_is_proven_may_go(world):
 def test_nothing_outside_the_naming_pattern_is_touched(world, names):
     files, verified, rules = world
     strangers = tuple(File(name, 1, NOW.timestamp() - 10**7, location + 1) for location, name in enumerate(names))
-    match = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs(strangers)), rules, NOW), rules, NOW)
+    match = apply_keep(build_catalog((*files, *strangers), (*verified, *proofs_of(strangers)), rules, NOW), rules, NOW)
     assert not {item.backup.name for item in match.excess} & {stranger.name for stranger in strangers}
     assert len(match.kept) + len(match.excess) == len(files)
 
@@ -414,8 +428,10 @@ FAR = st.integers(min_value=0, max_value=900 * 4).map(lambda number: NOW - numbe
 )
 def test_what_stays_is_what_restic_keeps_and_the_newest_and_the_oldest(times, keep, days):
     within = timedelta(days=days) if days else None
-    local = {time.astimezone(TORONTO): file(time).name for time in times}
+    local = {time.astimezone(TORONTO): dump_file(time).name for time in times}
     expected = {local[time] for time in restic(list(local), keep, within)}
     first, *_, last = [*sorted(times), max(times)]
-    match = thinned(tuple(map(file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1)
-    assert {item.backup.name for item in match.kept} == expected | {file(first).name, file(last).name}
+    match = thin_out(
+        tuple(map(dump_file, times)), keep={**keep, **({"within": f"{days} d"} if days else {})}, at_least=1
+    )
+    assert {item.backup.name for item in match.kept} == expected | {dump_file(first).name, dump_file(last).name}

@@ -14,7 +14,7 @@ from fleetkeeper.topics.backups.second_copy.observe import recent_backups, withi
 from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson
 from remediate.remedies import REMEDIES
-from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, fleet, judged, policy, twice_a_day
+from tests.example_fleets.backups import GOOD, MIB, NOW, TEXT, backup_fleet, make_policy, twice_a_day, verdict_of
 
 RULE = "backups.exist_elsewhere"
 SECOND = TEXT.replace("  at_least: 3", "  at_least: 3\n  elsewhere: {node: vgpu, path: /srv/copies}")
@@ -25,38 +25,38 @@ COPIES = replace(HERE, directory="/srv/copies", marks={name: f"{name} there" for
 EMPTY = CopyDirectory(directory="/srv/copies", device=1, free=2**40)
 
 
-def world(
+def make_world(
     directory: CopyDirectory | Unobservable, files=GOOD, here: CopyDirectory | Unobservable = HERE, text: str = SECOND
 ):
-    seen = fleet(files, text=text)
+    seen = backup_fleet(files, text=text)
     facts = {("data", "copies"): Copies(here=here), ("vgpu", "copies"): Copies(there=directory)}
     return replace(seen, facts={**seen.facts, **facts})
 
 
-def copied(*places, **changes):
-    return judged(RULE, world(*places, **changes))
+def copy_of(*places, **changes):
+    return verdict_of(RULE, make_world(*places, **changes))
 
 
-def remedy(*places, **changes):
-    seen = world(*places, **changes)
-    [match, *_] = judged(RULE, seen).findings
+def make_remedy(*places, **changes):
+    seen = make_world(*places, **changes)
+    [match, *_] = verdict_of(RULE, seen).findings
     return REMEDIES[RULE](match, seen)
 
 
 def test_a_true_copy_of_the_newest_holds():
-    assert copied(COPIES).outcome is Outcome.HOLDS
+    assert copy_of(COPIES).outcome is Outcome.HOLDS
 
 
 def test_a_true_copy_of_the_one_before_is_young_enough():
     before = replace(COPIES, names=NAMES[1:], digests={name: DIGESTS[name] for name in NAMES[1:3]})
-    assert copied(before).outcome is Outcome.HOLDS
+    assert copy_of(before).outcome is Outcome.HOLDS
 
 
 def test_what_a_copy_has_left_that_never_ended_is_told_until_it_is_gone():
     parts = {".fleetkeeper.old.part": NOW.timestamp() - 7200, ".fleetkeeper.new.part": NOW.timestamp() - 60}
-    seen = world(replace(COPIES, parts=parts))
+    seen = make_world(replace(COPIES, parts=parts))
     seen = replace(seen, facts={**seen.facts, ("vgpu", "nodes"): seen.facts["data", "nodes"]})
-    judged_now = judged(RULE, seen)
+    judged_now = verdict_of(RULE, seen)
     [text] = judged_now.warnings
     assert (judged_now.outcome, text.about, text.node) == (Outcome.HOLDS, ".fleetkeeper.old.part", "vgpu")
     answer = REMEDIES[RULE](text, seen)
@@ -65,72 +65,72 @@ def test_what_a_copy_has_left_that_never_ended_is_told_until_it_is_gone():
 
 
 def test_no_copy_is_a_finding_at_the_second_place():
-    [match] = copied(EMPTY).findings
+    [match] = copy_of(EMPTY).findings
     assert (match.saw, match.node) == ("no true copy of the newest", "vgpu")
     assert match.want == "a true copy of one at most 1 d 12 h old in /srv/copies"
 
 
 def test_a_missing_directory_is_a_finding_of_its_own():
-    [match] = copied(CopyDirectory()).findings
+    [match] = copy_of(CopyDirectory()).findings
     assert match.saw == "there is no such directory"
 
 
 def test_case_82_the_same_storage_seen_from_another_node_is_no_second_place():
     seen = replace(COPIES, marks=HERE.marks)
-    [match] = copied(seen).findings
+    [match] = copy_of(seen).findings
     assert "one storage, seen from two nodes" in match.saw
-    assert "on the disk of the backups themselves" in remedy(seen).why
+    assert "on the disk of the backups themselves" in make_remedy(seen).why
 
 
 def test_another_directory_of_the_same_disk_is_no_second_place():
     text = SECOND.replace("{node: vgpu,", "{node: data,")
-    seen = fleet(text=text)
+    seen = backup_fleet(text=text)
     facts = {("data", "copies"): Copies(here=HERE, there=COPIES)}
     same_disk = replace(seen, facts={**seen.facts, **facts})
-    [match] = judged(RULE, same_disk).findings
+    [match] = verdict_of(RULE, same_disk).findings
     assert "on the same disk" in match.saw
     assert "on the disk of the backups themselves" in REMEDIES[RULE](match, same_disk).why
     other = {("data", "copies"): Copies(here=HERE, there=replace(COPIES, device=2))}
-    assert judged(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
+    assert verdict_of(RULE, replace(seen, facts={**seen.facts, **other})).outcome is Outcome.HOLDS
 
 
 def test_a_name_that_is_there_and_was_not_compared_is_unknown():
-    assert copied(replace(EMPTY, names=NAMES)).outcome is Outcome.UNKNOWN
+    assert copy_of(replace(EMPTY, names=NAMES)).outcome is Outcome.UNKNOWN
 
 
 def test_an_old_copy_is_a_finding_that_says_how_old():
     old = twice_a_day(3, NOW - timedelta(days=3))
     names = tuple(element.name for element in old)
     both = CopyDirectory(names, dict.fromkeys(names, "same"), "/srv/copies")
-    [match] = copied(both, files=old, here=both).findings
+    [match] = copy_of(both, files=old, here=both).findings
     assert match.saw == "the newest with a true copy is 3 d old"
 
 
 def test_another_content_under_the_same_name_is_no_copy():
-    [match] = copied(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).findings
+    [match] = copy_of(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).findings
     assert match.saw == f"no true copy of the newest; another content under the name {NAMES[0]}"
 
 
 def test_quick_reads_no_copy_and_says_so():
-    seen = world(replace(EMPTY, names=NAMES))
+    seen = make_world(replace(EMPTY, names=NAMES))
     quick = replace(seen, inventory=seen.inventory.model_copy(update={"quick": True}))
-    assert "left out by --quick" in judged(RULE, quick).not_applicable
-    match = replace(world(EMPTY), inventory=quick.inventory)
-    assert judged(RULE, match).findings
+    assert "left out by --quick" in verdict_of(RULE, quick).not_applicable
+    match = replace(make_world(EMPTY), inventory=quick.inventory)
+    assert verdict_of(RULE, match).findings
 
 
 def test_a_copy_of_what_was_never_verified_is_unknown_and_no_finding():
-    unverified = fleet(verified=(), text=SECOND)
+    unverified = backup_fleet(verified=(), text=SECOND)
     for present, outcome in ((COPIES, Outcome.UNKNOWN), (EMPTY, Outcome.FINDING)):
         facts = {("data", "copies"): Copies(here=HERE), ("vgpu", "copies"): Copies(there=present)}
-        assert judged(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
+        assert verdict_of(RULE, replace(unverified, facts={**unverified.facts, **facts})).outcome is outcome
 
 
 # ── the remedy ──
 
 
 def test_the_newest_is_copied_and_the_plan_needs_both_nodes():
-    plan = remedy(EMPTY)
+    plan = make_remedy(EMPTY)
     [step] = plan.steps
     assert (step.source, step.node, step.file.name, step.sha256) == ("data", "vgpu", NAMES[0], DIGESTS[NAMES[0]])
     assert (step.directory, step.target, step.makes, step.reserve) == ("/volume", "/srv/copies", False, 2**30)
@@ -138,38 +138,38 @@ def test_the_newest_is_copied_and_the_plan_needs_both_nodes():
 
 
 def test_a_missing_directory_is_made_and_the_plan_says_so():
-    [step] = remedy(CopyDirectory(free=2**40)).steps
+    [step] = make_remedy(CopyDirectory(free=2**40)).steps
     assert step.makes
     assert "is made, for root only" in step.show()
 
 
 def test_a_newest_whose_name_is_taken_is_left_and_the_one_before_is_copied():
-    [step] = remedy(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).steps
+    [step] = make_remedy(replace(EMPTY, names=NAMES[:1], digests={NAMES[0]: "something else"})).steps
     assert step.file.name == NAMES[1]
 
 
 def test_where_every_name_is_taken_a_person_must_look():
     others = replace(EMPTY, names=NAMES, digests=dict.fromkeys(NAMES, "something else"))
-    assert f"another file under the name {NAMES[0]}" in remedy(others).why
+    assert f"another file under the name {NAMES[0]}" in make_remedy(others).why
 
 
 def test_too_little_room_is_said_with_numbers():
-    assert "1 GiB are free" in remedy(replace(EMPTY, free=2**30)).why
+    assert "1 GiB are free" in make_remedy(replace(EMPTY, free=2**30)).why
 
 
 def test_a_stale_newest_is_not_copied_since_that_would_not_help():
     old = twice_a_day(3, NOW - timedelta(days=3))
-    assert "a copy would not help" in remedy(EMPTY, files=old).why
+    assert "a copy would not help" in make_remedy(EMPTY, files=old).why
 
 
 def test_nothing_is_written_through_a_link():
-    person = remedy(replace(EMPTY, directory="/mnt/disk"))
+    person = make_remedy(replace(EMPTY, directory="/mnt/disk"))
     assert ("through a link" in person.why, "/mnt/disk" in person.what_to_do) == (True, True)
 
 
 def test_without_a_second_place_the_inventory_must_name_one():
-    seen = world(EMPTY, text=TEXT)
-    [warning] = judged(RULE, seen).warnings
+    seen = make_world(EMPTY, text=TEXT)
+    [warning] = verdict_of(RULE, seen).warnings
     assert "names no second place" in REMEDIES[RULE](warning, seen).why
 
 
@@ -179,20 +179,20 @@ def test_without_a_second_place_the_inventory_must_name_one():
 @pytest.mark.parametrize("unseen", ["here", "there"])
 def test_a_place_that_was_not_seen_is_unknown(unseen):
     why = Unobservable("permission denied")
-    seen = copied(why) if unseen == "there" else copied(HERE, here=why)
+    seen = copy_of(why) if unseen == "there" else copy_of(HERE, here=why)
     assert seen.outcome is Outcome.UNKNOWN
 
 
 def test_an_inventory_without_a_second_place_is_warned_until_it_says_why():
-    [warning] = copied(HERE, text=TEXT).warnings
+    [warning] = copy_of(HERE, text=TEXT).warnings
     assert "no second place" in warning.saw
     text = SECOND.replace("{node: vgpu, path: /srv/copies}", '{none: "the storage is mirrored"}')
-    assert copied(HERE, text=text).not_applicable == "the storage is mirrored"
+    assert copy_of(HERE, text=text).not_applicable == "the storage is mirrored"
 
 
 def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
     files = twice_a_day(20)
-    recent = recent_backups(files, policy(), timedelta(days=3))
+    recent = recent_backups(files, make_policy(), timedelta(days=3))
     assert recent == list(files[:7])
     known_value, looks = set(), []
     while waiting := [element for element in recent if element.name not in known_value]:
@@ -200,13 +200,13 @@ def test_every_recent_copy_is_read_at_some_look_and_old_ones_never():
         known_value |= {element.name for element in looks[-1]}
     assert [len(look) for look in looks] == [3, 1, 1, 1, 1]
     assert within_budget(recent, files, budget=2 * MIB) == list(files[:5])
-    assert recent_backups(files[:2], policy(), timedelta(hours=1)) == list(files[:2])
+    assert recent_backups(files[:2], make_policy(), timedelta(hours=1)) == list(files[:2])
 
 
 def test_a_copy_of_an_implausible_dump_alone_is_no_copy_of_a_backup_and_no_reason_to_copy_an_old_one():
     old = twice_a_day(5, NOW - timedelta(days=3))
     wrong = replace(GOOD[0], size=410)
     both = CopyDirectory((wrong.name,), {wrong.name: "same"}, "/srv/copies")
-    verdict = copied(both, files=(wrong, *old), here=replace(both, directory="/v"))
+    verdict = copy_of(both, files=(wrong, *old), here=replace(both, directory="/v"))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "but is implausibly small: 410 B" in str(verdict.unknown[0])

@@ -26,11 +26,11 @@ from fleetkeeper.topics.certificates.tls_probes import Probe, TlsEndpoint
 from fleetkeeper.topics.containers.facts import Container, Port
 from fleetkeeper.transport.commands import Output, Unobservable
 from fleetkeeper.transport.script_files import load_script
-from tests.example_fleets.certificates import GOOD, LEAF, NAME, inventory
+from tests.example_fleets.certificates import GOOD, LEAF, NAME, make_inventory
 
 
 def place(port: int, policy: str = "", name: str = NAME) -> TlsEndpoint:
-    [certificate] = inventory(policy).section(Policy).certificates
+    [certificate] = make_inventory(policy).section(Policy).certificates
     return TlsEndpoint(certificate.model_copy(update={"name": name}), "4f" * 32, "127.0.0.1", port, 443)
 
 
@@ -101,17 +101,19 @@ NGINX = Container(
 def test_every_published_port_but_http_is_asked_where_it_is_published() -> None:
     match = [
         (item.host, item.port, item.inside)
-        for item in tls_probes.tls_endpoints(NGINX, inventory().section(Policy).certificates)
+        for item in tls_probes.tls_endpoints(NGINX, make_inventory().section(Policy).certificates)
     ]
     assert match == [("127.0.0.1", 8443, 443), ("192.0.2.1", 5671, 5671)]
 
 
 def test_the_policy_s_ports_are_asked_alone_and_443_where_nothing_is_published() -> None:
     assert [
-        item.port for item in tls_probes.tls_endpoints(NGINX, inventory(", ports: [8443]").section(Policy).certificates)
+        item.port
+        for item in tls_probes.tls_endpoints(NGINX, make_inventory(", ports: [8443]").section(Policy).certificates)
     ] == [8443]
     assert [
-        item.port for item in tls_probes.tls_endpoints(Container("a", "b"), inventory().section(Policy).certificates)
+        item.port
+        for item in tls_probes.tls_endpoints(Container("a", "b"), make_inventory().section(Policy).certificates)
     ] == [443]
 
 
@@ -406,7 +408,7 @@ def test_the_directories_that_nginx_serves_files_from_are_read(
     assert nginx.read_configuration(0, CHALLENGES.replace(old, new)).roots == roots
 
 
-def cut(awk: tuple[str, ...], dump: str) -> str:
+def cut_output(awk: tuple[str, ...], dump: str) -> str:
     """What leaves a node of a configuration."""
     words = [*awk, load_script("fleetkeeper/topics/certificates/scripts/nginx_tls.awk")]
     return subprocess.run(words, input=dump, capture_output=True, text=True, check=True, errors="replace").stdout
@@ -425,7 +427,9 @@ def sites_or_reason(text: str) -> object:
 SWARM = "docker exec $(docker ps -q -f label=com.docker.swarm.service.name=rodan_nginx)"
 
 
-def crontab(*lines: str, kind: str = "user", path: str = "/var/spool/cron/crontabs/root", mode: str = "600") -> str:
+def crontab_with(
+    *lines: str, kind: str = "user", path: str = "/var/spool/cron/crontabs/root", mode: str = "600"
+) -> str:
     body = "".join(f"|{line}\n" for line in lines)
     return f"uid 0 root\nfile {kind} 0 0 {mode} 1 1700000000 4 {path}\n{body}\naccount root\nend\n"
 
@@ -437,38 +441,42 @@ def renewals(text: str) -> list[tuple[str, tuple[str, ...], bool, tuple[str, ...
 
 def test_an_entry_is_resolved_to_the_container_that_it_enters_now() -> None:
     line = f"25 3,15 * * * {SWARM} certbot renew -q --deploy-hook 'nginx -s reload'"
-    assert renewals(crontab("MAILTO=ops", line)) == [
+    assert renewals(crontab_with("MAILTO=ops", line)) == [
         ("/var/spool/cron/crontabs/root:2", (NGINX.id,), True, (), ""),
     ]
 
 
 def test_a_shell_around_it_and_a_reload_behind_it_are_understood() -> None:
-    [match] = renewals(crontab(f"0 4 * * * {SWARM} sh -c 'certbot renew -q && nginx -s reload'"))
+    [match] = renewals(crontab_with(f"0 4 * * * {SWARM} sh -c 'certbot renew -q && nginx -s reload'"))
     assert match[1:4] == ((NGINX.id,), True, ())
 
 
 def test_faults_of_the_crontab_itself_count() -> None:
-    [terminal] = renewals(crontab(f"0 4 * * * {SWARM.replace('exec', 'exec -it')} certbot renew"))
+    [terminal] = renewals(crontab_with(f"0 4 * * * {SWARM.replace('exec', 'exec -it')} certbot renew"))
     assert "terminal" in terminal[3][0]
-    [ignored] = renewals(crontab("0 4 * * * root certbot renew", kind="system", path="/etc/cron.d/c.bot", mode="644"))
+    [ignored] = renewals(
+        crontab_with("0 4 * * * root certbot renew", kind="system", path="/etc/cron.d/c.bot", mode="644")
+    )
     assert "dot" in ignored[3][0]
 
 
 def test_certbot_on_the_node_itself_is_told_from_certbot_in_a_container() -> None:
     [match] = renewal_schedule.renewals_on_node(
-        printed_schedules(crontab("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")),
+        printed_schedules(
+            crontab_with("0 4 * * * root certbot renew -q", kind="system", path="/etc/crontab", mode="644")
+        ),
         [NGINX],
     )
     assert (match.entered, match.containers, match.faults) == (False, (), ())
 
 
 def test_a_container_that_cannot_be_told_is_unclear_and_not_counted() -> None:
-    [match] = renewals(crontab("0 4 * * * docker exec $(get-container) certbot renew"))
+    [match] = renewals(crontab_with("0 4 * * * docker exec $(get-container) certbot renew"))
     assert match[4]
 
 
 def test_other_people_s_lines_and_comments_are_nothing_to_us() -> None:
-    assert renewals(crontab("0 4 * * * backup --token hunter2", f"# 0 4 * * * {SWARM} certbot renew")) == []
+    assert renewals(crontab_with("0 4 * * * backup --token hunter2", f"# 0 4 * * * {SWARM} certbot renew")) == []
 
 
 def test_systemd_s_timer_counts_while_it_is_active() -> None:
@@ -500,7 +508,7 @@ def test_case_22_only_no_crontab_for_is_an_empty_one() -> None:
 )
 def test_a_mistake_in_one_certificate_is_told_once(policy: str, told: str) -> None:
     with pytest.raises(InventoryError) as wrong:
-        inventory(policy)
+        make_inventory(policy)
     [problem] = wrong.value.problems
     assert told in str(wrong.value), problem
 

@@ -34,57 +34,57 @@ from tests.example_fleets.certificates import (
     SITE,
     VOLUME,
     Wish,
-    fleet,
-    judged,
-    make,
+    certificate_fleet,
+    make_certificate,
     on_disk,
+    verdict_of,
 )
 
 GONE = Unobservable("connection lost", node="web")
 
 
-def serving(*leafs: made.Made, **changes: object) -> Facts:
+def serve_files(*leafs: made.Made, **changes: object) -> Facts:
     """The good facts with other certificates served, each on a port of its own from 443 on."""
     served = [replace(SERVED, port=443 + n, chain=(leaf.pem, MIDDLE.pem)) for n, leaf in enumerate(leafs)]
     return replace(FACTS, served=tuple(served), **changes)
 
 
-def inside(**changes: object) -> Facts:
+def run_inside(**changes: object) -> Facts:
     return replace(FACTS, inside=(replace(INSIDE, **changes),))
 
 
-def saw(rule: str, facts: Facts, container: Container | None = CONTAINER, policy: str = "") -> list[str]:
-    return [finding.saw for finding in judged(rule, fleet(facts, container, policy=policy)).findings]
+def saw_in(rule: str, facts: Facts, container: Container | None = CONTAINER, policy: str = "") -> list[str]:
+    return [finding.saw for finding in verdict_of(rule, certificate_fleet(facts, container, policy=policy)).findings]
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_good_world_holds(rule: str) -> None:
-    assert judged(rule, fleet(policy=", hsts: false")).outcome is Outcome.HOLDS
+    assert verdict_of(rule, certificate_fleet(policy=", hsts: false")).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_case_83_what_could_not_be_seen_is_unknown(rule: str) -> None:
-    assert judged(rule, fleet(GONE)).outcome is Outcome.UNKNOWN
-    world = fleet()
+    assert verdict_of(rule, certificate_fleet(GONE)).outcome is Outcome.UNKNOWN
+    world = certificate_fleet()
     blind = replace(world, facts={**world.facts, ("web", "containers"): GONE})
-    assert judged(rule, blind).outcome is Outcome.UNKNOWN
+    assert verdict_of(rule, blind).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("rule", ["are_valid", "are_far_from_expiry", "are_served_as_on_disk", "use_sound_tls"])
 def test_case_83_a_handshake_that_could_not_be_told_is_unknown(rule: str) -> None:
     unseen = replace(FACTS, served=(replace(SERVED, chain=GONE, old=GONE),))
-    assert judged(rule, fleet(unseen)).outcome is Outcome.UNKNOWN
+    assert verdict_of(rule, certificate_fleet(unseen)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("rule", ["are_valid", "are_served_as_on_disk", "will_renew", "are_in_the_inventory"])
 def test_case_83_a_container_that_could_not_be_looked_into_is_unknown(rule: str) -> None:
-    assert judged(rule, fleet(replace(FACTS, inside=(GONE,)))).outcome is Outcome.UNKNOWN
+    assert verdict_of(rule, certificate_fleet(replace(FACTS, inside=(GONE,)))).outcome is Outcome.UNKNOWN
 
 
 def test_a_port_that_could_not_be_told_hides_no_finding_about_another() -> None:
-    facts = serving(make(Wish(days=(-90, -1)), MIDDLE))
+    facts = serve_files(make_certificate(Wish(days=(-90, -1)), MIDDLE))
     both = replace(facts, served=(replace(SERVED, port=8443, chain=GONE), *facts.served))
-    verdict = judged("are_valid", fleet(both))
+    verdict = verdict_of("are_valid", certificate_fleet(both))
     assert verdict.outcome is Outcome.FINDING
     assert verdict.unknown
 
@@ -93,13 +93,13 @@ def test_an_inventory_without_certificates_says_why() -> None:
     text = made.TEXT.replace(
         "  - {name: rodan2.example.org, service: nginx, ca: CA%s}", "  none: TLS ends at the proxy"
     )
-    world = replace(fleet(), inventory=made.load_inventory(made.Path("world.yml"), text))
-    verdict = judged("are_valid", world)
+    world = replace(certificate_fleet(), inventory=made.load_inventory(made.Path("world.yml"), text))
+    verdict = verdict_of("are_valid", world)
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "TLS ends at the proxy")
 
 
 def test_facts_survive_being_recorded() -> None:
-    world = fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
+    world = certificate_fleet(replace(FACTS, served=(SERVED, replace(SERVED, port=5671, chain=GONE))))
     observers = observers_in(TOPICS)
     assert recording.load_recording(recording.dump_recording(world), world.inventory, observers).facts == world.facts
 
@@ -108,78 +108,82 @@ def test_facts_survive_being_recorded() -> None:
 
 
 def test_case_52_an_expired_certificate_is_a_finding_that_names_port_and_day() -> None:
-    [match] = judged("are_valid", fleet(serving(make(Wish(days=(-90, -1)), MIDDLE)))).findings
+    [match] = verdict_of(
+        "are_valid", certificate_fleet(serve_files(make_certificate(Wish(days=(-90, -1)), MIDDLE)))
+    ).findings
     assert match.saw == "on port 443: it expired 1 d ago, on 2026-06-14 12:00 UTC"
     assert (match.node, match.about) == ("web", f"{NAME}:443")
 
 
 def test_a_node_whose_clock_is_off_is_named_beside_a_date() -> None:
-    expired = serving(make(Wish(days=(-90, -1)), MIDDLE))
-    [match] = judged("are_valid", fleet(expired, ahead=-7200)).findings
+    expired = serve_files(make_certificate(Wish(days=(-90, -1)), MIDDLE))
+    [match] = verdict_of("are_valid", certificate_fleet(expired, ahead=-7200)).findings
     assert "that of web is 2 h behind" in match.hint
-    [match] = judged("are_valid", fleet(expired)).findings
+    [match] = verdict_of("are_valid", certificate_fleet(expired)).findings
     assert "behind" not in match.hint
 
 
 def test_each_port_is_judged_for_itself() -> None:
-    findings = judged("are_valid", fleet(serving(LEAF, make(Wish(names=["a.org"]), MIDDLE)))).findings
+    findings = verdict_of(
+        "are_valid", certificate_fleet(serve_files(LEAF, make_certificate(Wish(names=["a.org"]), MIDDLE)))
+    ).findings
     assert [finding.about for finding in findings] == [f"{NAME}:444"]
 
 
 def test_case_59_a_name_that_is_served_on_no_port_is_a_finding() -> None:
     silent = replace(SERVED, chain=(), refused="closed")
-    [match] = saw("are_valid", replace(FACTS, served=(silent, replace(silent, port=5671, refused="not TLS"))))
+    [match] = saw_in("are_valid", replace(FACTS, served=(silent, replace(silent, port=5671, refused="not TLS"))))
     assert match == "served on no port: asked 443 (nothing listens there), 5671 (it does not speak TLS)"
 
 
 def test_a_guessed_port_without_tls_is_no_finding_while_another_serves_the_name() -> None:
     plain = replace(SERVED, port=9002, chain=(), refused="not TLS")
-    assert saw("are_valid", replace(FACTS, served=(SERVED, plain))) == []
+    assert saw_in("are_valid", replace(FACTS, served=(SERVED, plain))) == []
 
 
 def test_a_port_that_the_policy_names_must_speak_tls() -> None:
     plain = replace(SERVED, port=9002, chain=(), refused="alert", said="unrecognized name")
-    [match] = saw("are_valid", replace(FACTS, served=(SERVED, plain)), policy=", ports: [443, 9002]")
+    [match] = saw_in("are_valid", replace(FACTS, served=(SERVED, plain)), policy=", ports: [443, 9002]")
     assert match == "port 9002 gives no certificate: it refused the handshake: unrecognized name"
 
 
 def test_a_service_that_runs_nowhere_serves_nothing() -> None:
-    [match] = saw("are_valid", FACTS, container=None)
+    [match] = saw_in("are_valid", FACTS, container=None)
     assert "served nowhere" in match
 
 
 def test_case_52_a_private_key_of_another_certificate_is_a_finding() -> None:
-    wrong = inside(keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
-    [match] = saw("are_valid", wrong)
+    wrong = run_inside(keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
+    [match] = saw_in("are_valid", wrong)
     assert match == (
         f"the private key in {LIVE}/privkey.pem does not belong to the certificate in {LIVE}/fullchain.pem"
     )
 
 
 def test_case_52_a_private_key_that_is_gone_is_a_finding() -> None:
-    [match] = saw("are_valid", inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
+    [match] = saw_in("are_valid", run_inside(keys=(Key(f"{LIVE}/privkey.pem", trouble="is not there"),)))
     assert match == f"the private key {LIVE}/privkey.pem of {LIVE}/fullchain.pem is not there"
 
 
 def test_a_key_that_only_nginx_can_read_is_proven_by_nginx_and_unknown_without_it() -> None:
     """It loads both when it tests its configuration, and refuses a pair that does not belong together."""
     unread = (Key(f"{LIVE}/privkey.pem", trouble="no openssl"),)
-    assert judged("are_valid", fleet(inside(keys=unread))).outcome is Outcome.HOLDS
+    assert verdict_of("are_valid", certificate_fleet(run_inside(keys=unread))).outcome is Outcome.HOLDS
     for nginx in (None, Nginx(broken="unknown directive")):
-        [why] = judged("are_valid", fleet(inside(keys=unread, nginx=nginx))).unknown
+        [why] = verdict_of("are_valid", certificate_fleet(run_inside(keys=unread, nginx=nginx))).unknown
         assert why.why == f"whether {LIVE}/privkey.pem belongs to {LIVE}/fullchain.pem: no openssl"
 
 
 def test_case_52_a_mismatch_is_found_when_nginx_already_refuses_the_pair() -> None:
-    broken = inside(nginx=Nginx(broken="key values mismatch"), keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
-    assert len(saw("are_valid", broken)) == 1
+    broken = run_inside(nginx=Nginx(broken="key values mismatch"), keys=(Key(f"{LIVE}/privkey.pem", "00" * 32),))
+    assert len(saw_in("are_valid", broken)) == 1
 
 
 def test_an_issuer_that_the_policy_allows_is_taken() -> None:
-    pebble = made.authority("Pebble Intermediate CA 1", made.ROOT)
-    facts = replace(FACTS, served=(replace(SERVED, chain=(make(Wish(), pebble).pem, pebble.pem)),))
-    assert len(saw("are_valid", facts)) == 1
-    assert saw("are_valid", facts, policy=", allow_issuer: [Pebble *]") == []
+    pebble = made.make_authority("Pebble Intermediate CA 1", made.ROOT)
+    facts = replace(FACTS, served=(replace(SERVED, chain=(make_certificate(Wish(), pebble).pem, pebble.pem)),))
+    assert len(saw_in("are_valid", facts)) == 1
+    assert saw_in("are_valid", facts, policy=", allow_issuer: [Pebble *]") == []
 
 
 # are_far_from_expiry
@@ -187,14 +191,16 @@ def test_an_issuer_that_the_policy_allows_is_taken() -> None:
 
 @pytest.mark.parametrize(("left", "found"), [(22, 1), (23, 0), (31, 0)])
 def test_a_quarter_of_ninety_days_must_be_left(left: int, found: int) -> None:
-    assert len(saw("are_far_from_expiry", serving(make(Wish(days=(left - 90, left)), MIDDLE)))) == found
+    assert (
+        len(saw_in("are_far_from_expiry", serve_files(make_certificate(Wish(days=(left - 90, left)), MIDDLE)))) == found
+    )
 
 
 @given(hours=st.integers(1, 24 * 800))
 def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
     """Certbot renews with a third left, and with a half for lifetimes below ten days."""
     lifetime = timedelta(hours=hours)
-    leaf = make(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
+    leaf = make_certificate(Wish(days=(0, lifetime / DAY)), MIDDLE).certificate
     due = lifetime / (3 if lifetime >= timedelta(days=10) else 2)
     assert chain_problems.least_time_left(leaf, None) < due
     assert chain_problems.least_time_left(leaf, timedelta(days=90)) <= due
@@ -202,24 +208,26 @@ def test_case_57_no_alarm_before_certbot_s_own_due_point(hours: int) -> None:
 
 @pytest.mark.parametrize(("left", "found"), [(1.4, 1), (1.6, 0)])
 def test_case_57_six_days_are_judged_by_their_own_lifetime(left: float, found: int) -> None:
-    assert len(saw("are_far_from_expiry", serving(make(Wish(days=(left - 6, left)), MIDDLE)))) == found
+    assert (
+        len(saw_in("are_far_from_expiry", serve_files(make_certificate(Wish(days=(left - 6, left)), MIDDLE)))) == found
+    )
 
 
 def test_the_policy_may_ask_for_more_or_less_than_a_quarter() -> None:
-    leaf = serving(make(Wish(days=(-65, 25)), MIDDLE))
-    assert saw("are_far_from_expiry", leaf) == []
-    assert len(saw("are_far_from_expiry", leaf, policy=", min_left: 26 d")) == 1
-    soon = serving(make(Wish(days=(-85, 5)), MIDDLE))
-    assert saw("are_far_from_expiry", soon, policy=", min_left: 3 d") == []
+    leaf = serve_files(make_certificate(Wish(days=(-65, 25)), MIDDLE))
+    assert saw_in("are_far_from_expiry", leaf) == []
+    assert len(saw_in("are_far_from_expiry", leaf, policy=", min_left: 26 d")) == 1
+    soon = serve_files(make_certificate(Wish(days=(-85, 5)), MIDDLE))
+    assert saw_in("are_far_from_expiry", soon, policy=", min_left: 3 d") == []
 
 
 # are_served_as_on_disk
 
-RENEWED = make(Wish(days=(-1, 89)), MIDDLE)
+RENEWED = make_certificate(Wish(days=(-1, 89)), MIDDLE)
 
 
 def test_case_51_renewed_on_disk_and_the_old_one_served_is_a_finding() -> None:
-    [match] = saw("are_served_as_on_disk", replace(FACTS, inside=(on_disk(RENEWED),)))
+    [match] = saw_in("are_served_as_on_disk", replace(FACTS, inside=(on_disk(RENEWED),)))
     assert match == (
         "port 443 serves the certificate that ends 2026-08-24 12:00; "
         f"{LIVE}/fullchain.pem holds one that ends 2026-09-12 12:00 (UTC)"
@@ -227,80 +235,82 @@ def test_case_51_renewed_on_disk_and_the_old_one_served_is_a_finding() -> None:
 
 
 def test_without_nginx_what_is_served_is_held_against_certbot_s_lineage() -> None:
-    assert saw("are_served_as_on_disk", inside(nginx=None)) == []
-    assert len(saw("are_served_as_on_disk", replace(FACTS, inside=(replace(on_disk(RENEWED), nginx=None),)))) == 1
+    assert saw_in("are_served_as_on_disk", run_inside(nginx=None)) == []
+    assert len(saw_in("are_served_as_on_disk", replace(FACTS, inside=(replace(on_disk(RENEWED), nginx=None),)))) == 1
 
 
 def test_a_file_that_the_inventory_names_is_held_against_what_is_served() -> None:
     """A broker or a database has no nginx that tells which file it serves."""
     policy = ", file: /etc/rabbitmq/cert.pem, acme: {none: brought by hand}"
-    broker = inside(nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", GOOD),))
-    assert judged("are_served_as_on_disk", fleet(broker, policy=policy)).outcome is Outcome.HOLDS
-    newer = inside(
+    broker = run_inside(nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", GOOD),))
+    assert verdict_of("are_served_as_on_disk", certificate_fleet(broker, policy=policy)).outcome is Outcome.HOLDS
+    newer = run_inside(
         nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", (RENEWED.pem, MIDDLE.pem)),)
     )
-    [match] = saw("are_served_as_on_disk", newer, policy=policy)
+    [match] = saw_in("are_served_as_on_disk", newer, policy=policy)
     assert "/etc/rabbitmq/cert.pem holds one that ends" in match
-    gone = inside(nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", trouble="is not there"),))
-    assert judged("are_served_as_on_disk", fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
+    gone = run_inside(
+        nginx=None, lineages=(), files=(CertificateFile("/etc/rabbitmq/cert.pem", trouble="is not there"),)
+    )
+    assert verdict_of("are_served_as_on_disk", certificate_fleet(gone, policy=policy)).outcome is Outcome.UNKNOWN
 
 
 def test_without_nginx_and_certbot_it_cannot_be_told() -> None:
-    alone = inside(nginx=None, lineages=())
-    assert judged("are_served_as_on_disk", fleet(alone)).outcome is Outcome.UNKNOWN
+    alone = run_inside(nginx=None, lineages=())
+    assert verdict_of("are_served_as_on_disk", certificate_fleet(alone)).outcome is Outcome.UNKNOWN
 
 
 def test_a_copy_of_certbot_s_file_that_nobody_refreshes_is_a_finding() -> None:
     copy = replace(SITE, certificates=("/etc/nginx/ssl/site.pem",))
-    facts = inside(
+    facts = run_inside(
         nginx=Nginx((copy,)),
         files=(CertificateFile("/etc/nginx/ssl/site.pem", GOOD),),
         lineages=(replace(LINEAGE, chain=(RENEWED.pem, MIDDLE.pem)),),
     )
-    [match] = saw("are_served_as_on_disk", facts)
+    [match] = saw_in("are_served_as_on_disk", facts)
     assert "/etc/nginx/ssl/site.pem, an older certificate" in match
 
 
 def test_a_site_with_two_kinds_of_keys_may_serve_either() -> None:
-    rsa = make(Wish(key="rsa2048"), MIDDLE)
+    rsa = make_certificate(Wish(key="rsa2048"), MIDDLE)
     both = replace(SITE, certificates=("/ec.pem", "/rsa.pem"))
-    facts = inside(
+    facts = run_inside(
         nginx=Nginx((both,)),
         files=(CertificateFile("/ec.pem", GOOD), CertificateFile("/rsa.pem", (rsa.pem,))),
         lineages=(),
         keys=(),
     )
-    assert saw("are_served_as_on_disk", facts) == []
+    assert saw_in("are_served_as_on_disk", facts) == []
 
 
 def test_a_file_that_could_not_be_read_is_unknown() -> None:
-    assert judged("are_served_as_on_disk", fleet(inside(files=()))).outcome is Outcome.UNKNOWN
-    unread = inside(files=(CertificateFile(f"{LIVE}/fullchain.pem", trouble="cannot be read"),), lineages=())
-    assert judged("are_served_as_on_disk", fleet(unread)).outcome is Outcome.UNKNOWN
+    assert verdict_of("are_served_as_on_disk", certificate_fleet(run_inside(files=()))).outcome is Outcome.UNKNOWN
+    unread = run_inside(files=(CertificateFile(f"{LIVE}/fullchain.pem", trouble="cannot be read"),), lineages=())
+    assert verdict_of("are_served_as_on_disk", certificate_fleet(unread)).outcome is Outcome.UNKNOWN
 
 
 # will_renew
 
 LACKING: dict[str, tuple[Facts, str]] = {
     "no certbot": (
-        replace(inside(certbot="", lineages=(LINEAGE,)), renewals=()),
+        replace(run_inside(certbot="", lineages=(LINEAGE,)), renewals=()),
         "there is no certbot in rodan_nginx, and nothing else that renews there",
     ),
-    "no lineage": (inside(lineages=()), f"certbot has no certificate for {NAME} (it has: none at all)"),
+    "no lineage": (run_inside(lineages=()), f"certbot has no certificate for {NAME} (it has: none at all)"),
     "no renewal configuration": (
-        inside(lineages=(Lineage(NAME, configured=False, chain=GOOD),)),
+        run_inside(lineages=(Lineage(NAME, configured=False, chain=GOOD),)),
         f"{LIVE}/fullchain.pem is there, and /etc/letsencrypt/renewal/{NAME}.conf is not",
     ),
     "renewal switched off": (
-        inside(lineages=(replace(LINEAGE, autorenew=False),)),
+        run_inside(lineages=(replace(LINEAGE, autorenew=False),)),
         f"renewal of {NAME} is switched off (autorenew = False)",
     ),
     "lost account": (
-        inside(lineages=(replace(LINEAGE, account_found=False),)),
+        run_inside(lineages=(replace(LINEAGE, account_found=False),)),
         f"the ACME account 0f that renews {NAME} is gone from disk",
     ),
     "lost webroot": (
-        inside(lineages=(replace(LINEAGE, webroots=(("/var/www/x", False),)),)),
+        run_inside(lineages=(replace(LINEAGE, webroots=(("/var/www/x", False),)),)),
         "the webroot /var/www/x is not there",
     ),
     "closed port 80": (
@@ -321,7 +331,7 @@ LACKING: dict[str, tuple[Facts, str]] = {
         "cron does not run on web, and /var/spool/cron/crontabs/root:3 waits for it",
     ),
     "broken configuration": (
-        inside(nginx=Nginx(broken='unknown directive "sevrer" in /etc/nginx/nginx.conf:3')),
+        run_inside(nginx=Nginx(broken='unknown directive "sevrer" in /etc/nginx/nginx.conf:3')),
         'nginx refuses its configuration: unknown directive "sevrer" in /etc/nginx/nginx.conf:3',
     ),
 }
@@ -330,7 +340,7 @@ LACKING: dict[str, tuple[Facts, str]] = {
 @pytest.mark.parametrize("what", LACKING)
 def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
     facts, expected = LACKING[what]
-    match = saw("will_renew", facts)
+    match = saw_in("will_renew", facts)
     assert expected in match
     assert len(match) == (2 if what == "no certbot" else 1)
 
@@ -348,10 +358,10 @@ def test_each_thing_that_a_renewal_lacks_is_one_finding(what: str) -> None:
 )
 def test_a_webroot_that_nginx_does_not_serve_is_a_finding(roots: tuple[str, ...] | None, found: int) -> None:
     """Port 80 answers 404 there either way: no challenge is there to be asked for."""
-    facts = inside(nginx=Nginx((SITE,), roots=roots))
-    assert [item[:29] for item in saw("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
+    facts = run_inside(nginx=Nginx((SITE,), roots=roots))
+    assert [item[:29] for item in saw_in("will_renew", facts)] == ["nginx serves no files from the"[:29]] * found
     elsewhere = replace(CONTAINER, ports=tuple(port for port in CONTAINER.ports if port.host != 80))
-    assert saw("will_renew", facts, elsewhere) == []
+    assert saw_in("will_renew", facts, elsewhere) == []
 
 
 VAIN = {
@@ -367,38 +377,41 @@ VAIN = {
 
 @pytest.mark.parametrize("why", VAIN)
 def test_a_schedule_that_does_not_reach_this_certificate_does_not_count(why: str) -> None:
-    [match] = saw("will_renew", replace(FACTS, renewals=(VAIN[why],)))
+    [match] = saw_in("will_renew", replace(FACTS, renewals=(VAIN[why],)))
     assert f"does not count: {why}" in match
 
 
 def test_certbot_on_the_node_counts_where_the_container_has_the_node_s_directory() -> None:
     bound = replace(CONTAINER, mounts=(Mount("bind", "/etc/letsencrypt", "/etc/letsencrypt"),))
-    facts = replace(inside(certbot=""), renewals=(Renewal("certbot.timer", reloads=True),))
-    assert saw("will_renew", facts, bound) == []
+    facts = replace(run_inside(certbot=""), renewals=(Renewal("certbot.timer", reloads=True),))
+    assert saw_in("will_renew", facts, bound) == []
 
 
 def test_certbot_in_a_container_beside_it_with_the_same_volume_counts() -> None:
     beside = Container("77" * 32, "certbot", mounts=(VOLUME,))
-    world = fleet(replace(inside(certbot=""), renewals=(replace(RENEWAL, containers=(beside.id,)),)))
+    world = certificate_fleet(replace(run_inside(certbot=""), renewals=(replace(RENEWAL, containers=(beside.id,)),)))
     fact = world.facts["web", "containers"]
     both = replace(fact, containers=(CONTAINER, beside))
-    assert judged("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings == ()
+    assert verdict_of("will_renew", replace(world, facts={**world.facts, ("web", "containers"): both})).findings == ()
 
 
 def test_a_hook_of_certbot_s_own_is_a_reload_too() -> None:
-    facts = replace(inside(lineages=(replace(LINEAGE, reloads=True),)), renewals=(replace(RENEWAL, reloads=False),))
-    assert saw("will_renew", facts) == []
+    facts = replace(run_inside(lineages=(replace(LINEAGE, reloads=True),)), renewals=(replace(RENEWAL, reloads=False),))
+    assert saw_in("will_renew", facts) == []
 
 
 def test_a_schedule_that_cannot_be_read_is_unknown_while_no_other_works() -> None:
     unusual = Renewal("/etc/cron.d/x:1", unclear="cannot tell in which container it runs certbot")
-    assert judged("will_renew", fleet(replace(FACTS, renewals=(unusual,)))).outcome is Outcome.UNKNOWN
-    assert judged("will_renew", fleet(replace(FACTS, renewals=(unusual, RENEWAL)))).outcome is Outcome.HOLDS
+    assert verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(unusual,)))).outcome is Outcome.UNKNOWN
+    assert (
+        verdict_of("will_renew", certificate_fleet(replace(FACTS, renewals=(unusual, RENEWAL)))).outcome
+        is Outcome.HOLDS
+    )
 
 
 def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews() -> None:
     unread = replace(FACTS, renewals=(), unseen=("/var/spool/cron/crontabs",))
-    assert judged("will_renew", fleet(unread)).outcome is Outcome.UNKNOWN
+    assert verdict_of("will_renew", certificate_fleet(unread)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -411,22 +424,24 @@ def test_crontabs_that_could_not_be_read_are_unknown_while_nothing_else_renews()
     ],
 )
 def test_case_58_letsencrypt_that_is_not_on_a_named_volume_is_a_finding(mounts: tuple[Mount, ...], found: str) -> None:
-    [text] = saw("will_renew", FACTS, replace(CONTAINER, mounts=mounts))
+    [text] = saw_in("will_renew", FACTS, replace(CONTAINER, mounts=mounts))
     assert text == f"/etc/letsencrypt in rodan_nginx is {found}"
 
 
 def test_case_58_a_volume_above_it_or_a_bind_mount_is_fine() -> None:
     for mount in (replace(VOLUME, destination="/etc"), Mount("bind", "/srv/le", "/etc/letsencrypt")):
-        assert saw("will_renew", FACTS, replace(CONTAINER, mounts=(mount,))) == []
+        assert saw_in("will_renew", FACTS, replace(CONTAINER, mounts=(mount,))) == []
 
 
 def test_a_certificate_that_certbot_does_not_renew_says_so_in_the_inventory() -> None:
-    verdict = judged("will_renew", fleet(inside(lineages=()), policy=", acme: {none: bought every year}"))
+    verdict = verdict_of(
+        "will_renew", certificate_fleet(run_inside(lineages=()), policy=", acme: {none: bought every year}")
+    )
     assert (verdict.outcome, verdict.not_applicable) == (Outcome.NOT_APPLICABLE, "bought every year")
 
 
 def test_whether_challenges_are_answered_may_be_unknown() -> None:
-    verdict = judged("will_renew", fleet(replace(FACTS, http={NAME: GONE})))
+    verdict = verdict_of("will_renew", certificate_fleet(replace(FACTS, http={NAME: GONE})))
     assert verdict.outcome is Outcome.UNKNOWN
 
 
@@ -434,13 +449,13 @@ def test_whether_challenges_are_answered_may_be_unknown() -> None:
 
 
 def test_an_old_protocol_is_a_finding() -> None:
-    [match] = saw("use_sound_tls", replace(FACTS, served=(replace(SERVED, old=("TLS 1.0", "TLS 1.1")),)))
+    [match] = saw_in("use_sound_tls", replace(FACTS, served=(replace(SERVED, old=("TLS 1.0", "TLS 1.1")),)))
     assert match == "port 443 still speaks TLS 1.0 and TLS 1.1"
 
 
 def test_old_protocols_that_could_not_be_tried_are_unknown() -> None:
     unseen = replace(FACTS, served=(replace(SERVED, old=GONE),))
-    assert judged("use_sound_tls", fleet(unseen)).outcome is Outcome.UNKNOWN
+    assert verdict_of("use_sound_tls", certificate_fleet(unseen)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -448,30 +463,30 @@ def test_old_protocols_that_could_not_be_tried_are_unknown() -> None:
 )
 def test_hsts_is_looked_for_where_the_policy_asks_for_it(hsts: int | None, outcome: Outcome) -> None:
     facts = replace(FACTS, served=(replace(SERVED, hsts=hsts),))
-    assert judged("use_sound_tls", fleet(facts, policy=", hsts: true")).outcome is outcome
-    assert judged("use_sound_tls", fleet(facts)).outcome is Outcome.HOLDS
+    assert verdict_of("use_sound_tls", certificate_fleet(facts, policy=", hsts: true")).outcome is outcome
+    assert verdict_of("use_sound_tls", certificate_fleet(facts)).outcome is Outcome.HOLDS
 
 
 # are_in_the_inventory
 
 
 def test_a_certificate_on_disk_that_the_inventory_does_not_mention_is_listed() -> None:
-    other = make(Wish(subject="old.example.org", names=["old.example.org"]), MIDDLE)
-    facts = inside(lineages=(LINEAGE, Lineage("old.example.org", chain=(other.pem,))))
-    [listed] = judged("are_in_the_inventory", fleet(facts)).warnings
+    other = make_certificate(Wish(subject="old.example.org", names=["old.example.org"]), MIDDLE)
+    facts = run_inside(lineages=(LINEAGE, Lineage("old.example.org", chain=(other.pem,))))
+    [listed] = verdict_of("are_in_the_inventory", certificate_fleet(facts)).warnings
     assert "old.example.org" in listed.saw
     assert listed.severity == "warning"
 
 
 def test_a_site_that_the_inventory_does_not_mention_is_listed() -> None:
-    facts = inside(nginx=Nginx((SITE, Site(("old.example.org",), (443,)), Site(("_", "~^x"), (443,)))))
-    assert len(judged("are_in_the_inventory", fleet(facts)).warnings) == 1
+    facts = run_inside(nginx=Nginx((SITE, Site(("old.example.org",), (443,)), Site(("_", "~^x"), (443,)))))
+    assert len(verdict_of("are_in_the_inventory", certificate_fleet(facts)).warnings) == 1
 
 
 def test_a_site_with_a_wildcard_for_a_known_name_is_known() -> None:
-    facts = inside(nginx=Nginx((Site((".example.org",), (443,)), Site(("*.example.org",), (443,)))))
-    assert judged("are_in_the_inventory", fleet(facts)).warnings == ()
+    facts = run_inside(nginx=Nginx((Site((".example.org",), (443,)), Site(("*.example.org",), (443,)))))
+    assert verdict_of("are_in_the_inventory", certificate_fleet(facts)).warnings == ()
 
 
 def test_the_look_s_own_time_decides() -> None:
-    assert judged("are_valid", fleet(now=NOW + 71 * DAY)).outcome is Outcome.FINDING
+    assert verdict_of("are_valid", certificate_fleet(now=NOW + 71 * DAY)).outcome is Outcome.FINDING

@@ -34,23 +34,25 @@ REMAPPED = ((0, 100000, 65536),)
 ROOTLESS = ((0, 1000, 1), (1, 100000, 65536))
 
 
-def process(uid: int, pid: int = 7, name: str = "app", parent: int = 1, **more: Any) -> Process:
+def make_process(uid: int, pid: int = 7, name: str = "app", parent: int = 1, **more: Any) -> Process:
     return Process(pid=pid, uid=uid, host_uid=more.pop("host_uid", uid), name=name, parent=parent, **more)
 
 
-def container(*processes: Process, service: str = "rodan_web", **more: Any) -> Container:
+def make_container(*processes: Process, service: str = "rodan_web", **more: Any) -> Container:
     first = processes[0].pid if processes else 0
     known_value = {"id": ID, "name": f"{service}.1.x7k", "labels": {SWARM: service}, "pid": first, "accounts": ACCOUNTS}
     return Container(**{**known_value, "processes": processes, **more})
 
 
-GOOD = container(
-    process(4000, pid=7, no_new_privileges=True), process(4000, pid=8, parent=7, no_new_privileges=True), user="django"
+GOOD = make_container(
+    make_process(4000, pid=7, no_new_privileges=True),
+    make_process(4000, pid=8, parent=7, no_new_privileges=True),
+    user="django",
 )
 WEB = Service(key="web", name="rodan_web", user=("django",))
 
 
-def judged(
+def verdict_on(
     rule: str, *match: Container, service: Service = WEB, subject: Subject | None = None, **others: Any
 ) -> Verdict:
     seen = {"vgpu": Facts("present", match), **others}
@@ -65,11 +67,11 @@ def judged(
 
 
 def runs_as(*match: Container, **more: Any) -> Verdict:
-    return judged("run_as_their_own_user", *match, **more)
+    return verdict_on("run_as_their_own_user", *match, **more)
 
 
 def on_the_node(rule: str, *match: Container, **more: Any) -> Verdict:
-    return judged(rule, *match, subject=Subject("node", "vgpu"), **more)
+    return verdict_on(rule, *match, subject=Subject("node", "vgpu"), **more)
 
 
 # As whom a service runs
@@ -84,7 +86,7 @@ def test_an_image_that_drops_its_privileges_itself_is_right_whatever_inspect_say
 
 
 def test_one_process_as_root_is_a_finding_that_names_it():
-    [match] = runs_as(container(process(4000), process(0, pid=9, name="helper", parent=7))).findings
+    [match] = runs_as(make_container(make_process(4000), make_process(0, pid=9, name="helper", parent=7))).findings
     assert "helper as root (uid 0)" in match.saw
     assert "every process as django" in match.want
     assert match.node == "vgpu"
@@ -92,11 +94,11 @@ def test_one_process_as_root_is_a_finding_that_names_it():
 
 @pytest.mark.parametrize("user", ["0:0", "root:root", "00", "toor", "root", ""])
 def test_case_60_however_root_is_written_its_processes_are_found(user):
-    assert runs_as(container(process(0), user=user)).outcome is Outcome.FINDING
+    assert runs_as(make_container(make_process(0), user=user)).outcome is Outcome.FINDING
 
 
 def test_case_60_a_root_master_with_unprivileged_workers_is_judged_by_policy():
-    nginx = container(process(0, name="nginx"), process(33, pid=8, name="nginx", parent=7))
+    nginx = make_container(make_process(0, name="nginx"), make_process(33, pid=8, name="nginx", parent=7))
     workers = Service(key="web", name="rodan_web", user=("www-data",))
     assert runs_as(nginx, service=workers).outcome is Outcome.FINDING
     assert runs_as(nginx, service=workers.model_copy(update={"master": "root"})).outcome is Outcome.HOLDS
@@ -106,41 +108,49 @@ NGINX = Service(key="web", name="rodan_web", user=("www-data",), master="root")
 
 
 def test_a_master_behind_an_init_process_is_a_master_too():
-    tini = (process(0, name="tini"), process(0, pid=8, name="nginx", parent=7), process(33, pid=9, parent=8))
-    assert runs_as(container(*tini), service=NGINX).outcome is Outcome.HOLDS
+    tini = (
+        make_process(0, name="tini"),
+        make_process(0, pid=8, name="nginx", parent=7),
+        make_process(33, pid=9, parent=8),
+    )
+    assert runs_as(make_container(*tini), service=NGINX).outcome is Outcome.HOLDS
 
 
 def test_a_root_worker_is_no_master():
-    workers = (process(0, name="nginx"), process(33, pid=8, parent=7), process(0, pid=9, name="nginx", parent=7))
-    assert runs_as(container(*workers), service=NGINX).outcome is Outcome.FINDING
+    workers = (
+        make_process(0, name="nginx"),
+        make_process(33, pid=8, parent=7),
+        make_process(0, pid=9, name="nginx", parent=7),
+    )
+    assert runs_as(make_container(*workers), service=NGINX).outcome is Outcome.FINDING
 
 
 def test_a_root_process_without_any_worker_is_no_master():
-    assert runs_as(container(process(0, name="nginx")), service=NGINX).outcome is Outcome.FINDING
+    assert runs_as(make_container(make_process(0, name="nginx")), service=NGINX).outcome is Outcome.FINDING
 
 
 def test_a_health_check_or_a_visit_by_docker_exec_is_not_the_service():
-    visited = container(process(4000), process(0, pid=9, name="pg_isready", parent=2, entered=True))
+    visited = make_container(make_process(4000), make_process(0, pid=9, name="pg_isready", parent=2, entered=True))
     assert runs_as(visited).outcome is Outcome.HOLDS
 
 
 def test_case_61_a_remapped_user_is_judged_as_the_container_sees_it():
-    assert runs_as(container(process(4000, host_uid=104000))).outcome is Outcome.HOLDS
+    assert runs_as(make_container(make_process(4000, host_uid=104000))).outcome is Outcome.HOLDS
 
 
 def test_case_61_a_root_that_is_nobody_on_the_node_is_only_a_warning_in_a_service():
-    seen = runs_as(container(process(0, host_uid=100000)))
+    seen = runs_as(make_container(make_process(0, host_uid=100000)))
     assert seen.outcome is Outcome.HOLDS
     assert "on the node 100000" in seen.warnings[0].saw
 
 
 def test_a_user_that_the_image_does_not_have_is_named():
-    [match] = runs_as(container(process(0), accounts={"root": 0})).findings
+    [match] = runs_as(make_container(make_process(0), accounts={"root": 0})).findings
     assert "no user django" in match.hint
 
 
 def test_case_60_a_user_of_the_policy_that_is_uid_0_in_the_image_is_root_all_the_same():
-    forged = container(process(0), accounts={"root": 0, "django": 0}, user="django")
+    forged = make_container(make_process(0), accounts={"root": 0, "django": 0}, user="django")
     [match] = runs_as(forged).findings
     assert "django is uid 0, another name for root" in match.hint
     assert runs_as(forged, service=WEB.model_copy(update={"user": ("root",)})).outcome is Outcome.HOLDS
@@ -148,15 +158,15 @@ def test_case_60_a_user_of_the_policy_that_is_uid_0_in_the_image_is_root_all_the
 
 
 def test_a_user_by_number_needs_no_account_and_no_passwd_file():
-    scratch = container(process(4000), accounts={})
+    scratch = make_container(make_process(4000), accounts={})
     assert runs_as(scratch, service=WEB.model_copy(update={"user": ("4000",)})).outcome is Outcome.HOLDS
-    assert runs_as(container(process(0), accounts={})).outcome is Outcome.FINDING
+    assert runs_as(make_container(make_process(0), accounts={})).outcome is Outcome.FINDING
 
 
 def test_a_service_that_is_meant_to_run_nowhere_is_not_judged_and_one_that_does_is():
     none = WEB.model_copy(update={"replicas": 0})
     assert runs_as(service=none).outcome is Outcome.NOT_APPLICABLE
-    assert runs_as(container(process(0)), service=none).outcome is Outcome.FINDING
+    assert runs_as(make_container(make_process(0)), service=none).outcome is Outcome.FINDING
     assert runs_as(service=none, data=Unobservable("no route to host")).outcome is Outcome.UNKNOWN
 
 
@@ -172,61 +182,61 @@ def test_processes_that_could_not_be_seen_are_unknown():
 
 
 def test_a_dead_node_does_not_hide_a_finding_elsewhere():
-    seen = runs_as(container(process(0)), data=Unobservable("no route to host"))
+    seen = runs_as(make_container(make_process(0)), data=Unobservable("no route to host"))
     assert seen.outcome is Outcome.FINDING
     assert seen.unknown
 
 
 def test_a_service_that_runs_nowhere_cannot_be_judged_and_the_message_says_what_it_does_instead():
-    looping = container(state="restarting", exit_code=1, restarts=7)
+    looping = make_container(state="restarting", exit_code=1, restarts=7)
     [why] = runs_as(looping).unknown
     assert "ends with status 1 and is started again (7 times so far)" in why.why
 
 
 @pytest.mark.parametrize("state", ["created", "restarting", "removing", "exited", "dead", "a new word"])
 def test_a_container_without_processes_is_never_judged_as_right(state):
-    assert runs_as(container(state=state)).outcome is Outcome.UNKNOWN
+    assert runs_as(make_container(state=state)).outcome is Outcome.UNKNOWN
 
 
 def test_a_paused_container_is_still_judged_by_its_processes():
-    assert runs_as(container(process(0), state="paused")).outcome is Outcome.FINDING
+    assert runs_as(make_container(make_process(0), state="paused")).outcome is Outcome.FINDING
 
 
 # Containers that the inventory does not mention
 
 
 def stranger(*processes: Process, **more: Any) -> Container:
-    return container(*processes, service="redis", **more)
+    return make_container(*processes, service="redis", **more)
 
 
 def test_a_container_that_nobody_declared_may_not_run_as_root():
-    [match] = on_the_node("run_as_their_own_user", GOOD, stranger(process(0, name="redis-server"))).findings
+    [match] = on_the_node("run_as_their_own_user", GOOD, stranger(make_process(0, name="redis-server"))).findings
     assert "redis-server as root" in match.saw
     assert match.about == "redis"
 
 
 def test_a_container_that_nobody_declared_may_be_anybody_else():
-    assert on_the_node("run_as_their_own_user", stranger(process(999))).outcome is Outcome.HOLDS
+    assert on_the_node("run_as_their_own_user", stranger(make_process(999))).outcome is Outcome.HOLDS
 
 
 def test_case_61_root_of_a_rootless_engine_is_no_root():
-    assert on_the_node("run_as_their_own_user", stranger(process(0, host_uid=1000))).outcome is Outcome.HOLDS
+    assert on_the_node("run_as_their_own_user", stranger(make_process(0, host_uid=1000))).outcome is Outcome.HOLDS
 
 
 def test_a_drill_of_our_own_is_let_be_only_while_it_is_cut_off_from_every_network():
-    drill = stranger(process(0), labels={"fleetkeeper": "drill"}, isolation=Isolation(network="none"))
+    drill = stranger(make_process(0), labels={"fleetkeeper": "drill"}, isolation=Isolation(network="none"))
     assert on_the_node("run_as_their_own_user", drill).outcome is Outcome.HOLDS
     connected = replace(drill, isolation=Isolation(network="host"))
     assert on_the_node("run_as_their_own_user", connected).outcome is Outcome.FINDING
 
 
 def test_a_stranger_whose_processes_were_not_seen_is_unknown():
-    hidden = stranger(process(5), processes=Unobservable("hidden"))
+    hidden = stranger(make_process(5), processes=Unobservable("hidden"))
     assert on_the_node("run_as_their_own_user", hidden).outcome is Outcome.UNKNOWN
 
 
 def test_a_node_without_docker_is_skipped_with_the_reason():
-    seen = judged("run_as_their_own_user", subject=Subject("node", "data"), data=Facts("absent"))
+    seen = verdict_on("run_as_their_own_user", subject=Subject("node", "data"), data=Facts("absent"))
     assert seen.outcome is Outcome.NOT_APPLICABLE
     assert "no Docker" in seen.not_applicable
 
@@ -235,7 +245,7 @@ def test_a_node_without_docker_is_skipped_with_the_reason():
 
 
 def enters(*match: Container) -> Verdict:
-    return judged("enter_as_their_own_user", *match)
+    return verdict_on("enter_as_their_own_user", *match)
 
 
 def test_entering_as_the_service_s_user_holds():
@@ -256,7 +266,7 @@ def test_an_entry_that_depends_on_accounts_nobody_could_read_is_unknown():
 
 
 def test_case_61_entering_a_remapped_container_as_root_is_no_finding():
-    assert not enters(container(process(999, host_uid=100999), user="0")).warnings
+    assert not enters(make_container(make_process(999, host_uid=100999), user="0")).warnings
 
 
 # Ways out
@@ -355,16 +365,16 @@ def test_ordinary_capabilities_are_fine():
 
 def test_missing_no_new_privileges_is_a_warning_and_the_kernel_has_the_last_word():
     question = Isolation(security_opt=("no-new-privileges:true",))
-    without = container(process(4000, no_new_privileges=False))
+    without = make_container(make_process(4000, no_new_privileges=False))
     assert [severity for severity, _ in ways(without)] == ["warning"]
     assert [severity for severity, _ in ways(replace(without, isolation=question))] == ["warning"]
-    assert ways(container(process(4000, no_new_privileges=None), isolation=question)) == []
-    assert ways(container(state="created", isolation=question)) == []
-    assert [severity for severity, _ in ways(container(state="created"))] == ["warning"]
+    assert ways(make_container(make_process(4000, no_new_privileges=None), isolation=question)) == []
+    assert ways(make_container(state="created", isolation=question)) == []
+    assert [severity for severity, _ in ways(make_container(state="created"))] == ["warning"]
 
 
 def test_a_stopped_container_is_judged_and_an_ended_task_of_the_swarm_is_not():
-    stopped = container(state="exited", isolation=Isolation(privileged=True))
+    stopped = make_container(state="exited", isolation=Isolation(privileged=True))
     assert ways(stopped) == []
     assert [severity for severity, _ in ways(replace(stopped, labels={}))] == ["error", "warning"]
 
@@ -372,7 +382,7 @@ def test_a_stopped_container_is_judged_and_an_ended_task_of_the_swarm_is_not():
 # What the engine prints
 
 
-def inspected(**changes: Any) -> dict[str, Any]:
+def inspected_json(**changes: Any) -> dict[str, Any]:
     [item] = json.loads((FIXTURES / "inspect-20.10.json").read_text())
     return {**item, **changes}
 
@@ -396,7 +406,7 @@ def test_case_71_no_value_of_the_environment_stays_in_the_facts(file):
 
 def test_labels_that_are_not_docker_s_own_are_not_kept():
     config = {"Labels": {SWARM: "rodan_web", "traefik.auth": "admin:secret"}}
-    assert parse.parse_container(inspected(Config=config)).labels == {SWARM: "rodan_web"}
+    assert parse.parse_container(inspected_json(Config=config)).labels == {SWARM: "rodan_web"}
 
 
 def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
@@ -411,7 +421,7 @@ def drop_somewhere(document: Any, path: tuple[int, ...]) -> Any:
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=3).map(tuple))
 def test_case_64_any_missing_field_is_tolerated(path):
-    without = drop_somewhere(inspected(), path)
+    without = drop_somewhere(inspected_json(), path)
     if without and without.get("Id"):
         parse.parse_containers(json.dumps([without]))
 
@@ -429,7 +439,7 @@ def scanned(*lines: str) -> Output:
     return Output(0, "".join(line + "\n" for line in lines).encode(), command="scan of /proc")
 
 
-def shown(
+def shown_text(
     pid: int, uid: int, cgroup: str, extents: Any = WHOLE, *, parent: int = 1, state: str = "S (sleeping)", **more: Any
 ) -> list[str]:
     status = {"Name": "app", "State": state, "PPid": parent, "Uid": f"{uid}\t{uid}\t{uid}\t{uid}", "NoNewPrivs": 0}
@@ -442,7 +452,7 @@ def shown(
 
 
 def uids(*lines: str, pid: int = 7, **more: Any) -> list[int | None]:
-    item = container(service="db", pid=pid, processes=(), **more)
+    item = make_container(service="db", pid=pid, processes=(), **more)
     [joined] = process_scan.join_processes([item], process_scan.by_container(scanned(*lines), [item]), {})
     return [seen.uid for seen in joined.processes] if isinstance(joined.processes, tuple) else ["unseen"]
 
@@ -460,67 +470,72 @@ def uids(*lines: str, pid: int = 7, **more: Any) -> list[int | None]:
     ],
 )
 def test_a_process_is_joined_to_its_container_under_every_kind_of_control_group(cgroup):
-    assert uids(*shown(7, 999, cgroup)) == [999]
+    assert uids(*shown_text(7, 999, cgroup)) == [999]
 
 
 def test_the_processes_of_an_engine_within_a_container_are_that_container_s():
     inner = f"0::/docker/{ID}/docker/{'cd' * 32}"
-    assert uids(*shown(7, 0, f"0::/docker/{ID}"), *shown(8, 33, inner, parent=7)) == [0, 33]
+    assert uids(*shown_text(7, 0, f"0::/docker/{ID}"), *shown_text(8, 33, inner, parent=7)) == [0, 33]
 
 
 def test_case_61_user_namespaces_are_translated():
-    assert uids(*shown(7, 100999, f"0::/docker/{ID}", REMAPPED)) == [999]
-    assert uids(*shown(7, 1000, f"0::/docker/{ID}", ROOTLESS)) == [0]
-    assert uids(*shown(7, 100032, f"0::/docker/{ID}", ROOTLESS)) == [33]
-    assert uids(*shown(7, 5, f"0::/docker/{ID}", REMAPPED)) == [None]
+    assert uids(*shown_text(7, 100999, f"0::/docker/{ID}", REMAPPED)) == [999]
+    assert uids(*shown_text(7, 1000, f"0::/docker/{ID}", ROOTLESS)) == [0]
+    assert uids(*shown_text(7, 100032, f"0::/docker/{ID}", ROOTLESS)) == [33]
+    assert uids(*shown_text(7, 5, f"0::/docker/{ID}", REMAPPED)) == [None]
 
 
 def test_a_process_that_can_become_root_again_at_any_time_is_root():
     cgroup = f"0::/docker/{ID}"
-    assert uids(*shown(7, 33, cgroup, Uid="33\t33\t0\t33")) == [0]
-    assert uids(*shown(7, 33, cgroup, Uid="0\t33\t33\t33")) == [0]
-    assert uids(*shown(7, 33, cgroup, Uid="1000\t33\t33\t33")) == [33]
+    assert uids(*shown_text(7, 33, cgroup, Uid="33\t33\t0\t33")) == [0]
+    assert uids(*shown_text(7, 33, cgroup, Uid="0\t33\t33\t33")) == [0]
+    assert uids(*shown_text(7, 33, cgroup, Uid="1000\t33\t33\t33")) == [33]
 
 
 def test_a_namespace_that_a_browser_makes_for_its_own_children_makes_nobody_root():
-    nested = shown(8, 1000, f"0::/docker/{ID}", ((0, 1000, 1),), parent=7)
-    item = container(service="db", pid=7, processes=())
-    seen = process_scan.by_container(scanned(*shown(7, 1000, f"0::/docker/{ID}"), *nested), [item])
+    nested = shown_text(8, 1000, f"0::/docker/{ID}", ((0, 1000, 1),), parent=7)
+    item = make_container(service="db", pid=7, processes=())
+    seen = process_scan.by_container(scanned(*shown_text(7, 1000, f"0::/docker/{ID}"), *nested), [item])
     assert isinstance(seen, dict)
     assert [p.uid for p in seen[ID]] == [1000, 1000]
     assert not replace(item, processes=seen[ID]).remapped
 
 
 def test_case_62_a_process_that_ends_while_it_is_read_is_translated_all_the_same():
-    assert uids(*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 999, f"0::/docker/{ID}", (), parent=7)) == [999, 999]
-    assert uids(*shown(7, 999, f"0::/docker/{ID}", ())) == ["unseen"]
+    assert uids(*shown_text(7, 999, f"0::/docker/{ID}"), *shown_text(8, 999, f"0::/docker/{ID}", (), parent=7)) == [
+        999,
+        999,
+    ]
+    assert uids(*shown_text(7, 999, f"0::/docker/{ID}", ())) == ["unseen"]
 
 
 def test_case_62_a_container_that_is_still_being_made_is_not_judged_by_the_runtime_s_own_process():
-    assert uids(*shown(7, 0, f"0::/docker/{ID}", Name="runc:[2:INIT]")) == ["unseen"]
+    assert uids(*shown_text(7, 0, f"0::/docker/{ID}", Name="runc:[2:INIT]")) == ["unseen"]
 
 
 def test_a_zombie_is_no_process():
-    assert uids(*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 0, f"0::/docker/{ID}", (), state="Z (zombie)")) == [999]
+    assert uids(
+        *shown_text(7, 999, f"0::/docker/{ID}"), *shown_text(8, 0, f"0::/docker/{ID}", (), state="Z (zombie)")
+    ) == [999]
 
 
 def test_case_62_a_container_that_ends_between_list_and_scan_is_unseen_and_no_crash():
     assert uids() == ["unseen"]
-    assert uids(*shown(8, 0, f"0::/docker/{ID}")) == ["unseen"]
+    assert uids(*shown_text(8, 0, f"0::/docker/{ID}")) == ["unseen"]
 
 
 def test_a_process_that_came_in_with_docker_exec_is_told_apart():
-    lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(8, 999, f"0::/docker/{ID}", parent=7)]
-    lines += [*shown(20, 0, f"0::/docker/{ID}", parent=2), *shown(21, 0, f"0::/docker/{ID}", parent=20)]
-    item = container(service="db", pid=7, processes=())
+    lines = [*shown_text(7, 999, f"0::/docker/{ID}"), *shown_text(8, 999, f"0::/docker/{ID}", parent=7)]
+    lines += [*shown_text(20, 0, f"0::/docker/{ID}", parent=2), *shown_text(21, 0, f"0::/docker/{ID}", parent=20)]
+    item = make_container(service="db", pid=7, processes=())
     seen = process_scan.by_container(scanned(*lines), [item])
     assert isinstance(seen, dict)
     assert [p.pid for p in seen[ID] if p.entered] == [20, 21]
 
 
 def test_without_a_process_namespace_of_its_own_every_process_counts():
-    lines = [*shown(7, 999, f"0::/docker/{ID}"), *shown(20, 0, f"0::/docker/{ID}", parent=1)]
-    item = container(service="db", pid=7, processes=(), isolation=Isolation(pid="host"))
+    lines = [*shown_text(7, 999, f"0::/docker/{ID}"), *shown_text(20, 0, f"0::/docker/{ID}", parent=1)]
+    item = make_container(service="db", pid=7, processes=(), isolation=Isolation(pid="host"))
     seen = process_scan.by_container(scanned(*lines), [item])
     assert isinstance(seen, dict)
     assert not any(p.entered for p in seen[ID])
@@ -556,14 +571,14 @@ def test_an_unreadable_passwd_names_the_missing_right():
 
 
 def test_accounts_that_nobody_told_of_are_unobservable():
-    [item] = process_scan.join_processes([container(process(0))], {}, {})
+    [item] = process_scan.join_processes([make_container(make_process(0))], {}, {})
     assert isinstance(item.accounts, Unobservable)
 
 
 # Looking
 
 
-def looked(*rounds: list[Output]) -> Facts:
+def look_at_node(*rounds: list[Output]) -> Facts:
     looking = observe.observe(Node(name="vgpu", address="192.0.2.13"), EMPTY)
     next(looking)
     for outputs in rounds:
@@ -575,17 +590,17 @@ def looked(*rounds: list[Output]) -> Facts:
 
 
 def test_a_node_without_docker_has_no_containers():
-    assert looked([Output(69, command="docker inspect"), scanned()]) == Facts("absent")
+    assert look_at_node([Output(69, command="docker inspect"), scanned()]) == Facts("absent")
 
 
 def test_several_engines_are_unobservable():
     with pytest.raises(Unobservable, match="several"):
-        looked([Output(68, command="docker inspect"), scanned()])
+        look_at_node([Output(68, command="docker inspect"), scanned()])
 
 
 def test_an_engine_without_a_client_is_unobservable_not_absent():
     with pytest.raises(Unobservable, match="no `docker` client"):
-        looked([Output(70, command="docker inspect"), scanned()])
+        look_at_node([Output(70, command="docker inspect"), scanned()])
 
 
 @pytest.mark.parametrize(
@@ -601,16 +616,16 @@ def test_an_engine_without_a_client_is_unobservable_not_absent():
 )
 def test_case_65_without_the_right_to_ask_docker_it_is_unknown_and_the_right_is_named(said, hint):
     with pytest.raises(Unobservable) as why:
-        looked([Output(71, err=said, command="docker inspect"), scanned()])
+        look_at_node([Output(71, err=said, command="docker inspect"), scanned()])
     assert hint in why.value.hint
 
 
 def test_case_62_a_container_that_vanished_does_not_spoil_the_rest():
-    answer = b"1764000000\n" + json.dumps([inspected()]).encode()
+    answer = b"1764000000\n" + json.dumps([inspected_json()]).encode()
     gone = Output(1, answer, b"Error: No such container: 5f2e\n", command="docker inspect")
-    pid = inspected()["State"]["Pid"]
-    scan = scanned(*shown(pid, 999, f"0::/docker/{inspected()['Id']}"))
-    facts = looked([gone, scan], [Output(0, f"={pid}\n postgres:999\n\n".encode())])
+    pid = inspected_json()["State"]["Pid"]
+    scan = scanned(*shown_text(pid, 999, f"0::/docker/{inspected_json()['Id']}"))
+    facts = look_at_node([gone, scan], [Output(0, f"={pid}\n postgres:999\n\n".encode())])
     [item] = facts.containers
     assert item.processes
     assert item.accounts == {"postgres": 999}
@@ -619,18 +634,18 @@ def test_case_62_a_container_that_vanished_does_not_spoil_the_rest():
 
 def test_an_engine_that_dies_while_it_is_asked_is_unobservable():
     with pytest.raises(Unobservable):
-        looked(
+        look_at_node(
             [Output(1, b"1764000000\n", b"Cannot connect to the Docker daemon", command="docker inspect"), scanned()]
         )
 
 
 def test_a_node_with_docker_and_no_container_is_seen_as_such():
-    assert looked([Output(0, b"1764000000\n[]\n"), scanned()]) == Facts("present", (), 1764000000.0)
+    assert look_at_node([Output(0, b"1764000000\n[]\n"), scanned()]) == Facts("present", (), 1764000000.0)
 
 
 def test_case_73_names_from_a_node_reach_the_report_only_as_data():
     """Escaping is done where things are shown; here they must survive unharmed and unparsed."""
-    strange = container(process(0), name='<script>"\x1b[31m::error::', accounts=ACCOUNTS)
+    strange = make_container(make_process(0), name='<script>"\x1b[31m::error::', accounts=ACCOUNTS)
     [match] = runs_as(strange).findings
     assert isinstance(match, Finding)
     assert '<script>"\x1b[31m::error::' in match.saw

@@ -24,7 +24,7 @@ from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.topics.schedules.facts import Facts
 from fleetkeeper.topics.schedules.facts import Facts as Schedules
 from fleetkeeper.transport.commands import Output, Unobservable
-from tests.example_fleets.backups import file as backup
+from tests.example_fleets.backups import dump_file as backup
 from tests.example_fleets.schedules import (
     GOOD,
     NGINX,
@@ -35,18 +35,20 @@ from tests.example_fleets.schedules import (
     TEXT,
     File,
     Machine,
-    entry,
-    fleet,
-    judged,
+    crontab_with_entry,
+    schedule_fleet,
+    verdict_of,
 )
 
 REPEATED = datetime(2026, 11, 1, 0, 0, tzinfo=ZoneInfo("America/Toronto"))
 OTHER = Container(id="ab" * 32, name="other_postgres", labels={})
 
 
-def broken(line: str, **changes) -> list[str]:
+def break_file(line: str, **changes) -> list[str]:
     """What is said about root's crontab with this line in it."""
-    return [finding.saw for finding in judged(fleet(Machine(entry(line), **changes))).findings]
+    return [
+        finding.saw for finding in verdict_of(schedule_fleet(Machine(crontab_with_entry(line), **changes))).findings
+    ]
 
 
 def in_cron_d(name: str, content: str, **changes) -> Machine:
@@ -54,7 +56,7 @@ def in_cron_d(name: str, content: str, **changes) -> Machine:
 
 
 def test_the_runbooks_own_line_on_the_right_node_holds():
-    assert judged(fleet()).outcome is Outcome.HOLDS
+    assert verdict_of(schedule_fleet()).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -74,37 +76,40 @@ def test_the_runbooks_own_line_on_the_right_node_holds():
     ],
 )
 def test_other_spellings_of_the_same_command_hold(command: str):
-    verdict = judged(fleet(Machine(entry(f"0 0,12 * * * {command}"))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(f"0 0,12 * * * {command}"))))
     assert (verdict.outcome, [finding.saw for finding in verdict.findings]) == (Outcome.HOLDS, [])
 
 
 @pytest.mark.parametrize("times", ["0 */12 * * *", "00 12,0 * * *", "0 0-12/12 * * 0-7", "0 0,12 1-31 jan-dec *"])
 def test_times_are_compared_by_meaning(times: str):
-    assert judged(fleet(Machine(entry(RUNBOOK.replace("0 0,12 * * *", times))))).outcome is Outcome.HOLDS
+    assert (
+        verdict_of(schedule_fleet(Machine(crontab_with_entry(RUNBOOK.replace("0 0,12 * * *", times))))).outcome
+        is Outcome.HOLDS
+    )
 
 
 def test_two_lines_that_are_together_the_schedule_hold():
     text = RUNBOOK.replace("0,12", "0") + "\n" + RUNBOOK.replace("0,12", "12")
-    assert judged(fleet(Machine(entry(text)))).outcome is Outcome.HOLDS
+    assert verdict_of(schedule_fleet(Machine(crontab_with_entry(text)))).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("times", ["0 0 * * *", "0 0,12 * * 1-5", "5 0,12 * * *", "0 0,12 1 * 1"])
 def test_other_times_are_found(times: str):
-    [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
+    [saw] = break_file(RUNBOOK.replace("0 0,12 * * *", times))
     assert "due at" in saw
 
 
 @pytest.mark.parametrize("times", ["0 20-4 * * *", "0 0,12 * * mon-sun", "0 0,12 31 2 *"])
 def test_times_that_never_come_are_said_to(times: str):
-    [saw] = broken(RUNBOOK.replace("0 0,12 * * *", times))
+    [saw] = break_file(RUNBOOK.replace("0 0,12 * * *", times))
     assert "never due" in saw
 
 
 def test_what_the_crontab_sets_is_known_to_its_commands():
     line = "C=rodan_postgres\n0 0,12 * * * docker exec $(docker ps -q -f name=$C) backup"
-    assert judged(fleet(Machine(entry(line)))).outcome in (Outcome.HOLDS, Outcome.UNKNOWN)
+    assert verdict_of(schedule_fleet(Machine(crontab_with_entry(line)))).outcome in (Outcome.HOLDS, Outcome.UNKNOWN)
     line = f"C={POSTGRES.name}\n0 0,12 * * * docker exec $C backup"
-    assert judged(fleet(Machine(entry(line)))).outcome is Outcome.HOLDS
+    assert verdict_of(schedule_fleet(Machine(crontab_with_entry(line)))).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -117,20 +122,20 @@ def test_what_the_crontab_sets_is_known_to_its_commands():
     ],
 )
 def test_a_line_that_may_be_the_backup_is_unknown_and_never_doubled(line: str):
-    seen = fleet(Machine(entry(f"0 0,12 * * * {line}")))
-    verdict = judged(seen)
+    seen = schedule_fleet(Machine(crontab_with_entry(f"0 0,12 * * * {line}")))
+    verdict = verdict_of(seen)
     assert (verdict.outcome, verdict.findings) == (Outcome.UNKNOWN, ())
     assert f"{ROOT}:2" in str(verdict.unknown[0])
 
 
 def test_the_first_word_of_a_command_is_only_a_user_when_there_is_one():
-    [saw] = broken("0 0,12 * * * root docker exec $(docker ps -q -f name=postgres) backup")
+    [saw] = break_file("0 0,12 * * * root docker exec $(docker ps -q -f name=postgres) backup")
     assert "has a user field" in saw
-    assert broken("0 0,12 * * * cronwrap docker exec $(docker ps -q -f name=postgres) backup") == []
+    assert break_file("0 0,12 * * * cronwrap docker exec $(docker ps -q -f name=postgres) backup") == []
 
 
 def test_no_entry_at_all_is_found_and_says_what_mentions_backups():
-    [match] = judged(fleet(Machine(entry("0 3 * * * /opt/pg_backup.sh")))).findings
+    [match] = verdict_of(schedule_fleet(Machine(crontab_with_entry("0 3 * * * /opt/pg_backup.sh")))).findings
     assert match.saw == "nothing on vgpu runs `backup` in rodan_postgres, which runs there"
     assert f"{ROOT}:2" in match.hint
     assert match.node == "vgpu"
@@ -140,78 +145,78 @@ def test_no_entry_at_all_is_found_and_says_what_mentions_backups():
 
 
 def test_case_26_commented_out():
-    [saw] = broken(f"# {RUNBOOK}")
+    [saw] = break_file(f"# {RUNBOOK}")
     assert saw == f"the entry {ROOT}:2 is commented out"
 
 
 def test_case_26_a_comment_beside_an_entry_that_works_is_nothing():
-    verdict = judged(fleet(Machine(entry(f"# {RUNBOOK}\n{RUNBOOK}"))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(f"# {RUNBOOK}\n{RUNBOOK}"))))
     assert (verdict.outcome, verdict.warnings) == (Outcome.HOLDS, ())
 
 
 def test_case_26_duplicated():
-    [saw] = broken(f"{RUNBOOK}\n{RUNBOOK}")
+    [saw] = break_file(f"{RUNBOOK}\n{RUNBOOK}")
     assert saw == f"duplicated: {ROOT}:2 and {ROOT}:3 each run the backup"
 
 
 def test_case_26_duplicated_in_another_place():
     machine = Machine({**GOOD, "/etc/cron.d/backup": File(RUNBOOK.replace("* docker", "* root docker") + "\n", 0o644)})
-    [match] = judged(fleet(machine)).findings
+    [match] = verdict_of(schedule_fleet(machine)).findings
     assert "duplicated" in match.saw
 
 
 def test_case_26_a_dot_in_the_file_name():
-    [match] = judged(fleet(in_cron_d("x.y", RUNBOOK.replace("* docker", "* root docker") + "\n"))).findings
+    [match] = verdict_of(schedule_fleet(in_cron_d("x.y", RUNBOOK.replace("* docker", "* root docker") + "\n"))).findings
     assert "skip names with a dot" in match.saw
 
 
 def test_case_26_no_user_field():
-    [match] = judged(fleet(in_cron_d("backup", RUNBOOK + "\n"))).findings
+    [match] = verdict_of(schedule_fleet(in_cron_d("backup", RUNBOOK + "\n"))).findings
     assert "has no user field" in match.saw
 
 
 def test_case_26_no_final_newline():
-    [match] = judged(fleet(Machine({ROOT: File(RUNBOOK)}))).findings
+    [match] = verdict_of(schedule_fleet(Machine({ROOT: File(RUNBOOK)}))).findings
     assert "does not end with a newline" in match.saw
 
 
 def test_case_26_docker_exec_it():
-    [saw] = broken(RUNBOOK.replace("exec", "exec -it"))
+    [saw] = break_file(RUNBOOK.replace("exec", "exec -it"))
     assert "asks for a terminal with `docker exec -it`" in saw
 
 
 def test_case_26_docker_exec_t_alone_is_served_and_only_a_warning():
-    verdict = judged(fleet(Machine(entry(RUNBOOK.replace("exec", "exec -t")))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(RUNBOOK.replace("exec", "exec -t")))))
     assert verdict.outcome is Outcome.HOLDS
     [warning] = verdict.warnings
     assert "asks for a terminal with -t" in warning.saw
 
 
 def test_case_26_an_unescaped_percent_that_cuts_the_command():
-    [saw] = broken(RUNBOOK.replace(") backup", " --format '%') backup"))
+    [saw] = break_file(RUNBOOK.replace(") backup", " --format '%') backup"))
     assert "cut at an unescaped %" in saw
 
 
 def test_case_26_an_unescaped_percent_behind_the_command_is_a_warning():
-    verdict = judged(fleet(Machine(entry(RUNBOOK + " && date +%F"))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(RUNBOOK + " && date +%F"))))
     assert [warning.severity for warning in verdict.warnings] == ["warning"]
 
 
 def test_case_26_docker_is_not_on_crons_path():
-    [saw] = broken(RUNBOOK, docker=("/usr/local/bin/docker",))
+    [saw] = break_file(RUNBOOK, docker=("/usr/local/bin/docker",))
     assert "does not find docker" in saw
 
 
 def test_case_26_a_path_in_the_crontab_is_honoured():
-    machine = Machine(entry(f"PATH=/usr/local/bin:/usr/bin\n{RUNBOOK}"), docker=("/usr/local/bin/docker",))
-    assert judged(fleet(machine)).outcome is Outcome.HOLDS
+    machine = Machine(crontab_with_entry(f"PATH=/usr/local/bin:/usr/bin\n{RUNBOOK}"), docker=("/usr/local/bin/docker",))
+    assert verdict_of(schedule_fleet(machine)).outcome is Outcome.HOLDS
 
 
 def test_case_26_a_docker_outside_the_usual_places_is_asked_for():
-    machine = Machine(entry(RUNBOOK.replace("* docker", "* /opt/docker")), docker=("/opt/docker",))
+    machine = Machine(crontab_with_entry(RUNBOOK.replace("* docker", "* /opt/docker")), docker=("/opt/docker",))
     printed = replace(machine, docker=())
-    assert "does not find docker" in judged(fleet(printed)).findings[0].saw
-    assert judged(fleet(machine)).outcome is Outcome.HOLDS
+    assert "does not find docker" in verdict_of(schedule_fleet(printed)).findings[0].saw
+    assert verdict_of(schedule_fleet(machine)).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -223,24 +228,24 @@ def test_case_26_a_docker_outside_the_usual_places_is_asked_for():
     ],
 )
 def test_case_26_a_file_that_cron_does_not_trust(changes, said):
-    [match] = judged(fleet(Machine(entry(RUNBOOK, **changes)))).findings
+    [match] = verdict_of(schedule_fleet(Machine(crontab_with_entry(RUNBOOK, **changes)))).findings
     assert said in match.saw
 
 
 @pytest.mark.parametrize("changes", [{"owner": 1000}, {"mode": 0o664}, {"links": 2}, {"link_owner": 1000}])
 def test_case_26_a_file_of_cron_d_that_cron_does_not_trust(changes):
     machine = in_cron_d("backup", RUNBOOK.replace("* docker", "* root docker") + "\n", **changes)
-    assert judged(fleet(machine)).outcome is Outcome.FINDING
+    assert verdict_of(schedule_fleet(machine)).outcome is Outcome.FINDING
 
 
 def test_one_bad_line_makes_cron_ignore_the_whole_file():
-    [match] = judged(fleet(Machine(entry(f"{RUNBOOK}\n99 * * * * true")))).findings
+    [match] = verdict_of(schedule_fleet(Machine(crontab_with_entry(f"{RUNBOOK}\n99 * * * * true")))).findings
     assert "cannot read line 3" in match.saw
 
 
 def test_a_user_who_does_not_exist_makes_cron_ignore_the_whole_file():
     text = RUNBOOK.replace("* docker", "* root docker") + "\n1 1 * * * nosuch true\n"
-    [match] = judged(fleet(in_cron_d("backup", text))).findings
+    [match] = verdict_of(schedule_fleet(in_cron_d("backup", text))).findings
     assert "cannot read line 2" in match.saw
 
 
@@ -255,87 +260,89 @@ def test_a_user_who_does_not_exist_makes_cron_ignore_the_whole_file():
     ],
 )
 def test_more_ways_to_write_an_entry_that_does_nothing(line: str, said: str):
-    assert any(said in saw for saw in broken(line))
+    assert any(said in saw for saw in break_file(line))
 
 
 def test_an_account_that_may_not_talk_to_docker_is_found():
     machine = Machine({"/var/spool/cron/crontabs/ops": File(RUNBOOK + "\n", owner=1000)}, denied=("ops",))
-    [match] = judged(fleet(machine)).findings
+    [match] = verdict_of(schedule_fleet(machine)).findings
     assert "runs as ops, who may not talk to Docker" in match.saw
 
 
 def test_case_25_two_containers_that_match_are_ambiguous():
-    seen = fleet(here=(POSTGRES, OTHER))
-    [match] = judged(seen).findings
+    seen = schedule_fleet(here=(POSTGRES, OTHER))
+    [match] = verdict_of(seen).findings
     assert "ambiguous" in match.saw
     assert "other_postgres" in match.saw
 
 
 def test_a_label_is_not_ambiguous_where_a_name_is():
     line = RUNBOOK.replace("-f name=postgres", "-f label=com.docker.swarm.service.name=rodan_postgres")
-    assert judged(fleet(Machine(entry(line)), here=(POSTGRES, OTHER))).outcome is Outcome.HOLDS
+    assert (
+        verdict_of(schedule_fleet(Machine(crontab_with_entry(line)), here=(POSTGRES, OTHER))).outcome is Outcome.HOLDS
+    )
 
 
 def test_an_entry_that_finds_no_container_is_found():
-    [saw] = broken(RUNBOOK.replace("name=postgres", "name=rodan-postgres"))
+    [saw] = break_file(RUNBOOK.replace("name=postgres", "name=rodan-postgres"))
     assert "finds no container" in saw
 
 
 def test_an_entry_with_the_id_of_a_container_that_is_gone_is_found():
-    [saw] = broken("0 0,12 * * * docker exec 0123456789ab backup")
+    [saw] = break_file("0 0,12 * * * docker exec 0123456789ab backup")
     assert "the one it names is gone" in saw
 
 
 def test_somebody_elses_entry_with_the_same_command_does_not_count():
     line = RUNBOOK.replace("name=postgres", "name=rodan_nginx")
-    [match] = judged(fleet(Machine(entry(line)), here=(POSTGRES, NGINX))).findings
+    [match] = verdict_of(schedule_fleet(Machine(crontab_with_entry(line)), here=(POSTGRES, NGINX))).findings
     assert "nothing on vgpu runs" in match.saw
 
 
 def test_a_lookup_that_cannot_be_followed_is_unknown_and_never_green():
     line = "0 0,12 * * * docker exec $(docker ps | grep postgres | awk '{print $1}') backup"
-    verdict = judged(fleet(Machine(entry(line))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(line))))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "grep" in verdict.unknown[0].why
 
 
 @pytest.mark.parametrize("setting", ["DOCKER_HOST=tcp://192.0.2.1:2375", "SHELL=/usr/bin/fish"])
 def test_an_entry_that_does_something_else_than_it_seems_is_unknown(setting: str):
-    assert judged(fleet(Machine(entry(f"{setting}\n{RUNBOOK}")))).outcome is Outcome.UNKNOWN
+    assert verdict_of(schedule_fleet(Machine(crontab_with_entry(f"{setting}\n{RUNBOOK}")))).outcome is Outcome.UNKNOWN
 
 
 def test_case_24_after_a_move_both_nodes_are_found():
-    verdict = judged(fleet(Machine({}), data=Machine(GOOD)))
+    verdict = verdict_of(schedule_fleet(Machine({}), data=Machine(GOOD)))
     assert sorted(finding.node for finding in verdict.findings) == ["data", "vgpu"]
     assert "left over" in next(finding.saw for finding in verdict.findings if finding.node == "data")
 
 
 def test_an_entry_on_another_node_that_would_hit_another_container_says_so():
-    [match] = judged(fleet(data=Machine(GOOD), there=(OTHER,))).findings
+    [match] = verdict_of(schedule_fleet(data=Machine(GOOD), there=(OTHER,))).findings
     assert "would run `backup` in other_postgres" in match.saw
 
 
 def test_an_entry_for_another_service_on_another_node_is_left_alone():
-    other = Machine(entry(RUNBOOK.replace("name=postgres", "name=other_mysql")))
-    assert judged(fleet(data=other)).outcome is Outcome.HOLDS
+    other = Machine(crontab_with_entry(RUNBOOK.replace("name=postgres", "name=other_mysql")))
+    assert verdict_of(schedule_fleet(data=other)).outcome is Outcome.HOLDS
 
 
 def test_a_service_that_runs_nowhere_is_found():
-    [match] = judged(fleet(here=())).findings
+    [match] = verdict_of(schedule_fleet(here=())).findings
     assert "runs nowhere" in match.saw
 
 
 def test_case_25_a_service_that_runs_twice_is_ambiguous():
-    [match] = judged(fleet(there=(replace(POSTGRES, id="cd" * 32),))).findings
+    [match] = verdict_of(schedule_fleet(there=(replace(POSTGRES, id="cd" * 32),))).findings
     assert match.saw.startswith("ambiguous")
 
 
 def test_a_node_whose_containers_were_not_seen_makes_it_unknown():
-    assert judged(fleet(here=Unobservable("docker denied"))).outcome is Outcome.UNKNOWN
+    assert verdict_of(schedule_fleet(here=Unobservable("docker denied"))).outcome is Outcome.UNKNOWN
 
 
 def test_an_unseen_crontab_makes_a_missing_entry_unknown():
-    verdict = judged(fleet(Machine({}, account="ops", unseen=("/var/spool/cron/crontabs",))))
+    verdict = verdict_of(schedule_fleet(Machine({}, account="ops", unseen=("/var/spool/cron/crontabs",))))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "sudo: true" in verdict.unknown[0].hint
 
@@ -363,36 +370,36 @@ def test_a_script_of_cron_daily_that_runs_it_is_judged_by_the_line_that_starts_i
     crontab = "25 6 * * * root cd / && run-parts --report /etc/cron.daily\n"
     snapshot = f"#!/bin/sh\nset -e\n{RUNBOOK.removeprefix('0 0,12 * * * ')}\n"
     files = {"/etc/crontab": File(crontab, 0o644), "/etc/cron.daily/backup": File(snapshot, 0o755)}
-    [match] = judged(fleet(Machine(files))).findings
+    [match] = verdict_of(schedule_fleet(Machine(files))).findings
     assert "due at `25 6 * * *`" in match.saw
     files["/etc/cron.daily/backup"] = File(snapshot, 0o644)
-    [match] = judged(fleet(Machine(files))).findings
+    [match] = verdict_of(schedule_fleet(Machine(files))).findings
     assert "not executable" in match.saw
 
 
 def behind(text: str, times: str = "0 0,12 * * *") -> Machine:
     """A crontab that runs a script, and the script."""
-    return Machine({**entry(f"{times} nice /opt/pg-backup.sh"), "/opt/pg-backup.sh": File(text, 0o755)})
+    return Machine({**crontab_with_entry(f"{times} nice /opt/pg-backup.sh"), "/opt/pg-backup.sh": File(text, 0o755)})
 
 
 def test_a_script_that_an_entry_runs_is_looked_into():
     text = "#!/bin/bash\nset -eu\nid=$(docker ps -q -f name=postgres)\ndocker exec $id backup\n"
-    assert judged(fleet(behind(text))).outcome is Outcome.HOLDS
-    [match] = judged(fleet(behind(text, times="1 1 * * *"))).findings
+    assert verdict_of(schedule_fleet(behind(text))).outcome is Outcome.HOLDS
+    [match] = verdict_of(schedule_fleet(behind(text, times="1 1 * * *"))).findings
     assert "due at `1 1 * * *`" in match.saw
-    assert "asks for a terminal" in judged(fleet(behind(text.replace("exec", "exec -it")))).findings[0].saw
+    assert "asks for a terminal" in verdict_of(schedule_fleet(behind(text.replace("exec", "exec -it")))).findings[0].saw
 
 
 @pytest.mark.parametrize(
     ("text", "hinted"), [("pg_dumpall > /x\n", True), ("rsync -a /home /mnt\n", False), ("", True)]
 )
 def test_a_script_that_could_be_a_backup_is_named_and_another_is_not(text: str, hinted: bool):
-    [match] = judged(fleet(behind(text))).findings
+    [match] = verdict_of(schedule_fleet(behind(text))).findings
     assert (f"{ROOT}:2" in match.hint) is hinted
 
 
 def test_a_crontab_time_zone_that_debians_cron_ignores_is_a_warning():
-    verdict = judged(fleet(Machine(entry(f"CRON_TZ=Asia/Tokyo\n{RUNBOOK}"))))
+    verdict = verdict_of(schedule_fleet(Machine(crontab_with_entry(f"CRON_TZ=Asia/Tokyo\n{RUNBOOK}"))))
     assert verdict.outcome is Outcome.HOLDS
     assert "CRON_TZ" in verdict.warnings[0].saw
 
@@ -410,9 +417,9 @@ TIMER = (
 
 
 def test_a_timer_of_systemd_counts_and_one_that_is_not_active_does_not():
-    assert judged(fleet(Machine({}, more=TIMER))).outcome is Outcome.HOLDS
+    assert verdict_of(schedule_fleet(Machine({}, more=TIMER))).outcome is Outcome.HOLDS
     inactive = tuple(line.replace("=active", "=inactive") for line in TIMER)
-    [match] = judged(fleet(Machine({}, more=inactive))).findings
+    [match] = verdict_of(schedule_fleet(Machine({}, more=inactive))).findings
     assert match.saw == "the entry backup.timer is not active"
 
 
@@ -424,13 +431,13 @@ def test_no_secret_of_a_crontab_is_kept():
         f"0 0,12 * * * PGPASSWORD={canary} docker exec -e P={canary} $(docker ps -q -f name=postgres) backup",
         f"0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup; curl -u me:{canary} https://example.org",
     ]
-    facts = Machine(entry("\n".join(lines))).seen()
+    facts = Machine(crontab_with_entry("\n".join(lines))).seen()
     assert len(facts.entries) == 2
     assert canary not in repr(facts)
 
 
 def test_the_facts_survive_being_recorded():
-    facts = Machine(entry(f"# {RUNBOOK}\n{RUNBOOK}")).seen()
+    facts = Machine(crontab_with_entry(f"# {RUNBOOK}\n{RUNBOOK}")).seen()
     adapter = TypeAdapter(Facts)
     assert adapter.validate_json(adapter.dump_json(facts)) == facts
 
@@ -446,7 +453,7 @@ def test_a_team_without_backups_is_told_so():
 
 
 def cron(machine: Machine, **changes):
-    return judged(fleet(machine, **changes), "schedules.cron_is_active", Subject("node", "vgpu"))
+    return verdict_of(schedule_fleet(machine, **changes), "schedules.cron_is_active", Subject("node", "vgpu"))
 
 
 def test_a_running_cron_holds():
@@ -463,8 +470,8 @@ def test_cron_is_wanted_where_the_backup_belongs_even_before_there_is_an_entry()
 
 
 def test_cron_is_not_wanted_where_nothing_is_scheduled():
-    nothing = fleet(data=Machine({}, cron=False))
-    assert judged(nothing, "schedules.cron_is_active", Subject("node", "data")).outcome is Outcome.NOT_APPLICABLE
+    nothing = schedule_fleet(data=Machine({}, cron=False))
+    assert verdict_of(nothing, "schedules.cron_is_active", Subject("node", "data")).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_a_cron_that_is_not_installed_says_so():
@@ -485,7 +492,7 @@ def appeared(*times: str, machine: Machine | None = None, **changes):
     """The verdict about evidence, with a backup made at each of these moments (UTC)."""
     moments = [datetime.fromisoformat(time).replace(tzinfo=UTC) for time in times]
     files = [backup(moment) for moment in moments]
-    return judged(fleet(machine, files=files, **changes), "schedules.backups_appeared")
+    return verdict_of(schedule_fleet(machine, files=files, **changes), "schedules.backups_appeared")
 
 
 def test_a_backup_that_appeared_when_it_was_last_due_holds():
@@ -499,13 +506,13 @@ def test_case_27_no_backup_at_the_last_due_time_is_found():
 
 
 def test_an_entry_that_was_just_changed_has_not_been_due_yet():
-    changed = Machine(entry(RUNBOOK, changed=int(NOW.timestamp()) - 60))
+    changed = Machine(crontab_with_entry(RUNBOOK, changed=int(NOW.timestamp()) - 60))
     assert appeared(machine=changed).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_evidence_is_unknown_while_the_backups_were_not_seen():
-    unseen = fleet(files=Unobservable("no such volume"))
-    assert judged(unseen, "schedules.backups_appeared").outcome is Outcome.UNKNOWN
+    unseen = schedule_fleet(files=Unobservable("no such volume"))
+    assert verdict_of(unseen, "schedules.backups_appeared").outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -520,14 +527,14 @@ def test_evidence_is_unknown_while_the_backups_were_not_seen():
 )
 def test_case_28_clock_changes_give_one_expected_run_and_no_false_alarm(now: str, made: str):
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    machine = Machine(entry(RUNBOOK, changed=0), boot=0)
+    machine = Machine(crontab_with_entry(RUNBOOK, changed=0), boot=0)
     assert appeared(made, machine=machine, now=moment).outcome is Outcome.HOLDS
     assert appeared(machine=machine, now=moment).outcome is Outcome.FINDING
 
 
 def test_case_28_a_run_in_the_missing_hour_is_expected_once_and_soon_after():
     text = TEXT.replace("0 0,12 * * *", "30 2 * * *")
-    machine = Machine(entry(RUNBOOK.replace("0 0,12", "30 2"), changed=0), boot=0)
+    machine = Machine(crontab_with_entry(RUNBOOK.replace("0 0,12", "30 2"), changed=0), boot=0)
     now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
     [match] = appeared(machine=machine, now=now, text=text).findings
     assert "2026-03-08 03:00 EDT" in match.saw
@@ -544,17 +551,17 @@ def test_case_28_a_run_in_the_repeated_hour_is_expected_once():
 @pytest.mark.parametrize("node", ["manager", "data", "vgpu"])
 @pytest.mark.parametrize("kind", [Schedules, Containers])
 def test_case_83_any_unseen_fact_makes_the_rule_unknown(node: str, kind):
-    seen = fleet()
+    seen = schedule_fleet()
     facts = {**seen.facts, (node, kind.topic): Unobservable("cut off")}
-    assert judged(replace(seen, facts=facts)).outcome is Outcome.UNKNOWN
+    assert verdict_of(replace(seen, facts=facts)).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("times", ["", "0 0,12 * * * $(id)", "0 0,12 * *", "soon"])
 def test_an_entry_whose_times_are_not_understood_is_unknown(times):
-    world = fleet(Machine(GOOD))
+    world = schedule_fleet(Machine(GOOD))
     seen = world.facts["vgpu", "schedules"]
     facts = replace(seen, entries=tuple(replace(entry, times=times) for entry in seen.entries))
-    verdict = judged(replace(world, facts={**world.facts, ("vgpu", "schedules"): facts}))
+    verdict = verdict_of(replace(world, facts={**world.facts, ("vgpu", "schedules"): facts}))
     assert verdict.outcome is Outcome.UNKNOWN
     assert "cannot tell when" in str(verdict.unknown[0])
 
@@ -583,21 +590,23 @@ def timer(command: str, *files: tuple[str, str], calendar: str = "*-*-* 00,12:00
 )
 def test_a_script_that_a_timer_or_a_script_of_cron_daily_runs_is_looked_into(text: str, outcome: Outcome):
     snapshot = ("/opt/backup.sh", text)
-    assert judged(fleet(timer("/opt/backup.sh", snapshot))).outcome is outcome
+    assert verdict_of(schedule_fleet(timer("/opt/backup.sh", snapshot))).outcome is outcome
     files = {
         "/etc/cron.daily/dumps": File("#!/bin/sh\nexec /opt/backup.sh\n", 0o755),
         "/etc/cron.d/0daily": File("0 0,12 * * * root run-parts /etc/cron.daily\n", 0o644),
         "/opt/backup.sh": File(text, 0o755),
     }
-    assert judged(fleet(Machine(files))).outcome is outcome
+    assert verdict_of(schedule_fleet(Machine(files))).outcome is outcome
 
 
 def test_a_week_of_systemd_ends_on_sunday():
-    seen = fleet(timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00"))
-    assert judged(seen).outcome is Outcome.HOLDS
+    seen = schedule_fleet(
+        timer("docker exec rodan_postgres.1.abcdefghijklmnop backup", calendar="Mon..Sun *-*-* 00,12:00:00")
+    )
+    assert verdict_of(seen).outcome is Outcome.HOLDS
 
 
-def composed(project: str, number: int) -> Container:
+def compose_plan(project: str, number: int) -> Container:
     labels = {"com.docker.compose.service": "postgres", "com.docker.compose.project": project}
     labels["com.docker.compose.project.working_dir"] = f"/srv/{project}"
     return Container(id=f"{number:x}" * 64, name=f"{project}-postgres-1", labels=labels)
@@ -617,8 +626,11 @@ def composed(project: str, number: int) -> Container:
 )
 def test_of_two_projects_of_compose_the_one_that_is_meant_counts(command: str, outcome: Outcome):
     text = TEXT.replace("name: rodan_postgres", "name: rodan/postgres")
-    both = (composed("rodan", 10), composed("wiki", 11))
-    assert judged(fleet(Machine(entry(f"0 0,12 * * * {command}")), here=both, text=text)).outcome is outcome
+    both = (compose_plan("rodan", 10), compose_plan("wiki", 11))
+    assert (
+        verdict_of(schedule_fleet(Machine(crontab_with_entry(f"0 0,12 * * * {command}")), here=both, text=text)).outcome
+        is outcome
+    )
 
 
 def test_an_answer_of_nothing_but_headers_is_read_in_the_time_of_any_other():

@@ -50,7 +50,7 @@ TASK = Container("4f" * 32, "rodan_postgres.1.x7k", labels={SWARM: "rodan_postgr
 DECLARED = Service(key="postgres", name="rodan_postgres", user=("postgres",))
 
 
-def fleet(
+def example_fleet(
     *container: Container,
     told: SwarmService | None = POSTGRES,
     tasks: tuple[Task, ...] = (RUNS,),
@@ -77,42 +77,44 @@ def fleet(
     return Fleet(inventory, datetime.fromtimestamp(NOW, UTC), facts)
 
 
-def running(*container: Container, **more: Any) -> Verdict:
-    return judge_subject(RULES["are_running"], fleet(*container, **more), Subject("service", "postgres"))
+def is_running(*container: Container, **more: Any) -> Verdict:
+    return judge_subject(RULES["are_running"], example_fleet(*container, **more), Subject("service", "postgres"))
 
 
 def pinned(**more: Any) -> Verdict:
-    return judge_subject(RULES["with_local_data_are_pinned"], fleet(TASK, **more), Subject("service", "postgres"))
+    return judge_subject(
+        RULES["with_local_data_are_pinned"], example_fleet(TASK, **more), Subject("service", "postgres")
+    )
 
 
 # Does it run
 
 
 def test_a_service_that_runs_and_is_healthy_holds():
-    assert running(TASK).outcome is Outcome.HOLDS
+    assert is_running(TASK).outcome is Outcome.HOLDS
 
 
 def test_a_service_on_no_fully_seen_node_is_a_finding():
-    [match] = running(tasks=()).findings
+    [match] = is_running(tasks=()).findings
     assert "runs on no node" in match.saw
 
 
 def test_none_is_unknown_while_a_node_was_not_seen():
-    seen = running(tasks=(), data_containers=Unobservable("no route to host"))
+    seen = is_running(tasks=(), data_containers=Unobservable("no route to host"))
     assert seen.outcome is Outcome.UNKNOWN
     assert not seen.findings
 
 
 def test_a_service_that_waits_for_a_lost_label_says_what_the_swarm_says():
     waits = Task("rodan_postgres", "", "running", "pending", "no suitable node (scheduling constraints not satisfied)")
-    [match] = running(tasks=(waits,)).findings
+    [match] = is_running(tasks=(waits,)).findings
     assert "a task is pending: no suitable node" in match.saw
 
 
 def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     elsewhere = replace(RUNS, member="old-gpu")
     manager = Facts("manager", "n1", (*MEMBERS, Member("n9", "old-gpu")), (POSTGRES,), (elsewhere,))
-    [match] = running(manager_services=manager).findings
+    [match] = is_running(manager_services=manager).findings
     assert "old-gpu, a swarm node that the inventory does not list" in match.saw
 
 
@@ -130,57 +132,58 @@ def test_a_task_on_a_swarm_node_that_the_inventory_does_not_list_is_named():
     ],
 )
 def test_a_container_that_is_there_and_does_not_work_is_one_finding_with_the_right_words(changes, words):
-    [match] = running(replace(TASK, **changes)).findings
+    [match] = is_running(replace(TASK, **changes)).findings
     assert words in match.saw
     assert match.node == "vgpu"
 
 
 def test_restarts_of_long_ago_are_history():
     long_ago = datetime.fromtimestamp(NOW - 86400, UTC).isoformat()
-    assert running(replace(TASK, restarts=9, started_at=long_ago)).outcome is Outcome.HOLDS
+    assert is_running(replace(TASK, restarts=9, started_at=long_ago)).outcome is Outcome.HOLDS
 
 
 def test_a_health_check_that_has_not_answered_yet_is_unknown():
-    assert running(replace(TASK, health="starting")).outcome is Outcome.UNKNOWN
+    assert is_running(replace(TASK, health="starting")).outcome is Outcome.UNKNOWN
 
 
 def test_a_service_that_has_ended_says_with_which_status():
-    [match] = running(replace(TASK, state="exited", pid=0, exit_code=3), told=None, tasks=()).findings
+    [match] = is_running(replace(TASK, state="exited", pid=0, exit_code=3), told=None, tasks=()).findings
     assert "has ended with status 3" in match.saw
 
 
 def test_a_container_that_was_created_and_never_started_says_so():
-    [match] = running(replace(TASK, state="created", pid=0), told=None, tasks=()).findings
+    [match] = is_running(replace(TASK, state="created", pid=0), told=None, tasks=()).findings
     assert "was created and never started" in match.saw
 
 
 def test_two_servers_where_one_is_wanted_are_a_finding():
     other = Containers("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
-    [match] = running(TASK, data_containers=other).findings
+    [match] = is_running(TASK, data_containers=other).findings
     assert match.saw.startswith("2 of rodan_postgres run")
 
 
 def test_two_tasks_in_the_middle_of_an_update_are_no_finding():
     other = Containers("present", (replace(TASK, name="rodan_postgres.1.old"),), NOW)
     assert (
-        running(TASK, data_containers=other, told=replace(POSTGRES, update_state="updating")).outcome is Outcome.HOLDS
+        is_running(TASK, data_containers=other, told=replace(POSTGRES, update_state="updating")).outcome
+        is Outcome.HOLDS
     )
 
 
 def test_fewer_than_the_inventory_wants_are_a_finding():
     three = DECLARED.model_copy(update={"replicas": 3})
-    [match] = running(TASK, service=three).findings
+    [match] = is_running(TASK, service=three).findings
     assert match.saw.startswith("1 of rodan_postgres run")
     assert match.want == "3 running"
 
 
 def test_a_declared_service_that_the_swarm_was_told_to_run_zero_times_is_a_finding():
-    assert running(told=replace(POSTGRES, replicas=0), tasks=()).outcome is Outcome.FINDING
+    assert is_running(told=replace(POSTGRES, replicas=0), tasks=()).outcome is Outcome.FINDING
 
 
 def test_a_global_service_may_run_on_every_node():
     everywhere = Containers("present", (TASK,), NOW)
-    assert running(TASK, data_containers=everywhere, told=replace(POSTGRES, replicas=None)).outcome is Outcome.HOLDS
+    assert is_running(TASK, data_containers=everywhere, told=replace(POSTGRES, replicas=None)).outcome is Outcome.HOLDS
 
 
 def test_one_name_in_two_compose_projects_is_ambiguous_until_the_inventory_says_which():
@@ -188,14 +191,14 @@ def test_one_name_in_two_compose_projects_is_ambiguous_until_the_inventory_says_
         return Container("5e" * 32, f"{project}-postgres-1", labels={COMPOSE: "postgres", PROJECT: project}, pid=9)
 
     by_name = Service(key="postgres", name="postgres")
-    [match] = running(of("old"), of("rodan"), service=by_name, told=None, tasks=()).findings
+    [match] = is_running(of("old"), of("rodan"), service=by_name, told=None, tasks=()).findings
     assert "ambiguous" in match.saw
     exact = Service(key="postgres", name="rodan/postgres")
-    assert running(of("old"), of("rodan"), service=exact, told=None, tasks=()).outcome is Outcome.HOLDS
+    assert is_running(of("old"), of("rodan"), service=exact, told=None, tasks=()).outcome is Outcome.HOLDS
 
 
 def test_a_swarm_that_could_not_be_asked_is_unknown():
-    assert running(TASK, manager_services=Unobservable("denied")).outcome is Outcome.UNKNOWN
+    assert is_running(TASK, manager_services=Unobservable("denied")).outcome is Outcome.UNKNOWN
 
 
 # Can it be moved away from its data
@@ -298,7 +301,7 @@ def test_a_constraint_and_its_negation_never_both_fit(value, operator):
 # What the engine prints
 
 
-def printed(*documents: object) -> str:
+def printed_output(*documents: object) -> str:
     return "\n".join(json.dumps(document) for document in documents)
 
 
@@ -337,7 +340,7 @@ SPEC = {
 def test_a_manager_tells_of_members_services_and_tasks():
     member = {"ID": "n1", "Spec": {"Role": "manager", "Labels": {"a": "b"}}, "Description": {"Hostname": "m"}}
     task = {"Name": "rodan_web.1", "Node": "m", "DesiredState": "Running", "CurrentState": "Running 2 hours ago"}
-    facts = parse(printed(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
+    facts = parse(printed_output(ACTIVE, [{"Name": "v", "Driver": "local"}], [member], [SPEC], task, task), ())
     [service] = facts.services
     assert facts.swarm == "manager"
     assert facts.members[0].labels == {"a": "b"}
@@ -356,7 +359,7 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
         "Mounts": [{"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"Mode": 448}}],
     }
     spec = {"Name": "web", "Labels": {"fleetkeeper.user": "django"}, "TaskTemplate": {"ContainerSpec": made}}
-    facts = parse(printed(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
+    facts = parse(printed_output(ACTIVE, [], [], [{"ID": "s1", "Spec": spec}]), ())
     [service] = facts.services
     assert service.handed == (
         MountedSecret("secret", "db_password", 0, 33, 0o400),
@@ -368,29 +371,29 @@ def test_what_the_swarm_hands_out_and_who_changed_a_user_are_told_and_survive_re
 
 
 def test_case_71_no_argument_environment_or_driver_option_stays_in_the_facts():
-    facts = parse(printed(ACTIVE, [], [], [SPEC]), ())
+    facts = parse(printed_output(ACTIVE, [], [], [SPEC]), ())
     assert b"hunter2" not in TypeAdapter(Facts).dump_json(facts)
 
 
 def test_a_worker_tells_of_itself_only():
-    assert parse(printed({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
+    assert parse(printed_output({**ACTIVE, "ControlAvailable": False}, []), ()).swarm == "worker"
 
 
 @pytest.mark.parametrize("state", ["pending", "locked", "error"])
 def test_a_swarm_in_between_is_unobservable(state):
     with pytest.raises(Unobservable, match=state):
-        parse(printed({"LocalNodeState": state}, []), ())
+        parse(printed_output({"LocalNodeState": state}, []), ())
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3])
 def test_an_answer_that_was_cut_short_is_unobservable(missing):
     with pytest.raises(Unobservable):
-        parse(printed(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
+        parse(printed_output(*[ACTIVE, [], [], [SPEC]][:-missing]), ())
 
 
 @given(st.integers(0, 10**4))
 def test_an_answer_cut_at_any_byte_is_unobservable_or_whole(cut):
-    whole = printed(ACTIVE, [], [], [SPEC])
+    whole = printed_output(ACTIVE, [], [], [SPEC])
     cut = min(cut, len(whole) - 1)
     with pytest.raises(Unobservable):
         parse(whole[:cut], ())
@@ -427,7 +430,7 @@ UPDATES = st.fixed_dictionaries(
 )
 
 
-def inspected(updates: Any, label: str | None) -> SwarmService:
+def inspected_json(updates: Any, label: str | None) -> SwarmService:
     labels = {"a": "b"} if label is None else {"a": "b", OWN_UPDATES: label}
     spec = {"Name": "rodan_postgres", "Labels": labels, "TaskTemplate": {"ContainerSpec": {"Image": "a"}}}
     return observe_service({"ID": "s1", "Spec": {**spec, "UpdateConfig": updates}})
@@ -435,20 +438,20 @@ def inspected(updates: Any, label: str | None) -> SwarmService:
 
 def lent(service: SwarmService | None, **more: Any) -> Verdict:
     return judge_subject(
-        RULES["have_their_own_settings"], fleet(TASK, told=service, **more), Subject("service", "postgres")
+        RULES["have_their_own_settings"], example_fleet(TASK, told=service, **more), Subject("service", "postgres")
     )
 
 
 def test_a_service_that_a_killed_change_has_left_with_our_settings_is_found_and_noted_whatever_is_asked():
-    left = inspected({**OWN, **CAREFUL}, json.dumps(OWN))
+    left = inspected_json({**OWN, **CAREFUL}, json.dumps(OWN))
     [match] = lent(left).findings
     assert "has fleetkeeper's update settings" in match.saw
-    assert "rodan_postgres has fleetkeeper's update settings" in " ".join(drift.notes(fleet(TASK, told=left)))
+    assert "rodan_postgres has fleetkeeper's update settings" in " ".join(drift.notes(example_fleet(TASK, told=left)))
 
 
 def test_settings_that_somebody_has_set_over_ours_leave_a_label_to_take_away():
-    assert inspected(OWN, json.dumps(OWN)).lent_updates == "changed"
-    [match] = lent(inspected({**OWN, **CAREFUL, "Parallelism": 3}, json.dumps(OWN))).findings
+    assert inspected_json(OWN, json.dumps(OWN)).lent_updates == "changed"
+    [match] = lent(inspected_json({**OWN, **CAREFUL, "Parallelism": 3}, json.dumps(OWN))).findings
     assert "somebody has given it other update settings since" in match.saw
 
 
@@ -456,13 +459,13 @@ def test_settings_that_somebody_has_set_over_ours_leave_a_label_to_take_away():
     "label", ["", "{", "[]", "null", '"x"', "1e999", "[" * 3000, '{"Order": "\u202e"}', '{"Order": []}']
 )
 def test_a_label_that_we_never_wrote_is_never_believed(label: str):
-    assert inspected({"Order": "stop-first"}, label).lent_updates == "changed"
+    assert inspected_json({"Order": "stop-first"}, label).lent_updates == "changed"
 
 
 def test_a_service_without_the_label_has_its_own_settings():
-    assert lent(inspected(OWN, None)).outcome is Outcome.HOLDS
-    assert lent(inspected(None, None)).outcome is Outcome.HOLDS
-    assert list(drift.notes(fleet(TASK))) == []
+    assert lent(inspected_json(OWN, None)).outcome is Outcome.HOLDS
+    assert lent(inspected_json(None, None)).outcome is Outcome.HOLDS
+    assert list(drift.notes(example_fleet(TASK))) == []
 
 
 def test_while_the_swarm_was_not_seen_nobody_knows_whether_settings_were_left():
@@ -475,4 +478,4 @@ def test_while_the_swarm_was_not_seen_nobody_knows_whether_settings_were_left():
 def test_the_label_of_ours_is_known_for_ours_however_the_engine_writes_the_settings(own: dict[str, Any]):
     ours = {**own, **CAREFUL}
     written = {"Parallelism": 0, "MaxFailureRatio": 0, **{key: value for key, value in ours.items() if value}}
-    assert inspected(written, json.dumps(own)).lent_updates == "lent"
+    assert inspected_json(written, json.dumps(own)).lent_updates == "lent"

@@ -21,9 +21,9 @@ from fleetkeeper.topics.mail.policy import Policy as MailPolicy
 from fleetkeeper.topics.registry import load_inventory
 from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.local import LocalLink
-from tests.helpers.sshd import Sshd, sshd
-from tests.programs.remediate.commands.test_trust import NOWHERE, shown
-from tests.pure.remediate.commands.init.test_init import container, dumps, seen
+from tests.helpers.sshd import Sshd, run_sshd
+from tests.programs.remediate.commands.test_trust import NOWHERE, shown_text
+from tests.pure.remediate.commands.init.test_init import facts_seen, make_container, make_dumps
 
 
 @pytest.fixture
@@ -31,33 +31,33 @@ def volume(tmp_path: Path) -> Path:
     """A directory with dumps of twelve days, in the time zone of Toronto, and two strangers."""
     folder = tmp_path / "dumps"
     folder.mkdir()
-    for file in dumps("America/Toronto"):
+    for file in make_dumps("America/Toronto"):
         (folder / file.name).write_bytes(b"x" * 5000)
         os.utime(folder / file.name, (file.mtime, file.mtime))
     (folder / "notes.txt").write_text("hello")
     return folder
 
 
-def looked(volume: Path, scheduled: Sequence[Scheduled] = ()) -> tuple[Backups | None, list[str]]:
+def look_at_node(volume: Path, scheduled: Sequence[Scheduled] = ()) -> tuple[Backups | None, list[str]]:
     """What is found of a database that writes its dumps there; questions are asked of this machine."""
     mounts = (
         Mount("bind", str(volume), "/backups"),
         Mount("bind", str(volume.parent), "/var/lib/postgresql/data"),
         Mount("bind", "/etc", "/conf", rw=False),
     )
-    database = container("db", (70,), mounts=mounts)
+    database = make_container("db", (70,), mounts=mounts)
     machine = Machine(Node(name="a", connection="local"), timezone="America/Toronto")
 
     def ask(node: str, commands: Sequence[Command]) -> list[Output]:
         return LocalLink().ask(commands)
 
-    around = SurveyContext(seen(database), {"a": machine}, scheduled, ask)
+    around = SurveyContext(facts_seen(database), {"a": machine}, scheduled, ask)
     return backups_of(around, FoundService("db", "db", database=True), [Placement("a", database)])
 
 
 def test_the_dumps_are_found_with_their_names_zone_and_size(volume: Path) -> None:
     entry = Scheduled("a", "0 0,12 * * *", "backup now", "/etc/cron.d/x:3")
-    match, unseen = looked(volume, [entry])
+    match, unseen = look_at_node(volume, [entry])
     assert unseen == []
     assert match is not None
     assert (match.pattern, match.timezone) == ("backup_%Y_%m_%dT%H_%M_%S.sql.gz", "America/Toronto")
@@ -68,35 +68,35 @@ def test_the_dumps_are_found_with_their_names_zone_and_size(volume: Path) -> Non
 
 def test_an_entry_without_readable_times_leaves_them_to_the_names_of_the_dumps(volume: Path) -> None:
     when = [Scheduled("a", "", "backup", "/etc/cron.daily/x"), Scheduled("a", "7 7 * * *", "backup", "x.timer")]
-    match, _ = looked(volume, when[:1])
+    match, _ = look_at_node(volume, when[:1])
     assert match is not None
     assert (match.schedule, match.command, match.where) == ("0 0,12 * * *", "backup", "a: /etc/cron.daily/x")
-    both, _ = looked(volume, when)
+    both, _ = look_at_node(volume, when)
     assert both is not None
     assert both.schedule == "7 7 * * *"
 
 
 def test_what_no_entry_tells_is_a_guess_and_said_to_be_one(volume: Path) -> None:
-    match, _ = looked(volume)
+    match, _ = look_at_node(volume)
     assert match is not None
     assert "command" in match.guessed
 
 
 def test_case_39_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
-    match, unseen = looked(tmp_path / "gone")
+    match, unseen = look_at_node(tmp_path / "gone")
     assert match is None
     assert "could not be listed" in unseen[0]
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Sshd]:
-    with sshd(tmp_path / "sshd") as running:
+    with run_sshd(tmp_path / "sshd") as running:
         (tmp_path / "ssh_config").write_text(NOWHERE)
         yield running
 
 
 def look_at(server: Sshd, tmp_path: Path, *, trusted: bool) -> Findings:
-    print_ = shown(server.folder / "host_ed25519.pub")
+    print_ = shown_text(server.folder / "host_ed25519.pub")
     looking = Survey(
         tmp_path / "mine.yml", lambda line: None, None, (print_,) if trusted else (), str(tmp_path / "ssh_config")
     )

@@ -19,8 +19,8 @@ from fleetkeeper.transport.commands import Command, Output
 from fleetkeeper.transport.script_files import load_script
 from remediate.plan import Plan
 from remediate.steps import Stale, StepContext, StepFailed
-from tests.example_fleets.backups import NOW, file, fleet, twice_a_day
-from tests.pure.remediate.remedies.backups.test_backup_remedies import answer, deletion
+from tests.example_fleets.backups import NOW, backup_fleet, dump_file, twice_a_day
+from tests.pure.remediate.remedies.backups.test_backup_remedies import answer_to, deletion_step
 
 DUMP = b"--\n-- PostgreSQL database dump\n--\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 
@@ -115,12 +115,12 @@ class Here:
         return Output(done.returncode, done.stdout, done.stderr, command=str(command))
 
 
-def made(directory: Path, count: int) -> tuple[File, ...]:
+def make_certificate(directory: Path, count: int) -> tuple[File, ...]:
     """Real dumps, twice a day, with their identities."""
-    return tuple(written(directory / item.name, item) for item in twice_a_day(count))
+    return tuple(written_text(directory / item.name, item) for item in twice_a_day(count))
 
 
-def written(path: Path, like: File) -> File:
+def written_text(path: Path, like: File) -> File:
     path.write_bytes(gzip.compress(DUMP))
     os.utime(path, (like.mtime, like.mtime))
     now = path.stat()
@@ -128,12 +128,12 @@ def written(path: Path, like: File) -> File:
 
 
 def there(directory: Path, files: Sequence[File]) -> Fleet:
-    world = fleet(files)
+    world = backup_fleet(files)
     seen = replace(world.facts["data", "backups"], directory=str(directory))
     return replace(world, facts={**world.facts, ("data", "backups"): seen})
 
 
-def applied(plan: Plan) -> None:
+def apply_plan(plan: Plan) -> None:
     for step in plan.steps:
         step.still_true(Here(), StepContext("run", 1))
         step.do(Here(), StepContext("run", 1))
@@ -142,12 +142,12 @@ def applied(plan: Plan) -> None:
 def test_thinning_for_real_leaves_what_keep_keeps_and_everything_foreign(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    files = made(directory, 60)
+    files = make_certificate(directory, 60)
     (directory / "-rf").write_bytes(b"foreign")
     (directory / "backup_notes.txt").write_bytes(b"foreign")
-    plan = answer("backups.are_thinned", there(directory, files))
-    applied(plan)
-    gone = {item.name for item in deletion(plan).files}
+    plan = answer_to("backups.are_thinned", there(directory, files))
+    apply_plan(plan)
+    gone = {item.name for item in deletion_step(plan).files}
     assert {item.name for item in directory.iterdir()} == {item.name for item in files} - gone | {
         "-rf",
         "backup_notes.txt",
@@ -157,39 +157,39 @@ def test_thinning_for_real_leaves_what_keep_keeps_and_everything_foreign(tmp_pat
 def test_case_46_a_file_that_was_replaced_after_the_plan_is_skipped(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    plan = answer("backups.are_thinned", there(directory, made(directory, 60)))
-    replaced = directory / deletion(plan).files[0].name
+    plan = answer_to("backups.are_thinned", there(directory, make_certificate(directory, 60)))
+    replaced = directory / deletion_step(plan).files[0].name
     replaced.unlink()
     replaced.write_bytes(b"somebody else's")
-    applied(plan)
+    apply_plan(plan)
     assert replaced.read_bytes() == b"somebody else's"
 
 
 def test_nothing_is_deleted_when_one_that_must_stay_is_no_longer_whole(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    files = made(directory, 60)
-    plan = answer("backups.are_thinned", there(directory, files))
+    files = make_certificate(directory, 60)
+    plan = answer_to("backups.are_thinned", there(directory, files))
     oldest = directory / files[-1].name
     before = oldest.stat()
     oldest.write_bytes(oldest.read_bytes()[:-9] + b"x" * 9)
     os.utime(oldest, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(StepFailed, match="not all of them are whole dumps any more"):
-        applied(plan)
+        apply_plan(plan)
     assert len(list(directory.iterdir())) == 60
 
 
 def test_case_47_a_run_that_was_killed_halfway_is_finished_by_the_next(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    files = made(directory, 60)
-    step = deletion(answer("backups.are_thinned", there(directory, files)))
+    files = make_certificate(directory, 60)
+    step = deletion_step(answer_to("backups.are_thinned", there(directory, files)))
     for item in step.files[:10]:
         (directory / item.name).unlink()
     left = tuple(item for item in files if (directory / item.name).exists())
-    again = answer("backups.are_thinned", there(directory, left))
-    assert deletion(again).files == step.files[10:]
-    applied(again)
+    again = answer_to("backups.are_thinned", there(directory, left))
+    assert deletion_step(again).files == step.files[10:]
+    apply_plan(again)
     assert {item.name for item in directory.iterdir()} == {item.name for item in files} - {
         item.name for item in step.files
     }
@@ -198,8 +198,8 @@ def test_case_47_a_run_that_was_killed_halfway_is_finished_by_the_next(tmp_path)
 def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    files = made(directory, 60)
-    step = deletion(answer("backups.are_thinned", there(directory, files)))
+    files = make_certificate(directory, 60)
+    step = deletion_step(answer_to("backups.are_thinned", there(directory, files)))
     (directory / files[0].name).unlink()
     with pytest.raises(Stale):
         step.still_true(Here(), StepContext("run", 1))
@@ -211,20 +211,21 @@ def test_a_survivor_that_went_away_stops_the_deletion(tmp_path):
 def yearful(directory: Path) -> tuple[File, ...]:
     """Real dumps, one a day, for more than a year."""
     return tuple(
-        written(directory / item.name, item) for item in (file(NOW - timedelta(days=back)) for back in range(400))
+        written_text(directory / item.name, item)
+        for item in (dump_file(NOW - timedelta(days=back)) for back in range(400))
     )
 
 
 def stands_for(month: str, plan: Plan) -> str:
     """The file that stays for a month, when others of it go."""
-    return next(survivor.name for survivor in deletion(plan).survivors if f"monthly {month}" in survivor.note)
+    return next(survivor.name for survivor in deletion_step(plan).survivors if f"monthly {month}" in survivor.note)
 
 
 @pytest.mark.parametrize("how", ["gone", "rot", "cut"])
 def test_case_46_the_one_that_stands_for_its_month_is_looked_at_again_before_its_neighbours_go(tmp_path, how):
     directory = tmp_path / "volume"
     directory.mkdir()
-    plan = answer("backups.are_thinned", there(directory, yearful(directory)))
+    plan = answer_to("backups.are_thinned", there(directory, yearful(directory)))
     victim = directory / stands_for("2025-11", plan)
     before = victim.stat()
     if how == "gone":
@@ -235,7 +236,7 @@ def test_case_46_the_one_that_stands_for_its_month_is_looked_at_again_before_its
         victim.write_bytes(bytes(content) if how == "rot" else bytes(content)[:-8] + b"12345678")
         os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises((Stale, StepFailed)):
-        applied(plan)
+        apply_plan(plan)
     assert len(list(directory.iterdir())) == 400 - (how == "gone")
 
 
@@ -247,16 +248,16 @@ def test_case_49_thinning_needs_no_byte_on_a_disk_that_is_full_to_the_last(tmp_p
     if mounted.returncode:
         pytest.skip(f"no file system may be mounted here: {mounted.stderr.decode().strip()}")
     try:
-        files = made(directory, 60)
+        files = make_certificate(directory, 60)
         with suppress(OSError), (directory / "core").open("wb", buffering=0) as filling:
             while filling.write(b"x" * 4096):
                 pass
         with pytest.raises(OSError, match="No space left"):
             (directory / "one-byte").write_bytes(b"x")
-        plan = answer("backups.are_thinned", there(directory, files))
-        applied(plan)
+        plan = answer_to("backups.are_thinned", there(directory, files))
+        apply_plan(plan)
         left = {item.name for item in directory.iterdir()} - {"core", "one-byte"}
-        assert left == {item.name for item in files} - {item.name for item in deletion(plan).files}
+        assert left == {item.name for item in files} - {item.name for item in deletion_step(plan).files}
         (directory / "next").write_bytes(b"x" * 4096)
     finally:
         subprocess.run(["umount", directory], check=True)
@@ -265,14 +266,14 @@ def test_case_49_thinning_needs_no_byte_on_a_disk_that_is_full_to_the_last(tmp_p
 def test_case_40_a_hard_linked_dump_is_a_survivor_and_never_a_victim(tmp_path):
     directory = tmp_path / "volume"
     directory.mkdir()
-    files = made(directory, 60)
+    files = make_certificate(directory, 60)
     linked = []
     for item in files[::3]:
         (tmp_path / item.name).hardlink_to(directory / item.name)
         linked.append(replace(item, links=2))
     world = there(directory, [*linked, *(item for item in files if item not in files[::3])])
-    plan = answer("backups.are_thinned", world)
-    assert not {item.name for item in deletion(plan).files} & {item.name for item in linked}
-    assert any(survivor.links == 2 for survivor in deletion(plan).survivors)
-    applied(plan)
+    plan = answer_to("backups.are_thinned", world)
+    assert not {item.name for item in deletion_step(plan).files} & {item.name for item in linked}
+    assert any(survivor.links == 2 for survivor in deletion_step(plan).survivors)
+    apply_plan(plan)
     assert all((directory / item.name).exists() for item in linked)

@@ -16,7 +16,16 @@ from fleetkeeper.topics.backups.catalog import unfinished_dumps
 from fleetkeeper.transport.script_files import load_script
 from remediate.backups.list_backups import part_lines
 from remediate.remedies.backups.create_dump import parts_of
-from tests.example_fleets.backups import NOW, catalogued, file, fleet, judged, name, policy, twice_a_day
+from tests.example_fleets.backups import (
+    NOW,
+    backup_fleet,
+    catalog_of_files,
+    dump_file,
+    dump_name,
+    make_policy,
+    twice_a_day,
+    verdict_of,
+)
 
 NAME = "backup_2026_11_29T12_00_00.sql.gz"
 PARTS = parts_of("backup_%Y_%m_%dT%H_%M_%S.sql.gz")
@@ -95,7 +104,7 @@ def test_where_there_are_no_hard_links_a_dump_gets_its_name_and_takes_none(start
     assert (run.wait(timeout=20), (tmp_path / "backups" / other).read_text()) == (68, "theirs")
 
 
-def aged(path: Path, seconds: float) -> Path:
+def make_older(path: Path, seconds: float) -> Path:
     path.write_bytes(b"x")
     os.utime(path, (time.time() - seconds, time.time() - seconds))
     return path
@@ -103,16 +112,16 @@ def aged(path: Path, seconds: float) -> Path:
 
 def test_the_part_of_a_dump_whose_node_died_is_taken_away_and_nothing_else(start: Start, tmp_path: Path) -> None:
     backups = tmp_path / "backups"
-    dead = aged(backups / "backup_2026_11_29T00_00_39.sql.gz.part", 7200)
+    dead = make_older(backups / "backup_2026_11_29T00_00_39.sql.gz.part", 7200)
     kept = [
-        aged(backups / "backup_2026_11_29T11_59_39.sql.gz.part", 300),
-        aged(backups / "backup_2026_11_29T00_00_39.sql.gz", 7200),
-        aged(backups / "other.sql.gz.part", 7200),
-        aged(backups / "backup_2026_11_29T00_00_39.sql.gz.part.old", 7200),
+        make_older(backups / "backup_2026_11_29T11_59_39.sql.gz.part", 300),
+        make_older(backups / "backup_2026_11_29T00_00_39.sql.gz", 7200),
+        make_older(backups / "other.sql.gz.part", 7200),
+        make_older(backups / "backup_2026_11_29T00_00_39.sql.gz.part.old", 7200),
     ]
     linked = backups / "backup_2026_11_28T00_00_39.sql.gz.part"
-    linked.symlink_to(aged(tmp_path / "elsewhere", 7200))
-    with aged(backups / "backup_2026_11_29T00_00_40.sql.gz.part", 7200).open("ab") as being_written:
+    linked.symlink_to(make_older(tmp_path / "elsewhere", 7200))
+    with make_older(backups / "backup_2026_11_29T00_00_40.sql.gz.part", 7200).open("ab") as being_written:
         assert start("mine").wait(timeout=20) == 0
         assert Path(being_written.name).exists()
     assert not dead.exists()
@@ -129,12 +138,12 @@ def test_a_dump_that_is_killed_leaves_nothing(start: Start, tmp_path: Path) -> N
 
 
 def test_until_then_what_is_left_is_told_by_the_audit_and_in_the_list() -> None:
-    hours = replace(file(NOW), name=name(NOW) + ".part", mtime=NOW.timestamp() - 7200, size=5 * 2**20)
-    young = replace(hours, name=name(NOW - timedelta(minutes=1)) + ".part", mtime=NOW.timestamp() - 60)
+    hours = replace(dump_file(NOW), name=dump_name(NOW) + ".part", mtime=NOW.timestamp() - 7200, size=5 * 2**20)
+    young = replace(hours, name=dump_name(NOW - timedelta(minutes=1)) + ".part", mtime=NOW.timestamp() - 60)
     stranger = replace(hours, name="other.part")
-    world = fleet([*twice_a_day(9), hours, young, stranger])
-    [warning] = judged("backups.are_complete", world).warnings
+    world = backup_fleet([*twice_a_day(9), hours, young, stranger])
+    [warning] = verdict_of("backups.are_complete", world).warnings
     assert (warning.about, warning.severity) == (hours.name, "warning")
     assert "5 MiB" in warning.saw
-    [line] = part_lines(unfinished_dumps(catalogued([hours, young, stranger]), policy(), NOW))
+    [line] = part_lines(unfinished_dumps(catalog_of_files([hours, young, stranger]), make_policy(), NOW))
     assert line.text.startswith(f"{hours.name}  5 MiB  a dump that never came to its end")

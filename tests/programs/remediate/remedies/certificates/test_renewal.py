@@ -13,12 +13,12 @@ from remediate.steps.run_command import outcome_of_exit
 from tests.example_fleets.certificates import (
     ID,
 )
-from tests.programs.topics.certificates.test_observation import ran
+from tests.programs.topics.certificates.test_observation import run_command
 
 # the scripts, run by this machine's own sh
 
 
-def script(text: str, *words: str, tools: dict[str, str] | None = None, place: Path) -> tuple[int, str]:
+def script_text(text: str, *words: str, tools: dict[str, str] | None = None, place: Path) -> tuple[int, str]:
     """Exit status and the harmless words that a step would show."""
     for name, body in (tools or {}).items():
         path = place / name
@@ -26,7 +26,7 @@ def script(text: str, *words: str, tools: dict[str, str] | None = None, place: P
         path.chmod(0o755)
     env = {"PATH": f"{place}:/usr/bin:/bin"}
     step = RunInContainer("web", ID, ("sh", "-c", text, "fleetkeeper", *words), tells=True)
-    answered = ran(step, env=env)
+    answered = run_command(step, env=env)
     try:
         return 0, outcome_of_exit(answered, step).said
     except StepFailed as why:
@@ -58,7 +58,7 @@ CHALLENGE = (
 def test_case_55_a_failure_is_tried_once_and_its_reason_is_shown(printed: str, reason: str, tmp_path: Path) -> None:
     count = f'echo x >>{tmp_path}/tries; printf "%s\\n" "$SAID" >&2; exit 1'
     body = f"SAID='{printed}'\n{count}"
-    rc, text = script(
+    rc, text = script_text(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
@@ -76,7 +76,7 @@ def test_case_56_another_certbot_is_waited_for_and_is_no_failure(tmp_path: Path)
         'echo "Another instance of Certbot is already running."; exit 1'
     )
     tools = {"certbot": body, "sleep": ":"}
-    assert script(
+    assert script_text(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
@@ -87,7 +87,7 @@ def test_case_56_another_certbot_is_waited_for_and_is_no_failure(tmp_path: Path)
 
 def test_case_56_another_certbot_that_does_not_end_is_named(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Another instance of Certbot is already running."; exit 1', "sleep": ":"}
-    rc, text = script(
+    rc, text = script_text(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
@@ -100,7 +100,7 @@ def test_case_56_another_certbot_that_does_not_end_is_named(tmp_path: Path) -> N
 
 def test_a_certificate_that_is_not_due_is_said_and_no_failure(tmp_path: Path) -> None:
     tools = {"certbot": 'echo "Certificate not yet due for renewal"'}
-    rc, text = script(
+    rc, text = script_text(
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
         "certbot",
         "renew",
@@ -112,7 +112,7 @@ def test_a_certificate_that_is_not_due_is_said_and_no_failure(tmp_path: Path) ->
 
 def test_case_54_nginx_s_own_complaint_is_shown(tmp_path: Path) -> None:
     text = 'nginx: [emerg] unknown directive "sevrer" in /x:1\\nnginx: configuration file /x test failed'
-    rc, sentence = script(
+    rc, sentence = script_text(
         load_script("remediate/remedies/certificates/scripts/test_nginx.sh"),
         tools={"nginx": f"printf '{text}\\n' >&2; exit 1"},
         place=tmp_path,
@@ -122,7 +122,7 @@ def test_case_54_nginx_s_own_complaint_is_shown(tmp_path: Path) -> None:
 
 def test_a_reload_that_works_says_nothing(tmp_path: Path) -> None:
     tools = {"nginx": "echo '[notice] signal process started' >&2"}
-    assert script(
+    assert script_text(
         load_script("remediate/remedies/certificates/scripts/reload_nginx.sh"), tools=tools, place=tmp_path
     ) == (0, "")
 
@@ -130,7 +130,8 @@ def test_a_reload_that_works_says_nothing(tmp_path: Path) -> None:
 def test_the_hook_is_written_whole_and_reloads(tmp_path: Path) -> None:
     path = tmp_path / "renewal-hooks/deploy/reload"
     assert (
-        script(load_script("remediate/remedies/certificates/scripts/write_hook.sh"), str(path), place=tmp_path)[0] == 0
+        script_text(load_script("remediate/remedies/certificates/scripts/write_hook.sh"), str(path), place=tmp_path)[0]
+        == 0
     )
     (tmp_path / "nginx").write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/called\n')
     (tmp_path / "nginx").chmod(0o755)
@@ -142,7 +143,7 @@ def test_the_hook_is_written_whole_and_reloads(tmp_path: Path) -> None:
 def test_a_hook_that_is_not_what_we_write_is_not_written_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "reload").write_text(text)
     hook = load_script("remediate/remedies/certificates/scripts/write_hook.sh")
-    rc, sentence = script(hook, str(tmp_path / "reload"), place=tmp_path)
+    rc, sentence = script_text(hook, str(tmp_path / "reload"), place=tmp_path)
     assert (rc, sentence) == (1, f"exit 1: {tmp_path}/reload is there already, and is not what this fleetkeeper writes")
     assert (tmp_path / "reload").read_text() == text
 
@@ -152,7 +153,7 @@ def test_a_new_account_is_named_in_the_renewal_and_nothing_else_is_changed(tmp_p
     conf.write_text("version = 2\n[renewalparams]\naccount = old\nserver = https://x/dir\n")
     tools = {"certbot": f"mkdir -p {accounts}/new"}
     assert (
-        script(
+        script_text(
             load_script("remediate/remedies/certificates/scripts/register_account.sh"),
             str(conf),
             str(accounts),
@@ -173,7 +174,7 @@ def test_an_account_that_is_there_already_is_used_and_none_is_registered(tmp_pat
     (accounts / "other").mkdir(parents=True)
     tools = {"certbot": "exit 1"}
     assert (
-        script(
+        script_text(
             load_script("remediate/remedies/certificates/scripts/register_account.sh"),
             str(conf),
             str(accounts),
@@ -191,7 +192,7 @@ def test_a_registration_that_fails_changes_nothing_and_says_why(tmp_path: Path) 
     conf = tmp_path / "a.conf"
     conf.write_text("account = old\n")
     tools = {"certbot": "echo 'The server refused the e-mail address'; exit 1"}
-    rc, text = script(
+    rc, text = script_text(
         load_script("remediate/remedies/certificates/scripts/register_account.sh"),
         str(conf),
         str(tmp_path / "none"),
@@ -212,7 +213,7 @@ def test_whatever_dies_on_the_way_a_renewal_s_configuration_is_never_shorter(
     conf, accounts = tmp_path / "a.conf", tmp_path / "accounts"
     conf.write_text("version = 2\naccount = old\nserver = https://x/dir\n")
     (accounts / "other").mkdir(parents=True)
-    rc, _ = script(
+    rc, _ = script_text(
         load_script("remediate/remedies/certificates/scripts/register_account.sh"),
         str(conf),
         str(accounts),
@@ -229,7 +230,7 @@ def test_an_account_with_an_odd_name_is_not_written(tmp_path: Path) -> None:
     conf.write_text("account = old\n")
     (accounts / "a&b;w x").mkdir(parents=True)
     assert (
-        script(
+        script_text(
             load_script("remediate/remedies/certificates/scripts/register_account.sh"),
             str(conf),
             str(accounts),
@@ -245,7 +246,7 @@ def test_an_account_with_an_odd_name_is_not_written(tmp_path: Path) -> None:
 def test_whatever_dies_on_the_way_there_is_no_half_hook(tmp_path: Path, program: str) -> None:
     path = tmp_path / "renewal-hooks/deploy/reload"
     assert (
-        script(
+        script_text(
             load_script("remediate/remedies/certificates/scripts/write_hook.sh"),
             str(path),
             tools={program: "kill -9 $$"},
@@ -259,7 +260,7 @@ def test_whatever_dies_on_the_way_there_is_no_half_hook(tmp_path: Path, program:
 def test_a_node_that_dies_before_the_hook_has_its_name_leaves_none_that_certbot_runs(tmp_path: Path) -> None:
     path = tmp_path / "renewal-hooks/deploy/reload"
     written = load_script("remediate/remedies/certificates/scripts/write_hook.sh")
-    script(written, str(path), tools={"mv": "kill -9 $PPID"}, place=tmp_path)
+    script_text(written, str(path), tools={"mv": "kill -9 $PPID"}, place=tmp_path)
     left = list(tmp_path.glob("renewal-hooks/deploy/*"))
     assert [one.name.endswith("~") for one in left] == [True]
 
@@ -270,7 +271,9 @@ def test_whether_a_certbot_runs_is_asked_of_the_processes(tmp_path: Path) -> Non
     with subprocess.Popen([tmp_path / "certbot"]) as other:
         try:
             assert (
-                script(load_script("remediate/remedies/certificates/scripts/no_certbot_runs.sh"), place=tmp_path)[0]
+                script_text(load_script("remediate/remedies/certificates/scripts/no_certbot_runs.sh"), place=tmp_path)[
+                    0
+                ]
                 == 1
             )
         finally:

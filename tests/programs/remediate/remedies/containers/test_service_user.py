@@ -36,7 +36,7 @@ def test_a_port_that_is_not_served_any_more_fails_the_last_look(tmp_path, served
     assert served or ran.stderr == f"not served any more: {port}\n"
 
 
-def tried(tmp_path, port: int, tools: str = "bash timeout") -> subprocess.CompletedProcess[str]:
+def try_once(tmp_path, port: int, tools: str = "bash timeout") -> subprocess.CompletedProcess[str]:
     """The script on this machine, with a client that knows a container, and no tools but these."""
     for name in (*tools.split(), "hostname", "head", "awk", "sleep", "sh"):
         match = shutil.which(name)
@@ -73,26 +73,26 @@ def served(after: Callable[[socket.socket], None]) -> Iterator[int]:
 def test_a_published_port_that_takes_a_connection_and_waits_answers(tmp_path):
     held: list[socket.socket] = []
     with served(held.append) as port:
-        assert tried(tmp_path, port).returncode == 0
+        assert try_once(tmp_path, port).returncode == 0
     held[0].close()
 
 
 def test_a_published_port_that_speaks_first_answers(tmp_path):
     with served(lambda connection: (connection.sendall(b"220 hello\r\n"), connection.close())[1]) as port:
-        assert tried(tmp_path, port).returncode == 0
+        assert try_once(tmp_path, port).returncode == 0
 
 
 def test_a_proxy_that_drops_the_connection_at_once_is_no_answer(tmp_path):
     """Docker's own proxy listens on a published port whether or not anything listens behind it."""
     with served(lambda connection: connection.close()) as port:
-        ran = tried(tmp_path, port)
+        ran = try_once(tmp_path, port)
     assert (ran.returncode, ran.stderr) == (1, f"port {port} of 127.0.0.1 does not answer\n")
 
 
 def test_a_closed_port_is_no_answer(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert tried(tmp_path, port).returncode == 1
+    assert try_once(tmp_path, port).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,5 @@ def test_ports_of_a_service_that_moved_away_are_said_not_to_be_tried(tmp_path, s
 
 
 def test_a_node_with_nothing_to_connect_with_says_that_it_was_not_tried(tmp_path):
-    ran = tried(tmp_path, 9, tools="")
+    ran = try_once(tmp_path, 9, tools="")
     assert (ran.returncode, "could not be tried" in ran.stderr) == (0, True)

@@ -20,7 +20,7 @@ from remediate.remedies.certificates.renewal import prepare_renewal
 from remediate.remedies.schedules.crontab_lines import CERTBOTS, DOCKERS, container_filters, crontab_line
 from remediate.remedies.schedules.entries import entry_line, schedule_backup
 from tests.example_fleets import certificates, schedules
-from tests.example_fleets.backups import policy
+from tests.example_fleets.backups import make_policy
 from tests.example_fleets.schedules import POSTGRES
 
 GOOD = "head -c 300 /dev/urandom > {dir}/backup_2026_11_29T12_00_00.sql.gz"
@@ -57,7 +57,7 @@ class Node:
         run = f"INSIDE={self.inside}\ncase $1 in ps) echo {ids};; exec) shift 2; {inside};; esac"
         self.program("docker", run)
         mount = Mount("volume", "/x", str(self.backups), "rodan_pg_backup")
-        line = entry_line(policy(), replace(POSTGRES, mounts=(mount,)), SEEN)  # type: ignore[arg-type]
+        line = entry_line(make_policy(), replace(POSTGRES, mounts=(mount,)), SEEN)  # type: ignore[arg-type]
         command = cut_at_percent(parse(f"{line}\n".encode(), system=False).jobs[0].command)[0]
         command = command.replace("/usr/bin/docker", f"{self.folder}/docker")
         words = [self.shell, "sh", "-c", command] if self.shell == "busybox" else [self.shell, "-c", command]
@@ -111,7 +111,7 @@ def test_where_the_container_lacks_a_tool_the_backup_is_made_and_success_is_not_
 
 
 def test_our_own_reader_still_takes_the_line_for_the_backup() -> None:
-    line = entry_line(policy(), POSTGRES, SEEN)  # type: ignore[arg-type]
+    line = entry_line(make_policy(), POSTGRES, SEEN)  # type: ignore[arg-type]
     [run] = [
         docker_execution
         for docker_execution in docker_executions(
@@ -171,8 +171,10 @@ def test_the_swarms_label_counts_only_where_the_name_agrees() -> None:
 @pytest.mark.parametrize("certbot", ["certbot renew; touch canary; :", "certbot; touch canary #", "/tmp/certbot", "$X"])
 def test_certbot_is_only_called_where_it_is_known_to_be(certbot: str) -> None:
     inside = replace(certificates.INSIDE, certbot=certbot)
-    world = certificates.fleet(replace(certificates.FACTS, renewals=(), inside=(inside,)))
-    [match] = [f for f in certificates.judged("will_renew", world).findings if f.want == "certbot renew, twice a day"]
+    world = certificates.certificate_fleet(replace(certificates.FACTS, renewals=(), inside=(inside,)))
+    [match] = [
+        f for f in certificates.verdict_of("will_renew", world).findings if f.want == "certbot renew, twice a day"
+    ]
     answer = prepare_renewal(match, world)
     assert isinstance(answer, ForAPerson)
     assert "certbot in the container" in answer.why
@@ -180,8 +182,8 @@ def test_certbot_is_only_called_where_it_is_known_to_be(certbot: str) -> None:
 
 def test_docker_is_only_called_where_it_is_known_to_be() -> None:
     machine = schedules.Machine({}, docker=("/tmp/$(touch canary)/docker",))
-    world = schedules.fleet(machine)
-    [match] = schedules.judged(world).findings
+    world = schedules.schedule_fleet(machine)
+    [match] = schedules.verdict_of(world).findings
     answer = schedule_backup(match, world)
     assert isinstance(answer, ForAPerson)
     assert "the path of docker" in answer.why

@@ -93,7 +93,7 @@ def test_the_pattern_of_most_names_counts() -> None:
     assert pattern_of(["x", "y.sql", "z_2026_13_22T00_00_01.sql.gz"]) == ""
 
 
-def dumps(zone: str, hours: Sequence[int] = (0, 12), days: int = 12) -> list[File]:
+def make_dumps(zone: str, hours: Sequence[int] = (0, 12), days: int = 12) -> list[File]:
     """Dumps made at these hours of that zone, in July and in January, each taking a minute."""
     match = []
     for day in range(days):
@@ -107,11 +107,11 @@ def dumps(zone: str, hours: Sequence[int] = (0, 12), days: int = 12) -> list[Fil
 @pytest.mark.parametrize("zone", ["America/Toronto", "UTC", "Europe/Berlin", "Asia/Kolkata"])
 def test_the_time_zone_is_the_one_that_agrees_with_the_files(zone: str) -> None:
     zones = ["Europe/Berlin", "America/Toronto", "Asia/Kolkata", "UTC"]
-    assert zone_of(dumps(zone), "backup_%Y_%m_%dT%H_%M_%S.sql.gz", zones) == zone
+    assert zone_of(make_dumps(zone), "backup_%Y_%m_%dT%H_%M_%S.sql.gz", zones) == zone
 
 
 def test_a_time_zone_that_agrees_with_no_file_is_not_said() -> None:
-    old = [replace(dump, mtime=dump.mtime + 30 * 86400) for dump in dumps("UTC")]
+    old = [replace(dump, mtime=dump.mtime + 30 * 86400) for dump in make_dumps("UTC")]
     assert zone_of(old, "backup_%Y_%m_%dT%H_%M_%S.sql.gz", ["UTC"]) == ""
 
 
@@ -126,44 +126,44 @@ def test_a_schedule_is_read_off_the_newest_dumps() -> None:
 # Services
 
 
-def container(service: str = "rodan_web", users: Sequence[int] = (33,), **more: object) -> Container:
+def make_container(service: str = "rodan_web", users: Sequence[int] = (33,), **more: object) -> Container:
     """A container of a swarm service: its first process and that one's children."""
     processes = tuple(Process(10 + n, uid, uid, "nginx", 1 if n == 0 else 10) for n, uid in enumerate(users))
     given = {"labels": {LABEL: service}, "accounts": {"root": 0, "www-data": 33, "django": 1000}, "pid": 10, **more}
     return Container(f"{service}-id", f"{service}.1", processes=processes, **given)  # type: ignore[arg-type]
 
 
-def seen(*containers: Container, swarm: Services | None = None) -> Fleet:
+def facts_seen(*containers: Container, swarm: Services | None = None) -> Fleet:
     inventory = provisional_inventory([Node(name="a", connection="local")], Path("/x/mine.yml"))
     facts = {("a", "containers"): Containers("present", containers), ("a", "services"): swarm or Services("inactive")}
     return Fleet(inventory, NOW, facts)  # type: ignore[arg-type]
 
 
 def test_a_service_has_the_users_of_its_processes_today() -> None:
-    [item] = services_of(seen(container(users=(33, 33))))
+    [item] = services_of(facts_seen(make_container(users=(33, 33))))
     assert (item.key, item.name, item.users, item.master) == ("rodan_web", "rodan_web", ("www-data",), "")
 
 
 def test_a_master_as_root_is_told_from_its_workers() -> None:
-    [item] = services_of(seen(container(users=(0, 33, 33))))
+    [item] = services_of(facts_seen(make_container(users=(0, 33, 33))))
     assert (item.users, item.master, item.web) == (("www-data",), "root", True)
 
 
 def test_root_is_never_proposed_as_a_user() -> None:
-    [item] = services_of(seen(container(users=(0, 0))))
+    [item] = services_of(facts_seen(make_container(users=(0, 0))))
     assert (item.users, item.master) == ((), "")
     assert "runs as root" in item.note
 
 
 def test_a_worker_as_root_beside_others_is_said() -> None:
     lonely = Process(20, 0, 0, "cron", 1)
-    mixed = container(users=(33,))
-    [item] = services_of(seen(replace(mixed, processes=(*mixed.processes, lonely))))  # type: ignore[misc]
+    mixed = make_container(users=(33,))
+    [item] = services_of(facts_seen(replace(mixed, processes=(*mixed.processes, lonely))))  # type: ignore[misc]
     assert "beside the master" in item.note
 
 
 def test_users_that_could_not_be_seen_are_said_and_not_guessed() -> None:
-    [item] = services_of(seen(replace(container(), processes=Unobservable("no right to"))))
+    [item] = services_of(facts_seen(replace(make_container(), processes=Unobservable("no right to"))))
     assert item.users == ()
     assert "no right to" in item.note
 
@@ -171,7 +171,7 @@ def test_users_that_could_not_be_seen_are_said_and_not_guessed() -> None:
 def test_the_stack_is_left_out_of_the_key_and_a_service_that_runs_nowhere_is_there() -> None:
     sentence = (SwarmService("1", "rodan_web", stack="rodan"), SwarmService("2", "rodan_gpu", stack="rodan"),
             SwarmService("3", "rodan_off", stack="rodan", replicas=0))  # fmt: skip
-    services = services_of(seen(container(), swarm=Services("manager", services=sentence)))
+    services = services_of(facts_seen(make_container(), swarm=Services("manager", services=sentence)))
     assert [service.key for service in services] == ["gpu", "web"]
     assert "runs nowhere" in services[0].note
 
@@ -195,13 +195,13 @@ def test_this_machine_itself_is_named_local_and_each_place_counts_once() -> None
 def test_compose_services_of_two_projects_stay_apart() -> None:
     two = [
         replace(
-            container(),
+            make_container(),
             name=f"{project}-web-1",
             labels={"com.docker.compose.project": project, "com.docker.compose.service": "web"},
         )
         for project in ("shop", "blog")
     ]
-    assert [(service.key, service.name) for service in services_of(seen(*two))] == [
+    assert [(service.key, service.name) for service in services_of(facts_seen(*two))] == [
         ("blog_web", "blog/web"),
         ("shop_web", "shop/web"),
     ]
@@ -213,13 +213,13 @@ def test_a_visit_is_no_service() -> None:
         "com.docker.compose.service": "web",
         "com.docker.compose.oneoff": "True",
     }
-    assert services_of(seen(replace(container(), labels=labels))) == ()
+    assert services_of(facts_seen(replace(make_container(), labels=labels))) == ()
 
 
 # Backups
 
 
-def crontab(content: str) -> Snapshot:
+def crontab_with(content: str) -> Snapshot:
     return Snapshot(files=[Table("/var/spool/cron/crontabs/root", "user", 0, 0, 0o600, 1, 0.0, content.encode())])
 
 
@@ -228,13 +228,13 @@ def test_entries_that_run_a_backup_in_a_container_are_found_and_others_forgotten
         "MAILTO=ops\n0 0,12 * * * docker exec $(docker ps -q -f name=postgres) backup\n"
         "17 4 * * 1 docker system df\n5 5 * * * docker exec web clean\n# 1 1 * * * docker exec db backup\n"
     )
-    [item] = backup_jobs("a", crontab(lines))
+    [item] = backup_jobs("a", crontab_with(lines))
     assert (item.times, item.command, item.where) == ("0 0,12 * * *", "backup", "/var/spool/cron/crontabs/root:2")
 
 
 @pytest.mark.parametrize("times", ["@reboot", "@hourly", "@daily"])
 def test_a_line_without_five_fields_is_found_and_its_times_are_fields_or_not_told(times: str) -> None:
-    [item] = backup_jobs("a", crontab(f"{times} docker exec db backup\n"))
+    [item] = backup_jobs("a", crontab_with(f"{times} docker exec db backup\n"))
     assert item.times == {"@reboot": "", "@hourly": "0 * * * *", "@daily": "0 0 * * *"}[times]
 
 
@@ -264,7 +264,7 @@ def test_a_timer_of_systemd_is_found_while_it_is_active() -> None:
 
 
 def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
-    printed = crontab("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
+    printed = crontab_with("5 5 * * * /opt/pg-backup.sh >/dev/null 2>&1\n17 4 * * 1 /opt/other.sh\n")
     assert scripts_to_read(printed) == ["/opt/pg-backup.sh"]
     assert list(backup_jobs("a", printed)) == []
     [item] = backup_jobs("a", printed, {"/opt/pg-backup.sh": NIGHTLY})
@@ -273,7 +273,9 @@ def test_the_script_behind_a_line_is_asked_for_and_read() -> None:
 
 @given(st.text(max_size=200))
 def test_a_script_may_hold_anything(text: str) -> None:
-    assert isinstance(list(backup_jobs("a", crontab("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list)
+    assert isinstance(
+        list(backup_jobs("a", crontab_with("5 5 * * * /opt/backup.sh\n"), {"/opt/backup.sh": text})), list
+    )
 
 
 def test_a_second_place_is_proposed_on_a_node_that_does_not_see_the_backups() -> None:
@@ -406,25 +408,25 @@ def test_names_of_nodes_are_each_there_once() -> None:
     assert unique_node_name("2001:db8::1") == "2001-db8--1"
 
 
-def answer(*lines: str) -> Output:
+def answer_to(*lines: str) -> Output:
     return Output(0, "".join(f"{line}\n" for line in lines).encode())
 
 
 def test_rights_are_seen_and_missing_ones_named() -> None:
     node = node_of("ops@192.0.2.7", Login())
-    assert parse_probe(node, answer("uid 1000", "host db", "sudo", "end"), ()).node.sudo
-    looks = parse_probe(node, answer("uid 1000", "host db", "looks", "engine", "end"), ())
+    assert parse_probe(node, answer_to("uid 1000", "host db", "sudo", "end"), ()).node.sudo
+    looks = parse_probe(node, answer_to("uid 1000", "host db", "looks", "engine", "end"), ())
     assert (looks.node.sudo, looks.missing) == ("audit", ())
-    root = parse_probe(node, answer("uid 0", "host db", "sudo", "end"), ())
+    root = parse_probe(node, answer_to("uid 0", "host db", "sudo", "end"), ())
     assert (root.node.sudo, root.missing) == (False, ())
-    poor = parse_probe(node, answer("uid 1000", "host db", "engine", "end"), ())
+    poor = parse_probe(node, answer_to("uid 1000", "host db", "engine", "end"), ())
     assert (poor.node.name, poor.missing[0]) == ("db", NO_ROOT)
     assert len(poor.missing) == 2
 
 
 def test_a_probe_that_was_cut_short_says_nothing() -> None:
     with pytest.raises(Unobservable, match="cut short"):
-        parse_probe(node_of("ops@192.0.2.7", Login()), answer("uid 1000", "sudo"), ())
+        parse_probe(node_of("ops@192.0.2.7", Login()), answer_to("uid 1000", "sudo"), ())
 
 
 def test_an_inventory_that_is_there_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,7 +450,7 @@ def test_the_name_of_a_service_cannot_become_a_line_of_the_inventory(name: str):
 def test_a_service_on_a_member_that_was_not_looked_at_is_told_from_one_that_runs_nowhere() -> None:
     sentence = (SwarmService("1", "rodan_gpu", stack="rodan"),)
     tasks = (Task("rodan_gpu", "data", "shutdown", "failed"), Task("rodan_gpu", "vgpu", "running", "running"))
-    [item] = services_of(seen(swarm=Services("manager", services=sentence, tasks=tasks)))
+    [item] = services_of(facts_seen(swarm=Services("manager", services=sentence, tasks=tasks)))
     assert (item.key, item.note) == ("gpu", "it runs on vgpu, which was not looked at")
     alone = Findings(
         "x", (Machine(Node(name="a", address="192.0.2.7")),), (item,), strangers=(Stranger("vgpu", "::1"),)

@@ -20,7 +20,19 @@ from fleetkeeper.transport.commands import Unobservable
 from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.steps import DeleteFiles, Identified, Run, RunInContainer
-from tests.example_fleets.backups import MIB, NOW, TEXT, file, fleet, judged, name, proof, proofs, twice_a_day, usage
+from tests.example_fleets.backups import (
+    MIB,
+    NOW,
+    TEXT,
+    backup_fleet,
+    dump_file,
+    dump_name,
+    proof_of,
+    proofs_of,
+    twice_a_day,
+    verdict_of,
+    volume_usage,
+)
 
 POSTGRES = Container(
     id="f" * 64,
@@ -30,15 +42,15 @@ POSTGRES = Container(
 )
 
 
-def placed(world: Fleet, *matches: tuple[str, Container]) -> Fleet:
+def place_services(world: Fleet, *matches: tuple[str, Container]) -> Fleet:
     """The world with these containers on these nodes."""
     on = {node: tuple(item for where, item in matches if where == node) for node in ("data", "vgpu")}
     seen = {(node, "containers"): Containers("present", these) for node, these in on.items()}
     return replace(world, facts={**world.facts, **seen})
 
 
-def answer(rule: str, world: Fleet) -> Plan | ForAPerson:
-    [match, *_] = judged(rule, world).findings
+def answer_to(rule: str, world: Fleet) -> Plan | ForAPerson:
+    [match, *_] = verdict_of(rule, world).findings
     return REMEDIES[rule](match, world)
 
 
@@ -49,7 +61,7 @@ STALE = twice_a_day(4, NOW - timedelta(hours=40))
 
 
 def test_a_stale_backup_is_answered_by_a_dump_in_the_database_s_container_wherever_it_runs():
-    plan = answer("backups.are_fresh", placed(fleet(STALE), ("vgpu", POSTGRES)))
+    plan = answer_to("backups.are_fresh", place_services(backup_fleet(STALE), ("vgpu", POSTGRES)))
     [step] = plan.steps
     assert isinstance(step, RunInContainer)
     assert (step.node, step.container, plan.disturbs) == ("vgpu", "f" * 64, ("nothing",))
@@ -57,78 +69,84 @@ def test_a_stale_backup_is_answered_by_a_dump_in_the_database_s_container_wherev
 
 
 def test_no_container_and_two_containers_are_for_a_person():
-    none = answer("backups.are_fresh", placed(fleet(STALE)))
-    two = answer(
-        "backups.are_fresh", placed(fleet(STALE), ("vgpu", POSTGRES), ("data", replace(POSTGRES, id="e" * 64)))
+    none = answer_to("backups.are_fresh", place_services(backup_fleet(STALE)))
+    two = answer_to(
+        "backups.are_fresh",
+        place_services(backup_fleet(STALE), ("vgpu", POSTGRES), ("data", replace(POSTGRES, id="e" * 64))),
     )
     assert "runs on no node" in none.why
     assert "runs 2 times" in two.why
 
 
 def test_while_a_node_was_not_seen_no_container_is_guessed():
-    world = placed(fleet(STALE), ("vgpu", POSTGRES))
+    world = place_services(backup_fleet(STALE), ("vgpu", POSTGRES))
     hidden = replace(world, facts={**world.facts, ("data", "containers"): Unobservable("unreachable")})
     with pytest.raises(Unobservable):
-        answer("backups.are_fresh", hidden)
+        answer_to("backups.are_fresh", hidden)
 
 
 def test_the_volume_of_the_inventory_is_taken_wherever_it_is_mounted_and_no_other():
     right = replace(POSTGRES.mounts[0], destination="/dumps")
     other = Mount("volume", "/v/other", "/backups", "other")
-    [step] = answer("backups.are_fresh", placed(fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other, right))))).steps
+    [step] = answer_to(
+        "backups.are_fresh", place_services(backup_fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other, right))))
+    ).steps
     assert step.words[4] == "/dumps"
-    alone = placed(fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other,))))
-    assert "does not mount rodan_pg_backup" in answer("backups.are_fresh", alone).why
+    alone = place_services(backup_fleet(STALE), ("vgpu", replace(POSTGRES, mounts=(other,))))
+    assert "does not mount rodan_pg_backup" in answer_to("backups.are_fresh", alone).why
 
 
 def test_a_directory_of_the_node_is_found_by_its_path_or_where_the_container_sees_it():
     text = TEXT.replace("node: data, budget", "node: data, path: /srv/dumps, budget")
     bound = Mount("bind", "/srv/dumps", "/dumps")
-    world = placed(fleet(STALE, text=text), ("data", replace(POSTGRES, mounts=(bound,))))
-    assert answer("backups.are_fresh", world).steps[0].words[4] == "/dumps"
+    world = place_services(backup_fleet(STALE, text=text), ("data", replace(POSTGRES, mounts=(bound,))))
+    assert answer_to("backups.are_fresh", world).steps[0].words[4] == "/dumps"
     elsewhere = Mount("bind", "/mnt/nfs/dumps", "/backups")
-    world = placed(fleet(STALE, text=text), ("vgpu", replace(POSTGRES, mounts=(elsewhere,))))
-    assert answer("backups.are_fresh", world).steps[0].words[4] == "/backups"
+    world = place_services(backup_fleet(STALE, text=text), ("vgpu", replace(POSTGRES, mounts=(elsewhere,))))
+    assert answer_to("backups.are_fresh", world).steps[0].words[4] == "/backups"
 
 
 def test_a_container_without_the_volume_gets_no_dump_into_its_own_layer():
     bare = replace(POSTGRES, mounts=())
-    assert "does not mount rodan_pg_backup" in answer("backups.are_fresh", placed(fleet(STALE), ("vgpu", bare))).why
+    assert (
+        "does not mount rodan_pg_backup"
+        in answer_to("backups.are_fresh", place_services(backup_fleet(STALE), ("vgpu", bare))).why
+    )
 
 
 def test_without_room_it_thins_first_when_that_gives_enough():
     files = tuple(
         replace(item, size=100 * MIB, blocks=100 * MIB) for item in twice_a_day(60, NOW - timedelta(hours=40))
     )
-    world = fleet(files, volume=usage(files, free=2**30))
-    plan = answer("backups.are_fresh", placed(world, ("vgpu", POSTGRES)))
+    world = backup_fleet(files, volume=volume_usage(files, free=2**30))
+    plan = answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES)))
     assert [type(step) for step in plan.steps] == [Run, DeleteFiles, RunInContainer]
     assert plan.disturbs == ("deletion",)
 
 
 def test_without_room_and_nothing_to_thin_a_person_is_asked():
-    world = fleet(STALE, volume=usage(STALE, free=1000))
-    assert "are free, a backup needs" in answer("backups.are_fresh", placed(world, ("vgpu", POSTGRES))).why
+    world = backup_fleet(STALE, volume=volume_usage(STALE, free=1000))
+    assert "are free, a backup needs" in answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES))).why
 
 
 def test_a_disk_that_was_not_seen_does_not_stop_a_backup():
-    world = fleet(STALE, volume=Unobservable("df hangs"))
-    assert isinstance(answer("backups.are_fresh", placed(world, ("vgpu", POSTGRES))), Plan)
+    world = backup_fleet(STALE, volume=Unobservable("df hangs"))
+    assert isinstance(answer_to("backups.are_fresh", place_services(world, ("vgpu", POSTGRES))), Plan)
 
 
 # ── thinning ──
 
 
-def deletion(plan: Plan) -> DeleteFiles:
+def deletion_step(plan: Plan) -> DeleteFiles:
     [step] = [step for step in plan.steps if isinstance(step, DeleteFiles)]
     return step
 
 
 def test_thinning_streams_what_must_stay_and_then_deletes_oldest_first():
     files = twice_a_day(100)
-    plan = answer("backups.are_thinned", fleet(files))
+    plan = answer_to("backups.are_thinned", backup_fleet(files))
     assert [type(step) for step in plan.steps] == [Run, DeleteFiles]
-    step = deletion(plan)
+    step = deletion_step(plan)
     assert [item.name for item in step.files] == sorted(item.name for item in step.files)
     left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert [survivor.name for survivor in step.survivors] == left  # all that stays by `keep` must still be there
@@ -139,50 +157,57 @@ def test_thinning_streams_what_must_stay_and_then_deletes_oldest_first():
 
 def test_case_48_after_thinning_there_is_nothing_to_thin():
     files = twice_a_day(100)
-    gone = {item.name for item in deletion(answer("backups.are_thinned", fleet(files))).files}
-    assert not judged("backups.are_thinned", fleet(tuple(item for item in files if item.name not in gone))).findings
+    gone = {item.name for item in deletion_step(answer_to("backups.are_thinned", backup_fleet(files))).files}
+    assert not verdict_of(
+        "backups.are_thinned", backup_fleet(tuple(item for item in files if item.name not in gone))
+    ).findings
 
 
 def test_case_82_each_file_is_planned_once():
-    names = [item.name for item in deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files]
+    names = [
+        item.name for item in deletion_step(answer_to("backups.are_thinned", backup_fleet(twice_a_day(100)))).files
+    ]
     assert len(names) == len(set(names))
 
 
 # ── after a drill that failed ──
 
 
-def drilled(world: Fleet, *drills: Drill | Unobservable) -> Fleet:
+def drill_result(world: Fleet, *drills: Drill | Unobservable) -> Fleet:
     """The world after these drills, or in which their record was not seen."""
     hidden = [drill for drill in drills if isinstance(drill, Unobservable)]
     records = hidden[0] if hidden else Records(drills=drills)  # type: ignore[arg-type]
     return replace(world, facts={**world.facts, ("data", "databases"): Databases((), records)})
 
 
-CAME_BACK = Drill(name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
+CAME_BACK = Drill(dump_name(NOW), NOW - timedelta(days=2), 12.0, 3600.0)
 FAILED = replace(CAME_BACK, at=NOW - timedelta(hours=1), error="it does not restore: ERROR")
 ASKED = TEXT.replace("at_least: 3", "at_least: 3\n  drills: 90 d")
 
 
 def test_after_a_drill_that_failed_no_whole_dump_is_removed():
-    text = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), CAME_BACK, FAILED))
+    text = answer_to("backups.are_thinned", drill_result(backup_fleet(twice_a_day(100)), CAME_BACK, FAILED))
     assert isinstance(text, ForAPerson)
     assert (text.why, "until then no whole dump" in text.what_to_do) == (
-        f"{name(NOW)} did not come back when it was last tried: it does not restore: ERROR",
+        f"{dump_name(NOW)} did not come back when it was last tried: it does not restore: ERROR",
         True,
     )
 
 
 def test_once_another_one_came_back_it_is_thinned_as_before():
     later = replace(CAME_BACK, at=NOW)
-    plan = answer("backups.are_thinned", drilled(fleet(twice_a_day(100)), FAILED, later))
-    assert deletion(plan).files == deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files
+    plan = answer_to("backups.are_thinned", drill_result(backup_fleet(twice_a_day(100)), FAILED, later))
+    assert (
+        deletion_step(plan).files
+        == deletion_step(answer_to("backups.are_thinned", backup_fleet(twice_a_day(100)))).files
+    )
 
 
 def test_after_a_drill_that_failed_what_is_proven_broken_still_goes():
     files = twice_a_day(100)
-    verified = (proof(files[50], "broken", "cut short"), *proofs((*files[:50], *files[51:])))
-    plan = answer("backups.are_thinned", drilled(fleet(files, verified), FAILED))
-    step = deletion(plan)
+    verified = (proof_of(files[50], "broken", "cut short"), *proofs_of((*files[:50], *files[51:])))
+    plan = answer_to("backups.are_thinned", drill_result(backup_fleet(files, verified), FAILED))
+    step = deletion_step(plan)
     assert [item.name for item in step.files] == [files[50].name]
     streamed = {word.removeprefix("./") for word in plan.steps[0].words if word.startswith("./")}
     assert streamed == {files[0].name, files[1].name, files[2].name, files[-1].name}
@@ -192,15 +217,18 @@ def test_after_a_drill_that_failed_what_is_proven_broken_still_goes():
 def test_a_budget_and_room_for_a_new_one_are_no_reason_to_remove_what_may_be_the_last_that_comes_back():
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
-        message = answer("volumes.are_within_budget", drilled(fleet(files, text=text, volume=usage(files)), FAILED))
+        message = answer_to(
+            "volumes.are_within_budget",
+            drill_result(backup_fleet(files, text=text, volume=volume_usage(files)), FAILED),
+        )
         assert isinstance(message, ForAPerson)
         assert "did not come back" in message.why
 
 
 @pytest.mark.parametrize("text", [TEXT, ASKED])
 def test_nothing_goes_while_the_record_was_not_seen_it_may_hold_a_failed_drill_or_a_size(text):
-    world = drilled(fleet(twice_a_day(100), text=text), Unobservable("permission denied"))
-    assert judged("backups.are_thinned", world).outcome is Outcome.UNKNOWN
+    world = drill_result(backup_fleet(twice_a_day(100), text=text), Unobservable("permission denied"))
+    assert verdict_of("backups.are_thinned", world).outcome is Outcome.UNKNOWN
     with pytest.raises(Unobservable, match="permission denied"):
         REMEDIES["backups.are_thinned"](Finding("", ""), world)
 
@@ -209,49 +237,54 @@ def test_nothing_goes_while_the_record_was_not_seen_it_may_hold_a_failed_drill_o
 
 
 def test_a_volume_over_budget_is_thinned_by_keep():
-    plan = answer("volumes.are_within_budget", fleet(twice_a_day(100), text=SMALL))
-    assert deletion(plan).files == deletion(answer("backups.are_thinned", fleet(twice_a_day(100)))).files
+    plan = answer_to("volumes.are_within_budget", backup_fleet(twice_a_day(100), text=SMALL))
+    assert (
+        deletion_step(plan).files
+        == deletion_step(answer_to("backups.are_thinned", backup_fleet(twice_a_day(100)))).files
+    )
     assert not any("too much" in note for note in plan.notes)
 
 
 def test_case_78_a_stray_file_of_40_gib_costs_no_backup():
     files = twice_a_day(100)
     stray = VolumeEntry("core.1234", 40 * 2**30)
-    heavy = usage(files, used=100 * MIB + stray.used, biggest=(stray,))
+    heavy = volume_usage(files, used=100 * MIB + stray.used, biggest=(stray,))
     text = TEXT.replace("60 GiB", "30 GiB")
-    message = answer("volumes.are_within_budget", fleet(files, text=text, volume=heavy))
+    message = answer_to("volumes.are_within_budget", backup_fleet(files, text=text, volume=heavy))
     assert isinstance(message, ForAPerson)
     assert "core.1234 (40 GiB)" in message.what_to_do
 
 
 def test_case_45_a_budget_out_of_reach_removes_nothing_that_keep_keeps_and_says_by_how_much():
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
-    plan = answer("volumes.are_within_budget", fleet(files, text=SMALL, volume=usage(files)))
-    left = {item.name for item in files} - {item.name for item in deletion(plan).files}
+    plan = answer_to("volumes.are_within_budget", backup_fleet(files, text=SMALL, volume=volume_usage(files)))
+    left = {item.name for item in files} - {item.name for item in deletion_step(plan).files}
     assert len(left) == 23
     assert any(note.startswith("200 MiB will still be too much") for note in plan.notes)
     remaining = tuple(item for item in files if item.name in left)
-    text = answer("volumes.are_within_budget", fleet(remaining, text=SMALL, volume=usage(remaining)))
+    text = answer_to("volumes.are_within_budget", backup_fleet(remaining, text=SMALL, volume=volume_usage(remaining)))
     assert text.why == "every backup is one that keep asks for, and 200 MiB are too much"
 
 
 def test_below_keep_only_where_the_policy_says_so_and_never_the_protected():
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     text = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
-    step = deletion(answer("volumes.are_within_budget", fleet(files, text=text, volume=usage(files))))
+    step = deletion_step(
+        answer_to("volumes.are_within_budget", backup_fleet(files, text=text, volume=volume_usage(files)))
+    )
     left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert left == [files[0].name, files[1].name, files[2].name, files[-1].name]
 
 
 def test_a_broken_one_goes_with_its_reason():
-    files = (*twice_a_day(2), *(file(NOW - timedelta(days=back)) for back in (8, 9, 20)))
-    twin = replace(file(NOW - timedelta(days=9, hours=1)))
+    files = (*twice_a_day(2), *(dump_file(NOW - timedelta(days=back)) for back in (8, 9, 20)))
+    twin = replace(dump_file(NOW - timedelta(days=9, hours=1)))
     files = (*files[:4], twin, files[4])
-    broken = proof(files[3], "broken", "cut short: its gzip stream has no end")
-    [gone] = deletion(
-        answer("backups.are_thinned", fleet(files, (*proofs(files[:3]), broken, *proofs(files[4:]))))
+    broken = proof_of(files[3], "broken", "cut short: its gzip stream has no end")
+    [gone] = deletion_step(
+        answer_to("backups.are_thinned", backup_fleet(files, (*proofs_of(files[:3]), broken, *proofs_of(files[4:]))))
     ).files
-    assert (gone.name, gone.note) == (name(NOW - timedelta(days=9)), "cut short: its gzip stream has no end")
+    assert (gone.name, gone.note) == (dump_name(NOW - timedelta(days=9)), "cut short: its gzip stream has no end")
 
 
 def test_a_file_with_other_names_is_refused_as_a_victim():
@@ -262,17 +295,20 @@ def test_a_file_with_other_names_is_refused_as_a_victim():
 def test_dumps_that_are_hard_linked_elsewhere_are_fresh_backups():
     """FOREIGN W11: postgres-backup-local links last/, daily/ and weekly/."""
     files = tuple(replace(item, links=3) for item in twice_a_day(4))
-    assert judged("backups.are_fresh", fleet(files)).outcome is Outcome.HOLDS
+    assert verdict_of("backups.are_fresh", backup_fleet(files)).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("rule", ["backups.are_thinned", "volumes.are_within_budget", "backups.are_fresh"])
 def test_where_many_look_broken_every_plan_that_deletes_is_for_a_person_told_with_numbers(rule):
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
     verified = tuple(
-        proof(item, "broken" if location % 4 == 1 else "complete", "cut short") for location, item in enumerate(files)
+        proof_of(item, "broken" if location % 4 == 1 else "complete", "cut short")
+        for location, item in enumerate(files)
     )
-    world = placed(fleet(files, verified, text=SMALL, volume=usage(files, free=1000)), ("vgpu", POSTGRES))
-    text = answer(rule, world)
+    world = place_services(
+        backup_fleet(files, verified, text=SMALL, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
+    )
+    text = answer_to(rule, world)
     assert isinstance(text, ForAPerson)
     assert text.why.startswith(
         "25 of 100 files look broken, more than `keep.broken_at_most` (10 %): look at them first"
@@ -284,8 +320,10 @@ def test_while_the_newest_is_implausible_every_plan_that_deletes_is_for_a_person
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100, NOW - timedelta(hours=40)))
     files = (replace(files[0], size=410), *files[1:])
     for text in (SMALL, SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")):
-        world = placed(fleet(files, text=text, volume=usage(files, free=1000)), ("vgpu", POSTGRES))
-        message = answer(rule, world)
+        world = place_services(
+            backup_fleet(files, text=text, volume=volume_usage(files, free=1000)), ("vgpu", POSTGRES)
+        )
+        message = answer_to(rule, world)
         assert isinstance(message, ForAPerson)
         assert "implausibly small: 410 B" in message.why
 
@@ -293,7 +331,9 @@ def test_while_the_newest_is_implausible_every_plan_that_deletes_is_for_a_person
 def test_below_keep_leaves_a_broken_one_where_nothing_else_of_its_period_stays():
     files = tuple(replace(item, blocks=10 * MIB) for item in twice_a_day(100))
     text = SMALL.replace("at_least: 3", "at_least: 3\n  below_keep: true")
-    verified = (*proofs(files[:40]), proof(files[40], "broken", "cut short"), *proofs(files[41:]))
-    step = deletion(answer("volumes.are_within_budget", fleet(files, verified, text=text, volume=usage(files))))
+    verified = (*proofs_of(files[:40]), proof_of(files[40], "broken", "cut short"), *proofs_of(files[41:]))
+    step = deletion_step(
+        answer_to("volumes.are_within_budget", backup_fleet(files, verified, text=text, volume=volume_usage(files)))
+    )
     left = [item.name for item in files if item.name not in {gone.name for gone in step.files}]
     assert left == [files[0].name, files[1].name, files[2].name, files[40].name, files[-1].name]

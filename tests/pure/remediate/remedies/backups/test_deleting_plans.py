@@ -19,14 +19,14 @@ from remediate.plan import ForAPerson, Plan
 from remediate.remedies import REMEDIES
 from remediate.remedies.backups.create_dump import room_first
 from remediate.steps import DeleteFiles, Run
-from tests.example_fleets.backups import TEXT, fleet, usage
+from tests.example_fleets.backups import TEXT, backup_fleet, volume_usage
 from tests.pure.topics.backups.test_retention import worlds
 
 World = tuple[tuple[File, ...], tuple[DumpProof, ...], Policy]
 BUDGET = "60 GiB"
 
 
-def seen(world: World, *, below_keep: bool = False, broken: str = "10 %") -> Fleet:
+def facts_seen(world: World, *, below_keep: bool = False, broken: str = "10 %") -> Fleet:
     """The world as a look saw it: over its budget, and without room on the disk."""
     files, verified, rules = world
     counters = ", ".join(f"{name}: {count}" for name, count in rules.keep if isinstance(count, int) and count)
@@ -34,7 +34,7 @@ def seen(world: World, *, below_keep: bool = False, broken: str = "10 %") -> Fle
         "{last: 4, daily: 14, weekly: 8, monthly: 12, yearly: 10}", f"{{{counters}, broken_at_most: {broken}}}"
     )
     text = text.replace("at_least: 3", f"at_least: {rules.at_least}\n  below_keep: {str(below_keep).lower()}")
-    return fleet(files, verified, text=text.replace(BUDGET, "3 MiB"), volume=usage(files, free=1))
+    return backup_fleet(files, verified, text=text.replace(BUDGET, "3 MiB"), volume=volume_usage(files, free=1))
 
 
 def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
@@ -62,7 +62,7 @@ def deletions(world: Fleet) -> Iterator[tuple[Run, DeleteFiles]]:
 @pytest.mark.parametrize("below_keep", [False, True])
 @given(world=worlds(), broken=st.sampled_from(["10 %", "100 %", "100 %", "3", "0"]))
 def test_no_plan_takes_what_it_must_not(world, below_keep, broken):
-    present = seen(world, below_keep=below_keep, broken=broken)
+    present = facts_seen(world, below_keep=below_keep, broken=broken)
     catalog = catalog_of(present, present.inventory.section(Policy))
     for run, step in deletions(present):
         gone = {file.name for file in step.files}
@@ -101,11 +101,11 @@ def check_limits(catalog: Catalog, policy: Policy, gone: set[str]) -> None:
 
 @given(worlds())
 def test_a_second_plan_after_the_first_takes_nothing_more_by_keep(world):
-    present = seen(world, broken="100 %")
+    present = facts_seen(world, broken="100 %")
     first = next((step for _, step in deletions(present)), None)
     if first is not None:
         files, verified, rules = world
         gone = {file.name for file in first.files}
-        left = seen((tuple(file for file in files if file.name not in gone), verified, rules), broken="100 %")
+        left = facts_seen((tuple(file for file in files if file.name not in gone), verified, rules), broken="100 %")
         again = REMEDIES["backups.are_thinned"](Finding("", ""), left)
         assert isinstance(again, ForAPerson)

@@ -31,15 +31,15 @@ from tests.example_fleets.certificates import (
     RENEWAL,
     SERVED,
     Wish,
-    fleet,
-    judged,
-    make,
+    certificate_fleet,
+    make_certificate,
     on_disk,
+    verdict_of,
 )
 
-OLD = make(Wish(days=(-85, 5)), MIDDLE)
-GONE = make(Wish(days=(-91, -1)), MIDDLE)
-RENEWED = make(Wish(days=(-1, 89)), MIDDLE)
+OLD = make_certificate(Wish(days=(-85, 5)), MIDDLE)
+GONE = make_certificate(Wish(days=(-91, -1)), MIDDLE)
+RENEWED = make_certificate(Wish(days=(-1, 89)), MIDDLE)
 ACME = ", acme: {agree_tos: true, email: ops@example.org, webroot: /var/www/le}"
 
 
@@ -47,20 +47,20 @@ def with_served(leaf: object, inside: object = INSIDE) -> Facts:
     return replace(FACTS, served=(replace(SERVED, chain=(leaf.pem, MIDDLE.pem)),), inside=(inside,))  # type: ignore[attr-defined]
 
 
-def answer(rule: str, world: Fleet) -> Plan | ForAPerson:
+def answer_to(rule: str, world: Fleet) -> Plan | ForAPerson:
     """The remedy's answer to the first finding of a rule."""
-    finding = judged(rule, world).findings[0]
+    finding = verdict_of(rule, world).findings[0]
     return REMEDIES[f"certificates.{rule}"](finding, world)
 
 
-def plan(rule: str, world: Fleet) -> Plan:
-    match = answer(rule, world)
+def make_plan(rule: str, world: Fleet) -> Plan:
+    match = answer_to(rule, world)
     assert isinstance(match, Plan), match
     return match
 
 
 def person(rule: str, world: Fleet) -> ForAPerson:
-    match = answer(rule, world)
+    match = answer_to(rule, world)
     assert isinstance(match, ForAPerson), match
     return match
 
@@ -69,7 +69,7 @@ def person(rule: str, world: Fleet) -> ForAPerson:
     ("rule", "leaf"), [("are_far_from_expiry", OLD), ("are_valid", GONE), ("are_far_from_expiry", GONE)]
 )
 def test_what_ends_or_has_ended_is_renewed_once_then_tested_reloaded_and_compared(rule: str, leaf: object) -> None:
-    made = plan(rule, fleet(with_served(leaf, on_disk(leaf))))  # type: ignore[arg-type]
+    made = make_plan(rule, certificate_fleet(with_served(leaf, on_disk(leaf))))  # type: ignore[arg-type]
     certbot, test, reload, compare = made.steps
     assert isinstance(certbot, RunInContainer)
     assert certbot.words[4:] == (
@@ -93,7 +93,7 @@ def test_no_step_ever_restarts_a_container_or_service() -> None:
         ("are_far_from_expiry", with_served(OLD, on_disk(OLD))),
         ("are_served_as_on_disk", with_served(OLD)),
     ):
-        text = str([step.show() for step in plan(rule, fleet(facts)).steps])
+        text = str([step.show() for step in make_plan(rule, certificate_fleet(facts)).steps])
         assert "restart" not in text
         assert "service update" not in text
 
@@ -101,47 +101,50 @@ def test_no_step_ever_restarts_a_container_or_service() -> None:
 def test_case_51_what_is_renewed_on_disk_is_only_reloaded() -> None:
     stale = with_served(OLD, on_disk(RENEWED))
     for rule in ("are_served_as_on_disk", "are_far_from_expiry"):
-        made = plan(rule, fleet(stale))
+        made = make_plan(rule, certificate_fleet(stale))
         assert len(made.steps) == 3
         assert "certbot" not in str([step.show() for step in made.steps])
 
 
 def test_a_file_on_disk_that_is_worse_than_what_is_served_is_not_loaded() -> None:
-    assert "no better" in person("are_served_as_on_disk", fleet(with_served(RENEWED, on_disk(GONE)))).why
+    assert "no better" in person("are_served_as_on_disk", certificate_fleet(with_served(RENEWED, on_disk(GONE)))).why
 
 
 @pytest.mark.parametrize("rule", ["are_far_from_expiry", "are_valid"])
 def test_case_54_a_broken_configuration_is_never_reloaded(rule: str) -> None:
     broken = replace(on_disk(GONE), nginx=Nginx(broken='unknown directive "sevrer"'))
-    refused = person(rule, fleet(with_served(GONE, broken)))
+    refused = person(rule, certificate_fleet(with_served(GONE, broken)))
     assert 'unknown directive "sevrer"' in refused.why
     assert "do not restart" in refused.what_to_do
 
 
 def test_before_anything_is_done_the_port_must_still_serve_what_was_seen() -> None:
-    made = plan("are_far_from_expiry", fleet(with_served(OLD, on_disk(OLD))))
+    made = make_plan("are_far_from_expiry", certificate_fleet(with_served(OLD, on_disk(OLD))))
     assert made.requires[0].because == "port 443 serves the certificate that was seen"
     assert len(made.requires[0].answer or "") == 64
 
 
 def test_case_56_before_anything_is_done_no_other_certbot_may_run() -> None:
-    made = plan("are_far_from_expiry", fleet(with_served(OLD, on_disk(OLD))))
+    made = make_plan("are_far_from_expiry", certificate_fleet(with_served(OLD, on_disk(OLD))))
     assert made.requires[-1].because == "no other certbot is running in rodan_nginx"
 
 
 def test_without_certbot_or_with_a_copy_in_use_nothing_is_renewed() -> None:
-    assert "no certbot" in person("are_far_from_expiry", fleet(with_served(OLD, replace(on_disk(OLD), certbot="")))).why
+    assert (
+        "no certbot"
+        in person("are_far_from_expiry", certificate_fleet(with_served(OLD, replace(on_disk(OLD), certbot="")))).why
+    )
     elsewhere = on_disk(OLD)
     site = replace(elsewhere.nginx.sites[0], certificates=("/etc/nginx/copy.pem",))  # type: ignore[union-attr]
     copy = replace(elsewhere, nginx=Nginx((site,)), files=(replace(elsewhere.files[0], path="/etc/nginx/copy.pem"),))
-    assert "does not renew" in person("are_far_from_expiry", fleet(with_served(OLD, copy))).why
+    assert "does not renew" in person("are_far_from_expiry", certificate_fleet(with_served(OLD, copy))).why
 
 
 def test_two_containers_on_one_node_are_for_a_person() -> None:
-    world = fleet(with_served(OLD, on_disk(OLD)))
+    world = certificate_fleet(with_served(OLD, on_disk(OLD)))
     fact = world.facts["web", "containers"]
     twice = replace(fact, containers=(CONTAINER, replace(CONTAINER, id="77" * 32)))  # type: ignore[call-arg]
-    finding = judged("are_far_from_expiry", world).findings[0]
+    finding = verdict_of("are_far_from_expiry", world).findings[0]
     answer = REMEDIES["certificates.are_far_from_expiry"](
         finding, replace(world, facts={**world.facts, ("web", "containers"): twice})
     )
@@ -153,7 +156,7 @@ def test_two_containers_on_one_node_are_for_a_person() -> None:
 
 
 def test_nothing_scheduled_is_installed_through_the_crontab_step() -> None:
-    made = plan("will_renew", fleet(replace(FACTS, renewals=())))
+    made = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=())))
     [step] = made.steps
     assert isinstance(step, EditCrontab)
     assert (step.node, step.user, step.block, step.expect) == ("web", "root", "certificates.will_renew", "ab" * 32)
@@ -166,36 +169,36 @@ def test_nothing_scheduled_is_installed_through_the_crontab_step() -> None:
 def test_the_installed_entry_is_what_the_rule_looks_for() -> None:
     """The line is read by the reader of crontabs, and resolves to the container."""
     from fleetkeeper.topics.certificates import renewal_schedule
-    from tests.pure.topics.certificates.test_observation import crontab, printed_schedules
+    from tests.pure.topics.certificates.test_observation import crontab_with, printed_schedules
 
-    [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
+    [step] = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
-    [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab(line)), [CONTAINER])
+    [match] = renewal_schedule.renewals_on_node(printed_schedules(crontab_with(line)), [CONTAINER])
     assert (match.containers, match.reloads, match.faults, match.unclear) == ((ID,), True, (), "")
-    world = fleet(replace(FACTS, renewals=(match,)))
-    assert judged("will_renew", world).findings == ()
+    world = certificate_fleet(replace(FACTS, renewals=(match,)))
+    assert verdict_of("will_renew", world).findings == ()
 
 
 def test_case_22_a_crontab_that_was_not_read_or_is_broken_is_never_written() -> None:
     unread = replace(FACTS, renewals=(), crontab=Unobservable("permission denied"))
     with pytest.raises(Unobservable):
-        answer("will_renew", fleet(unread))
+        answer_to("will_renew", certificate_fleet(unread))
     broken = replace(FACTS, renewals=(), crontab=Crontab("root", "ab" * 32, trouble="line 3"))
-    assert "line 3" in person("will_renew", fleet(broken)).why
+    assert "line 3" in person("will_renew", certificate_fleet(broken)).why
     ordinary = replace(FACTS, renewals=(), crontab=Crontab("ops", "ab" * 32))
-    assert "as root" in person("will_renew", fleet(ordinary)).why
+    assert "as root" in person("will_renew", certificate_fleet(ordinary)).why
 
 
 def test_a_line_between_our_marks_that_is_somebody_s_own_is_never_taken_out() -> None:
-    [step] = plan("will_renew", fleet(replace(FACTS, renewals=()))).steps
+    [step] = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=()))).steps
     [line] = step.lines  # type: ignore[union-attr]
     for block, ours in (((line,), True), ((line, "0 3 * * * /root/pay-the-bills"), False), ((f"{line}; x",), False)):
-        changed = fleet(replace(FACTS, renewals=(), crontab=Crontab("root", "ab" * 32, block=block)))
-        assert isinstance(answer("will_renew", changed), Plan) is ours
+        changed = certificate_fleet(replace(FACTS, renewals=(), crontab=Crontab("root", "ab" * 32, block=block)))
+        assert isinstance(answer_to("will_renew", changed), Plan) is ours
 
 
 def test_a_missing_reload_becomes_a_hook_of_certbot_that_can_be_undone() -> None:
-    made = plan("will_renew", fleet(replace(FACTS, renewals=(replace(RENEWAL, reloads=False),))))
+    made = make_plan("will_renew", certificate_fleet(replace(FACTS, renewals=(replace(RENEWAL, reloads=False),))))
     [step] = made.steps
     assert isinstance(step, RunInContainer)
     assert (step.words[2], step.undo) == (
@@ -206,8 +209,8 @@ def test_a_missing_reload_becomes_a_hook_of_certbot_that_can_be_undone() -> None
 
 def test_a_name_that_certbot_does_not_know_is_got_with_what_the_inventory_says() -> None:
     unknown = replace(FACTS, inside=(replace(INSIDE, lineages=()),))
-    assert "acme" in person("will_renew", fleet(unknown)).what_to_do
-    [step] = plan("will_renew", fleet(unknown, policy=ACME)).steps
+    assert "acme" in person("will_renew", certificate_fleet(unknown)).what_to_do
+    [step] = make_plan("will_renew", certificate_fleet(unknown, policy=ACME)).steps
     line = " ".join(step.words[4:])  # type: ignore[union-attr]
     assert line.startswith(
         f"/usr/bin/certbot certonly --non-interactive --cert-name {NAME} --domain {NAME} --webroot -w"
@@ -217,10 +220,10 @@ def test_a_name_that_certbot_does_not_know_is_got_with_what_the_inventory_says()
 
 def test_a_lost_account_is_replaced_only_where_the_inventory_allows_it() -> None:
     lost = replace(on_disk(OLD), lineages=(replace(LINEAGE, account_found=False, chain=(OLD.pem, MIDDLE.pem)),))
-    assert "does not allow" in person("will_renew", fleet(with_served(OLD, lost))).why
-    made = plan("will_renew", fleet(with_served(OLD, lost), policy=ACME))
+    assert "does not allow" in person("will_renew", certificate_fleet(with_served(OLD, lost))).why
+    made = make_plan("will_renew", certificate_fleet(with_served(OLD, lost), policy=ACME))
     assert made.steps[0].words[2] == load_script("remediate/remedies/certificates/scripts/register_account.sh")  # type: ignore[union-attr]
-    both = plan("are_far_from_expiry", fleet(with_served(OLD, lost), policy=ACME))
+    both = make_plan("are_far_from_expiry", certificate_fleet(with_served(OLD, lost), policy=ACME))
     assert [step.words[2] for step in both.steps[:2]] == [
         load_script("remediate/remedies/certificates/scripts/register_account.sh"),
         load_script("remediate/remedies/certificates/scripts/run_certbot.sh"),
@@ -229,7 +232,7 @@ def test_a_lost_account_is_replaced_only_where_the_inventory_allows_it() -> None
 
 def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_it_out_first() -> None:
     bare = replace(CONTAINER, mounts=(Mount("tmpfs", "", "/tmp"),))
-    what_to_do = person("will_renew", fleet(FACTS, bare)).what_to_do
+    what_to_do = person("will_renew", certificate_fleet(FACTS, bare)).what_to_do
     assert what_to_do.index("docker cp") < what_to_do.index("volumes:") < what_to_do.index("deploy")
 
 
@@ -237,17 +240,17 @@ def test_case_58_and_77_letsencrypt_outside_a_volume_is_for_a_person_who_copies_
     "want", [renewal.WANT_CONFIGURATION, "challenges are served over http", "something that nobody foresaw"]
 )
 def test_everything_else_that_a_renewal_lacks_is_for_a_person(want: str) -> None:
-    world = fleet(replace(FACTS, renewals=()))
-    match = replace(judged("will_renew", world).findings[0], want=want)
+    world = certificate_fleet(replace(FACTS, renewals=()))
+    match = replace(verdict_of("will_renew", world).findings[0], want=want)
     assert isinstance(REMEDIES["certificates.will_renew"](match, world), ForAPerson)
 
 
 def test_every_step_can_be_kept_in_the_journal() -> None:
     for rule, facts in (("are_valid", with_served(GONE, on_disk(GONE))), ("will_renew", replace(FACTS, renewals=()))):
-        for step in plan(rule, fleet(facts)).steps:
+        for step in make_plan(rule, certificate_fleet(facts)).steps:
             assert load(dump(step)) == step
 
 
 def test_a_lineage_without_configuration_is_not_renewed() -> None:
     bare = replace(on_disk(OLD), lineages=(Lineage(NAME, configured=False, chain=GOOD),))
-    assert isinstance(answer("are_far_from_expiry", fleet(with_served(OLD, bare))), ForAPerson)
+    assert isinstance(answer_to("are_far_from_expiry", certificate_fleet(with_served(OLD, bare))), ForAPerson)

@@ -28,23 +28,23 @@ from tests.example_fleets.schedules import (
     TEXT,
     File,
     Machine,
-    entry,
-    fleet,
-    judged,
+    crontab_with_entry,
+    schedule_fleet,
+    verdict_of,
 )
 
 PLANS = Path(__file__).parents[4] / "plans"
 MAILTO = 'MAILTO="a b"\n1 1 * * * /opt/other 50\\%\n'
 
 
-def proposed(seen) -> list[Plan | ForAPerson]:
+def propose_plans(seen) -> list[Plan | ForAPerson]:
     """The answers to all findings, each different one once."""
-    verdict = judged(seen)
+    verdict = verdict_of(seen)
     answers = [schedule_backup(match, seen) for match in (*verdict.findings, *verdict.warnings)]
     return list({repr(answer): answer for answer in answers}.values())
 
 
-def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
+def apply_plan(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
     """The world after a plan: what each edit makes of the crontab that it expects."""
     for step in plan.steps:
         if isinstance(step, EditCrontab):
@@ -61,10 +61,10 @@ def applied(plan: Plan, machines: dict[str, Machine]) -> dict[str, Machine]:
 def repaired(vgpu: Machine, data: Machine | None = None, **changes):
     """Plan for a broken world and judge the world that the plan makes."""
     data = data or Machine({})
-    [plan] = proposed(fleet(vgpu, data=data, **changes))
+    [plan] = propose_plans(schedule_fleet(vgpu, data=data, **changes))
     assert isinstance(plan, Plan)
-    after = applied(plan, {"vgpu": vgpu, "data": data})
-    return plan, after, judged(fleet(after["vgpu"], data=after["data"], **changes))
+    after = apply_plan(plan, {"vgpu": vgpu, "data": data})
+    return plan, after, verdict_of(schedule_fleet(after["vgpu"], data=after["data"], **changes))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def repaired(vgpu: Machine, data: Machine | None = None, **changes):
     ],
 )
 def test_what_is_broken_in_roots_crontab_holds_after_the_remedy(line: str):
-    plan, _, verdict = repaired(Machine(entry(line)))
+    plan, _, verdict = repaired(Machine(crontab_with_entry(line)))
     assert verdict.outcome is Outcome.HOLDS
     assert plan.disturbs == ("nothing",)
 
@@ -96,7 +96,7 @@ def test_an_empty_crontab_gets_the_entry():
 
 
 def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
-    plan, after, verdict = repaired(Machine({}), Machine(entry(f"{MAILTO}{RUNBOOK}")))
+    plan, after, verdict = repaired(Machine({}), Machine(crontab_with_entry(f"{MAILTO}{RUNBOOK}")))
     assert verdict.outcome is Outcome.HOLDS
     assert [(step.kind, step.node) for step in plan.steps] == [
         ("edit_crontab", "vgpu"),
@@ -108,7 +108,7 @@ def test_case_24_the_new_node_first_then_confirmed_then_the_old_one():
 
 
 def test_the_plan_of_a_move_reads_as_it_should():
-    [plan] = proposed(fleet(Machine({}), data=Machine(entry(f"{MAILTO}{RUNBOOK}"))))
+    [plan] = propose_plans(schedule_fleet(Machine({}), data=Machine(crontab_with_entry(f"{MAILTO}{RUNBOOK}"))))
     assert isinstance(plan, Plan)
     text = "\n".join([steps_text(plan), plan.undo, plan.success, *plan.notes, ""])
     assert text == (PLANS / "schedules_move.txt").read_text(encoding="utf-8")
@@ -129,7 +129,7 @@ def test_what_somebody_has_put_between_our_marks_is_never_taken_out(extra: str, 
     mixed = there["vgpu"].files[ROOT].bytes.replace(place.encode(), extra.encode() + place.encode())
     changed = Machine({ROOT: File(mixed)})
     for vgpu, data in ((Machine({}), changed), (changed, Machine(GOOD))):
-        for answer in proposed(fleet(vgpu, data=data)):
+        for answer in propose_plans(schedule_fleet(vgpu, data=data)):
             edits = [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
             assert ("data" if data is changed else "vgpu") not in edits
 
@@ -145,7 +145,7 @@ def test_what_somebody_has_put_between_our_marks_is_never_taken_out(extra: str, 
 def test_our_line_that_somebody_has_given_more_to_do_is_not_ours_to_edit(old: str, new: str):
     _, there, _ = repaired(Machine({}))
     changed = Machine({ROOT: File(there["vgpu"].files[ROOT].bytes.replace(old.encode(), new.encode()))})
-    for answer in proposed(fleet(Machine({}), data=changed)):
+    for answer in propose_plans(schedule_fleet(Machine({}), data=changed)):
         assert "data" not in [step.node for step in getattr(answer, "steps", ()) if isinstance(step, EditCrontab)]
 
 
@@ -157,9 +157,9 @@ def test_an_entry_that_works_is_left_alone_when_another_is_taken_out():
 
 
 def test_case_48_the_same_fix_twice_has_nothing_left_to_do():
-    _, after, verdict = repaired(Machine(entry(RUNBOOK.replace("exec", "exec -it"))))
+    _, after, verdict = repaired(Machine(crontab_with_entry(RUNBOOK.replace("exec", "exec -it"))))
     assert (verdict.findings, verdict.warnings) == ((), ())
-    assert proposed(fleet(after["vgpu"])) == []
+    assert propose_plans(schedule_fleet(after["vgpu"])) == []
 
 
 def test_an_ambiguous_name_becomes_a_label():
@@ -170,7 +170,7 @@ def test_an_ambiguous_name_becomes_a_label():
 
 
 def test_case_25_two_containers_of_the_service_are_for_a_person():
-    [answer] = proposed(fleet(there=(replace(POSTGRES, id="cd" * 32),)))
+    [answer] = propose_plans(schedule_fleet(there=(replace(POSTGRES, id="cd" * 32),)))
     assert isinstance(answer, ForAPerson)
 
 
@@ -211,11 +211,13 @@ WEB = replace(NGINX, id="77" * 32, name="web", labels={})
 )
 @pytest.mark.parametrize("where", ["at home", "elsewhere"])
 def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: str, where: str):
-    line = entry(f"0 0,12 * * * {command}" if where == "elsewhere" else f"5 3 * * * {command}")
+    line = crontab_with_entry(f"0 0,12 * * * {command}" if where == "elsewhere" else f"5 3 * * * {command}")
     seen = (
-        fleet(data=Machine(line), there=(WEB,)) if where == "elsewhere" else fleet(Machine(line), here=(POSTGRES, WEB))
+        schedule_fleet(data=Machine(line), there=(WEB,))
+        if where == "elsewhere"
+        else schedule_fleet(Machine(line), here=(POSTGRES, WEB))
     )
-    answers = proposed(seen)
+    answers = propose_plans(seen)
     assert [
         getattr(step, "without", ()) for answer in answers if isinstance(answer, Plan) for step in answer.steps
     ] == []
@@ -240,8 +242,8 @@ def test_a_line_that_does_anything_besides_the_backup_is_for_a_person(command: s
     ],
 )
 def test_a_line_that_makes_the_backup_and_nothing_else_is_taken_out(command: str):
-    seen = fleet(data=Machine(entry(f"0 0,12 * * * {command}")))
-    [plan] = [item for item in proposed(seen) if isinstance(item, Plan)]
+    seen = schedule_fleet(data=Machine(crontab_with_entry(f"0 0,12 * * * {command}")))
+    [plan] = [item for item in propose_plans(seen) if isinstance(item, Plan)]
     [step] = plan.steps
     assert step.without == (f"0 0,12 * * * {command}",)  # type: ignore[union-attr]
 
@@ -254,8 +256,8 @@ def test_a_crontab_with_windows_line_ends_is_refused_for_that_reason_alone():
     assert not_shown(held, b"other\n") == "`crontab -l` does not show what its file holds"
     machine = Machine({ROOT: File(held)})
     own = Output(0, held.replace(b"\r", b""), command="crontab -l")
-    seen = fleet(machine)
-    [refused] = proposed(replace(seen, facts={**seen.facts, ("vgpu", "schedules"): machine.seen(own=own)}))
+    seen = schedule_fleet(machine)
+    [refused] = propose_plans(replace(seen, facts={**seen.facts, ("vgpu", "schedules"): machine.seen(own=own)}))
     assert isinstance(refused, ForAPerson)
     assert "carriage returns" in refused.why
     assert "comment" not in refused.why
@@ -263,17 +265,17 @@ def test_a_crontab_with_windows_line_ends_is_refused_for_that_reason_alone():
 
 
 def test_case_22_a_crontab_that_could_not_be_read_is_never_written():
-    seen = fleet(Machine({}))
+    seen = schedule_fleet(Machine({}))
     facts = replace(seen.facts["vgpu", "schedules"], crontab=Unobservable("denied"))
     blind = replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts})
-    [match] = judged(blind).findings
+    [match] = verdict_of(blind).findings
     with pytest.raises(Unobservable):
         schedule_backup(match, blind)
 
 
 @pytest.mark.parametrize("text", ["1 1 * * * true", "99 * * * * true\n", "# BEGIN fleetkeeper " + RULE + "\n"])
 def test_a_crontab_that_cron_ignores_is_for_a_person(text: str):
-    [answer] = proposed(fleet(Machine({ROOT: File(text)})))
+    [answer] = propose_plans(schedule_fleet(Machine({ROOT: File(text)})))
     assert isinstance(answer, ForAPerson)
     assert "cannot be edited to any good" in answer.why
 
@@ -281,9 +283,9 @@ def test_a_crontab_that_cron_ignores_is_for_a_person(text: str):
 def test_comments_that_crontab_does_not_show_are_not_lost():
     machine = Machine({ROOT: File("# one\n# two\n1 1 * * * true\n")})
     shown = Output(0, b"1 1 * * * true\n", command="crontab -l")
-    seen = fleet(machine)
+    seen = schedule_fleet(machine)
     facts = machine.seen(own=shown)
-    [match] = judged(seen).findings
+    [match] = verdict_of(seen).findings
     answer = schedule_backup(match, replace(seen, facts={**seen.facts, ("vgpu", "schedules"): facts}))
     assert isinstance(answer, ForAPerson)
     assert "would be lost" in answer.why
@@ -291,14 +293,14 @@ def test_comments_that_crontab_does_not_show_are_not_lost():
 
 def test_an_entry_outside_roots_crontab_that_works_at_other_times_is_for_a_person():
     text = RUNBOOK.replace("0 0,12", "9 9").replace("* docker", "* root docker") + "\n"
-    [answer] = proposed(fleet(Machine({"/etc/cron.d/backup": File(text, 0o644)})))
+    [answer] = propose_plans(schedule_fleet(Machine({"/etc/cron.d/backup": File(text, 0o644)})))
     assert isinstance(answer, ForAPerson)
 
 
 def test_an_entry_that_does_more_than_the_backup_is_for_a_person():
     line = RUNBOOK + " && curl -u me:secret https://example.org/done"
-    data = Machine(entry(line))
-    [answer] = proposed(fleet(data=data))
+    data = Machine(crontab_with_entry(line))
+    [answer] = propose_plans(schedule_fleet(data=data))
     assert isinstance(answer, ForAPerson)
     assert "secret" not in repr(answer)
 
@@ -312,13 +314,13 @@ def test_a_broken_file_in_cron_d_does_not_keep_the_right_entry_away():
 
 def test_an_account_without_root_is_for_a_person():
     machine = Machine({}, account="ops")
-    [answer] = proposed(fleet(machine))
+    [answer] = propose_plans(schedule_fleet(machine))
     assert isinstance(answer, ForAPerson)
     assert "sudo: true" in answer.why
 
 
 def line_of(here: Container = POSTGRES, text: str = TEXT) -> str:
-    [plan] = proposed(fleet(Machine({}), here=(here,), text=text))
+    [plan] = propose_plans(schedule_fleet(Machine({}), here=(here,), text=text))
     assert isinstance(plan, Plan)
     [step] = plan.steps
     assert isinstance(step, EditCrontab)
@@ -350,9 +352,9 @@ def test_the_line_is_one_that_debians_cron_accepts():
     assert "--stamp %F" in command
 
 
-def started(machine: Machine):
-    seen = fleet(machine)
-    verdict = judged(seen, "schedules.cron_is_active", Subject("node", "vgpu"))
+def start_process(machine: Machine):
+    seen = schedule_fleet(machine)
+    verdict = verdict_of(seen, "schedules.cron_is_active", Subject("node", "vgpu"))
     [match] = (*verdict.findings, *verdict.warnings)
     return start_cron(match, seen)
 
@@ -362,16 +364,16 @@ def started(machine: Machine):
     [("systemd", ("systemctl", "start", "cron")), ("service", ("service", "cron", "start"))],
 )
 def test_a_stopped_cron_is_started_by_whatever_starts_things_there(manager: str, words):
-    plan = started(Machine(GOOD, cron=False, more=("installed", f"manager {manager}", "unit cron enabled")))
+    plan = start_process(Machine(GOOD, cron=False, more=("installed", f"manager {manager}", "unit cron enabled")))
     assert isinstance(plan, Plan)
     assert [step.words for step in plan.steps if isinstance(step, Run)] == [words]
 
 
 def test_a_cron_that_is_not_enabled_is_enabled():
-    plan = started(Machine(GOOD, more=("installed", "manager systemd", "unit crond disabled")))
+    plan = start_process(Machine(GOOD, more=("installed", "manager systemd", "unit crond disabled")))
     assert isinstance(plan, Plan)
     assert [step.words for step in plan.steps if isinstance(step, Run)] == [("systemctl", "enable", "crond")]
 
 
 def test_a_cron_that_is_not_there_is_for_a_person():
-    assert isinstance(started(Machine(GOOD, cron=False, more=("manager systemd",))), ForAPerson)
+    assert isinstance(start_process(Machine(GOOD, cron=False, more=("manager systemd",))), ForAPerson)
