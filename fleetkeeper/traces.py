@@ -1,6 +1,6 @@
-"""What fleetkeeper leaves on a node, as a topic like any other; asked on request only, by `remediate leave`.
+"""The topic `leave`: traces of fleetkeeper on a node. Observed on request only, by `remediate leave`.
 
-Left are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
+Traces are the directory where old content and records are kept, for root only, lines of ours in crontabs, a hook of
 certbot, and marks on services whose user was changed.
 """
 
@@ -42,18 +42,21 @@ class Facts:
 
 
 def observe(node: Node, inventory: Inventory) -> Look:
-    """One constant script; the places are its arguments."""
+    """The traces on one node, found by one constant script whose arguments are the paths."""
     [answer] = yield [traces()]
     return parse(answer.text())
 
 
 def traces(kept: str = KEPT, spools: tuple[str, ...] = SPOOLS) -> Command:
-    """The command that looks for what is left."""
+    """The command (as root) that lists the traces.
+
+    `kept` is the path of our directory, `spools` are the folders of users' crontabs.
+    """
     return Command(("sh", "-c", load_script(FIND_TRACES), "looking for traces", kept, *spools), sudo=True)
 
 
 def parse(printed: str) -> Facts:
-    """Read what the script prints. Raises Unobservable when it did not come to its end.
+    """The facts in the script's output. Raises Unobservable when its last line is missing.
 
     >>> parse("kept 12\\nmarks 4f2a root\\nend\\n")
     Facts(kept=12288, marked=(('root', '4f2a'),), unseen=(), hooks=(), services=(), settings=())
@@ -73,4 +76,5 @@ def parse(printed: str) -> Facts:
 
 
 def root_questions() -> Iterator[RootQuestion]:
+    """The words of the one command that this topic runs as root."""
     yield traces().words
