@@ -64,7 +64,10 @@ def read_files(paths: Iterable[str | Path]) -> tuple[KnownHost, ...]:
 
 
 def known_hosts_beside(inventory: Inventory) -> tuple[str, ...]:
-    """The path of the inventory's known_hosts file: the one it names, else the one in its folder; () when there is none."""
+    """The path of the inventory's known_hosts file: the one that it names, else the one in its folder.
+
+    () when there is none.
+    """
     named = getattr(inventory, "known_hosts", None)
     if named:
         return (str(named),)
