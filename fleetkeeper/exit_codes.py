@@ -1,4 +1,4 @@
-"""Exit codes, and which one counts when there are several reasons."""
+"""Exit codes of `remediate`, and their precedence when there are several reasons."""
 
 from __future__ import annotations
 

@@ -73,6 +73,7 @@ def translate_errors(
 
 
 def is_scalar(value: object) -> bool:
+    """Whether a value is neither a mapping nor a list."""
     return not isinstance(value, dict | list | tuple)
 
 

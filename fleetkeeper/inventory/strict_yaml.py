@@ -125,6 +125,7 @@ def compose_value(event: Any, stream: Iterator[Any], path: Path, document: Docum
 
 
 def compose_mapping(stream: Iterator[Any], path: Path, document: Document) -> dict[str, Any]:
+    """The mapping whose start was read. Of a duplicate key the first value is used. Raises YamlError."""
     matches: dict[str, Any] = {}
     while not isinstance(event := next(stream), ev.MappingEndEvent):
         key = key_of(event)
@@ -149,6 +150,7 @@ def key_of(event: Any) -> str:
 
 
 def compose_sequence(stream: Iterator[Any], path: Path, document: Document) -> list[Any]:
+    """The list whose start was read. Raises YamlError."""
     matches: list[Any] = []
     while not isinstance(event := next(stream), ev.SequenceEndEvent):
         matches.append(compose_value(event, stream, (*path, len(matches)), document))

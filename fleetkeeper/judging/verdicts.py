@@ -145,8 +145,7 @@ def is_counted(node: str, nodes: Collection[str]) -> bool:
 def collect_findings(rule: Rule, fleet: Fleet, subject: Subject) -> Heard:
     """Run the judge to its end, or until it raises, and return its findings and failed observations.
 
-    NotApplicable gives the reason in `not_applicable`, any other exception an Unobservable; what was yielded before is
-    kept.
+    NotApplicable sets `not_applicable`, any other exception adds an Unobservable; what was yielded before is kept.
     """
     heard = Heard()
     try:

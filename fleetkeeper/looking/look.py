@@ -46,7 +46,10 @@ def look_at_fleet(
 
 
 def look_from_here(inventory: Inventory, observers: Observers) -> Seen:
-    """The facts, by topic, of the observers with a `from_here`, which look from the auditing machine."""
+    """The facts, or why they could not be observed, by topic, of the observers with a `from_here`.
+
+    Those look from the auditing machine.
+    """
     seen: Seen = {}
     for name, observer in observers.items():
         fact: Facts | Unobservable | None

@@ -174,6 +174,7 @@ class Reader:
         self.states: list[State] = []
 
     def pattern(self) -> Pattern:
+        """The whole expression."""
         whole = self.alternatives()
         if self.at < len(self.text):
             refuse_pattern("a bracket closes that was never opened")
@@ -190,14 +191,17 @@ class Reader:
         self.states[index] = State(state.test, (*state.ways, *ways), state.anchor)
 
     def peek(self) -> str:
+        """The next character; "" at the end."""
         return self.text[self.at : self.at + 1]
 
     def take(self) -> str:
+        """The next character, which is consumed; "" at the end."""
         char = self.peek()
         self.at += 1
         return char
 
     def alternatives(self) -> Piece:
+        """Sequences separated by `|`."""
         pieces = [self.sequence()]
         while self.peek() == "|":
             self.take()
@@ -208,6 +212,7 @@ class Reader:
         return Piece(first, last, any(piece.repeats for piece in pieces), any(piece.anchors for piece in pieces))
 
     def sequence(self) -> Piece:
+        """Atoms up to a `|`, a closing bracket or the end."""
         first = last = self.add()
         repeats = anchors = False
         while self.peek() not in ("", "|", ")"):
@@ -240,6 +245,7 @@ class Reader:
         return Piece(first, last, repeats=True)
 
     def atom(self) -> Piece:
+        """A character, a set, an anchor or a group."""
         char = self.take()
         if char == "(":
             return self.group()
@@ -251,6 +257,7 @@ class Reader:
         return self.one(self.test(char))
 
     def one(self, test: Test) -> Piece:
+        """A piece for one character that passes the test."""
         last = self.add()
         return Piece(self.add(test, (last,)), last)
 
@@ -268,6 +275,7 @@ class Reader:
         return inside
 
     def named(self) -> None:
+        """Skip the `?:`, `?<name>` or `?P<name>` of a group."""
         rest = self.text[self.at :]
         opening = next((item for item in ("?:", "?P<", "?<") if rest.startswith(item)), "")
         name, ended, _ = rest[len(opening) :].partition(">")
@@ -286,6 +294,7 @@ class Reader:
         return self.among(char)
 
     def among(self, chars: str, *, none_of: bool = False) -> Test:
+        """The test for one of these characters, or for none of them."""
         known_names = frozenset(chars + chars.lower() + chars.upper()) if self.ignore_case else frozenset(chars)
         return lambda match: (match in known_names) != none_of
 

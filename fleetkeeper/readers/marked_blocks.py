@@ -140,6 +140,7 @@ def split_lines_exactly(text: bytes) -> list[bytes]:
 
 
 def end_with_newline(row: bytes) -> bytes:
+    """The line, with a newline at its end."""
     return row if row.endswith(b"\n") else row + b"\n"
 
 
@@ -151,4 +152,5 @@ def encode_line(line: str) -> bytes:
 
 
 def decode_line(row: bytes) -> str:
+    """The text of a line without its newline; `encode_line` reverses it."""
     return row.removesuffix(b"\n").decode("utf-8", "surrogateescape")

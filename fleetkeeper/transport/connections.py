@@ -22,7 +22,9 @@ DEAD_FOR = 60.0
 class Closable(Protocol):
     """An open connection, socket or process."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it; may be called while another thread uses it."""
+        ...
 
 
 T = TypeVar("T", bound=Closable)

@@ -45,5 +45,6 @@ class LocalLink:
         return stream
 
     def close(self) -> None:
+        """Make every shell and stream of this link end at once."""
         for running in tuple(self.running):
             running.abort()

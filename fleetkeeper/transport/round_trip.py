@@ -33,7 +33,9 @@ PACE = 640 << 10
 class Channel(Protocol):
     """A shell's standard streams. All methods raise OSError or EOFError when the connection is lost."""
 
-    def send(self, data: bytes, limit: float) -> None: ...
+    def send(self, data: bytes, limit: float) -> None:
+        """Write all data to standard input; fails when none is taken for `limit` seconds."""
+        ...
 
     def receive(self, limit: float) -> tuple[bytes, bytes] | None:
         """The bytes of (output, error) that arrive within `limit` seconds, maybe none; None when both have ended."""
@@ -47,7 +49,9 @@ class Channel(Protocol):
         """Close the shell's standard input, on which it ends its running command and itself."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the channel, whether or not the shell has ended."""
+        ...
 
 
 class NoShell(Unobservable):

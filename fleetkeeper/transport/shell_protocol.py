@@ -36,7 +36,10 @@ ENVIRONMENT = """\
 LC_ALL=C PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 """
-"""Ours come last. Where docker is may be left out (by sudo's secure_path, say): that must not look like no docker."""
+"""Our folders are last on the PATH.
+
+Docker's may be missing there (by sudo's secure_path): that must not look like no docker.
+"""
 
 UNDER_SUDO = f"""echo fleet-"started" >&2
 {ENVIRONMENT}exec "$@"
@@ -57,8 +60,11 @@ i=$((i + 1))
 case $c in 124|137) exit 1 ;; esac
 }
 """
-"""Frames an answer. After a command that had to be ended the shell ends too: whatever that command left behind could
-still write, and must not write into the next answer. The rest is asked again in a new shell."""
+"""Frames an answer.
+
+After a command that had to be ended the shell ends too: processes that it left behind could still write, and must not
+write into the next answer. A new shell runs the rest.
+"""
 
 RUN = f"""\
 r() {{
@@ -101,7 +107,10 @@ p=
 { read -r p </proc/$PPID/comm; } 2>/dev/null
 if [ "$p" = timeout ]; then p=$PPID; else p=; fi
 """
-"""A login shell that is a program of its own (ForceCommand) may start another shell than it was asked for."""
+"""Sets $p to the number of the `timeout` above the shell, or to nothing.
+
+A login shell that is a program of its own (ForceCommand) may start another shell than the requested one.
+"""
 
 TRY = 'if [ -n "$p" ] || timeout --version >/dev/null 2>&1; then t=1; else t=0; fi'
 """$t: whether there is a `timeout` that ends a command's children too. BusyBox's does not, and has no --version."""

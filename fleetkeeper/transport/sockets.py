@@ -101,6 +101,7 @@ class TcpSocket(socket.socket):
     given = 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
+        """Up to `size` bytes from the buffer, which is filled when it is empty; b"" at the end."""
         if self.given == len(self.ahead):
             self.ahead, self.given = super().recv(max(size, CHUNK), flags), 0
             if QUICK is not None:

@@ -40,7 +40,10 @@ class Execution:
     quiet: bool = True
 
     def runs(self, expected: Sequence[str]) -> bool:
-        """Whether it runs exactly the command `expected`, with or without a directory before it or a shell around it."""
+        """Whether it runs exactly the command `expected`.
+
+        A directory before it and a shell around it make no difference.
+        """
         return any(
             [first.rpartition("/")[2], *rest] == [expected[0].rpartition("/")[2], *expected[1:]]
             for first, *rest in self.inner()

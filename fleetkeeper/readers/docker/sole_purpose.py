@@ -1,7 +1,7 @@
 """Whether a line of a crontab only runs one command in one container: only such a line is removed.
 
 Anything else that it does may be needed: a second command, a file that it writes, a pipe into another program. A
-command that is not known to leave nothing behind counts as such.
+command that is not known to leave nothing behind is treated as one that does.
 """
 
 from __future__ import annotations

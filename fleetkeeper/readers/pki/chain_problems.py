@@ -87,6 +87,7 @@ def follows(problem: ChainProblem, others: set[Kind]) -> bool:
 
 
 def kinds(problems: Sequence[ChainProblem]) -> set[Kind]:
+    """The kinds of these problems."""
     return {problem.kind for problem in problems}
 
 
@@ -165,6 +166,7 @@ def use_problems(leaf: x509.Certificate) -> Iterator[ChainProblem]:
 
 
 def not_for_servers(saw: str) -> ChainProblem:
+    """The problem that the leaf may not be used by a TLS server, for the reason `saw`."""
     want = "a certificate for a TLS server"
     return ChainProblem("not for servers", saw, want, "clients refuse it", "ask the authority for a server certificate")
 
@@ -189,10 +191,12 @@ def test_issuers(certificates: Sequence[x509.Certificate], allowed: Sequence[str
 
 
 def time_left(leaf: x509.Certificate, now: datetime) -> timedelta:
+    """The time from `now` to the end of the certificate; negative after it."""
     return leaf.not_valid_after_utc - now
 
 
 def lifetime(leaf: x509.Certificate) -> timedelta:
+    """The time from the begin to the end of the certificate."""
     return leaf.not_valid_after_utc - leaf.not_valid_before_utc
 
 

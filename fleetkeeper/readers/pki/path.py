@@ -40,9 +40,10 @@ E = TypeVar("E", bound="x509.ExtensionType")
 
 @dataclass(frozen=True)
 class Sent:
-    """A chain as the server sent it.
+    """A chain as the server sent it, with the certificates from which a path can be built.
 
-    `anchors` are the roots that it may lead to, `when` is the time at which it must be valid.
+    `others` may be on the path, `anchors` are the roots that it may end at, `when` is the time at which it must be
+    valid.
     """
 
     leaf: x509.Certificate
@@ -154,6 +155,7 @@ def parts(name: x509.Name) -> list[str]:
 
 
 def shown(name: x509.GeneralName) -> str:
+    """The name as text for a message."""
     value = name.value
     return value.rfc4514_string() if isinstance(value, x509.Name) else str(value)
 

@@ -141,6 +141,7 @@ def dated(certificate: x509.Certificate, now: datetime) -> str:
 
 
 def broken_chain(about: str) -> ChainProblem:
+    """The problem that a step of the path is invalid, for the reason `about`."""
     return ChainProblem(
         "invalid",
         f"its chain does not hold: {about}",
@@ -163,6 +164,7 @@ def one_way(top: x509.Certificate) -> ChainProblem:
 
 
 def incomplete_chain(leaf: x509.Certificate) -> ChainProblem:
+    """The problem that the server does not send the intermediate certificate above the leaf."""
     return ChainProblem(
         "incomplete",
         f"the server does not send the intermediate certificate of {common_name(leaf.issuer)}, who issued it",
@@ -174,6 +176,7 @@ def incomplete_chain(leaf: x509.Certificate) -> ChainProblem:
 
 
 def self_signed(leaf: x509.Certificate) -> ChainProblem:
+    """The problem that the leaf signed itself and is no trusted root."""
     return ChainProblem(
         "self-signed",
         f"it is self-signed ({subject_name(leaf)}): nobody vouches for it",

@@ -122,6 +122,7 @@ class Agent:
         return self.ask(question.asbytes(), SIGN_RESPONSE).get_binary()
 
     def close(self) -> None:
+        """Close the connection to the agent."""
         self.stream.close()
         self.socket.close()
 

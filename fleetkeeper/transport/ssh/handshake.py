@@ -67,6 +67,7 @@ class NodeSocket:
         self.greeted = False
 
     def recv(self, size: int) -> bytes:
+        """Up to `size` bytes. Raises SSHException when more than MOST_BANNER come before SSH's first line."""
         data: bytes = self.connected.recv(size)
         if not self.greeted:
             self.greeting += data

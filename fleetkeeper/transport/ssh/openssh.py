@@ -178,6 +178,7 @@ class OpenSSHLink:
         return stream
 
     def close(self) -> None:
+        """Make every shell and stream of this link end at once, and stop the control master."""
         for running in tuple(self.running):
             running.abort()
         self.control("exit")

@@ -52,7 +52,7 @@ class SshRequest:
 class SshTarget:
     """How to reach one host. Paths are expanded; `agent` is a socket or "" for none; `jumps` as ssh -J takes them.
 
-    `family` and `bind` (a local address) limit the socket; `check_ip` asks for the address's own host key too;
+    `family` and `bind` (a local address) limit the socket; with `check_ip` the address's own host key is checked too;
     `least_rsa` is in bits; `untried` are authentication methods that only the OpenSSH client has.
     `beyond` is why our own SSH cannot connect to this host at all, or None.
     """
