@@ -109,7 +109,7 @@ class Audit:
         self.fleets[inventory.name] = recording.load_recording(text, inventory, observers_in(topics_of(inventory)))
 
     def ship(self) -> dict[str, str]:
-        """Every look as JSON text by inventory name, for the workers of pytest-xdist."""
+        """Every look as JSON text, by inventory name, for the workers of pytest-xdist."""
         return {name: recording.dump_recording(fleet) for name, fleet in self.fleets.items()}
 
     def receive(self, shipped: Mapping[str, str]) -> None:

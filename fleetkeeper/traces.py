@@ -28,9 +28,13 @@ FIND_TRACES = "fleetkeeper/scripts/find_traces.sh"
 
 @dataclass(frozen=True)
 class Facts:
-    """One node: the size of the directory in bytes (None: there is none), users in whose crontabs our marks are with
-    the SHA-256 of these, hooks of certbot under our name, and on a manager the services that bear our mark, and those
-    that a killed change has left with our update settings (`settings`)."""
+    """The traces of fleetkeeper on one node.
+
+    `kept`: the size of our directory in bytes, None when there is none. `marked`: users whose crontabs hold our marks,
+    as (user, SHA-256 of the output of `crontab -l`). `unseen`: what could not be read. `hooks`: paths of certbot's
+    hooks with our name. On a manager, `services` bear our mark, and `settings` still have our update settings after a
+    killed change.
+    """
 
     topic: ClassVar[str] = "leave"
     kept: int | None = None

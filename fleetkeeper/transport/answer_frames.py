@@ -16,8 +16,8 @@ from fleetkeeper.transport.shell_protocol import FRAME, NOISE, PLAIN, STARTED, S
 class Unframer:
     """Splits one stream at its tokens; the bytes may arrive in pieces of any size.
 
-    `parts` are (exit status, bytes) of each complete answer; `pending` are bytes not yet split, the first `searched` of
-    which hold no token; `kept` is the size of all parts in bytes. `begun`: the first token has arrived.
+    `begun`: the first token has arrived. `parts` are (exit status, bytes) of each complete answer, `kept` is their size
+    in bytes. `pending` are bytes not yet split; the first `searched` of them hold no token.
     """
 
     token: bytes

@@ -229,7 +229,10 @@ class ProcessStream(Process):
         return None
 
     def status(self, limit: float) -> int | None:
-        """The exit status; None when it does not end within `limit` seconds, was killed, or the connection was lost."""
+        """The exit status; None when it is not known.
+
+        That is so when the process was killed, does not end within `limit` seconds, or the connection was lost.
+        """
         try:
             rc = self.child.wait(limit)
         except subprocess.TimeoutExpired:

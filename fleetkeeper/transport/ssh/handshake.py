@@ -213,7 +213,7 @@ def broken_off(connection: Connection, why: str) -> str:
 def authenticate(connection: Connection, server: Server, keys: Keyring, deadline: float) -> None:
     """Offer our keys one after the other until one is accepted. Never asks for a password.
 
-    Raises Unobservable, with the keys offered and the troubles met, when none is accepted.
+    Raises Unobservable, with the offered keys and the reasons against the others, when none is accepted.
     """
     target = server.way
     offers, troubles = keys.offers(target)
